@@ -1,0 +1,10 @@
+"""Self-supervised pre-training of video and skeleton models on OpenMMLab."""
+
+from mmact_ssl.compat import apply_mends, check_versions
+from mmact_ssl.version import __version__
+
+# The order matters: the mends let mmcv and mmaction2 be imported at all, the check reads versions.
+check_versions()
+apply_mends()
+
+__all__ = ['__version__']

@@ -1,0 +1,203 @@
+"""The one place that mends breakage of upstream packages. Empty is the goal.
+
+Each mend is a function that first asks whether the breakage is there and returns whether it did
+anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
+:func:`mend_missing_drn` and :func:`mend_checkpoint_loading` act. tests/test_compat.py fails once a
+mend is no longer needed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+import torch
+from packaging.version import Version
+
+# module: (distributions that provide it, minimum included, maximum excluded, how to install it)
+REQUIRED_VERSIONS = {
+    'mmengine': (('mmengine', 'mmengine-lite'), '0.10.0', '1.0.0', "'mmengine>=0.10.0,<1.0.0'"),
+    'mmcv': (
+        ('mmcv', 'mmcv-lite'),
+        '2.0.0',
+        '2.2.0',
+        "'mmcv-lite>=2.0.0,<2.2.0' on CPU, or mim install 'mmcv>=2.0.0,<2.2.0' with a GPU",
+    ),
+    'mmaction': (('mmaction2',), '1.2.0', '2.0.0', "'mmaction2>=1.2.0,<2.0.0'"),
+}
+
+# Holds the schemas that mend_torchvision_operators declared: they vanish with the object.
+_libraries: list[torch.library.Library] = []
+
+
+def check_versions() -> None:
+    """Check the installed OpenMMLab packages without importing them.
+
+    Raises:
+        ImportError: A package is missing or out of range; names the range and the command.
+    """
+    for module, (distributions, minimum, maximum, install) in REQUIRED_VERSIONS.items():
+        installed = next(filter(None, map(_version_of, distributions)), None)
+        found = 'is not installed' if installed is None else f'{installed} is installed'
+        if installed is None or not Version(minimum) <= Version(installed) < Version(maximum):
+            raise ImportError(
+                f'mmact_ssl needs {module} >={minimum},<{maximum} but {module} {found}: '
+                f'pip install {install}'
+            )
+
+
+def apply_mends() -> list[str]:
+    """Apply every mend that this environment needs; a second call changes nothing.
+
+    Returns:
+        The names of the mends that acted, in order.
+    """
+    # torchvision first: importing mmcv, mmaction2 or timm imports it.
+    mends: list[Callable[[], bool]] = [
+        mend_torchvision_operators,
+        mend_missing_drn,
+        mend_missing_mmcv_operators,
+        mend_cuda_set_device,
+        mend_checkpoint_loading,
+    ]
+    return [mend.__name__ for mend in mends if mend()]
+
+
+def mend_torchvision_operators() -> bool:
+    """Declare ``torchvision::nms`` and ``qnms`` where torchvision's own library cannot load.
+
+    torchvision's wheel is linked to CUDA. Beside a CPU build of torch its library does not load,
+    and ``import torchvision`` fails with "operator torchvision::nms does not exist" because it
+    registers fake kernels for schemas that nobody declared. With the schemas declared, models,
+    transforms and the pure Python roi_align work; nms raises when it is called.
+    """
+    if 'torchvision' in sys.modules or _libraries:
+        return False
+    built_with = _torchvision_cuda()
+    if not built_with or torch.version.cuda is not None:
+        return False
+    library = torch.library.Library('torchvision', 'DEF')
+    library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    _libraries.append(library)
+    return True
+
+
+def mend_missing_drn() -> bool:
+    """Stand in for ``mmaction.models.localizers.drn``, which mmaction2 1.2.0 forgot to package.
+
+    Without it ``import mmaction.models`` fails (open-mmlab/mmaction2#2714). DRN itself stays
+    unusable: building it raises.
+    """
+    package = 'mmaction.models.localizers.drn'
+    root = _package_root('mmaction')
+    if root is None or package in sys.modules or (root / 'models/localizers/drn').is_dir():
+        return False
+
+    class DRN:
+        """Placeholder of a model that the installed mmaction2 does not contain."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise NotImplementedError(
+                'DRN is missing from the mmaction2 wheel (open-mmlab/mmaction2#2714): '
+                'install mmaction2 from its repository to use it'
+            )
+
+    _stub_module(package, is_package=True)
+    _stub_module(f'{package}.drn', DRN=DRN)
+    return True
+
+
+def mend_missing_mmcv_operators() -> bool:
+    """Stand in for ``mmcv._ext``, the compiled operators that mmcv-lite does not have.
+
+    ``mmseg.models`` and parts of mmdet import operators that most of their models never call.
+    Calling one raises NotImplementedError with the operator's name.
+    """
+    root = _package_root('mmcv')
+    if root is None or 'mmcv._ext' in sys.modules or any(root.glob('_ext*')):
+        return False
+
+    def missing_operator(name: str) -> Callable[..., None]:
+        # Dunder names are asked for by the import system and by inspection, not by mmcv.
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def raise_missing(*args: Any, **kwargs: Any) -> None:
+            raise NotImplementedError(
+                f'mmcv operator {name} needs a compiled mmcv, mmcv-lite is installed: '
+                "mim install 'mmcv>=2.0.0,<2.2.0'"
+            )
+
+        return raise_missing
+
+    _stub_module('mmcv._ext', __getattr__=missing_operator)
+    return True
+
+
+def mend_cuda_set_device() -> bool:
+    """Make ``torch.cuda.set_device`` do nothing on a machine without a CUDA device.
+
+    mmengine's launcher calls it whatever the backend, so that a gloo launch on CPU fails.
+    """
+    # device_count asks NVML and, unlike is_available, never initialises CUDA before a fork.
+    if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore_device:
+        return False
+    torch.cuda.set_device = _ignore_device
+    return True
+
+
+def mend_checkpoint_loading() -> bool:
+    """Make mmengine load checkpoints as data, and its own resume files at all.
+
+    torch >= 2.6 loads weights only and then refuses the HistoryBuffer in mmengine's resume files;
+    torch < 2.6 executes whatever pickle a checkpoint contains. mmengine 0.10.7 does not say which
+    it wants. See :mod:`mmact_ssl.engine.checkpoint`.
+    """
+    from mmact_ssl.engine.checkpoint import register_safe_loaders
+
+    return register_safe_loaders()
+
+
+def _ignore_device(device: Any) -> None:
+    """Take the place of ``torch.cuda.set_device`` where there is no device to set."""
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _package_root(name: str) -> Path | None:
+    """Find the folder of a top-level package without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
+
+
+def _torchvision_cuda() -> str | None:
+    """Read the CUDA version that torchvision was built with from its version.py."""
+    root = _package_root('torchvision')
+    if root is None or not (root / 'version.py').is_file():
+        return None
+    match = re.search(r"^cuda.*=\s*'([\d.]+)'", (root / 'version.py').read_text(), re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def _stub_module(name: str, is_package: bool = False, **attributes: Any) -> None:
+    module = ModuleType(name)
+    # pkgutil.find_loader and importlib.util.find_spec refuse a module without a spec.
+    module.__spec__ = ModuleSpec(name, loader=None, is_package=is_package)
+    if is_package:
+        module.__path__ = []
+    vars(module).update(attributes)
+    sys.modules[name] = module

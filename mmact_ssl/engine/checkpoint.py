@@ -1,0 +1,189 @@
+"""Load checkpoints as data: weights and known plain objects, never code.
+
+``import mmact_ssl`` puts these loaders in the place of mmengine's for files and for HTTP, so that
+``load_from``, ``resume`` and ``init_cfg`` of every OpenMMLab model go through them.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, Callable, Optional, Union
+from urllib.parse import urlparse
+
+import numpy as np
+import torch
+from packaging.version import Version
+
+from mmact_ssl.errors import CheckpointError
+
+MapLocation = Optional[Union[str, torch.device, Callable, dict]]
+
+# The first torch whose allow-list takes a name for each object.
+_HAS_NAMED_SAFE_GLOBALS = Version(torch.__version__) >= Version('2.6')
+
+
+def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 'cpu') -> Any:
+    """Load a local checkpoint without running any code that it may contain.
+
+    Weights load, and so does what mmengine's resume files hold beside them: numpy arrays and
+    scalars and the log history. ``meta.config`` is dropped, because ``Runner.resume`` would execute
+    it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
+
+    Args:
+        path: The checkpoint file.
+        map_location: As in :func:`torch.load`.
+
+    Returns:
+        What was saved, as a rule a dict with ``state_dict`` and ``meta``.
+
+    Raises:
+        CheckpointError: The file is missing, is not a checkpoint, or holds anything else.
+    """
+    path = os.path.expanduser(os.fspath(path))
+    if not os.path.isfile(path):
+        raise CheckpointError(f'{path}: no such checkpoint, check the path')
+    try:
+        checkpoint = _load_as_data(path, map_location)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f'{path}: refused, it holds more than weights{_culprit(error)} and loading that could '
+            'run code; save its state_dict alone where you trust it'
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise CheckpointError(
+            f'{path}: not a readable checkpoint ({reason}), download or train it again'
+        ) from error
+    if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), dict):
+        checkpoint['meta'].pop('config', None)
+    return checkpoint
+
+
+def load_from_local(filename: str, map_location: MapLocation = None) -> Any:
+    """Load a file for mmengine's ``CheckpointLoader``; see :func:`load_checkpoint_safely`."""
+    return load_checkpoint_safely(filename, map_location)
+
+
+def load_from_http(
+    filename: str, map_location: MapLocation = None, model_dir: str | None = None
+) -> Any:
+    """Download a checkpoint once per machine and load it as data.
+
+    The file name's ``-<sha256>`` suffix, if it has one as in OpenMMLab's zoo, is checked.
+
+    Args:
+        filename: ``http://`` or ``https://`` address.
+        map_location: As in :func:`torch.load`.
+        model_dir: Folder of downloads; torch hub's by default.
+    """
+    from mmengine.dist import barrier, is_main_process
+
+    folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(urlparse(filename).path))
+    if is_main_process() and not os.path.exists(path):
+        os.makedirs(folder, exist_ok=True)
+        suffix = re.search(r'-([0-9a-f]{8,64})\.', os.path.basename(path))
+        try:
+            torch.hub.download_url_to_file(filename, path, suffix.group(1) if suffix else None)
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(
+                f'{filename}: download failed ({error}), fetch it to {path} by hand'
+            ) from error
+    barrier()
+    return load_checkpoint_safely(path, map_location)
+
+
+def register_safe_loaders() -> bool:
+    """Replace mmengine's loaders of local and HTTP checkpoints by the safe ones.
+
+    Returns:
+        False if they were registered already.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    if CheckpointLoader._schemes.get('') is load_from_local:
+        return False
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    return True
+
+
+@lru_cache(maxsize=None)
+def allowed_objects() -> dict[str, Any]:
+    """List what a checkpoint may hold beside tensors, as {name in the pickle: object}.
+
+    These are what ``torch.serialization.get_unsafe_globals_in_checkpoint`` reports for mmengine's
+    resume files: the log history and the numpy values in it, under the names of numpy 1 and 2.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    multiarray = np.zeros(0).__reduce__()[0].__module__
+    functions = pickle.loads(pickle.dumps([np.zeros(0).__reduce__()[0]]))
+    functions.append(np.float32(0).__reduce__()[0])
+    allowed: dict[str, Any] = {
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        # Log histories name their statistics as getattr(HistoryBuffer, 'mean').
+        'builtins.getattr': _history_statistic,
+        'numpy.ndarray': np.ndarray,
+        'numpy.dtype': np.dtype,
+    }
+    for module in {multiarray, 'numpy.core.multiarray', 'numpy._core.multiarray'}:
+        allowed.update({f'{module}.{function.__name__}': function for function in functions})
+    # A dtype is rebuilt as an instance of its own class, which torch looks up by type.
+    for code in ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'e', 'f', 'd', 'U', 'S'):
+        dtype_class = type(np.dtype(code))
+        allowed[f'{dtype_class.__module__}.{dtype_class.__name__}'] = dtype_class
+    return allowed
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """Unpickler that knows torch's own list of harmless objects and :func:`allowed_objects`."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the object if it is allowed.
+
+        Raises:
+            pickle.UnpicklingError: It is not; names it.
+        """
+        from torch._weights_only_unpickler import _get_allowed_globals
+
+        # torch saves with protocol 2, which writes Python 2's name of the builtins.
+        full_name = f'{module.replace("__builtin__", "builtins")}.{name}'
+        known = {**_get_allowed_globals(), **allowed_objects()}
+        if full_name not in known:
+            raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {full_name} is not allowed')
+        return known[full_name]
+
+
+def _load_as_data(path: str, map_location: MapLocation) -> Any:
+    if _HAS_NAMED_SAFE_GLOBALS:
+        named = [(value, name) for name, value in allowed_objects().items()]
+        with torch.serialization.safe_globals(named):
+            return torch.load(path, map_location=map_location, weights_only=True)
+    # Older torch cannot extend its list by name: same list, through the standard unpickler.
+    restricted = ModuleType('restricted_pickle')
+    restricted.Unpickler = RestrictedUnpickler  # type: ignore[attr-defined]
+    restricted.load = lambda file, **kwargs: RestrictedUnpickler(file, **kwargs).load()  # type: ignore[attr-defined]
+    return torch.load(
+        path, map_location=map_location, pickle_module=restricted, weights_only=False
+    )
+
+
+def _history_statistic(owner: Any, name: str) -> Callable:
+    """Take the place of ``getattr``: only the statistics of a log history can be looked up."""
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr {name} is not allowed')
+    return getattr(HistoryBuffer, name)
+
+
+def _culprit(error: pickle.UnpicklingError) -> str:
+    """Find the object's name in the unpickler's message."""
+    match = re.search(r'GLOBAL (\S+(?: [\w.]+)?) (?:was|is) not', str(error))
+    return f' ({match.group(1)})' if match else ''
