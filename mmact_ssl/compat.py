@@ -9,7 +9,6 @@ mend is no longer needed.
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
@@ -79,8 +78,7 @@ def mend_torchvision_operators() -> bool:
     """
     if 'torchvision' in sys.modules or _libraries:
         return False
-    built_with = _torchvision_cuda()
-    if not built_with or torch.version.cuda is not None:
+    if torch.version.cuda is not None or not _torchvision_needs_cuda():
         return False
     library = torch.library.Library('torchvision', 'DEF')
     library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
@@ -184,13 +182,11 @@ def _package_root(name: str) -> Path | None:
     return Path(spec.origin).parent
 
 
-def _torchvision_cuda() -> str | None:
-    """Read the CUDA version that torchvision was built with from its version.py."""
+def _torchvision_needs_cuda() -> bool:
+    """Read whether torchvision's operators are linked to CUDA from the library's own text."""
     root = _package_root('torchvision')
-    if root is None or not (root / 'version.py').is_file():
-        return None
-    match = re.search(r"^cuda.*=\s*'([\d.]+)'", (root / 'version.py').read_text(), re.MULTILINE)
-    return match.group(1) if match else None
+    libraries = sorted(root.glob('_C*.so')) if root is not None else []
+    return any(b'libtorch_cuda.so' in library.read_bytes() for library in libraries)
 
 
 def _stub_module(name: str, is_package: bool = False, **attributes: Any) -> None:

@@ -10,7 +10,7 @@ import os
 import pickle
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 from typing import Any, Callable, Optional, Union
 from urllib.parse import urlparse
@@ -113,7 +113,7 @@ def register_safe_loaders() -> bool:
     return True
 
 
-@lru_cache(maxsize=None)
+@cache
 def allowed_objects() -> dict[str, Any]:
     """List what a checkpoint may hold beside tensors, as {name in the pickle: object}.
 
@@ -162,16 +162,14 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 def _load_as_data(path: str, map_location: MapLocation) -> Any:
     if _HAS_NAMED_SAFE_GLOBALS:
-        named = [(value, name) for name, value in allowed_objects().items()]
+        named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
         with torch.serialization.safe_globals(named):
             return torch.load(path, map_location=map_location, weights_only=True)
     # Older torch cannot extend its list by name: same list, through the standard unpickler.
     restricted = ModuleType('restricted_pickle')
     restricted.Unpickler = RestrictedUnpickler  # type: ignore[attr-defined]
     restricted.load = lambda file, **kwargs: RestrictedUnpickler(file, **kwargs).load()  # type: ignore[attr-defined]
-    return torch.load(
-        path, map_location=map_location, pickle_module=restricted, weights_only=False
-    )
+    return torch.load(path, map_location=map_location, pickle_module=restricted, weights_only=False)
 
 
 def _history_statistic(owner: Any, name: str) -> Callable:
