@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MMActSSLError(RuntimeError):
     """Base of the errors that command-line tools print as one line instead of a traceback."""
@@ -17,3 +20,18 @@ class CheckpointError(MMActSSLError):
 
 class ConfigError(MMActSSLError):
     """A config asks for something that does not exist or cannot be combined."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End a command-line tool with one line on stderr and exit status 1 for errors meant for users.
+
+    These are :class:`MMActSSLError` and FileNotFoundError, whose messages name what is at fault.
+    Any other error is a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except (MMActSSLError, FileNotFoundError) as error:
+        # An error from a data loader's worker carries the worker's traceback: its last line says it.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise SystemExit(f'error: {lines[-1] if lines else type(error).__name__}') from None
