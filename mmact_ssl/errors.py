@@ -32,6 +32,7 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except (MMActSSLError, FileNotFoundError) as error:
-        # An error from a data loader's worker carries the worker's traceback: its last line says it.
+        # An error from a data loader's worker carries that worker's traceback; the last line
+        # says what is wrong.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise SystemExit(f'error: {lines[-1] if lines else type(error).__name__}') from None

@@ -1,0 +1,87 @@
+# make test, make demo and make lint set up everything they need in .venv/ themselves.
+# Needs Python 3.9 to 3.11 with venv. The versions in requirements/constraints.txt are for 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+LINTED := mmact_ssl tools tests configs setup.py
+PYTEST_ARGS ?= -n 2
+
+# One thread a process: with more threads than free cores a step takes seconds.
+export OMP_NUM_THREADS ?= 1
+
+DEMO_DATA := data/demo
+DEMO_WORK := work_dirs/csvr_r3d_demo
+DEMO_TEACHER := configs/teachers/pose_demo.py
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:
+	@echo 'make install  set up .venv/'
+	@echo 'make test     lint, type check and tests'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: about 30 minutes on two cores'
+	@echo 'make lint     ruff alone'
+	@echo 'make clean    remove .venv/ and what the tools cached; data/ and work_dirs/ stay'
+
+.PHONY: install
+install: $(INSTALLED)
+
+# torch first and alone: a resolver left free picks versions that do not work together.
+# chumpy (mmpose requires it and never imports it) does not build in isolation.
+# opencv's wheels need libGL, which a bare Debian does not have: the headless build takes their place.
+$(INSTALLED): setup.py $(wildcard requirements/*.txt)
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo 'error: $(PYTHON) has no venv: apt install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c requirements/constraints.txt torch setuptools wheel
+	$(BIN)/pip install -q --no-deps --no-build-isolation -c requirements/constraints.txt chumpy
+	$(BIN)/pip install -q --no-build-isolation -c requirements/constraints.txt -e '.[cpu,tests]'
+	$(BIN)/python -c 'import cv2' 2>/dev/null \
+		|| $(BIN)/pip install -q --no-deps --force-reinstall opencv-python-headless==4.11.0.86
+	$(BIN)/python -c 'import mmact_ssl; print("mmact_ssl", mmact_ssl.__version__, "is installed")'
+	@touch $@
+
+.PHONY: lint
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
+
+.PHONY: test
+test: lint
+	$(BIN)/mypy mmact_ssl
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# Each stage of the demo leaves a stamp; an interrupted stage starts again, training resumes.
+.PHONY: demo
+demo: $(DEMO_WORK)/.evaluated $(DEMO_WORK)/.drawn
+	@cat $(DEMO_WORK)/.evaluated $(DEMO_WORK)/.drawn
+
+$(DEMO_DATA)/.prepared: | $(INSTALLED)
+	$(BIN)/python tools/prepare_data.py demo --out $(DEMO_DATA)
+	@touch $@
+
+$(DEMO_DATA)/.targets: $(DEMO_DATA)/.prepared
+	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA)
+	@touch $@
+
+$(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
+	$(BIN)/python tools/train.py configs/csvr_r3d_demo.py --work-dir $(DEMO_WORK) --resume
+	@touch $@
+
+$(DEMO_WORK)/.evaluated: $(DEMO_WORK)/.trained
+	$(BIN)/python tools/evaluate.py linear,knn,retrieval configs/csvr_r3d_demo.py --random
+	$(BIN)/python tools/evaluate.py linear,knn,retrieval configs/csvr_r3d_demo.py \
+		--checkpoint "$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
+	@mv $@.part $@
+
+$(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
+	$(BIN)/python tools/visualize.py configs/csvr_r3d_demo.py \
+		"$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
+	@mv $@.part $@
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) build dist ./*.egg-info mmact_ssl/.mim .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
