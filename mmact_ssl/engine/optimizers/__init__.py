@@ -1,0 +1,3 @@
+from .adversarial import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
+
+__all__ = ['AdversarialOptimWrapper', 'AdversarialOptimWrapperConstructor']

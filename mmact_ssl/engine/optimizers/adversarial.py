@@ -1,0 +1,140 @@
+"""Two optimisers, one backward pass."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
+from torch import Tensor, nn
+
+from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPERS.register_module()
+class AdversarialOptimWrapper(OptimWrapperDict):
+    """Step a student's and its adversary's optimiser after one backward pass.
+
+    Heads compute the student's losses through discriminators with frozen weights, and the
+    discriminators' losses on detached samples. Each parameter then gets the gradient of its own side
+    only, and one forward and one backward pass serve both: mixed precision, gradient accumulation and
+    (distributed) ``train_step`` are mmengine's own. Both sides step on the gradients of the same
+    iterate (simultaneous gradient descent); the adversary steps first. Our choice: the alternative, a
+    second forward pass after the adversary's step, would encode each view twice.
+
+    Args:
+        student, adversary: built optimiser wrappers of the same type.
+    """
+
+    def __init__(self, student: OptimWrapper, adversary: OptimWrapper) -> None:
+        super().__init__(student=student, adversary=adversary)
+        # One backward pass has one loss scale.
+        if hasattr(student, 'loss_scaler'):
+            adversary.loss_scaler = student.loss_scaler
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Mixed precision and, while gradients accumulate, no synchronisation."""
+        with self['student'].optim_context(model):
+            yield
+
+    def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
+        self['student'].initialize_count_status(model, cur_iter, max_iters)
+
+    def update_params(
+        self,
+        loss: Tensor,
+        step_kwargs: Optional[dict] = None,
+        zero_kwargs: Optional[dict] = None,
+    ) -> None:
+        """Back-propagate once; step both sides when enough gradients have accumulated."""
+        student = self['student']
+        student.backward(student.scale_loss(loss))
+        if student.should_update():
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+
+    def step(self, **kwargs: object) -> None:
+        """Adversary first, then student; the shared loss scale is updated once, after both."""
+        sides = (self['adversary'], self['student'])
+        scaler = getattr(self['student'], 'loss_scaler', None)
+        for side in sides:
+            if scaler is None:
+                side.step(**kwargs)
+                continue
+            if side.clip_grad_kwargs:
+                scaler.unscale_(side.optimizer)
+                side._clip_grad()
+            scaler.step(side.optimizer, **kwargs)
+        if scaler is not None:
+            scaler.update(self['student']._scale_update_param)
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class AdversarialOptimWrapperConstructor:
+    """Give parameters under a ``discriminator`` to the adversary's optimiser, the rest to the student's.
+
+    Config: that of an ordinary ``optim_wrapper``, plus ``adversary``, which overrides
+    ``optimizer`` and ``clip_grad`` for the adversary. A model without discriminators (all adversarial
+    tasks switched off) gets an ordinary optimiser wrapper.
+
+    Args:
+        optim_wrapper_cfg: ``type``, ``optimizer``, ``adversary``, and what ``type`` takes.
+        paramwise_cfg: as in mmengine, for both sides.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
+        config = dict(optim_wrapper_cfg)
+        config.setdefault('type', 'OptimWrapper')
+        adversary = dict(config.pop('adversary', {}))
+        # mmengine multiplies the weight decay where paramwise_cfg says so, and wants a number.
+        optimizer = adversary.get('optimizer', config['optimizer'])
+        adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
+        self.configs = dict(student=config, adversary={**config, **adversary})
+        self.paramwise_cfg = paramwise_cfg
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        if is_model_wrapper(model):
+            model = model.module
+        adversary = {
+            id(parameter)
+            for name, parameter in model.named_parameters()
+            if any(part.startswith('discriminator') for part in name.split('.'))
+        }
+        student = {id(parameter) for parameter in model.parameters()} - adversary
+        if not adversary:
+            return self._build('student', model, student)
+        return AdversarialOptimWrapper(
+            student=self._build('student', model, student),
+            adversary=self._build('adversary', model, adversary),
+        )
+
+    def _build(self, side: str, model: nn.Module, members: set[int]) -> OptimWrapper:
+        # The stock constructor walks the module tree; a frozen parameter gets no optimiser there.
+        return _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
+
+
+class _SubsetConstructor(DefaultOptimWrapperConstructor):
+    """mmengine's constructor, for some of a model's parameters."""
+
+    def __init__(self, config: dict, paramwise_cfg: Optional[dict], members: set[int]) -> None:
+        # mmengine looks at single parameters only where a param-wise setting exists.
+        settings = dict(paramwise_cfg or {})
+        settings.setdefault('custom_keys', {})
+        super().__init__(config, settings)
+        self.members = members
+
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: object
+    ) -> None:
+        """Keep the members, and one group for all parameters of the same settings."""
+        super().add_params(params, module, prefix=prefix, **kwargs)
+        if prefix:
+            return
+        groups: dict[tuple, dict] = {}
+        for group in params:
+            if id(group['params'][0]) in self.members:
+                key = tuple(sorted((k, v) for k, v in group.items() if k != 'params'))
+                groups.setdefault(key, {**group, 'params': []})['params'] += group['params']
+        params[:] = groups.values()

@@ -1,0 +1,3 @@
+from .fixed_weights import FixedWeights, ScheduledWeights
+
+__all__ = ['FixedWeights', 'ScheduledWeights']

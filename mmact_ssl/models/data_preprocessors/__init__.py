@@ -1,0 +1,3 @@
+from .pretext_data_preprocessor import PretextDataPreprocessor
+
+__all__ = ['PretextDataPreprocessor']

@@ -1,0 +1,43 @@
+"""What every pretext head has in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Optional
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+
+class PretextHead(BaseModule):
+    """A pretext task: reads named sources, returns losses and metrics.
+
+    A head names what it reads; the trainer hands it exactly that, as keyword arguments of
+    :meth:`loss` and :meth:`predict`, so that a head can't depend on another one. Sources are
+
+    - ``'<view>'``: the frames of a view, normalised, ``[B, C, T, H, W]``;
+    - ``'<view>.trunk'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
+    - ``'<view>.<adapter>'``: that map through an adapter of the model;
+    - ``'<view>_<target>'``: a target, from the pipeline or a teacher.
+
+    Parameters under an attribute whose name starts with ``discriminator`` are trained by the
+    adversary's optimiser.
+
+    Args:
+        reads: argument name -> source name.
+    """
+
+    def __init__(self, reads: dict[str, str], init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        self.reads = dict(reads)
+
+    @abstractmethod
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        """Losses (names that contain ``loss``, summed) and metrics (other names, only logged)."""
+
+    @abstractmethod
+    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+        """Predictions, batch axis first; what has no other axis is a metric, averaged over samples.
+
+        Not-a-number marks a sample for which a metric is not defined.
+        """

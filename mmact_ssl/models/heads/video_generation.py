@@ -1,0 +1,202 @@
+"""CSVR's generation of current and future frames."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.models.losses import (
+    call_with_frozen_weights,
+    global_mean,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    r1_penalty,
+)
+from mmact_ssl.models.necks import adaptive_instance_norm
+from mmact_ssl.models.necks.video_generator import (
+    LATENT_SIZE,
+    GeneratedLevel,
+    VideoDiscriminator,
+    VideoGenerator,
+    resize_frames,
+)
+from mmact_ssl.registry import MODELS
+
+from .pretext_head import PretextHead
+
+
+@MODELS.register_module()
+class VideoGenerationHead(PretextHead):
+    """Generate the current and the future frames from the fused static and dynamic features.
+
+    ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
+    generators after TGANv2; per resolution an L1 reconstruction and a hinge adversarial loss, with an
+    R1 penalty every ``r1_interval`` steps. Generating both current and future frames is published
+    (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our choice. The latent
+    keeps its spatial axes because the global mean of an AdaIN map is the style's mean, whatever the
+    content is. The future's generator paints a foreground over the last observed frame.
+
+    Args:
+        in_channels: channels of the static and of the dynamic map.
+        channels: of the generators at 4x4.
+        discriminator_channels: of the discriminators' first block.
+        resolutions: sides of the generated frames.
+        adversarial_weight: 0 leaves plain reconstruction without discriminators.
+        r1_weight, r1_interval: weight and interval of the R1 penalty; weight 0 for none.
+        reads: sources of ``static``, ``dynamic``, ``current``, ``current_valid``, ``future``,
+            ``future_valid``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int = 256,
+        discriminator_channels: int = 32,
+        resolutions: Sequence[int] = (16, 32, 64),
+        adversarial_weight: float = 0.01,
+        r1_weight: float = 1.0,
+        r1_interval: int = 16,
+        reads: Optional[dict[str, str]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        defaults = dict(
+            static='clip.static',
+            dynamic='clip.dynamic',
+            current='clip',
+            current_valid='clip_valid',
+            future='future',
+            future_valid='future_valid',
+        )
+        super().__init__({**defaults, **(reads or {})}, init_cfg)
+        self.adversarial_weight = adversarial_weight
+        self.r1_weight = r1_weight
+        self.r1_interval = r1_interval
+        self.generators = nn.ModuleDict(
+            dict(
+                current=VideoGenerator(in_channels, channels, resolutions, compose=False),
+                future=VideoGenerator(in_channels, channels, resolutions, compose=True),
+            )
+        )
+        self.steps = 0
+        if adversarial_weight > 0:
+            self.discriminators = nn.ModuleDict(
+                {
+                    name: nn.ModuleList(
+                        VideoDiscriminator(side, discriminator_channels) for side in resolutions
+                    )
+                    for name in self.generators
+                }
+            )
+
+    def get_extra_state(self) -> Tensor:
+        """Steps taken so far, so that a resumed run penalises in the same steps."""
+        return torch.tensor(self.steps)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.steps = int(state)
+
+    def _generate(
+        self, static: Tensor, dynamic: Tensor, current: Tensor, num_future: int
+    ) -> dict[str, list[GeneratedLevel]]:
+        fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
+        latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
+        return dict(
+            current=self.generators['current'](latent, current.shape[2]),
+            future=self.generators['future'](latent, num_future, background=current[:, :, -1]),
+        )
+
+    def loss(
+        self,
+        static: Tensor,
+        dynamic: Tensor,
+        current: Tensor,
+        current_valid: Tensor,
+        future: Tensor,
+        future_valid: Tensor,
+    ) -> dict[str, Tensor]:
+        """Losses of both sides, and the L1 distance of the future beside repeating the last frame.
+
+        Args:
+            static, dynamic: ``[B, C, T', H', W']``.
+            current, future: ``[B, 3, T, H, W]``, normalised.
+            current_valid, future_valid: bool ``[B, T]``, False for padding, which no loss counts.
+        """
+        generated = self._generate(static, dynamic, current, future.shape[2])
+        penalise = self.r1_weight > 0 and self.steps % self.r1_interval == 0
+        real = dict(current=(current, current_valid), future=(future, future_valid))
+        losses: dict[str, Tensor] = {}
+        for name, levels in generated.items():
+            frames, valid = real[name]
+            reconstruction, fooling, judging = [], [], []
+            for index, (fake, positions) in enumerate(levels):
+                target = resize_frames(frames[:, :, positions], fake.shape[-1])
+                weight = valid[:, positions].to(target.dtype)  # (B, T_l)
+                distance = (fake - target).abs().mean((1, 3, 4))  # (B, T_l)
+                reconstruction.append(global_mean(distance, weight))
+                if self.adversarial_weight > 0:
+                    # Padded frames are blank on both sides, so that they tell nothing apart.
+                    shown = weight[:, None, :, None, None]
+                    discriminator = self.discriminators[name][index]
+                    score = call_with_frozen_weights(discriminator, fake * shown)
+                    fooling.append(hinge_generator_loss(score))
+                    judging.append(
+                        self._judge(discriminator, target * shown, fake.detach() * shown, penalise)
+                    )
+            losses[f'loss_{name}'] = torch.stack(reconstruction).mean()
+            if self.adversarial_weight > 0:
+                losses[f'loss_{name}_generator'] = (
+                    self.adversarial_weight * torch.stack(fooling).mean()
+                )
+                losses[f'loss_{name}_discriminator'] = torch.stack(judging).mean()
+        with torch.no_grad():
+            # The last level's frames, its reconstruction and its targets are still in scope.
+            last = resize_frames(current[:, :, -1:], target.shape[-1])
+            repeated = (last - target).abs().mean((1, 3, 4))
+            total = weight.sum().clamp(min=1)
+            losses['l1'] = (distance * weight).sum() / total
+            losses['l1_repeat_last'] = (repeated * weight).sum() / total
+            if self.training:
+                self.steps += 1
+        return losses
+
+    def _judge(
+        self, discriminator: nn.Module, real: Tensor, fake: Tensor, penalise: bool
+    ) -> Tensor:
+        if not penalise:
+            return hinge_discriminator_loss(discriminator(real), discriminator(fake))
+        # Second derivatives overflow half precision.
+        with torch.autocast(real.device.type, enabled=False):
+            real = real.detach().float().requires_grad_()
+            score = discriminator(real)
+            penalty = self.r1_weight * self.r1_interval * r1_penalty(score, real)
+            return hinge_discriminator_loss(score, discriminator(fake.float())) + penalty
+
+    def predict(
+        self,
+        static: Tensor,
+        dynamic: Tensor,
+        current: Tensor,
+        current_valid: Tensor,
+        future: Tensor,
+        future_valid: Tensor,
+    ) -> dict[str, Tensor]:
+        """Frames ``[B, 3, T, R, R]`` in normalised units, and the future's L1 distances ``[B]``."""
+        generated = self._generate(static, dynamic, current, future.shape[2])
+        frames = {name: levels[-1].frames for name, levels in generated.items()}
+        side = frames['future'].shape[-1]
+        target = resize_frames(future, side)
+        last = resize_frames(current[:, :, -1:], side)
+        weight = future_valid.to(target.dtype)
+        count = weight.sum(1)  # 0 / 0 marks a clip without a future
+
+        def mean_over_valid(distance: Tensor) -> Tensor:
+            return (distance * weight).sum(1) / count
+
+        return dict(
+            current=frames['current'],
+            future=frames['future'],
+            l1=mean_over_valid((frames['future'] - target).abs().mean((1, 3, 4))),
+            l1_repeat_last=mean_over_valid((last - target).abs().mean((1, 3, 4))),
+        )

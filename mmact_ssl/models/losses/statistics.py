@@ -1,0 +1,36 @@
+"""Numbers that show whether features collapse."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def feature_deviation(features: Tensor) -> Tensor:
+    """Mean standard deviation of l2-normalised features, times ``sqrt(D)``.
+
+    1 for features spread evenly over the sphere, 0 for collapsed ones (Chen and He, SimSiam,
+    CVPR 2021, section 4.1).
+
+    Args:
+        features: ``[N, D]``.
+    """
+    normalised = F.normalize(features.detach().float(), dim=1)
+    return normalised.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
+
+
+def effective_rank(features: Tensor) -> Tensor:
+    """Exponential of the entropy of the normalised singular values of the centred features.
+
+    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)``; 1 or less means collapse to a
+    line.
+
+    Args:
+        features: ``[N, D]``.
+    """
+    centred = features.detach().float()
+    centred = centred - centred.mean(0)
+    singular = torch.linalg.svdvals(centred)
+    share = singular / singular.sum().clamp(min=1e-12)
+    return torch.special.entr(share).sum().exp()

@@ -1,0 +1,3 @@
+from .multi_task_pretrainer import MultiTaskPretrainer
+
+__all__ = ['MultiTaskPretrainer']

@@ -1,0 +1,206 @@
+"""One student, several pretext tasks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Optional, Sequence, Union
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import effective_rank, feature_deviation
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MultiTaskPretrainer(BaseModel):
+    """Encode named views once with one student and let pretext heads read the features.
+
+    Args:
+        backbone: the student, the only thing that downstream work keeps.
+        heads: task -> pretext head; ``None`` switches a task off.
+        data_preprocessor: a :class:`PretextDataPreprocessor`, which says which views and targets the
+            pipeline packs.
+        encode: views that the student encodes.
+        encode_together: whether views of one shape go through the student as one batch. Faster, but
+            batch normalisation then mixes their statistics.
+        adapters: name -> module on the trunk's map; each is applied to every encoded view.
+        balancer: how the tasks' losses become one, :class:`FixedWeights` unless given.
+        teachers: target -> ``dict(teacher=..., views=...)``: frozen networks that make the target
+            ``'<view>_<target>'`` of each of these views online.
+        monitor_interval: log the features' deviation and effective rank every so many steps.
+
+    Raises:
+        ConfigError: a head reads what neither the pipeline nor the model makes.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        heads: dict[str, Optional[dict]],
+        data_preprocessor: dict,
+        encode: Sequence[str] = ('clip',),
+        encode_together: bool = False,
+        adapters: Optional[dict[str, dict]] = None,
+        balancer: Optional[dict] = None,
+        teachers: Optional[dict[str, dict]] = None,
+        monitor_interval: int = 10,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.encode_names = tuple(encode)
+        self.encode_together = encode_together
+        self.monitor_interval = monitor_interval
+        self.backbone = MODELS.build(backbone)
+        self.adapters = self._build_all(adapters)
+        self.heads = self._build_all(heads)
+        self.balancer = MODELS.build(balancer or dict(type='FixedWeights'))
+        self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
+        self.teachers = self._build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
+        self._check_sources()
+
+    @staticmethod
+    def _build_all(configs: Optional[dict[str, Optional[dict]]]) -> nn.ModuleDict:
+        chosen = {name: config for name, config in (configs or {}).items() if config is not None}
+        return nn.ModuleDict({name: MODELS.build(config) for name, config in chosen.items()})
+
+    def _check_sources(self) -> None:
+        """Fail when the model is built, not in the first step, if a head can't be served."""
+        views, targets = self.data_preprocessor.views, self.data_preprocessor.targets
+        if not self.heads:
+            raise ConfigError('model.heads has no task: name at least one pretext head')
+        for view in self.encode_names:
+            if view not in views:
+                raise ConfigError(
+                    f'model.encode names the view {view!r}, but the pipeline makes {list(views)}: '
+                    'add it to model.data_preprocessor.views and to the pipeline'
+                )
+        available = set(views) | set(targets)
+        for view in self.encode_names:
+            available |= {f'{view}.trunk', *(f'{view}.{name}' for name in self.adapters)}
+        for name, teacher_views in self.teacher_views.items():
+            for view in teacher_views:
+                if view not in views:
+                    raise ConfigError(
+                        f'model.teachers.{name}.views names {view!r}, but the pipeline makes '
+                        f'{list(views)}'
+                    )
+                if f'{view}_{name}' in targets:
+                    raise ConfigError(
+                        f'the target {view}_{name} comes from both model.teachers.{name} and the '
+                        'pipeline: take it out of model.data_preprocessor.targets or drop the teacher'
+                    )
+                available.add(f'{view}_{name}')
+        for task, head in self.heads.items():
+            for argument, source in head.reads.items():
+                if source not in available:
+                    raise ConfigError(
+                        f'the head {task!r} reads {source!r} (model.heads.{task}.reads.{argument}), '
+                        f'which nothing makes; there are {sorted(available)}: add the view or target '
+                        'to the pipeline and model.data_preprocessor, or the adapter to '
+                        'model.adapters'
+                    )
+
+    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The student's map of each encoded view, ``[B, C', T', H', W']``, each encoded once."""
+        if not self.encode_together:
+            return {view: self._trunk(inputs[view]) for view in self.encode_names}
+        trunks: dict[str, Tensor] = {}
+        by_shape: dict[torch.Size, list[str]] = OrderedDict()
+        for view in self.encode_names:
+            by_shape.setdefault(inputs[view].shape, []).append(view)
+        for views in by_shape.values():
+            joint = self._trunk(torch.cat([inputs[view] for view in views]))
+            trunks.update(zip(views, joint.chunk(len(views))))
+        return trunks
+
+    def _trunk(self, frames: Tensor) -> Tensor:
+        features = self.backbone(frames)
+        return features[-1] if isinstance(features, (tuple, list)) else features
+
+    def sources(self, inputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Everything that a head may read, by the names that :class:`PretextHead` lists."""
+        sources = {**inputs, **targets}
+        for view, trunk in self.encode(inputs).items():
+            sources[f'{view}.trunk'] = trunk
+            for name, adapter in self.adapters.items():
+                sources[f'{view}.{name}'] = adapter(trunk)
+        for name, views in self.teacher_views.items():
+            for view in views:
+                sources[f'{view}_{name}'] = self._teach(name, inputs[view])
+        return sources
+
+    @torch.no_grad()
+    def _teach(self, name: str, frames: Tensor) -> Tensor:
+        """A teacher's target of each frame, ``[B, C, T, H, W] -> [B, T, ...]``."""
+        batch, _, time = frames.shape[:3]
+        images = self.data_preprocessor.denormalise(frames).transpose(1, 2).flatten(0, 1)
+        return self.teachers[name](images).unflatten(0, (batch, time))
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        targets: Optional[dict[str, Tensor]] = None,
+        data_samples: Optional[list] = None,
+        mode: str = 'tensor',
+    ) -> Union[dict[str, Tensor], list[dict[str, dict[str, Tensor]]]]:
+        """Run the student and, by mode, the heads.
+
+        Args:
+            inputs: view -> normalised frames ``[B, C, T, H, W]``.
+            targets: name -> ``[B, ...]``.
+            data_samples: not read; the annotation's labels must not reach pre-training.
+            mode: ``'loss'``: ``'loss'`` (to minimise) and ``'<task>/<name>'`` (to log).
+                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``: view ->
+            trunk map.
+        """
+        if mode == 'tensor':
+            return self.encode(inputs)
+        sources = self.sources(inputs, targets or {})
+        reads = {
+            task: {argument: sources[source] for argument, source in head.reads.items()}
+            for task, head in self.heads.items()
+        }
+        if mode == 'predict':
+            predictions = {task: head.predict(**reads[task]) for task, head in self.heads.items()}
+            return [
+                {task: {name: value[i] for name, value in p.items()} for task, p in predictions.items()}
+                for i in range(len(inputs[self.encode_names[0]]))
+            ]
+        if mode != 'loss':
+            raise ValueError(f"mode={mode!r}: use 'loss', 'predict' or 'tensor'")
+
+        logs: dict[str, Tensor] = {}
+        task_losses: dict[str, Tensor] = {}
+        for task, head in self.heads.items():
+            outputs = head.loss(**reads[task])
+            logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
+            task_losses[task] = sum(value for name, value in outputs.items() if 'loss' in name)
+        iteration, progress = self._progress()
+        if iteration % self.monitor_interval == 0:
+            logs.update(self._monitor(sources))
+        return dict(loss=self.balancer(task_losses, progress), **logs)
+
+    @staticmethod
+    def _progress() -> tuple[int, float]:
+        """The runner's iteration and its share of the whole training."""
+        hub = MessageHub.get_current_instance()
+        iteration = hub.get_info('iter', 0)
+        return iteration, iteration / max(hub.get_info('max_iters', 1), 1)
+
+    @torch.no_grad()
+    def _monitor(self, sources: dict[str, Tensor]) -> dict[str, Tensor]:
+        statistics = {}
+        for view in self.encode_names:
+            for name in ('trunk', *self.adapters):
+                pooled = sources[f'{view}.{name}'].flatten(2).mean(2)
+                statistics[f'{view}.{name}/deviation'] = feature_deviation(pooled)
+                statistics[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
+        return statistics
+
+    def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The balanced loss, and all numbers for the log; mmengine would sum all names with "loss"."""
+        return losses['loss'], OrderedDict(losses)
