@@ -1,0 +1,9 @@
+"""MoveNet SinglePose Lightning (Google, Apache-2.0), converted to ONNX: COCO-17 key points.
+
+Put the file at data/teachers/movenet_lightning.onnx, see docs/teachers.md.
+"""
+teacher = dict(
+    type='OnnxPoseTeacher',
+    model='data/teachers/movenet_lightning.onnx',
+    input_size=192,
+    layout='coco17')

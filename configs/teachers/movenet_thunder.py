@@ -1,0 +1,9 @@
+"""MoveNet SinglePose Thunder (Google, Apache-2.0), converted to ONNX: COCO-17 key points.
+
+Put the file at data/teachers/movenet_thunder.onnx, see docs/teachers.md.
+"""
+teacher = dict(
+    type='OnnxPoseTeacher',
+    model='data/teachers/movenet_thunder.onnx',
+    input_size=256,
+    layout='coco17')

@@ -1,0 +1,37 @@
+"""Frozen networks that make targets, online or for a cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmpose_pose import MMPosePoseTeacher
+from mmact_ssl.models.teachers.onnx_pose import OnnxPoseTeacher
+from mmact_ssl.registry import MODELS
+
+__all__ = ['BaseTeacher', 'MMPosePoseTeacher', 'OnnxPoseTeacher', 'build_teacher']
+
+
+def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:
+    """Build a teacher.
+
+    Args:
+        config: Config file with a dict `teacher`, or such a dict itself.
+
+    Raises:
+        ConfigError: The file has no dict `teacher`, or that is no teacher.
+    """
+    if not isinstance(config, Mapping):
+        loaded = Config.fromfile(config)
+        if 'teacher' not in loaded:
+            raise ConfigError(f'{os.fspath(config)} has no dict `teacher`, see configs/teachers/')
+        config = loaded.teacher
+    teacher = MODELS.build(dict(config, _scope_='mmact_ssl'))
+    if not isinstance(teacher, BaseTeacher):
+        raise ConfigError(f'{type(teacher).__name__} is not a teacher (a BaseTeacher)')
+    return teacher

@@ -1,0 +1,167 @@
+"""Pose teachers from mmpose: any top-down or one-stage config with its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+from torch import Tensor
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.base import BaseTeacher, require_file
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MMPosePoseTeacher(BaseTeacher):
+    """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
+
+    Args:
+        config: mmpose config file, or its path in the installed mmpose (`mmpose::body_2d.../x.py`).
+        checkpoint: Its weights, a local file.
+        layout: Joint order of the model's output.
+        batch_size: Frames per forward pass. The last pass is padded to it, because kernels sum in
+            an order that depends on the batch size: online and cached targets stay equal to the
+            bit.
+        person_detector: None: the whole frame is the box. Else a registered module that maps
+            uint8 frames [N, 3, H, W] to boxes [N, 5]: left, top, right, bottom as fractions of
+            the frame, score (0: nobody). Top-down models only.
+        min_person_score: Frames whose person scores less have score 0 throughout.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: Not a pose model, or one of another number of joints.
+    """
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        layout: str = 'coco17',
+        batch_size: int = 16,
+        person_detector: Mapping[str, Any] | None = None,
+        min_person_score: float = 0.0,
+    ) -> None:
+        loaded = _load_config(config)
+        detector = None if person_detector is None else _build_detector(person_detector)
+        identity = dict(
+            model=_without_init(loaded.model),
+            pipeline=loaded.test_dataloader.dataset.pipeline,
+            layout=layout,
+            min_person_score=min_person_score,
+            person_detector=None if detector is None else detector.fingerprint(),
+        )
+        super().__init__(identity, dict(checkpoint=checkpoint))
+        self.layout = layout
+        self.batch_size = batch_size
+        self.min_person_score = min_person_score
+
+        # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
+        from mmpose.apis import dataset_meta_from_config
+        from mmpose.models import BottomupPoseEstimator
+        from mmpose.registry import MODELS as MMPOSE_MODELS
+
+        # The config's pieces are written without scope and the student's scope is another.
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            network = MMPOSE_MODELS.build(identity['model'])
+            self._pipeline = Compose(identity['pipeline'])
+            meta = dataset_meta_from_config(loaded, 'test')
+        self._check_joints(config, network, meta)
+        self._meta = meta
+        self._one_stage = isinstance(network, BottomupPoseEstimator)
+        if self._one_stage and detector is not None:
+            raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
+        self._network = (self.hide(revert_sync_batchnorm(network)),)
+        self._detector = () if detector is None else (self.hide(detector),)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Find one person per frame: uint8 [N, 3, H, W] to float32 [N, V, 3]."""
+        height, width = frames.shape[2:]
+        boxes = np.tile(np.array([0, 0, 1, 1, 1], np.float32), (len(frames), 1))
+        if self._detector:
+            boxes = self._detector[0](frames).cpu().numpy()
+        boxes[:, :4] *= [width, height, width, height]
+        images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
+        poses = np.zeros((len(frames), LAYOUTS[self.layout].num_joints, 3), np.float32)
+        # A detector's box is empty where it found nobody.
+        chosen = np.flatnonzero((boxes[:, 4] > 0) & (boxes[:, 2:4] > boxes[:, :2]).all(1))
+        for start in range(0, len(chosen), self.batch_size):
+            batch = chosen[start : start + self.batch_size]
+            padded = np.resize(batch, self.batch_size)
+            samples = [self._pipeline(self._sample(images[i], boxes[i])) for i in padded]
+            results = self._network[0].test_step(pseudo_collate(samples))
+            for i, result in zip(batch, results):
+                poses[i] = self._best_person(result.pred_instances)
+        poses[..., :2] /= [width, height]
+        poses[..., 2] = poses[..., 2].clip(0, 1)
+        poses[poses[..., 2] == 0] = 0
+        return torch.from_numpy(poses).to(frames.device)
+
+    def _sample(self, image: np.ndarray, box: np.ndarray) -> dict[str, Any]:
+        return dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:])
+
+    def _best_person(self, persons: Any) -> np.ndarray:
+        """Choose the person of the best box: [V, 3] in pixels."""
+        if not len(persons.keypoints):
+            return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
+        scores = np.asarray(persons.keypoint_scores)
+        box_scores = np.asarray(persons.get('bbox_scores', scores.mean(1)))
+        best = int(box_scores.argmax())
+        if box_scores[best] < self.min_person_score:
+            return np.zeros((scores.shape[1], 3), np.float32)
+        points = np.asarray(persons.keypoints)[best]
+        return np.concatenate([points, scores[best][:, None]], axis=1).astype(np.float32)
+
+    def _check_joints(self, config: str, network: Any, meta: Any) -> None:
+        if meta is None:
+            raise ConfigError(f'{config}: no data set in test_dataloader tells its joints')
+        if self.layout not in LAYOUTS:
+            raise ConfigError(f'unknown layout {self.layout!r}; known are {", ".join(LAYOUTS)}')
+        found, wanted = meta['num_keypoints'], LAYOUTS[self.layout].num_joints
+        if found != wanted:
+            raise ConfigError(
+                f'{config} finds {found} joints, layout {self.layout!r} has {wanted}: '
+                'set layout of the teacher'
+            )
+
+
+def _load_config(config: str) -> Config:
+    """Load an mmpose config from a file or, after `mmpose::`, from the installed mmpose."""
+    if config.startswith('mmpose::'):
+        from mmengine.hub import get_config
+
+        loaded = get_config(config)
+    else:
+        require_file(config, 'config of MMPosePoseTeacher')
+        loaded = Config.fromfile(config)
+    for key in ('model', 'test_dataloader'):
+        if key not in loaded:
+            raise ConfigError(f'{config} has no {key!r}: an mmpose config is expected')
+    return Config(loaded.to_dict())
+
+
+def _build_detector(config: Mapping[str, Any]) -> BaseTeacher:
+    detector = MODELS.build(dict(config, _scope_='mmact_ssl'))
+    if getattr(detector, 'kind', None) != 'box':
+        raise ConfigError(
+            f'person_detector {type(detector).__name__} makes no boxes, see docs/teachers.md'
+        )
+    return detector
+
+
+def _without_init(config: Any) -> Any:
+    """Drop every `init_cfg`: the checkpoint replaces all weights, and no download is wanted."""
+    if isinstance(config, dict):
+        return {k: _without_init(v) for k, v in config.items() if k != 'init_cfg'}
+    if isinstance(config, (list, tuple)):
+        return [_without_init(value) for value in config]
+    return config
