@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packing the views and targets of a sample."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.structures import ActionDataSample
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackPretextInputs(BaseTransform):
+    """Pack views and their targets into tensors.
+
+    Required keys: `views`, `valid`; optional `poses` (pixels), `label`, `filename`, `frame_inds`,
+    `total_frames`, `replaced`.
+
+    Returns a dict of
+
+    - `inputs` {view: uint8 tensor [C=3, T, H, W], RGB};
+    - `targets` {`<view>_valid`: bool tensor [T], False where the frame is padding;
+      `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
+      image (0..1 inside, others outside), score 0..1, 0 = unknown};
+    - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
+      none), and the rest as meta information.
+
+    Args:
+        views: Names of the views to pack.
+
+    Raises:
+        KeyError: A view is not there.
+    """
+
+    meta_keys = ('filename', 'frame_inds', 'total_frames', 'replaced')
+
+    def __init__(self, views: Sequence[str]) -> None:
+        if isinstance(views, str) or not views:
+            raise ConfigError(f'PackPretextInputs: views must be a list of names, not {views!r}')
+        self.views = tuple(views)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Pack one sample."""
+        inputs: dict[str, torch.Tensor] = {}
+        targets: dict[str, torch.Tensor] = {}
+        for view in self.views:
+            if view not in results['views']:
+                raise KeyError(f'PackPretextInputs: view {view!r} is not among the decoded views '
+                               f'{sorted(results["views"])}')
+            frames = results['views'][view]
+            inputs[view] = _to_tensor(frames)
+            targets[f'{view}_valid'] = torch.from_numpy(results['valid'][view].copy())
+            if view in results.get('poses', {}):
+                height, width = frames[0].shape[:2]
+                pose = results['poses'][view] / np.array([width, height, 1], dtype=np.float32)
+                targets[f'{view}_pose'] = torch.from_numpy(pose)
+
+        data_sample = ActionDataSample()
+        label = results.get('label', -1)
+        if not (isinstance(label, int) and label < 0):
+            data_sample.set_gt_label(label)
+        metainfo = {key: results[key] for key in self.meta_keys if key in results}
+        data_sample.set_metainfo({'replaced': '', **metainfo})
+        return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(views={self.views})'
+
+
+def _to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:
+    """T arrays [H, W, 3] to a contiguous tensor [3, T, H, W]."""
+    stacked = np.stack(frames)  # [T, H, W, 3]
+    return torch.from_numpy(np.ascontiguousarray(stacked.transpose(3, 0, 1, 2)))

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing, decoding and augmenting the views of a video."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class SampleViews(BaseTransform):
+    """Choose the frames of each view of a video.
+
+    `clip` are `num_frames` frames, `stride` apart, from a random start; `future` goes on one
+    clip stride after the clip's last frame with its own number and stride; `keyframes` are the
+    key frames nearest to the clip's centre in the order of decoding, in the order of the video.
+
+    The start is uniform over all positions at which clip and future fit. In a video that is too
+    short the start is 0, frames beyond the end repeat the last one and are not valid. Absent key
+    frames repeat the last present one and are not valid.
+
+    Required keys: `filename`. Added keys: `total_frames`; `frame_inds` {view: int64 [T]}; `valid`
+    {view: bool [T]}; `video_reader`, which `DecodeViews` uses up.
+
+    Args:
+        clip: `num_frames` and `stride` of the clip.
+        future: The same for the frames after it. None: no such view.
+        keyframes: `num_frames`, the number of slots. None: no such view.
+        test_mode: Take the middle start instead of a random one.
+
+    Raises:
+        BrokenSampleError: The video is unreadable or has fewer than 2 frames.
+
+    Source: CSVR's views; positions and repetition are our choice.
+    """
+
+    def __init__(
+        self,
+        clip: Mapping[str, int],
+        future: Mapping[str, int] | None = None,
+        keyframes: Mapping[str, int] | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        self.clip = _checked('clip', clip, ('num_frames', 'stride'))
+        self.future = None if future is None else _checked(
+            'future', future, ('num_frames', 'stride'))
+        self.keyframes = None if keyframes is None else _checked(
+            'keyframes', keyframes, ('num_frames',))
+        self.test_mode = test_mode
+        offsets = {'clip': np.arange(self.clip['num_frames']) * self.clip['stride']}
+        if self.future is not None:
+            offsets['future'] = (
+                self.clip['num_frames'] * self.clip['stride']
+                + np.arange(self.future['num_frames']) * self.future['stride']
+            )
+        self._offsets = offsets
+        self._span = 1 + max(int(offset[-1]) for offset in offsets.values())
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the choice to one sample."""
+        reader = VideoReader(results['filename'])
+        total = reader.total_frames
+        if total < 2:
+            reader.close()
+            raise BrokenSampleError(results['filename'], 'has fewer than 2 frames')
+        slack = max(total - self._span, 0)
+        start = slack // 2 if self.test_mode else np.random.randint(slack + 1)
+
+        frame_inds: dict[str, np.ndarray] = {}
+        valid: dict[str, np.ndarray] = {}
+        for view, offsets in self._offsets.items():
+            inds = start + offsets
+            valid[view] = inds < total
+            frame_inds[view] = np.minimum(inds, total - 1)
+        if self.keyframes is not None:
+            clip_inds = frame_inds['clip'][valid['clip']]
+            centre = int(clip_inds[0] + clip_inds[-1]) // 2
+            slots = self.keyframes['num_frames']
+            found = reader.keyframes_near(centre, slots)
+            frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
+            valid['keyframes'] = np.arange(slots) < len(found)
+
+        results.update(
+            total_frames=total, frame_inds=frame_inds, valid=valid, video_reader=reader)
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
+                f'keyframes={self.keyframes}, test_mode={self.test_mode})')
+
+
+@TRANSFORMS.register_module()
+class DecodeViews(BaseTransform):
+    """Decode the chosen frames of all views in one pass, scaled while decoding.
+
+    Required keys: `frame_inds`, `video_reader` (removed), `poses` (optional): {view: float32
+    [T, V, 3]} with x, y as fractions of the frame.
+
+    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, x and
+    y now in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
+
+    Args:
+        short_side: Length in pixels of the decoded frames' short side; None keeps their size.
+
+    Raises:
+        BrokenSampleError: A frame cannot be decoded.
+    """
+
+    def __init__(self, short_side: int | None = 128) -> None:
+        if short_side is not None and short_side < 1:
+            raise ConfigError(f'DecodeViews: short_side is {short_side}, must be at least 1')
+        self.short_side = short_side
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the frames to one sample."""
+        frame_inds = results['frame_inds']
+        with results.pop('video_reader') as reader:
+            frames = reader.read(np.concatenate(list(frame_inds.values())), self.short_side)
+        results['views'] = {
+            view: [frames[index] for index in inds.tolist()] for view, inds in frame_inds.items()
+        }
+        for view, pose in results.get('poses', {}).items():
+            height, width = results['views'][view][0].shape[:2]
+            results['poses'][view] = pose * np.array([width, height, 1], dtype=np.float32)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(short_side={self.short_side})'
+
+
+@TRANSFORMS.register_module()
+class TransformViews(BaseTransform):
+    """Run mmaction2's transforms on frames and poses of some views together.
+
+    The frames of the views are joined to one `imgs` and the poses to one `keypoint` [1, T, V, 2]
+    and `keypoint_score` [1, T, V], as mmaction2's transforms want them. All views of one
+    TransformViews therefore share one random draw (the same crop, the same flip); views of
+    separate ones are drawn apart.
+
+    Required keys: `views`, `poses` (optional, for any of the views). Modified keys: the same.
+
+    Args:
+        views: Names of the views to join.
+        transforms: Configs of transforms on `imgs`, `keypoint`, `keypoint_score`, `img_shape`.
+            They must keep the number and order of frames.
+
+    Raises:
+        KeyError: A view is not there.
+        ValueError: The frames of the views differ in size, or a transform changed their number.
+    """
+
+    def __init__(self, views: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
+        if isinstance(views, str) or not views:
+            raise ConfigError(f'TransformViews: views must be a list of names, not {views!r}')
+        self.views = tuple(views)
+        self.transforms = [TRANSFORMS.build(dict(config)) for config in transforms]
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Transform the views of one sample."""
+        frames = results['views']
+        missing = [view for view in self.views if view not in frames]
+        if missing:
+            raise KeyError(f'TransformViews: view {missing[0]!r} is not among the decoded views '
+                           f'{sorted(frames)}; add it to SampleViews or take it out of views')
+        imgs = [frame for view in self.views for frame in frames[view]]
+        shapes = {img.shape[:2] for img in imgs}
+        if len(shapes) > 1:
+            raise ValueError(f'TransformViews: the frames of the views {self.views} differ in '
+                             f'size, {sorted(shapes)}; transform these views apart')
+        # Flips work in place, and a repeated frame is one array in two places.
+        seen: set[int] = set()
+        for position, img in enumerate(imgs):
+            if id(img) in seen:
+                imgs[position] = img.copy()
+            seen.add(id(img))
+
+        shape = imgs[0].shape[:2]
+        joined: dict[str, Any] = {
+            'imgs': imgs, 'img_shape': shape, 'original_shape': shape, 'modality': 'RGB',
+            'num_clips': 1, 'clip_len': len(imgs)}
+        poses = results.get('poses', {})
+        posed = [view for view in self.views if view in poses]
+        if posed:
+            pose = np.concatenate([poses[view] for view in posed])  # [T, V, 3]
+            joined['keypoint'] = pose[None, ..., :2].copy()
+            joined['keypoint_score'] = pose[None, ..., 2].copy()
+        for transform in self.transforms:
+            joined = transform(joined)
+        if len(joined['imgs']) != len(imgs):
+            raise ValueError(f'TransformViews: {len(imgs)} frames became {len(joined["imgs"])}; '
+                             'a transform that changes their number has no place here')
+
+        start = 0
+        for view in self.views:
+            stop = start + len(frames[view])
+            frames[view] = list(joined['imgs'][start:stop])
+            start = stop
+        if posed:
+            pose = np.concatenate(
+                [joined['keypoint'], joined['keypoint_score'][..., None]], axis=-1)[0]
+            start = 0
+            for view in posed:
+                stop = start + len(poses[view])
+                poses[view] = pose[start:stop].astype(np.float32)
+                start = stop
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(views={self.views}, transforms={self.transforms})'
+
+
+def _checked(view: str, options: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:
+    if set(options) != set(names):
+        raise ConfigError(f'SampleViews: {view} takes {" and ".join(names)}, got {sorted(options)}')
+    for name in names:
+        if options[name] < 1:
+            raise ConfigError(f'SampleViews: {view} has {name}={options[name]}, must be at least 1')
+    return dict(options)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading chosen frames of a video file, no more of it than they need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+
+# Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
+# of a larger file they are read again, from the key frame on.
+HELD_BYTES = 256 * 2**20
+
+# Codecs whose non-reference frames the decoder may leave out without any trace in the others.
+# H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
+_SKIPS_NON_REFERENCE = ('h264',)
+
+# swscale starts a thread per core unless told otherwise; older PyAV has one thread and no option.
+_REFORMAT_OPTIONS: dict[str, Any] = (
+    {'threads': 1} if 'threads' in (VideoReformatter.reformat.__doc__ or '') else {}
+)
+
+
+def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
+    """Size (width, height) in pixels with the short side brought to `short_side`, ratio kept."""
+    if short_side is None:
+        return width, height
+    scale = short_side / min(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class VideoReader:
+    """Random access to the frames of one video file, exact to the frame.
+
+    Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
+    number of frames, their order and the key frames without decoding. `read` then decodes from
+    the key frame before each wanted frame to the last wanted one; on the way it leaves out the
+    frames that no other refers to, and converts and scales only what was asked for.
+
+    Packets before the first key frame cannot be decoded and are not counted. Time stamps give
+    only the order, so a variable frame rate changes nothing. Transparency is dropped, a rotation
+    that the file's metadata asks for is applied.
+
+    Args:
+        filename: Path of a video file that FFmpeg reads; its first video stream is taken.
+
+    Raises:
+        BrokenSampleError: The file is missing, unreadable or has no frames.
+
+    Source: our choice, measured in docs/benchmarks.md.
+    """
+
+    def __init__(self, filename: str | os.PathLike) -> None:
+        self.filename = os.fspath(filename)
+        try:
+            self._container = av.open(self.filename)
+        except av.FFmpegError as error:
+            raise self._broken(f'cannot be opened ({_reason(error)})') from error
+        try:
+            self._index()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.total_frames
+
+    def close(self) -> None:
+        """Close the file; the reader is of no use afterwards."""
+        self._packets = None
+        self._container.close()
+
+    def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
+        """Up to `count` key frames nearest to a frame.
+
+        Nearness is counted in packets, in the order of decoding. Of two as near the earlier one
+        comes first.
+
+        Returns:
+            int64 [K], K <= count: indices of frames, in the order of the video.
+        """
+        keys = np.flatnonzero(self._is_key)
+        distance = np.abs(keys - self._position[frame_ind])
+        nearest = keys[np.argsort(distance, kind='stable')[:count]]
+        return np.sort(self._rank[nearest])
+
+    def read(
+        self, frame_inds: Iterable[int], short_side: int | None = None
+    ) -> dict[int, np.ndarray]:
+        """Decode frames, each once.
+
+        Args:
+            frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
+            short_side: Length of the short side in pixels that frames are scaled to while they
+                are converted; None keeps the size.
+
+        Returns:
+            For each index its frame, RGB, uint8 [H, W, 3]. The arrays share no memory.
+
+        Raises:
+            BrokenSampleError: A frame could not be decoded.
+        """
+        wanted = {int(index) for index in frame_inds}
+        if wanted and not 0 <= min(wanted) <= max(wanted) < self.total_frames:
+            raise IndexError(
+                f'{self.filename}: frames {min(wanted)} to {max(wanted)} asked for, '
+                f'the video has 0 to {self.total_frames - 1}'
+            )
+        frames: dict[int, np.ndarray] = {}
+        reformatter = VideoReformatter()  # keeps swscale's tables from frame to frame
+
+        def keep(index: int, frame: av.VideoFrame) -> None:
+            if index in wanted and index not in frames:
+                frames[index] = _to_array(frame, reformatter, short_side)
+
+        try:
+            if self._in_order:
+                for start, stop, skip in self._runs(wanted):
+                    self._decode(start, stop, skip, keep)
+            if len(frames) < len(wanted):
+                # Either the order of display is unknown or a frame needs more than the file
+                # says, as with intra refresh: decode all from the beginning.
+                self._decode(0, len(self._is_key), set(), keep, count=not self._in_order)
+        except av.FFmpegError as error:
+            raise self._broken(f'cannot be decoded ({_reason(error)})') from error
+        if len(frames) < len(wanted):
+            missing = sorted(wanted - set(frames))
+            raise self._broken(
+                f'{len(missing)} frames cannot be decoded, the first is {missing[0]}')
+        return frames
+
+    def _broken(self, reason: str) -> BrokenSampleError:
+        return BrokenSampleError(self.filename, reason)
+
+    def _index(self) -> None:
+        """Demux the file once and lay down the tables, all in the order of decoding.
+
+        `_rank[p]` is the frame that packet p shows, -1 for none; `_position` is its inverse;
+        `_is_key[p]` says that decoding can start at p.
+        """
+        if not self._container.streams.video:
+            raise self._broken('has no video stream')
+        self._stream = self._container.streams.video[0]
+        codec = self._stream.codec_context
+        if codec is None:
+            raise self._broken('its codec is unknown')
+        # Frame threads delay the effect of skip_frame, and each data worker has one core.
+        codec.thread_count = 1
+        self._can_skip = codec.name in _SKIPS_NON_REFERENCE
+
+        packets: list[av.Packet] | None = []
+        pts: list[int | None] = []
+        dts: list[int | None] = []
+        keys: list[bool] = []
+        shown: list[bool] = []
+        held_bytes = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size == 0 or not (keys or packet.is_keyframe):
+                    continue
+                pts.append(packet.pts)
+                dts.append(packet.dts)
+                keys.append(packet.is_keyframe)
+                shown.append(not packet.is_discard)
+                held_bytes += packet.size
+                if packets is not None:
+                    packets.append(packet)
+                    # Unordered time stamps cannot be found again by seeking.
+                    if held_bytes > HELD_BYTES and None not in dts and len(set(dts)) == len(dts):
+                        packets = None
+        except av.FFmpegError as error:
+            raise self._broken(f'cannot be read to its end ({_reason(error)})') from error
+
+        self._packets = packets
+        self._in_order = None not in pts
+        self._is_key = np.array(keys, dtype=bool)
+        visible = np.array(shown, dtype=bool)
+        order = np.arange(len(keys))
+        if self._in_order and keys:
+            stamps = np.array(pts, dtype=np.int64)
+            # Frames shown before the first key frame refer to what the file does not hold.
+            visible &= stamps >= stamps[0]
+            order = np.argsort(stamps, kind='stable')
+        self._position = order[visible[order]]
+        self.total_frames = len(self._position)
+        self._rank = np.full(len(keys), -1, dtype=np.int64)
+        self._rank[self._position] = np.arange(self.total_frames)
+        self._is_key &= visible
+        self._dts = dts
+        if self.total_frames == 0:
+            raise self._broken('has no frames')
+        if packets is not None and self._in_order:
+            for packet, rank in zip(packets, self._rank.tolist()):
+                packet.pts = rank
+
+    def _runs(self, wanted: set[int]) -> list[tuple[int, int, set[int]]]:
+        """Stretches of packets to decode, (start, stop, packets needed), without overlap."""
+        keys = np.flatnonzero(self._is_key)
+        key_ranks = self._rank[keys]
+        runs: list[tuple[int, int, set[int]]] = []
+        for position in sorted(int(self._position[index]) for index in wanted):
+            # A frame decoded after a key frame and shown before it may refer to frames before
+            # the key frame: the start must come first in both orders.
+            before = keys[(keys <= position) & (key_ranks <= self._rank[position])]
+            start = int(before[-1]) if len(before) else 0
+            if runs and start < runs[-1][1]:
+                runs[-1][2].add(position)
+                runs[-1] = (min(start, runs[-1][0]), position + 1, runs[-1][2])
+            else:
+                runs.append((start, position + 1, {position}))
+        return runs
+
+    def _decode(self, start, stop, needed, keep, count=False) -> None:
+        """Decode packets start to stop - 1 and hand out their frames.
+
+        Of packets that are not in `needed` those that others do not refer to are left out; an
+        empty `needed` leaves out none.
+        """
+        codec = self._stream.codec_context
+        shown = 0
+        skipping = False
+        try:
+            for position, packet in self._packets_between(start, stop):
+                skip = self._can_skip and bool(needed) and position not in needed
+                if skip != skipping:
+                    codec.skip_frame = 'NONREF' if skip else 'DEFAULT'
+                    skipping = skip
+                for frame in codec.decode(packet):
+                    keep(shown if count else frame.pts, frame)
+                    shown += 1
+            codec.skip_frame = 'DEFAULT'
+            for frame in codec.decode(None):
+                keep(shown if count else frame.pts, frame)
+                shown += 1
+        finally:
+            codec.flush_buffers()
+
+    def _packets_between(self, start: int, stop: int) -> Iterator[tuple[int, av.Packet]]:
+        """Packets start to stop - 1 with their positions, from memory or from the file."""
+        if self._packets is not None:
+            yield from enumerate(self._packets[start:stop], start)
+            return
+        positions = {stamp: position for position, stamp in enumerate(self._dts)}
+        self._container.seek(self._dts[start], stream=self._stream)
+        for packet in self._container.demux(self._stream):
+            position = positions.get(packet.dts, -1)
+            if position >= stop:
+                break
+            if position >= start:
+                packet.pts = int(self._rank[position])
+                yield position, packet
+
+
+def _reason(error: av.FFmpegError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _to_array(
+    frame: av.VideoFrame, reformatter: VideoReformatter, short_side: int | None
+) -> np.ndarray:
+    """RGB, uint8 [H, W, 3], upright."""
+    width, height = scaled_size(frame.width, frame.height, short_side)
+    # BILINEAR widens its filter when it scales down, so that fine texture is averaged, not aliased.
+    rgb = reformatter.reformat(
+        frame, width=width, height=height, format='rgb24', interpolation='BILINEAR',
+        **_REFORMAT_OPTIONS,
+    )
+    array = rgb.to_ndarray()
+    quarters = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(array, quarters)) if quarters else array

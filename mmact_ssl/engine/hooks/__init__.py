@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks of the training loop."""
+from .broken_sample_hook import BrokenSampleHook
+from .seed_by_progress_hook import SeedByProgressHook
+
+__all__ = ['BrokenSampleHook', 'SeedByProgressHook']

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count the broken samples of a run and stop when they are too many."""
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from typing import Any
+
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class BrokenSampleHook(Hook):
+    """Count samples that stand in for broken ones, list them, and stop above a limit.
+
+    Reads the meta information `replaced` of the data samples of each training batch. Every
+    `interval` iterations and at the end of each epoch the counts of all processes are added up,
+    `<work_dir>/broken_samples.json` is written (`samples`, `replaced`, `fraction`, `files`
+    {message: times}) and, above the limit, all processes stop with the same error.
+
+    Args:
+        max_fraction: Largest fraction of replaced samples among all seen, 0..1.
+        interval: Iterations between two checks.
+
+    Raises:
+        DataError: The limit is exceeded; names the list and the first file.
+
+    Source: our choice.
+    """
+
+    def __init__(self, max_fraction: float = 0.05, interval: int = 100) -> None:
+        if not 0 <= max_fraction <= 1:
+            raise ConfigError(
+                f'BrokenSampleHook: max_fraction is {max_fraction}, must be in 0..1')
+        if interval < 1:
+            raise ConfigError(f'BrokenSampleHook: interval is {interval}, must be at least 1')
+        self.max_fraction = max_fraction
+        self.interval = interval
+        self._samples = 0
+        self._files: Counter[str] = Counter()
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Count one batch."""
+        for data_sample in data_batch['data_samples']:
+            self._samples += 1
+            if data_sample.replaced:
+                self._files[data_sample.replaced] += 1
+        if self.every_n_train_iters(runner, self.interval):
+            self._check(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Check what an epoch left."""
+        self._check(runner)
+
+    def _check(self, runner: Runner) -> None:
+        # Every process comes here at the same iterations, so that none waits in vain.
+        counts = all_gather_object((self._samples, dict(self._files)))
+        samples = sum(count for count, _ in counts)
+        files: Counter[str] = Counter()
+        for _, part in counts:
+            files.update(part)
+        replaced = sum(files.values())
+        if not replaced:
+            return
+        fraction = replaced / samples
+        path = os.path.join(runner.work_dir, 'broken_samples.json')
+        if is_main_process():
+            content = {
+                'samples': samples, 'replaced': replaced, 'fraction': fraction, 'files': files}
+            with open(path, 'w', encoding='utf-8') as stream:
+                json.dump(content, stream, indent=2, sort_keys=True)
+                stream.write('\n')
+        if fraction > self.max_fraction:
+            raise DataError(
+                f'{replaced} of {samples} samples are broken, more than max_fraction='
+                f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '
+                f'mend or take out the files listed in {path}')

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make all randomness a function of how far the run has come."""
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SeedByProgressHook(Hook):
+    """Seed samples from (seed, epoch, index) and the model from (seed, rank, iteration).
+
+    So a resumed run draws what a run that never stopped draws, and no epoch repeats the
+    augmentations of another. Before each epoch the training data sets learn the seed and the
+    epoch (those with a `set_progress`, also inside wrappers such as ConcatDataset); before each
+    iteration Python's, numpy's and torch's global generators are seeded in the main process.
+
+    Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
+    hears of a new round through the data.
+
+    Args:
+        seed: Seed, 0 or more. None: the runner's, which mmengine draws where the config gives
+            none, so that a run to be resumed should give one.
+
+    Raises:
+        ConfigError: The training loop is not epoch-based.
+
+    Source: our choice.
+    """
+
+    # Before all other hooks, which may draw random numbers themselves.
+    priority = 'HIGHEST'
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse loops that cannot be seeded."""
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ConfigError('SeedByProgressHook needs an epoch-based training loop: set '
+                              'train_cfg.by_epoch=True or remove the hook')
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the data sets; their workers fetch the epoch's first batch after this."""
+        for dataset in _leaves(runner.train_dataloader.dataset):
+            if hasattr(dataset, 'set_progress'):
+                dataset.set_progress(self._seed(runner), runner.epoch)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Seed the main process."""
+        key = (self._seed(runner), get_rank(), runner.iter)
+        words = np.random.SeedSequence(key).generate_state(3)
+        random.seed(int(words[0]))
+        np.random.seed(words[1])
+        torch.manual_seed(int(words[2]))
+
+    def _seed(self, runner: Runner) -> int:
+        return int(runner.seed if self.seed is None else self.seed)
+
+
+def _leaves(dataset: Any) -> Iterator[Any]:
+    """The data sets inside wrappers that keep theirs in `dataset` or `datasets`."""
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    inner = [part for part in inner if part is not None]
+    if not inner:
+        yield dataset
+    for part in inner:
+        yield from _leaves(part)
