@@ -1,5 +1,9 @@
 # make test, make demo and make lint set up everything they need in .venv/ themselves.
 # Needs Python 3.9 to 3.11 with venv. The versions in requirements/constraints.txt are for 3.11.
+# A stage that fails must not be hidden by the tee behind it.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
+# What mim looks for inside an installed package.
+MIM_EXTENSION = ('configs', 'tools', 'model-index.yml')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -23,10 +27,33 @@ def read_version() -> str:
 
 
 def read_readme() -> str:
-    """Read the long description, if there is one yet."""
+    """Read the long description; there is none in a copy of the package alone."""
     readme = ROOT / 'README.md'
     return readme.read_text() if readme.is_file() else ''
 
+
+def copy_mim_extension() -> None:
+    """Copy configs and tools into the package, so that an installed one can be used through mim.
+
+    An sdist holds the copy and not the originals: building a wheel from it keeps the copy.
+    """
+    target = ROOT / 'mmact_ssl' / '.mim'
+    sources = [ROOT / name for name in MIM_EXTENSION if (ROOT / name).exists()]
+    if not sources:
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for source in sources:
+        if source.is_dir():
+            ignore = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(source, target / source.name, ignore=ignore)
+        else:
+            shutil.copy(source, target / source.name)
+
+
+# An editable install reads configs/ and tools/ where they are; a copy would only go stale.
+if {'sdist', 'bdist_wheel'} & set(sys.argv):
+    copy_mim_extension()
 
 setup(
     name='mmact_ssl',
@@ -41,15 +68,14 @@ setup(
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
     extras_require={
+        'cpu': read_requirements('cpu'),
         'onnx': read_requirements('onnx'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
-        'cpu': read_requirements('cpu'),
         'all': read_requirements('onnx') + read_requirements('tensorboard'),
     },
     classifiers=[
         'Development Status :: 4 - Beta',
-        'License :: OSI Approved :: Apache Software License',
         'Operating System :: POSIX :: Linux',
         'Programming Language :: Python :: 3',
         'Programming Language :: Python :: 3.9',

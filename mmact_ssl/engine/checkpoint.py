@@ -104,12 +104,16 @@ def register_safe_loaders() -> bool:
     Returns:
         False if they were registered already.
     """
-    from mmengine.runner.checkpoint import CheckpointLoader
+    from mmengine.runner import checkpoint
 
-    if CheckpointLoader._schemes.get('') is load_from_local:
+    if checkpoint.load_from_local is load_from_local:
         return False
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    loader = checkpoint.CheckpointLoader
+    loader.register_scheme('', load_from_local, force=True)
+    loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    # The schemes torchvision:// and open-mmlab:// call these two by name.
+    checkpoint.load_from_local = load_from_local
+    checkpoint.load_from_http = load_from_http
     return True
 
 

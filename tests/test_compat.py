@@ -1,0 +1,225 @@
+"""Each mend: needed still, works, and does nothing where it is not needed.
+
+A test named ``..._is_still_needed`` fails once upstream is mended: then delete the mend.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl import compat
+
+ON_CPU_TORCH = torch.version.cuda is None
+IMPORT_MENDS = ('mend_torchvision_operators', 'mend_missing_drn', 'mend_missing_mmcv_operators')
+
+
+def run_python(code: str) -> str:
+    """Run code in a fresh interpreter and return what it printed."""
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def error_without(mend: str, statement: str) -> str:
+    """Run a statement with every import mend but one; return 'ErrorType: message' or 'none'."""
+    others = [name for name in IMPORT_MENDS if name != mend]
+    return run_python(f"""
+        import importlib.util
+        spec = importlib.util.spec_from_file_location('compat', {str(compat.__file__)!r})
+        compat = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(compat)
+        for name in {others}:
+            getattr(compat, name)()
+        try:
+            {statement}
+        except BaseException as error:
+            print(f'{{type(error).__name__}}: {{error}}')
+        else:
+            print('none')
+    """)
+
+
+@pytest.mark.skipif(not ON_CPU_TORCH, reason='only a CPU build of torch breaks torchvision')
+def test_torchvision_mend_is_still_needed():
+    error = error_without('mend_torchvision_operators', 'import torchvision')
+    assert 'torchvision::nms does not exist' in error
+
+
+def test_drn_mend_is_still_needed():
+    error = error_without('mend_missing_drn', 'import mmaction.models')
+    assert error == "ModuleNotFoundError: No module named 'mmaction.models.localizers.drn'"
+
+
+@pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
+def test_mmcv_operators_mend_is_still_needed():
+    error = error_without('mend_missing_mmcv_operators', 'import mmseg.models')
+    assert error == "ModuleNotFoundError: No module named 'mmcv._ext'"
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 0, reason='there is a GPU')
+def test_set_device_mend_is_still_needed():
+    error = error_without('', 'import torch; torch.cuda.set_device(0)')
+    assert error != 'none'
+    assert run_python('import mmact_ssl, torch; print(torch.cuda.set_device(0))') == 'None'
+
+
+def test_checkpoint_mend_is_still_needed(tmp_path: Path):
+    """mmengine alone refuses its own log history (or, before torch 2.6, runs any pickle)."""
+    code = f"""
+        import torch
+        from mmengine.logging import HistoryBuffer
+        from mmengine.runner.checkpoint import CheckpointLoader
+        class Code:
+            def __reduce__(self):
+                return print, ('ran code',)
+        def attempt(value):
+            torch.save(value, {str(tmp_path / 'x.pth')!r})
+            try:
+                CheckpointLoader.load_checkpoint({str(tmp_path / 'x.pth')!r}, map_location='cpu')
+            except Exception as error:
+                return type(error).__name__
+            return 'loaded'
+        print(attempt(HistoryBuffer([1.0], [1])), attempt(Code()))
+    """
+    # The lines before are mmengine's log.
+    assert run_python(code).splitlines()[-1] in ('UnpicklingError UnpicklingError', 'loaded loaded')
+    mended = run_python('import mmact_ssl\n' + textwrap.dedent(code))
+    assert mended.splitlines()[-1] == 'loaded CheckpointError'
+
+
+def test_every_package_imports_with_the_mends():
+    code = """
+        import mmact_ssl
+        import mmaction.models, mmseg.models, mmdet.models, mmpose.models, mmpretrain.models
+        import torchvision, mmpose.apis
+        print('imported')
+    """
+    assert run_python(code) == 'imported'
+
+
+def test_importing_the_package_imports_no_models():
+    """Registries import their locations on use; importing all of OpenMMLab takes seconds."""
+    code = """
+        import sys, mmact_ssl, mmact_ssl.registry
+        heavy = ['mmaction.models', 'mmpose', 'mmseg', 'mmdet', 'mmpretrain', 'mmact_ssl.models']
+        print([name for name in heavy if name in sys.modules])
+    """
+    assert run_python(code) == '[]'
+
+
+def test_configs_reach_mmaction2_through_our_scope():
+    code = """
+        import mmact_ssl
+        from mmact_ssl.registry import MODELS, TRANSFORMS
+        print(MODELS.get('mmaction.ResNet3d').__module__)
+        print(TRANSFORMS.get('mmaction.Flip').__module__)
+    """
+    lines = run_python(code).splitlines()
+    assert lines[0] == 'mmaction.models.backbones.resnet3d'
+    assert lines[1].startswith('mmaction.datasets.transforms')
+
+
+def test_a_second_call_does_nothing():
+    assert compat.apply_mends() == []
+
+
+@pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
+def test_calling_a_missing_operator_names_it():
+    from mmcv.ops import nms
+
+    with pytest.raises(NotImplementedError, match='mmcv operator nms needs a compiled mmcv'):
+        nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+
+
+def test_building_the_missing_drn_says_why():
+    import mmaction.models.localizers as localizers
+
+    with pytest.raises(NotImplementedError, match='mmaction2#2714'):
+        localizers.DRN()
+
+
+@pytest.fixture
+def openmmlab_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A whole mmaction2, a compiled mmcv, torchvision and torch both with CUDA, and a GPU."""
+    for name in ('mmaction/models/localizers/drn', 'mmcv', 'torchvision'):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so').touch()
+    (tmp_path / 'torchvision/_C.so').write_bytes(b'\x7fELF libtorch_cuda.so')
+    monkeypatch.setattr(compat, '_package_root', lambda name: tmp_path / name)
+    monkeypatch.setattr(compat, '_libraries', [])
+    for module in list(sys.modules):
+        if module.startswith(('mmaction.models.localizers.drn', 'mmcv._ext')):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, 'torchvision', raising=False)
+    monkeypatch.setattr(torch.version, 'cuda', '12.1')
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'set_device', lambda device: device)
+    return tmp_path
+
+
+def test_a_working_environment_is_left_alone(openmmlab_environment: Path):
+    set_device = torch.cuda.set_device
+    modules = set(sys.modules)
+    assert compat.apply_mends() == []
+    assert torch.cuda.set_device is set_device
+    assert set(sys.modules) == modules
+    assert compat._libraries == []
+
+
+def test_each_missing_piece_is_noticed(
+    openmmlab_environment: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The same environment with one piece broken at a time: exactly that mend acts."""
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', None)  # restored after the test
+    monkeypatch.delitem(sys.modules, 'mmcv._ext')
+    (openmmlab_environment / 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so').unlink()
+    assert compat.apply_mends() == ['mend_missing_mmcv_operators']
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
+    assert compat.apply_mends() == ['mend_cuda_set_device']
+
+
+def test_torchvision_built_for_cpu_is_left_alone(
+    openmmlab_environment: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.version, 'cuda', None)
+    (openmmlab_environment / 'torchvision/_C.so').write_bytes(b'\x7fELF libtorch_cpu.so')
+    assert not compat.mend_torchvision_operators()
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'installed', 'message'),
+    [
+        ('mmaction2', None, 'mmaction is not installed: pip install'),
+        ('mmaction2', '1.1.0', r'mmaction >=1.2.0,<2.0.0 but mmaction 1.1.0 is installed'),
+        ('mmengine', '0.9.1', r'mmengine >=0.10.0,<1.0.0 but mmengine 0.9.1 is installed'),
+        ('mmcv', '2.2.0', r'mmcv >=2.0.0,<2.2.0 but mmcv 2.2.0 is installed: .*mim install'),
+        ('mmcv', '1.7.2', r'but mmcv 1.7.2 is installed'),
+    ],
+)
+def test_a_wrong_version_is_named(
+    monkeypatch: pytest.MonkeyPatch, distribution: str, installed: str | None, message: str
+):
+    versions = {'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmaction2': '1.2.0'}
+    monkeypatch.setattr(compat, '_version_of', versions.get)
+    compat.check_versions()
+    versions[distribution] = installed
+    with pytest.raises(ImportError, match=message) as caught:
+        compat.check_versions()
+    assert '\n' not in str(caught.value)
+
+
+def test_mmcv_lite_counts_as_mmcv(monkeypatch: pytest.MonkeyPatch):
+    versions = {'mmengine': '0.10.7', 'mmcv-lite': '2.1.0', 'mmaction2': '1.2.0'}
+    monkeypatch.setattr(compat, '_version_of', versions.get)
+    compat.check_versions()

@@ -1,0 +1,85 @@
+"""Export a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/last.pth models/x``.
+
+The file holds the student's weights as ``backbone.*`` and nothing else that training needed. Stock
+mmaction2 loads it without this package::
+
+    model = dict(type='Recognizer3D', init_cfg=dict(type='Pretrained', checkpoint='x-1a2b3c4d.pth'))
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+
+import mmact_ssl
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError, one_line_errors
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Export a pre-trained checkpoint's backbone")
+    parser.add_argument('checkpoint', type=Path, help='checkpoint that tools/train.py wrote')
+    parser.add_argument(
+        'output', type=Path, help='path without the ending: becomes <output>-<sha256 begins>.pth'
+    )
+    return parser.parse_args(argv)
+
+
+def export_backbone(checkpoint: Path, output: Path) -> Path:
+    """Write the backbone's weights with the first 8 digits of the file's sha256 in its name.
+
+    The same weights and config give the same bytes, so that the hash is the model's name.
+
+    Args:
+        checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
+        output: Path without the ending.
+
+    Returns:
+        The written file.
+
+    Raises:
+        CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``.
+    """
+    loaded = load_checkpoint_safely(checkpoint)
+    weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
+    # clone: a view would drag its whole storage into the file.
+    backbone = {
+        key: value.detach().clone().contiguous()
+        for key, value in weights.items()
+        if key.startswith('backbone.')
+    }
+    if not backbone:
+        found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
+        raise CheckpointError(f'{checkpoint}: no backbone.* to export, it holds {", ".join(found)}')
+    config_text = loaded.get('meta', {}).get('cfg', '')
+    meta = {
+        'mmact_ssl_version': mmact_ssl.__version__,
+        'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),
+        'epoch': loaded.get('meta', {}).get('epoch'),
+        'iter': loaded.get('meta', {}).get('iter'),
+    }
+    buffer = io.BytesIO()
+    torch.save({'meta': meta, 'state_dict': backbone}, buffer)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    path = output.with_name(f'{output.name}-{digest[:8]}.pth')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Export and say where."""
+    args = parse_args(argv)
+    with one_line_errors():
+        path = export_backbone(args.checkpoint, args.output)
+    print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
+
+
+if __name__ == '__main__':
+    main()
