@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prepare a data set: ``python tools/prepare_data.py {demo,jhmdb,utdmhad,videos} --help``."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,24 +22,38 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     demo.add_argument('--size', choices=('default', 'tiny'), default='default')
     demo.add_argument('--workers', type=int, default=2, help='processes')
 
-    for name, text in (('jhmdb', 'JHMDB: real video, 21 actions'),
-                       ('utdmhad', 'UTD-MHAD: depth video with skeletons, 27 actions')):
+    for name, text in (
+        ('jhmdb', 'JHMDB: real video, 21 actions'),
+        ('utdmhad', 'UTD-MHAD: depth video with skeletons, 27 actions'),
+    ):
         real = sets.add_parser(name, help=text)
         real.add_argument('--source', type=Path, help='folder of the downloaded data set')
         real.add_argument('--out', type=Path, default=root / name)
-        real.add_argument('--placement', choices=PLACEMENTS, default='copy',
-                          help='copy the videos, or make symbolic links')
+        real.add_argument(
+            '--placement',
+            choices=PLACEMENTS,
+            default='copy',
+            help='copy the videos, or make symbolic links',
+        )
 
     videos = sets.add_parser('videos', help='your own videos: any folder tree')
     videos.add_argument('--source', type=Path, help='folder with the videos')
     videos.add_argument('--out', type=Path, default=root / 'videos')
-    videos.add_argument('--labels-from-folders', action='store_true',
-                        help='the first folder below the source is the class')
-    videos.add_argument('--test-fraction', type=float, default=0.0,
-                        help='of each class, to hold out as test.txt')
+    videos.add_argument(
+        '--labels-from-folders',
+        action='store_true',
+        help='the first folder below the source is the class',
+    )
+    videos.add_argument(
+        '--test-fraction', type=float, default=0.0, help='of each class, to hold out as test.txt'
+    )
     videos.add_argument('--seed', type=int, default=0, help='of the hold-out')
-    videos.add_argument('--placement', choices=PLACEMENTS, default='link',
-                        help='copy the videos, or make symbolic links')
+    videos.add_argument(
+        '--placement',
+        choices=PLACEMENTS,
+        default='link',
+        help='copy the videos, or make symbolic links',
+    )
     return parser.parse_args(arguments)
 
 
@@ -50,20 +65,26 @@ def prepare(args: argparse.Namespace) -> dict[str, int]:
     """
     options = {key: value for key, value in vars(args).items() if key != 'name'}
     if 'source' in options and args.source is None:
-        raise PreparationError(f'{args.name}: no --source; give the folder of the downloaded data, '
-                               f'as in: python tools/prepare_data.py {args.name} '
-                               f'--source ~/Downloads/{args.name}')
+        raise PreparationError(
+            f'{args.name}: no --source; give the folder of the downloaded data, '
+            f'as in: python tools/prepare_data.py {args.name} '
+            f'--source ~/Downloads/{args.name}'
+        )
     # Imported late, so that one set's needs never stop another.
     if args.name == 'demo':
         from mmact_ssl.datasets.preparation.demo import prepare_demo
+
         return prepare_demo(**options)
     if args.name == 'jhmdb':
         from mmact_ssl.datasets.preparation.jhmdb import prepare_jhmdb
+
         return prepare_jhmdb(**options)
     if args.name == 'utdmhad':
         from mmact_ssl.datasets.preparation.utdmhad import prepare_utdmhad
+
         return prepare_utdmhad(**options)
     from mmact_ssl.datasets.preparation.videos import prepare_videos
+
     return prepare_videos(**options)
 
 
@@ -75,8 +96,10 @@ def main(arguments: list[str] | None = None) -> int:
     except PreparationError as error:
         print(f'prepare_data: {error}', file=sys.stderr)
         return 2
-    print(f'{args.out}: ' + ', '.join(f'{count} {what.replace("_", " ")}'
-                                      for what, count in counts.items()))
+    print(
+        f'{args.out}: '
+        + ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
+    )
     return 0
 
 
