@@ -1,0 +1,286 @@
+"""Checkpoints are data: ours resume, anything that could run code is refused in one line."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import itertools
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel, BaseModule
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+from mmact_ssl.engine import checkpoint as checkpoint_module
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError
+
+# mmengine keeps one logger for each experiment name.
+RUN_NUMBERS = itertools.count()
+
+
+class RunsCode:
+    """Unpickling this creates a file: proof that code ran."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.witness,)
+
+
+class LooksUp:
+    """Unpickling this calls getattr on whatever it was given."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.arguments = (owner, name)
+
+    def __reduce__(self) -> tuple:
+        return getattr, self.arguments
+
+
+class Constants(Dataset):
+    """Four samples for a model that does not look at them."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> dict:
+        return {'inputs': torch.full((1,), float(index))}
+
+
+class OneWeight(BaseModel):
+    """loss = (w * x)^2, enough for a whole training run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, inputs: Any, mode: str = 'tensor') -> Any:
+        return {'loss': (self.weight * torch.stack(inputs)).square().mean()}
+
+
+@pytest.fixture(params=['newer torch', 'older torch'])
+def each_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load through torch's allow-list, and through the unpickler that older torch needs."""
+    if request.param == 'older torch':
+        monkeypatch.setattr(checkpoint_module, '_HAS_NAMED_SAFE_GLOBALS', False)
+    elif not checkpoint_module._HAS_NAMED_SAFE_GLOBALS:
+        pytest.skip('torch is older than 2.6')
+
+
+@pytest.fixture
+def malicious(tmp_path: Path) -> tuple[Path, Path]:
+    """A checkpoint that would create a file, and that file."""
+    witness = tmp_path / 'witness'
+    path = tmp_path / 'malicious.pth'
+    state = {'weight': torch.ones(1), 'extra': RunsCode(witness)}
+    torch.save({'meta': {'epoch': 1, 'iter': 4}, 'state_dict': state}, path)
+    return path, witness
+
+
+def make_runner(work_dir: Path, **options: Any) -> Runner:
+    return Runner(
+        model=OneWeight(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            dataset=Constants(), batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=options.pop('max_epochs', 1)),
+        optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
+        experiment_name=f'checkpoint_test_{next(RUN_NUMBERS)}',
+        **options,
+    )
+
+
+@pytest.mark.usefixtures('each_torch')
+def test_log_history_and_numpy_values_come_back(tmp_path: Path):
+    values = {
+        'weight': torch.arange(6.0).view(2, 3),
+        'history': HistoryBuffer([1.0, 3.0], [1, 1]),
+        'array': np.arange(4, dtype=np.int64),
+        'names': np.array(['a', 'bc']),
+        'scalars': [np.float32(0.5), np.float64(0.25), np.int64(7), np.bool_(True)],
+    }
+    torch.save(values, tmp_path / 'x.pth')
+    loaded = load_checkpoint_safely(tmp_path / 'x.pth')
+    assert torch.equal(loaded['weight'], values['weight'])
+    assert loaded['history'].mean() == 2.0
+    assert loaded['history'].statistics('max') == 3.0
+    np.testing.assert_array_equal(loaded['array'], values['array'])
+    assert loaded['names'].tolist() == ['a', 'bc']
+    assert loaded['scalars'] == values['scalars']
+    assert [type(value) for value in loaded['scalars']] == [
+        np.float32,
+        np.float64,
+        np.int64,
+        np.bool_,
+    ]
+
+
+@pytest.mark.usefixtures('each_torch')
+def test_a_training_run_resumes(tmp_path: Path):
+    make_runner(tmp_path / 'whole', max_epochs=2).train()
+    make_runner(tmp_path / 'part', max_epochs=1).train()
+    resumed = make_runner(tmp_path / 'part', max_epochs=2, resume=True)
+    resumed.train()
+    assert resumed.iter == 8
+    whole = load_checkpoint_safely(tmp_path / 'whole' / 'epoch_2.pth')
+    part = load_checkpoint_safely(tmp_path / 'part' / 'epoch_2.pth')
+    assert torch.equal(whole['state_dict']['weight'], part['state_dict']['weight'])
+    losses = [
+        loaded['message_hub']['log_scalars']['train/loss'].data[0] for loaded in (whole, part)
+    ]
+    np.testing.assert_array_equal(*losses)
+
+
+@pytest.mark.usefixtures('each_torch')
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
+def test_code_is_refused_and_named(tmp_path: Path, zipped: bool):
+    witness = tmp_path / 'witness'
+    path = tmp_path / 'x.pth'
+    torch.save({'x': RunsCode(witness)}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match='x.pth: refused, it holds more than weights') as info:
+        load_checkpoint_safely(path)
+    assert 'pathlib' in str(info.value) or 'getattr' in str(info.value)
+    assert '\n' not in str(info.value)
+    assert not witness.exists()
+
+
+@pytest.mark.usefixtures('each_torch')
+@pytest.mark.parametrize(
+    ('owner', 'name'),
+    [(HistoryBuffer, '__init__'), (HistoryBuffer, 'register_statistics'), (np.ndarray, 'mean')],
+)
+def test_only_the_statistics_of_a_log_history_can_be_looked_up(
+    tmp_path: Path, owner: type, name: str
+):
+    torch.save(LooksUp(owner, name), tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match='refused'):
+        load_checkpoint_safely(tmp_path / 'x.pth')
+    torch.save(LooksUp(HistoryBuffer, 'mean'), tmp_path / 'x.pth')
+    assert load_checkpoint_safely(tmp_path / 'x.pth') is HistoryBuffer.mean
+
+
+def test_load_from_refuses_code(malicious: tuple[Path, Path], tmp_path: Path):
+    path, witness = malicious
+    runner = make_runner(tmp_path / 'run', load_from=str(path))
+    with pytest.raises(CheckpointError, match='malicious.pth: refused'):
+        runner.train()
+    assert not witness.exists()
+
+
+def test_resume_refuses_code(malicious: tuple[Path, Path], tmp_path: Path):
+    path, witness = malicious
+    runner = make_runner(tmp_path / 'run', load_from=str(path), resume=True)
+    with pytest.raises(CheckpointError, match='malicious.pth: refused'):
+        runner.train()
+    assert not witness.exists()
+
+
+def test_init_cfg_refuses_code(malicious: tuple[Path, Path]):
+    path, witness = malicious
+    module = BaseModule(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    with pytest.raises(CheckpointError, match='malicious.pth: refused'):
+        module.init_weights()
+    assert not witness.exists()
+
+
+def test_a_config_in_a_checkpoint_is_not_executed(tmp_path: Path):
+    """Runner.resume executes meta['config'] as a Python file."""
+    work_dir = tmp_path / 'run'
+    make_runner(work_dir).train()
+    witness = tmp_path / 'witness'
+    loaded = torch.load(work_dir / 'epoch_1.pth', weights_only=False)
+    loaded['meta']['config'] = f'open({str(witness)!r}, "w")'
+    Config.fromstring(loaded['meta']['config'], file_format='.py')
+    assert witness.exists(), 'the attack would work'
+    witness.unlink()
+    torch.save(loaded, work_dir / 'epoch_1.pth')
+    make_runner(work_dir, max_epochs=2, resume=True).train()
+    assert not witness.exists()
+
+
+@pytest.mark.usefixtures('each_torch')
+def test_a_broken_or_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r'absent.pth: no such checkpoint'):
+        load_checkpoint_safely(tmp_path / 'absent.pth')
+    torch.save({'weight': torch.ones(1000)}, tmp_path / 'whole.pth')
+    content = (tmp_path / 'whole.pth').read_bytes()
+    for name, broken in {
+        'cut.pth': content[: len(content) // 2],
+        'empty.pth': b'',
+        'text.pth': b'<!DOCTYPE html>\n<html></html>\n',
+    }.items():
+        (tmp_path / name).write_bytes(broken)
+        with pytest.raises(CheckpointError, match=name) as info:
+            load_checkpoint_safely(tmp_path / name)
+        assert '\n' not in str(info.value)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A web server on this machine: its address and its folder."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f'http://127.0.0.1:{running.server_address[1]}', folder
+        running.shutdown()
+        thread.join()
+
+
+def test_downloads_are_checked_and_loaded_as_data(
+    server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    address, folder = server
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    torch.save({'weight': torch.ones(2)}, folder / 'good.pth')
+    loaded = CheckpointLoader.load_checkpoint(f'{address}/good.pth', map_location='cpu')
+    assert torch.equal(loaded['weight'], torch.ones(2))
+
+    witness = tmp_path / 'witness'
+    torch.save({'x': RunsCode(witness)}, folder / 'bad.pth')
+    with pytest.raises(CheckpointError, match='bad.pth: refused'):
+        CheckpointLoader.load_checkpoint(f'{address}/bad.pth')
+    assert not witness.exists()
+
+    torch.save({'weight': torch.ones(2)}, folder / 'wrong-01234567.pth')
+    for name in ('wrong-01234567.pth', 'absent.pth'):
+        with pytest.raises(CheckpointError, match=f'{name}: download failed') as info:
+            CheckpointLoader.load_checkpoint(f'{address}/{name}')
+        assert '\n' not in str(info.value)
+    assert not (tmp_path / 'hub/checkpoints/wrong-01234567.pth').exists()
+
+
+def test_the_allow_list_holds_no_way_to_run_code():
+    """Every allowed callable is a plain data type, numpy's rebuilding, or our lookup."""
+    allowed = checkpoint_module.allowed_objects()
+    functions = {value.__name__ for value in allowed.values() if not isinstance(value, type)}
+    assert functions == {'_reconstruct', 'scalar', '_history_statistic'}
+    types = {value for value in allowed.values() if isinstance(value, type)}
+    assert HistoryBuffer in types
+    for kind in types - {HistoryBuffer, np.ndarray, np.dtype}:
+        assert issubclass(kind, np.dtype), kind
+        assert not np.issubdtype(kind.type, np.object_)
+
+
+def test_pickle_itself_would_have_run_the_code(tmp_path: Path):
+    """The attack used above works, so that refusing it means something."""
+    witness = tmp_path / 'witness'
+    pickle.loads(pickle.dumps(RunsCode(witness)))
+    assert witness.exists()
