@@ -43,6 +43,7 @@ class VideoGenerationHead(PretextHead):
         channels: of the generators at 4x4.
         discriminator_channels: of the discriminators' first block.
         resolutions: sides of the generated frames.
+        frame_stride: generate every so many frames of each view, to save time.
         adversarial_weight: 0 leaves plain reconstruction without discriminators.
         r1_weight, r1_interval: weight and interval of the R1 penalty; weight 0 for none.
         reads: sources of ``static``, ``dynamic``, ``current``, ``current_valid``, ``future``,
@@ -55,6 +56,7 @@ class VideoGenerationHead(PretextHead):
         channels: int = 256,
         discriminator_channels: int = 32,
         resolutions: Sequence[int] = (16, 32, 64),
+        frame_stride: int = 1,
         adversarial_weight: float = 0.01,
         r1_weight: float = 1.0,
         r1_interval: int = 16,
@@ -70,6 +72,7 @@ class VideoGenerationHead(PretextHead):
             future_valid='future_valid',
         )
         super().__init__({**defaults, **(reads or {})}, init_cfg)
+        self.frame_stride = frame_stride
         self.adversarial_weight = adversarial_weight
         self.r1_weight = r1_weight
         self.r1_interval = r1_interval
@@ -97,14 +100,18 @@ class VideoGenerationHead(PretextHead):
     def set_extra_state(self, state: Tensor) -> None:
         self.steps = int(state)
 
+    def _wanted(self, frames: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames to generate, ``[B, 3, T / stride, H, W]``, and whether they are real."""
+        return frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
+
     def _generate(
-        self, static: Tensor, dynamic: Tensor, current: Tensor, num_future: int
+        self, static: Tensor, dynamic: Tensor, last: Tensor, num_current: int, num_future: int
     ) -> dict[str, list[GeneratedLevel]]:
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
         return dict(
-            current=self.generators['current'](latent, current.shape[2]),
-            future=self.generators['future'](latent, num_future, background=current[:, :, -1]),
+            current=self.generators['current'](latent, num_current),
+            future=self.generators['future'](latent, num_future, background=last[:, :, 0]),
         )
 
     def loss(
@@ -123,9 +130,13 @@ class VideoGenerationHead(PretextHead):
             current, future: ``[B, 3, T, H, W]``, normalised.
             current_valid, future_valid: bool ``[B, T]``, False for padding, which no loss counts.
         """
-        generated = self._generate(static, dynamic, current, future.shape[2])
+        last = current[:, :, -1:]  # what the future continues
+        real = dict(
+            current=self._wanted(current, current_valid), future=self._wanted(future, future_valid)
+        )
+        lengths = [frames.shape[2] for frames, _ in real.values()]
+        generated = self._generate(static, dynamic, last, *lengths)
         penalise = self.r1_weight > 0 and self.steps % self.r1_interval == 0
-        real = dict(current=(current, current_valid), future=(future, future_valid))
         losses: dict[str, Tensor] = {}
         for name, levels in generated.items():
             frames, valid = real[name]
@@ -152,8 +163,7 @@ class VideoGenerationHead(PretextHead):
                 losses[f'loss_{name}_discriminator'] = torch.stack(judging).mean()
         with torch.no_grad():
             # The last level's frames, its reconstruction and its targets are still in scope.
-            last = resize_frames(current[:, :, -1:], target.shape[-1])
-            repeated = (last - target).abs().mean((1, 3, 4))
+            repeated = (resize_frames(last, target.shape[-1]) - target).abs().mean((1, 3, 4))
             total = weight.sum().clamp(min=1)
             losses['l1'] = (distance * weight).sum() / total
             losses['l1_repeat_last'] = (repeated * weight).sum() / total
@@ -182,12 +192,15 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Frames ``[B, 3, T, R, R]`` in normalised units, and the future's L1 distances ``[B]``."""
-        generated = self._generate(static, dynamic, current, future.shape[2])
+        """Frames ``[B, 3, T / stride, R, R]`` in normalised units, and the future's L1 distances ``[B]``."""
+        last = current[:, :, -1:]
+        current, _ = self._wanted(current, current_valid)
+        future, future_valid = self._wanted(future, future_valid)
+        generated = self._generate(static, dynamic, last, current.shape[2], future.shape[2])
         frames = {name: levels[-1].frames for name, levels in generated.items()}
         side = frames['future'].shape[-1]
         target = resize_frames(future, side)
-        last = resize_frames(current[:, :, -1:], side)
+        last = resize_frames(last, side)
         weight = future_valid.to(target.dtype)
         count = weight.sum(1)  # 0 / 0 marks a clip without a future
 

@@ -136,8 +136,10 @@ class VideoDiscriminator(nn.Module):
 
     def __init__(self, resolution: int, channels: int) -> None:
         super().__init__()
-        self.enter = nn.Conv3d(3, channels, 3, padding=1)
+        # Halves the frames at once: at full resolution this layer would cost more than all others.
+        self.enter = nn.Conv3d(3, channels, (3, 4, 4), stride=(1, 2, 2), padding=1)
         blocks: list[nn.Module] = []
+        resolution //= 2
         while resolution > LATENT_SIZE:
             blocks.append(DownBlock(channels, 2 * channels))
             channels, resolution = 2 * channels, resolution // 2

@@ -52,20 +52,20 @@ class MMPosePoseTeacher(BaseTeacher):
     ) -> None:
         loaded = _load_config(config)
         detector = None if person_detector is None else _build_detector(person_detector)
-        identity = dict(
-            model=_without_init(loaded.model),
-            pipeline=loaded.test_dataloader.dataset.pipeline,
-            layout=layout,
-            min_person_score=min_person_score,
-            person_detector=None if detector is None else detector.fingerprint(),
-        )
-        super().__init__(identity, dict(checkpoint=checkpoint))
+        identity = {
+            'model': _without_init(loaded.model),
+            'pipeline': _without_init(loaded.test_dataloader.dataset.pipeline),
+            'layout': layout,
+            'min_person_score': min_person_score,
+            'person_detector': None if detector is None else detector.fingerprint(),
+        }
+        super().__init__(identity, {'checkpoint': checkpoint})
         self.layout = layout
         self.batch_size = batch_size
         self.min_person_score = min_person_score
 
         # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
-        from mmpose.apis import dataset_meta_from_config
+        from mmpose.apis.inference import dataset_meta_from_config
         from mmpose.models import BottomupPoseEstimator
         from mmpose.registry import MODELS as MMPOSE_MODELS
 
@@ -103,7 +103,7 @@ class MMPosePoseTeacher(BaseTeacher):
                 poses[i] = self._best_person(result.pred_instances)
         poses[..., :2] /= [width, height]
         poses[..., 2] = poses[..., 2].clip(0, 1)
-        poses[poses[..., 2] == 0] = 0
+        poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0
         return torch.from_numpy(poses).to(frames.device)
 
     def _sample(self, image: np.ndarray, box: np.ndarray) -> dict[str, Any]:

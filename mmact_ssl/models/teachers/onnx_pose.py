@@ -44,7 +44,7 @@ class OnnxPoseTeacher(BaseTeacher):
         num_threads: int = 1,
         providers: tuple[str, ...] = ('CPUExecutionProvider',),
     ) -> None:
-        super().__init__(dict(input_size=input_size, layout=layout), dict(model=model))
+        super().__init__({'input_size': input_size, 'layout': layout}, {'model': model})
         try:
             import onnxruntime
         except ImportError as error:
@@ -61,7 +61,7 @@ class OnnxPoseTeacher(BaseTeacher):
         found = self._session.get_inputs()[0].shape
         if found[-3:] != [input_size, input_size, 3] or len(self._session.get_outputs()) != 1:
             raise ValueError(
-                f'{model}: input is {found}, MoveNet\'s [1, {input_size}, {input_size}, 3] is '
+                f"{model}: input is {found}, MoveNet's [1, {input_size}, {input_size}, 3] is "
                 'expected; correct input_size (192 for Lightning, 256 for Thunder)'
             )
 

@@ -1,0 +1,26 @@
+# CSVR on the small student, with heads to match.
+_base_ = 'csvr_r3d18.py'
+
+model = dict(
+    backbone=dict(base_channels=16, with_pool1=True, spatial_strides=(1, 2, 2, 1)),
+    adapters=dict(
+        dynamic=dict(in_channels=128, out_channels=128),
+        static=dict(in_channels=128, out_channels=128),
+    ),
+    heads=dict(
+        pose=dict(in_channels=128, hidden_dim=256),
+        context=dict(
+            in_channels=128,
+            frame_encoder=dict(base_channels=16, stem_channels=16),
+            frame_channels=128,
+            hidden_dim=256,
+        ),
+        video=dict(
+            in_channels=128,
+            channels=32,
+            discriminator_channels=8,
+            resolutions=(16, 32),
+            frame_stride=2,
+        ),
+    ),
+)

@@ -1,0 +1,21 @@
+# A stock mmaction2 recogniser on R3D-18.
+_base_ = '../students/r3d18.py'
+
+backbone_name = 'r3d18'
+model = dict(
+    type='mmaction.Recognizer3D',
+    cls_head=dict(
+        type='mmaction.I3DHead',
+        in_channels=512,
+        spatial_type='avg',
+        dropout_ratio=0.3,
+        average_clips='prob',
+        loss_cls=dict(type='mmaction.CrossEntropyLoss'),
+    ),
+    data_preprocessor=dict(
+        type='mmaction.ActionDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        format_shape='NCTHW',
+    ),
+)

@@ -1,0 +1,21 @@
+# A stock mmaction2 recogniser on the small student.
+_base_ = '../students/r3d18_small.py'
+
+backbone_name = 'r3d18-small'
+model = dict(
+    type='mmaction.Recognizer3D',
+    cls_head=dict(
+        type='mmaction.I3DHead',
+        in_channels=128,
+        spatial_type='avg',
+        dropout_ratio=0.3,
+        average_clips='prob',
+        loss_cls=dict(type='mmaction.CrossEntropyLoss'),
+    ),
+    data_preprocessor=dict(
+        type='mmaction.ActionDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        format_shape='NCTHW',
+    ),
+)

@@ -1,0 +1,29 @@
+default_scope = 'mmact_ssl'
+custom_imports = dict(imports=['mmact_ssl'])
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+custom_hooks = [
+    # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
+    dict(type='SeedByProgressHook'),
+    # A broken video is replaced, counted and listed in the work dir; too many stop the run.
+    dict(type='BrokenSampleHook', max_fraction=0.05),
+]
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=0)
+log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+# TensorBoard: add dict(type='TensorboardVisBackend').
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='Visualizer', vis_backends=vis_backends)
+log_level = 'INFO'
+load_from = None
+resume = False

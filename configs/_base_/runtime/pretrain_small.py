@@ -1,0 +1,3 @@
+_base_ = 'pretrain.py'
+
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=5))

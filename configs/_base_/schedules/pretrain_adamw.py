@@ -1,0 +1,15 @@
+# AdamW with warm-up and cosine for the student; Adam without momentum for the discriminators, as in
+# TGANv2 (learning rate 2e-4, betas 0 and 0.9).
+optim_wrapper = dict(
+    constructor='AdversarialOptimWrapperConstructor',
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=5),
+    adversary=dict(optimizer=dict(type='Adam', lr=2e-4, betas=(0.0, 0.9))),
+)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=5, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=5, end=120, convert_to_iter_based=True),
+]
+auto_scale_lr = dict(enable=False, base_batch_size=128)

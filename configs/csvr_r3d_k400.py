@@ -1,0 +1,24 @@
+# CSVR on Kinetics-400 in mmaction2's layout: R3D-18, 16 frames at stride 4, 112x112, 120 epochs. Clip,
+# crop, epochs and batch size follow the released settings of its nearest relative (arXiv 2104.00862).
+# Poses: python tools/extract_targets.py configs/teachers/rtmpose-t_coco.py, see docs/teachers.md.
+_base_ = [
+    '_base_/models/csvr_r3d18.py',
+    '_base_/datasets/csvr_112.py',
+    '_base_/schedules/pretrain_adamw.py',
+    '_base_/runtime/pretrain.py',
+]
+
+data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
+train_pipeline = _base_.train_pipeline
+train_pipeline[0].update(
+    clip=dict(num_frames=16, stride=4), future=dict(num_frames=16, stride=4)
+)
+train_pipeline[1].path = f'{data_root}/targets/pose.lmdb'
+train_dataloader = dict(
+    dataset=dict(
+        ann_file=f'{data_root}/kinetics400_train_list_videos.txt',
+        data_prefix=dict(video=f'{data_root}/videos_train'),
+        prepare_command='follow mmaction2, tools/data/kinetics/README.md',
+        pipeline=train_pipeline,
+    )
+)
