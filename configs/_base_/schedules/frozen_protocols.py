@@ -1,0 +1,6 @@
+# Settings of the protocols on frozen features: the same for all methods, none chosen on a test
+# split.
+default_scope = 'mmaction'
+linear = dict(penalties=(1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0), folds=5, max_iter=1000)
+knn = dict(k=(5, 10, 20), main_k=10, temperature=0.07, center=False)
+retrieval = dict(topk=(1, 5, 10, 20, 50), center=False)

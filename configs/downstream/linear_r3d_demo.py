@@ -1,0 +1,8 @@
+# Linear probe, kNN and retrieval: all read the same frozen features.
+_base_ = [
+    '../_base_/models/downstream_r3d18_small.py',
+    '../_base_/datasets/downstream_demo.py',
+    '../_base_/schedules/frozen_protocols.py',
+]
+
+model = dict(cls_head=dict(num_classes=12))

@@ -1,0 +1,5 @@
+"""Judging a pre-trained student: linear probe, kNN, retrieval, fine-tuning."""
+
+from .pretext_metric import PretextMetric
+
+__all__ = ['PretextMetric']

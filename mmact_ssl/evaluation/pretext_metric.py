@@ -1,0 +1,35 @@
+"""How well the pretext tasks do on clips that training never saw."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from mmact_ssl.registry import METRICS
+
+
+@METRICS.register_module()
+class PretextMetric(BaseMetric):
+    """Average, over samples, of every metric that the heads' ``predict`` returns.
+
+    A metric is what a head predicts as one number a sample; not-a-number leaves a sample out of that
+    metric's mean. Metrics are named ``'<task>/<name>'``.
+    """
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the metrics of a batch of samples, task -> name -> tensor."""
+        for sample in data_samples:
+            self.results.append(
+                {
+                    f'{task}/{name}': float(value)
+                    for task, predictions in sample.items()
+                    for name, value in predictions.items()
+                    if value.ndim == 0
+                }
+            )
+
+    def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
+        """Mean of each metric over the samples for which it is defined."""
+        return {name: float(np.nanmean([r[name] for r in results])) for name in results[0]}

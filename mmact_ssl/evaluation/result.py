@@ -1,0 +1,171 @@
+"""One evaluation's result: what was measured, on what, with which weights; kept as a JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation.data import Split
+
+REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-learn', 'numpy')
+
+
+@dataclass
+class Result:
+    """A result as it is written to ``results/``.
+
+    Attributes:
+        method: Row of the tables, e.g. 'CSVR', 'Random init'.
+        variant: 'full', or what was left out, e.g. 'no-pose'.
+        dataset: The config's ``dataset_name``.
+        protocol: 'linear', 'knn', 'retrieval' or 'finetune'.
+        backbone: The config's ``backbone_name``.
+        seed: Of initialisation, labelled part and order.
+        metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
+        label_fraction: Share of the training labels that was used.
+        config: Path of the downstream config.
+        config_hash: sha256 of :func:`config_hash`.
+        checkpoint_hash: sha256 of the file, or 'random'.
+        data_version: sha256 of :func:`data_version`.
+        synthetic: Whether the videos are made, not filmed.
+        details: What is not a metric, e.g. the confusion matrix.
+        versions: Of the packages.
+    """
+
+    method: str
+    variant: str
+    dataset: str
+    protocol: str
+    backbone: str
+    seed: int
+    metrics: dict[str, float]
+    label_fraction: float
+    config: str
+    config_hash: str
+    checkpoint_hash: str
+    data_version: str
+    synthetic: bool
+    details: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        """Name that tells results of different runs apart."""
+        return result_file_name(
+            self.method, self.variant, self.dataset, self.protocol, self.label_fraction, self.seed
+        )
+
+    def write(self, path: str | os.PathLike) -> Path:
+        """Write to ``path``, or into it under :attr:`file_name` where it is not a ``.json`` file.
+
+        Returns:
+            The file.
+        """
+        file = Path(path)
+        if file.suffix != '.json':
+            file = file / self.file_name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f'.{os.getpid()}.{file.name}')
+        # One line per entry, and the long lists of a confusion matrix on one line per row.
+        text = json.dumps(asdict(self), indent=1, sort_keys=True)
+        text = re.sub(r'\[[\d\s,.]*\]', lambda match: re.sub(r'\s+', '', match.group()), text)
+        beside.write_text(text + '\n', encoding='utf-8')
+        beside.replace(file)
+        return file
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Result:
+        """Read a file that :meth:`write` wrote.
+
+        Raises:
+            DataError: It is not one; names it.
+        """
+        try:
+            return cls(**json.loads(Path(path).read_text(encoding='utf-8')))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f'{path}: not a result file ({error}); delete it and run tools/evaluate.py again'
+            ) from error
+
+
+def result_file_name(
+    method: str, variant: str, dataset: str, protocol: str, label_fraction: float, seed: int
+) -> str:
+    """Return the file name of a result, e.g. ``csvr_full_demo_finetune-10pct_seed0.json``."""
+    part = '' if label_fraction == 1 else f'-{100 * label_fraction:g}pct'
+    name = f'{method}_{variant}_{dataset}_{protocol}{part}_seed{seed}'
+    return re.sub(r'[^\w.-]+', '-', name).lower() + '.json'
+
+
+def config_hash(config: dict[str, Any], train: Split, test: Split) -> str:
+    """Hash what makes two results comparable: the protocol's settings and the annotations.
+
+    Args:
+        config: The parts of the config that the protocol reads.
+        train: Training split.
+        test: Test split.
+
+    Returns:
+        sha256; the same wherever ``$MMACT_SSL_DATA`` points.
+    """
+    text = json.dumps(config, sort_keys=True, default=str)
+    root = os.environ.get('MMACT_SSL_DATA')
+    if root:
+        text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
+    digest = hashlib.sha256(text.encode())
+    for split in (train, test):
+        digest.update(annotation_bytes(split))
+    return digest.hexdigest()
+
+
+def annotation_bytes(split: Split) -> bytes:
+    """Return the samples of a split as text."""
+    lines = (f'{name} {label}\n' for name, label in zip(split.names, split.labels))
+    return ''.join(lines).encode()
+
+
+def data_version(train: Split, test: Split) -> str:
+    """Hash both annotations and what the pose cache beside the training annotation says of itself.
+
+    Returns:
+        sha256.
+    """
+    digest = hashlib.sha256(annotation_bytes(train) + annotation_bytes(test))
+    cache = Path(train.ann_file).parent / 'targets' / 'pose.lmdb'
+    if cache.exists():
+        import lmdb
+
+        with (
+            lmdb.open(str(cache), readonly=True, lock=False, subdir=cache.is_dir()) as environment,
+            environment.begin() as transaction,
+        ):
+            digest.update(transaction.get(b'__meta__') or b'')
+    return digest.hexdigest()
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """Return the sha256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    versions = {'python': platform.python_version()}
+    for package in REPORTED_PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
