@@ -14,9 +14,12 @@ PYTEST_ARGS ?= -n 2
 # One thread a process: with more threads than free cores a step takes seconds.
 export OMP_NUM_THREADS ?= 1
 
-DEMO_DATA := data/demo
+# The configs look for data sets in the same folder.
+DEMO_DATA := $(or $(MMACT_SSL_DATA),data)/demo
 DEMO_WORK := work_dirs/csvr_r3d_demo
 DEMO_TEACHER := configs/teachers/pose_demo.py
+DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
+	configs/downstream/linear_r3d_demo.py --out $(DEMO_WORK)/results
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -67,7 +70,8 @@ $(DEMO_DATA)/.prepared: | $(INSTALLED)
 	@touch $@
 
 $(DEMO_DATA)/.targets: $(DEMO_DATA)/.prepared
-	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA)
+	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) \
+		--ann $(DEMO_DATA)/train.txt $(DEMO_DATA)/test.txt --out $(DEMO_DATA)/targets/pose.lmdb
 	@touch $@
 
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
@@ -75,9 +79,8 @@ $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
 	@touch $@
 
 $(DEMO_WORK)/.evaluated: $(DEMO_WORK)/.trained
-	$(BIN)/python tools/evaluate.py linear,knn,retrieval configs/csvr_r3d_demo.py --random
-	$(BIN)/python tools/evaluate.py linear,knn,retrieval configs/csvr_r3d_demo.py \
-		--checkpoint "$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
+	$(DEMO_EVALUATE) --method Random --random | tee $@.part
+	$(DEMO_EVALUATE) --method CSVR "$$(cat $(DEMO_WORK)/last_checkpoint)" | tee -a $@.part
 	@mv $@.part $@
 
 $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained

@@ -1,9 +1,8 @@
 """Export a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/last.pth models/x``.
 
-The file holds the student's weights as ``backbone.*`` and nothing else that training needed. Stock
-mmaction2 loads it without this package::
-
-    model = dict(type='Recognizer3D', init_cfg=dict(type='Pretrained', checkpoint='x-1a2b3c4d.pth'))
+The file holds the student's weights and nothing else that training needed. Stock mmaction2 loads it
+without this package: as ``load_from`` of a config, or, exported with ``--strip-prefix``, as the
+``pretrained`` of its backbone with ``pretrained2d=False`` (ResNet3d does not read ``init_cfg``).
 """
 
 from __future__ import annotations
@@ -27,10 +26,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'output', type=Path, help='path without the ending: becomes <output>-<sha256 begins>.pth'
     )
+    parser.add_argument(
+        '--strip-prefix',
+        action='store_true',
+        help='name the weights as the backbone does, without "backbone."',
+    )
     return parser.parse_args(argv)
 
 
-def export_backbone(checkpoint: Path, output: Path) -> Path:
+def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) -> Path:
     """Write the backbone's weights with the first 8 digits of the file's sha256 in its name.
 
     The same weights and config give the same bytes, so that the hash is the model's name.
@@ -38,6 +42,7 @@ def export_backbone(checkpoint: Path, output: Path) -> Path:
     Args:
         checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
         output: Path without the ending.
+        strip_prefix: Leave ``backbone.`` out of the keys.
 
     Returns:
         The written file.
@@ -48,10 +53,11 @@ def export_backbone(checkpoint: Path, output: Path) -> Path:
     loaded = load_checkpoint_safely(checkpoint)
     weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
     # clone: a view would drag its whole storage into the file.
+    prefix = 'backbone.'
     backbone = {
-        key: value.detach().clone().contiguous()
+        key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
         for key, value in weights.items()
-        if key.startswith('backbone.')
+        if key.startswith(prefix)
     }
     if not backbone:
         found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
@@ -77,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     with one_line_errors():
-        path = export_backbone(args.checkpoint, args.output)
+        path = export_backbone(args.checkpoint, args.output, args.strip_prefix)
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

@@ -1,0 +1,130 @@
+"""A tiny data set made on the spot, and the real training program run on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+
+ROOT = Path(__file__).parents[2]
+VIDEOS, FRAMES, SIZE = 8, 24, 48
+ITERATIONS_PER_EPOCH = 4
+
+
+def write_video(path: Path, seed: int) -> np.ndarray:
+    """Write noise that drifts, with an I-frame every 8 frames; return its made-up poses."""
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=12)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = 'yuv420p'
+        stream.options = {'threads': '1', 'x264-params': 'keyint=8:min-keyint=8:scenecut=0'}
+        for step in range(FRAMES):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, step, axis=1), format='rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    poses = rng.uniform(0.1, 0.9, (1, 17, 3)) + 0.01 * np.arange(FRAMES)[:, None, None] / FRAMES
+    return poses.astype(np.float32)
+
+
+@pytest.fixture(scope='session')
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """$MMACT_SSL_DATA with a set `demo`: 8 videos of 24 frames, lists, and a pose cache."""
+    root = tmp_path_factory.mktemp('data')
+    (root / 'demo' / 'videos').mkdir(parents=True)
+    meta = TargetMeta(kind='pose', layout='coco17', fingerprint='made for tests', source='tests')
+    lines = []
+    with TargetWriter(root / 'demo' / 'targets' / 'pose.lmdb', meta) as writer:
+        for index in range(VIDEOS):
+            name = f'videos/{index}.mp4'
+            writer.put(name, write_video(root / 'demo' / name, seed=index))
+            lines.append(f'{name} {index % 2}\n')
+    for split in ('train', 'test'):
+        (root / 'demo' / f'{split}.txt').write_text(''.join(lines))
+    return root
+
+
+class TrainingRun:
+    """tools/train.py on configs/csvr_r3d_demo.py, cut down to seconds by its own options."""
+
+    def __init__(self, data: Path, work_dir: Path) -> None:
+        self.work_dir = work_dir
+        self.environment = {**os.environ, 'MMACT_SSL_DATA': str(data), 'OMP_NUM_THREADS': '1'}
+        # On both CPU and GPU machines the tests compare numbers, which a CPU gives bit for bit.
+        self.environment['CUDA_VISIBLE_DEVICES'] = ''
+        self.log = work_dir.with_suffix('.log')
+
+    def options(self, epochs: int, batch_size: int = 2, workers: int = 1) -> list[str]:
+        """Command-line options of a run of `epochs` epochs."""
+        return [
+            f'--work-dir={self.work_dir}',
+            '--cfg-options',
+            f'train_cfg.max_epochs={epochs}',
+            f'train_dataloader.batch_size={batch_size}',
+            f'train_dataloader.num_workers={workers}',
+            f'train_dataloader.persistent_workers={workers > 0}',
+            'model.backbone.base_channels=4',
+            'model.adapters.dynamic.in_channels=32',
+            'model.adapters.static.in_channels=32',
+            'model.heads.context.frame_encoder.base_channels=4',
+            'model.heads.context.frame_encoder.stem_channels=4',
+            'model.heads.context.frame_channels=32',
+            'default_hooks.logger.interval=1',
+            'default_hooks.checkpoint.interval=1',
+            'log_processor.window_size=1',
+        ]
+
+    def start(self, command: list[str]) -> subprocess.Popen:
+        """Start a command in a process group of its own, so that its workers die with it."""
+        with self.log.open('a') as log:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def train(self, *arguments: str, kill_at: tuple[int, int] | None = None) -> None:
+        """Train to the end, or SIGKILL all processes once (epoch, iteration) is logged."""
+        process = self.start([sys.executable, 'tools/train.py', *arguments])
+        if kill_at is None:
+            assert process.wait(timeout=240) == 0, self.log.read_text()[-3000:]
+            return
+        deadline = time.monotonic() + 240
+        while kill_at not in self.losses() and time.monotonic() < deadline:
+            assert process.poll() is None, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert kill_at in self.losses(), 'never got to the iteration to be killed at'
+
+    def losses(self) -> dict[tuple[int, int], dict[str, float]]:
+        """Losses by (epoch, iteration of the run); of an iteration done twice, the later."""
+        logged = {}
+        # Folders are named by the time of their start.
+        for path in sorted(self.work_dir.glob('*/vis_data/scalars.json')):
+            for line in path.read_text().splitlines(keepends=True):
+                if line.endswith('\n') and '"loss"' in line:
+                    values = json.loads(line)
+                    losses = {key: value for key, value in values.items() if 'loss' in key}
+                    logged[values['epoch'], values['step']] = losses
+        return logged
+
+
+@pytest.fixture
+def training_run(tiny_data: Path, tmp_path: Path):
+    """Make training runs in work dirs of their own."""
+    return lambda name: TrainingRun(tiny_data, tmp_path / name)

@@ -1,0 +1,153 @@
+"""The published file is the backbone alone, and stock mmaction2 loads it whole."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.errors import CheckpointError
+from tools.publish_model import export_backbone
+
+BACKBONE = dict(
+    type='mmaction.ResNet3d',
+    depth=18,
+    pretrained=None,
+    pretrained2d=False,
+    base_channels=4,
+    conv1_kernel=(3, 7, 7),
+    conv1_stride_t=1,
+    with_pool1=False,
+    with_pool2=False,
+    temporal_strides=(1, 2, 2, 2),
+    inflate_style='3x3x3',
+    zero_init_residual=False,
+    norm_eval=False,
+)
+
+
+@pytest.fixture
+def training_checkpoint(tmp_path: Path) -> Path:
+    """What a training run leaves: backbone, heads, optimiser, log."""
+    from mmact_ssl.registry import MODELS
+
+    torch.manual_seed(0)
+    backbone = MODELS.build(BACKBONE)
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state['heads.pose.weight'] = torch.ones(10)
+    path = tmp_path / 'epoch_3.pth'
+    meta = {'cfg': 'a = 1\n', 'epoch': 3, 'iter': 30, 'seed': 0}
+    torch.save({'meta': meta, 'state_dict': state, 'optimizer': {'state': {}}}, path)
+    return path
+
+
+def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
+    published = export_backbone(training_checkpoint, tmp_path / 'models' / 'csvr')
+    loaded = torch.load(published, weights_only=True)
+    assert set(loaded) == {'meta', 'state_dict'}
+    source = torch.load(training_checkpoint, weights_only=True)['state_dict']
+    expected = {key for key in source if key.startswith('backbone.')}
+    assert set(loaded['state_dict']) == expected
+    assert all(torch.equal(loaded['state_dict'][key], source[key]) for key in expected)
+    assert loaded['meta']['config_hash'] == hashlib.sha256(b'a = 1\n').hexdigest()
+    assert loaded['meta']['epoch'] == 3
+
+
+def test_the_name_is_the_hash_and_does_not_change(training_checkpoint: Path, tmp_path: Path):
+    first = export_backbone(training_checkpoint, tmp_path / 'first' / 'x')
+    second = export_backbone(training_checkpoint, tmp_path / 'second' / 'x')
+    assert first.name == second.name
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()
+    assert first.name == f'x-{digest[:8]}.pth'
+
+
+def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):
+    large = torch.zeros(1_000_000)
+    torch.save({'state_dict': {'backbone.weight': large[:10]}}, tmp_path / 'x.pth')
+    assert export_backbone(tmp_path / 'x.pth', tmp_path / 'y').stat().st_size < 10_000
+
+
+def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Path):
+    """As load_from, and as the backbone's pretrained: no backbone key missing or unexpected.
+
+    A fresh interpreter without mmact_ssl; mmaction2's own broken wheel is the one thing to mend.
+    """
+    published = export_backbone(training_checkpoint, tmp_path / 'x')
+    stripped = export_backbone(training_checkpoint, tmp_path / 'y', strip_prefix=True)
+    backbone = {**BACKBONE, 'type': 'ResNet3d'}
+    code = f"""
+import importlib.util, torch
+spec = importlib.util.spec_from_file_location('mends', {mends_path()!r})
+mends = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(mends)
+mends.mend_torchvision_operators(), mends.mend_missing_drn(), mends.mend_missing_mmcv_operators()
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmaction.registry import MODELS
+init_default_scope('mmaction')
+path = {str(published)!r}
+def recognizer(**options):
+    backbone = dict({backbone!r}, **options.pop('backbone', {{}}))
+    head = dict(type='I3DHead', num_classes=5, in_channels=32)
+    return MODELS.build(dict(type='Recognizer3D', backbone=backbone, cls_head=head, **options))
+expected = torch.load(path, weights_only=True)['state_dict']
+def check(model, load):
+    missing, unexpected = model.load_state_dict(expected, strict=False)
+    assert not unexpected, unexpected
+    assert not [key for key in missing if key.startswith('backbone.')], missing
+    for value in model.backbone.state_dict().values():
+        value.fill_(7)
+    load()
+    state = model.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in expected.items())
+model = recognizer(backbone=dict(pretrained={str(stripped)!r}, pretrained2d=False))
+check(model, model.init_weights)
+model = recognizer()
+check(model, lambda: load_checkpoint(model, path))
+import sys
+assert 'mmact_ssl' not in sys.modules
+print('loaded twice')
+"""
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == 'loaded twice'
+    output = result.stdout + result.stderr
+    assert 'unexpected key' not in output
+    assert 'missing keys in source state_dict: backbone' not in output
+
+
+def mends_path() -> str:
+    from mmact_ssl import compat
+
+    return str(compat.__file__)
+
+
+def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):
+    torch.save({'state_dict': {'student.weight': torch.ones(1)}}, tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match=r'no backbone\.\* to export, it holds student'):
+        export_backbone(tmp_path / 'x.pth', tmp_path / 'y')
+    torch.save([1, 2], tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match='it holds no weights'):
+        export_backbone(tmp_path / 'x.pth', tmp_path / 'y')
+
+
+def test_a_wrong_path_is_one_line(tmp_path: Path):
+    result = subprocess.run(
+        [sys.executable, 'tools/publish_model.py', str(tmp_path / 'no.pth'), str(tmp_path / 'y')],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert result.returncode == 1
+    assert (
+        result.stderr.strip()
+        .splitlines()[-1]
+        .endswith('no.pth: no such checkpoint, check the path')
+    )
+    assert 'Traceback' not in result.stderr

@@ -1,0 +1,157 @@
+"""The training program's options and its one-line errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.errors import ConfigError, DataError, MMActSSLError, one_line_errors
+from tools.train import load_config, parse_args
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+model = dict(type='X', heads=dict(pose=dict(weight=1), context=dict(weight=2)))
+optim_wrapper = dict(constructor='C', optimizer=dict(type='Adam', lr=0.1))
+randomness = dict(seed=5)
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / 'some_method.py'
+    path.write_text(CONFIG)
+    return str(path)
+
+
+def load(*argv: str):
+    return load_config(parse_args(list(argv)))
+
+
+def test_without_options_the_config_is_as_written(config: str):
+    cfg = load(config)
+    assert cfg.work_dir == 'work_dirs/some_method'
+    assert cfg.launcher == 'none'
+    assert cfg.randomness == {'seed': 5}
+    assert not cfg.get('resume')
+    assert cfg.model.heads.pose == {'weight': 1}
+
+
+def test_a_head_is_switched_off_with_none(config: str):
+    cfg = load(config, '--cfg-options', 'model.heads.pose=None', 'model.heads.context.weight=3')
+    assert cfg.model.heads == {'pose': None, 'context': {'weight': 3}}
+
+
+def test_resume_from_the_latest_or_from_a_file(config: str):
+    cfg = load(config, '--resume')
+    assert cfg.resume is True
+    assert cfg.load_from is None
+    cfg = load(config, '--resume', 'some.pth')
+    assert cfg.resume is True
+    assert cfg.load_from == 'some.pth'
+
+
+def test_work_dir_and_seed_win_over_the_config(config: str):
+    cfg = load(config, '--work-dir', 'here', '--seed', '7', '--deterministic')
+    assert cfg.work_dir == 'here'
+    assert cfg.randomness == {'seed': 7, 'deterministic': True}
+
+
+def test_mixed_precision_keeps_the_constructor(config: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    cfg = load(config, '--amp')
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert cfg.optim_wrapper.loss_scale == 'dynamic'
+    assert cfg.optim_wrapper.constructor == 'C'
+    with pytest.raises(ConfigError, match='cannot be combined with optim_wrapper.type=Mine'):
+        load(config, '--amp', '--cfg-options', 'optim_wrapper.type=Mine')
+
+
+def test_mixed_precision_without_a_gpu_is_an_error(config: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ConfigError, match='--amp needs a GPU'):
+        load(config, '--amp')
+
+
+def test_scaling_the_learning_rate_needs_a_base(config: str):
+    with pytest.raises(ConfigError, match='base_batch_size'):
+        load(config, '--auto-scale-lr')
+    base = ['--cfg-options', 'auto_scale_lr.base_batch_size=64']
+    assert load(config, '--auto-scale-lr', *base).auto_scale_lr.enable is True
+
+
+def test_several_processes_on_cpu_use_gloo(config: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    cfg = load(config, '--launcher', 'pytorch')
+    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+    assert cfg.model_wrapper_cfg.type == 'MMDistributedDataParallel'
+    assert cfg.model_wrapper_cfg.device_ids is None
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    cfg = load(config, '--launcher', 'pytorch')
+    assert 'model_wrapper_cfg' not in cfg
+    assert 'env_cfg' not in cfg
+
+
+def test_threads_are_shared_among_processes(config: str, monkeypatch: pytest.MonkeyPatch):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(torch, 'set_num_threads', chosen.append)
+    monkeypatch.setattr('os.sched_getaffinity', lambda process: set(range(8)))
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    load(config)
+    assert chosen == []
+    monkeypatch.delenv('OMP_NUM_THREADS')
+    load(config)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '4')
+    load(config)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '16')
+    load(config)
+    assert chosen == [8, 2, 1]
+
+
+def test_a_wrong_path_ends_the_program_with_one_line():
+    assert run_program('no_such.py') == 'error: no_such.py: no such config, see configs/'
+
+
+def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
+    line = run_program('configs/csvr_r3d_jhmdb.py', '--work-dir', str(tmp_path), data=tmp_path)
+    assert line.startswith('error: ')
+    assert f'{tmp_path}/jhmdb/' in line
+    assert 'python tools/' in line, 'names the command that makes it'
+
+
+def run_program(*argv: str, data: Path | None = None) -> str:
+    """Run tools/train.py; return the last line of what it complains."""
+    result = subprocess.run(
+        [sys.executable, 'tools/train.py', *argv],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, 'MMACT_SSL_DATA': str(data)},
+        timeout=120,
+    )
+    assert result.returncode == 1
+    assert 'Traceback' not in result.stderr
+    return result.stderr.strip().splitlines()[-1]
+
+
+def test_errors_for_users_become_one_line():
+    for error in (DataError('a: missing'), FileNotFoundError('a: missing')):
+        with pytest.raises(SystemExit, match='^error: a: missing$'), one_line_errors():
+            raise error
+    worker = DataError(
+        'Caught DataError in worker 0.\nTraceback:\n  File x\nDataError: a: missing\n'
+    )
+    with pytest.raises(SystemExit, match='^error: DataError: a: missing$'), one_line_errors():
+        raise worker
+    with pytest.raises(SystemExit, match='^error: MMActSSLError$'), one_line_errors():
+        raise MMActSSLError
+
+
+def test_bugs_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        _ = 1 / 0
