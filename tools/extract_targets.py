@@ -47,9 +47,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for writer in (extract, npz, coco):
         writer.add_argument('--out', required=True, help='folder of the cache')
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
-        writer.add_argument(
-            '--ann', nargs='+', required=writer is not npz, help='annotation files'
-        )
+        writer.add_argument('--ann', nargs='+', required=writer is not npz, help='annotation files')
     for decoder in (extract, coco):
         decoder.add_argument(
             '--videos', help="folder that the annotated paths start from (default: --ann's)"

@@ -2,8 +2,10 @@
 
 Put the file at data/teachers/movenet_thunder.onnx, see docs/teachers.md.
 """
+
 teacher = dict(
     type='OnnxPoseTeacher',
     model='data/teachers/movenet_thunder.onnx',
     input_size=256,
-    layout='coco17')
+    layout='coco17',
+)

@@ -146,20 +146,21 @@ def extract_targets(
 
     report = ExtractionReport(skipped=len([name for name in names if name in shared[0]]))
     start = time.perf_counter()
-    with TargetWriter(out if world_size == 1 else shard_path(out, rank), meta) as writer:
-        with _progress(show_progress and rank == 0) as progress:
-            task = progress.add_task('extract', total=len(mine), rate='')
-            for name in mine:
-                try:
-                    target = extract_video(teacher, root / name, batch_size)
-                except BrokenSampleError as error:
-                    report.broken[name] = error.reason
-                else:
-                    writer.put(name, target)
-                    report.written += 1
-                    report.frames += len(target)
-                rate = report.frames / (time.perf_counter() - start)
-                progress.update(task, advance=1, rate=f'{rate:.0f} frames/s')
+    destination = out if world_size == 1 else shard_path(out, rank)
+    progress = _progress(show_progress and rank == 0)
+    with TargetWriter(destination, meta) as writer, progress:
+        task = progress.add_task('extract', total=len(mine), rate='')
+        for name in mine:
+            try:
+                target = extract_video(teacher, root / name, batch_size)
+            except BrokenSampleError as error:
+                report.broken[name] = error.reason
+            else:
+                writer.put(name, target)
+                report.written += 1
+                report.frames += len(target)
+            rate = report.frames / (time.perf_counter() - start)
+            progress.update(task, advance=1, rate=f'{rate:.0f} frames/s')
     report.seconds = time.perf_counter() - start
     return _finish(report, out, meta, len(names), max_broken)
 

@@ -57,7 +57,7 @@ def import_npz(
     with np.load(source, allow_pickle=False) as table:
         missing = {'names', 'lengths', 'keypoints', 'layout'} - set(table.files)
         if missing:
-            raise DataError(f'{source} lacks {sorted(missing)}: see docs/teachers.md for the format')
+            raise DataError(f'{source} lacks {sorted(missing)}: docs/teachers.md has the format')
         names = [str(name) for name in table['names']]
         lengths, keypoints, layout = table['lengths'], table['keypoints'], str(table['layout'])
     _check_layout(source, layout, keypoints.shape)

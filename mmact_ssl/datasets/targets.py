@@ -299,7 +299,8 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     with TargetWriter(path, meta) as writer:
         for shard in shards:
             reader = TargetReader(shard, meta.fingerprint)
-            for key in reader.keys():
+            keys = reader.keys()
+            for key in keys:
                 if key not in writer:
                     writer.put(key, reader.get(key))
                     moved += 1
@@ -321,7 +322,9 @@ def _reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
         try:
             environment = lmdb.open(str(path), readonly=True, lock=False, create=False)
         except lmdb.Error as error:
-            raise TargetCacheError(f'target cache {path} cannot be read ({error}): {mend}') from error
+            raise TargetCacheError(
+                f'target cache {path} cannot be read ({error}): {mend}'
+            ) from error
         with environment:
             # Reading a page beyond the end of the mapped file kills the process (SIGBUS).
             found, needed = _data_bytes(path), _needed_bytes(environment)

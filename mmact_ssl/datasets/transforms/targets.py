@@ -1,4 +1,4 @@
-"""Read a sample's targets from a target cache."""
+"""Targets of a sample: read from a cache, or prepared to train a teacher of them."""
 
 from __future__ import annotations
 
@@ -103,3 +103,21 @@ class LoadTargetCache(BaseTransform):
             f'{type(self).__name__}(path={self.path!r}, target={self.target!r}, '
             f'views={self.views}, layout={self.layout!r})'
         )
+
+
+@TRANSFORMS.register_module()
+class WholeFrameBox(BaseTransform):
+    """Make the whole frame the person's box, as a teacher without a person detector sees it.
+
+    For mmpose's training pipelines, after `LoadImage`.
+
+    Required keys: `img` [H, W, 3].
+
+    Modified keys: `bbox` float32 [1, 4] (left, top, right, bottom in pixels).
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Replace the box of one person."""
+        height, width = results['img'].shape[:2]
+        results['bbox'] = np.array([[0, 0, width, height]], np.float32)
+        return results

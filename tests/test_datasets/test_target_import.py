@@ -1,0 +1,161 @@
+import json
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.target_import import file_sha256, import_coco, import_npz
+from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
+from mmact_ssl.errors import DataError
+
+LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
+IMAGE = {'width': 200, 'height': 100}
+
+
+def table(path, names=('videos/a.mp4', 'videos/b.mp4'), lengths=(3, 2), layout='coco17', **other):
+    keypoints = np.random.default_rng(0).random((5, 17, 3), np.float32)
+    arrays = {
+        'names': np.array(names),
+        'lengths': np.array(lengths),
+        'keypoints': keypoints,
+        'layout': np.array(layout),
+        **other,
+    }
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return keypoints
+
+
+def test_npz_is_cut_into_videos(tmp_path):
+    keypoints = table(tmp_path / 'p.npz')
+    out = tmp_path / 'pose.lmdb'
+    assert import_npz(tmp_path / 'p.npz', out) == 2
+    reader = TargetReader(out)
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[:3])
+    np.testing.assert_array_equal(reader.get('videos/b.mp4'), keypoints[3:])
+    assert reader.meta.layout == 'coco17'
+    assert reader.meta.fingerprint == file_sha256(tmp_path / 'p.npz')
+    assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
+
+
+def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path):
+    keypoints = table(tmp_path / 'p.npz', names=('b', 'a'))
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/a.mp4'])
+    reader = TargetReader(tmp_path / 'x')
+    assert reader.keys() == ['videos/a.mp4']
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[3:])
+
+
+def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
+    table(tmp_path / 'p.npz', names=('u/a', 'v/a'))
+    with pytest.raises(DataError, match="no pose for the annotated video 'c.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
+    with pytest.raises(DataError, match=r"several poses \(u/a, v/a\).*'a.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'layout': 'coco99'}, 'unknown layout .coco99.; known are coco17'),
+        ({'layout': 'kinect20'}, r'needs \[F, 20, 3\]'),
+        ({'lengths': (3, 3)}, 'do not fit together'),
+        ({'names': ('a',)}, 'do not fit together'),
+    ],
+)
+def test_a_bad_table_is_refused(tmp_path, change, message):
+    table(tmp_path / 'p.npz', **change)
+    with pytest.raises(DataError, match=f'p.npz.*{message}'):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+
+
+def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
+    table(tmp_path / 'p.npz', lengths=(3, 2))
+    np.savez(tmp_path / 'q.npz', names=np.array(['a']))
+    with pytest.raises(DataError, match=r"lacks \['keypoints', 'layout', 'lengths'\]"):
+        import_npz(tmp_path / 'q.npz', tmp_path / 'x')
+    table(tmp_path / 'r.npz', names=np.array([object(), 'a'], dtype=object))
+    with pytest.raises(ValueError, match='allow_pickle=False'):
+        import_npz(tmp_path / 'r.npz', tmp_path / 'x')
+    with pytest.raises(DataError, match=r'no file .*none.npz'):
+        import_npz(tmp_path / 'none.npz', tmp_path / 'x')
+
+
+def test_a_changed_table_is_another_teacher(tmp_path):
+    table(tmp_path / 'p.npz')
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+    table(tmp_path / 'p.npz', names=('videos/a.mp4', 'videos/c.mp4'))
+    with pytest.raises(TargetCacheError, match='stale'):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', overwrite=True) == 2
+
+
+def coco(path, images, annotations):
+    images = [{'id': i, **IMAGE, **image} for i, image in enumerate(images)]
+    path.write_text(json.dumps({'images': images, 'annotations': annotations}))
+    return path
+
+
+def person(image_id, x=50, y=25, v=2, **fields):
+    return {'image_id': image_id, 'keypoints': [x, y, v] * 17, **fields}
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        {'file_name': 'videos/a.mp4/000002.jpg'},
+        {'file_name': 'videos/a/frame_2.png'},
+        {'file_name': 'videos/a_000002.jpg'},
+        {'file_name': 'videos/a/img_00002.jpg'},
+        {'file_name': 'whatever.jpg', 'video': 'videos/a.mp4', 'frame': 2},
+    ],
+)
+def test_coco_images_tell_their_frame(tmp_path, image):
+    source = coco(tmp_path / 'c.json', [image], [person(0)])
+    assert import_coco(source, tmp_path / 'x', LENGTHS) == 2
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    np.testing.assert_array_equal(pose[2], np.tile(np.float32([0.25, 0.25, 1]), (17, 1)))
+    assert not pose[:2].any()  # frames without an annotation are unknown
+    assert not TargetReader(tmp_path / 'x').get('videos/b.mp4').any()
+
+
+def test_coco_visibility_and_the_best_person(tmp_path):
+    annotations = [
+        person(0, x=10, score=0.3, area=9),
+        person(0, x=20, score=0.9, area=1),
+        person(0, x=30, score=0.5, area=99),
+        person(1, x=10, area=5),
+        person(1, x=20, area=50),
+        person(2, v=0),
+        person(3, v=1),
+        person(4, v=0.25),
+    ]
+    images = [{'file_name': f'videos/a/{i}.jpg'} for i in range(5)]
+    source = coco(tmp_path / 'c.json', images, annotations)
+    import_coco(source, tmp_path / 'x', {'videos/a.mp4': 5})
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    np.testing.assert_allclose(pose[:2, 0, 0], [0.1, 0.1])
+    np.testing.assert_array_equal(pose[2], 0)
+    np.testing.assert_array_equal(pose[3:, 0, 2], [1, 0.25])
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        ({'file_name': 'videos/a/7.jpg'}, "frame 7 of 'videos/a.mp4', which has 3 frames"),
+        ({'file_name': 'videos/z/0.jpg'}, "'videos/z' is not among the annotated videos"),
+        ({'file_name': 'nothing.jpg'}, "'nothing.jpg' does not tell its frame"),
+    ],
+)
+def test_coco_frames_that_do_not_fit_are_refused(tmp_path, image, message):
+    source = coco(tmp_path / 'c.json', [image], [person(0)])
+    with pytest.raises(DataError, match=f'c.json: .*{message}'):
+        import_coco(source, tmp_path / 'x', LENGTHS)
+    assert not (tmp_path / 'x').exists()
+
+
+def test_coco_of_another_skeleton_or_format_is_refused(tmp_path):
+    source = coco(tmp_path / 'c.json', [{'file_name': 'videos/a/0.jpg'}], [person(0)])
+    with pytest.raises(DataError, match='an annotation has 17 joints, kinect20 has 20'):
+        import_coco(source, tmp_path / 'x', LENGTHS, layout='kinect20')
+    (tmp_path / 'd.json').write_text('{"images": []}')
+    with pytest.raises(DataError, match="d.json has no 'annotations'"):
+        import_coco(tmp_path / 'd.json', tmp_path / 'x', LENGTHS)
