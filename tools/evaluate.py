@@ -10,21 +10,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
-from mmact_ssl.errors import ConfigError, MMActSSLError
+import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
+from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.protocols import evaluate, parse_protocols
 from mmact_ssl.evaluation.result import Result, result_file_name
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -52,10 +52,46 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override the config: key=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if (args.checkpoint is None) != args.random:
         parser.error('give either a checkpoint or --random')
     return args
+
+
+def run(args: argparse.Namespace) -> list[Result]:
+    """Evaluate as the command line asks.
+
+    Raises:
+        ConfigError: The command line cannot be followed; see also
+            :func:`mmact_ssl.evaluation.protocols.evaluate`.
+    """
+    protocols = parse_protocols(args.protocols)
+    if args.out and args.out.endswith('.json') and len(protocols) > 1:
+        raise ConfigError(f'--out {args.out}: {len(protocols)} protocols need a folder')
+    if not Path(args.config).is_file():
+        raise ConfigError(f'{args.config}: no such config; see configs/downstream/')
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if 'dataset_name' not in cfg or 'backbone_name' not in cfg:
+        raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
+    method = args.method or ('Random init' if args.random else 'unnamed')
+    name = result_file_name(
+        method, args.variant, cfg.dataset_name, 'finetune', args.label_fraction, args.seed
+    )
+    return evaluate(
+        cfg,
+        protocols,
+        args.checkpoint,
+        seed=args.seed,
+        method=method,
+        variant=args.variant,
+        label_fraction=args.label_fraction,
+        work_dir=args.work_dir or f'work_dirs/evaluate/{Path(name).stem}',
+        cache_dir=args.cache_dir or None,
+        prefix=args.prefix,
+        device=args.device,
+    )
 
 
 def print_results(results: list[Result]) -> None:
@@ -76,36 +112,11 @@ def print_results(results: list[Result]) -> None:
     Console().print(table)
 
 
-def main() -> None:
-    args = parse_args()
-    try:
-        protocols = parse_protocols(args.protocols)
-        if args.out and args.out.endswith('.json') and len(protocols) > 1:
-            raise ConfigError(f'--out {args.out}: {len(protocols)} protocols need a folder')
-        if not Path(args.config).is_file():
-            raise ConfigError(f'{args.config}: no such config; see configs/downstream/')
-        cfg = Config.fromfile(args.config)
-        if args.cfg_options:
-            cfg.merge_from_dict(args.cfg_options)
-        method = args.method or ('Random init' if args.random else 'unnamed')
-        name = result_file_name(
-            method, args.variant, cfg.dataset_name, 'finetune', args.label_fraction, args.seed
-        )
-        results = evaluate(
-            cfg,
-            protocols,
-            args.checkpoint,
-            seed=args.seed,
-            method=method,
-            variant=args.variant,
-            label_fraction=args.label_fraction,
-            work_dir=args.work_dir or f'work_dirs/evaluate/{Path(name).stem}',
-            cache_dir=args.cache_dir or None,
-            prefix=args.prefix,
-            device=args.device,
-        )
-    except MMActSSLError as error:
-        sys.exit(f'error: {error}')
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate, print and write."""
+    args = parse_args(argv)
+    with one_line_errors():
+        results = run(args)
     print_results(results)
     for result in results:
         if args.out:

@@ -115,7 +115,7 @@ def build_recognizer(
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         recognizer = MODELS.build(cfg.model)
         # mmengine logs four lines for every parameter that it initialises.

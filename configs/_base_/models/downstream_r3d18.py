@@ -1,4 +1,3 @@
-# A stock mmaction2 recogniser on R3D-18.
 _base_ = '../students/r3d18.py'
 
 backbone_name = 'r3d18'
@@ -7,7 +6,6 @@ model = dict(
     cls_head=dict(
         type='mmaction.I3DHead',
         in_channels=512,
-        spatial_type='avg',
         dropout_ratio=0.3,
         average_clips='prob',
         loss_cls=dict(type='mmaction.CrossEntropyLoss'),

@@ -1,4 +1,3 @@
-# A stock mmaction2 recogniser on the small student.
 _base_ = '../students/r3d18_small.py'
 
 backbone_name = 'r3d18-small'
@@ -7,7 +6,6 @@ model = dict(
     cls_head=dict(
         type='mmaction.I3DHead',
         in_channels=128,
-        spatial_type='avg',
         dropout_ratio=0.3,
         average_clips='prob',
         loss_cls=dict(type='mmaction.CrossEntropyLoss'),

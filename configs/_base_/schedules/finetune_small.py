@@ -3,14 +3,14 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5),
 )
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=25)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=2, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=2, end=25, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=2, end=20, convert_to_iter_based=True),
 ]
 default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=-1),
     logger=dict(type='LoggerHook', interval=20),
 )
 # With few labels they are repeated, so that an epoch is never shorter than this.
-finetune = dict(min_iters_per_epoch=10)
+finetune = dict(min_iters_per_epoch=8)

@@ -1,0 +1,171 @@
+"""Watch the student's kNN accuracy while it is pre-trained, without touching the training."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import label_subset
+from mmact_ssl.evaluation.features import (
+    Features,
+    effective_rank,
+    feature_dataloader,
+    feature_deviation,
+    forward_features,
+)
+from mmact_ssl.evaluation.knn import knn_scores
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class KNNMonitorHook(Hook):
+    """Classify labelled clips by the neighbours of their student features, every few epochs.
+
+    Logs ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
+    :mod:`mmact_ssl.evaluation.features`) to the log, the message hub and the visualiser, by epoch.
+    Labels never reach the student: it runs without gradients in evaluation mode, and modes and
+    random states are put back, so that training is the same to the bit with and without the hook.
+
+    Args:
+        dataloader: Labelled clips as stock mmaction2 samples, in order and without augmentation; or
+            the path of a downstream config, whose training split is read with its test pipeline.
+        data_preprocessor: For those clips; must be None where ``dataloader`` is a path, which has
+            its own.
+        query_dataloader: Clips to be classified. None: a part of ``dataloader`` is held out.
+        holdout_fraction: Share of every class that is held out then.
+        interval: Epochs between two runs; it also runs after the last epoch.
+        k: Neighbours.
+        temperature: Of their votes.
+
+    Raises:
+        ConfigError: ``data_preprocessor`` is missing or given twice.
+
+    Source: as solo-learn's and lightly's online kNN; the held-out part is our choice.
+    """
+
+    def __init__(
+        self,
+        dataloader: dict | str,
+        data_preprocessor: dict | None = None,
+        query_dataloader: dict | None = None,
+        holdout_fraction: float = 0.2,
+        interval: int = 1,
+        k: int = 10,
+        temperature: float = 0.07,
+    ) -> None:
+        if isinstance(dataloader, str) == (data_preprocessor is not None):
+            raise ConfigError(
+                'KNNMonitorHook: give data_preprocessor with a dataloader config, and not with '
+                'the path of a downstream config'
+            )
+        if isinstance(dataloader, str):
+            cfg = Config.fromfile(dataloader)
+            dataloader, data_preprocessor = (
+                feature_dataloader(cfg, 'train'),
+                cfg.model.data_preprocessor,
+            )
+        self.dataloader: Any = dataloader
+        self.data_preprocessor: Any = data_preprocessor
+        self.query_dataloader: Any = query_dataloader
+        self.holdout_fraction = holdout_fraction
+        self.interval = interval
+        self.k = k
+        self.temperature = temperature
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Run every ``interval`` epochs and after the last one."""
+        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
+        if not due or not is_main_process():
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with untouched_training(model):
+            scalars = self.measure(model)
+        epoch = runner.epoch + 1
+        for name, value in scalars.items():
+            runner.message_hub.update_scalar(name, value)
+        runner.visualizer.add_scalars(scalars, step=epoch)
+        shown = '  '.join(f'{name}: {value:.4f}' for name, value in scalars.items())
+        runner.logger.info(f'Epoch(knn) [{epoch}]  {shown}')
+
+    def measure(self, model: nn.Module) -> dict[str, float]:
+        """Extract the features and classify the held-out ones.
+
+        Args:
+            model: Has the student as ``backbone``; its modes and random states are changed.
+
+        Returns:
+            Scalars by name.
+        """
+        self._build()
+        backbone = model.get_submodule('backbone').eval()
+        self.data_preprocessor.to(next(backbone.parameters()).device)
+        with torch.no_grad():
+            gallery = forward_features(backbone, self.data_preprocessor, self.dataloader)
+            if self.query_dataloader is None:
+                gallery, queries = self._hold_out(gallery)
+            else:
+                queries = forward_features(backbone, self.data_preprocessor, self.query_dataloader)
+        num_classes = int(max(gallery.labels.max(), queries.labels.max())) + 1
+        scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
+        return {
+            'knn/top1': float((scores.argmax(axis=1) == queries.labels).mean()),
+            'knn/feature_std': feature_deviation(queries.values),
+            'knn/effective_rank': effective_rank(queries.values),
+        }
+
+    def _hold_out(self, features: Features) -> tuple[Features, Features]:
+        """Part the gallery from the queries; the same part every time."""
+        names = [f'{position:09d}' for position in range(len(features.labels))]
+        held = label_subset(names, features.labels, self.holdout_fraction, seed=0)
+        rest = np.setdiff1d(np.arange(len(names)), held)
+        if len(rest) == 0:
+            raise ConfigError(
+                f'KNNMonitorHook: holdout_fraction={self.holdout_fraction} leaves no gallery'
+            )
+        return features.part(rest), features.part(held)
+
+    def _build(self) -> None:
+        """Build what is still a config: at first use, so that a run without it pays nothing."""
+        import mmaction.datasets  # noqa: F401  (fills the registry)
+        from mmaction.registry import MODELS
+
+        if isinstance(self.dataloader, dict):
+            self.dataloader = Runner.build_dataloader(copy.deepcopy(self.dataloader))
+        if isinstance(self.query_dataloader, dict):
+            self.query_dataloader = Runner.build_dataloader(copy.deepcopy(self.query_dataloader))
+        if isinstance(self.data_preprocessor, dict):
+            self.data_preprocessor = MODELS.build(self.data_preprocessor)
+
+
+@contextmanager
+def untouched_training(model: nn.Module) -> Iterator[None]:
+    """Put back the mode of every module and all random states at the end.
+
+    Args:
+        model: Whose modes are kept; parameters and buffers are the caller's to leave alone.
+    """
+    # One by one: frozen parts are in evaluation mode while the rest trains.
+    modes = [(module, module.training) for module in model.modules()]
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        # Also the generators of the GPUs.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        for module, training in modes:
+            module.training = training
