@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hooks of the training loop."""
+
 from .broken_sample_hook import BrokenSampleHook
+from .knn_monitor_hook import KNNMonitorHook
 from .seed_by_progress_hook import SeedByProgressHook
 
-__all__ = ['BrokenSampleHook', 'SeedByProgressHook']
+__all__ = ['BrokenSampleHook', 'KNNMonitorHook', 'SeedByProgressHook']
