@@ -1,0 +1,109 @@
+#!/usr/bin/env python
+"""Draw what a pre-trained model predicts on clips that it never saw.
+
+    python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_30.pth
+
+writes ``poses.png`` (predicted, true and last observed poses over time) and ``frames.png`` (generated
+current and future frames below the real ones) for the tasks that the model has.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, load_checkpoint
+
+import mmact_ssl  # noqa: F401  the mends come before any model is imported
+from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.models.necks.video_generator import resize_frames
+from mmact_ssl.registry import MODELS
+from mmact_ssl.visualization import draw_generated_frames, draw_predicted_poses
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config of the pre-training')
+    parser.add_argument('checkpoint', help='checkpoint that it wrote')
+    parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
+    parser.add_argument('--num-clips', type=int, default=4)
+    parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    return parser.parse_args()
+
+
+def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
+    """Normalised ``[N, 3, T, H, W]`` to uint8 ``[N, T, H, W, 3]``."""
+    images = model.data_preprocessor.denormalise(frames)
+    return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
+
+
+@one_line_errors
+def main() -> None:
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    if 'test_dataloader' not in config:
+        raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
+    init_default_scope('mmact_ssl')
+    model = MODELS.build(config.model).eval()
+    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+
+    loader_config = config.test_dataloader
+    loader_config.update(batch_size=args.num_clips, num_workers=0)
+    loader_config.pop('persistent_workers', None)
+    loader_config.sampler.shuffle = True
+    batch = next(iter(Runner.build_dataloader(loader_config, seed=args.seed)))
+    with torch.no_grad():
+        data = model.data_preprocessor(batch)
+        samples = model(**data, mode='predict')
+    inputs, targets = data['inputs'], data['targets']
+    titles = [Path(sample.filename).stem for sample in data['data_samples']]
+    out = Path(args.out or Path(args.checkpoint).parent)
+    out.mkdir(parents=True, exist_ok=True)
+
+    figures = {}
+    if 'pose' in samples[0]:
+        layout = config.test_dataloader.dataset.pipeline[1].layout
+        weight = targets['future_pose'] * targets['future_valid'][..., None, None]
+        true = torch.cat([targets['future_pose'][..., :2], weight[..., 2:]], dim=-1)
+        figures['poses'] = draw_predicted_poses(
+            to_images(model, inputs['future']),
+            true.numpy(),
+            np.stack([sample['pose']['poses'].numpy() for sample in samples]),
+            targets['clip_pose'][:, -1].numpy(),
+            layout,
+            titles,
+        )
+    if 'video' in samples[0]:
+        stride = model.heads['video'].frame_stride
+        generated = {
+            name: torch.stack([sample['video'][name] for sample in samples])
+            for name in ('current', 'future')
+        }
+        side = generated['current'].shape[-1]
+        real = {
+            name: resize_frames(inputs[view][:, :, ::stride], side)
+            for name, view in (('current', 'clip'), ('future', 'future'))
+        }
+        figures['frames'] = draw_generated_frames(
+            {name: to_images(model, frames) for name, frames in real.items()},
+            {name: to_images(model, frames) for name, frames in generated.items()},
+            titles,
+        )
+    for name, figure in figures.items():
+        figure.savefig(out / f'{name}.png', dpi=130)
+        print(out / f'{name}.png')
+
+
+if __name__ == '__main__':
+    main()
