@@ -1,0 +1,110 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MeanTeacher(BaseTeacher):
+    """Mean colour through a normalised linear layer, in the place of a pose."""
+
+    layout = 'coco17'
+
+    def __init__(self, scale=1.0, weights=None):
+        super().__init__({'scale': scale}, {} if weights is None else {'weights': weights})
+        self.network = (self.hide(nn.Sequential(nn.Linear(3, 51), nn.BatchNorm1d(51))),)
+
+    def predict(self, frames):
+        assert frames.dtype == torch.uint8
+        return self.network[0](frames.float().mean((2, 3)) / 255).reshape(-1, 17, 3)
+
+
+@MODELS.register_module()
+class PlainModule(nn.Module):
+    """A module that is no teacher."""
+
+
+class Student(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Linear(3, 3)
+        self.teacher = MeanTeacher()
+
+
+def test_the_teacher_is_no_part_of_the_student():
+    student = Student()
+    assert {name.split('.')[0] for name in student.state_dict()} == {'backbone'}
+    assert {name.split('.')[0] for name, _ in student.named_parameters()} == {'backbone'}
+    student.load_state_dict(nn.ModuleDict({'backbone': nn.Linear(3, 3)}).state_dict(), strict=True)
+
+
+def test_it_stays_in_evaluation_mode_and_frozen():
+    student = Student().train()
+    network = student.teacher.network[0]
+    frames = torch.randint(0, 256, (4, 3, 8, 8), dtype=torch.uint8)
+    before = copy.deepcopy(network.state_dict())
+    first, second = student.teacher(frames), student.teacher(frames[:1])
+    assert student.training
+    assert not any(module.training for module in (student.teacher, *network.modules()))
+    assert not first.requires_grad
+    assert not any(p.requires_grad for p in network.parameters())
+    torch.testing.assert_close(first[:1], second)  # batch statistics would differ
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_it_moves_with_the_student():
+    student = Student().to('meta')
+    assert student.teacher.device.type == 'meta'
+    assert next(student.teacher.network[0].parameters()).device.type == 'meta'
+
+
+def test_frames_of_any_dtype_are_bytes():
+    teacher = MeanTeacher()
+    frames = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(teacher(frames), teacher(frames.float() + 0.3))
+    assert torch.equal(
+        teacher(torch.full((1, 3, 4, 4), 300.0)), teacher(torch.full((1, 3, 4, 4), 255))
+    )
+    with pytest.raises(ValueError, match=r'reads frames \[N, 3, H, W\], got \[3, 8, 8\]'):
+        teacher(frames[0])
+
+
+def test_mixed_precision_of_the_student_does_not_reach_it():
+    teacher = MeanTeacher()
+    frames = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        targets = teacher(frames)
+    assert targets.dtype == torch.float32
+    assert torch.equal(targets, teacher(frames))
+
+
+def test_the_fingerprint_knows_config_and_content_but_not_the_path(tmp_path):
+    files = [tmp_path / name for name in ('a.pth', 'b.pth', 'c.pth')]
+    for file, content in zip(files, ('one', 'one', 'two')):
+        file.write_text(content)
+    prints = [MeanTeacher(1.0, str(file)).fingerprint() for file in files]
+    assert prints[0] == prints[1] != prints[2]
+    assert MeanTeacher(2.0, str(files[0])).fingerprint() != prints[0]
+    assert len(prints[0]) == 64
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(DataError, match=r"no file 'none.pth' \(weights of MeanTeacher\)"):
+        MeanTeacher(weights='none.pth')
+
+
+def test_build_teacher(tmp_path):
+    config = tmp_path / 'teacher.py'
+    config.write_text("teacher = dict(type='MeanTeacher', scale=3.0)\n")
+    assert build_teacher(config).fingerprint() == MeanTeacher(3.0).fingerprint()
+    assert build_teacher({'type': 'MeanTeacher'}).fingerprint() == MeanTeacher().fingerprint()
+    config.write_text('model = dict()\n')
+    with pytest.raises(ConfigError, match=r'teacher.py has no dict `teacher`'):
+        build_teacher(config)
+    with pytest.raises(ConfigError, match='PlainModule is not a teacher'):
+        build_teacher({'type': 'PlainModule'})
