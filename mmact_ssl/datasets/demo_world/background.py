@@ -33,17 +33,16 @@ class Backdrop:
         texture = _texture(rng, full)
         time = np.linspace(0, 1, num_frames)[:, None]
         movers = []
-        for number in range(rng.integers(1, 5)):
+        for number in range(rng.integers(0, 4)):
             start, end = rng.uniform(0, side, (2, 2))
             swing = rng.uniform(0, 0.14, 2) * side
             way = start + (end - start) * time * rng.uniform(0, 1) + swing * np.sin(
                 2 * np.pi * (rng.uniform(0.5, 4.0) * time + rng.uniform(0, 1, 2)))
-            radii = tuple(int(r) for r in rng.uniform(0.02, 0.1, 2) * side)
             in_front = number == 0 and rng.uniform() < 0.25
-            if in_front:
-                radii = (min(radii[0], side // 25), min(radii[1], side // 25))
-            movers.append((np.rint(way).astype(int), radii,
-                           tuple(int(c) for c in rng.integers(20, 250, 3)), bool(in_front)))
+            largest = 0.04 if in_front else 0.1
+            wide, high = (int(r) for r in np.minimum(rng.uniform(0.02, 0.1, 2), largest) * side)
+            red, green, blue = (int(c) for c in rng.integers(20, 250, 3))
+            movers.append((np.rint(way).astype(int), (wide, high), (red, green, blue), in_front))
         flicker = rng.uniform(0, 0.14) * np.sin(
             2 * np.pi * (rng.uniform(0.3, 2.0) * time + rng.uniform()))
         drift = rng.uniform(-0.15, 0.15) * (time - 0.5)
@@ -74,22 +73,26 @@ class Backdrop:
                 cv2.ellipse(canvas, tuple(way[t].tolist()), radii, 0, 0, 360, color, -1)
 
 
+def _muted(rng: np.random.Generator) -> np.ndarray:
+    """A colour of rooms and streets, RGB [3]: any brightness, little saturation."""
+    return np.clip(rng.uniform(30, 220) + rng.normal(0, 22, 3), 5, 250)
+
+
 def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
     """A wall and a floor with noise of several sizes and cluttering shapes: [side, side, 3]."""
     image = np.empty((side, side, 3), np.float32)
     horizon = int(rng.uniform(0.45, 0.85) * side)
-    image[:horizon], image[horizon:] = rng.uniform(40, 225, (2, 3))
-    image += np.linspace(-1, 1, side)[:, None, None] * rng.uniform(-30, 30, 3)
+    image[:horizon], image[horizon:] = (_muted(rng) for _ in range(2))
+    image += np.linspace(-1, 1, side)[:, None, None] * rng.uniform(-25, 25)
     for cells in (4, 9, 24, 60):
-        noise = rng.normal(0, rng.uniform(3, 20), (cells, cells, 3)).astype(np.float32)
-        if rng.uniform() < 0.5:
-            noise = np.repeat(noise[..., :1], 3, -1)
+        noise = rng.normal(0, rng.uniform(2, 14), (cells, cells, 3)).astype(np.float32)
+        noise = 0.35 * noise + 0.65 * noise[..., :1]
         image += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
     canvas = np.clip(image, 0, 255).astype(np.uint8)
-    for _ in range(rng.integers(3, 11)):
+    for _ in range(rng.integers(2, 8)):
         corner = rng.integers(0, side, 2)
         size = rng.uniform(0.04, 0.35, 2) * side
-        color = tuple(int(c) for c in rng.integers(15, 245, 3))
+        color = tuple(_muted(rng).tolist())
         start, end = tuple(corner.tolist()), tuple((corner + size.astype(int)).tolist())
         kind = rng.integers(4)
         if kind == 0:

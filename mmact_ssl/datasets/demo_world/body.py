@@ -7,14 +7,13 @@ description serves both arms and both legs.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 
 NTU25 = LAYOUTS['ntu25']
-LEFT, RIGHT = 0, 1
 SIDE_SIGN = np.array([1.0, -1.0])  # x of "out" on the left and on the right
 
 
@@ -73,7 +72,7 @@ class Motion:
 
     def reversed(self) -> Motion:
         """The same motion backwards in time."""
-        return Motion(*(getattr(self, name)[::-1] for name in MOTION_CURVES), planted=self.planted)
+        return replace(self, **{name: getattr(self, name)[::-1] for name in MOTION_CURVES})
 
     def mirrored(self) -> Motion:
         """The same motion with left and right exchanged."""

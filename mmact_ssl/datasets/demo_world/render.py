@@ -116,7 +116,7 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
               skin * 0.8)]
     for eye in (1, 2):
         point = scene.face[:, eye]
-        shapes.append(Shape(np.stack([point, point], 1), (0.016, 0.016), label['face'],
+        shapes.append(Shape(np.stack([point, point], 1), (0.012, 0.012), label['face'],
                             np.array([25, 25, 35])))
     if scene.prop is not None and scene.prop_points is not None:
         ends, color = scene.prop_points, np.array(scene.prop.color)
@@ -232,7 +232,7 @@ def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
     corners = scene.camera.project(scene.joints[:, NTU25.index(
         'left_shoulder', 'right_shoulder', 'left_hip', 'right_hip')])
     scale = FRAME_SIZE * SUPERSAMPLING * 2 ** FIXED_POINT
-    lines = [[] for _ in corners]
+    lines: list[list[tuple[tuple, tuple]]] = [[] for _ in corners]
     for part in (0.12, 0.36, 0.6, 0.84):
         edge = corners[:, :2] * (1 - part) + corners[:, 2:] * part
         middle = edge.mean(1, keepdims=True)

@@ -126,22 +126,22 @@ def make_scene(action: str, subject: Subject, camera_number: int, split: str,
     active_side = int(rng.integers(2))
     style = Style.draw(rng, subject.tempo, subject.amplitude)
     motion = perform(action, style, active_side)
-    heading = float(rng.uniform(-0.55, 0.55))
+    heading = float(rng.uniform(-0.45, 0.45))
     joints, face = body_joints(motion, subject.body, heading)
 
     prop = None
-    color = tuple(int(value) for value in rng.integers(120, 256, 3))
+    red, green, blue = (int(value) for value in rng.integers(120, 256, 3))
     if action in PROPS:
-        prop = Prop(PROPS[action], active_side, color)
+        prop = Prop(PROPS[action], active_side, (red, green, blue))
     elif rng.uniform() < 0.35:  # a thing in the hand alone must not give the class away
-        prop = Prop(('cup', 'phone')[rng.integers(2)], int(rng.integers(2)), color)
+        prop = Prop(('cup', 'phone')[rng.integers(2)], int(rng.integers(2)), (red, green, blue))
     stool = None
     if action in SEATED or rng.uniform() < 0.4:
         stool = _stool(joints, heading, rng, action in SEATED)
 
     base = CAMERAS[split][camera_number]
     body_height = subject.body.height
-    fill = rng.uniform(0.58, 0.8)
+    fill = rng.uniform(0.56, 0.74)
     camera = Camera(
         base.azimuth + rng.normal(0, 0.04), base.elevation + rng.normal(0, 0.03), base.focal,
         roll=rng.normal(0, 0.03), distance=base.focal * body_height / fill,
@@ -164,8 +164,8 @@ def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         points: float [T, P, 2] image positions of the body under a centred camera, fractions.
         rng: source of the draw.
     """
-    low, high = points.min((0, 1)) - 0.04, points.max((0, 1)) + 0.04
-    wanted = rng.uniform(-0.16, 0.16, 2) * np.array([1.0, 0.6])
+    low, high = points.min((0, 1)) - 0.06, points.max((0, 1)) + 0.045
+    wanted = rng.uniform(-0.12, 0.12, 2) * np.array([1.0, 0.6])
     # Inside the picture where there is room, centred on the excess where there is none.
     least, most = -low, 1.0 - high
     middle = (least + most) / 2

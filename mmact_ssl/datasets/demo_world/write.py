@@ -137,7 +137,7 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
             'num_keypoints': int((seen > 0).sum()),
             'bbox': [int(left), int(top), int(columns.max() + 1 - left),
                      int(rows.max() + 1 - top)],
-            'area': int(len(rows))}
+            'area': len(rows)}
 
 
 def _write_teacher_lists(out: Path, clips: list[Clip]) -> None:
