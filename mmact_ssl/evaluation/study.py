@@ -1,0 +1,243 @@
+"""A study: pre-trainings and evaluations for several variants and seeds, as resumable steps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols import parse_protocols
+from mmact_ssl.evaluation.result import result_file_name
+
+RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
+EVALUATION_KEYS = {'protocols', 'config', 'label_fraction'}
+FINISHED = 'pretraining_finished'
+
+
+@dataclass
+class Step:
+    """One subprocess.
+
+    Attributes:
+        name: For the display.
+        command: Builds the arguments when the step starts, since earlier steps decide some of them.
+        outputs: Files that exist once the step is done; it is skipped where all do.
+        log: Receives its output.
+        marker: Written when it succeeds; for programs that do not write their result at the end.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    outputs: list[Path]
+    log: Path
+    marker: Path | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether all outputs are there."""
+        return all(output.exists() for output in self.outputs)
+
+
+@dataclass
+class Chain:
+    """Steps of one variant and seed, which run in order.
+
+    Attributes:
+        name: For the display.
+        steps: In order.
+        failed: The log of the step that failed.
+    """
+
+    name: str
+    steps: list[Step] = field(default_factory=list)
+    failed: Path | None = None
+
+
+def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Chain]:
+    """Turn a study's config into chains of steps.
+
+    Args:
+        study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
+            ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
+            ``tools/train.py``), ``evaluations`` (dicts of ``protocols``, ``config`` and
+            ``label_fraction``) and, in place of the study's, ``seeds``.
+        work_dir: Of pre-training and fine-tuning.
+        results: Folder of the JSON files.
+        root: Folder with ``tools/``.
+
+    Returns:
+        One chain per run and seed; seed by seed, so that a stopped study has whole rows.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a config does not exist.
+    """
+    for key in ('dataset', 'seeds', 'runs'):
+        if key not in study:
+            raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
+    for run in study.runs:
+        _check(run, study.filename, root)
+    seeds = sorted({seed for run in study.runs for seed in run.get('seeds', study.seeds)})
+    return [
+        _plan_run(run, seed, study.dataset, Path(work_dir), Path(results))
+        for seed in seeds
+        for run in study.runs
+        if seed in run.get('seeds', study.seeds)
+    ]
+
+
+def _check(run: dict, filename: str, root: str) -> None:
+    missing = {'method', 'evaluations'} - set(run)
+    unknown = set(run) - RUN_KEYS
+    for evaluation in run.get('evaluations', []):
+        missing |= {'protocols', 'config'} - set(evaluation)
+        unknown |= set(evaluation) - EVALUATION_KEYS
+    if missing or unknown:
+        raise ConfigError(
+            f'{filename}: run {run.get("method")!r} {run.get("variant", "full")!r}: '
+            f'missing {sorted(missing)}, unknown {sorted(unknown)}; see docs/evaluation.md'
+        )
+    configs = [run.get('pretrain')] + [evaluation['config'] for evaluation in run['evaluations']]
+    for config in configs:
+        if config is not None and not (Path(root) / config).is_file():
+            raise ConfigError(f'{filename}: {config}: no such config')
+
+
+def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path) -> Chain:
+    method, variant = run['method'], run.get('variant', 'full')
+    chain = Chain(f'{method} {variant} seed {seed}')
+    folder = work_dir / f'{method}_{variant}_seed{seed}'.lower().replace(' ', '-')
+    if run.get('pretrain') is not None:
+        options = list(run.get('cfg_options', []))
+        finished = folder / FINISHED
+
+        def pretrain() -> list[str]:
+            command = ['tools/train.py', run['pretrain'], '--work-dir', str(folder)]
+            command += ['--seed', str(seed)]
+            if (folder / 'last_checkpoint').exists():
+                command.append('--resume')
+            return command + (['--cfg-options', *options] if options else [])
+
+        name = f'{chain.name}: pre-training'
+        log = folder / 'pretraining.txt'
+        chain.steps.append(Step(name, pretrain, [finished], log, marker=finished))
+    for evaluation in run['evaluations']:
+        fraction = float(evaluation.get('label_fraction', 1.0))
+        protocols = parse_protocols(evaluation['protocols'])
+        outputs = [
+            results / result_file_name(method, variant, dataset, protocol, fraction, seed)
+            for protocol in protocols
+        ]
+        stem = '-'.join(protocols) + (f'_{100 * fraction:g}pct' if fraction != 1 else '')
+
+        def evaluate(evaluation: dict = evaluation, stem: str = stem) -> list[str]:
+            command = ['tools/evaluate.py', evaluation['protocols'], evaluation['config']]
+            command.append('--random' if run.get('pretrain') is None else last_checkpoint(folder))
+            command += ['--method', method, '--variant', variant, '--seed', str(seed)]
+            command += ['--label-fraction', str(evaluation.get('label_fraction', 1.0))]
+            return [*command, '--out', str(results), '--work-dir', str(folder / stem)]
+
+        name = f'{chain.name}: {", ".join(protocols)}'
+        name += f' with {100 * fraction:g} % of the labels' if fraction != 1 else ''
+        chain.steps.append(Step(name, evaluate, outputs, folder / f'{stem}.txt'))
+    return chain
+
+
+def last_checkpoint(folder: Path) -> str:
+    """Return the checkpoint that a finished pre-training left.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    pointer = folder / 'last_checkpoint'
+    if not pointer.is_file():
+        raise ConfigError(f'{pointer}: pre-training left no checkpoint; delete {folder} and rerun')
+    return pointer.read_text(encoding='utf-8').strip()
+
+
+def run_study(
+    chains: Sequence[Chain], jobs: int, root: str, report: Callable[[str], Any] = print
+) -> list[Chain]:
+    """Run chains side by side, each step in a process of one thread; what is done is skipped.
+
+    Args:
+        chains: Of :func:`plan_study`.
+        jobs: Chains at a time.
+        root: Folder to run in.
+        report: Called with a line per started and finished step.
+
+    Returns:
+        The chains that failed; the others were run to their end.
+    """
+    todo = [step for chain in chains for step in chain.steps if not step.done]
+    total = sum(len(chain.steps) for chain in chains)
+    report(f'{total} steps, {total - len(todo)} done before, {len(todo)} to do, {jobs} at a time')
+    started, lock = time.monotonic(), Lock()
+    finished: list[Step] = []
+
+    def run_chain(chain: Chain) -> Chain:
+        for step in chain.steps:
+            if step.done:
+                continue
+            report(f'start  {step.name}')
+            begin = time.monotonic()
+            if not run_step(step, root):
+                chain.failed = step.log
+                report(f'FAILED {step.name}: see {step.log}')
+                return chain
+            with lock:
+                finished.append(step)
+                elapsed = time.monotonic() - started
+                left = elapsed / len(finished) * (len(todo) - len(finished))
+            report(
+                f'done   {step.name} in {_duration(time.monotonic() - begin)}; '
+                f'{len(finished)} of {len(todo)}, about {_duration(left)} left'
+            )
+        return chain
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = [pool.submit(run_chain, chain) for chain in chains]
+        return [
+            chain
+            for chain in (future.result() for future in as_completed(futures))
+            if chain.failed is not None
+        ]
+
+
+def run_step(step: Step, root: str) -> bool:
+    """Run one step and append its output to its log.
+
+    Returns:
+        Whether it succeeded and its outputs are there.
+    """
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': root}
+    with open(step.log, 'a', encoding='utf-8') as log:
+        try:
+            command = [sys.executable, *step.command()]
+        except ConfigError as error:
+            log.write(f'error: {error}\n')
+            return False
+        log.write(f'$ {" ".join(command)}\n')
+        log.flush()
+        code = subprocess.call(
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    if code == 0 and step.marker is not None:
+        step.marker.touch()
+    return code == 0 and step.done
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours} h {minutes} min' if hours else f'{minutes} min {seconds} s'

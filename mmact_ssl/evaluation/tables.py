@@ -1,0 +1,195 @@
+"""Tables of README and docs, made from the result files between markers."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.result import Result
+
+# (heading, protocol, metric, label fraction), in the order of the tables.
+COLUMNS: tuple[tuple[str, str, str, float], ...] = (
+    ('Linear', 'linear', 'top1', 1.0),
+    ('Linear, 10 %', 'linear', 'top1', 0.1),
+    ('kNN', 'knn', 'top1', 1.0),
+    ('R@1', 'retrieval', 'recall@1', 1.0),
+    ('R@5', 'retrieval', 'recall@5', 1.0),
+    ('R@10', 'retrieval', 'recall@10', 1.0),
+    ('R@20', 'retrieval', 'recall@20', 1.0),
+    ('R@50', 'retrieval', 'recall@50', 1.0),
+    ('Fine-tuned, 1 %', 'finetune', 'top1', 0.01),
+    ('Fine-tuned, 5 %', 'finetune', 'top1', 0.05),
+    ('Fine-tuned, 10 %', 'finetune', 'top1', 0.1),
+    ('Fine-tuned, 20 %', 'finetune', 'top1', 0.2),
+    ('Fine-tuned, 40 %', 'finetune', 'top1', 0.4),
+    ('Fine-tuned', 'finetune', 'top1', 1.0),
+)
+# Rows that go first, whatever the alphabet says: what a method is compared with.
+FIRST_METHODS = ('Random init',)
+FIRST_VARIANTS = ('full',)
+MARKER = re.compile(
+    r'(?P<open><!-- results:(?P<name>\S+) -->)\n.*?'
+    r'(?P<close><!-- /results:(?P=name) -->)',
+    re.DOTALL,
+)
+ANY_MARKER = re.compile(r'<!-- /?results:\S+ -->')
+
+
+def read_results(folder: str | os.PathLike) -> list[Result]:
+    """Read every ``*.json`` of a folder, by name.
+
+    Raises:
+        DataError: A file is not a result.
+    """
+    return [Result.read(path) for path in sorted(Path(folder).glob('*.json'))]
+
+
+def select(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker ``DATASET`` or ``DATASET/METHOD[,METHOD...]``.
+
+    Methods are written with ``_`` for a blank; the baselines of the data set always belong.
+    """
+    dataset, _, methods = name.partition('/')
+    wanted = {method.replace('_', ' ') for method in methods.split(',')} if methods else None
+    return [
+        result
+        for result in results
+        if result.dataset == dataset
+        and (wanted is None or result.method in wanted or result.method in FIRST_METHODS)
+    ]
+
+
+def make_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
+
+    The deviation is that of a sample (n - 1); a value of one seed has none. Columns without any
+    value are left out.
+
+    Args:
+        results: All; those of ``name`` are selected.
+        name: Of the marker.
+
+    Returns:
+        The table with a caption, ending in a newline.
+
+    Raises:
+        ConfigError: Two results of one column were measured by different settings.
+    """
+    chosen = select(results, name)
+    if not chosen:
+        return '*No results yet.*\n'
+    values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    settings: dict[str, Result] = {}
+    for result in chosen:
+        for heading, protocol, metric, fraction in COLUMNS:
+            if (result.protocol, result.label_fraction) != (protocol, fraction):
+                continue
+            first = settings.setdefault(heading, result)
+            if (first.config_hash, first.backbone) != (result.config_hash, result.backbone):
+                raise ConfigError(
+                    f'results of {name}, column {heading!r}: {first.file_name} and '
+                    f'{result.file_name} were measured by different settings; measure one again'
+                )
+            values[result.method, result.variant][heading].append(100 * result.metrics[metric])
+    headings = [heading for heading, *_ in COLUMNS if heading in settings]
+    rows = [_row(['Method', *headings]), _row(['---', *(['---:'] * len(headings))])]
+    for method, variant in sorted(values, key=_order):
+        label = method if variant == 'full' else f'{method}, {variant}'
+        cells = [format_cell(values[method, variant][heading]) for heading in headings]
+        rows.append(_row([label, *cells]))
+    counts = sorted({len(cell) for row in values.values() for cell in row.values() if cell})
+    return f'{_caption(chosen, counts)}\n\n' + '\n'.join(rows) + '\n'
+
+
+def format_cell(values: Sequence[float]) -> str:
+    """Write percentages of several seeds as ``mean ± deviation``, one decimal each."""
+    if not values:
+        return '-'
+    mean = f'{statistics.mean(values):.1f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.1f}'
+
+
+def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
+    """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
+
+    Args:
+        text: Markdown.
+        results: All results.
+        file: For errors.
+
+    Returns:
+        The text with its tables renewed.
+
+    Raises:
+        ConfigError: A marker is not closed, or settings differ in a column.
+    """
+    paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
+    single = [marker for marker in ANY_MARKER.findall(text) if marker not in paired]
+    if single:
+        raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
+
+    def table(match: re.Match) -> str:
+        return f'{match["open"]}\n{make_table(results, match["name"])}{match["close"]}'
+
+    return MARKER.sub(table, text)
+
+
+def update_files(
+    files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
+) -> list[Path]:
+    """Renew the tables of files.
+
+    Args:
+        files: Markdown files.
+        results: All results.
+        write: False: only compare.
+
+    Returns:
+        The files whose tables were not those of the results.
+
+    Raises:
+        DataError: A file is missing.
+    """
+    stale = []
+    for file in map(Path, files):
+        if not file.is_file():
+            raise DataError(f'{file}: no such file; give Markdown files with result markers')
+        text = file.read_text(encoding='utf-8')
+        new = fill(text, results, str(file))
+        if new != text:
+            stale.append(file)
+            if write:
+                file.write_text(new, encoding='utf-8')
+    return stale
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f'| {" | ".join(cells)} |'
+
+
+def _order(row: tuple[str, str]) -> tuple:
+    method, variant = row
+    return (
+        method not in FIRST_METHODS,
+        method.lower(),
+        variant not in FIRST_VARIANTS,
+        variant.lower(),
+    )
+
+
+def _caption(results: Sequence[Result], counts: Sequence[int]) -> str:
+    """Say what was measured, that made data is made, and over how many seeds."""
+    first = results[0]
+    kind = 'synthetic data' if first.synthetic else 'real data'
+    seeds = f'{counts[0]}' if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
+    plural = '' if seeds == '1' else 's'
+    spread = '' if seeds == '1' else ' ± deviation'
+    return (
+        f'Top-1 accuracy and recall in %, {first.dataset} ({kind}), {first.backbone}, '
+        f'mean{spread} over {seeds} seed{plural}.'
+    )

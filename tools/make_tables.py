@@ -1,0 +1,48 @@
+#!/usr/bin/env python
+"""Renew the result tables of README.md and docs/methods/*.md from results/*.json.
+
+``--check`` changes nothing and exits with status 1 where a table does not agree with the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmact_ssl.errors import one_line_errors
+from mmact_ssl.evaluation.tables import read_results, update_files
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('files', nargs='*', help='README.md and docs/methods/*.md if none given')
+    parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of JSON files')
+    parser.add_argument('--check', action='store_true', help='compare only')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Renew or check the tables."""
+    args = parse_args(argv)
+    files = args.files or [
+        file
+        for file in (ROOT / 'README.md', *sorted(ROOT.glob('docs/methods/*.md')))
+        if file.exists()
+    ]
+    with one_line_errors():
+        stale = update_files(files, read_results(args.results), write=not args.check)
+    if args.check and stale:
+        raise SystemExit(
+            f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '
+            'python tools/make_tables.py'
+        )
+    print(f'{len(stale)} of {len(files)} files renewed' if not args.check else 'tables agree')
+
+
+if __name__ == '__main__':
+    main()

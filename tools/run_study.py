@@ -1,0 +1,83 @@
+#!/usr/bin/env python
+"""Run a study: ``python tools/run_study.py configs/studies/csvr_demo.py --jobs 2``.
+
+Pre-trains every variant and seed and evaluates it. What has its result is skipped and an
+interrupted pre-training is resumed, so the same command continues a stopped study.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
+from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.evaluation.study import plan_study, run_study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('study', help='config, configs/studies/*.py')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
+    parser.add_argument('--results', default='results', help='folder of the JSON files')
+    parser.add_argument('--variants', nargs='+', help='only these, e.g. full no-pose')
+    parser.add_argument('--methods', nargs='+', help='only these, e.g. CSVR')
+    parser.add_argument('--seeds', nargs='+', type=int, help='only these')
+    parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    return parser.parse_args(argv)
+
+
+def load_study(args: argparse.Namespace) -> Config:
+    """Read the study and keep what the command line asks for.
+
+    Raises:
+        ConfigError: There is no such study, or nothing is left of it.
+    """
+    if not Path(args.study).is_file():
+        raise ConfigError(f'{args.study}: no such study; see configs/studies/')
+    study = Config.fromfile(args.study)
+    if args.cfg_options:
+        study.merge_from_dict(args.cfg_options)
+    runs = [
+        run
+        for run in study.get('runs', [])
+        if (not args.variants or run.get('variant', 'full') in args.variants)
+        and (not args.methods or run.get('method') in args.methods)
+    ]
+    if args.seeds:
+        runs = [{**run, 'seeds': args.seeds} for run in runs]
+    if not runs:
+        raise ConfigError(f'{args.study}: no run fits --methods, --variants')
+    study.runs = runs
+    return study
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the study."""
+    args = parse_args(argv)
+    with one_line_errors():
+        study = load_study(args)
+        work_dir = Path(args.work_dir or f'work_dirs/{Path(args.study).stem}').resolve()
+        results = Path(args.results).resolve()
+        chains = plan_study(study, str(work_dir), str(results), str(ROOT))
+        if args.dry_run:
+            for chain in chains:
+                for step in chain.steps:
+                    print(f'{"done " if step.done else "to do"}  {step.name}')
+            return
+        failed = run_study(chains, args.jobs, str(ROOT), lambda line: print(line, flush=True))
+    if failed:
+        raise SystemExit(f'error: {len(failed)} of {len(chains)} runs failed, see the logs above')
+
+
+if __name__ == '__main__':
+    main()
