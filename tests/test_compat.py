@@ -25,7 +25,7 @@ def run_python(code: str) -> str:
         [sys.executable, '-W', 'ignore', '-c', textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

@@ -18,7 +18,6 @@ from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
-ITERATIONS_PER_EPOCH = 4
 
 
 def write_video(path: Path, seed: int) -> np.ndarray:
@@ -83,6 +82,8 @@ class TrainingRun:
             'default_hooks.logger.interval=1',
             'default_hooks.checkpoint.interval=1',
             'log_processor.window_size=1',
+            'test_dataloader.batch_size=2',
+            'test_dataloader.num_workers=0',
         ]
 
     def start(self, command: list[str]) -> subprocess.Popen:
@@ -101,9 +102,9 @@ class TrainingRun:
         """Train to the end, or SIGKILL all processes once (epoch, iteration) is logged."""
         process = self.start([sys.executable, 'tools/train.py', *arguments])
         if kill_at is None:
-            assert process.wait(timeout=240) == 0, self.log.read_text()[-3000:]
+            assert process.wait(timeout=400) == 0, self.log.read_text()[-3000:]
             return
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 400
         while kill_at not in self.losses() and time.monotonic() < deadline:
             assert process.poll() is None, self.log.read_text()[-3000:]
             time.sleep(0.05)

@@ -1,7 +1,8 @@
-"""tools/dist_train.sh trains with two gloo processes on a machine without a GPU."""
+"""tools/dist_train.sh and dist_test.sh with two gloo processes on a machine without a GPU."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
@@ -13,18 +14,16 @@ import torch
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 
+CONFIG = 'configs/csvr_r3d_demo.py'
+
 
 @pytest.mark.slow
-def test_two_processes_train_and_agree(training_run):
+def test_two_processes_train_and_test(training_run):
     """Two iterations an epoch of 2 x 2 videos; the losses are finite and the weights move."""
     run = training_run('distributed')
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        run.environment['PORT'] = str(free.getsockname()[1])
     run.environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     options = run.options(epochs=2, workers=0)
-    process = run.start(['tools/dist_train.sh', 'configs/csvr_r3d_demo.py', '2', *options])
-    assert process.wait(timeout=240) == 0, run.log.read_text()[-3000:]
+    launch(run, 'tools/dist_train.sh', CONFIG, '2', *options)
 
     losses = run.losses()
     assert sorted(losses) == [(1, 1), (1, 2), (2, 3), (2, 4)]
@@ -37,3 +36,21 @@ def test_two_processes_train_and_agree(training_run):
         for epoch in (1, 2)
     )
     assert any(not torch.equal(first[key], last[key]) for key in first if 'conv1' in key)
+
+    launch(run, 'tools/dist_test.sh', CONFIG, str(paths[1]), '2', *options)
+    (metrics,) = [
+        json.loads(path.read_text())
+        for path in run.work_dir.glob('*/*.json')
+        if path.parent.name != 'vis_data'
+    ]
+    assert any('pose' in name for name in metrics)
+    assert all(math.isfinite(value) for value in metrics.values())
+
+
+def launch(run, script: str, *arguments: str) -> None:
+    """Run a launcher on a free port until it ends."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        run.environment['PORT'] = str(free.getsockname()[1])
+    process = run.start([script, *arguments])
+    assert process.wait(timeout=400) == 0, run.log.read_text()[-3000:]

@@ -113,7 +113,7 @@ assert 'mmact_ssl' not in sys.modules
 print('loaded twice')
 """
     result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=120
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=400
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == 'loaded twice'

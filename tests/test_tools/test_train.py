@@ -132,7 +132,7 @@ def run_program(*argv: str, data: Path | None = None) -> str:
         text=True,
         cwd=ROOT,
         env={**os.environ, 'MMACT_SSL_DATA': str(data)},
-        timeout=120,
+        timeout=400,
     )
     assert result.returncode == 1
     assert 'Traceback' not in result.stderr
