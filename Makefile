@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 # The configs look for data sets in the same folder.
 DEMO_DATA := $(or $(MMACT_SSL_DATA),data)/demo
 DEMO_WORK := work_dirs/csvr_r3d_demo
-DEMO_TEACHER := configs/teachers/pose_demo.py
+DEMO_TEACHER := configs/teachers/demo_pose_teacher.py
 DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 	configs/downstream/linear_r3d_demo.py --out $(DEMO_WORK)/results
 

@@ -31,10 +31,8 @@ def test_two_processes_train_and_test(training_run):
     log = run.log.read_text()
     assert 'Distributed training: True' in log
     assert 'GPU number: 2' in log
-    first, last = (
-        load_checkpoint_safely(run.work_dir / f'epoch_{epoch}.pth')['state_dict']
-        for epoch in (1, 2)
-    )
+    paths = [run.work_dir / f'epoch_{epoch}.pth' for epoch in (1, 2)]
+    first, last = (load_checkpoint_safely(path)['state_dict'] for path in paths)
     assert any(not torch.equal(first[key], last[key]) for key in first if 'conv1' in key)
 
     launch(run, 'tools/dist_test.sh', CONFIG, str(paths[1]), '2', *options)
