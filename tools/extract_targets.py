@@ -1,8 +1,9 @@
 """Run a frozen teacher over a data set and keep its targets in a cache, or import them.
 
-    python tools/extract_targets.py configs/teachers/movenet_lightning.py \
-        --ann data/jhmdb/train.txt data/jhmdb/test.txt --out data/jhmdb/targets/pose.lmdb
-    python tools/extract_targets.py import-npz data/utdmhad/poses.npz --out CACHE [--ann ...]
+    python tools/extract_targets.py configs/teachers/movenet_lightning.py --data data/jhmdb
+    python tools/extract_targets.py configs/teachers/rtmo-s_coco.py --videos data/x/videos \
+        --ann data/x/train.txt data/x/val.txt --out data/x/targets/pose.lmdb
+    python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
     python tools/extract_targets.py import-coco poses.json --ann data/x/train.txt --out CACHE
     python tools/extract_targets.py inspect CACHE
 """
@@ -20,7 +21,7 @@ from rich import print as rich_print
 from mmact_ssl.apis.extraction import extract_targets, iterate_frames, read_annotations
 from mmact_ssl.datasets.target_import import import_coco, import_npz
 from mmact_ssl.datasets.targets import TargetReader
-from mmact_ssl.errors import MMActSSLError
+from mmact_ssl.errors import ConfigError, one_line_errors
 
 MODES = ('import-npz', 'import-coco', 'inspect')
 
@@ -45,9 +46,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for importer in (npz, coco):
         importer.add_argument('source', help='the file to import')
     for writer in (extract, npz, coco):
-        writer.add_argument('--out', required=True, help='folder of the cache')
+        writer.add_argument('--data', help='data folder, in place of --ann, --videos and --out')
+        writer.add_argument('--out', help='folder of the cache (default: DATA/targets/pose.lmdb)')
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
-        writer.add_argument('--ann', nargs='+', required=writer is not npz, help='annotation files')
+        writer.add_argument(
+            '--ann', nargs='+', help='annotation files (default: DATA/train.txt and DATA/test.txt)'
+        )
     for decoder in (extract, coco):
         decoder.add_argument(
             '--videos', help="folder that the annotated paths start from (default: --ann's)"
@@ -55,6 +59,21 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     inspect = modes.add_parser('inspect', help='print what a cache holds')
     inspect.add_argument('cache')
     return parser.parse_args(argv)
+
+
+def fill_in_data(args: argparse.Namespace) -> None:
+    """Fill in what `--data` stands for.
+
+    Raises:
+        ConfigError: Neither `--data` nor what it stands for is given.
+    """
+    if args.data is not None:
+        train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
+        args.ann = args.ann or [str(path) for path in (train, test) if path.is_file()]
+        args.ann = args.ann or [str(train)]  # its absence is reported like any other's
+        args.out = args.out or str(Path(args.data, 'targets', 'pose.lmdb'))
+    if args.out is None or (not args.ann and args.mode != 'import-npz'):
+        raise ConfigError('say which videos and where to: --data DIR, or --ann FILE --out CACHE')
 
 
 def run_extraction(args: argparse.Namespace) -> None:
@@ -119,21 +138,19 @@ def inspect(cache: str) -> None:
         print(f'{"empty":12} {empty} frames without any joint')
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> None:
     """Run the tool; an error that the user can mend is one line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
-    try:
+    with one_line_errors():
+        if args.mode == 'inspect':
+            inspect(args.cache)
+            return
+        fill_in_data(args)
         if args.mode == 'extract':
             run_extraction(args)
-        elif args.mode == 'inspect':
-            inspect(args.cache)
         else:
             run_import(args)
-    except (MMActSSLError, ImportError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -32,7 +33,7 @@ class OnnxPoseTeacher(BaseTeacher):
 
     Raises:
         DataError: The file is missing.
-        ImportError: onnxruntime is not installed.
+        ConfigError: onnxruntime is not installed.
         ValueError: The file's input or output is not MoveNet's.
     """
 
@@ -48,7 +49,7 @@ class OnnxPoseTeacher(BaseTeacher):
         try:
             import onnxruntime
         except ImportError as error:
-            raise ImportError(
+            raise ConfigError(
                 'OnnxPoseTeacher needs onnxruntime: pip install onnxruntime'
             ) from error
         self.layout = layout

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx_pose import (
     OnnxPoseTeacher,
@@ -169,7 +170,7 @@ def test_a_wrong_input_size_is_named(model):
 
 def test_without_onnxruntime_the_command_is_named(model, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    with pytest.raises(ImportError, match='OnnxPoseTeacher needs onnxruntime: pip install onnxru'):
+    with pytest.raises(ConfigError, match='OnnxPoseTeacher needs onnxruntime: pip install onnxru'):
         OnnxPoseTeacher(model, SIZE)
 
 

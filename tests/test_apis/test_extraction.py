@@ -1,0 +1,185 @@
+import os
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.apis.extraction import (
+    extract_targets,
+    extract_video,
+    iterate_frames,
+    read_annotations,
+)
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.targets import (
+    TargetCacheError,
+    TargetMeta,
+    TargetReader,
+    TargetWriter,
+    shard_path,
+)
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import DataError
+
+TEACHER = """
+import torch
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module(force=True)
+class ColourTeacher(BaseTeacher):
+    layout = 'coco17'
+
+    def __init__(self, offset=0):
+        super().__init__({'offset': offset}, {})
+        self.seen = 0
+
+    def predict(self, frames):
+        self.seen += len(frames)
+        mean = frames.float().mean((2, 3)) / 255  # (N, 3)
+        return mean[:, None].expand(-1, 17, -1)
+"""
+namespace: dict = {}
+exec(TEACHER, namespace)
+ColourTeacher = namespace['ColourTeacher']
+
+
+def write_video(path, frames, seed=0):
+    """A small H.264 video whose colour changes with time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, 'yuv420p'
+        for colour in rng.integers(0, 256, (frames, 3)):
+            image = np.full((32, 48, 3), colour, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Five videos of 3 to 7 frames with an annotation."""
+    names = [f'videos/{i}.mp4' for i in range(5)]
+    for i, name in enumerate(names):
+        write_video(tmp_path / name, 3 + i, i)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+    return tmp_path
+
+
+@pytest.fixture
+def names(data):
+    return read_annotations([data / 'train.txt'])
+
+
+def extract(data, names, teacher=None, **options):
+    return extract_targets(
+        teacher or ColourTeacher(), data, names, data / 'pose.lmdb', show_progress=False, **options
+    )
+
+
+def test_every_frame_is_extracted_and_online_equals_cached(data, names):
+    report = extract(data, names, batch_size=4)
+    assert (report.written, report.skipped, report.frames, report.broken) == (5, 0, 25, {})
+    reader = TargetReader(data / 'pose.lmdb', ColourTeacher().fingerprint())
+    for i, name in enumerate(names):
+        with VideoReader(data / name) as video:
+            frames = np.stack(list(video.read(range(video.total_frames)).values()))
+        assert len(frames) == 3 + i
+        online = ColourTeacher()(torch.from_numpy(frames).permute(0, 3, 1, 2))
+        np.testing.assert_array_equal(reader.get(name), online.numpy())
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 7, 100])
+def test_chunks_join_to_the_video(data, chunk):
+    chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
+    assert all(len(part) == chunk for part in chunks[:-1])
+    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
+    np.testing.assert_array_equal(np.concatenate(chunks), whole)
+
+
+def test_what_is_there_is_skipped(data, names):
+    extract(data, names[:2])
+    teacher = ColourTeacher()
+    report = extract(data, names, teacher)
+    assert (report.written, report.skipped) == (3, 2)
+    assert teacher.seen == 5 + 6 + 7
+    assert len(TargetReader(data / 'pose.lmdb')) == 5
+
+
+def test_shards_of_a_killed_run_are_used(data, names):
+    meta = TargetMeta('pose', 'coco17', ColourTeacher().fingerprint())
+    with TargetWriter(shard_path(data / 'pose.lmdb', 1), meta) as writer:
+        writer.put(names[0], np.ones((3, 17, 3)))
+    assert extract(data, names).skipped == 1
+    assert (TargetReader(data / 'pose.lmdb').get(names[0]) == 1).all()
+    assert not shard_path(data / 'pose.lmdb', 1).exists()
+
+
+def test_another_teacher_is_refused_before_any_work(data, names):
+    extract(data, names[:1])
+    other = ColourTeacher(offset=1)
+    with pytest.raises(TargetCacheError, match=r'stale.*--overwrite'):
+        extract(data, names, other)
+    assert other.seen == 0
+    assert extract(data, names, other, overwrite=True).written == 5
+    assert TargetReader(data / 'pose.lmdb').meta.fingerprint == other.fingerprint()
+
+
+def test_broken_videos_are_listed_up_to_a_limit(data, names):
+    (data / names[1]).write_bytes(b'no video')
+    (data / names[2]).unlink()
+    with pytest.raises(BrokenSampleError, match='1.mp4'):
+        extract_video(ColourTeacher(), data / names[1])
+    report = extract(data, names, max_broken=0.5)
+    assert sorted(report.broken) == names[1:3]
+    assert len(TargetReader(data / 'pose.lmdb')) == 3
+    listing = data / 'pose.lmdb.broken.txt'
+    assert [line.split('\t')[0] for line in listing.read_text().splitlines()] == names[1:3]
+    with pytest.raises(DataError, match=r'2 of 5 videos cannot be decoded, see .*broken.txt'):
+        extract(data, names, max_broken=0.3)
+    for name in names[1:3]:
+        write_video(data / name, 4)
+    assert extract(data, names).written == 2
+    assert not listing.exists()
+
+
+def test_a_wrong_folder_is_named(data, names):
+    with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):
+        extract_targets(ColourTeacher(), data / 'nowhere', names, data / 'pose.lmdb')
+    assert not (data / 'pose.lmdb').exists()
+
+
+def test_annotations(tmp_path):
+    (tmp_path / 'a.txt').write_text('x/a b.mp4 3\nc.mp4\n\nd e.mp4\n')
+    (tmp_path / 'b.txt').write_text('c.mp4 1\nf.mp4 0\n')
+    names = read_annotations([tmp_path / 'a.txt', tmp_path / 'b.txt'])
+    assert names == ['x/a b.mp4', 'c.mp4', 'd e.mp4', 'f.mp4']
+    (tmp_path / 'c.txt').write_text('\n')
+    with pytest.raises(DataError, match='c.txt is empty'):
+        read_annotations([tmp_path / 'c.txt'])
+    with pytest.raises(DataError, match=r'no annotation file .*d.txt'):
+        read_annotations([tmp_path / 'd.txt'])
+
+
+def test_two_processes_share_the_work(data, names):
+    (data / 'colour_teacher.py').write_text(TEACHER)
+    (data / 'teacher.py').write_text(
+        "custom_imports = dict(imports=['colour_teacher'])\nteacher = dict(type='ColourTeacher')\n"
+    )
+    root = os.getcwd()
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    command += ['--master_port=29731', f'{root}/tools/extract_targets.py', str(data / 'teacher.py')]
+    command += ['--data', str(data), '--launcher', 'pytorch']
+    environment = {**os.environ, 'PYTHONPATH': f'{root}:{data}', 'OMP_NUM_THREADS': '1'}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert '5 videos written, 0 were there' in result.stdout
+    reader = TargetReader(data / 'targets/pose.lmdb', ColourTeacher().fingerprint())
+    for name in names:
+        np.testing.assert_array_equal(reader.get(name), extract_video(ColourTeacher(), data / name))
+    assert [path.name for path in (data / 'targets').iterdir()] == ['pose.lmdb']
