@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Export a pre-trained checkpoint's backbone")
     parser.add_argument('checkpoint', type=Path, help='checkpoint that tools/train.py wrote')
     parser.add_argument(
-        'output', type=Path, help='path without the ending: becomes <output>-<sha256 begins>.pth'
+        'output', type=Path, help='where to: becomes <output>-<8 digits of sha256>.pth'
     )
     parser.add_argument(
         '--strip-prefix',
@@ -41,7 +41,7 @@ def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) 
 
     Args:
         checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
-        output: Path without the ending.
+        output: Path, with or without ``.pth``.
         strip_prefix: Leave ``backbone.`` out of the keys.
 
     Returns:
@@ -73,7 +73,7 @@ def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) 
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
-    path = output.with_name(f'{output.name}-{digest[:8]}.pth')
+    path = output.with_name(f'{output.name.removesuffix(".pth")}-{digest[:8]}.pth')
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

@@ -59,7 +59,7 @@ def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
 
 def test_the_name_is_the_hash_and_does_not_change(training_checkpoint: Path, tmp_path: Path):
     first = export_backbone(training_checkpoint, tmp_path / 'first' / 'x')
-    second = export_backbone(training_checkpoint, tmp_path / 'second' / 'x')
+    second = export_backbone(training_checkpoint, tmp_path / 'second' / 'x.pth')
     assert first.name == second.name
     digest = hashlib.sha256(first.read_bytes()).hexdigest()
     assert first.name == f'x-{digest[:8]}.pth'
