@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from mmact_ssl.datasets.preparation.files import PLACEMENTS, PreparationError, data_root
+from mmact_ssl.datasets.preparation.files import PLACEMENTS, data_root
+from mmact_ssl.errors import DataError, one_line_errors
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -61,11 +61,11 @@ def prepare(args: argparse.Namespace) -> dict[str, int]:
     """Run the preparation that ``args`` asks for.
 
     Raises:
-        PreparationError: if the source is missing or of the wrong form.
+        DataError: if the source is missing or of the wrong form.
     """
     options = {key: value for key, value in vars(args).items() if key != 'name'}
     if 'source' in options and args.source is None:
-        raise PreparationError(
+        raise DataError(
             f'{args.name}: no --source; give the folder of the downloaded data, '
             f'as in: python tools/prepare_data.py {args.name} '
             f'--source ~/Downloads/{args.name}'
@@ -88,20 +88,14 @@ def prepare(args: argparse.Namespace) -> dict[str, int]:
     return prepare_videos(**options)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
     args = parse_args(arguments)
-    try:
+    with one_line_errors():
         counts = prepare(args)
-    except PreparationError as error:
-        print(f'prepare_data: {error}', file=sys.stderr)
-        return 2
-    print(
-        f'{args.out}: '
-        + ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
-    )
-    return 0
+    print(f'{args.out}: ' + ', '.join(f'{count} {what.replace("_", " ")}'
+                                      for what, count in counts.items()))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -21,8 +21,9 @@ from mmact_ssl.datasets.demo_world.render import LIP_LABELS, Clothes, render, vi
 from mmact_ssl.datasets.demo_world.scene import FRAME_SIZE, draw_scene
 from mmact_ssl.datasets.demo_world.sentences import describe
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.preparation.files import PreparationError, write_annotation, write_lines
+from mmact_ssl.datasets.preparation.files import write_annotation, write_lines
 from mmact_ssl.datasets.preparation.poses import write_poses
+from mmact_ssl.errors import DataError
 
 VERSION = 1  # of what is generated; a folder of another version is made anew
 CLIPS_PER_CLASS = {'default': {'train': 64, 'test': 20}, 'tiny': {'train': 2, 'test': 1}}
@@ -66,7 +67,9 @@ def write_video(path: Path, frames: np.ndarray) -> None:
             'x264-params': f'keyint={KEY_FRAME_INTERVAL}:min-keyint={KEY_FRAME_INTERVAL}:'
                            'scenecut=0:open-gop=0'}
         for image in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+            # Not left to PyAV: its converter gave other pixels now and then for the same frame.
+            planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format='yuv420p')))
         container.mux(stream.encode())
 
 
@@ -197,11 +200,11 @@ def _clear(out: Path) -> None:
     """Remove an older world.
 
     Raises:
-        PreparationError: if the folder holds something else.
+        DataError: if the folder holds something else.
     """
     marker = out / 'world.json'
     if not marker.exists() and any((out / folder).exists() for folder in FOLDERS):
-        raise PreparationError(f'{out}: holds other data than a demo world; choose another --out')
+        raise DataError(f'{out}: holds other data than a demo world; choose another --out')
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
     if marker.exists() and (out / 'targets').exists():
@@ -222,7 +225,7 @@ def write_demo_world(out: Path, seed: int = 0, size: str = 'default',
         dict: number of clips per split.
 
     Raises:
-        PreparationError: if ``out`` holds other data.
+        DataError: if ``out`` holds other data.
     """
     description = _description(seed, size)
     marker = out / 'world.json'

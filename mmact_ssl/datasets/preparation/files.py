@@ -11,12 +11,10 @@ from pathlib import Path
 import av
 from rich.progress import track
 
+from mmact_ssl.errors import DataError
+
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm')
 PLACEMENTS = ('copy', 'link')
-
-
-class PreparationError(Exception):
-    """A source that cannot be prepared; the message is one line with the mend."""
 
 
 def data_root() -> Path:
@@ -28,11 +26,11 @@ def require(path: Path, mend: str) -> Path:
     """Return ``path``.
 
     Raises:
-        PreparationError: if there is nothing at ``path``; the message ends with ``mend``.
+        DataError: if there is nothing at ``path``; the message ends with ``mend``.
     """
     if not path.exists():
         kind = 'file' if path.suffix else 'folder'
-        raise PreparationError(f'{path}: no such {kind}; {mend}')
+        raise DataError(f'{path}: no such {kind}; {mend}')
     return path
 
 
@@ -90,7 +88,7 @@ def read_annotation(path: Path) -> list[tuple[str, int]]:
     """Read lines ``relative/path.mp4 label``.
 
     Raises:
-        PreparationError: if the file is empty or a line is not of that form.
+        DataError: if the file is empty or a line is not of that form.
     """
     entries = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -98,10 +96,10 @@ def read_annotation(path: Path) -> list[tuple[str, int]]:
             continue
         name, _, label = line.strip().rpartition(' ')
         if not name or not label.isdigit():
-            raise PreparationError(f'{path}:{number}: {line.strip()!r} is not "path label"')
+            raise DataError(f'{path}:{number}: {line.strip()!r} is not "path label"')
         entries.append((name, int(label)))
     if not entries:
-        raise PreparationError(f'{path}: no entries; fetch the data set again')
+        raise DataError(f'{path}: no entries; fetch the data set again')
     return entries
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.progress import track
 
 from mmact_ssl.datasets.preparation.files import (
-    PreparationError,
     place_video,
     probe_videos,
     read_annotation,
@@ -16,6 +15,7 @@ from mmact_ssl.datasets.preparation.files import (
     write_annotation,
     write_lines,
 )
+from mmact_ssl.errors import DataError
 
 
 def prepare_jhmdb(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
@@ -31,7 +31,7 @@ def prepare_jhmdb(source: Path, out: Path, placement: str = 'copy') -> dict[str,
         dict: number of videos per split and of videos left out.
 
     Raises:
-        PreparationError: if a part of the source is missing, a label has no class, or a video is
+        DataError: if a part of the source is missing, a label has no class, or a video is
             listed in both splits.
     """
     mend = 'point --source at a folder with videos/, train.txt, val.txt and classes.txt'
@@ -42,13 +42,13 @@ def prepare_jhmdb(source: Path, out: Path, placement: str = 'copy') -> dict[str,
               'test': read_annotation(require(test_list, mend))}
     both = {name for name, _ in splits['train']} & {name for name, _ in splits['test']}
     if both:
-        raise PreparationError(f'{source}: {min(both)} is in train.txt and {test_list.name}; '
+        raise DataError(f'{source}: {min(both)} is in train.txt and {test_list.name}; '
                                'remove it from one of them')
     entries = splits['train'] + splits['test']
     for name, label in entries:
         require(source / name, 'it is listed in the annotation; fetch the data set again')
         if label >= len(classes):
-            raise PreparationError(f'{source}: label {label} of {name} has no line in classes.txt')
+            raise DataError(f'{source}: label {label} of {name} has no line in classes.txt')
 
     bad = probe_videos([source / name for name, _ in entries])
     left_out = {str(path.relative_to(source)): why for path, why in bad.items()}

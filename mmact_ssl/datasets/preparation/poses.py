@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.preparation.files import PreparationError
+from mmact_ssl.errors import DataError
 
 
 def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> None:
@@ -45,16 +45,16 @@ def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
         tuple: the layout's name, and an iterator over (name, float32 [T, V, 3]).
 
     Raises:
-        PreparationError: if the lengths do not add up or the layout is unknown.
+        DataError: if the lengths do not add up or the layout is unknown.
     """
     with np.load(path, allow_pickle=False) as table:
         names, lengths = table['names'], table['lengths']
         keypoints, layout = table['keypoints'], str(table['layout'])
     if layout not in LAYOUTS:
-        raise PreparationError(f'{path}: unknown layout {layout!r}; '
+        raise DataError(f'{path}: unknown layout {layout!r}; '
                                f'known are {", ".join(LAYOUTS)}')
     if len(names) != len(lengths) or lengths.sum() != len(keypoints):
-        raise PreparationError(f'{path}: lengths do not add up to the {len(keypoints)} key points; '
+        raise DataError(f'{path}: lengths do not add up to the {len(keypoints)} key points; '
                                'prepare the data set again')
     starts = np.cumsum([0, *lengths])
     return layout, ((str(name), keypoints[start:start + length])

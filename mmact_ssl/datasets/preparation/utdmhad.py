@@ -8,7 +8,6 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.datasets.preparation.files import (
-    PreparationError,
     place_video,
     probe_videos,
     report_left_out,
@@ -17,6 +16,7 @@ from mmact_ssl.datasets.preparation.files import (
     write_lines,
 )
 from mmact_ssl.datasets.preparation.poses import write_poses
+from mmact_ssl.errors import DataError
 
 CLASSES = (
     'swipe left', 'swipe right', 'wave', 'clap', 'throw', 'cross arms', 'basketball shoot',
@@ -65,7 +65,7 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
         dict: number of videos per split and of videos left out.
 
     Raises:
-        PreparationError: if a part of the source is missing or the lengths do not add up.
+        DataError: if a part of the source is missing or the lengths do not add up.
     """
     mend = 'point --source at a folder with depth_videos/ and utd_mhad_skeleton.npz'
     require(source, mend)
@@ -75,7 +75,7 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
         names, labels, subjects = table['names'], table['labels'], table['subjects']
         lengths, keypoints = table['lengths'], table['keypoints']
     if lengths.sum() != len(keypoints):
-        raise PreparationError(f'{skeleton_file}: lengths add up to {lengths.sum()}, not to the '
+        raise DataError(f'{skeleton_file}: lengths add up to {lengths.sum()}, not to the '
                                f'{len(keypoints)} frames of keypoints; fetch the data set again')
     sources = [require(folder / f'{name}.mp4', 'fetch the data set again') for name in names]
     bad = probe_videos(sources)

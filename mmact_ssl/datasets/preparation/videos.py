@@ -9,7 +9,6 @@ from rich.progress import track
 
 from mmact_ssl.datasets.preparation.files import (
     VIDEO_SUFFIXES,
-    PreparationError,
     place_video,
     probe_videos,
     report_left_out,
@@ -17,6 +16,7 @@ from mmact_ssl.datasets.preparation.files import (
     write_annotation,
     write_lines,
 )
+from mmact_ssl.errors import DataError
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
@@ -47,7 +47,7 @@ def target_names(paths: list[Path], source: Path) -> dict[Path, str]:
     """Names below the output folder; blanks, which annotation lines cannot hold, become '_'.
 
     Raises:
-        PreparationError: if two files would get the same name.
+        DataError: if two files would get the same name.
     """
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
@@ -55,7 +55,7 @@ def target_names(paths: list[Path], source: Path) -> dict[Path, str]:
         name = '/'.join(['videos', *('_'.join(part.split())
                                      for part in path.relative_to(source).parts)])
         if name in taken:
-            raise PreparationError(f'{path} and {taken[name]} would both be called {name}; '
+            raise DataError(f'{path} and {taken[name]} would both be called {name}; '
                                    'rename one of them')
         names[path] = name
         taken[name] = path
@@ -81,16 +81,16 @@ def prepare_videos(source: Path, out: Path, labels_from_folders: bool = False,
         dict: number of videos per split and of videos left out.
 
     Raises:
-        PreparationError: if there is no usable video, or a hold-out is asked for without labels.
+        DataError: if there is no usable video, or a hold-out is asked for without labels.
     """
     require(source, 'point --source at a folder with videos')
     if test_fraction and not labels_from_folders:
-        raise PreparationError('--test-fraction balances classes and needs --labels-from-folders')
+        raise DataError('--test-fraction balances classes and needs --labels-from-folders')
     found = sorted(path for path in source.rglob('*')
                    if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
                    and out.resolve() not in path.absolute().parents)
     if not found:
-        raise PreparationError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; '
+        raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; '
                                'point --source at a folder with videos')
     left_out = {str(path.relative_to(source)): why for path, why in probe_videos(found).items()}
     if labels_from_folders:
@@ -98,7 +98,7 @@ def prepare_videos(source: Path, out: Path, labels_from_folders: bool = False,
                      if path.parent == source and path.name not in left_out}
     kept = [path for path in found if str(path.relative_to(source)) not in left_out]
     if not kept:
-        raise PreparationError(f'{source}: none of {len(found)} videos can be used, the first '
+        raise DataError(f'{source}: none of {len(found)} videos can be used, the first '
                                f'because: {next(iter(left_out.values()))}')
 
     names = target_names(kept, source)
