@@ -58,8 +58,9 @@ class VideoReader:
 
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
+        self._packets: list[av.Packet] | None = None
         try:
-            self._container = av.open(self.filename)
+            self._container = _open(self.filename)
         except av.FFmpegError as error:
             raise self._broken(f'cannot be opened ({_reason(error)})') from error
         try:
@@ -119,11 +120,11 @@ class VideoReader:
                 f'the video has 0 to {self.total_frames - 1}'
             )
         frames: dict[int, np.ndarray] = {}
-        reformatter = VideoReformatter()  # keeps swscale's tables from frame to frame
+        convert = _Converter(short_side)
 
         def keep(index: int, frame: av.VideoFrame) -> None:
             if index in wanted and index not in frames:
-                frames[index] = _to_array(frame, reformatter, short_side)
+                frames[index] = convert(frame)
 
         try:
             if self._in_order:
@@ -138,7 +139,8 @@ class VideoReader:
         if len(frames) < len(wanted):
             missing = sorted(wanted - set(frames))
             raise self._broken(
-                f'{len(missing)} frames cannot be decoded, the first is {missing[0]}')
+                f'{len(missing)} frames cannot be decoded, the first is {missing[0]}'
+            )
         return frames
 
     def _broken(self, reason: str) -> BrokenSampleError:
@@ -158,6 +160,8 @@ class VideoReader:
             raise self._broken('its codec is unknown')
         # Frame threads delay the effect of skip_frame, and each data worker has one core.
         codec.thread_count = 1
+        # Hold frames back until their order is sure, also where the stream does not say how long.
+        codec.options = {'strict': '1'}
         self._can_skip = codec.name in _SKIPS_NON_REFERENCE
 
         packets: list[av.Packet] | None = []
@@ -184,7 +188,9 @@ class VideoReader:
             raise self._broken(f'cannot be read to its end ({_reason(error)})') from error
 
         self._packets = packets
-        self._in_order = None not in pts
+        # AVI has no time stamps of display; FFmpeg puts those of decoding in their place.
+        guessed = self._container.format.name == 'avi' and codec.has_b_frames
+        self._in_order = None not in pts and not guessed
         self._is_key = np.array(keys, dtype=bool)
         visible = np.array(shown, dtype=bool)
         order = np.arange(len(keys))
@@ -263,20 +269,43 @@ class VideoReader:
                 yield position, packet
 
 
+def _open(filename: str) -> Any:
+    """Open a file without decoding any of it, which FFmpeg does to guess what a header lacks.
+
+    At 1920x1080 its guessing takes as long as decoding seven frames. Where the header is not
+    enough, as in a transport stream, the file is opened again and examined in full.
+    """
+    container = av.open(filename, options={'skip_frame': 'all', 'analyzeduration': '1'})
+    streams = container.streams.video
+    if streams and streams[0].codec_context is not None and streams[0].codec_context.width > 0:
+        return container
+    container.close()
+    return av.open(filename)
+
+
 def _reason(error: av.FFmpegError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _to_array(
-    frame: av.VideoFrame, reformatter: VideoReformatter, short_side: int | None
-) -> np.ndarray:
-    """RGB, uint8 [H, W, 3], upright."""
-    width, height = scaled_size(frame.width, frame.height, short_side)
-    # BILINEAR widens its filter when it scales down, so that fine texture is averaged, not aliased.
-    rgb = reformatter.reformat(
-        frame, width=width, height=height, format='rgb24', interpolation='BILINEAR',
-        **_REFORMAT_OPTIONS,
-    )
-    array = rgb.to_ndarray()
-    quarters = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(array, quarters)) if quarters else array
+class _Converter:
+    """Converts decoded frames to RGB arrays, scaled.
+
+    Its two reformatters keep swscale's tables from frame to frame.
+    """
+
+    def __init__(self, short_side: int | None) -> None:
+        self.short_side = short_side
+        self._scaler = VideoReformatter()
+        self._painter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """RGB, uint8 [H, W, 3], upright."""
+        width, height = scaled_size(frame.width, frame.height, self.short_side)
+        # AREA averages where it scales down: fine texture does not alias, and it is quick.
+        options = {'width': width, 'height': height, 'interpolation': 'AREA', **_REFORMAT_OPTIONS}
+        if frame.format.name in ('yuv420p', 'yuvj420p'):
+            # Scaling before the conversion to RGB has half as many numbers to average.
+            frame = self._scaler.reformat(frame, **options)
+        array = self._painter.reformat(frame, format='rgb24', **options).to_ndarray()
+        quarters = round(frame.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(array, quarters)) if quarters else array

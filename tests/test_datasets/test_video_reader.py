@@ -1,0 +1,212 @@
+"""VideoReader: exact frames, whatever the file is like."""
+
+from __future__ import annotations
+
+import pickle
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets import video_reader
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.video_reader import VideoReader, scaled_size
+
+KINDS = {
+    'long_gop.mp4': {'gop': 250},
+    'short_gop.mp4': {'gop': 12},
+    'no_b_frames.mp4': {'bframes': 0},
+    'open_gop.mp4': {'options': {'x264-params': 'open-gop=1'}},
+    'intra_refresh.mp4': {'gop': 20, 'bframes': 0, 'options': {'intra-refresh': '1'}},
+    'only_key_frames.mp4': {'gop': 1},
+    'time_stamps_absent.avi': {'bframes': 0},
+    'reordered.avi': {},
+    'raw_stream.h264': {},
+    'matroska.mkv': {},
+    'transport_stream.ts': {},
+    'mpeg4.mp4': {'codec': 'mpeg4', 'options': {'bf': '2', 'b': '2000000'}},
+    'hevc.mp4': {'codec': 'libx265', 'options': {'x265-params': 'log-level=none'}},
+    'vp9.webm': {'codec': 'libvpx-vp9', 'options': {'cpu-used': '8', 'b': '1000000'}},
+    'variable_rate.mp4': {'times': np.cumsum(np.arange(60) % 7 * 11 + 1).tolist()},
+}
+
+
+def decode_all(path):
+    """Slow twin: every frame, decoded plainly from the beginning, at full size."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory, make_video):
+    folder = tmp_path_factory.mktemp('videos')
+    paths = {}
+
+    def get(name):
+        if name not in paths:
+            path = make_video(folder / name, **KINDS[name])
+            paths[name] = path, decode_all(path)
+        return paths[name]
+
+    return get
+
+
+@pytest.mark.parametrize('name', KINDS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_frames_equal_a_full_decode(name, videos, data):
+    path, expected = videos(name)
+    with VideoReader(path) as reader:
+        assert len(reader) == len(expected) == 60
+        for _ in range(2):  # a reader can be asked twice
+            wanted = data.draw(st.lists(st.integers(0, 59), min_size=1, max_size=12))
+            frames = reader.read(wanted)
+            assert set(frames) == set(wanted)
+            for index, frame in frames.items():
+                np.testing.assert_array_equal(frame, expected[index])
+
+
+@pytest.mark.parametrize('name', ['short_gop.mp4', 'open_gop.mp4', 'matroska.mkv', 'reordered.avi'])
+def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch, read_index):
+    monkeypatch.setattr(video_reader, 'HELD_BYTES', 0)
+    path, _ = videos(name)
+    with VideoReader(path) as reader:
+        for wanted in ([59], [30, 31, 2], range(60), [13]):
+            assert {i: read_index(f) for i, f in reader.read(wanted).items()} == {
+                i: i for i in wanted
+            }
+
+
+def test_only_wanted_frames_are_converted_and_the_file_is_not_decoded_whole(videos, monkeypatch):
+    path, _ = videos('short_gop.mp4')
+    converted, packets = [], []
+    convert, packets_between = video_reader._Converter.__call__, VideoReader._packets_between
+    monkeypatch.setattr(
+        video_reader._Converter,
+        '__call__',
+        lambda self, frame: converted.append(1) or convert(self, frame),
+    )
+
+    def watch(self, start, stop):
+        packets.extend(range(start, stop))
+        return packets_between(self, start, stop)
+
+    monkeypatch.setattr(VideoReader, '_packets_between', watch)
+    with VideoReader(path) as reader:
+        reader.read([24, 25, 26, 0], short_side=64)
+    assert len(converted) == 4
+    assert packets[:2] == [0, 24] and len(packets) < 12
+
+
+@pytest.mark.parametrize(
+    ('short_side', 'size'), [(64, (64, 85)), (33, (33, 44)), (180, (180, 240))]
+)
+def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
+    path, expected = videos('long_gop.mp4')
+    with VideoReader(path) as reader:
+        for index, frame in reader.read([0, 7, 40], short_side).items():
+            assert frame.shape == (*size, 3) and frame.dtype == np.uint8
+            area = cv2.resize(expected[index], size[::-1], interpolation=cv2.INTER_AREA)
+            # Two roundings, and colour scaled before its conversion instead of after.
+            assert np.abs(frame.astype(int) - area).mean() < 4
+
+
+def test_scaled_size_keeps_the_ratio():
+    assert scaled_size(1920, 1080, 128) == (228, 128)
+    assert scaled_size(256, 340, 128) == (128, 170)
+    assert scaled_size(7, 5, None) == (7, 5)
+
+
+def test_key_frames_are_the_nearest_in_decoding_order(videos):
+    path, _ = videos('short_gop.mp4')
+    with av.open(str(path)) as container:
+        kinds = [int(frame.pict_type) for frame in container.decode(video=0)]
+    with VideoReader(path) as reader:
+        assert reader.keyframes_near(40, 3).tolist() == [24, 36, 48]
+        assert reader.keyframes_near(0, 2).tolist() == [0, 12]
+        everything = reader.keyframes_near(59, 99)
+    assert everything.tolist() == [0, 12, 24, 36, 48]
+    assert {kinds[index] for index in everything} == {1}  # AV_PICTURE_TYPE_I
+
+
+def test_one_key_frame(videos):
+    with VideoReader(videos('long_gop.mp4')[0]) as reader:
+        assert reader.keyframes_near(50, 3).tolist() == [0]
+
+
+def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, read_index):
+    path = make_video(tmp_path / 'late.mp4', drop_packets=5)
+    with VideoReader(path) as reader:
+        assert len(reader) == 60 - 12
+        frames = reader.read(range(48))
+    assert [read_index(frames[i]) for i in range(48)] == list(range(12, 60))
+
+
+@pytest.mark.parametrize(
+    ('name', 'codec', 'pix_fmt'),
+    [('odd.mp4', 'libx264', 'yuv444p'), ('alpha.mov', 'png', 'rgba'), ('gray.mkv', 'ffv1', 'gray')],
+)
+def test_odd_sizes_alpha_and_grey(name, codec, pix_fmt, tmp_path, make_video, read_index):
+    path = make_video(
+        tmp_path / name, num_frames=9, width=161, height=121, codec=codec, pix_fmt=pix_fmt
+    )
+    with VideoReader(path) as reader:
+        for short_side, shape in ((None, (121, 161, 3)), (60, (60, 80, 3))):
+            frames = reader.read(range(9), short_side)
+            assert {frame.shape for frame in frames.values()} == {shape}
+            assert [read_index(frames[i]) for i in range(9)] == list(range(9))
+
+
+def test_rotation_is_applied(tmp_path, make_video):
+    path = make_video(tmp_path / 'turned.mp4', num_frames=3, rotation=90)
+    with VideoReader(path) as reader:
+        # A display matrix of +90 degrees turns the picture counter-clockwise.
+        np.testing.assert_array_equal(reader.read([1])[1], np.rot90(decode_all(path)[1]))
+        assert reader.read([1], short_side=60)[1].shape == (80, 60, 3)
+
+
+def test_frames_out_of_range_are_refused(videos):
+    with VideoReader(videos('short_gop.mp4')[0]) as reader:
+        with pytest.raises(IndexError, match='0 to 59'):
+            reader.read([60])
+        assert reader.read([]) == {}
+
+
+def test_files_without_frames_are_broken(tmp_path, make_video):
+    text = tmp_path / 'text.mp4'
+    text.write_text('not a video' * 100)
+    empty = tmp_path / 'empty.mp4'
+    empty.touch()
+    whole = make_video(tmp_path / 'whole.mp4').read_bytes()
+    cut = tmp_path / 'cut.mp4'
+    cut.write_bytes(whole[: len(whole) // 2])
+    no_frames = make_video(tmp_path / 'no_frames.mp4', num_frames=0)
+    sound = tmp_path / 'sound.wav'
+    with av.open(str(sound), 'w') as container:
+        stream = container.add_stream('pcm_s16le', rate=8000)
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), 's16', 'mono')
+        samples.sample_rate = 8000
+        container.mux(stream.encode(samples))
+    for path in (text, empty, cut, no_frames, sound, tmp_path / 'missing.mp4'):
+        with pytest.raises(BrokenSampleError) as error:
+            VideoReader(path)
+        assert error.value.filename == str(path)
+        assert '\n' not in str(error.value)
+
+
+def test_damaged_pictures_are_broken(tmp_path, make_video):
+    path = make_video(tmp_path / 'damaged.mp4', gop=250)
+    data = bytearray(path.read_bytes())
+    start = data.index(b'mdat') + 3000
+    data[start : start + 6000] = bytes(6000)
+    path.write_bytes(data)
+    with VideoReader(path) as reader, pytest.raises(BrokenSampleError, match=r'damaged\.mp4'):
+        reader.read([5])
+
+
+def test_the_error_crosses_processes():
+    error = pickle.loads(pickle.dumps(BrokenSampleError('a.mp4', 'is odd')))
+    assert (error.filename, error.reason, str(error)) == ('a.mp4', 'is odd', 'a.mp4: is odd')
