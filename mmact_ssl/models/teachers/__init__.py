@@ -10,11 +10,18 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmdet_person import MMDetPersonDetector
 from mmact_ssl.models.teachers.mmpose_pose import MMPosePoseTeacher
 from mmact_ssl.models.teachers.onnx_pose import OnnxPoseTeacher
 from mmact_ssl.registry import MODELS
 
-__all__ = ['BaseTeacher', 'MMPosePoseTeacher', 'OnnxPoseTeacher', 'build_teacher']
+__all__ = [
+    'BaseTeacher',
+    'MMDetPersonDetector',
+    'MMPosePoseTeacher',
+    'OnnxPoseTeacher',
+    'build_teacher',
+]
 
 
 def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmact_ssl.datasets.target_import import file_sha256
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 
 
 def require_file(path: str, what: str) -> None:
@@ -22,6 +23,35 @@ def require_file(path: str, what: str) -> None:
             f'no file {path!r} ({what}): download it or correct the teacher config, '
             'see docs/teachers.md'
         )
+
+
+def load_model_config(config: str, what: str) -> Config:
+    """Load an OpenMMLab config from a file or, written `mmpose::...`, from an installed package.
+
+    Raises:
+        DataError: There is no such file.
+        ConfigError: It has no model or no test pipeline.
+    """
+    if '::' in config:
+        from mmengine.hub import get_config
+
+        loaded = get_config(config)
+    else:
+        require_file(config, f'config of {what}')
+        loaded = Config.fromfile(config)
+    for key in ('model', 'test_dataloader'):
+        if key not in loaded:
+            raise ConfigError(f'{config} has no {key!r}: a complete config is expected')
+    return Config(loaded.to_dict())
+
+
+def without_init(config: Any) -> Any:
+    """Drop every `init_cfg`: the checkpoint replaces all weights, and no download is wanted."""
+    if isinstance(config, dict):
+        return {k: without_init(v) for k, v in config.items() if k != 'init_cfg'}
+    if isinstance(config, (list, tuple)):
+        return [without_init(value) for value in config]
+    return config
 
 
 class BaseTeacher(nn.Module):

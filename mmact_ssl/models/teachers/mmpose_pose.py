@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.base import BaseTeacher, require_file
+from mmact_ssl.models.teachers.base import BaseTeacher, load_model_config, without_init
 from mmact_ssl.registry import MODELS
 
 
@@ -50,11 +49,11 @@ class MMPosePoseTeacher(BaseTeacher):
         person_detector: Mapping[str, Any] | None = None,
         min_person_score: float = 0.0,
     ) -> None:
-        loaded = _load_config(config)
+        loaded = load_model_config(config, type(self).__name__)
         detector = None if person_detector is None else _build_detector(person_detector)
         identity = {
-            'model': _without_init(loaded.model),
-            'pipeline': _without_init(loaded.test_dataloader.dataset.pipeline),
+            'model': without_init(loaded.model),
+            'pipeline': without_init(loaded.test_dataloader.dataset.pipeline),
             'layout': layout,
             'min_person_score': min_person_score,
             'person_detector': None if detector is None else detector.fingerprint(),
@@ -134,21 +133,6 @@ class MMPosePoseTeacher(BaseTeacher):
             )
 
 
-def _load_config(config: str) -> Config:
-    """Load an mmpose config from a file or, after `mmpose::`, from the installed mmpose."""
-    if config.startswith('mmpose::'):
-        from mmengine.hub import get_config
-
-        loaded = get_config(config)
-    else:
-        require_file(config, 'config of MMPosePoseTeacher')
-        loaded = Config.fromfile(config)
-    for key in ('model', 'test_dataloader'):
-        if key not in loaded:
-            raise ConfigError(f'{config} has no {key!r}: an mmpose config is expected')
-    return Config(loaded.to_dict())
-
-
 def _build_detector(config: Mapping[str, Any]) -> BaseTeacher:
     detector = MODELS.build(dict(config, _scope_='mmact_ssl'))
     if getattr(detector, 'kind', None) != 'box':
@@ -156,12 +140,3 @@ def _build_detector(config: Mapping[str, Any]) -> BaseTeacher:
             f'person_detector {type(detector).__name__} makes no boxes, see docs/teachers.md'
         )
     return detector
-
-
-def _without_init(config: Any) -> Any:
-    """Drop every `init_cfg`: the checkpoint replaces all weights, and no download is wanted."""
-    if isinstance(config, dict):
-        return {k: _without_init(v) for k, v in config.items() if k != 'init_cfg'}
-    if isinstance(config, (list, tuple)):
-        return [_without_init(value) for value in config]
-    return config

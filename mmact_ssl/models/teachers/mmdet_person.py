@@ -1,0 +1,93 @@
+"""Person boxes from mmdet, for top-down pose teachers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+from torch import Tensor
+
+from mmact_ssl.models.teachers.base import BaseTeacher, load_model_config, without_init
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MMDetPersonDetector(BaseTeacher):
+    """The most certain person of each frame, by any mmdet detector.
+
+    Most detectors need mmcv's compiled operators (non-maximum suppression), those of the DETR
+    family do not.
+
+    Args:
+        config: mmdet config file, or `mmdet::` and its path in the installed mmdet.
+        checkpoint: Its weights, a local file.
+        category: Label of persons; 0 in COCO.
+        min_score: Boxes that score less are nobody.
+        batch_size: Frames per forward pass, the last one padded (as in MMPosePoseTeacher).
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: Not a detector's config.
+    """
+
+    kind = 'box'
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        category: int = 0,
+        min_score: float = 0.3,
+        batch_size: int = 8,
+    ) -> None:
+        loaded = load_model_config(config, type(self).__name__)
+        identity = {
+            'model': without_init(loaded.model),
+            'pipeline': _without_annotations(loaded),
+            'category': category,
+            'min_score': min_score,
+        }
+        super().__init__(identity, {'checkpoint': checkpoint})
+        self.category = category
+        self.min_score = min_score
+        self.batch_size = batch_size
+
+        from mmdet.registry import MODELS as MMDET_MODELS
+
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            network = MMDET_MODELS.build(identity['model'])
+            self._pipeline = Compose(identity['pipeline'])
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
+        self._network = (self.hide(revert_sync_batchnorm(network)),)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Find persons: uint8 [N, 3, H, W] to float32 [N, 5], fractions of the frame and score."""
+        images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
+        size = np.array([frames.shape[3], frames.shape[2]] * 2, np.float32)
+        boxes = np.zeros((len(images), 5), np.float32)
+        for start in range(0, len(images), self.batch_size):
+            batch = np.arange(start, min(start + self.batch_size, len(images)))
+            padded = np.resize(batch, self.batch_size)
+            samples = [self._pipeline({'img': images[i], 'img_id': 0}) for i in padded]
+            results = self._network[0].test_step(pseudo_collate(samples))
+            for i, result in zip(batch, results):
+                found = result.pred_instances
+                found = found[(found.labels == self.category) & (found.scores >= self.min_score)]
+                if len(found):
+                    best = int(found.scores.argmax())
+                    boxes[i, :4] = found.bboxes[best].cpu().numpy() / size
+                    boxes[i, 4] = float(found.scores[best])
+        return torch.from_numpy(boxes)
+
+
+def _without_annotations(config: Config) -> list:
+    """Take the test pipeline for an array in the place of a file and its boxes."""
+    first, *rest = config.test_dataloader.dataset.pipeline
+    return [
+        {**first, 'type': 'mmdet.LoadImageFromNDArray'},
+        *(step for step in rest if step['type'] != 'LoadAnnotations'),
+    ]

@@ -1,0 +1,86 @@
+"""The shipped pose teacher of the demo world, and the config that trains it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmact_ssl.apis.extraction import extract_targets, read_annotations
+from mmact_ssl.datasets.demo_world.write import write_demo_world
+from mmact_ssl.datasets.preparation.poses import read_poses
+from mmact_ssl.datasets.targets import TargetReader
+from mmact_ssl.models.teachers import build_teacher
+
+CONFIG = 'configs/teachers/demo_pose_teacher.py'
+WEIGHTS = Path('configs/teachers/weights/demo_pose.pth')
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory):
+    """A world of another seed: other people, clothes and backgrounds than in training."""
+    path = tmp_path_factory.mktemp('world') / 'demo'
+    write_demo_world(path, seed=7, size='tiny', workers=1)
+    return path
+
+
+def pck(found, truth, threshold=0.1):
+    """Fraction of known joints within `threshold` of the person's larger side (PCK, as in MPII)."""
+    known = truth[..., 2] > 0
+    points = np.where(known[..., None], truth[..., :2], np.nan)
+    size = np.nanmax(np.nanmax(points, 1) - np.nanmin(points, 1), -1)
+    error = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1)
+    return (error < threshold * size[:, None])[known].mean()
+
+
+def test_the_weights_are_small_half_precision_and_data():
+    assert WEIGHTS.stat().st_size < 2.5e6
+    checkpoint = torch.load(WEIGHTS, weights_only=True)
+    assert sorted(checkpoint) == ['meta', 'state_dict']
+    floats = [value for value in checkpoint['state_dict'].values() if value.is_floating_point()]
+    assert all(value.dtype == torch.float16 for value in floats)
+    assert {'command', 'seed', 'data'} <= set(checkpoint['meta'])
+
+
+def test_it_finds_the_joints_of_unseen_people(world):
+    names = read_annotations([world / 'test.txt'])
+    extract_targets(build_teacher(CONFIG), world, names, world / 'p.lmdb', show_progress=False)
+    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
+    reader = TargetReader(world / 'p.lmdb')
+    found = np.concatenate([reader.get(name) for name in truth])
+    truth = np.concatenate(list(truth.values()))
+    known = (truth[..., 2:] > 0).astype(np.float32)
+    mean_pose = (truth[..., :2] * known).sum(0) / known.sum(0)
+    baseline = pck(np.broadcast_to(mean_pose, truth[..., :2].shape), truth)
+    assert pck(found, truth) > 0.9
+    assert baseline < 0.7
+    assert pck(found, truth, 0.05) > 0.6
+
+
+def test_its_score_tells_good_joints_from_bad(world):
+    names = read_annotations([world / 'test.txt'])[:6]
+    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
+    teacher = build_teacher(CONFIG)
+    extract_targets(teacher, world, list(truth), world / 'q.lmdb', show_progress=False)
+    reader = TargetReader(world / 'q.lmdb')
+    found = np.concatenate([reader.get(name) for name in truth])
+    truth = np.concatenate(list(truth.values()))
+    error = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1)
+    known = truth[..., 2] > 0
+    sure = found[..., 2] > np.median(found[..., 2])
+    assert error[known & sure].mean() < error[known & ~sure].mean()
+
+
+def test_its_training_config_runs(world, tmp_path):
+    config = Config.fromfile('configs/teachers/demo_pose.py')
+    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+        loader.dataset.data_root = str(world)
+        loader.update(num_workers=0, persistent_workers=False)
+    config.update(work_dir=str(tmp_path))
+    config.train_cfg.update(max_epochs=1, val_interval=1)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.iter == 1  # 60 frames, 32 at once
+    assert 0 <= runner.message_hub.get_scalar('val/PCK').current() <= 1
