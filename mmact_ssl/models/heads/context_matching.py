@@ -72,9 +72,7 @@ class ContextMatchingHead(PretextHead):
         frames = embedded.new_zeros(*keyframes_valid.shape, embedded.shape[1])
         return clips, frames.masked_scatter(keyframes_valid[..., None], embedded)
 
-    def loss(
-        self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor
-    ) -> dict[str, Tensor]:
+    def loss(self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor) -> dict[str, Tensor]:
         """Multi-instance InfoNCE, and how often the best matching I-frame is the clip's own.
 
         Args:
@@ -88,7 +86,7 @@ class ContextMatchingHead(PretextHead):
     def predict(
         self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor
     ) -> dict[str, Tensor]:
-        """Similarities ``[B, B * K]``, and per clip whether its best I-frame is its own, beside chance.
+        """Similarities ``[B, B * K]``, and per clip whether its best I-frame is its own.
 
         Chance is the share of the batch's I-frames that belong to the clip.
         """

@@ -22,7 +22,8 @@ from .pretext_head import PretextHead
 class PoseGenerator(nn.Module):
     """Predict the poses of future frames from the dynamic feature and the last observed poses.
 
-    A GRU over future steps; each step moves the previous pose by a predicted displacement. Our choice.
+    A GRU over future steps; each step moves the previous pose by a predicted displacement. Our
+    choice.
 
     Args:
         feature_dim: size of the dynamic feature ``f_d``.
@@ -52,7 +53,7 @@ class PoseGenerator(nn.Module):
         nn.init.zeros_(self.displacement.bias)
 
     def forward(self, feature: Tensor, observed: Tensor, num_steps: int) -> Tensor:
-        """``[B, D]`` and poses ``[B, T_o, V, 3]`` (x, y, weight) to poses ``[B, num_steps, V, 2]``."""
+        """``[B, D]`` and poses ``[B, T_o, V, 3]`` (x, y, weight) to poses ``[B, steps, V, 2]``."""
         noise = feature.new_empty(len(feature), self.noise_dim).normal_()
         state = torch.tanh(
             self.initial_state(torch.cat([feature, observed.flatten(1), noise], dim=1))
@@ -90,7 +91,7 @@ class PoseDiscriminator(nn.Module):
         self.projection = nn.Linear(feature_dim, hidden_dim, bias=False)
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
-        """Poses ``[B, T, V, 2]`` with weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
+        """Poses ``[B, T, V, 2]``, their weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
         # A joint that nobody saw must look the same in real and predicted poses.
         seen = torch.cat([poses * weight[..., None], weight[..., None]], dim=-1)
         hidden = self.layers(seen.flatten(2).transpose(1, 2)).mean(2)  # (B, hidden)
@@ -103,16 +104,21 @@ class PosePredictionHead(PretextHead):
 
     ``loss = joint_loss + adversarial_weight * generator_loss``, with ``joint_loss`` the smooth-L1
     distance of joints weighted by visibility, and hinge losses for both sides. Frames without a
-    person have weight 0. That CSVR predicts future poses with a conditional GAN is published (arXiv
-    2401.07584, abstract); the networks and losses are our choice.
+    person have weight 0. Poses are moved to the frame of the observed body (weighted mean and root
+    mean square spread of all joints seen in the clip), so that the feature need not spend itself on
+    where in the picture a person stands. That CSVR predicts future poses with a conditional GAN is
+    published (arXiv 2401.07584, abstract); the networks and losses are our choice.
 
     Args:
         in_channels: channels of the dynamic map.
         num_joints: joints of the poses' layout.
         observed_frames: last observed poses that the generator sees.
+        observed_dropout: share of training samples whose observed poses the generator does not see.
+            Given the last pose, only the motion has to be read from the video; without it, the pose
+            itself has to be, too.
         noise_dim, hidden_dim: see :class:`PoseGenerator`.
         adversarial_weight: 0 leaves a plain regression without discriminator.
-        beta: turning point of the smooth-L1 loss, in units of half the view's side.
+        beta: turning point of the smooth-L1 loss, in units of the body's size.
         reads: sources of ``dynamic``, ``observed_pose``, ``observed_valid``, ``future_pose``,
             ``future_valid``.
     """
@@ -122,10 +128,11 @@ class PosePredictionHead(PretextHead):
         in_channels: int,
         num_joints: int = 17,
         observed_frames: int = 1,
+        observed_dropout: float = 0.5,
         noise_dim: int = 8,
         hidden_dim: int = 256,
         adversarial_weight: float = 0.01,
-        beta: float = 0.05,
+        beta: float = 0.1,
         reads: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
@@ -138,6 +145,7 @@ class PosePredictionHead(PretextHead):
         )
         super().__init__({**defaults, **(reads or {})}, init_cfg)
         self.observed_frames = observed_frames
+        self.observed_dropout = observed_dropout
         self.adversarial_weight = adversarial_weight
         self.beta = beta
         self.generator = PoseGenerator(
@@ -147,20 +155,62 @@ class PosePredictionHead(PretextHead):
             self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
 
     @staticmethod
-    def _prepare(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Centre coordinates to -1..1 and fold padding into the weight; unseen joints become 0."""
-        weight = pose[..., 2] * valid[..., None]
-        centred = pose[..., :2] * 2 - 1
-        return centred.where(weight[..., None] > 0, centred.new_zeros(())), weight
+    def _prepare(
+        observed_pose: Tensor, observed_valid: Tensor, future_pose: Tensor, future_valid: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Poses of both views in the frame of the observed body, and that frame.
 
-    def _generate(
-        self, dynamic: Tensor, observed_pose: Tensor, observed_valid: Tensor, num_steps: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        Returns:
+            Observed and future poses ``[B, T, V, 3]``: x, y, weight (visibility, 0 for padding; the
+            coordinates are then 0, too); and the frame ``[B, 1, 1, 3]``: centre x, y and size.
+        """
+        weight = observed_pose[..., 2:].where(observed_valid[..., None, None], 0.0)
+        seen = weight > 0
+        total = weight.sum((1, 2), keepdim=True)
+        nobody = total == 0
+        # A joint that is not seen may carry any number, not-a-number included: 0 * nan is nan.
+        position = observed_pose[..., :2].where(seen, 0.5)
+        centre = (position * weight).sum((1, 2), keepdim=True) / total.clamp(min=1e-6)
+        spread = ((position - centre).square() * weight).sum((1, 2, 3)).view(-1, 1, 1, 1)
+        size = (spread / total.clamp(min=1e-6)).sqrt().clamp(min=0.02)
+        centre, size = centre.masked_fill(nobody, 0.5), size.masked_fill(nobody, 0.25)
+
+        def to_body(pose: Tensor, valid: Tensor) -> Tensor:
+            weight = pose[..., 2:].where(valid[..., None, None], 0.0)
+            position = ((pose[..., :2] - centre) / size).where(weight > 0, 0.0)
+            return torch.cat([position, weight], dim=-1)
+
+        return (
+            to_body(observed_pose, observed_valid),
+            to_body(future_pose, future_valid),
+            torch.cat([centre, size], dim=-1),
+        )
+
+    def _generate(self, dynamic: Tensor, observed: Tensor, num_steps: int) -> tuple[Tensor, Tensor]:
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
-        observed, observed_weight = self._prepare(observed_pose, observed_valid)
-        condition = torch.cat([observed, observed_weight[..., None]], dim=-1)
-        prediction = self.generator(feature, condition[:, -self.observed_frames :], num_steps)
-        return prediction, feature, observed, observed_weight
+        condition = observed[:, -self.observed_frames :]
+        if self.training and self.observed_dropout > 0:
+            shown = torch.rand(len(condition), 1, 1, 1, device=condition.device)
+            condition = condition * (shown >= self.observed_dropout)
+        return self.generator(feature, condition, num_steps), feature
+
+    @staticmethod
+    def _errors(
+        prediction: Tensor, observed: Tensor, future: Tensor, body: Tensor
+    ) -> dict[str, Tensor]:
+        """Errors ``[B]`` of the prediction and of repeating the last pose, fractions of the view.
+
+        Both count joints that are seen in the future frame and in the last observed frame, so that
+        they are judged on the very same joints.
+        """
+        target, weight = future[..., :2], future[..., 2]
+        both = weight * (observed[:, -1:, :, 2] > 0)
+        size = body[:, 0, 0, 2]
+        last = observed[:, -1:, :, :2].expand_as(target)
+        return dict(
+            error=mean_joint_error(prediction, target, both) * size,
+            error_repeat_last=mean_joint_error(last, target, both) * size,
+        )
 
     def loss(
         self,
@@ -177,26 +227,25 @@ class PosePredictionHead(PretextHead):
             observed_pose, future_pose: ``[B, T, V, 3]``: x, y as fractions of the view, visibility.
             observed_valid, future_valid: bool ``[B, T]``, False for padding.
         """
-        future, weight = self._prepare(future_pose, future_valid)
-        prediction, feature, observed, observed_weight = self._generate(
-            dynamic, observed_pose, observed_valid, future.shape[1]
+        observed, future, body = self._prepare(
+            observed_pose, observed_valid, future_pose, future_valid
         )
-        losses = dict(loss_joints=weighted_smooth_l1(prediction, future, weight, self.beta))
+        prediction, feature = self._generate(dynamic, observed, future.shape[1])
+        target, weight = future[..., :2], future[..., 2]
+        losses = dict(loss_joints=weighted_smooth_l1(prediction, target, weight, self.beta))
         with torch.no_grad():
-            last = observed[:, -1:].expand_as(future)
-            both = weight * (observed_weight[:, -1:] > 0)
-            losses['error'] = mean_joint_error(prediction, future, both).nanmean() / 2
-            losses['error_repeat_last'] = mean_joint_error(last, future, both).nanmean() / 2
+            errors = self._errors(prediction, observed, future, body)
+            losses.update({name: value.nanmean() for name, value in errors.items()})
         if self.adversarial_weight > 0:
-            whole_weight = torch.cat([observed_weight, weight], dim=1)
-            real = torch.cat([observed, future], dim=1)
-            fake = torch.cat([observed, prediction], dim=1)
+            weight = torch.cat([observed[..., 2], weight], dim=1)
+            real = torch.cat([observed[..., :2], target], dim=1)
+            fake = torch.cat([observed[..., :2], prediction], dim=1)
             condition = feature.detach()
-            score = call_with_frozen_weights(self.discriminator, fake, whole_weight, condition)
+            score = call_with_frozen_weights(self.discriminator, fake, weight, condition)
             losses['loss_generator'] = self.adversarial_weight * hinge_generator_loss(score)
             losses['loss_discriminator'] = hinge_discriminator_loss(
-                self.discriminator(real, whole_weight, condition),
-                self.discriminator(fake.detach(), whole_weight, condition),
+                self.discriminator(real, weight, condition),
+                self.discriminator(fake.detach(), weight, condition),
             )
         return losses
 
@@ -208,19 +257,12 @@ class PosePredictionHead(PretextHead):
         future_pose: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Poses ``[B, T, V, 2]`` in fractions of the view, and errors in the same unit ``[B]``.
-
-        The errors count joints that are seen in the future frame and in the last observed frame, so
-        that repeating the last pose is judged on the very same joints.
-        """
-        future, weight = self._prepare(future_pose, future_valid)
-        prediction, _, observed, observed_weight = self._generate(
-            dynamic, observed_pose, observed_valid, future.shape[1]
+        """Poses ``[B, T, V, 2]`` in fractions of the view, and errors ``[B]`` in the same unit."""
+        observed, future, body = self._prepare(
+            observed_pose, observed_valid, future_pose, future_valid
         )
-        both = weight * (observed_weight[:, -1:] > 0)
-        last = observed[:, -1:].expand_as(future)
+        prediction, _ = self._generate(dynamic, observed, future.shape[1])
         return dict(
-            poses=(prediction + 1) / 2,
-            error=mean_joint_error(prediction, future, both) / 2,
-            error_repeat_last=mean_joint_error(last, future, both) / 2,
+            poses=prediction * body[..., 2:] + body[..., :2],
+            **self._errors(prediction, observed, future, body),
         )

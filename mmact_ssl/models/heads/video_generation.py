@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +33,10 @@ class VideoGenerationHead(PretextHead):
     """Generate the current and the future frames from the fused static and dynamic features.
 
     ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
-    generators after TGANv2; per resolution an L1 reconstruction and a hinge adversarial loss, with an
-    R1 penalty every ``r1_interval`` steps. Generating both current and future frames is published
-    (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our choice. The latent
-    keeps its spatial axes because the global mean of an AdaIN map is the style's mean, whatever the
+    generators after TGANv2; per resolution an L1 reconstruction and a hinge adversarial loss, with
+    an R1 penalty every ``r1_interval`` steps. Generating both current and future frames is
+    published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our
+    choice. The latent keeps its spatial axes because the global mean of an AdaIN map is the style's mean, whatever the
     content is. The future's generator paints a foreground over the last observed frame.
 
     Args:
@@ -192,7 +193,7 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Frames ``[B, 3, T / stride, R, R]`` in normalised units, and the future's L1 distances ``[B]``."""
+        """Normalised frames ``[B, 3, T / stride, R, R]``, and the future's L1 distances ``[B]``."""
         last = current[:, :, -1:]
         current, _ = self._wanted(current, current_valid)
         future, future_valid = self._wanted(future, future_valid)
