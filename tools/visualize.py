@@ -3,8 +3,8 @@
 
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_30.pth
 
-writes ``poses.png`` (predicted, true and last observed poses over time) and ``frames.png`` (generated
-current and future frames below the real ones) for the tasks that the model has.
+writes ``poses.png`` (predicted, true and last observed poses over time) and ``frames.png``
+(generated current and future frames below the real ones) for the tasks that the model has.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def draw_generated_frames(
                 axes[row, step].imshow(frame)
                 axes[row, step].set(xticks=[], yticks=[])
                 if row == 0:
-                    part = 'current' if step < current else 'future'
-                    axes[row, step].set_title(f'{part} {step % current + 1}', fontsize=8)
+                    part, first = ('current', 0) if step < current else ('future', current)
+                    axes[row, step].set_title(f'{part} {step - first + 1}', fontsize=8)
             axes[row, 0].set_ylabel(f'{titles[index]}\n{kind}', fontsize=6)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,8 +50,8 @@ def draw_predicted_poses(
             if row == 0:
                 axis.set_title(f'future {step + 1}', fontsize=8)
         axes[row, 0].set_ylabel(titles[row], fontsize=7)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    names = dict(zip(labels, handles))
+    # The first picture may show no pose at all.
+    names = {line.get_label(): line for axis in axes.flat for line in axis.get_lines()}
     figure.legend(names.values(), names.keys(), loc='outside lower center', ncols=3, fontsize=8)
     return figure
 

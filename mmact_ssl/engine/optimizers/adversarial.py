@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Optional
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
@@ -17,11 +19,12 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     """Step a student's and its adversary's optimiser after one backward pass.
 
     Heads compute the student's losses through discriminators with frozen weights, and the
-    discriminators' losses on detached samples. Each parameter then gets the gradient of its own side
-    only, and one forward and one backward pass serve both: mixed precision, gradient accumulation and
-    (distributed) ``train_step`` are mmengine's own. Both sides step on the gradients of the same
-    iterate (simultaneous gradient descent); the adversary steps first. Our choice: the alternative, a
-    second forward pass after the adversary's step, would encode each view twice.
+    discriminators' losses on detached samples. Each parameter then gets the gradient of its own
+    side
+    only, and one forward and one backward pass serve both: mixed precision, gradient accumulation
+    and (distributed) ``train_step`` are mmengine's own. Both sides step on the gradients of the
+    same iterate (simultaneous gradient descent); the adversary steps first. Our choice: the
+    alternative, a second forward pass after the adversary's step, would encode each view twice.
 
     Args:
         student, adversary: built optimiser wrappers of the same type.
@@ -29,6 +32,9 @@ class AdversarialOptimWrapper(OptimWrapperDict):
 
     def __init__(self, student: OptimWrapper, adversary: OptimWrapper) -> None:
         super().__init__(student=student, adversary=adversary)
+        if adversary.clip_grad_kwargs:
+            # mmengine logs both norms by one name, and the log would average the two sides.
+            adversary.grad_name = f'adversary_{adversary.grad_name}'
         # One backward pass has one loss scale.
         if hasattr(student, 'loss_scaler'):
             adversary.loss_scaler = student.loss_scaler
@@ -73,11 +79,11 @@ class AdversarialOptimWrapper(OptimWrapperDict):
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class AdversarialOptimWrapperConstructor:
-    """Give parameters under a ``discriminator`` to the adversary's optimiser, the rest to the student's.
+    """Give parameters under a ``discriminator`` to the adversary, the rest to the student.
 
     Config: that of an ordinary ``optim_wrapper``, plus ``adversary``, which overrides
-    ``optimizer`` and ``clip_grad`` for the adversary. A model without discriminators (all adversarial
-    tasks switched off) gets an ordinary optimiser wrapper.
+    ``optimizer`` and ``clip_grad`` for the adversary. A model without discriminators (all
+    adversarial tasks switched off) gets an ordinary optimiser wrapper.
 
     Args:
         optim_wrapper_cfg: ``type``, ``optimizer``, ``adversary``, and what ``type`` takes.
@@ -85,13 +91,14 @@ class AdversarialOptimWrapperConstructor:
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
-        config = dict(optim_wrapper_cfg)
+        # A copy, for mmengine takes settings such as clip_grad.type out of the dict that it reads.
+        config = copy.deepcopy(dict(optim_wrapper_cfg))
         config.setdefault('type', 'OptimWrapper')
         adversary = dict(config.pop('adversary', {}))
         # mmengine multiplies the weight decay where paramwise_cfg says so, and wants a number.
         optimizer = adversary.get('optimizer', config['optimizer'])
         adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
-        self.configs = dict(student=config, adversary={**config, **adversary})
+        self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
         self.paramwise_cfg = paramwise_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapper:

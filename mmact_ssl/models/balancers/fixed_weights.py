@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Optional, Union
 
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -17,7 +18,8 @@ class FixedWeights(BaseModule):
     """Sum of the tasks' losses with constant weights.
 
     Args:
-        weights: task -> weight ``>= 0``; a task that is not named has weight 1. Tasks that the model
+        weights: task -> weight ``>= 0``; a task that is not named has weight 1. Tasks that the
+        model
             lacks are ignored, so that switching a head off needs no second change.
     """
 

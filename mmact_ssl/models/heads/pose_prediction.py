@@ -91,7 +91,7 @@ class PoseDiscriminator(nn.Module):
         self.projection = nn.Linear(feature_dim, hidden_dim, bias=False)
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
-        """Poses ``[B, T, V, 2]``, their weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
+        """Poses ``[B, T, V, 2]``, weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
         # A joint that nobody saw must look the same in real and predicted poses.
         seen = torch.cat([poses * weight[..., None], weight[..., None]], dim=-1)
         hidden = self.layers(seen.flatten(2).transpose(1, 2)).mean(2)  # (B, hidden)

@@ -36,8 +36,9 @@ class VideoGenerationHead(PretextHead):
     generators after TGANv2; per resolution an L1 reconstruction and a hinge adversarial loss, with
     an R1 penalty every ``r1_interval`` steps. Generating both current and future frames is
     published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our
-    choice. The latent keeps its spatial axes because the global mean of an AdaIN map is the style's mean, whatever the
-    content is. The future's generator paints a foreground over the last observed frame.
+    choice. The latent keeps its spatial axes because the global mean of an AdaIN map is the style's
+    mean, whatever the content is. The future's generator paints a foreground over the last observed
+    frame.
 
     Args:
         in_channels: channels of the static and of the dynamic map.

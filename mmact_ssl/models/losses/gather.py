@@ -11,9 +11,9 @@ from torch.distributed.nn.functional import all_gather
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
     """Concatenate the features of all processes along the first axis.
 
-    Gradients reach every process's features: distributed training averages gradients over processes,
-    so a loss that each process takes over its own rows and all columns has the gradient of one
-    process with the whole batch.
+    Gradients reach every process's features: distributed training averages gradients over
+    processes, so a loss that each process takes over its own rows and all columns has the gradient
+    of one process with the whole batch.
 
     Args:
         features: ``[N, ...]``, with the same ``N`` on every process.
@@ -27,7 +27,7 @@ def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
 
 
 def gather(values: Tensor) -> Tensor:
-    """Concatenate values that need no gradient (masks, labels), ``[N, ...] -> [world * N, ...]``."""
+    """Concatenate values that need no gradient, ``[N, ...] -> [world_size * N, ...]``."""
     with torch.no_grad():
         return gather_with_gradient(values.detach())[0]
 
@@ -35,9 +35,10 @@ def gather(values: Tensor) -> Tensor:
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over all processes, as a share that distributed averaging completes.
 
-    The mean of per-process means is not the mean of all rows when processes hold unequal weight. Each
-    process returns ``world_size * sum(own values * own weight) / sum(all weights)``; the average over
-    processes, which distributed training takes of the gradients, is then the global weighted mean.
+    The mean of per-process means is not the mean of all rows when processes hold unequal weight.
+    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``; the
+    average over processes, which distributed training takes of the gradients, is then the global
+    weighted mean.
 
     Args:
         values: ``[N, ...]``.

@@ -20,8 +20,8 @@ def multi_instance_info_nce(
         key to samples:  -log( exp(s_ip) / sum_j exp(s_jp) )        for each valid p in P_i
 
     The first direction asks for *some* of a sample's keys to match, not for each of them (MIL-NCE,
-    Miech et al., CVPR 2020, equation 1). CSVR is reported to use it for context matching; the second
-    direction and the shared temperature are our choice. Negatives come from all processes.
+    Miech et al., CVPR 2020, equation 1). CSVR is reported to use it for context matching; the
+    second direction and the shared temperature are our choice. Negatives come from all processes.
 
     Args:
         queries: ``[N, D]``, need not be normalised.
@@ -33,30 +33,32 @@ def multi_instance_info_nce(
         ``loss``, and ``accuracy``: the share of samples whose most similar key is their own.
         Samples without any valid key count in neither.
     """
-    # Half precision loses the small differences between the logits of many negatives.
-    queries = F.normalize(queries.float(), dim=-1)  # (N, D)
-    keys = F.normalize(keys.float(), dim=-1)  # (N, K, D)
-    all_queries, start = gather_with_gradient(queries)  # (W*N, D)
-    all_keys, _ = gather_with_gradient(keys)
-    all_valid = gather(keys_valid).flatten()  # (W*N*K)
-    num_samples, num_keys = keys_valid.shape
-    own = torch.arange(start, start + num_samples, device=queries.device)
-    owner = torch.arange(len(all_queries), device=queries.device).repeat_interleave(num_keys)
+    # Half precision loses the small differences between the logits of many negatives, and mixed
+    # precision would multiply matrices in it whatever the type of the operands.
+    with torch.autocast(queries.device.type, enabled=False):
+        queries = F.normalize(queries.float(), dim=-1)  # (N, D)
+        keys = F.normalize(keys.float(), dim=-1)  # (N, K, D)
+        all_queries, start = gather_with_gradient(queries)  # (W*N, D)
+        all_keys, _ = gather_with_gradient(keys)
+        all_valid = gather(keys_valid).flatten()  # (W*N*K)
+        num_samples, num_keys = keys_valid.shape
+        own = torch.arange(start, start + num_samples, device=queries.device)
+        owner = torch.arange(len(all_queries), device=queries.device).repeat_interleave(num_keys)
 
-    logits = queries @ all_keys.flatten(0, 1).T / temperature  # (N, W*N*K)
-    minimum = torch.finfo(logits.dtype).min
-    logits = logits.masked_fill(~all_valid, minimum)
-    positive = (owner == own[:, None]) & all_valid  # (N, W*N*K)
-    sample_loss = logits.logsumexp(1) - logits.masked_fill(~positive, minimum).logsumexp(1)
-    has_key = keys_valid.any(1).to(logits.dtype)
+        logits = queries @ all_keys.flatten(0, 1).T / temperature  # (N, W*N*K)
+        minimum = torch.finfo(logits.dtype).min
+        logits = logits.masked_fill(~all_valid, minimum)
+        positive = (owner == own[:, None]) & all_valid  # (N, W*N*K)
+        sample_loss = logits.logsumexp(1) - logits.masked_fill(~positive, minimum).logsumexp(1)
+        has_key = keys_valid.any(1).to(logits.dtype)
 
-    key_logits = keys @ all_queries.T / temperature  # (N, K, W*N)
-    target = own[:, None].expand(-1, num_keys)
-    key_loss = F.cross_entropy(key_logits.flatten(0, 1), target.flatten(), reduction='none')
+        key_logits = keys @ all_queries.T / temperature  # (N, K, W*N)
+        target = own[:, None].expand(-1, num_keys)
+        key_loss = F.cross_entropy(key_logits.flatten(0, 1), target.flatten(), reduction='none')
 
-    loss = global_mean(sample_loss * has_key, has_key)
-    loss = loss + global_mean(key_loss, keys_valid.flatten().to(key_loss.dtype))
-    with torch.no_grad():
-        hit = (owner[logits.argmax(1)] == own).to(logits.dtype)
-        accuracy = (hit * has_key).sum() / has_key.sum().clamp(min=1)
-    return dict(loss=loss / 2, accuracy=accuracy)
+        loss = global_mean(sample_loss * has_key, has_key)
+        loss = loss + global_mean(key_loss, keys_valid.flatten().to(key_loss.dtype))
+        with torch.no_grad():
+            hit = (owner[logits.argmax(1)] == own).to(logits.dtype)
+            accuracy = (hit * has_key).sum() / has_key.sum().clamp(min=1)
+        return dict(loss=loss / 2, accuracy=accuracy)

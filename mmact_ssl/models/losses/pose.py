@@ -33,7 +33,8 @@ def mean_joint_error(prediction: Tensor, target: Tensor, weight: Tensor) -> Tens
         weight: ``[N, T, V]``.
 
     Returns:
-        ``[N]``, in the unit of the coordinates; not-a-number for a sample in which no joint is seen.
+        ``[N]``, in the unit of the coordinates; not-a-number for a sample in which no joint is
+        seen.
     """
     target = target.where(weight[..., None] > 0, target.new_zeros(()))
     distance = (prediction - target).norm(dim=-1)

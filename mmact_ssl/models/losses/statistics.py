@@ -28,9 +28,16 @@ def effective_rank(features: Tensor) -> Tensor:
 
     Args:
         features: ``[N, D]``.
+
+    Returns:
+        A scalar; not-a-number for features that are not finite.
     """
     centred = features.detach().float()
     centred = centred - centred.mean(0)
-    singular = torch.linalg.svdvals(centred)
+    # The decomposition ends in an error where a number is not finite; that must not end a training
+    # whose loss scale would skip the step.
+    finite = centred.isfinite().all()
+    singular = torch.linalg.svdvals(centred.where(finite, centred.new_zeros(())))
     share = singular / singular.sum().clamp(min=1e-12)
-    return torch.special.entr(share).sum().exp()
+    rank = torch.special.entr(share).sum().exp()
+    return rank.where(finite, rank.new_tensor(float('nan')))

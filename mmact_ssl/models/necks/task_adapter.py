@@ -14,8 +14,8 @@ from mmact_ssl.registry import MODELS
 class ConvolutionAdapter(BaseModule):
     """A 1x1x1 convolution on the trunk's map.
 
-    CSVR reads a dynamic and a static feature from one backbone; that each is one such convolution is
-    our choice.
+    CSVR reads a dynamic and a static feature from one backbone; that each is one such convolution
+    is our choice.
 
     Args:
         in_channels: channels of the trunk.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Optional, Union
 
 import torch
 from mmengine.logging import MessageHub
@@ -22,7 +23,8 @@ class MultiTaskPretrainer(BaseModel):
     Args:
         backbone: the student, the only thing that downstream work keeps.
         heads: task -> pretext head; ``None`` switches a task off.
-        data_preprocessor: a :class:`PretextDataPreprocessor`, which says which views and targets the
+        data_preprocessor: a :class:`PretextDataPreprocessor`, which says which views and targets
+        the
             pipeline packs.
         encode: views that the student encodes.
         encode_together: whether views of one shape go through the student as one batch. Faster, but
@@ -91,16 +93,17 @@ class MultiTaskPretrainer(BaseModel):
                 if f'{view}_{name}' in targets:
                     raise ConfigError(
                         f'the target {view}_{name} comes from both model.teachers.{name} and the '
-                        'pipeline: take it out of model.data_preprocessor.targets or drop the teacher'
+                        'pipeline: take it out of model.data_preprocessor.targets or drop the
+                        teacher'
                     )
                 available.add(f'{view}_{name}')
         for task, head in self.heads.items():
             for argument, source in head.reads.items():
                 if source not in available:
                     raise ConfigError(
-                        f'the head {task!r} reads {source!r} (model.heads.{task}.reads.{argument}), '
-                        f'which nothing makes; there are {sorted(available)}: add the view or target '
-                        'to the pipeline and model.data_preprocessor, or the adapter to '
+                        f'the head {task!r} reads {source!r} (model.heads.{task}.reads.{argument}),
+                        ' f'which nothing makes; there are {sorted(available)}: add the view or
+                        target ' 'to the pipeline and model.data_preprocessor, or the adapter to '
                         'model.adapters'
                     )
 
@@ -154,7 +157,8 @@ class MultiTaskPretrainer(BaseModel):
             targets: name -> ``[B, ...]``.
             data_samples: not read; the annotation's labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimise) and ``'<task>/<name>'`` (to log).
-                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``: view ->
+                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``: view
+                ->
             trunk map.
         """
         if mode == 'tensor':
@@ -167,7 +171,10 @@ class MultiTaskPretrainer(BaseModel):
         if mode == 'predict':
             predictions = {task: head.predict(**reads[task]) for task, head in self.heads.items()}
             return [
-                {task: {name: value[i] for name, value in p.items()} for task, p in predictions.items()}
+                {
+                    task: {name: value[i] for name, value in p.items()}
+                    for task, p in predictions.items()
+                }
                 for i in range(len(inputs[self.encode_names[0]]))
             ]
         if mode != 'loss':
@@ -202,5 +209,5 @@ class MultiTaskPretrainer(BaseModel):
         return statistics
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The balanced loss, and all numbers for the log; mmengine would sum all names with "loss"."""
+        """The balanced loss, and all numbers for the log (mmengine sums all "loss" names)."""
         return losses['loss'], OrderedDict(losses)
