@@ -10,9 +10,7 @@ _base_ = [
 
 data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
 train_pipeline = _base_.train_pipeline
-train_pipeline[0].update(
-    clip=dict(num_frames=16, stride=4), future=dict(num_frames=16, stride=4)
-)
+train_pipeline[0].update(clip=dict(num_frames=16, stride=4), future=dict(num_frames=16, stride=4))
 train_pipeline[1].path = f'{data_root}/targets/pose.lmdb'
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets and their targets."""
+
 from .pretext_video_dataset import PretextVideoDataset
 
 __all__ = ['PretextVideoDataset']

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors that the data sets raise and handle."""
+
 from __future__ import annotations
 
 from mmact_ssl.errors import DataError

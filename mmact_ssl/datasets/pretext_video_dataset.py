@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Videos to pre-train on, with or without labels."""
+
 from __future__ import annotations
 
 import os
@@ -66,8 +67,12 @@ class PretextVideoDataset(VideoDataset):
         # mmengine would look for our transforms in its own registry unless a runner is there.
         pipeline = [TRANSFORMS.build(part) if isinstance(part, dict) else part for part in pipeline]
         super().__init__(
-            ann_file, pipeline=pipeline, data_prefix=dict(data_prefix or {'video': ''}),
-            test_mode=test_mode, **kwargs)
+            ann_file,
+            pipeline=pipeline,
+            data_prefix=dict(data_prefix or {'video': ''}),
+            test_mode=test_mode,
+            **kwargs,
+        )
 
     def set_progress(self, seed: int, epoch: int) -> None:
         """Set what the randomness of the samples depends on, in this process and its workers."""
@@ -80,8 +85,7 @@ class PretextVideoDataset(VideoDataset):
             raise DataError(f'annotation file {self.ann_file} is missing{self._mend("ann_file")}')
         folder = self.data_prefix.get('video') or ''
         if folder and not os.path.isdir(folder):
-            raise DataError(
-                f'video folder {folder} is missing{self._mend("data_prefix[video]")}')
+            raise DataError(f'video folder {folder} is missing{self._mend("data_prefix[video]")}')
         with open(self.ann_file, encoding='utf-8') as lines:
             data_list = [self._parse(line.strip(), folder) for line in lines if line.strip()]
         if not data_list:
@@ -92,7 +96,8 @@ class PretextVideoDataset(VideoDataset):
             first = next(info['filename'] for info in data_list if info['filename'] in missing)
             raise DataError(
                 f'{len(missing)} of {len(data_list)} videos of {self.ann_file} are missing, the '
-                f'first is {first}{self._mend("data_prefix[video]")}')
+                f'first is {first}{self._mend("data_prefix[video]")}'
+            )
         return [info for info in data_list if info['filename'] not in missing]
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
@@ -115,7 +120,8 @@ class PretextVideoDataset(VideoDataset):
                     replaced = replaced or str(error)
         raise DataError(
             f'{self.max_replacements + 1} videos of {self.ann_file} in a row are broken, the first '
-            f'is {replaced}: check the files')
+            f'is {replaced}: check the files'
+        )
 
     def _other(self, idx: int) -> int:
         """Draw an index other than `idx`, if there is one."""

@@ -18,6 +18,7 @@ from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
+TIMEOUT = 900  # a run takes seconds; only a hang or a very busy machine gets there
 
 
 def write_video(path: Path, seed: int) -> np.ndarray:
@@ -98,13 +99,23 @@ class TrainingRun:
                 start_new_session=True,
             )
 
+    def finish(self, process: subprocess.Popen) -> None:
+        """Wait for a good end; leave no process behind after a bad one."""
+        try:
+            status = process.wait(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = f'no end within {TIMEOUT} s'
+        assert status == 0, f'{status}\n{self.log.read_text()[-3000:]}'
+
     def train(self, *arguments: str, kill_at: tuple[int, int] | None = None) -> None:
         """Train to the end, or SIGKILL all processes once (epoch, iteration) is logged."""
         process = self.start([sys.executable, 'tools/train.py', *arguments])
         if kill_at is None:
-            assert process.wait(timeout=400) == 0, self.log.read_text()[-3000:]
+            self.finish(process)
             return
-        deadline = time.monotonic() + 400
+        deadline = time.monotonic() + TIMEOUT
         while kill_at not in self.losses() and time.monotonic() < deadline:
             assert process.poll() is None, self.log.read_text()[-3000:]
             time.sleep(0.05)

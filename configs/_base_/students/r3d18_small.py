@@ -2,6 +2,4 @@
 # 2.1 M parameters, [B, 3, 8, 64, 64] -> [B, 128, 1, 4, 4]. Our choice.
 _base_ = 'r3d18.py'
 
-model = dict(
-    backbone=dict(base_channels=16, with_pool1=True, spatial_strides=(1, 2, 2, 1))
-)
+model = dict(backbone=dict(base_channels=16, with_pool1=True, spatial_strides=(1, 2, 2, 1)))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Geometric transforms of frames and poses together."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -37,7 +38,8 @@ class HorizontalFlip(BaseTransform):
     def __init__(self, layout: str = 'coco17', flip_ratio: float = 0.5) -> None:
         if layout not in LAYOUTS:
             raise ConfigError(
-                f'HorizontalFlip: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
+                f'HorizontalFlip: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}'
+            )
         if not 0 <= flip_ratio <= 1:
             raise ConfigError(f'HorizontalFlip: flip_ratio is {flip_ratio}, must be in 0..1')
         self.layout = layout
@@ -53,8 +55,10 @@ class HorizontalFlip(BaseTransform):
             layout = LAYOUTS[self.layout]
             joints = results['keypoint'].shape[2]
             if joints != layout.num_joints:
-                raise ValueError(f'HorizontalFlip: poses have {joints} joints, layout '
-                                 f'{self.layout!r} has {layout.num_joints}; set its layout')
+                raise ValueError(
+                    f'HorizontalFlip: poses have {joints} joints, layout '
+                    f'{self.layout!r} has {layout.num_joints}; set its layout'
+                )
             keypoint = results['keypoint'][:, :, layout.flip_indices]
             keypoint[..., 0] = results['img_shape'][1] - keypoint[..., 0]
             results['keypoint'] = keypoint

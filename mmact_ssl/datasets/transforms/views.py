@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choosing, decoding and augmenting the views of a video."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -49,10 +50,12 @@ class SampleViews(BaseTransform):
         test_mode: bool = False,
     ) -> None:
         self.clip = _checked('clip', clip, ('num_frames', 'stride'))
-        self.future = None if future is None else _checked(
-            'future', future, ('num_frames', 'stride'))
-        self.keyframes = None if keyframes is None else _checked(
-            'keyframes', keyframes, ('num_frames',))
+        self.future = (
+            None if future is None else _checked('future', future, ('num_frames', 'stride'))
+        )
+        self.keyframes = (
+            None if keyframes is None else _checked('keyframes', keyframes, ('num_frames',))
+        )
         self.test_mode = test_mode
         offsets = {'clip': np.arange(self.clip['num_frames']) * self.clip['stride']}
         if self.future is not None:
@@ -87,13 +90,14 @@ class SampleViews(BaseTransform):
             frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
             valid['keyframes'] = np.arange(slots) < len(found)
 
-        results.update(
-            total_frames=total, frame_inds=frame_inds, valid=valid, video_reader=reader)
+        results.update(total_frames=total, frame_inds=frame_inds, valid=valid, video_reader=reader)
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
-                f'keyframes={self.keyframes}, test_mode={self.test_mode})')
+        return (
+            f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
+            f'keyframes={self.keyframes}, test_mode={self.test_mode})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -167,13 +171,17 @@ class TransformViews(BaseTransform):
         frames = results['views']
         missing = [view for view in self.views if view not in frames]
         if missing:
-            raise KeyError(f'TransformViews: view {missing[0]!r} is not among the decoded views '
-                           f'{sorted(frames)}; add it to SampleViews or take it out of views')
+            raise KeyError(
+                f'TransformViews: view {missing[0]!r} is not among the decoded views '
+                f'{sorted(frames)}; add it to SampleViews or take it out of views'
+            )
         imgs = [frame for view in self.views for frame in frames[view]]
         shapes = {img.shape[:2] for img in imgs}
         if len(shapes) > 1:
-            raise ValueError(f'TransformViews: the frames of the views {self.views} differ in '
-                             f'size, {sorted(shapes)}; transform these views apart')
+            raise ValueError(
+                f'TransformViews: the frames of the views {self.views} differ in '
+                f'size, {sorted(shapes)}; transform these views apart'
+            )
         # Flips work in place, and a repeated frame is one array in two places.
         seen: set[int] = set()
         for position, img in enumerate(imgs):
@@ -183,8 +191,13 @@ class TransformViews(BaseTransform):
 
         shape = imgs[0].shape[:2]
         joined: dict[str, Any] = {
-            'imgs': imgs, 'img_shape': shape, 'original_shape': shape, 'modality': 'RGB',
-            'num_clips': 1, 'clip_len': len(imgs)}
+            'imgs': imgs,
+            'img_shape': shape,
+            'original_shape': shape,
+            'modality': 'RGB',
+            'num_clips': 1,
+            'clip_len': len(imgs),
+        }
         poses = results.get('poses', {})
         posed = [view for view in self.views if view in poses]
         if posed:
@@ -194,8 +207,10 @@ class TransformViews(BaseTransform):
         for transform in self.transforms:
             joined = transform(joined)
         if len(joined['imgs']) != len(imgs):
-            raise ValueError(f'TransformViews: {len(imgs)} frames became {len(joined["imgs"])}; '
-                             'a transform that changes their number has no place here')
+            raise ValueError(
+                f'TransformViews: {len(imgs)} frames became {len(joined["imgs"])}; '
+                'a transform that changes their number has no place here'
+            )
 
         start = 0
         for view in self.views:
@@ -204,7 +219,8 @@ class TransformViews(BaseTransform):
             start = stop
         if posed:
             pose = np.concatenate(
-                [joined['keypoint'], joined['keypoint_score'][..., None]], axis=-1)[0]
+                [joined['keypoint'], joined['keypoint_score'][..., None]], axis=-1
+            )[0]
             start = 0
             for view in posed:
                 stop = start + len(poses[view])

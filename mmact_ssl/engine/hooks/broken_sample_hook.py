@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Count the broken samples of a run and stop when they are too many."""
+
 from __future__ import annotations
 
 import json
@@ -36,8 +37,7 @@ class BrokenSampleHook(Hook):
 
     def __init__(self, max_fraction: float = 0.05, interval: int = 100) -> None:
         if not 0 <= max_fraction <= 1:
-            raise ConfigError(
-                f'BrokenSampleHook: max_fraction is {max_fraction}, must be in 0..1')
+            raise ConfigError(f'BrokenSampleHook: max_fraction is {max_fraction}, must be in 0..1')
         if interval < 1:
             raise ConfigError(f'BrokenSampleHook: interval is {interval}, must be at least 1')
         self.max_fraction = max_fraction
@@ -74,7 +74,11 @@ class BrokenSampleHook(Hook):
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = {
-                'samples': samples, 'replaced': replaced, 'fraction': fraction, 'files': files}
+                'samples': samples,
+                'replaced': replaced,
+                'fraction': fraction,
+                'files': files,
+            }
             with open(path, 'w', encoding='utf-8') as stream:
                 json.dump(content, stream, indent=2, sort_keys=True)
                 stream.write('\n')
@@ -82,4 +86,5 @@ class BrokenSampleHook(Hook):
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='
                 f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '
-                f'mend or take out the files listed in {path}')
+                f'mend or take out the files listed in {path}'
+            )

@@ -110,7 +110,8 @@ class KNNMonitorHook(Hook):
             Scalars by name.
         """
         self._build()
-        backbone = model.get_submodule('backbone').eval()
+        backbone = model.get_submodule('backbone')
+        backbone.eval()  # not chained: mmaction2's backbones return None
         self.data_preprocessor.to(next(backbone.parameters()).device)
         with torch.no_grad():
             gallery = forward_features(backbone, self.data_preprocessor, self.dataloader)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make all randomness a function of how far the run has come."""
+
 from __future__ import annotations
 
 import random
@@ -47,8 +48,10 @@ class SeedByProgressHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Refuse loops that cannot be seeded."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise ConfigError('SeedByProgressHook needs an epoch-based training loop: set '
-                              'train_cfg.by_epoch=True or remove the hook')
+            raise ConfigError(
+                'SeedByProgressHook needs an epoch-based training loop: set '
+                'train_cfg.by_epoch=True or remove the hook'
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tell the data sets; their workers fetch the epoch's first batch after this."""
@@ -56,9 +59,7 @@ class SeedByProgressHook(Hook):
             if hasattr(dataset, 'set_progress'):
                 dataset.set_progress(self._seed(runner), runner.epoch)
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the main process."""
         key = (self._seed(runner), get_rank(), runner.iter)
         words = np.random.SeedSequence(key).generate_state(3)

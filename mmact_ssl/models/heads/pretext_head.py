@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -32,11 +32,11 @@ class PretextHead(BaseModule):
         self.reads = dict(reads)
 
     @abstractmethod
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+    def loss(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
         """Losses (names that contain ``loss``, summed) and metrics (other names, only logged)."""
 
     @abstractmethod
-    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+    def predict(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
         """Predictions, batch axis first; what has no other axis is a metric, averaged over samples.
 
         Not-a-number marks a sample for which a metric is not defined.

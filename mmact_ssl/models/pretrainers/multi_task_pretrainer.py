@@ -23,9 +23,8 @@ class MultiTaskPretrainer(BaseModel):
     Args:
         backbone: the student, the only thing that downstream work keeps.
         heads: task -> pretext head; ``None`` switches a task off.
-        data_preprocessor: a :class:`PretextDataPreprocessor`, which says which views and targets
-        the
-            pipeline packs.
+        data_preprocessor: a :class:`PretextDataPreprocessor`, which names the views and targets
+            that the pipeline packs.
         encode: views that the student encodes.
         encode_together: whether views of one shape go through the student as one batch. Faster, but
             batch normalisation then mixes their statistics.
@@ -92,19 +91,19 @@ class MultiTaskPretrainer(BaseModel):
                     )
                 if f'{view}_{name}' in targets:
                     raise ConfigError(
-                        f'the target {view}_{name} comes from both model.teachers.{name} and the '
-                        'pipeline: take it out of model.data_preprocessor.targets or drop the
-                        teacher'
+                        f'the target {view}_{name} comes from both model.teachers.{name} and '
+                        'the pipeline: take it out of model.data_preprocessor.targets or drop '
+                        'the teacher'
                     )
                 available.add(f'{view}_{name}')
         for task, head in self.heads.items():
             for argument, source in head.reads.items():
                 if source not in available:
                     raise ConfigError(
-                        f'the head {task!r} reads {source!r} (model.heads.{task}.reads.{argument}),
-                        ' f'which nothing makes; there are {sorted(available)}: add the view or
-                        target ' 'to the pipeline and model.data_preprocessor, or the adapter to '
-                        'model.adapters'
+                        f'the head {task!r} reads {source!r} '
+                        f'(model.heads.{task}.reads.{argument}), which nothing makes; there are '
+                        f'{sorted(available)}: add the view or target to the pipeline and '
+                        'model.data_preprocessor, or the adapter to model.adapters'
                     )
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
