@@ -158,7 +158,7 @@ class TargetWriter:
 
         def write(transaction: lmdb.Transaction) -> bytes:
             transaction.put(META_KEY.encode(), value, overwrite=False)
-            return bytes(transaction.get(META_KEY.encode()))
+            return bytes(transaction.get(META_KEY.encode()) or b'')
 
         _check_meta(self.path, _parse_meta(self.path, self._transact(write, True)), self.meta)
 
@@ -242,7 +242,7 @@ class TargetReader:
         if value is None:
             raise self._missing(key)
         try:
-            return _unpack(value)
+            return _unpack(bytes(value))
         except ValueError as error:
             raise TargetCacheError(
                 f'video {key!r} in the target cache {self.path} is damaged ({error}): '
@@ -266,7 +266,7 @@ def read_meta(
     """
     with _reading(Path(path), command) as transaction:
         value = transaction.get(META_KEY.encode())
-    return _parse_meta(Path(path), value)
+    return _parse_meta(Path(path), None if value is None else bytes(value))
 
 
 def remove_cache(path: Path) -> None:
@@ -346,7 +346,7 @@ def _data_bytes(path: Path) -> int:
 
 
 def _parse_meta(path: Path, value: bytes | None) -> TargetMeta:
-    fields = None if value is None else json.loads(bytes(value))
+    fields = None if value is None else json.loads(value)
     if fields is None or fields.get('format') != FORMAT:
         found = 'no meta data' if fields is None else f'format {fields.get("format")}'
         raise TargetCacheError(

@@ -33,12 +33,14 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
     Raises:
         ConfigError: The file has no dict `teacher`, or that is no teacher.
     """
-    if not isinstance(config, Mapping):
+    if isinstance(config, Mapping):
+        settings = dict(config)
+    else:
         loaded = Config.fromfile(config)
         if 'teacher' not in loaded:
             raise ConfigError(f'{os.fspath(config)} has no dict `teacher`, see configs/teachers/')
-        config = loaded.teacher
-    teacher = MODELS.build(dict(config, _scope_='mmact_ssl'))
+        settings = dict(loaded.teacher)
+    teacher = MODELS.build({**settings, '_scope_': 'mmact_ssl'})
     if not isinstance(teacher, BaseTeacher):
         raise ConfigError(f'{type(teacher).__name__} is not a teacher (a BaseTeacher)')
     return teacher

@@ -73,6 +73,7 @@ class BaseTeacher(nn.Module):
 
     kind = 'pose'
     layout = ''
+    _anchor: Tensor
 
     def __init__(self, config: Mapping[str, Any], files: Mapping[str, str]) -> None:
         super().__init__()

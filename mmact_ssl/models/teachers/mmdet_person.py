@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -62,7 +64,7 @@ class MMDetPersonDetector(BaseTeacher):
             network = MMDET_MODELS.build(identity['model'])
             self._pipeline = Compose(identity['pipeline'])
         load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
-        self._network = (self.hide(revert_sync_batchnorm(network)),)
+        self._network: tuple[Any, ...] = (self.hide(revert_sync_batchnorm(network)),)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Find persons: uint8 [N, 3, H, W] to float32 [N, 5], fractions of the frame and score."""

@@ -79,7 +79,7 @@ class MMPosePoseTeacher(BaseTeacher):
         if self._one_stage and detector is not None:
             raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
         load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
-        self._network = (self.hide(revert_sync_batchnorm(network)),)
+        self._network: tuple[Any, ...] = (self.hide(revert_sync_batchnorm(network)),)
         self._detector = () if detector is None else (self.hide(detector),)
 
     def predict(self, frames: Tensor) -> Tensor:

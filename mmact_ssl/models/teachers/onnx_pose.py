@@ -69,6 +69,7 @@ class OnnxPoseTeacher(BaseTeacher):
     def predict(self, frames: Tensor) -> Tensor:
         """Find one person per frame: uint8 [N, 3, H, W] to float32 [N, V, 3]."""
         images = frames.permute(0, 2, 3, 1).cpu().numpy()  # (N, H, W, 3)
+        height, width = images.shape[1:3]
         num_joints = LAYOUTS[self.layout].num_joints
         poses = np.zeros((len(images), num_joints, 3), np.float32)
         for pose, image in zip(poses, images):
@@ -76,7 +77,7 @@ class OnnxPoseTeacher(BaseTeacher):
             (output,) = self._session.run(None, {self._input: square})
             y, x, score = output.reshape(num_joints, 3).T
             pose[:] = undo_letterbox(
-                np.stack([x, y, score.clip(0, 1)], axis=-1), *image.shape[:2], self.input_size
+                np.stack([x, y, score.clip(0, 1)], axis=-1), height, width, self.input_size
             )
         return torch.from_numpy(poses).to(frames.device)
 
@@ -95,7 +96,8 @@ def letterbox_geometry(height: int, width: int, size: int) -> tuple[int, int, in
 
 def letterbox(image: np.ndarray, size: int) -> np.ndarray:
     """Scale an image [H, W, 3] uint8 into a black square [S, S, 3]."""
-    height, width, top, left = letterbox_geometry(*image.shape[:2], size)
+    old_height, old_width = image.shape[:2]
+    height, width, top, left = letterbox_geometry(old_height, old_width, size)
     # Area averaging when shrinking, since bilinear sampling would alias.
     shrinks = max(image.shape[:2]) > size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
