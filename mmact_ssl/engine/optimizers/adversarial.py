@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional
+from typing import Optional, cast
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
@@ -96,14 +96,14 @@ class AdversarialOptimWrapperConstructor:
         config.setdefault('type', 'OptimWrapper')
         adversary = dict(config.pop('adversary', {}))
         # mmengine multiplies the weight decay where paramwise_cfg says so, and wants a number.
-        optimizer = adversary.get('optimizer', config['optimizer'])
+        optimizer = adversary.get('optimizer') or config['optimizer']
         adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
         self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
         self.paramwise_cfg = paramwise_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         if is_model_wrapper(model):
-            model = model.module
+            model = cast(nn.Module, model.module)
         adversary = {
             id(parameter)
             for name, parameter in model.named_parameters()

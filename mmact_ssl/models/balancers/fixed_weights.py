@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Optional, Union
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -19,8 +20,7 @@ class FixedWeights(BaseModule):
 
     Args:
         weights: task -> weight ``>= 0``; a task that is not named has weight 1. Tasks that the
-        model
-            lacks are ignored, so that switching a head off needs no second change.
+            model lacks are ignored, so that switching a head off needs no second change.
     """
 
     def __init__(self, weights: Optional[dict[str, float]] = None) -> None:
@@ -33,7 +33,8 @@ class FixedWeights(BaseModule):
 
     def forward(self, losses: dict[str, Tensor], progress: float) -> Tensor:
         """Weighted sum of scalars, task -> loss."""
-        return sum((self.weight(task, progress) * loss for task, loss in losses.items()), start=0.0)
+        weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
+        return torch.stack(weighted).sum()
 
 
 @MODELS.register_module()

@@ -88,10 +88,9 @@ class VideoGenerationHead(PretextHead):
         if adversarial_weight > 0:
             self.discriminators = nn.ModuleDict(
                 {
-                    name: nn.ModuleList(
-                        VideoDiscriminator(side, discriminator_channels) for side in resolutions
-                    )
+                    f'{name}_{side}': VideoDiscriminator(side, discriminator_channels)
                     for name in self.generators
+                    for side in resolutions
                 }
             )
 
@@ -143,7 +142,7 @@ class VideoGenerationHead(PretextHead):
         for name, levels in generated.items():
             frames, valid = real[name]
             reconstruction, fooling, judging = [], [], []
-            for index, (fake, positions) in enumerate(levels):
+            for fake, positions in levels:
                 target = resize_frames(frames[:, :, positions], fake.shape[-1])
                 weight = valid[:, positions].to(target.dtype)  # (B, T_l)
                 distance = (fake - target).abs().mean((1, 3, 4))  # (B, T_l)
@@ -151,7 +150,7 @@ class VideoGenerationHead(PretextHead):
                 if self.adversarial_weight > 0:
                     # Padded frames are blank on both sides, so that they tell nothing apart.
                     shown = weight[:, None, :, None, None]
-                    discriminator = self.discriminators[name][index]
+                    discriminator = self.discriminators[f'{name}_{fake.shape[-1]}']
                     score = call_with_frozen_weights(discriminator, fake * shown)
                     fooling.append(hinge_generator_loss(score))
                     judging.append(

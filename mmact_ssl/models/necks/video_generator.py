@@ -81,10 +81,11 @@ class VideoGenerator(nn.Module):
             self.blocks[str(size)] = UpBlock(channels, narrower)
             channels = narrower
             if size in self.resolutions:
-                self.render[str(size)] = nn.Conv2d(channels, 4 if compose else 3, 3, padding=1)
-                if compose:
+                render = nn.Conv2d(channels, 4 if compose else 3, 3, padding=1)
+                if compose and render.bias is not None:
                     # Starts as "repeat the background", the baseline that it has to beat.
-                    nn.init.constant_(self.render[str(size)].bias[3:], -2.0)
+                    nn.init.constant_(render.bias[3:], -2.0)
+                self.render[str(size)] = render
         if set(self.render) != {str(side) for side in self.resolutions}:
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Optional, Union
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union, cast
 
 import torch
 from mmengine.logging import MessageHub
@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.losses import effective_rank, feature_deviation
 from mmact_ssl.registry import MODELS
 
@@ -64,9 +65,14 @@ class MultiTaskPretrainer(BaseModel):
         self._check_sources()
 
     @staticmethod
-    def _build_all(configs: Optional[dict[str, Optional[dict]]]) -> nn.ModuleDict:
+    def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> nn.ModuleDict:
         chosen = {name: config for name, config in (configs or {}).items() if config is not None}
         return nn.ModuleDict({name: MODELS.build(config) for name, config in chosen.items()})
+
+    @property
+    def tasks(self) -> dict[str, PretextHead]:
+        """The pretext heads by task."""
+        return {name: cast(PretextHead, head) for name, head in self.heads.items()}
 
     def _check_sources(self) -> None:
         """Fail when the model is built, not in the first step, if a head can't be served."""
@@ -96,7 +102,7 @@ class MultiTaskPretrainer(BaseModel):
                         'the teacher'
                     )
                 available.add(f'{view}_{name}')
-        for task, head in self.heads.items():
+        for task, head in self.tasks.items():
             for argument, source in head.reads.items():
                 if source not in available:
                     raise ConfigError(
@@ -165,10 +171,10 @@ class MultiTaskPretrainer(BaseModel):
         sources = self.sources(inputs, targets or {})
         reads = {
             task: {argument: sources[source] for argument, source in head.reads.items()}
-            for task, head in self.heads.items()
+            for task, head in self.tasks.items()
         }
         if mode == 'predict':
-            predictions = {task: head.predict(**reads[task]) for task, head in self.heads.items()}
+            predictions = {task: head.predict(**reads[task]) for task, head in self.tasks.items()}
             return [
                 {
                     task: {name: value[i] for name, value in p.items()}
@@ -181,10 +187,11 @@ class MultiTaskPretrainer(BaseModel):
 
         logs: dict[str, Tensor] = {}
         task_losses: dict[str, Tensor] = {}
-        for task, head in self.heads.items():
+        for task, head in self.tasks.items():
             outputs = head.loss(**reads[task])
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
-            task_losses[task] = sum(value for name, value in outputs.items() if 'loss' in name)
+            losses = [value for name, value in outputs.items() if 'loss' in name]
+            task_losses[task] = torch.stack(losses).sum()
         iteration, progress = self._progress()
         if iteration % self.monitor_interval == 0:
             logs.update(self._monitor(sources))
