@@ -1,0 +1,48 @@
+"""Weights of the tasks: their values at the start, the middle and the end."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.balancers import FixedWeights, ScheduledWeights
+
+
+def test_fixed_weights_sum_the_tasks():
+    balancer = FixedWeights(dict(pose=2.0, video=0.5, switched_off=9.0))
+    losses = dict(pose=torch.tensor(3.0), video=torch.tensor(4.0), context=torch.tensor(1.0))
+    for progress in (0.0, 0.5, 1.0):
+        assert float(balancer(losses, progress)) == 2 * 3 + 0.5 * 4 + 1
+
+
+def test_gradients_are_weighted_too():
+    loss = torch.tensor(3.0, requires_grad=True)
+    FixedWeights(dict(pose=2.0))(dict(pose=loss), 0.0).backward()
+    assert float(loss.grad) == 2
+
+
+@pytest.mark.parametrize(
+    ('shape', 'expected'),
+    [
+        ('linear', {0.0: 1.0, 0.25: 1.5, 0.5: 2.0, 1.0: 3.0}),
+        ('cosine', {0.0: 1.0, 0.25: 1 + (1 - 2**-0.5), 0.5: 2.0, 1.0: 3.0}),
+    ],
+)
+def test_scheduled_weights_move_from_first_to_last(shape, expected):
+    balancer = ScheduledWeights(dict(pose=(1, 3), context=[2, 0], video=0.5), shape)
+    losses = dict(pose=torch.tensor(1.0), context=torch.tensor(10.0), other=torch.tensor(100.0))
+    for progress, weight in expected.items():
+        assert balancer.weight('pose', progress) == pytest.approx(weight)
+        assert balancer.weight('video', progress) == 0.5
+        assert balancer.weight('other', progress) == 1
+        # context falls as pose rises: 2 - (weight - 1)
+        total = float(balancer(losses, progress))
+        assert total == pytest.approx(weight + 10 * (3 - weight) + 100)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ConfigError, match=r"model\.balancer\.shape='step'"):
+        ScheduledWeights(dict(pose=1.0), shape='step')
+    with pytest.raises(ConfigError, match=r'model\.balancer\.weights\.pose'):
+        ScheduledWeights(dict(pose=(1, 2, 3)))

@@ -1,0 +1,232 @@
+"""Video generation: which frame is compared with which, who is trained by what, when R1 is due."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.models.heads import VideoGenerationHead, video_generation
+from mmact_ssl.models.necks.video_generator import GeneratedLevel, resize_frames
+
+STUDENT_LOSSES = (
+    'loss_current',
+    'loss_future',
+    'loss_current_generator',
+    'loss_future_generator',
+)
+ADVERSARY_LOSSES = ('loss_current_discriminator', 'loss_future_discriminator')
+
+
+def make_head(**settings) -> VideoGenerationHead:
+    torch.manual_seed(0)
+    defaults = dict(channels=16, discriminator_channels=4, resolutions=(8, 16), r1_interval=4)
+    return VideoGenerationHead(in_channels=4, **(defaults | settings))
+
+
+def make_sources(time: int = 6) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    current_valid = torch.ones(2, time, dtype=torch.bool)
+    current_valid[1, 3:] = False
+    future_valid = torch.ones(2, time, dtype=torch.bool)
+    future_valid[0, 4:] = False
+    future_valid[1] = False
+    return dict(
+        static=torch.randn(2, 4, 2, 4, 4, generator=generator),
+        dynamic=torch.randn(2, 4, 2, 4, 4, generator=generator),
+        current=torch.randn(2, 3, time, 16, 16, generator=generator),
+        current_valid=current_valid,
+        future=torch.randn(2, 3, time, 16, 16, generator=generator),
+        future_valid=future_valid,
+    )
+
+
+def run(head: VideoGenerationHead, sources: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Losses with the same draw of sub-sampled frames each time."""
+    torch.manual_seed(3)
+    return head.loss(**sources)
+
+
+def test_padding_changes_no_loss():
+    """Padding repeats the last real frame, which the future continues: that slot stays."""
+    head, sources = make_head(), make_sources()
+    spoiled = dict(sources, current=sources['current'].clone(), future=sources['future'].clone())
+    for view, last in (('current', 1), ('future', 0)):
+        padded = ~sources[f'{view}_valid']
+        if last:
+            padded[:, -1] = False
+        spoiled[view].transpose(1, 2)[padded] = 1e3
+        assert not torch.equal(spoiled[view], sources[view])
+    head.steps = 0
+    expected = run(head, sources)
+    head.steps = 0
+    got = run(head, spoiled)
+    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, 'l1', 'l1_repeat_last'}
+    for name, value in expected.items():
+        assert torch.equal(value, got[name]), name
+
+
+def test_each_side_is_trained_by_its_own_losses():
+    head, sources = make_head(), make_sources()
+    maps = {name: sources[name].requires_grad_() for name in ('static', 'dynamic')}
+    for name in STUDENT_LOSSES + ADVERSARY_LOSSES:
+        head.zero_grad()
+        for value in maps.values():
+            value.grad = None
+        run(head, sources)[name].backward()
+        view = name.split('_')[1]
+        student = name in STUDENT_LOSSES
+        for key, parameter in head.named_parameters():
+            own = key.startswith(f'generators.{view}' if student else f'discriminators.{view}')
+            assert (parameter.grad is not None) == own, (name, key)
+        for key, value in maps.items():
+            assert (value.grad is not None and value.grad.abs().sum() > 0) == student, (name, key)
+
+
+class ClockGenerator(nn.Module):
+    """Paints the index of each frame; above the lowest resolution every second frame from 1."""
+
+    def __init__(self, first: float, step: float) -> None:
+        super().__init__()
+        self.first, self.step = first, step
+
+    def forward(self, latent: Tensor, num_frames: int, background: Tensor | None = None):
+        levels = []
+        for side, positions in ((8, range(num_frames)), (16, range(1, num_frames, 2))):
+            painted = torch.tensor([self.first + self.step * p for p in positions])
+            frames = painted.view(1, 1, -1, 1, 1).expand(len(latent), 3, -1, side, side)
+            levels.append(GeneratedLevel(frames, torch.tensor(list(positions))))
+        return levels
+
+
+@pytest.mark.parametrize('stride', [1, 2, 3])
+def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int):
+    """Videos whose grey value is the time: a generator that paints it has no loss."""
+    head, sources = make_head(adversarial_weight=0, frame_stride=stride), make_sources()
+    time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 16, 16)
+    sources.update(current=time, future=10 + time)
+    head.generators = nn.ModuleDict(
+        dict(current=ClockGenerator(0, stride), future=ClockGenerator(10, stride))
+    )
+    losses = head.loss(**sources)
+    assert float(losses['loss_current']) == float(losses['loss_future']) == 0
+    assert float(losses['l1']) == 0
+
+    head.generators['future'].first = 10.5  # half a frame late
+    losses = head.loss(**sources)
+    assert float(losses['loss_future']) == pytest.approx(0.5)
+    assert float(losses['l1']) == pytest.approx(0.5)
+    # The baseline repeats the clip's last frame, of grey value 5, at the positions that were drawn.
+    drawn = [p for p in range(stride, 6, 2 * stride) if sources['future_valid'][0, p]]
+    expected = sum(10 + p - 5 for p in drawn) / max(len(drawn), 1)
+    assert float(losses['l1_repeat_last']) == pytest.approx(expected)
+
+
+def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
+    """Against a loop over resolutions, clips and frames."""
+    head, sources = make_head().eval(), make_sources()
+    losses = head.loss(**sources)
+    predicted = head.predict(**sources)
+    levels = head._generate(
+        sources['static'], sources['dynamic'], sources['current'][:, :, -1:], 6, 6
+    )
+    for view in ('current', 'future'):
+        per_level = []
+        for frames, positions in levels[view]:
+            assert positions.tolist() == list(range(6)), 'evaluation makes every frame'
+            target = resize_frames(sources[view], frames.shape[-1])
+            errors = [
+                float((frames[b, :, t] - target[b, :, t]).abs().mean())
+                for b in range(2)
+                for t in range(6)
+                if sources[f'{view}_valid'][b, t]
+            ]
+            per_level.append(sum(errors) / len(errors))
+        assert len(per_level) == 2
+        assert float(losses[f'loss_{view}']) == pytest.approx(sum(per_level) / 2, rel=1e-5)
+    assert float(losses['l1']) == pytest.approx(per_level[-1], rel=1e-5)
+    assert torch.equal(predicted['future'], levels['future'][-1].frames)
+    assert float(predicted['l1'][0]) == pytest.approx(per_level[-1], rel=1e-5)
+    last = sources['current'][0, :, -1]
+    repeated = [float((last - sources['future'][0, :, t]).abs().mean()) for t in range(4)]
+    assert float(predicted['l1_repeat_last'][0]) == pytest.approx(sum(repeated) / 4, rel=1e-5)
+    assert math.isnan(predicted['l1'][1]), 'a clip without a future has no distance'
+    assert math.isnan(predicted['l1_repeat_last'][1])
+
+
+def penalised_steps(head: VideoGenerationHead, steps: int, monkeypatch) -> list[int]:
+    """In which of the next training steps R1 is computed, and for how many discriminators."""
+    sources, counts = make_sources(), []
+    real = video_generation.r1_penalty
+    for _ in range(steps):
+        calls = []
+        monkeypatch.setattr(
+            video_generation, 'r1_penalty', lambda *a, calls=calls: calls.append(1) or real(*a)
+        )
+        head.loss(**sources)
+        counts.append(len(calls))
+    monkeypatch.setattr(video_generation, 'r1_penalty', real)
+    return counts
+
+
+def test_r1_comes_every_interval_at_all_resolutions_and_survives_a_resume(monkeypatch):
+    whole = make_head()
+    four = len(whole.discriminators)  # both views, each resolution
+    assert penalised_steps(whole, 9, monkeypatch) == [four, 0, 0, 0, four, 0, 0, 0, four]
+
+    killed = make_head()
+    assert penalised_steps(killed, 3, monkeypatch) == [four, 0, 0]
+    file = io.BytesIO()
+    torch.save(killed.state_dict(), file)
+    file.seek(0)
+    resumed = make_head()
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert penalised_steps(resumed, 3, monkeypatch) == [0, four, 0]
+
+
+def test_evaluation_does_not_move_the_r1_steps():
+    head = make_head().eval()
+    head.loss(**make_sources())
+    assert head.steps == 0
+
+
+def test_r1_raises_the_discriminators_loss_alone():
+    sources = make_sources()
+    without, with_penalty = (run(make_head(r1_weight=w), sources) for w in (0.0, 2.0))
+    for name, value in without.items():
+        if name in ADVERSARY_LOSSES:
+            assert with_penalty[name] > value, name
+        else:
+            torch.testing.assert_close(with_penalty[name], value)
+
+
+def test_without_adversary_it_is_reconstruction_that_learns():
+    head, sources = make_head(adversarial_weight=0), make_sources()
+    assert not any('discriminator' in name for name, _ in head.named_parameters())
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.005)
+    values = []
+    for _ in range(12):
+        losses = run(head, sources)
+        assert {name for name in losses if 'loss' in name} == {'loss_current', 'loss_future'}
+        total = losses['loss_current'] + losses['loss_future']
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        values.append(float(total.detach()))
+    assert values[-1] < 0.95 * values[0]
+
+
+def test_the_future_starts_close_to_the_last_frame():
+    head, sources = make_head().eval(), make_sources()
+    last = sources['current'][:, :, -1:]
+    future = head.predict(**sources)['future']
+    assert float((future - last).abs().mean() / last.abs().mean()) < 0.25
+
+
+def test_frame_stride_thins_out_both_views():
+    head, sources = make_head(frame_stride=4).eval(), make_sources()
+    predicted = head.predict(**sources)
+    assert predicted['current'].shape == predicted['future'].shape == (2, 3, 2, 16, 16)

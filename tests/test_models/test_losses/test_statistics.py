@@ -1,0 +1,64 @@
+"""The numbers that show a collapse, against their formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.models.losses import effective_rank, feature_deviation
+
+
+def features(num: int, dim: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(num, dim, generator=torch.Generator().manual_seed(seed))
+
+
+def test_feature_deviation_equals_its_formula():
+    values = features(7, 5).numpy().astype(np.float64) + 1
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    expected = np.mean([unit[:, d].std() for d in range(5)]) * math.sqrt(5)
+    assert float(feature_deviation(torch.tensor(values))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_feature_deviation_of_a_collapse_and_of_a_sphere():
+    one_point = torch.ones(6, 1) * torch.tensor([3.0, -1.0, 2.0])
+    assert float(feature_deviation(one_point)) == pytest.approx(0, abs=1e-6)
+    assert float(feature_deviation(features(2000, 64))) == pytest.approx(1, abs=0.02)
+    # Lengths do not count.
+    values = features(6, 4)
+    torch.testing.assert_close(
+        feature_deviation(values * torch.rand(6, 1).add(0.1)), feature_deviation(values)
+    )
+
+
+def test_effective_rank_equals_its_formula():
+    values = features(9, 4).numpy().astype(np.float64)
+    singular = np.linalg.svd(values - values.mean(0), compute_uv=False)
+    share = singular / singular.sum()
+    expected = np.exp(-(share * np.log(share)).sum())
+    assert float(effective_rank(torch.tensor(values))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_effective_rank_counts_directions():
+    """Opposite points on k axes: k equal singular values."""
+    for rank in (1, 2, 3):
+        points = torch.eye(5)[:rank]
+        values = torch.cat([points, -points]) + 10
+        assert float(effective_rank(values)) == pytest.approx(rank, rel=1e-3)
+    assert float(effective_rank(torch.ones(4, 3))) == pytest.approx(1)
+
+
+def test_a_diverged_run_shows_as_not_a_number_instead_of_ending():
+    for wrong in (math.nan, math.inf):
+        values = features(6, 4)
+        values[2, 1] = wrong
+        assert math.isnan(effective_rank(values))
+        assert math.isnan(feature_deviation(values))
+
+
+def test_statistics_carry_no_gradient():
+    values = features(6, 4).requires_grad_()
+    assert not feature_deviation(values).requires_grad
+    assert not effective_rank(values).requires_grad

@@ -1,0 +1,50 @@
+"""AdaIN against its formula, channel by channel."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mmact_ssl.models.necks import adaptive_instance_norm
+
+
+def maps() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    content = torch.randn(2, 3, 2, 4, 5, generator=generator) * 3 + 1
+    style = torch.randn(2, 3, 3, 2, 2, generator=generator) * 0.5 - 2
+    return content, style
+
+
+def test_equals_the_formula():
+    content, style = maps()
+    fused = adaptive_instance_norm(content, style, epsilon=0)
+    for b in range(2):
+        for c in range(3):
+            x, y = content[b, c].numpy().astype(float), style[b, c].numpy().astype(float)
+            expected = np.std(y) * (x - np.mean(x)) / np.std(x) + np.mean(y)
+            np.testing.assert_allclose(fused[b, c].numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_mean_is_the_style_whatever_the_content():
+    """The reason why what reads a fused map must keep its axes."""
+    content, style = maps()
+    for other in (content, content.flip(4), torch.rand_like(content)):
+        fused = adaptive_instance_norm(other, style)
+        torch.testing.assert_close(fused.mean((2, 3, 4)), style.mean((2, 3, 4)))
+
+
+def test_scale_and_offset_of_the_content_are_lost_and_its_shape_kept():
+    content, style = maps()
+    fused = adaptive_instance_norm(content, style)
+    torch.testing.assert_close(adaptive_instance_norm(5 * content - 7, style), fused)
+    assert fused.shape == content.shape
+    torch.testing.assert_close(adaptive_instance_norm(content, content), content)
+
+
+def test_a_constant_map_gives_no_infinity():
+    content, style = maps()
+    fused = adaptive_instance_norm(torch.ones_like(content), style)
+    torch.testing.assert_close(fused, style.mean((2, 3, 4), keepdim=True).expand_as(fused))
+    variable = torch.ones_like(content).requires_grad_()
+    adaptive_instance_norm(variable, style).square().sum().backward()
+    assert variable.grad.isfinite().all()
