@@ -1,0 +1,134 @@
+"""Context matching: I-frames are encoded one by one, padding never, and scored against loops."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.models.heads import ContextMatchingHead
+from mmact_ssl.models.losses import multi_instance_info_nce
+
+
+class TinyEncoder(nn.Module):
+    """A 2D network with batch normalisation that returns a tuple, as OpenMMLab backbones do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 5, 3, stride=2)
+        self.norm = nn.BatchNorm2d(5)
+        self.seen = 0
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        self.seen += len(images)
+        return (self.norm(self.convolution(images)),)
+
+
+def make_head() -> ContextMatchingHead:
+    torch.manual_seed(0)
+    return ContextMatchingHead(
+        in_channels=4,
+        frame_encoder=dict(type=TinyEncoder),
+        frame_channels=5,
+        embedding_dim=6,
+        hidden_dim=8,
+        temperature=0.2,
+    )
+
+
+def make_sources() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    valid = torch.tensor([[True, True, True], [True, False, False], [False, True, True]])
+    return dict(
+        static=torch.randn(3, 4, 2, 2, 2, generator=generator),
+        keyframes=torch.randn(3, 3, 3, 8, 8, generator=generator),
+        keyframes_valid=valid,
+    )
+
+
+def test_padding_never_reaches_the_frame_encoder():
+    """Losses, gradients and the statistics of batch normalisation don't know of padding."""
+    outcomes = []
+    for garbage in (0.0, 1e4, float('nan')):
+        head, sources = make_head(), make_sources()
+        frames = sources['keyframes'].transpose(1, 2)  # a view of the same memory: (B, K, 3, H, W)
+        frames[~sources['keyframes_valid']] = garbage
+        losses = head.loss(**sources)
+        losses['loss'].backward()
+        assert head.frame_encoder.seen == 6
+        norm = head.frame_encoder.norm
+        outcomes.append(
+            [losses['loss'].detach(), norm.running_mean, norm.running_var]
+            + [parameter.grad for parameter in head.parameters()]
+        )
+    assert outcomes[0][1].abs().sum() > 0
+    for other in outcomes[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(outcomes[0], other))
+
+
+def test_embeddings_belong_to_their_clip_and_slot():
+    head, sources = make_head().eval(), make_sources()
+    clips, frames = head.embed(**sources)
+    assert clips.shape == (3, 6)
+    assert frames.shape == (3, 3, 6)
+    for b in range(3):
+        pooled = sources['static'][b].mean((1, 2, 3))
+        torch.testing.assert_close(clips[b], head.clip_projector(pooled))
+        for k in range(3):
+            expected = torch.zeros(6)
+            if sources['keyframes_valid'][b, k]:
+                image = sources['keyframes'][b, :, k][None]
+                expected = head.frame_projector(head.frame_encoder(image)[0].mean((2, 3)))[0]
+            torch.testing.assert_close(frames[b, k], expected)
+
+
+def test_the_loss_is_the_multi_instance_info_nce():
+    head, sources = make_head().eval(), make_sources()
+    clips, frames = head.embed(**sources)
+    expected = multi_instance_info_nce(clips, frames, sources['keyframes_valid'], 0.2)
+    losses = head.loss(**sources)
+    assert torch.equal(losses['loss'], expected['loss'])
+    assert torch.equal(losses['accuracy'], expected['accuracy'])
+    losses['loss'].backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in head.parameters())
+
+
+def test_predict_equals_a_loop():
+    head, sources = make_head().eval(), make_sources()
+    valid = sources['keyframes_valid']
+    with torch.no_grad():
+        clips, frames = head.embed(**sources)
+        predicted = head.predict(**sources)
+    assert predicted['similarity'].shape == (3, 9)
+    for i in range(3):
+        scores = {
+            (j, p): float(F.cosine_similarity(clips[i], frames[j, p], dim=0))
+            for j in range(3)
+            for p in range(3)
+            if valid[j, p]
+        }
+        best = max(scores, key=scores.get)
+        assert float(predicted['accuracy'][i]) == float(best[0] == i)
+        assert float(predicted['chance'][i]) == pytest.approx(int(valid[i].sum()) / 6)
+        for (j, p), score in scores.items():
+            assert float(predicted['similarity'][i, 3 * j + p]) == pytest.approx(score, abs=1e-5)
+
+
+def test_a_clip_without_i_frames_has_no_score():
+    head, sources = make_head().eval(), make_sources()
+    sources['keyframes_valid'][1] = False
+    predicted = head.predict(**sources)
+    assert predicted['accuracy'].isnan().tolist() == [False, True, False]
+    assert predicted['chance'].isnan().tolist() == [False, True, False]
+
+
+def test_a_batch_without_any_i_frame_is_no_loss():
+    head, sources = make_head(), make_sources()
+    sources['keyframes_valid'][:] = False
+    losses = head.loss(**sources)
+    losses['loss'].backward()
+    assert float(losses['loss']) == 0
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is None or not parameter.grad.any(), name
+    assert head.frame_encoder.norm.running_mean.isfinite().all()
