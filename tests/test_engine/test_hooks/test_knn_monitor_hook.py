@@ -1,0 +1,223 @@
+"""The kNN monitor: it measures, and training does not notice."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook, untouched_training
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import label_subset
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.knn import knn_scores
+
+PREPROCESSOR = dict(
+    type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW'
+)
+
+
+class Backbone(nn.Module):
+    """Has what could leak from monitoring into training: statistics, dropout, a frozen part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, 4, 3)
+        self.norm = nn.BatchNorm3d(4)
+        self.frozen = nn.BatchNorm3d(4)
+        self.dropout = nn.Dropout(0.5)
+
+    def train(self, mode: bool = True) -> None:
+        # As mmaction2's backbones, which return nothing and keep frozen parts in evaluation mode.
+        super().train(mode)
+        self.frozen.eval()
+
+    def forward(self, x):
+        return self.dropout(self.frozen(self.norm(self.conv(x)).relu()))
+
+
+class Pretrainer(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = Backbone()
+
+    def forward(self, x, mode='loss'):
+        # Randomness of all three generators, as transforms and losses draw it.
+        noise = torch.rand(1) + float(np.random.rand()) + random.random()
+        return dict(loss=(self.backbone(x) * noise).square().mean())
+
+
+class Noise(torch.utils.data.Dataset):
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index):
+        return torch.from_numpy(np.random.rand(3, 4, 8, 8).astype(np.float32)) + index
+
+
+@pytest.fixture(scope='module')
+def labelled(tmp_path_factory) -> dict:
+    """Dataloader config of ten tiny labelled videos of two classes that colour tells apart."""
+    root = tmp_path_factory.mktemp('knn')
+    generator = np.random.default_rng(0)
+    lines = []
+    for number in range(10):
+        label = number % 2
+        path = root / f'{number}.mp4'
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 32))
+        for _ in range(6):
+            frame = generator.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+            frame[..., 2 * label] = 230
+            writer.write(frame)
+        writer.release()
+        lines.append(f'{path.name} {label}\n')
+    (root / 'all.txt').write_text(''.join(lines))
+    pipeline = [
+        dict(type='mmaction.DecordInit'),
+        dict(type='mmaction.SampleFrames', clip_len=4, num_clips=1, test_mode=True),
+        dict(type='mmaction.DecordDecode'),
+        dict(type='mmaction.FormatShape', input_format='NCTHW'),
+        dict(type='mmaction.PackActionInputs'),
+    ]
+    return dict(
+        batch_size=4,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='mmaction.VideoDataset',
+            ann_file=str(root / 'all.txt'),
+            data_prefix=dict(video=str(root)),
+            pipeline=pipeline,
+            test_mode=True,
+        ),
+    )
+
+
+def train(work_dir: Path, hooks: list) -> Runner:
+    runner = Runner(
+        model=Pretrainer(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            dataset=Noise(),
+            collate_fn=dict(type='default_collate'),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=3),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
+        custom_hooks=hooks,
+        randomness=dict(seed=0),
+        default_scope='mmact_ssl',
+        experiment_name=work_dir.name,
+        log_level='WARNING',
+    )
+    runner.train()
+    return runner
+
+
+def test_training_is_the_same_to_the_bit_with_and_without(labelled, tmp_path):
+    torch.manual_seed(0)
+    without = train(tmp_path / 'without', [])
+    torch.manual_seed(0)
+    hook = dict(type='KNNMonitorHook', dataloader=labelled, data_preprocessor=PREPROCESSOR)
+    with_hook = train(tmp_path / 'with', [hook])
+    for key, value in without.model.state_dict().items():
+        assert torch.equal(value, with_hook.model.state_dict()[key]), key
+    history = [runner.message_hub.get_scalar('train/loss') for runner in (without, with_hook)]
+    assert history[0].data[0].tolist() == history[1].data[0].tolist()
+    assert len(history[0].data[0]) == 9
+    assert len(with_hook.message_hub.get_scalar('knn/top1').data[0]) == 3
+
+
+def test_colours_are_told_apart_and_logged(labelled, tmp_path):
+    hook = KNNMonitorHook(labelled, PREPROCESSOR, interval=2, k=3)
+    runner = train(tmp_path / 'run', [hook])
+    top1 = runner.message_hub.get_scalar('knn/top1').data[0]
+    assert top1.tolist() == [1.0, 1.0], 'after the second and the last epoch'
+    assert runner.message_hub.get_scalar('knn/feature_std').current() > 0
+    scalars = next((tmp_path / 'run').rglob('scalars.json')).read_text()
+    assert '"knn/top1": 1.0' in scalars
+    assert '"step": 3' in scalars
+
+
+def test_the_measure_against_the_twin(labelled):
+    import mmaction.datasets  # noqa: F401
+    from mmaction.registry import DATASETS
+
+    torch.manual_seed(0)
+    model = Pretrainer()
+    found = KNNMonitorHook(labelled, PREPROCESSOR, holdout_fraction=0.4, k=2).measure(model)
+    dataset = DATASETS.build(labelled['dataset'])
+    values, labels = [], []
+    for position in range(10):
+        sample = dataset[position]
+        clip = (sample['inputs'].float() - 128) / 64
+        with torch.no_grad():
+            values.append(model.backbone(clip).mean(dim=(2, 3, 4))[0].numpy())
+        labels.append(int(sample['data_samples'].gt_label))
+    values, labels = np.stack(values), np.array(labels)
+    held = label_subset([f'{i:09d}' for i in range(10)], labels, 0.4, 0)
+    rest = [i for i in range(10) if i not in held]
+    assert len(held) == 4
+    scores = knn_scores(Features(values[rest], labels[rest]), values[held], 2, 2)
+    assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
+
+
+def test_queries_can_be_given(labelled):
+    hook = KNNMonitorHook(labelled, PREPROCESSOR, query_dataloader=labelled, k=1)
+    assert hook.measure(Pretrainer())['knn/top1'] == 1.0, 'each clip is its own neighbour'
+
+
+def test_modes_and_random_states_are_put_back():
+    model = Pretrainer()
+    model.train()
+    states = [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]
+    modes = [module.training for module in model.modules()]
+    assert len(set(modes)) == 2, 'the frozen part is in evaluation mode'
+    with pytest.raises(KeyError), untouched_training(model):
+        model.eval()
+        random.random(), np.random.rand(), torch.rand(1)
+        raise KeyError
+    assert [module.training for module in model.modules()] == modes
+    assert states[0] == random.getstate()
+    assert states[1] == np.random.get_state()[1].tolist()
+    assert states[2] == torch.get_rng_state().tolist()
+
+
+def test_no_gradient_and_no_statistic_reaches_the_student(labelled):
+    model = Pretrainer()
+    model.train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with untouched_training(model):
+        KNNMonitorHook(labelled, PREPROCESSOR).measure(model)
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in before.items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_downstream_config_is_enough():
+    path = Path(__file__).parents[3] / 'configs/downstream/linear_r3d_jhmdb.py'
+    hook = KNNMonitorHook(str(path))
+    assert hook.dataloader.dataset.ann_file.endswith('train.txt')
+    assert hook.dataloader.dataset.pipeline[1].num_clips == 3
+    assert hook.data_preprocessor.type == 'mmaction.ActionDataPreprocessor'
+
+
+def test_the_preprocessor_is_asked_for(labelled):
+    with pytest.raises(ConfigError, match='data_preprocessor'):
+        KNNMonitorHook(labelled)
+    with pytest.raises(ConfigError, match='data_preprocessor'):
+        KNNMonitorHook('configs/x.py', PREPROCESSOR)
+
+
+def test_nothing_left_for_the_gallery_is_an_error(labelled):
+    hook = KNNMonitorHook(labelled, PREPROCESSOR, holdout_fraction=1.0)
+    with pytest.raises(ConfigError, match='leaves no gallery'):
+        hook.measure(Pretrainer())

@@ -1,0 +1,119 @@
+"""Frozen features: what is extracted, the cache, and the measures of collapse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.evaluation import features as module
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.features import (
+    effective_rank,
+    extract_features,
+    feature_deviation,
+    normalize,
+    pool_features,
+)
+from mmact_ssl.evaluation.student import build_recognizer
+
+
+def extract(cfg, seed=0, cache_dir=None):
+    init_default_scope('mmaction')
+    train, test = read_splits(cfg)
+    splits = {'train': train, 'test': test}
+    return extract_features(cfg, build_recognizer(cfg, seed), splits, cache_dir=cache_dir)
+
+
+def test_features_are_those_of_single_clips_averaged(linear_config):
+    found = extract(linear_config)['test']
+    assert found.values.shape == (6, 64)
+    assert found.values.dtype == np.float32
+    assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    # Twin: mmaction2's own dataset, one clip at a time, normalised by hand.
+    from mmaction.registry import DATASETS
+
+    dataset = DATASETS.build(linear_config.test_dataloader.dataset)
+    backbone = build_recognizer(linear_config, 0).backbone
+    backbone.eval()
+    mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1, 1)
+    std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1, 1)
+    for position in (0, 5):
+        clips = dataset[position]['inputs'].float()  # [3 clips, C, T, H, W]
+        assert clips.shape == (3, 3, 8, 64, 64)
+        with torch.no_grad():
+            maps = [backbone(((clip - mean) / std)[None])[0] for clip in clips]
+        slow = sum(feature.mean(dim=(1, 2, 3)) for feature in maps) / 3
+        np.testing.assert_allclose(found.values[position], slow.numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_the_training_split_is_read_without_augmentation(linear_config):
+    first, second = extract(linear_config), extract(linear_config)
+    assert np.array_equal(first['train'].values, second['train'].values)
+    assert first['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkeypatch):
+    first = extract(linear_config, cache_dir=str(tmp_path))
+    calls = []
+
+    def spy(*args):
+        calls.append(args)
+        return forward(*args)
+
+    forward = module.forward_features
+    monkeypatch.setattr(module, 'forward_features', spy)
+    again = extract(linear_config, cache_dir=str(tmp_path))
+    assert not calls
+    assert np.array_equal(first['test'].values, again['test'].values)
+    other = extract(linear_config, seed=1, cache_dir=str(tmp_path))
+    assert len(calls) == 2, 'another encoder must not read the cache'
+    assert not np.array_equal(first['test'].values, other['test'].values)
+    linear_config.test_dataloader.dataset.pipeline[1].frame_interval = 1
+    extract(linear_config, cache_dir=str(tmp_path))
+    assert len(calls) == 4, 'another pipeline must not read the cache'
+
+
+def test_pooling_averages_positions_then_clips():
+    output = torch.arange(2 * 3 * 4 * 1 * 2 * 2, dtype=torch.float32).view(6, 4, 1, 2, 2)
+    pooled = pool_features(output, num_clips=3)
+    assert pooled.shape == (2, 4)
+    assert torch.allclose(pooled, output.view(2, 3, 4, 4).mean(dim=(1, 3)))
+    assert torch.equal(pool_features((output * 0, output), 3), pooled), 'the last of several'
+
+
+def test_normalize_keeps_zero_rows():
+    unit = normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0]])
+
+
+def test_effective_rank_against_the_formula():
+    values = np.random.default_rng(0).normal(size=(50, 6)) * [5, 3, 1, 1, 0.1, 0.01]
+    covariance = np.cov(values, rowvar=False)
+    singular = np.sqrt(np.linalg.eigvalsh(covariance))
+    share = singular / singular.sum()
+    slow = np.exp(sum(-p * np.log(p) for p in share))
+    assert effective_rank(values) == pytest.approx(slow)
+
+
+def test_effective_rank_counts_equal_directions():
+    basis = np.eye(8)[:3]
+    values = np.concatenate([basis, -basis])
+    assert effective_rank(values) == pytest.approx(3)
+    assert effective_rank(np.ones((5, 4))) == 0
+    assert effective_rank(np.full((5, 4), 1e-3)) == 0
+
+
+def test_effective_rank_ignores_shift_scale_and_rotation():
+    generator = np.random.default_rng(1)
+    values = generator.normal(size=(30, 5)) * [4, 2, 1, 1, 1]
+    rotation = np.linalg.qr(generator.normal(size=(5, 5)))[0]
+    assert effective_rank(7 * values @ rotation + 100) == pytest.approx(effective_rank(values))
+
+
+def test_feature_deviation_tells_collapse_from_spread():
+    generator = np.random.default_rng(0)
+    assert feature_deviation(generator.normal(size=(4000, 64))) == pytest.approx(1, abs=0.02)
+    one_direction = generator.uniform(1, 9, size=(100, 1)) * generator.normal(size=(1, 64))
+    assert feature_deviation(one_direction) == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,117 @@
+"""Fine-tuning with the Runner: what it starts from, what it sees, what it reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.finetune import LABELLED_SAMPLES, evaluate_finetune
+from mmact_ssl.evaluation.student import build_recognizer
+
+
+def test_starts_from_the_student_and_reports_the_last_epoch(
+    finetune_config, student_checkpoint, tmp_path, monkeypatch
+):
+    train, _ = read_splits(finetune_config)
+    recognizer = build_recognizer(finetune_config, 0, str(student_checkpoint))
+    at_start = {}
+    tested = []
+    run_epoch, test = EpochBasedTrainLoop.run_epoch, Runner.test
+
+    def spy_epoch(self):
+        if self.epoch == 0:
+            state = self.runner.model.state_dict()
+            at_start.update({key: value.clone() for key, value in state.items()})
+        return run_epoch(self)
+
+    def spy_test(self):
+        tested.append(self.epoch)
+        return test(self)
+
+    monkeypatch.setattr(EpochBasedTrainLoop, 'run_epoch', spy_epoch)
+    monkeypatch.setattr(Runner, 'test', spy_test)
+    metrics = evaluate_finetune(finetune_config, recognizer, train, str(tmp_path / 'run'), seed=1)
+    stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
+    for key, value in stored.items():
+        if key.startswith('backbone.'):
+            assert torch.equal(at_start[key], value), key
+    moved = recognizer.state_dict()['backbone.layer4.1.conv2.conv.weight']
+    assert not torch.equal(moved, stored['backbone.layer4.1.conv2.conv.weight'])
+    assert tested == [2], 'tested once, after the last epoch'
+    assert set(metrics) == {'top1', 'top5', 'mean_class'}
+    assert 0 <= metrics['top1'] <= metrics['top5'] <= 1
+    assert (tmp_path / 'run' / 'epoch_2.pth').is_file()
+
+
+@pytest.mark.parametrize('fraction, count', [(0.5, 6), (1.0, 12)])
+def test_only_the_labelled_samples_are_read(
+    finetune_config, tmp_path, monkeypatch, fraction, count
+):
+    from mmaction.datasets import VideoDataset
+
+    read: dict[str, set[str]] = {'train': set(), 'test': set()}
+    prepare = VideoDataset.prepare_data
+
+    def spy(self, position):
+        name = self.get_data_info(position)['filename']
+        read['test' if self.test_mode else 'train'].add(Path(name).name)
+        return prepare(self, position)
+
+    monkeypatch.setattr(VideoDataset, 'prepare_data', spy)
+    train, test = read_splits(finetune_config)
+    finetune_config.train_cfg.max_epochs = 1
+    recognizer = build_recognizer(finetune_config, 0)
+    evaluate_finetune(
+        finetune_config,
+        recognizer,
+        train,
+        str(tmp_path),
+        label_fraction=fraction,
+        min_iters_per_epoch=4,
+    )
+    lines = (tmp_path / LABELLED_SAMPLES).read_text().splitlines()
+    assert len(lines) == count
+    assert read['train'] == {Path(line.split()[0]).name for line in lines}
+    assert read['test'] == {Path(name).name for name in test.names}
+    assert not read['train'] & read['test']
+
+
+def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch):
+    lengths = []
+    train_method = Runner.train
+
+    def spy(self):
+        model = train_method(self)
+        lengths.append(len(self.train_dataloader))
+        return model
+
+    monkeypatch.setattr(Runner, 'train', spy)
+    train, _ = read_splits(finetune_config)
+    finetune_config.train_cfg.max_epochs = 1
+    for minimum in (0, 5):
+        recognizer = build_recognizer(finetune_config, 0)
+        evaluate_finetune(
+            finetune_config,
+            recognizer,
+            train,
+            str(tmp_path / str(minimum)),
+            label_fraction=0.5,
+            min_iters_per_epoch=minimum,
+        )
+    # 6 samples in batches of 4: 2 iterations; four times over: 6.
+    assert lengths == [2, 6]
+
+
+def test_a_seed_decides_everything(finetune_config, tmp_path):
+    train, _ = read_splits(finetune_config)
+    finetune_config.train_cfg.max_epochs = 1
+    weights = []
+    for number in range(2):
+        recognizer = build_recognizer(finetune_config, 3)
+        evaluate_finetune(finetune_config, recognizer, train, str(tmp_path / str(number)), seed=3)
+        weights.append(recognizer.state_dict())
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())

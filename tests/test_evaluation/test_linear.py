@@ -1,0 +1,137 @@
+"""The linear probe: right, standardised by the training split, and blind to the test split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.linear import evaluate_linear, fit_probe
+
+
+def blobs(per_class: int, seed: int, classes: int = 3, spread: float = 1.0) -> Features:
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), per_class)
+    centers = 3 * np.eye(classes, 5)
+    values = centers[labels] + spread * generator.normal(size=(len(labels), 5))
+    return Features((values * [1, 10, 0.1, 1, 1] + 4).astype(np.float32), labels)
+
+
+def test_against_a_float64_twin():
+    train, test = blobs(20, 0, spread=2.0), blobs(15, 1, spread=2.0)
+    c = 0.1
+    metrics, details = evaluate_linear(train, test, 3, penalties=(c,))
+    values = train.values.astype(np.float64)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+
+    def logits(parameters, features):
+        weights = parameters.reshape(3, 6)
+        return (features - mean) / deviation @ weights[:, :5].T + weights[:, 5]
+
+    def loss(parameters):
+        scores = logits(parameters, values)
+        picked = scores[np.arange(len(scores)), train.labels]
+        nll = (np.log(np.exp(scores).sum(axis=1)) - picked).sum()
+        return c * nll + 0.5 * (parameters.reshape(3, 6)[:, :5] ** 2).sum()
+
+    best = scipy.optimize.minimize(loss, np.zeros(18), options=dict(gtol=1e-8)).x
+    predicted = logits(best, test.values.astype(np.float64)).argmax(axis=1)
+    assert metrics['top1'] == (predicted == test.labels).mean()
+    confusion = np.zeros((3, 3), dtype=int)
+    for truth, guess in zip(test.labels, predicted):
+        confusion[truth, guess] += 1
+    assert details['confusion'] == confusion.tolist()
+    assert metrics['mean_class'] == pytest.approx((np.diag(confusion) / 15).mean())
+    assert 0.4 < metrics['top1'] < 1, 'the case should be neither trivial nor hopeless'
+
+
+def test_the_test_split_is_never_fitted(monkeypatch):
+    train, test = blobs(10, 0), blobs(10, 1)
+    # Marked: no row of the test split can come from the training split, in any standardisation.
+    seen: list[np.ndarray] = []
+    statistics: list[np.ndarray] = []
+    fit, scale = LogisticRegression.fit, StandardScaler.fit
+
+    def spy_fit(self, values, *args, **kwargs):
+        seen.append(values)
+        return fit(self, values, *args, **kwargs)
+
+    def spy_scale(self, values, *args, **kwargs):
+        statistics.append(values)
+        return scale(self, values, *args, **kwargs)
+
+    monkeypatch.setattr(LogisticRegression, 'fit', spy_fit)
+    monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
+    evaluate_linear(train, test, 3, folds=5, penalties=(0.1, 1.0))
+    assert len(statistics) == len(seen) == 2 * 5 + 1
+    known = {row.tobytes() for row in train.values.astype(np.float64)}
+    for values in statistics:
+        assert {row.tobytes() for row in values} <= known
+    assert [len(values) for values in seen] == [24] * 10 + [30]
+
+
+def test_other_test_samples_change_no_choice():
+    train = blobs(10, 0, spread=2)
+    first = evaluate_linear(train, blobs(10, 1), 3)[1]
+    other = evaluate_linear(train, blobs(10, 2, spread=50), 3)[1]
+    assert (first['C'], first['folds']) == (other['C'], other['folds'])
+
+
+def test_the_penalty_is_chosen_for_unseen_samples():
+    generator = np.random.default_rng(0)
+    noise = Features(generator.normal(size=(40, 100)), np.repeat([0, 1], 20))
+    noise.values[:, 0] += 1.5 * noise.labels
+    chosen = fit_probe(noise, penalties=(1e-3, 1e3))
+    assert chosen.c == 1e-3
+
+
+def test_groups_stay_together(monkeypatch):
+    train = blobs(12, 0)
+    groups = np.tile(np.arange(4), 9)
+    fitted: list[np.ndarray] = []
+    fit = StandardScaler.fit
+
+    def spy(self, values, *args, **kwargs):
+        fitted.append(values)
+        return fit(self, values, *args, **kwargs)
+
+    monkeypatch.setattr(StandardScaler, 'fit', spy)
+    probe = fit_probe(train, groups, penalties=(1.0,), folds=5)
+    assert probe.folds == 4
+    group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float64), groups)}
+    for values in fitted[:-1]:
+        present = {group_of[row.tobytes()] for row in values}
+        assert len(present) == 3
+        assert len(values) == 27, 'all samples of the groups that are present'
+
+
+def test_folds_follow_the_smallest_class():
+    few = blobs(10, 0).part(np.array([0, 1, 10, 11, 12, 20, 21, 22]))
+    assert fit_probe(few).folds == 2
+    single = blobs(10, 0).part(np.array([0, 10, 11, 20, 21]))
+    probe = fit_probe(single, penalties=(10.0, 1.0, 0.1))
+    assert (probe.folds, probe.c) == (0, 1.0)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ConfigError, match='one class'):
+        fit_probe(blobs(5, 0, classes=1))
+
+
+def test_top5_is_given_for_more_than_five_classes():
+    train = blobs(6, 0, classes=3)
+    assert 'top5' not in evaluate_linear(train, train, 3)[0]
+    generator = np.random.default_rng(0)
+    many = Features(generator.normal(size=(35, 4)), np.repeat(np.arange(7), 5))
+    metrics, _ = evaluate_linear(many, many, 7)
+    assert metrics['top1'] <= metrics['top5'] <= 1
+
+
+def test_a_channel_that_never_changes_is_harmless():
+    train = blobs(10, 0)
+    train.values[:, 3] = 0
+    assert evaluate_linear(train, train, 3)[0]['top1'] > 0.8

@@ -1,0 +1,128 @@
+"""Several protocols on one encoder, from config to result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import features
+from mmact_ssl.evaluation.protocols import evaluate, parse_protocols
+from mmact_ssl.evaluation.result import file_hash
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'downstream'
+
+
+def test_protocols_share_one_extraction(linear_config, student_checkpoint, monkeypatch):
+    extracted = []
+    forward = features.forward_features
+
+    def spy(*args):
+        extracted.append(args)
+        return forward(*args)
+
+    monkeypatch.setattr(features, 'forward_features', spy)
+    results = evaluate(
+        linear_config,
+        parse_protocols('all'),
+        str(student_checkpoint),
+        method='CSVR',
+        seed=1,
+        cache_dir=None,
+    )
+    assert len(extracted) == 2, 'training and test split, once'
+    assert [result.protocol for result in results] == ['linear', 'knn', 'retrieval']
+    for result in results:
+        assert result.checkpoint_hash == file_hash(student_checkpoint)
+        assert result.backbone == 'r3d18-small'
+        assert (result.dataset, result.synthetic, result.seed) == ('made', True, 1)
+        assert result.metrics['feature_std'] > 0
+        assert 1 <= result.metrics['effective_rank'] <= 6
+    assert len(results[0].details['confusion']) == 3
+    assert set(results[2].metrics) >= {f'recall@{k}' for k in (1, 5, 10, 20, 50)}
+    assert results[2].metrics['recall@50'] == 1.0
+
+
+def test_the_student_and_not_a_random_encoder_is_judged(linear_config, student_checkpoint):
+    def rank(checkpoint, seed):
+        result = evaluate(linear_config, ['knn'], checkpoint, seed=seed, cache_dir=None)[0]
+        return result.metrics['effective_rank']
+
+    loaded = {rank(str(student_checkpoint), seed) for seed in (0, 1)}
+    assert len(loaded) == 1, 'the seed does not matter once all of the backbone is loaded'
+    assert rank(None, 7) in loaded, 'the checkpoint was made with seed 7'
+    assert rank(None, 0) not in loaded
+
+
+def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatch):
+    from mmact_ssl.evaluation import protocols
+
+    seen = []
+    probe = protocols.evaluate_linear
+
+    def spy(train, *args, **kwargs):
+        seen.append(train.labels.tolist())
+        return probe(train, *args, **kwargs)
+
+    monkeypatch.setattr(protocols, 'evaluate_linear', spy)
+    result = evaluate(linear_config, ['linear'], None, label_fraction=0.5, cache_dir=None)[0]
+    assert seen == [[0, 0, 1, 1, 2, 2]]
+    assert result.label_fraction == 0.5
+    assert result.checkpoint_hash == 'random'
+
+
+def test_finetune_gives_a_result(finetune_config, tmp_path):
+    finetune_config.train_cfg.max_epochs = 1
+    result = evaluate(finetune_config, ['finetune'], None, work_dir=str(tmp_path))[0]
+    assert result.protocol == 'finetune'
+    assert 0 <= result.metrics['top1'] <= 1
+
+
+def test_settings_of_a_protocol_change_its_hash_alone(linear_config):
+    def hashes():
+        results = evaluate(linear_config, ['knn', 'retrieval'], None, cache_dir=None)
+        return [result.config_hash for result in results]
+
+    knn, retrieval = hashes()
+    linear_config.knn.temperature = 0.1
+    other_knn, same_retrieval = hashes()
+    assert knn != other_knn
+    assert retrieval == same_retrieval
+
+
+def test_mistakes_are_one_line(linear_config, tmp_path):
+    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint.*--random'):
+        evaluate(linear_config, ['knn'], str(tmp_path / 'none.pth'))
+    with pytest.raises(ConfigError, match='no training schedule'):
+        evaluate(linear_config, ['finetune'], None)
+    with pytest.raises(ConfigError, match='--label-fraction'):
+        evaluate(linear_config, ['retrieval'], None, label_fraction=0.1)
+    with pytest.raises(ConfigError, match="'svm'"):
+        parse_protocols('linear,svm')
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_every_downstream_config_is_stock_mmaction2(path):
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.split('_')
+    assert cfg.dataset_name == dataset
+    assert cfg.default_scope == 'mmaction'
+    assert (cfg.get('optim_wrapper') is not None) == (protocol == 'finetune')
+    for split in ('train', 'test'):
+        assert cfg[f'{split}_dataloader'].dataset.type == 'mmaction.VideoDataset'
+    assert 'mmact_ssl' not in cfg.pretty_text
+
+    import torch
+
+    from mmact_ssl.evaluation.student import build_recognizer
+
+    sample = cfg.test_dataloader.dataset.pipeline[1]
+    size = cfg.test_dataloader.dataset.pipeline[4].crop_size
+    recognizer = build_recognizer(cfg, 0).eval()
+    with torch.no_grad():
+        scores = recognizer(
+            torch.zeros(1, 1, 3, sample.clip_len, size, size), mode='tensor', stage='head'
+        )
+    assert scores.shape == (1, cfg.model.cls_head.num_classes)

@@ -1,0 +1,100 @@
+"""Result files: complete, readable again, and comparable by their hashes."""
+
+from __future__ import annotations
+
+import json
+
+import lmdb
+import numpy as np
+import pytest
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.result import (
+    Result,
+    config_hash,
+    data_version,
+    file_hash,
+    package_versions,
+    result_file_name,
+)
+
+
+def split(ann_file='train.txt', labels=(0, 1)) -> Split:
+    names = [f'v{i}.mp4' for i in range(len(labels))]
+    return Split(str(ann_file), '', names, np.array(labels))
+
+
+def result(**changes) -> Result:
+    values = dict(
+        method='CSVR',
+        variant='full',
+        dataset='demo',
+        protocol='linear',
+        backbone='r3d18-small',
+        seed=0,
+        metrics={'top1': 0.5},
+        label_fraction=1.0,
+        config='c.py',
+        config_hash='h',
+        checkpoint_hash='random',
+        data_version='d',
+        synthetic=True,
+    )
+    return Result(**{**values, **changes})
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path):
+    confusion = [[3, 1], [0, 4]]
+    written = result(details={'confusion': confusion}, versions=package_versions())
+    path = written.write(tmp_path / 'deep')
+    assert path == tmp_path / 'deep' / 'csvr_full_demo_linear_seed0.json'
+    assert Result.read(path) == written
+    assert '[3,1]' in path.read_text(), 'a row of the confusion matrix is one line'
+    assert written.write(tmp_path / 'own.json') == tmp_path / 'own.json'
+
+
+def test_names_tell_runs_apart():
+    names = {
+        result_file_name('Random init', 'full', 'demo', 'finetune', fraction, seed)
+        for fraction in (0.01, 0.1, 1.0)
+        for seed in (0, 1)
+    }
+    assert len(names) == 6
+    assert 'random-init_full_demo_finetune-10pct_seed1.json' in names
+
+
+@pytest.mark.parametrize('content', ['{"method": "CSVR"}', 'not json', '[1]'])
+def test_another_file_is_refused_by_name(tmp_path, content):
+    (tmp_path / 'x.json').write_text(content)
+    with pytest.raises(DataError, match=r'x\.json: not a result file'):
+        Result.read(tmp_path / 'x.json')
+
+
+def test_the_config_hash_follows_settings_and_samples_but_not_the_folder(monkeypatch):
+    config = {'ann': 'data/jhmdb/train.txt', 'k': 5}
+    train, test = split(), split('test.txt')
+    first = config_hash(config, train, test)
+    assert first == config_hash(dict(reversed(config.items())), train, test)
+    assert first != config_hash({**config, 'k': 6}, train, test)
+    assert first != config_hash(config, split(labels=(1, 0)), test)
+    monkeypatch.setenv('MMACT_SSL_DATA', '/far/away')
+    assert first == config_hash({**config, 'ann': '/far/away/jhmdb/train.txt'}, train, test)
+
+
+def test_the_data_version_follows_annotations_and_cache(tmp_path):
+    train, test = split(tmp_path / 'train.txt'), split(tmp_path / 'test.txt')
+    versions = [data_version(train, test), data_version(train, split(labels=(1, 1)))]
+    (tmp_path / 'targets').mkdir()
+    for fingerprint in ('one', 'two'):
+        environment = lmdb.open(str(tmp_path / 'targets' / 'pose.lmdb'))
+        with environment, environment.begin(write=True) as transaction:
+            transaction.put(b'__meta__', json.dumps(dict(teacher=fingerprint)).encode())
+        versions.append(data_version(train, test))
+    assert len(set(versions)) == 4
+    assert versions[-1] == data_version(train, test)
+
+
+def test_the_file_hash_is_sha256(tmp_path):
+    (tmp_path / 'x').write_bytes(b'abc')
+    assert file_hash(tmp_path / 'x').startswith('ba7816bf8f01cfea414140de5dae2223b00361a3')

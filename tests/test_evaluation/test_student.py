@@ -1,0 +1,101 @@
+"""Loading the student: all of it, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.evaluation.student import build_recognizer, load_student, weights_hash
+
+
+@pytest.fixture
+def backbone(linear_config):
+    return build_recognizer(linear_config, seed=0).backbone
+
+
+def edited(path, edit):
+    content = torch.load(path, weights_only=True)
+    edit(content['state_dict'])
+    torch.save(content, path)
+    return str(path)
+
+
+def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
+    report = load_student(backbone, str(student_checkpoint))
+    assert report.complete
+    assert len(report.matched) == len(backbone.state_dict())
+    assert report.others == 1
+    stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
+    for key, value in backbone.state_dict().items():
+        assert torch.equal(value, stored[f'backbone.{key}']), key
+
+
+def test_a_missing_key_is_an_error_and_loads_nothing(backbone, student_checkpoint):
+    path = edited(student_checkpoint, lambda state: state.pop('backbone.conv1.conv.weight'))
+    before = weights_hash(backbone)
+    with pytest.raises(CheckpointError, match=r'1 missing \(conv1\.conv\.weight\)'):
+        load_student(backbone, path)
+    assert weights_hash(backbone) == before
+
+
+def test_an_extra_key_is_an_error(backbone, student_checkpoint):
+    path = edited(
+        student_checkpoint, lambda state: state.update({'backbone.layer5.weight': torch.zeros(1)})
+    )
+    with pytest.raises(CheckpointError, match=r'1 unexpected \(layer5\.weight\)'):
+        load_student(backbone, path)
+
+
+def test_another_shape_is_an_error(backbone, student_checkpoint):
+    path = edited(
+        student_checkpoint,
+        lambda state: state.update({'backbone.conv1.bn.weight': torch.zeros(5)}),
+    )
+    with pytest.raises(CheckpointError, match=r'1 mismatched \(conv1\.bn\.weight \[5\]≠\[8\]\)'):
+        load_student(backbone, path)
+
+
+def test_without_strict_the_rest_is_loaded(backbone, student_checkpoint):
+    path = edited(student_checkpoint, lambda state: state.pop('backbone.conv1.conv.weight'))
+    report = load_student(backbone, path, strict=False)
+    assert report.missing == ['conv1.conv.weight']
+    stored = torch.load(path, weights_only=True)['state_dict']
+    assert torch.equal(backbone.conv1.bn.weight, stored['backbone.conv1.bn.weight'])
+
+
+def test_a_wrong_prefix_names_what_is_there(backbone, student_checkpoint):
+    with pytest.raises(CheckpointError, match=r"'encoder\.'.*begin with backbone, heads.*--prefix"):
+        load_student(backbone, str(student_checkpoint), prefix='encoder.')
+
+
+def test_a_bare_backbone_has_no_prefix(backbone, linear_config, tmp_path):
+    other = build_recognizer(linear_config, seed=3).backbone
+    torch.save(other.state_dict(), tmp_path / 'bare.pth')
+    assert load_student(backbone, str(tmp_path / 'bare.pth'), prefix='').complete
+    assert weights_hash(backbone) == weights_hash(other)
+
+
+def test_a_missing_file_is_one_line(backbone, tmp_path):
+    with pytest.raises(CheckpointError, match='no such checkpoint'):
+        load_student(backbone, str(tmp_path / 'none.pth'))
+
+
+def test_a_seed_is_an_encoder(linear_config):
+    torch.manual_seed(0)
+    first = build_recognizer(linear_config, seed=1)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    again = build_recognizer(linear_config, seed=1)
+    other = build_recognizer(linear_config, seed=2)
+    assert weights_hash(first) == weights_hash(again) != weights_hash(other)
+    torch.manual_seed(0)
+    assert torch.equal(after, torch.rand(1)), 'building drew from the global generator'
+
+
+def test_a_random_encoder_has_identity_statistics(backbone):
+    for name, value in backbone.state_dict().items():
+        if name.endswith('running_mean'):
+            assert not value.any()
+        if name.endswith('running_var'):
+            assert (value == 1).all()

@@ -1,0 +1,171 @@
+"""Studies: what is planned, skipped, resumed, and reported when it fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.study import plan_study, run_study
+
+ROOT = Path(__file__).parents[2]
+
+# Stand-ins that record how they were called, in place of hours of training.
+TRAIN = """
+import json, pathlib, sys
+args = sys.argv[1:]
+folder = pathlib.Path(args[args.index('--work-dir') + 1])
+folder.mkdir(parents=True, exist_ok=True)
+with open('calls.txt', 'a') as calls:
+    calls.write(json.dumps(['train', *args]) + '\\n')
+(folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+if pathlib.Path('fail').exists():
+    sys.exit('interrupted')
+"""
+EVALUATE = """
+import json, os, pathlib, re, sys
+args = sys.argv[1:]
+value = lambda name: args[args.index(name) + 1]
+with open('calls.txt', 'a') as calls:
+    calls.write(json.dumps(['evaluate', *args]) + '\\n')
+assert os.environ['OMP_NUM_THREADS'] == '1'
+part = {'1.0': '', '0.1': '-10pct'}[value('--label-fraction')]
+for protocol in args[0].split(','):
+    name = f"{value('--method')}_{value('--variant')}_demo_{protocol}{part}_seed{value('--seed')}"
+    out = pathlib.Path(value('--out'))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / (name.lower().replace(' ', '-') + '.json')).write_text('{}')
+"""
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools/train.py').write_text(TRAIN)
+    (tmp_path / 'tools/evaluate.py').write_text(EVALUATE)
+    for name in ('pretrain.py', 'linear.py', 'finetune.py'):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def study(**changes) -> Config:
+    evaluations = [
+        dict(protocols='linear,knn', config='linear.py'),
+        dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
+    ]
+    runs = [
+        dict(method='Random init', evaluations=evaluations),
+        dict(
+            method='CSVR',
+            variant='no-pose',
+            pretrain='pretrain.py',
+            cfg_options=['model.heads.pose=None'],
+            evaluations=evaluations,
+        ),
+    ]
+    return Config({**dict(dataset='demo', seeds=(0, 1), runs=runs), **changes})
+
+
+def plan(workshop, config=None):
+    return plan_study(
+        config or study(), str(workshop / 'work'), str(workshop / 'results'), str(workshop)
+    )
+
+
+def run(workshop, chains, jobs=2):
+    lines = []
+    failed = run_study(chains, jobs, str(workshop), lines.append)
+    return failed, lines
+
+
+def calls(workshop):
+    file = workshop / 'calls.txt'
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_study_runs_everything_once(workshop):
+    chains = plan(workshop)
+    assert [chain.name for chain in chains] == [
+        'Random init full seed 0',
+        'CSVR no-pose seed 0',
+        'Random init full seed 1',
+        'CSVR no-pose seed 1',
+    ]
+    failed, lines = run(workshop, chains)
+    assert not failed, lines
+    assert len(list((workshop / 'results').glob('*.json'))) == 2 * 2 * 3
+    made = calls(workshop)
+    trained = [call for call in made if call[0] == 'train']
+    assert len(made) == 10
+    assert len(trained) == 2
+    for call in trained:
+        assert call[1] == 'pretrain.py'
+        assert call[-2:] == ['--cfg-options', 'model.heads.pose=None']
+        assert '--resume' not in call
+    for call in made:
+        if call[0] == 'evaluate':
+            random = 'Random init' in call
+            assert (call[3] == '--random') == random
+            assert random or call[3].endswith('epoch_1.pth')
+    assert 'left' in lines[-1]
+    # A second time there is nothing to do.
+    assert not run(workshop, plan(workshop))[0]
+    assert len(calls(workshop)) == 10
+
+
+def test_what_is_missing_is_made_again(workshop):
+    run(workshop, plan(workshop))
+    (workshop / 'results/csvr_no-pose_demo_knn_seed1.json').unlink()
+    run(workshop, plan(workshop))
+    assert len(calls(workshop)) == 11
+    assert calls(workshop)[-1][:2] == ['evaluate', 'linear,knn']
+
+
+def test_an_interrupted_pretraining_is_resumed(workshop):
+    (workshop / 'fail').touch()
+    failed, lines = run(workshop, plan(workshop))
+    assert [chain.name for chain in failed] == ['CSVR no-pose seed 0', 'CSVR no-pose seed 1']
+    assert any('FAILED' in line and 'pretraining.txt' in line for line in lines)
+    assert len(list((workshop / 'results').glob('random*.json'))) == 6, 'the others went on'
+    assert not list((workshop / 'results').glob('csvr*.json'))
+    (workshop / 'fail').unlink()
+    assert not run(workshop, plan(workshop))[0]
+    resumed = [call for call in calls(workshop) if call[0] == 'train'][-2:]
+    assert all('--resume' in call for call in resumed)
+
+
+def test_mistakes_in_a_study_are_named(workshop):
+    bad_key = study()
+    bad_key.runs[0]['evaluation'] = []
+    with pytest.raises(ConfigError, match=r"unknown \['evaluation'\]"):
+        plan(workshop, bad_key)
+    with pytest.raises(ConfigError, match='a study needs dataset'):
+        plan(workshop, Config(dict(seeds=(0,), runs=[])))
+    no_config = study()
+    no_config.runs[1]['pretrain'] = 'none.py'
+    with pytest.raises(ConfigError, match=r'none\.py: no such config'):
+        plan(workshop, no_config)
+    bad_protocol = study()
+    bad_protocol.runs[0]['evaluations'][0]['protocols'] = 'linear,svm'
+    with pytest.raises(ConfigError, match="protocol 'svm'"):
+        plan(workshop, bad_protocol)
+
+
+@pytest.mark.parametrize('name', ['csvr_demo', 'csvr_jhmdb', 'csvr_utdmhad'])
+def test_the_shipped_studies_can_be_planned(name, tmp_path):
+    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    names = {chain.name.rpartition(' seed ')[0] for chain in chains}
+    assert names == {
+        'Random init full',
+        'CSVR full',
+        'CSVR no-pose',
+        'CSVR no-context',
+        'CSVR no-video',
+    }
+    # Random: frozen, 10 %, 100 %; the others also pre-train, without the 100 %.
+    assert all(len(chain.steps) == 3 for chain in chains)
+    assert config.dataset == Config.fromfile(ROOT / config.linear).dataset_name

@@ -1,0 +1,144 @@
+"""Tables between markers: content, order, rounding, and what must not be mixed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.result import Result
+from mmact_ssl.evaluation.tables import (
+    fill,
+    format_cell,
+    make_table,
+    read_results,
+    update_files,
+)
+
+
+def result(method='CSVR', variant='full', protocol='linear', seed=0, value=0.5, **changes):
+    metric = 'recall@1' if protocol == 'retrieval' else 'top1'
+    metrics = {metric: value}
+    if protocol == 'retrieval':
+        metrics.update({f'recall@{k}': value + k / 1000 for k in (5, 10, 20, 50)})
+    values = dict(
+        method=method,
+        variant=variant,
+        dataset='demo',
+        protocol=protocol,
+        backbone='r3d18-small',
+        seed=seed,
+        metrics=metrics,
+        label_fraction=1.0,
+        config='c.py',
+        config_hash=protocol,
+        checkpoint_hash='random',
+        data_version='d',
+        synthetic=True,
+    )
+    return Result(**{**values, **changes})
+
+
+RESULTS = [
+    result('Random init', seed=0, value=0.1),
+    result('Random init', 'full', 'finetune', value=0.2, label_fraction=0.1, config_hash='f'),
+    result(variant='no-pose', value=0.4),
+    result(seed=0, value=0.50),
+    result(seed=1, value=0.53),
+    result(protocol='knn', value=0.3),
+    result('MS2L', value=0.35),
+    result(dataset='jhmdb', synthetic=False, value=0.9),
+]
+
+
+def test_the_table_of_a_data_set():
+    assert make_table(RESULTS, 'demo') == (
+        'Top-1 accuracy and recall in %, demo (synthetic data), r3d18-small, '
+        'mean ± deviation over 1 to 2 seeds.\n'
+        '\n'
+        '| Method | Linear | kNN | Fine-tuned, 10 % |\n'
+        '| --- | ---: | ---: | ---: |\n'
+        '| Random init | 10.0 | - | 20.0 |\n'
+        '| CSVR | 51.5 ± 2.1 | 30.0 | - |\n'
+        '| CSVR, no-pose | 40.0 | - | - |\n'
+        '| MS2L | 35.0 | - | - |\n'
+    )
+
+
+def test_a_method_keeps_its_baseline():
+    table = make_table(RESULTS, 'demo/CSVR')
+    assert 'MS2L' not in table
+    assert '| Random init |' in table
+
+
+def test_real_data_is_called_real():
+    table = make_table(RESULTS, 'jhmdb')
+    assert 'jhmdb (real data)' in table
+    assert 'mean over 1 seed.' in table
+
+
+def test_retrieval_columns_are_in_order():
+    header = make_table([result(protocol='retrieval')], 'demo').splitlines()[2]
+    assert header == '| Method | R@1 | R@5 | R@10 | R@20 | R@50 |'
+
+
+def test_rounding_is_fixed():
+    assert format_cell([]) == '-'
+    assert format_cell([12.345]) == '12.3'
+    assert format_cell([10.0, 20.0, 30.0]) == '20.0 ± 10.0'
+    assert format_cell([50.0, 50.0]) == '50.0 ± 0.0'
+
+
+def test_the_order_of_the_files_does_not_matter():
+    assert make_table(RESULTS, 'demo') == make_table(RESULTS[::-1], 'demo')
+
+
+@pytest.mark.parametrize('changes', [dict(config_hash='other'), dict(backbone='r3d18')])
+def test_results_of_different_settings_are_not_mixed(changes):
+    mixed = [*RESULTS, result('DTG-Net', **changes)]
+    with pytest.raises(ConfigError, match=r"column 'Linear': .*\.json and .*\.json"):
+        make_table(mixed, 'demo')
+
+
+def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path):
+    for entry in RESULTS:
+        entry.write(tmp_path / 'results')
+    page = tmp_path / 'page.md'
+    page.write_text(
+        '# Title\n\n<!-- results:demo -->\nold\n<!-- /results:demo -->\n\nBetween.\n'
+        '<!-- results:none -->\n<!-- /results:none -->\nEnd.\n'
+    )
+    results = read_results(tmp_path / 'results')
+    assert len(results) == len(RESULTS)
+    before = page.read_text()
+    assert update_files([page], results, write=False) == [page]
+    assert page.read_text() == before
+    assert update_files([page], results) == [page]
+    text = page.read_text()
+    assert make_table(RESULTS, 'demo') in text
+    assert '*No results yet.*' in text
+    assert text.startswith('# Title\n\n<!-- results:demo -->\nTop-1')
+    assert text.endswith('<!-- /results:none -->\nEnd.\n')
+    assert 'old' not in text
+    assert update_files([page], results, write=False) == []
+    page.write_text(re.sub(r'51\.5', '61.5', text))
+    assert update_files([page], results, write=False) == [page], 'an edited number is noticed'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '<!-- results:demo -->\nx\n',
+        'x\n<!-- /results:demo -->\n',
+        '<!-- results:demo -->\n<!-- /results:other -->\n',
+    ],
+)
+def test_a_marker_without_partner_is_refused(text):
+    with pytest.raises(ConfigError, match=r'page\.md: <!-- /?results:demo --> has no partner'):
+        fill(text, RESULTS, 'page.md')
+
+
+def test_a_missing_page_is_one_line(tmp_path):
+    with pytest.raises(DataError, match='no such file'):
+        update_files([tmp_path / 'none.md'], [])

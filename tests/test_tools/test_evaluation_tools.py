@@ -1,0 +1,165 @@
+"""The command lines of evaluate, test, run_study and make_tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.result import Result
+from tools import evaluate, make_tables, run_study
+from tools import test as test_tool
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """JHMDB's place filled with three made videos a class, in $MMACT_SSL_DATA."""
+    root = tmp_path / 'data' / 'jhmdb'
+    (root / 'videos').mkdir(parents=True)
+    lines: dict[str, list[str]] = {'train': [], 'test': []}
+    for label in range(21):
+        for number in range(3):
+            path = root / f'videos/{label}_{number}.mp4'
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 32))
+            for _ in range(4):
+                writer.write(np.full((32, 32, 3), 10 * label + number, dtype=np.uint8))
+            writer.release()
+            lines['train' if number else 'test'].append(f'videos/{path.name} {label}\n')
+    for split, content in lines.items():
+        (root / f'{split}.txt').write_text(''.join(content))
+    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path / 'data'))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+LINEAR = str(ROOT / 'configs/downstream/linear_r3d_jhmdb.py')
+FINETUNE = str(ROOT / 'configs/downstream/finetune_r3d_jhmdb.py')
+CHEAP = [
+    '--cfg-options',
+    'model.backbone.base_channels=4',
+    'model.cls_head.in_channels=32',
+    'test_dataloader.dataset.pipeline.1.clip_len=2',
+    'linear.penalties=(0.1,)',
+    'linear.max_iter=20',
+]
+
+
+def test_evaluate_prints_and_writes(world, capsys):
+    evaluate.main(['linear,retrieval', LINEAR, '--random', '--out', 'results', *CHEAP])
+    shown = capsys.readouterr().out
+    assert 'recall@50' in shown
+    assert 'Random init full on jhmdb, seed 0' in shown
+    files = sorted(path.name for path in Path('results').iterdir())
+    assert files == [
+        'random-init_full_jhmdb_linear_seed0.json',
+        'random-init_full_jhmdb_retrieval_seed0.json',
+    ]
+    result = Result.read(Path('results') / files[0])
+    assert result.checkpoint_hash == 'random'
+    assert np.array(result.details['confusion']).shape == (21, 21)
+    assert np.array(result.details['confusion']).sum() == 21
+    assert result.config.endswith('configs/downstream/linear_r3d_jhmdb.py')
+    assert len(list(Path('work_dirs/feature_cache').glob('*.npz'))) == 2
+
+
+def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
+    def error(*argv):
+        with pytest.raises(SystemExit) as caught:
+            evaluate.main(list(argv))
+        message = str(caught.value)
+        assert message.startswith('error: ')
+        assert '\n' not in message
+        return message
+
+    assert 'no such checkpoint' in error('knn', LINEAR, 'none.pth')
+    assert 'none.py: no such config' in error('knn', 'none.py', '--random')
+    assert '2 protocols need a folder' in error('knn,linear', LINEAR, '--random', '--out', 'x.json')
+    assert 'no training schedule' in error('finetune', LINEAR, '--random')
+    options = ['--cfg-options', 'model.cls_head.num_classes=5']
+    assert '21 classes' in error('knn', LINEAR, '--random', *options)
+    pretraining = str(ROOT / 'configs/csvr_r3d_jhmdb.py')
+    assert 'not a downstream config' in error('knn', pretraining, '--random')
+    monkeypatch.setenv('MMACT_SSL_DATA', 'nowhere')
+    assert 'python tools/prepare_data.py jhmdb' in error('knn', LINEAR, '--random')
+
+
+def test_a_checkpoint_or_random_must_be_given(capsys):
+    for argv in (['knn', LINEAR], ['knn', LINEAR, 'x.pth', '--random']):
+        with pytest.raises(SystemExit):
+            evaluate.parse_args(argv)
+        assert 'either a checkpoint or --random' in capsys.readouterr().err
+
+
+def test_a_finetuned_recogniser_is_tested(world, capsys):
+    cheap = [
+        *CHEAP[:4],
+        'train_cfg.max_epochs=1',
+        'finetune.min_iters_per_epoch=0',
+        'test_dataloader.dataset.pipeline.1.num_clips=1',
+    ]
+    argv = ['finetune', FINETUNE, '--random', '--label-fraction', '0.5', '--out', 'one.json']
+    evaluate.main([*argv, '--work-dir', 'tuned', *cheap])
+    written = json.loads(Path('one.json').read_text())
+    assert written['label_fraction'] == 0.5
+    assert len(Path('tuned/labelled_samples.txt').read_text().splitlines()) == 21
+    test_tool.main([FINETUNE, 'tuned/epoch_1.pth', '--dump', 'scores.pkl', *cheap])
+    shown = capsys.readouterr().out
+    assert f'acc/top1: {written["metrics"]["top1"]:.4f}' in shown, 'the same accuracy'
+    assert Path('scores.pkl').is_file()
+
+
+def test_the_test_program_names_mistakes(world):
+    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):
+        test_tool.load_config(test_tool.parse_args([FINETUNE, 'none.pth']))
+    Path('x.pth').touch()
+    with pytest.raises(ConfigError, match=r'none\.py: no such config'):
+        test_tool.load_config(test_tool.parse_args(['none.py', 'x.pth']))
+    with pytest.raises(ConfigError, match=r'must end in \.pkl'):
+        test_tool.load_config(test_tool.parse_args([FINETUNE, 'x.pth', '--dump', 'x.npy']))
+
+
+def test_a_study_can_be_cut_down(capsys):
+    study = str(ROOT / 'configs/studies/csvr_demo.py')
+    options = ['--seeds', '5', '--variants', 'no-pose', '--work-dir', 'nowhere', '--results', 'no']
+    run_study.main([study, '--dry-run', *options])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all('CSVR no-pose seed 5' in line for line in lines)
+    with pytest.raises(SystemExit, match='no run fits'):
+        run_study.main([study, '--dry-run', '--methods', 'MS2L'])
+
+
+def test_tables_are_written_and_checked(tmp_path):
+    Result(
+        method='CSVR',
+        variant='full',
+        dataset='demo',
+        protocol='knn',
+        backbone='r3d18-small',
+        seed=0,
+        metrics={'top1': 0.25},
+        label_fraction=1.0,
+        config='c.py',
+        config_hash='h',
+        checkpoint_hash='random',
+        data_version='d',
+        synthetic=True,
+    ).write(tmp_path / 'results')
+    page = tmp_path / 'page.md'
+    page.write_text('<!-- results:demo -->\n<!-- /results:demo -->\n')
+    argv = [str(page), '--results', str(tmp_path / 'results')]
+    with pytest.raises(SystemExit, match='do not agree'):
+        make_tables.main([*argv, '--check'])
+    make_tables.main(argv)
+    assert '| CSVR | 25.0 |' in page.read_text()
+    make_tables.main([*argv, '--check'])
+
+
+def test_the_pages_of_this_repository_agree_with_its_results():
+    make_tables.main(['--check'])
