@@ -33,7 +33,7 @@ class Backdrop:
         texture = _texture(rng, full)
         time = np.linspace(0, 1, num_frames)[:, None]
         movers = []
-        for number in range(rng.integers(0, 4)):
+        for number in range(rng.integers(0, 3)):
             start, end = rng.uniform(0, side, (2, 2))
             swing = rng.uniform(0, 0.14, 2) * side
             way = start + (end - start) * time * rng.uniform(0, 1) + swing * np.sin(
@@ -43,7 +43,7 @@ class Backdrop:
             wide, high = (int(r) for r in np.minimum(rng.uniform(0.02, 0.1, 2), largest) * side)
             red, green, blue = (int(c) for c in rng.integers(20, 250, 3))
             movers.append((np.rint(way).astype(int), (wide, high), (red, green, blue), in_front))
-        flicker = rng.uniform(0, 0.14) * np.sin(
+        flicker = rng.uniform(0, 0.08) * np.sin(
             2 * np.pi * (rng.uniform(0.3, 2.0) * time + rng.uniform()))
         drift = rng.uniform(-0.15, 0.15) * (time - 0.5)
         tint = rng.uniform(0.88, 1.1, 3) * rng.uniform(0.65, 1.15)
@@ -85,11 +85,11 @@ def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
     image[:horizon], image[horizon:] = (_muted(rng) for _ in range(2))
     image += np.linspace(-1, 1, side)[:, None, None] * rng.uniform(-25, 25)
     for cells in (4, 9, 24, 60):
-        noise = rng.normal(0, rng.uniform(2, 14), (cells, cells, 3)).astype(np.float32)
+        noise = rng.normal(0, rng.uniform(1, 8), (cells, cells, 3)).astype(np.float32)
         noise = 0.35 * noise + 0.65 * noise[..., :1]
         image += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
     canvas = np.clip(image, 0, 255).astype(np.uint8)
-    for _ in range(rng.integers(2, 8)):
+    for _ in range(rng.integers(0, 5)):
         corner = rng.integers(0, side, 2)
         size = rng.uniform(0.04, 0.35, 2) * side
         color = tuple(_muted(rng).tolist())

@@ -141,7 +141,7 @@ def make_scene(action: str, subject: Subject, camera_number: int, split: str,
 
     base = CAMERAS[split][camera_number]
     body_height = subject.body.height
-    fill = rng.uniform(0.56, 0.74)
+    fill = rng.uniform(0.7, 0.85)
     camera = Camera(
         base.azimuth + rng.normal(0, 0.04), base.elevation + rng.normal(0, 0.03), base.focal,
         roll=rng.normal(0, 0.03), distance=base.focal * body_height / fill,
@@ -165,7 +165,7 @@ def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rng: source of the draw.
     """
     low, high = points.min((0, 1)) - 0.06, points.max((0, 1)) + 0.045
-    wanted = rng.uniform(-0.12, 0.12, 2) * np.array([1.0, 0.6])
+    wanted = rng.uniform(-0.06, 0.06, 2) * np.array([1.0, 0.6])
     # Inside the picture where there is room, centred on the excess where there is none.
     least, most = -low, 1.0 - high
     middle = (least + most) / 2
