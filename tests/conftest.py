@@ -69,6 +69,7 @@ def write_video(
         stream.codec_context.time_base = Fraction(1, 600)
         if rotation:
             stream.set_display_rotation(rotation)
+        container.start_encoding()  # a file without frames has a header too
         packets = []
         for index in range(num_frames):
             frame = av.VideoFrame.from_ndarray(index_image(index, width, height), format='rgb24')

@@ -16,7 +16,7 @@ from mmaction.datasets import VideoDataset
 
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.errors import DataError
-from mmact_ssl.registry import DATASETS, TRANSFORMS
+from mmact_ssl.registry import DATASETS, SCOPE, TRANSFORMS
 
 
 @DATASETS.register_module()
@@ -64,8 +64,13 @@ class PretextVideoDataset(VideoDataset):
         self.max_replacements = max_replacements
         # In shared memory, so that workers that live through several epochs see the change.
         self._progress = torch.zeros(2, dtype=torch.int64).share_memory_()
-        # mmengine would look for our transforms in its own registry unless a runner is there.
-        pipeline = [TRANSFORMS.build(part) if isinstance(part, dict) else part for part in pipeline]
+        # By default mmengine looks for transforms in the scope that the last runner was built with.
+        # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
+        with seeded((0,)):
+            pipeline = [
+                TRANSFORMS.build({'_scope_': SCOPE, **part}) if isinstance(part, dict) else part
+                for part in pipeline
+            ]
         super().__init__(
             ann_file,
             pipeline=pipeline,
@@ -76,6 +81,8 @@ class PretextVideoDataset(VideoDataset):
 
     def set_progress(self, seed: int, epoch: int) -> None:
         """Set what the randomness of the samples depends on, in this process and its workers."""
+        if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
+            self._progress.share_memory_()
         self._progress[0] = seed
         self._progress[1] = epoch
 

@@ -62,7 +62,7 @@ class PackPretextInputs(BaseTransform):
             if view in results.get('poses', {}):
                 height, width = frames[0].shape[:2]
                 pose = results['poses'][view] / np.array([width, height, 1], dtype=np.float32)
-                targets[f'{view}_pose'] = torch.from_numpy(pose)
+                targets[f'{view}_pose'] = torch.from_numpy(pose.astype(np.float32))
 
         data_sample = ActionDataSample()
         label = results.get('label', -1)

@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.registry import TRANSFORMS
+from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
 @TRANSFORMS.register_module()
@@ -164,7 +164,7 @@ class TransformViews(BaseTransform):
         if isinstance(views, str) or not views:
             raise ConfigError(f'TransformViews: views must be a list of names, not {views!r}')
         self.views = tuple(views)
-        self.transforms = [TRANSFORMS.build(dict(config)) for config in transforms]
+        self.transforms = [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Transform the views of one sample."""

@@ -1,0 +1,210 @@
+"""PretextVideoDataset: early errors, replacement of broken videos, repeatable randomness."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate, worker_init_fn
+from torch.utils.data import DataLoader
+
+from mmact_ssl.datasets import PretextVideoDataset
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.errors import DataError
+from mmact_ssl.registry import DATASETS
+
+AUGMENT = [
+    {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},
+    {'type': 'mmaction.Resize', 'scale': (32, 32), 'keep_ratio': False},
+    {'type': 'HorizontalFlip', 'layout': 'coco17'},
+    {'type': 'mmaction.ColorJitter'},
+]
+VIEWS = ('clip', 'future', 'keyframes')
+PIPELINE = [
+    {
+        'type': 'SampleViews',
+        'clip': {'num_frames': 4, 'stride': 2},
+        'future': {'num_frames': 4, 'stride': 2},
+        'keyframes': {'num_frames': 2},
+    },
+    {'type': 'DecodeViews', 'short_side': 48},
+    {'type': 'TransformViews', 'views': ('clip', 'future'), 'transforms': AUGMENT},
+    {'type': 'TransformViews', 'views': ('keyframes',), 'transforms': AUGMENT},
+    {'type': 'PackPretextInputs', 'views': VIEWS},
+]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, make_video):
+    """Three whole videos, and a broken one of each kind."""
+    folder = tmp_path_factory.mktemp('data')
+    for name in 'abc':
+        make_video(folder / f'{name}.mp4')
+    whole = (folder / 'a.mp4').read_bytes()
+    (folder / 'cut.mp4').write_bytes(whole[: len(whole) // 2])
+    (folder / 'text.mp4').write_text('no video')
+    make_video(folder / 'no_frames.mp4', num_frames=0)
+    make_video(folder / 'one_frame.mp4', num_frames=1)
+    make_video(folder / 'short.mp4', num_frames=10, gop=250)
+    return folder
+
+
+def build(folder, lines, **options):
+    annotation = folder / 'list.txt'
+    annotation.write_text('\n'.join(lines))
+    options = {'pipeline': PIPELINE, 'data_prefix': {'video': str(folder)}, **options}
+    return DATASETS.build({'type': 'PretextVideoDataset', 'ann_file': str(annotation), **options})
+
+
+def test_samples(folder):
+    dataset = build(folder, ['a.mp4 2', '', 'b.mp4'])
+    assert len(dataset) == 2
+    sample = dataset[0]
+    assert {view: tuple(x.shape) for view, x in sample['inputs'].items()} == {
+        'clip': (3, 4, 32, 32),
+        'future': (3, 4, 32, 32),
+        'keyframes': (3, 2, 32, 32),
+    }
+    assert sample['data_samples'].gt_label.tolist() == [2]
+    assert sample['data_samples'].filename == str(folder / 'a.mp4')
+    assert sample['data_samples'].replaced == ''
+    assert 'gt_label' not in dataset[1]['data_samples']
+    assert dataset[-1]['data_samples'].filename == str(folder / 'b.mp4')
+
+
+def test_names_with_blanks(folder, make_video):
+    make_video(folder / 'two words.mp4', num_frames=20)
+    dataset = build(folder, ['two words.mp4', 'two words.mp4 7'])
+    assert [dataset.get_data_info(i)['label'] for i in range(2)] == [-1, 7]
+    assert {dataset.get_data_info(i)['filename'] for i in range(2)} == {
+        str(folder / 'two words.mp4')
+    }
+
+
+@pytest.mark.parametrize(
+    ('lines', 'options', 'message'),
+    [
+        ([], {}, r'annotation file .*list\.txt is empty'),
+        (['', ' '], {}, r'annotation file .*list\.txt is empty'),
+        (['a.mp4', 'gone.mp4 1'], {}, r'1 of 2 videos of .* are missing, the first is .*gone\.mp4'),
+        (['x/a.mp4'], {'skip_missing': True}, r'1 of 1 videos of .* are missing'),
+        (['a.mp4'], {'data_prefix': {'video': '/no/such'}}, 'video folder /no/such is missing'),
+        (['a.mp4'], {'ann_file': '/no/list.txt'}, r'annotation file /no/list\.txt is missing'),
+    ],
+)
+def test_what_is_missing_is_named_at_once(folder, lines, options, message):
+    with pytest.raises(DataError, match=message) as error:
+        build(folder, lines, prepare_command='python tools/prepare_data.py x', **options)
+    assert 'or run `python tools/prepare_data.py x`' in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_missing_videos_can_be_left_out(folder):
+    dataset = build(folder, ['a.mp4', 'gone.mp4', 'b.mp4'], skip_missing=True)
+    names = [os.path.basename(dataset.get_data_info(i)['filename']) for i in range(len(dataset))]
+    assert names == ['a.mp4', 'b.mp4']
+
+
+@pytest.mark.parametrize('broken', ['cut.mp4', 'text.mp4', 'no_frames.mp4', 'one_frame.mp4'])
+def test_a_broken_video_is_replaced_and_noted(folder, broken):
+    dataset = build(folder, ['a.mp4 0', f'{broken} 1', 'b.mp4 2'])
+    names = set()
+    for epoch in range(8):
+        dataset.set_progress(0, epoch)
+        sample = dataset[1]['data_samples']
+        assert broken in sample.replaced and ': ' in sample.replaced
+        assert dataset[1]['data_samples'].filename == sample.filename  # drawn the same again
+        names.add(os.path.basename(sample.filename))
+    assert names == {'a.mp4', 'b.mp4'}
+    with pytest.raises(BrokenSampleError, match=broken):
+        build(folder, ['a.mp4', broken], test_mode=True)[1]
+
+
+def test_a_video_that_vanishes_later_is_replaced(folder, make_video):
+    make_video(folder / 'later.mp4')
+    dataset = build(folder, ['a.mp4', 'later.mp4'])
+    (folder / 'later.mp4').unlink()
+    assert 'later.mp4' in dataset[1]['data_samples'].replaced
+
+
+def test_nothing_but_broken_videos_is_an_error(folder):
+    dataset = build(folder, ['cut.mp4', 'text.mp4'], max_replacements=3)
+    with pytest.raises(DataError, match=r'4 videos of .* in a row are broken, .*text\.mp4'):
+        dataset[1]
+
+
+def test_a_short_video_is_no_broken_one(folder):
+    sample = build(folder, ['short.mp4'])[0]
+    assert sample['data_samples'].replaced == ''
+    assert sample['targets']['clip_valid'].all()
+    assert sample['targets']['future_valid'].tolist() == [True, False, False, False]
+    assert sample['targets']['keyframes_valid'].tolist() == [True, False]
+
+
+def equal(one, other):
+    return all(torch.equal(one['inputs'][view], other['inputs'][view]) for view in VIEWS)
+
+
+def test_a_sample_depends_on_seed_epoch_and_index_alone(folder):
+    lines = ['a.mp4', 'a.mp4', 'cut.mp4', 'b.mp4']
+    dataset = build(folder, lines)
+    samples = {}
+    for seed, epoch in ((0, 0), (0, 1), (1, 0)):
+        dataset.set_progress(seed, epoch)
+        for index in range(4):
+            samples[seed, epoch, index] = dataset[index]
+            random.random(), np.random.rand(), torch.rand(1)
+    again = build(folder, lines)
+    for (seed, epoch, index), sample in reversed(samples.items()):
+        again.set_progress(seed, epoch)
+        assert equal(again[index], sample)
+    for index in (0, 1, 3):
+        assert not equal(samples[0, 0, index], samples[0, 1, index])
+        assert not equal(samples[0, 0, index], samples[1, 0, index])
+    assert not equal(samples[0, 0, 0], samples[0, 0, 1])  # the same file twice
+
+
+def test_the_callers_generators_are_left_alone(folder):
+    dataset = build(folder, ['a.mp4'])
+    draws = []
+    for used in (False, True):
+        random.seed(0), np.random.seed(0), torch.manual_seed(0)
+        if used:
+            dataset[0]
+        draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
+    assert draws[0] == draws[1]
+
+
+def seed_worker(worker_id):
+    # What mmengine's runner does in each worker, at the beginning of each epoch.
+    torch.set_num_threads(1)
+    worker_init_fn(worker_id, num_workers=2, rank=0, seed=0)
+
+
+@pytest.mark.parametrize('persistent', [False, True])
+def test_workers_make_the_same_samples(folder, persistent):
+    dataset = build(folder, ['a.mp4', 'b.mp4', 'cut.mp4', 'c.mp4'])
+    loader = DataLoader(
+        dataset,
+        batch_size=1,
+        num_workers=2,
+        collate_fn=pseudo_collate,
+        persistent_workers=persistent,
+        worker_init_fn=seed_worker,
+    )
+    for epoch in range(2):
+        dataset.set_progress(5, epoch)
+        for index, batch in enumerate(loader):
+            expected = dataset[index]
+            assert batch['data_samples'][0].replaced == expected['data_samples'].replaced
+            for view in VIEWS:
+                assert torch.equal(batch['inputs'][view][0], expected['inputs'][view])
+
+
+def test_the_class_is_mmactions_data_set(folder):
+    from mmaction.datasets import VideoDataset
+
+    assert PretextVideoDataset.__mro__[1] is VideoDataset

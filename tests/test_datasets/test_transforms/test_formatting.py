@@ -1,0 +1,61 @@
+"""PackPretextInputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.datasets.transforms import PackPretextInputs
+
+
+def made_results(**more):
+    random = np.random.RandomState(0)
+    return {
+        'filename': 'a.mp4',
+        'total_frames': 9,
+        'frame_inds': {'clip': np.arange(4), 'keyframes': np.arange(2)},
+        'valid': {'clip': np.array([1, 1, 1, 0], bool), 'keyframes': np.array([1, 0], bool)},
+        'views': {
+            'clip': list(random.randint(0, 255, (4, 6, 8, 3)).astype(np.uint8)),
+            # Crops and flips hand over views of arrays with odd strides.
+            'keyframes': list(random.randint(0, 255, (2, 9, 9, 3)).astype(np.uint8)[:, 2:, ::-1]),
+        },
+        'poses': {'clip': random.rand(4, 17, 3).astype(np.float32) * [8, 6, 1]},
+        **more,
+    }
+
+
+def test_tensors():
+    results = made_results()
+    packed = PackPretextInputs(views=('clip', 'keyframes')).transform(results)
+    for view, frames in results['views'].items():
+        tensor = packed['inputs'][view]
+        assert tensor.dtype == torch.uint8 and tensor.is_contiguous()
+        np.testing.assert_array_equal(tensor.numpy(), np.stack(frames).transpose(3, 0, 1, 2))
+    targets = packed['targets']
+    assert set(targets) == {'clip_valid', 'keyframes_valid', 'clip_pose'}
+    assert targets['clip_valid'].tolist() == [True, True, True, False]
+    assert targets['clip_valid'].dtype == torch.bool
+    pose = targets['clip_pose']
+    np.testing.assert_allclose(pose, results['poses']['clip'] / [8, 6, 1], rtol=1e-6)
+    assert pose.dtype == torch.float32
+
+
+def test_data_sample():
+    pack = PackPretextInputs(views=('clip',))
+    packed = pack.transform(made_results(label=3, replaced='b.mp4: is broken'))
+    assert set(packed['inputs']) == {'clip'}
+    data_sample = packed['data_samples']
+    assert data_sample.gt_label.tolist() == [3]
+    assert (data_sample.filename, data_sample.total_frames) == ('a.mp4', 9)
+    assert data_sample.frame_inds['clip'].tolist() == [0, 1, 2, 3]
+    assert data_sample.replaced == 'b.mp4: is broken'
+    for unlabelled in (made_results(), made_results(label=-1)):
+        data_sample = pack.transform(unlabelled)['data_samples']
+        assert 'gt_label' not in data_sample and data_sample.replaced == ''
+
+
+def test_a_missing_view_is_named():
+    with pytest.raises(KeyError, match=r"'future' is not among .*'clip'"):
+        PackPretextInputs(views=('future',)).transform(made_results())

@@ -1,0 +1,180 @@
+"""SampleViews, DecodeViews and TransformViews."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+CLIP = {'num_frames': 4, 'stride': 3}
+FUTURE = {'num_frames': 3, 'stride': 2}
+CROP = {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 0.6)}
+FLIP = {'type': 'HorizontalFlip', 'layout': 'coco17'}
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory, make_video):
+    return str(make_video(tmp_path_factory.mktemp('views') / 'video.mp4', num_frames=40))
+
+
+def sample(transform, video):
+    results = transform.transform({'filename': video})
+    results['video_reader'].close()
+    return results
+
+
+def test_future_goes_on_where_the_clip_ends(video):
+    transform = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2})
+    starts = set()
+    for seed in range(200):
+        np.random.seed(seed)
+        results = sample(transform, video)
+        start = results['frame_inds']['clip'][0]
+        starts.add(int(start))
+        np.testing.assert_array_equal(results['frame_inds']['clip'], np.add(start, [0, 3, 6, 9]))
+        np.testing.assert_array_equal(results['frame_inds']['future'], np.add(start, [12, 14, 16]))
+        assert all(valid.all() for valid in results['valid'].values())
+        assert results['total_frames'] == 40
+        # The centre, start + 4, is nearest to these (I-frames at 0, 12, 24, 36; B-frames move
+        # packets by up to 3 places).
+        assert set(results['frame_inds']['keyframes']) <= {0, 12, 24, 36}
+        assert np.abs(results['frame_inds']['keyframes'] - start - 4).min() <= 9
+    assert starts == set(range(40 - 16))
+
+
+def test_the_middle_start_in_testing(video):
+    transform = SampleViews(clip=CLIP, future=FUTURE, test_mode=True)
+    assert {int(sample(transform, video)['frame_inds']['clip'][0]) for _ in range(5)} == {11}
+    assert set(sample(transform, video)['frame_inds']) == {'clip', 'future'}
+
+
+def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
+    path = str(make_video(tmp_path / 'short.mp4', num_frames=14))
+    results = sample(SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 3}), path)
+    assert results['frame_inds']['clip'].tolist() == [0, 3, 6, 9]
+    assert results['frame_inds']['future'].tolist() == [12, 13, 13]
+    assert results['valid']['clip'].all()
+    assert results['valid']['future'].tolist() == [True, False, False]
+    assert results['frame_inds']['keyframes'].tolist() == [0, 12, 12]
+    assert results['valid']['keyframes'].tolist() == [True, True, False]
+
+
+def test_one_key_frame_leaves_the_other_slots_invalid(tmp_path, make_video):
+    path = str(make_video(tmp_path / 'one.mp4', num_frames=30, gop=250))
+    results = sample(SampleViews(clip=CLIP, keyframes={'num_frames': 3}), path)
+    assert results['frame_inds']['keyframes'].tolist() == [0, 0, 0]
+    assert results['valid']['keyframes'].tolist() == [True, False, False]
+
+
+def test_one_frame_is_no_video(tmp_path, make_video):
+    path = str(make_video(tmp_path / 'one.mp4', num_frames=1))
+    with pytest.raises(BrokenSampleError, match=r'one\.mp4: has fewer than 2 frames'):
+        SampleViews(clip=CLIP).transform({'filename': path})
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'clip': {'num_frames': 4}}, 'clip takes num_frames and stride'),
+        ({'clip': CLIP, 'future': {**FUTURE, 'stride': 0}}, 'future has stride=0'),
+        ({'clip': CLIP, 'keyframes': CLIP}, 'keyframes takes num_frames, got'),
+    ],
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        SampleViews(**options)
+
+
+def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index):
+    np.random.seed(0)
+    results = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2}).transform(
+        {'filename': video}
+    )
+    pose = np.random.rand(4, 17, 3).astype(np.float32)
+    results['poses'] = {'clip': pose}
+    results = DecodeViews(short_side=60).transform(results)
+    assert 'video_reader' not in results
+    for view, inds in results['frame_inds'].items():
+        assert [read_index(frame) for frame in results['views'][view]] == inds.tolist()
+        assert {frame.shape for frame in results['views'][view]} == {(60, 80, 3)}
+    np.testing.assert_allclose(results['poses']['clip'], pose * [80, 60, 1], rtol=1e-6)
+
+
+def made_results(clip=4, future=3, keyframes=2, joints=17):
+    """Every frame of all views is the same picture, so that equal crops look equal."""
+    picture = np.random.RandomState(0).randint(0, 255, (60, 80, 3)).astype(np.uint8)
+    views = {'clip': clip, 'future': future, 'keyframes': keyframes}
+    pose = np.random.RandomState(1).rand(joints, 3).astype(np.float32) * [80, 60, 1]
+    return {
+        'views': {view: [picture.copy() for _ in range(num)] for view, num in views.items()},
+        'poses': {
+            view: np.repeat(pose[None], views[view], axis=0).astype(np.float32)
+            for view in ('clip', 'future')
+        },
+    }
+
+
+def test_views_together_share_a_draw_and_views_apart_do_not():
+    together = TransformViews(views=('clip', 'future'), transforms=[CROP, FLIP])
+    apart = TransformViews(views=('keyframes',), transforms=[CROP, FLIP])
+    different = 0
+    for seed in range(20):
+        np.random.seed(seed)
+        results = apart.transform(together.transform(made_results()))
+        first = results['views']['clip'][0]
+        assert [len(results['views'][v]) for v in ('clip', 'future', 'keyframes')] == [4, 3, 2]
+        for frame in results['views']['clip'] + results['views']['future']:
+            np.testing.assert_array_equal(frame, first)
+        poses = np.concatenate([results['poses']['clip'], results['poses']['future']])
+        np.testing.assert_array_equal(poses, np.repeat(poses[:1], 7, axis=0))
+        other = results['views']['keyframes'][0]
+        different += other.shape != first.shape or not np.array_equal(other, first)
+    assert different == 20
+
+
+def test_a_frame_in_two_places_is_transformed_once_in_each():
+    results = made_results()
+    frame = results['views']['clip'][0]
+    results['views']['future'] = [frame, frame, frame]
+    flip = {'type': 'mmaction.Flip', 'flip_ratio': 1.0}  # works in place
+    expected = frame[:, ::-1].copy()
+    results = TransformViews(views=('clip', 'future'), transforms=[flip]).transform(results)
+    for view in ('clip', 'future'):
+        for flipped in results['views'][view]:
+            np.testing.assert_array_equal(flipped, expected)
+
+
+def test_views_without_poses_need_none():
+    results = made_results()
+    del results['poses']['future']
+    transform = TransformViews(views=('clip', 'future'), transforms=[CROP, FLIP])
+    results = transform.transform(results)
+    assert set(results['poses']) == {'clip'} and results['poses']['clip'].shape == (4, 17, 3)
+    del results['poses']
+    assert 'poses' not in transform.transform(results)
+
+
+@TRANSFORMS.register_module()
+class DropLastFrame(BaseTransform):
+    def transform(self, results):
+        return {**results, 'imgs': results['imgs'][:-1]}
+
+
+def test_wrong_uses_are_named():
+    with pytest.raises(KeyError, match=r"'clpi' is not among .*'clip'"):
+        TransformViews(views=('clpi',), transforms=[]).transform(made_results())
+    with pytest.raises(ConfigError, match='must be a list'):
+        TransformViews(views='clip', transforms=[])
+    results = made_results()
+    results['views']['future'] = [frame[:50] for frame in results['views']['future']]
+    with pytest.raises(ValueError, match='differ in size'):
+        TransformViews(views=('clip', 'future'), transforms=[]).transform(results)
+    with pytest.raises(ValueError, match='7 frames became 6'):
+        TransformViews(views=('clip', 'future'), transforms=[{'type': 'DropLastFrame'}]).transform(
+            made_results()
+        )

@@ -1,0 +1,107 @@
+"""SeedByProgressHook."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+from mmact_ssl.engine.hooks import SeedByProgressHook
+from mmact_ssl.errors import ConfigError
+
+DRAWS: list[tuple] = []
+
+
+class Dataset(BaseDataset):
+    """Three samples that tell what they were told."""
+
+    def __init__(self):
+        self.progress = torch.zeros(2, dtype=torch.int64)
+        super().__init__()
+
+    def load_data_list(self):
+        return [{'index': index} for index in range(3)]
+
+    def set_progress(self, seed, epoch):
+        self.progress.share_memory_()
+        self.progress[0], self.progress[1] = seed, epoch
+
+    def __getitem__(self, index):
+        return {'inputs': torch.tensor([*self.progress.tolist(), index])}
+
+
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, inputs, mode='loss'):
+        draws = (random.random(), np.random.rand(), torch.rand(1).item())
+        DRAWS.append((tuple(inputs[0].tolist()), draws))
+        return {'loss': self.weight * 0}
+
+
+def train(tmp_path, dataset, hook, epochs=2, num_workers=0, resume=False, by_epoch=True):
+    DRAWS.clear()
+    rounds = {'max_epochs': epochs} if by_epoch else {'max_iters': 3}
+    runner = Runner(
+        model=Model(),
+        work_dir=str(tmp_path),
+        train_dataloader={
+            'dataset': dataset,
+            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+            'batch_size': 1,
+            'num_workers': num_workers,
+            'persistent_workers': num_workers > 0,
+        },
+        train_cfg={'by_epoch': by_epoch, **rounds},
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
+        custom_hooks=[hook],
+        default_hooks={'logger': None, 'runtime_info': None},
+        randomness={'seed': 7},
+        resume=resume,
+        experiment_name=f'{tmp_path.name}-{random.getrandbits(60)}',
+        log_level='ERROR',
+        default_scope='mmaction',
+    )
+    runner.train()
+    return list(DRAWS)
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_the_data_set_learns_seed_and_epoch_in_time(tmp_path, num_workers):
+    draws = train(tmp_path, Dataset(), SeedByProgressHook(), num_workers=num_workers)
+    assert [told for told, _ in draws] == [(7, e, i) for e in range(2) for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    'wrap', [lambda: RepeatDataset(Dataset(), 2), lambda: ConcatDataset([Dataset(), Dataset()])]
+)
+def test_data_sets_in_wrappers_learn_it(wrap, tmp_path):
+    draws = train(tmp_path, wrap(), SeedByProgressHook(seed=3))
+    assert [told[:2] for told, _ in draws] == [(3, 0)] * 6 + [(3, 1)] * 6
+
+
+def test_a_resumed_run_draws_the_same(tmp_path):
+    whole = train(tmp_path / 'whole', Dataset(), SeedByProgressHook(), epochs=3)
+    assert len({draws for _, draws in whole}) == 9  # no draw comes twice
+    first = train(tmp_path / 'parts', Dataset(), SeedByProgressHook(), epochs=2)
+    torch.manual_seed(1)
+    second = train(tmp_path / 'parts', Dataset(), SeedByProgressHook(), epochs=3, resume=True)
+    assert first + second == whole
+
+
+def test_another_seed_draws_others(tmp_path):
+    one = train(tmp_path, Dataset(), SeedByProgressHook(seed=1), epochs=1)
+    other = train(tmp_path, Dataset(), SeedByProgressHook(seed=2), epochs=1)
+    assert not {draws for _, draws in one} & {draws for _, draws in other}
+
+
+def test_a_loop_of_iterations_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r'train_cfg\.by_epoch=True'):
+        train(tmp_path, Dataset(), SeedByProgressHook(), by_epoch=False)
