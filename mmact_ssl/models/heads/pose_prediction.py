@@ -104,9 +104,8 @@ class PosePredictionHead(PretextHead):
 
     ``loss = joint_loss + adversarial_weight * generator_loss``, with ``joint_loss`` the smooth-L1
     distance of joints weighted by visibility, and hinge losses for both sides. Frames without a
-    person have weight 0. Poses are moved to the frame of the observed body (weighted mean and root
-    mean square spread of all joints seen in the clip), so that the feature need not spend itself on
-    where in the picture a person stands. That CSVR predicts future poses with a conditional GAN is
+    person have weight 0. Coordinates are those of the view: moved to the frame of the observed body
+    they were predicted better, but the student learnt less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
     published (arXiv 2401.07584, abstract); the networks and losses are our choice.
 
     Args:
@@ -118,7 +117,7 @@ class PosePredictionHead(PretextHead):
             itself has to be, too.
         noise_dim, hidden_dim: see :class:`PoseGenerator`.
         adversarial_weight: 0 leaves a plain regression without discriminator.
-        beta: turning point of the smooth-L1 loss, in units of the body's size.
+        beta: turning point of the smooth-L1 loss, in units of half the view's side.
         reads: sources of ``dynamic``, ``observed_pose``, ``observed_valid``, ``future_pose``,
             ``future_valid``.
     """
@@ -132,7 +131,7 @@ class PosePredictionHead(PretextHead):
         noise_dim: int = 8,
         hidden_dim: int = 256,
         adversarial_weight: float = 0.01,
-        beta: float = 0.1,
+        beta: float = 0.05,
         reads: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
@@ -155,36 +154,14 @@ class PosePredictionHead(PretextHead):
             self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
 
     @staticmethod
-    def _prepare(
-        observed_pose: Tensor, observed_valid: Tensor, future_pose: Tensor, future_valid: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Poses of both views in the frame of the observed body, and that frame.
+    def _prepare(pose: Tensor, valid: Tensor) -> Tensor:
+        """Poses ``[B, T, V, 3]``: x and y centred to -1..1, weight (visibility, 0 for padding).
 
-        Returns:
-            Observed and future poses ``[B, T, V, 3]``: x, y, weight (visibility, 0 for padding; the
-            coordinates are then 0, too); and the frame ``[B, 1, 1, 3]``: centre x, y and size.
+        The coordinates of joints without weight become 0: they may carry any number, not-a-number
+        included, and 0 * nan is nan.
         """
-        weight = observed_pose[..., 2:].where(observed_valid[..., None, None], 0.0)
-        seen = weight > 0
-        total = weight.sum((1, 2), keepdim=True)
-        nobody = total == 0
-        # A joint that is not seen may carry any number, not-a-number included: 0 * nan is nan.
-        position = observed_pose[..., :2].where(seen, 0.5)
-        centre = (position * weight).sum((1, 2), keepdim=True) / total.clamp(min=1e-6)
-        spread = ((position - centre).square() * weight).sum((1, 2, 3)).view(-1, 1, 1, 1)
-        size = (spread / total.clamp(min=1e-6)).sqrt().clamp(min=0.02)
-        centre, size = centre.masked_fill(nobody, 0.5), size.masked_fill(nobody, 0.25)
-
-        def to_body(pose: Tensor, valid: Tensor) -> Tensor:
-            weight = pose[..., 2:].where(valid[..., None, None], 0.0)
-            position = ((pose[..., :2] - centre) / size).where(weight > 0, 0.0)
-            return torch.cat([position, weight], dim=-1)
-
-        return (
-            to_body(observed_pose, observed_valid),
-            to_body(future_pose, future_valid),
-            torch.cat([centre, size], dim=-1),
-        )
+        weight = pose[..., 2:].where(valid[..., None, None], 0.0)
+        return torch.cat([(pose[..., :2] * 2 - 1).where(weight > 0, 0.0), weight], dim=-1)
 
     def _generate(self, dynamic: Tensor, observed: Tensor, num_steps: int) -> tuple[Tensor, Tensor]:
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
@@ -195,9 +172,7 @@ class PosePredictionHead(PretextHead):
         return self.generator(feature, condition, num_steps), feature
 
     @staticmethod
-    def _errors(
-        prediction: Tensor, observed: Tensor, future: Tensor, body: Tensor
-    ) -> dict[str, Tensor]:
+    def _errors(prediction: Tensor, observed: Tensor, future: Tensor) -> dict[str, Tensor]:
         """Errors ``[B]`` of the prediction and of repeating the last pose, fractions of the view.
 
         Both count joints that are seen in the future frame and in the last observed frame, so that
@@ -205,11 +180,10 @@ class PosePredictionHead(PretextHead):
         """
         target, weight = future[..., :2], future[..., 2]
         both = weight * (observed[:, -1:, :, 2] > 0)
-        size = body[:, 0, 0, 2]
         last = observed[:, -1:, :, :2].expand_as(target)
         return dict(
-            error=mean_joint_error(prediction, target, both) * size,
-            error_repeat_last=mean_joint_error(last, target, both) * size,
+            error=mean_joint_error(prediction, target, both) / 2,
+            error_repeat_last=mean_joint_error(last, target, both) / 2,
         )
 
     def loss(
@@ -227,14 +201,13 @@ class PosePredictionHead(PretextHead):
             observed_pose, future_pose: ``[B, T, V, 3]``: x, y as fractions of the view, visibility.
             observed_valid, future_valid: bool ``[B, T]``, False for padding.
         """
-        observed, future, body = self._prepare(
-            observed_pose, observed_valid, future_pose, future_valid
-        )
+        observed = self._prepare(observed_pose, observed_valid)
+        future = self._prepare(future_pose, future_valid)
         prediction, feature = self._generate(dynamic, observed, future.shape[1])
         target, weight = future[..., :2], future[..., 2]
         losses = dict(loss_joints=weighted_smooth_l1(prediction, target, weight, self.beta))
         with torch.no_grad():
-            errors = self._errors(prediction, observed, future, body)
+            errors = self._errors(prediction, observed, future)
             losses.update({name: value.nanmean() for name, value in errors.items()})
         if self.adversarial_weight > 0:
             weight = torch.cat([observed[..., 2], weight], dim=1)
@@ -258,11 +231,10 @@ class PosePredictionHead(PretextHead):
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
         """Poses ``[B, T, V, 2]`` in fractions of the view, and errors ``[B]`` in the same unit."""
-        observed, future, body = self._prepare(
-            observed_pose, observed_valid, future_pose, future_valid
-        )
+        observed = self._prepare(observed_pose, observed_valid)
+        future = self._prepare(future_pose, future_valid)
         prediction, _ = self._generate(dynamic, observed, future.shape[1])
         return dict(
-            poses=prediction * body[..., 2:] + body[..., :2],
-            **self._errors(prediction, observed, future, body),
+            poses=(prediction + 1) / 2,
+            **self._errors(prediction, observed, future),
         )
