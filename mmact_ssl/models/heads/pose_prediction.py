@@ -105,8 +105,9 @@ class PosePredictionHead(PretextHead):
     ``loss = joint_loss + adversarial_weight * generator_loss``, with ``joint_loss`` the smooth-L1
     distance of joints weighted by visibility, and hinge losses for both sides. Frames without a
     person have weight 0. Coordinates are those of the view: moved to the frame of the observed body
-    they were predicted better, but the student learnt less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
-    published (arXiv 2401.07584, abstract); the networks and losses are our choice.
+    they were predicted better, but the student learnt less (docs/methods/csvr.md). That CSVR
+    predicts future poses with a conditional GAN is published (arXiv 2401.07584, abstract); the
+    networks and losses are our choice.
 
     Args:
         in_channels: channels of the dynamic map.
