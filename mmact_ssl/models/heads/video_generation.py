@@ -37,8 +37,8 @@ class VideoGenerationHead(PretextHead):
     an R1 penalty every ``r1_interval`` steps. Generating both current and future frames is
     published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our
     choice. The latent keeps its spatial axes because the global mean of an AdaIN map is the style's
-    mean, whatever the content is. The future's generator paints a foreground over the last observed
-    frame.
+    mean, whatever the content is. The future's generator draws the change of the last
+    observed frame.
 
     Args:
         in_channels: channels of the static and of the dynamic map.
@@ -80,8 +80,8 @@ class VideoGenerationHead(PretextHead):
         self.r1_interval = r1_interval
         self.generators = nn.ModuleDict(
             dict(
-                current=VideoGenerator(in_channels, channels, resolutions, compose=False),
-                future=VideoGenerator(in_channels, channels, resolutions, compose=True),
+                current=VideoGenerator(in_channels, channels, resolutions, residual=False),
+                future=VideoGenerator(in_channels, channels, resolutions, residual=True),
             )
         )
         self.steps = 0

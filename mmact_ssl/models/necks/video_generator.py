@@ -61,16 +61,15 @@ class VideoGenerator(nn.Module):
         latent_channels: channels of the latent map.
         channels: channels at 4x4; halved at each doubling of the resolution, not below 16.
         resolutions: sides of the rendered frames, rising, each a power of two times 4.
-        compose: render a foreground and a mask over a still background, as in Vondrick et al., NIPS
-            2016 (arXiv 1609.02612), section 2, instead of whole frames.
+        residual: render the change of a still background instead of whole frames.
     """
 
     def __init__(
-        self, latent_channels: int, channels: int, resolutions: Sequence[int], compose: bool
+        self, latent_channels: int, channels: int, resolutions: Sequence[int], residual: bool
     ) -> None:
         super().__init__()
         self.resolutions = tuple(resolutions)
-        self.compose = compose
+        self.residual = residual
         self.enter = nn.Conv2d(latent_channels, channels, 3, padding=1)
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
@@ -81,10 +80,12 @@ class VideoGenerator(nn.Module):
             self.blocks[str(size)] = UpBlock(channels, narrower)
             channels = narrower
             if size in self.resolutions:
-                render = nn.Conv2d(channels, 4 if compose else 3, 3, padding=1)
-                if compose and render.bias is not None:
+                render = nn.Conv2d(channels, 3, 3, padding=1)
+                if residual:
                     # Starts as "repeat the background", the baseline that it has to beat.
-                    nn.init.constant_(render.bias[3:], -2.0)
+                    nn.init.zeros_(render.weight)
+                    if render.bias is not None:
+                        nn.init.zeros_(render.bias)
                 self.render[str(size)] = render
         if set(self.render) != {str(side) for side in self.resolutions}:
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
@@ -97,7 +98,7 @@ class VideoGenerator(nn.Module):
         Args:
             latent: ``[B, C, 4, 4]``.
             num_frames: frames to unroll.
-            background: ``[B, 3, H, W]``, needed if ``compose``.
+            background: ``[B, 3, H, W]``, needed if ``residual``.
         """
         value = self.enter(latent)
         state, states = torch.tanh(value), []
@@ -115,17 +116,12 @@ class VideoGenerator(nn.Module):
             hidden = block(hidden.flatten(0, 1)).unflatten(0, (batch, -1))
             if size in self.render:
                 rendered = self.render[size](F.relu(hidden.flatten(0, 1))).unflatten(0, (batch, -1))
-                frames = self._compose(rendered, background)
-                levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
+                if self.residual:
+                    assert background is not None
+                    still = resize_frames(background[:, :, None], int(size)).transpose(1, 2)
+                    rendered = rendered + still  # (B, T, 3, R, R) + (B, 1, 3, R, R)
+                levels.append(GeneratedLevel(rendered.transpose(1, 2), positions))
         return levels
-
-    def _compose(self, rendered: Tensor, background: Optional[Tensor]) -> Tensor:
-        if not self.compose:
-            return rendered
-        assert background is not None
-        still = resize_frames(background[:, :, None], rendered.shape[-1]).transpose(1, 2)
-        mask = rendered[:, :, 3:].sigmoid()  # (B, T, 1, R, R)
-        return mask * rendered[:, :, :3] + (1 - mask) * still
 
 
 class VideoDiscriminator(nn.Module):

@@ -117,7 +117,8 @@ class MMPosePoseTeacher(BaseTeacher):
         best = int(box_scores.argmax())
         if box_scores[best] < self.min_person_score:
             return np.zeros((scores.shape[1], 3), np.float32)
-        points = np.asarray(persons.keypoints)[best]
+        # mmpose centres pixel i on i, the project's poses let it cover [i, i + 1).
+        points = np.asarray(persons.keypoints)[best] + 0.5
         return np.concatenate([points, scores[best][:, None]], axis=1).astype(np.float32)
 
     def _check_joints(self, config: str, network: Any, meta: Any) -> None:
