@@ -127,12 +127,12 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
         parts: uint8 [H, W] part map, 0 where there is no person.
 
     Returns:
-        dict: ``keypoints`` (x, y in pixels, pixel i covering [i, i + 1); v = 2 seen, 1 hidden,
-        0 outside), ``num_keypoints``, ``bbox`` (x, y, width, height), ``area``.
+        dict: ``keypoints`` (x, y in pixels, pixel i centred on i as mmpose has it; v = 2 seen,
+        1 hidden, 0 outside), ``num_keypoints``, ``bbox`` (x, y, width, height), ``area``.
     """
     height, width = parts.shape
     seen = np.select([pose[:, 2] >= 1, pose[:, 2] > 0], [2, 1], 0)
-    points = np.round(pose[:, :2] * (width, height), 2) * (seen > 0)[:, None]
+    points = np.round(pose[:, :2] * (width, height) - 0.5, 2) * (seen > 0)[:, None]
     rows, columns = np.nonzero(parts)
     left, top = columns.min(), rows.min()
     return {'keypoints': [value for point, v in zip(points.tolist(), seen.tolist())

@@ -213,6 +213,6 @@ def test_coco_annotation_of_a_made_frame():
     pose[1] = 0.4, 0.2, 0.5
     pose[2] = 1.5, 0.2, 0.0
     entry = coco_annotation(pose, parts)
-    assert entry['keypoints'][:9] == [5.0, 3.0, 2, 8.0, 2.0, 1, 0.0, 0.0, 0]
+    assert entry['keypoints'][:9] == [4.5, 2.5, 2, 7.5, 1.5, 1, 0.0, 0.0, 0]
     assert entry['num_keypoints'] == 2
     assert entry['bbox'] == [4, 2, 6, 3] and entry['area'] == 18

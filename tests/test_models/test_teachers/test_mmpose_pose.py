@@ -229,7 +229,7 @@ def test_of_several_persons_the_best_is_kept(files):
         keypoint_scores=np.full((3, 17), 0.6, np.float32),
         bbox_scores=np.array([0.2, 0.9, 0.4]),
     )
-    np.testing.assert_array_equal(teacher._best_person(persons)[:, :2], persons.keypoints[1])
+    np.testing.assert_array_equal(teacher._best_person(persons)[:, :2], persons.keypoints[1] + 0.5)
     persons.bbox_scores = np.array([0.2, 0.4, 0.3])
     assert not teacher._best_person(persons).any()
     assert not teacher._best_person(persons[:0]).any()
