@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -204,13 +204,13 @@ def run_study(
             )
         return chain
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(run_chain, chain) for chain in chains]
-        return [
-            chain
-            for chain in (future.result() for future in as_completed(futures))
-            if chain.failed is not None
-        ]
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        ended = [future.result() for future in [pool.submit(run_chain, chain) for chain in chains]]
+    finally:
+        # After an interrupt, the chains that wait must not start.
+        pool.shutdown(cancel_futures=True)
+    return [chain for chain in ended if chain.failed is not None]
 
 
 def run_step(step: Step, root: str) -> bool:

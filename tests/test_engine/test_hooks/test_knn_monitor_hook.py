@@ -59,7 +59,7 @@ class Noise(torch.utils.data.Dataset):
         return 6
 
     def __getitem__(self, index):
-        return torch.from_numpy(np.random.rand(3, 4, 8, 8).astype(np.float32)) + index
+        return dict(x=torch.from_numpy(np.random.rand(3, 4, 8, 8).astype(np.float32)) + index)
 
 
 @pytest.fixture(scope='module')
