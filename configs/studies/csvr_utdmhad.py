@@ -1,4 +1,5 @@
-# CSVR on UTD-MHAD's depth videos: what each branch gives, against a random encoder and supervised training.
+# CSVR on UTD-MHAD's depth videos: what each branch gives, against a random encoder and supervised
+# training.
 dataset = 'utdmhad'
 seeds = (0, 1, 2)
 
