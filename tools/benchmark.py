@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,20 @@ def build_datasets(videos: list[Path], folder: Path) -> dict[str, Any]:
     return datasets
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Stay on one core, as data workers do: decord decodes in a thread beside the main one."""
+    if not hasattr(os, 'sched_setaffinity'):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def measure(videos: list[Path], num_samples: int, seed: int) -> dict[str, np.ndarray]:
     """Median seconds per sample, (elapsed, of the processor), of both pipelines.
 
@@ -195,17 +210,16 @@ def measure(videos: list[Path], num_samples: int, seed: int) -> dict[str, np.nda
 
 def benchmark_data(args: argparse.Namespace) -> dict[str, Any]:
     """Run the data benchmark, print its table and return its figures."""
-    # One core, as a data worker has it: decord decodes in a thread beside the main one.
-    if hasattr(os, 'sched_setaffinity'):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     packages = ('av', 'decord', 'mmaction2', 'numpy', 'opencv-python')
     results = []
+    groups = gather_videos(args)
     row = '{:>10} {:>10} {:>13} {:>7} {:>10} {:>7}'
     print(row.format('size', 'ours, 1/s', 'mmaction2, 1/s', 'ratio', 'ratio, CPU', 'floor'))
-    for (width, height), videos in gather_videos(args).items():
-        seconds = measure(videos, args.samples, args.seed)
+    for (width, height), videos in groups.items():
+        with one_core():
+            seconds = measure(videos, args.samples, args.seed)
         rates = {name: 1 / float(elapsed) for name, (elapsed, _) in seconds.items()}
         ratio, cpu_ratio = (seconds['mmaction2'] / seconds['ours']).tolist()
         floor = FLOORS.get((width, height))
