@@ -1,5 +1,5 @@
-# CSVR on the demo world (synthetic): what each branch gives, against a random encoder and supervised
-# training.
+# CSVR on the demo world (synthetic): what each branch gives, against a random encoder and
+# supervised training.
 dataset = 'demo'
 seeds = (0, 1, 2)
 
