@@ -1,0 +1,395 @@
+"""Two optimisers, one backward pass: against plain torch code, and in two processes."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from torch import Tensor, nn
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.engine.optimizers import (
+    AdversarialOptimWrapper,
+    AdversarialOptimWrapperConstructor,
+)
+from mmact_ssl.models.losses import (
+    call_with_frozen_weights,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+)
+
+CONFIG = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=0.05, weight_decay=0.1),
+    adversary=dict(optimizer=dict(type='Adam', lr=0.02, betas=(0.0, 0.9))),
+)
+
+
+class TwoSided(BaseModel):
+    """A student that pleases a discriminator, which tells its outputs from the inputs."""
+
+    def __init__(self, adversarial: bool = True) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Linear(3, 3))
+        self.head = nn.ModuleDict()
+        if adversarial:
+            layers = (nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1, bias=False))
+            self.head['discriminator'] = nn.Sequential(*layers)
+
+    def sides(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The student's and the adversary's loss."""
+        features = self.backbone(inputs)
+        student = (features - inputs[:, :3]).square().mean()
+        if 'discriminator' not in self.head:
+            return student, student.new_zeros(())
+        discriminator = self.head['discriminator']
+        student = student + hinge_generator_loss(call_with_frozen_weights(discriminator, features))
+        adversary = hinge_discriminator_loss(
+            discriminator(inputs[:, 1:]), discriminator(features.detach())
+        )
+        return student, adversary
+
+    def forward(self, inputs: Tensor, mode: str = 'loss') -> dict[str, Tensor]:
+        student, adversary = self.sides(inputs)
+        return dict(loss_student=student, loss_adversary=adversary)
+
+
+def batches(count: int, size: int = 8) -> list[Tensor]:
+    return list(torch.randn(count, size, 4, generator=torch.Generator().manual_seed(1)))
+
+
+def build(model: nn.Module, config: dict = CONFIG, paramwise: dict | None = None) -> OptimWrapper:
+    return AdversarialOptimWrapperConstructor(config, paramwise)(model)
+
+
+def train(model: BaseModel, wrapper: OptimWrapper, data: list[Tensor]) -> list[float]:
+    return [float(model.train_step(dict(inputs=batch), wrapper)['loss']) for batch in data]
+
+
+def reference(
+    data: list[Tensor],
+    clip_student: float | None = None,
+    clip_adversary: float | None = None,
+    lr: float = 0.05,
+) -> TwoSided:
+    """Plain torch: each side's gradient by itself, then a step of each optimiser."""
+    model = TwoSided()
+    sides = (model.backbone, model.head)
+    optimizers = (
+        torch.optim.AdamW(model.backbone.parameters(), lr=lr, weight_decay=0.1),
+        torch.optim.Adam(model.head.parameters(), lr=0.02, betas=(0.0, 0.9)),
+    )
+    for batch in data:
+        for side, loss in zip(sides, model.sides(batch)):
+            parameters = list(side.parameters())
+            for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
+                parameter.grad = gradient
+        for side, optimizer, norm in zip(sides, optimizers, (clip_student, clip_adversary)):
+            if norm is not None:
+                torch.nn.utils.clip_grad_norm_(side.parameters(), norm)
+            optimizer.step()
+    return model
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module, **tolerance: float) -> None:
+    other_state = other.state_dict()
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(
+            value, other_state[name], msg=lambda m, n=name: f'{n}: {m}', **tolerance
+        )
+
+
+def members(wrapper: OptimWrapper) -> list[int]:
+    return [id(p) for group in wrapper.optimizer.param_groups for p in group['params']]
+
+
+def test_every_trainable_parameter_has_exactly_one_optimiser():
+    model = TwoSided()
+    model.backbone[0].bias.requires_grad_(False)
+    wrapper = build(model)
+    student, adversary = members(wrapper['student']), members(wrapper['adversary'])
+    names = {id(p): name for name, p in model.named_parameters()}
+    assert sorted(names[i] for i in adversary) == [
+        'head.discriminator.0.bias',
+        'head.discriminator.0.weight',
+        'head.discriminator.2.weight',
+    ]
+    trainable = sorted(id(p) for p in model.parameters() if p.requires_grad)
+    assert sorted(student + adversary) == trainable
+    assert isinstance(wrapper['student'].optimizer, torch.optim.AdamW)
+    assert type(wrapper['adversary'].optimizer) is torch.optim.Adam
+    assert wrapper['adversary'].optimizer.defaults['betas'] == (0.0, 0.9)
+
+
+def test_steps_equal_two_optimisers_by_hand():
+    model = TwoSided()
+    start = copy.deepcopy(model)
+    train(model, build(model), batches(5))
+    assert_same_weights(model, reference(batches(5)))
+    for side in ('backbone.0.weight', 'head.discriminator.0.weight'):
+        assert not torch.allclose(model.state_dict()[side], start.state_dict()[side])
+
+
+def test_clipping_is_per_side():
+    for student, adversary in ((0.01, None), (None, 0.01), (0.02, 0.01)):
+        config = copy.deepcopy(CONFIG)
+        # SGD, for Adam does not care for the size of a gradient.
+        config['optimizer'] = dict(type='SGD', lr=1.0)
+        config['clip_grad'] = student and dict(max_norm=student)
+        config['adversary'] = dict(
+            optimizer=dict(type='SGD', lr=1.0), clip_grad=adversary and dict(max_norm=adversary)
+        )
+        model, before = TwoSided(), TwoSided()
+        train(model, build(model, config), batches(1))
+        moved = [
+            torch.cat([(p - q).flatten() for p, q in zip(a.parameters(), b.parameters())]).norm()
+            for a, b in ((model.backbone, before.backbone), (model.head, before.head))
+        ]
+        for distance, norm in zip(moved, (student, adversary)):
+            if norm is None:
+                assert distance > 0.1
+            else:
+                assert float(distance) == pytest.approx(norm, rel=1e-3)
+
+
+def test_the_adversary_inherits_clipping_and_its_norm_is_logged_apart():
+    config = {**CONFIG, 'clip_grad': dict(max_norm=0.1)}
+    model = TwoSided()
+    wrapper = build(model, config)
+    hub = MessageHub.get_current_instance()
+    for name in ('train/grad_norm', 'train/adversary_grad_norm'):
+        hub.log_scalars.pop(name, None)
+    train(model, wrapper, batches(3))
+    assert_same_weights(model, reference(batches(3), 0.1, 0.1))
+    for name in ('train/grad_norm', 'train/adversary_grad_norm'):
+        assert len(hub.get_scalar(name).data[0]) == 3, name
+
+
+def test_clipping_by_value_works_for_both_sides():
+    """mmengine takes `type` out of the settings that it is given."""
+    config = {**CONFIG, 'clip_grad': dict(type='value', clip_value=1e-3)}
+    wrapper = build(TwoSided(), config)
+    for side in wrapper.values():
+        assert side.clip_func is torch.nn.utils.clip_grad_value_
+    assert config['clip_grad'] == dict(type='value', clip_value=1e-3)
+
+
+def test_accumulated_gradients_equal_a_batch_twice_as_large():
+    small, large = TwoSided(), TwoSided()
+    halves = batches(6, size=4)
+    wholes = [torch.cat(halves[i : i + 2]) for i in (0, 2, 4)]
+    wrapper = build(small, {**CONFIG, 'accumulative_counts': 2})
+    wrapper.initialize_count_status(small, 0, 6)
+    for index, half in enumerate(halves):
+        before = copy.deepcopy(small.state_dict())
+        train(small, wrapper, [half])
+        changed = [
+            name for name, v in small.state_dict().items() if not torch.equal(v, before[name])
+        ]
+        assert bool(changed) == (index % 2 == 1)
+    train(large, build(large), wholes)
+    assert_same_weights(small, large, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_left_over_at_the_end_are_used():
+    model = TwoSided()
+    wrapper = build(model, {**CONFIG, 'accumulative_counts': 2})
+    wrapper.initialize_count_status(model, 0, 3)
+    train(model, wrapper, batches(2))
+    before = copy.deepcopy(model.state_dict())
+    train(model, wrapper, batches(1))
+    assert all(not torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_resumed_run_continues_identically():
+    whole = TwoSided()
+    losses = train(whole, build(whole), batches(6))
+
+    killed = TwoSided()
+    wrapper = build(killed)
+    first = train(killed, wrapper, batches(6)[:3])
+    saved = copy.deepcopy(dict(model=killed.state_dict(), optimizer=wrapper.state_dict()))
+    assert set(saved['optimizer']) == {'student', 'adversary'}
+
+    resumed = TwoSided()
+    train(resumed, build(resumed), batches(2))  # anything, that must not survive
+    wrapper = build(resumed)
+    resumed.load_state_dict(saved['model'])
+    wrapper.load_state_dict(saved['optimizer'])
+    assert first + train(resumed, wrapper, batches(6)[3:]) == losses
+    assert_same_weights(resumed, whole, rtol=0, atol=0)
+
+
+def test_without_discriminators_it_is_an_ordinary_wrapper():
+    model = TwoSided(adversarial=False)
+    wrapper = build(model)
+    assert type(wrapper) is OptimWrapper
+    assert sorted(members(wrapper)) == sorted(id(p) for p in model.parameters())
+    losses = train(model, wrapper, 5 * batches(1))
+    assert losses[-1] < losses[0]
+
+
+def test_paramwise_settings_hold_for_both_sides():
+    paramwise = dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        custom_keys={'backbone.2.weight': dict(lr_mult=0.1)},
+    )
+    config = copy.deepcopy(CONFIG)
+    config['adversary']['optimizer']['weight_decay'] = 0.3
+    model = TwoSided()
+    wrapper = build(model, config, paramwise)
+    settings = {
+        id(p): (round(group['lr'], 6), group['weight_decay'])
+        for side in wrapper.values()
+        for group in side.optimizer.param_groups
+        for p in group['params']
+    }
+    assert {name: settings[id(p)] for name, p in model.named_parameters()} == {
+        'backbone.0.weight': (0.05, 0.1),
+        'backbone.0.bias': (0.05, 0.0),
+        'backbone.1.weight': (0.05, 0.0),
+        'backbone.1.bias': (0.05, 0.0),
+        'backbone.2.weight': (0.005, 0.1),
+        'backbone.2.bias': (0.05, 0.0),
+        'head.discriminator.0.weight': (0.02, 0.3),
+        'head.discriminator.0.bias': (0.02, 0.0),
+        'head.discriminator.2.weight': (0.02, 0.3),
+    }
+    groups = wrapper['student'].optimizer.param_groups
+    assert len(groups) == 3, 'one group for each combination of settings'
+
+
+@pytest.fixture
+def amp_on_cpu(monkeypatch):
+    """mmengine's mixed precision, which asks for a GPU, with torch's real scaler on CPU."""
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    scaler = partial(torch.amp.GradScaler, 'cpu')
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', scaler)
+    return {
+        **CONFIG,
+        'type': 'AmpOptimWrapper',
+        'loss_scale': dict(init_scale=64.0, growth_interval=2),
+    }
+
+
+def train_in_full_precision(model: TwoSided, wrapper: OptimWrapper, data: list[Tensor]) -> None:
+    """train_step without autocast, which on CPU knows only bfloat16: the scaler is tested here."""
+    for batch in data:
+        wrapper.update_params(sum(model.sides(batch)))
+
+
+def test_one_loss_scale_serves_both_sides(amp_on_cpu):
+    """Scaled, unscaled once, clipped at the true norm; the scale grows once per iteration."""
+    model = TwoSided()
+    wrapper = build(model, {**amp_on_cpu, 'clip_grad': dict(max_norm=0.1)})
+    scaler = wrapper['student'].loss_scaler
+    assert wrapper['adversary'].loss_scaler is scaler
+    scales = []
+    for batch in batches(5):
+        train_in_full_precision(model, wrapper, [batch])
+        scales.append(scaler.get_scale())
+    assert scales == [64, 128, 128, 256, 256]
+    assert_same_weights(model, reference(batches(5), 0.1, 0.1), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('overflows', ['backbone', 'head'])
+def test_a_side_that_overflows_is_skipped_and_the_scale_falls(amp_on_cpu, overflows):
+    model = TwoSided()
+    wrapper = build(model, amp_on_cpu)
+    before = copy.deepcopy(model.state_dict())
+    student, adversary = model.sides(batches(1)[0])
+    huge = torch.tensor(float('inf'))
+    loss = student * huge + adversary if overflows == 'backbone' else student + adversary * huge
+    wrapper.update_params(loss)
+    assert wrapper['student'].loss_scaler.get_scale() == 32
+    for name, value in model.state_dict().items():
+        assert value.isfinite().all()
+        assert torch.equal(value, before[name]) == name.startswith(overflows), name
+    # The next step is an ordinary one again.
+    train_in_full_precision(model, wrapper, batches(1))
+    assert all(not torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_mixed_precision_trains_through_train_step_and_resumes(amp_on_cpu):
+    config = {**amp_on_cpu, 'dtype': 'bfloat16'}
+    whole = TwoSided()
+    losses = train(whole, build(whole, config), batches(6))
+    half, full = losses[0], train(TwoSided(), build(TwoSided()), batches(1))[0]
+    assert half != full, 'autocast was on'
+    assert half == pytest.approx(full, rel=0.02)
+
+    killed = TwoSided()
+    wrapper = build(killed, config)
+    train(killed, wrapper, batches(6)[:3])
+    saved = copy.deepcopy(dict(model=killed.state_dict(), optimizer=wrapper.state_dict()))
+    resumed = TwoSided()
+    wrapper = build(resumed, config)
+    resumed.load_state_dict(saved['model'])
+    wrapper.load_state_dict(saved['optimizer'])
+    assert wrapper['student'].loss_scaler.get_scale() == 128
+    assert train(resumed, wrapper, batches(6)[3:]) == losses[3:]
+    assert_same_weights(resumed, whole, rtol=0, atol=0)
+
+
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
+    """mmengine's distributed train_step, with accumulation: same weights on both, as by hand."""
+    run_in_two_processes(tmp_path)
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    for accumulate, state in first.items():
+        for name, value in state.items():
+            assert torch.equal(value, second[accumulate][name]), name
+        whole = [torch.cat(batches(4)[i : i + accumulate]) for i in range(0, 4, accumulate)]
+        expected = reference(whole).state_dict()
+        for name, value in state.items():
+            torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def run_in_two_processes(folder: Path) -> None:
+    """Run this file as a program, twice."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(rank), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+
+
+def train_as_one_of_two(rank: int, folder: Path) -> None:
+    """Train on this process's half of each batch; save the weights, by number of accumulations."""
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
+    )
+    states = {}
+    for accumulate in (1, 2):
+        model = TwoSided()
+        wrapped = MMDistributedDataParallel(model, device_ids=None)
+        wrapper = AdversarialOptimWrapperConstructor({**CONFIG, 'accumulative_counts': accumulate})(
+            wrapped
+        )
+        assert isinstance(wrapper, AdversarialOptimWrapper)
+        wrapper.initialize_count_status(wrapped, 0, 4)
+        for batch in batches(4):
+            wrapped.train_step(dict(inputs=batch.chunk(2)[rank]), wrapper)
+        states[accumulate] = model.state_dict()
+    torch.save(states, folder / f'{rank}.pt')
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == '__main__':
+    train_as_one_of_two(int(sys.argv[1]), Path(sys.argv[2]))
