@@ -1,0 +1,219 @@
+"""Pose prediction: the baseline it starts from, who is trained by what, and what never counts."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.models.heads import PosePredictionHead
+
+JOINTS, CHANNELS = 6, 8
+GENERATOR_LOSSES = ('loss_joints', 'loss_generator')
+
+
+def make_head(**settings) -> PosePredictionHead:
+    torch.manual_seed(0)
+    defaults = dict(noise_dim=0, observed_dropout=0, hidden_dim=16, adversarial_weight=0.5)
+    return PosePredictionHead(in_channels=CHANNELS, num_joints=JOINTS, **(defaults | settings))
+
+
+def stir(head: PosePredictionHead) -> PosePredictionHead:
+    """Leave the starting point, where the prediction does not depend on the feature."""
+    torch.nn.init.normal_(head.generator.displacement.weight, std=0.3)
+    return head
+
+
+def make_sources(seed: int = 0) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def pose(time: int) -> Tensor:
+        values = torch.rand(3, time, JOINTS, 3, generator=generator)
+        values[..., 2][values[..., 2] < 0.3] = 0
+        return values
+
+    observed_valid = torch.ones(3, 4, dtype=torch.bool)
+    observed_valid[2, 2:] = False
+    future_valid = torch.ones(3, 5, dtype=torch.bool)
+    future_valid[1, 3:] = False
+    future_valid[2] = False
+    return dict(
+        dynamic=torch.randn(3, CHANNELS, 2, 2, 2, generator=generator),
+        observed_pose=pose(4),
+        observed_valid=observed_valid,
+        future_pose=pose(5),
+        future_valid=future_valid,
+    )
+
+
+def test_starts_as_repeating_the_last_pose():
+    head, sources = make_head(), make_sources()
+    head.init_weights()  # as the runner does
+    predicted = head.predict(**sources)
+    last = sources['observed_pose'][:, -1]
+    seen = (last[..., 2] > 0) & sources['observed_valid'][:, -1:]
+    for step in range(5):
+        torch.testing.assert_close(predicted['poses'][:, step][seen], last[..., :2][seen])
+    torch.testing.assert_close(predicted['error'][:2], predicted['error_repeat_last'][:2])
+    assert predicted['error'][:2].isfinite().all()
+    assert predicted['error'][2].isnan(), 'no future: not defined'
+    losses = head.loss(**sources)
+    torch.testing.assert_close(losses['error'], losses['error_repeat_last'])
+
+
+def test_errors_are_distances_in_fractions_of_the_view():
+    """A generator that moves every joint by 0.02 and -0.04 of the view a step, against a loop."""
+    head, sources = make_head(), make_sources()
+    with torch.no_grad():
+        head.generator.displacement.bias.copy_(torch.tensor([0.04, -0.08] * JOINTS))
+    predicted = head.predict(**sources)
+    for n in range(2):
+        last = sources['observed_pose'][n, -1]
+        total = total_last = weights = 0.0
+        for t in range(5):
+            for v in range(JOINTS):
+                x, y, score = sources['future_pose'][n, t, v].tolist()
+                if not sources['future_valid'][n, t] or last[v, 2] == 0:
+                    continue
+                at = float(last[v, 0]), float(last[v, 1])
+                moved = at[0] + 0.02 * (t + 1), at[1] - 0.04 * (t + 1)
+                total += score * math.dist(moved, (x, y))
+                total_last += score * math.dist(at, (x, y))
+                weights += score
+        assert float(predicted['error'][n]) == pytest.approx(total / weights, rel=1e-4)
+        assert float(predicted['error_repeat_last'][n]) == pytest.approx(
+            total_last / weights, rel=1e-4
+        )
+    losses = head.loss(**sources)
+    torch.testing.assert_close(losses['error'], predicted['error'].nanmean())
+    assert losses['error'] != losses['error_repeat_last']
+
+
+def gradients(head: PosePredictionHead, sources: dict[str, Tensor], names: tuple[str, ...]):
+    """Gradients of a sum of losses for the student, the generator and the discriminator."""
+    head.zero_grad()
+    dynamic = sources['dynamic'].clone().requires_grad_()
+    losses = head.loss(**{**sources, 'dynamic': dynamic})
+    sum(losses[name] for name in names).backward()
+    return (
+        dynamic.grad,
+        {name: p.grad for name, p in head.generator.named_parameters()},
+        {name: p.grad for name, p in head.discriminator.named_parameters()},
+    )
+
+
+def test_each_side_is_trained_by_its_own_loss():
+    head, sources = stir(make_head()), make_sources()
+    for name in GENERATOR_LOSSES:
+        student, generator, discriminator = gradients(head, sources, (name,))
+        assert student.abs().sum() > 0
+        assert all(gradient.abs().sum() > 0 for gradient in generator.values()), name
+        assert all(gradient is None for gradient in discriminator.values()), name
+    student, generator, discriminator = gradients(head, sources, ('loss_discriminator',))
+    assert student is None
+    assert all(gradient is None for gradient in generator.values())
+    # Inside the margins of the hinge, what real and fake poses do to the last bias cancels.
+    discriminator.pop('score.bias')
+    assert all(gradient.abs().sum() > 0 for gradient in discriminator.values())
+
+
+def test_the_student_can_not_please_the_discriminator_but_through_poses():
+    """At the start poses ignore the feature, so f_d as a condition would be the only way."""
+    head, sources = make_head(), make_sources()
+    student, _, _ = gradients(head, sources, ('loss_generator',))
+    assert not student.any()
+    assert head.discriminator.projection.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize('garbage', [math.nan, math.inf, -50.0])
+def test_unseen_joints_and_padded_frames_never_count(garbage: float):
+    head, sources = stir(make_head()), make_sources()
+    spoiled = dict(sources)
+    for view in ('observed', 'future'):
+        pose = sources[f'{view}_pose'].clone()
+        pose[..., :2][pose[..., 2] == 0] = garbage
+        pose[~sources[f'{view}_valid']] = garbage
+        assert not torch.equal(pose, sources[f'{view}_pose'])
+        spoiled[f'{view}_pose'] = pose
+    names = (*GENERATOR_LOSSES, 'loss_discriminator')
+    losses, again = head.loss(**sources), head.loss(**spoiled)
+    assert losses.keys() == again.keys()
+    for name, loss in losses.items():
+        assert torch.equal(loss, again[name]), name
+    expected, got = gradients(head, sources, names), gradients(head, spoiled, names)
+    assert torch.equal(expected[0], got[0])
+    for one, other in zip(expected[1:], got[1:]):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_errors_do_not_change_in_a_mirror():
+    head, sources = make_head(), make_sources()
+    mirrored = dict(sources)
+    for view in ('observed_pose', 'future_pose'):
+        mirrored[view] = sources[view].clone()
+        mirrored[view][..., 0] = 1 - mirrored[view][..., 0]
+    straight, mirror = head.predict(**sources), head.predict(**mirrored)
+    torch.testing.assert_close(mirror['error'], straight['error'], equal_nan=True)
+    # Where the last pose is not seen, the prediction starts in the middle.
+    torch.testing.assert_close(mirror['poses'][..., 0], 1 - straight['poses'][..., 0])
+    torch.testing.assert_close(mirror['poses'][..., 1], straight['poses'][..., 1])
+    torch.testing.assert_close(
+        head.loss(**mirrored)['loss_joints'], head.loss(**sources)['loss_joints']
+    )
+
+
+def test_only_the_last_observed_poses_condition_the_generator():
+    """Earlier ones are for the discriminator."""
+    sources = make_sources()
+    changed = dict(sources, observed_pose=sources['observed_pose'][:, [1, 0, 2, 3]])
+    for frames, same in ((2, True), (3, False)):
+        head = stir(make_head(observed_frames=frames))
+        one, other = head.predict(**sources)['poses'], head.predict(**changed)['poses']
+        assert torch.allclose(one, other, atol=1e-5) is same, frames
+
+
+def test_dropped_observations_are_hidden_from_the_generator_in_training_only():
+    head, sources = make_head(observed_dropout=0.5), make_sources()
+    many = {name: value[:1].repeat_interleave(400, 0) for name, value in sources.items()}
+    seen = []
+    head.generator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1]))
+    head.loss(**many)
+    head.eval().predict(**many)
+    hidden = (seen[0] == 0).flatten(1).all(1)
+    assert 0.4 < float(hidden.float().mean()) < 0.6
+    assert torch.equal(seen[0][~hidden], seen[1][~hidden]), 'a sample is shown as a whole'
+    assert not (seen[1] == 0).flatten(1).all(1).any()
+
+
+def test_noise_makes_the_prediction_stochastic():
+    sources = make_sources()
+    certain, noisy = stir(make_head()), stir(make_head(noise_dim=4))
+    poses = [certain.predict(**sources)['poses'] for _ in range(2)]
+    assert torch.equal(*poses)
+    poses = [noisy.predict(**sources)['poses'] for _ in range(2)]
+    assert not torch.equal(*poses)
+
+
+def test_without_adversary_it_is_a_regression_that_learns():
+    head, sources = make_head(adversarial_weight=0), make_sources()
+    assert not any('discriminator' in name for name, _ in head.named_parameters())
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+    values = []
+    for _ in range(30):
+        losses = head.loss(**sources)
+        assert [name for name in losses if 'loss' in name] == ['loss_joints']
+        optimizer.zero_grad()
+        losses['loss_joints'].backward()
+        optimizer.step()
+        values.append(float(losses['loss_joints'].detach()))
+    assert values[-1] < 0.5 * values[0]
+
+
+def test_the_adversarial_weight_scales_the_generator_alone():
+    sources = make_sources()
+    light, heavy = make_head(adversarial_weight=0.1), make_head(adversarial_weight=0.3)
+    one, three = light.loss(**sources), heavy.loss(**sources)
+    torch.testing.assert_close(3 * one['loss_generator'], three['loss_generator'])
+    torch.testing.assert_close(one['loss_discriminator'], three['loss_discriminator'])
