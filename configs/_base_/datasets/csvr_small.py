@@ -46,7 +46,7 @@ val_pipeline = [
     dict(type='PackPretextInputs', views=('clip', 'future', 'keyframes')),
 ]
 train_dataloader = dict(
-    batch_size=32,
+    batch_size=16,
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
