@@ -6,3 +6,5 @@ _base_ = [
 ]
 
 model = dict(cls_head=dict(num_classes=12))
+# The cross-validation keeps a subject's clips together.
+linear = dict(group_pattern=r'_s(\d+)_')
