@@ -28,7 +28,7 @@ test_dataloader = dict(
         pipeline=val_pipeline,
     )
 )
-# Places are drawn anew for each clip here, so that nothing about an action is to be learnt from them.
+# Places are drawn anew for each clip here: nothing about an action is to be learnt from them.
 model = dict(balancer=dict(weights=dict(context=0.05, video=0.1)))
 train_cfg = dict(max_epochs=12)
 param_scheduler = [

@@ -1,6 +1,6 @@
-# CSVR on Kinetics-400 in mmaction2's layout: R3D-18, 16 frames at stride 4, 112x112, 120 epochs. Clip,
-# crop, epochs and batch size follow the released settings of its nearest relative (arXiv 2104.00862).
-# Poses: python tools/extract_targets.py configs/teachers/rtmpose-t_coco.py, see docs/teachers.md.
+# CSVR on Kinetics-400 in mmaction2's layout: R3D-18, 16 frames at stride 4, 112x112, 120 epochs.
+# Clip, crop, epochs and batch size follow the released settings of its nearest relative (arXiv
+# 2104.00862). Poses by configs/teachers/rtmpose-t_coco.py, see docs/methods/csvr.md.
 _base_ = [
     '_base_/models/csvr_r3d18.py',
     '_base_/datasets/csvr_112.py',

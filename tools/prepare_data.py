@@ -93,8 +93,10 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     with one_line_errors():
         counts = prepare(args)
-    print(f'{args.out}: ' + ', '.join(f'{count} {what.replace("_", " ")}'
-                                      for what, count in counts.items()))
+    print(
+        f'{args.out}: '
+        + ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
+    )
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Skeleton layouts: joint names, left and right joints, and limbs."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ class SkeletonLayout:
     def __post_init__(self) -> None:
         # The pairs follow from the names, so that the two can never disagree.
         left = tuple(i for i, name in enumerate(self.names) if name.startswith('left_'))
-        right = tuple(self.names.index('right_' + self.names[i][len('left_'):]) for i in left)
+        right = tuple(self.names.index('right_' + self.names[i][len('left_') :]) for i in left)
         object.__setattr__(self, 'left', left)
         object.__setattr__(self, 'right', right)
 
@@ -49,8 +50,10 @@ class SkeletonLayout:
         """
         unknown = [name for name in names if name not in self.names]
         if unknown:
-            raise ValueError(f'layout {self.name} has no joint {unknown[0]!r}; '
-                             f'its joints are {", ".join(self.names)}')
+            raise ValueError(
+                f'layout {self.name} has no joint {unknown[0]!r}; '
+                f'its joints are {", ".join(self.names)}'
+            )
         return [self.names.index(name) for name in names]
 
 
@@ -58,8 +61,9 @@ def _layout(name: str, joints: str, limbs: str) -> SkeletonLayout:
     """Build a layout from joint names, and limbs written ``joint-joint``, separated by blanks."""
     names = tuple(joints.split())
     pairs = (limb.split('-') for limb in limbs.split())
-    return SkeletonLayout(name, names,
-                          tuple((names.index(start), names.index(end)) for start, end in pairs))
+    return SkeletonLayout(
+        name, names, tuple((names.index(start), names.index(end)) for start, end in pairs)
+    )
 
 
 LAYOUTS: dict[str, SkeletonLayout] = {
@@ -76,7 +80,8 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'left_shoulder-right_shoulder left_shoulder-left_elbow right_shoulder-right_elbow '
             'left_elbow-left_wrist right_elbow-right_wrist left_eye-right_eye nose-left_eye '
             'nose-right_eye left_eye-left_ear right_eye-right_ear left_ear-left_shoulder '
-            'right_ear-right_shoulder'),
+            'right_ear-right_shoulder',
+        ),
         # Kinect v1: NW-UCLA, MSR Action3D, UTKinect and (reordered) UTD-MHAD.
         _layout(
             'kinect20',
@@ -88,7 +93,8 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'left_wrist-left_hand shoulder_centre-right_shoulder right_shoulder-right_elbow '
             'right_elbow-right_wrist right_wrist-right_hand hip_centre-left_hip left_hip-left_knee '
             'left_knee-left_ankle left_ankle-left_foot hip_centre-right_hip right_hip-right_knee '
-            'right_knee-right_ankle right_ankle-right_foot'),
+            'right_knee-right_ankle right_ankle-right_foot',
+        ),
         # Kinect v2: NTU RGB+D (Shahroudy et al. 2016) and PKU-MMD, counted from 0.
         _layout(
             'ntu25',
@@ -103,7 +109,8 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'right_wrist-right_hand right_hand-right_hand_tip right_wrist-right_thumb '
             'spine_base-left_hip left_hip-left_knee left_knee-left_ankle left_ankle-left_foot '
             'spine_base-right_hip right_hip-right_knee right_knee-right_ankle '
-            'right_ankle-right_foot'),
+            'right_ankle-right_foot',
+        ),
         # J-HMDB's puppet annotation (Jhuang et al. 2013).
         _layout(
             'jhmdb15',
@@ -112,6 +119,7 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'neck-belly neck-face neck-right_shoulder neck-left_shoulder belly-right_hip '
             'belly-left_hip right_shoulder-right_elbow left_shoulder-left_elbow '
             'right_hip-right_knee left_hip-left_knee right_elbow-right_wrist '
-            'left_elbow-left_wrist right_knee-right_ankle left_knee-left_ankle'),
+            'left_elbow-left_wrist right_knee-right_ankle left_knee-left_ankle',
+        ),
     )
 }

@@ -15,8 +15,8 @@ from mmact_ssl.registry import METRICS
 class PretextMetric(BaseMetric):
     """Average, over samples, of every metric that the heads' ``predict`` returns.
 
-    A metric is what a head predicts as one number a sample; not-a-number leaves a sample out of that
-    metric's mean. Metrics are named ``'<task>/<name>'``.
+    A metric is what a head predicts as one number a sample; not-a-number leaves a sample out of
+    that metric's mean. Metrics are named ``'<task>/<name>'``.
     """
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Skeleton layouts."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -26,8 +27,11 @@ def test_left_and_right_pair_up(name):
     layout = LAYOUTS[name]
     for left, right in zip(layout.left, layout.right):
         assert layout.names[right] == layout.names[left].replace('left', 'right')
-    assert not any('left' in layout.names[i] or 'right' in layout.names[i]
-                   for i in range(layout.num_joints) if i not in layout.left + layout.right)
+    assert not any(
+        'left' in layout.names[i] or 'right' in layout.names[i]
+        for i in range(layout.num_joints)
+        if i not in layout.left + layout.right
+    )
 
 
 @pytest.mark.parametrize('name', NUM_JOINTS)

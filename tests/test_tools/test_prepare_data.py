@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line of tools/prepare_data.py."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -25,8 +26,16 @@ def test_videos_from_the_command_line(tool, tmp_path, capsys):
     frames = np.zeros((3, 32, 32, 3), np.uint8)
     (tmp_path / 'in' / 'a').mkdir(parents=True)
     write_video(tmp_path / 'in' / 'a' / 'x.mp4', frames)
-    tool.main(['videos', '--source', str(tmp_path / 'in'), '--out', str(tmp_path / 'out'),
-               '--labels-from-folders'])
+    tool.main(
+        [
+            'videos',
+            '--source',
+            str(tmp_path / 'in'),
+            '--out',
+            str(tmp_path / 'out'),
+            '--labels-from-folders',
+        ]
+    )
     assert '1 train, 0 test, 0 left out' in capsys.readouterr().out
     assert (tmp_path / 'out' / 'train.txt').read_text() == 'videos/a/x.mp4 0\n'
 

@@ -53,7 +53,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='PretextVideoDataset', ann_file='', pipeline=train_pipeline),
 )
-# How well the pretext tasks do on clips that training never saw: python tools/test.py CONFIG CHECKPOINT
+# For tools/test.py: how well the pretext tasks do on clips that training never saw.
 test_dataloader = dict(
     batch_size=32,
     num_workers=1,

@@ -4,6 +4,7 @@
 Some differ in motion alone (wave and clap; sit down is stand up backwards), one pair in context
 alone: drink and phone call are the same movement, with a cup or with a telephone in the hand.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,8 +19,12 @@ FRAME_RATE = 25
 
 # (out, up, forward)
 HANGING = ((0.14, -1.0, 0.02), (0.03, -1.0, 0.16))
-RESTS = (HANGING, ((0.55, -0.8, -0.25), (-0.75, -0.45, 0.5)), ((0.2, -1.0, 0.1), (-0.3, 0.0, 0.9)),
-         ((0.12, -0.95, -0.3), (-0.35, -0.8, -0.3)))
+RESTS = (
+    HANGING,
+    ((0.55, -0.8, -0.25), (-0.75, -0.45, 0.5)),
+    ((0.2, -1.0, 0.1), (-0.3, 0.0, 0.9)),
+    ((0.12, -0.95, -0.3), (-0.35, -0.8, -0.3)),
+)
 STANDING = ((0.07, -1.0, 0.02), (0.03, -1.0, -0.05))
 
 
@@ -38,10 +43,15 @@ class Style:
     @classmethod
     def draw(cls, rng: np.random.Generator, tempo: float = 1.0, amplitude: float = 1.0) -> Style:
         """Draw a performance by a subject of some habitual tempo and amplitude."""
-        return cls(tempo=tempo * rng.uniform(0.88, 1.14), phase=rng.uniform(),
-                   amplitude=amplitude * rng.uniform(0.88, 1.12),
-                   rest=RESTS[rng.integers(len(RESTS))], stance=rng.uniform(0.0, 0.12),
-                   lean=rng.uniform(-0.04, 0.1), sway=rng.uniform(size=12))
+        return cls(
+            tempo=tempo * rng.uniform(0.88, 1.14),
+            phase=rng.uniform(),
+            amplitude=amplitude * rng.uniform(0.88, 1.12),
+            rest=RESTS[rng.integers(len(RESTS))],
+            stance=rng.uniform(0.0, 0.12),
+            lean=rng.uniform(-0.04, 0.1),
+            sway=rng.uniform(size=12),
+        )
 
 
 def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.ndarray:
@@ -91,7 +101,10 @@ def standing(style: Style) -> Motion:
         thigh=np.broadcast_to(np.asarray(STANDING[0]) + spread, shape).copy(),
         shin=np.broadcast_to(np.asarray(STANDING[1]) + spread, shape).copy(),
         torso=np.tile([style.lean, 0.0, 0.0], (NUM_FRAMES, 1)),
-        head=np.zeros((NUM_FRAMES, 2)), root=np.zeros((NUM_FRAMES, 3)), lift=np.zeros(NUM_FRAMES))
+        head=np.zeros((NUM_FRAMES, 2)),
+        root=np.zeros((NUM_FRAMES, 3)),
+        lift=np.zeros(NUM_FRAMES),
+    )
 
 
 def cycles(style: Style, rate: float) -> np.ndarray:
@@ -180,8 +193,9 @@ def kick(style: Style) -> Motion:
     phase = cycles(style, 0.8)
     times = [0.0, 0.22, 0.42, 0.55, 0.8]
     top = 1.25 * style.amplitude
-    angles = cyclic(phase, times, [(0.0, 0.1), (-0.5, 1.1), (top, 0.15), (top * 0.85, 0.6),
-                                   (0.05, 0.15)])
+    angles = cyclic(
+        phase, times, [(0.0, 0.1), (-0.5, 1.1), (top, 0.15), (top * 0.85, 0.6), (0.05, 0.15)]
+    )
     motion.thigh[:, 0] = swing(angles[:, 0])
     motion.shin[:, 0] = swing(angles[:, 0] - angles[:, 1])
     motion.torso[:, 0] += -0.22 * np.clip(angles[:, 0], 0, None)
@@ -221,8 +235,9 @@ def jumping_jack(style: Style) -> Motion:
     leg = 0.04 + 0.42 * style.amplitude * spread
     for side in (0, 1):
         motion.upper_arm[:, side] = np.stack([np.sin(arm), -np.cos(arm), 0 * arm + 0.06], -1)
-        motion.forearm[:, side] = np.stack([np.sin(arm + 0.15), -np.cos(arm + 0.15),
-                                            0 * arm + 0.12], -1)
+        motion.forearm[:, side] = np.stack(
+            [np.sin(arm + 0.15), -np.cos(arm + 0.15), 0 * arm + 0.12], -1
+        )
         motion.thigh[:, side] = np.stack([np.sin(leg), -np.cos(leg), 0 * leg + 0.05], -1)
         motion.shin[:, side] = np.stack([np.sin(leg), -np.cos(leg), 0 * leg - 0.05], -1)
     motion.lift = 0.1 * style.amplitude * np.abs(np.sin(2 * np.pi * phase))
@@ -248,14 +263,31 @@ def throw(style: Style) -> Motion:
     motion = standing(style)
     phase = cycles(style, 0.75)
     times = [0.0, 0.3, 0.42, 0.54, 0.78]
-    motion.upper_arm[:, 0] = cyclic(phase, times, [
-        (0.3, -0.9, 0.1), (0.85, 0.35, -0.5), (0.35, 0.5, 0.9), (-0.25, -0.45, 0.8),
-        (0.15, -0.95, 0.2)])
-    motion.forearm[:, 0] = cyclic(phase, times, [
-        (0.1, -0.6, 0.7), (0.15, 0.9, -0.5), (0.05, 0.6, 0.9), (-0.4, -0.8, 0.6),
-        (0.0, -0.9, 0.35)])
-    motion.torso[:, 2] = style.amplitude * cyclic(phase, times, [
-        (0.0,), (0.55,), (-0.2,), (-0.5,), (-0.1,)])[:, 0]
+    motion.upper_arm[:, 0] = cyclic(
+        phase,
+        times,
+        [
+            (0.3, -0.9, 0.1),
+            (0.85, 0.35, -0.5),
+            (0.35, 0.5, 0.9),
+            (-0.25, -0.45, 0.8),
+            (0.15, -0.95, 0.2),
+        ],
+    )
+    motion.forearm[:, 0] = cyclic(
+        phase,
+        times,
+        [
+            (0.1, -0.6, 0.7),
+            (0.15, 0.9, -0.5),
+            (0.05, 0.6, 0.9),
+            (-0.4, -0.8, 0.6),
+            (0.0, -0.9, 0.35),
+        ],
+    )
+    motion.torso[:, 2] = (
+        style.amplitude * cyclic(phase, times, [(0.0,), (0.55,), (-0.2,), (-0.5,), (-0.1,)])[:, 0]
+    )
     motion.torso[:, 0] += cyclic(phase, times, [(0.0,), (-0.15,), (0.15,), (0.4,), (0.1,)])[:, 0]
     step = cyclic(phase, times, [(0.0,), (0.15,), (0.5,), (0.5,), (0.1,)])[:, 0]
     motion.thigh[:, 1] = swing(step)
@@ -268,9 +300,18 @@ def throw(style: Style) -> Motion:
 
 
 ACTIONS: dict[str, Callable[[Style], Motion]] = {
-    'wave': wave, 'clap': clap, 'drink': hand_to_head, 'phone_call': hand_to_head,
-    'sit_down': sit_down, 'stand_up': stand_up, 'walk': walk, 'kick': kick, 'punch': punch,
-    'jumping_jack': jumping_jack, 'bow': bow, 'throw': throw,
+    'wave': wave,
+    'clap': clap,
+    'drink': hand_to_head,
+    'phone_call': hand_to_head,
+    'sit_down': sit_down,
+    'stand_up': stand_up,
+    'walk': walk,
+    'kick': kick,
+    'punch': punch,
+    'jumping_jack': jumping_jack,
+    'bow': bow,
+    'throw': throw,
 }
 PROPS = {'drink': 'cup', 'phone_call': 'phone'}
 SEATED = ('sit_down', 'stand_up')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backgrounds that must not give the action away: texture, clutter, moving things, light."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -36,26 +37,34 @@ class Backdrop:
         for number in range(rng.integers(0, 3)):
             start, end = rng.uniform(0, side, (2, 2))
             swing = rng.uniform(0, 0.14, 2) * side
-            way = start + (end - start) * time * rng.uniform(0, 1) + swing * np.sin(
-                2 * np.pi * (rng.uniform(0.5, 4.0) * time + rng.uniform(0, 1, 2)))
+            way = (
+                start
+                + (end - start) * time * rng.uniform(0, 1)
+                + swing * np.sin(2 * np.pi * (rng.uniform(0.5, 4.0) * time + rng.uniform(0, 1, 2)))
+            )
             in_front = number == 0 and rng.uniform() < 0.25
             largest = 0.04 if in_front else 0.1
             wide, high = (int(r) for r in np.minimum(rng.uniform(0.02, 0.1, 2), largest) * side)
             red, green, blue = (int(c) for c in rng.integers(20, 250, 3))
             movers.append((np.rint(way).astype(int), (wide, high), (red, green, blue), in_front))
         flicker = rng.uniform(0, 0.08) * np.sin(
-            2 * np.pi * (rng.uniform(0.3, 2.0) * time + rng.uniform()))
+            2 * np.pi * (rng.uniform(0.3, 2.0) * time + rng.uniform())
+        )
         drift = rng.uniform(-0.15, 0.15) * (time - 0.5)
         tint = rng.uniform(0.88, 1.1, 3) * rng.uniform(0.65, 1.15)
         noise = rng.normal(0, rng.uniform(1.0, 4.0), (4, side // 2, side // 2, 1))
-        return cls(texture, movers, (1 + flicker + drift) * tint,
-                   np.clip(np.repeat(noise, 3, -1) + 3, 0, 255).astype(np.uint8))
+        return cls(
+            texture,
+            movers,
+            (1 + flicker + drift) * tint,
+            np.clip(np.repeat(noise, 3, -1) + 3, 0, 255).astype(np.uint8),
+        )
 
     def frame(self, t: int, shake: np.ndarray) -> np.ndarray:
         """uint8 [S, S, 3]: the canvas before the person is painted, shaken by [2] of its side."""
         side = len(self.texture) - 2 * MARGIN
         column, row = np.clip(np.rint(MARGIN - shake * side), 0, 2 * MARGIN).astype(int)
-        canvas = self.texture[row:row + side, column:column + side].copy()
+        canvas = self.texture[row : row + side, column : column + side].copy()
         self._paint(canvas, t, in_front=False)
         return canvas
 
@@ -96,8 +105,17 @@ def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
         start, end = tuple(corner.tolist()), tuple((corner + size.astype(int)).tolist())
         kind = rng.integers(4)
         if kind == 0:
-            cv2.ellipse(canvas, start, (int(size[0] / 2), int(size[1] / 2)),
-                        float(rng.uniform(0, 180)), 0, 360, color, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                canvas,
+                start,
+                (int(size[0] / 2), int(size[1] / 2)),
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                color,
+                -1,
+                cv2.LINE_AA,
+            )
         elif kind == 1:
             cv2.line(canvas, start, end, color, int(rng.integers(4, 16)), cv2.LINE_AA)
         else:

@@ -5,6 +5,7 @@ Body axes: x to the person's left, y up, z forward; metres. Directions of limbs 
 (out, up, forward), where out points away from the middle of the body on either side, so that one
 description serves both arms and both legs.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -40,9 +41,21 @@ class Morphology:
         height = rng.uniform(1.5, 1.92)
         scale = height / 1.7
         base = cls()
-        lengths = {name: getattr(base, name) * scale * rng.uniform(0.94, 1.06)
-                   for name in ('shoulder', 'hip', 'spine', 'neck', 'head', 'upper_arm', 'forearm',
-                                'thigh', 'shin', 'foot')}
+        lengths = {
+            name: getattr(base, name) * scale * rng.uniform(0.94, 1.06)
+            for name in (
+                'shoulder',
+                'hip',
+                'spine',
+                'neck',
+                'head',
+                'upper_arm',
+                'forearm',
+                'thigh',
+                'shin',
+                'foot',
+            )
+        }
         return cls(height=height, girth=rng.uniform(0.85, 1.25), **lengths)
 
 
@@ -77,9 +90,17 @@ class Motion:
     def mirrored(self) -> Motion:
         """The same motion with left and right exchanged."""
         sign = np.array([1.0, -1.0, -1.0])
-        return Motion(self.upper_arm[:, ::-1], self.forearm[:, ::-1], self.thigh[:, ::-1],
-                      self.shin[:, ::-1], self.torso * sign, self.head * sign[:2],
-                      self.root * np.array([-1.0, 1.0, 1.0]), self.lift, self.planted)
+        return Motion(
+            self.upper_arm[:, ::-1],
+            self.forearm[:, ::-1],
+            self.thigh[:, ::-1],
+            self.shin[:, ::-1],
+            self.torso * sign,
+            self.head * sign[:2],
+            self.root * np.array([-1.0, 1.0, 1.0]),
+            self.lift,
+            self.planted,
+        )
 
 
 MOTION_CURVES = ('upper_arm', 'forearm', 'thigh', 'shin', 'torso', 'head', 'root', 'lift')
@@ -108,8 +129,9 @@ def turn(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.einsum('tij,tj->ti', matrices, np.broadcast_to(vectors, matrices.shape[:2]))
 
 
-def body_joints(motion: Motion, body: Morphology,
-                heading: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def body_joints(
+    motion: Motion, body: Morphology, heading: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Forward kinematics.
 
     Args:
@@ -143,15 +165,20 @@ def body_joints(motion: Motion, body: Morphology,
         mirror = np.array([SIDE_SIGN[side], 1.0, 1.0])
         upper_arm, forearm, thigh, shin = (
             unit(curve[:, side] * mirror)
-            for curve in (motion.upper_arm, motion.forearm, motion.thigh, motion.shin))
+            for curve in (motion.upper_arm, motion.forearm, motion.thigh, motion.shin)
+        )
         # The palm turns the thumb forward, inward and up, whatever the forearm does.
         wish = mirror * np.array([-0.6, 0.3, 1.0])
         thumb = unit(wish - (forearm @ wish)[:, None] * forearm)
         # The foot is perpendicular to the shin, toes a little out and down.
-        toes = unit(np.stack([mirror[0] * np.full(num_frames, 0.25), shin[:, 2] - 0.25,
-                              -shin[:, 1]], -1))
-        put(f'{name}_shoulder', 'spine_shoulder',
-            turn(torso, np.array([mirror[0] * body.shoulder, -0.02, 0])))
+        toes = unit(
+            np.stack([mirror[0] * np.full(num_frames, 0.25), shin[:, 2] - 0.25, -shin[:, 1]], -1)
+        )
+        put(
+            f'{name}_shoulder',
+            'spine_shoulder',
+            turn(torso, np.array([mirror[0] * body.shoulder, -0.02, 0])),
+        )
         put(f'{name}_elbow', f'{name}_shoulder', turn(torso, body.upper_arm * upper_arm))
         put(f'{name}_wrist', f'{name}_elbow', turn(torso, body.forearm * forearm))
         put(f'{name}_hand', f'{name}_wrist', turn(torso, 0.08 * forearm))
@@ -162,8 +189,9 @@ def body_joints(motion: Motion, body: Morphology,
         put(f'{name}_ankle', f'{name}_knee', body.shin * shin)
         put(f'{name}_foot', f'{name}_ankle', body.foot * toes)
 
-    ankles, feet = (joints[:, NTU25.index(f'left_{name}', f'right_{name}')]
-                    for name in ('ankle', 'foot'))
+    ankles, feet = (
+        joints[:, NTU25.index(f'left_{name}', f'right_{name}')] for name in ('ankle', 'foot')
+    )
     root = motion.root.copy()
     if motion.planted:
         root[:, [0, 2]] -= ankles.mean(1)[:, [0, 2]]
@@ -171,8 +199,15 @@ def body_joints(motion: Motion, body: Morphology,
     root[:, 1] = motion.lift - sole
     joints += root[:, None]
 
-    points = np.array([[0, -0.01, 0.115], [0.036, 0.03, 0.095], [-0.036, 0.03, 0.095],
-                       [0.08, 0.0, 0.0], [-0.08, 0.0, 0.0]])
+    points = np.array(
+        [
+            [0, -0.01, 0.115],
+            [0.036, 0.03, 0.095],
+            [-0.036, 0.03, 0.095],
+            [0.08, 0.0, 0.0],
+            [-0.08, 0.0, 0.0],
+        ]
+    )
     face = joints[:, NTU25.index('head')] + np.einsum('tij,pj->tpi', skull, points)
     facing = rotation(np.zeros(1), np.zeros(1), np.array([heading]))[0]
     return joints @ facing.T, face @ facing.T

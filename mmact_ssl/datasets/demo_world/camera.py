@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pinhole cameras of the demo world."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -31,8 +32,13 @@ class Camera:
 
     def axes(self) -> np.ndarray:
         """float64 [3, 3]: rows are the image's right, the image's up and the depth direction."""
-        depth = -np.array([np.sin(self.azimuth) * np.cos(self.elevation), np.sin(self.elevation),
-                           np.cos(self.azimuth) * np.cos(self.elevation)])
+        depth = -np.array(
+            [
+                np.sin(self.azimuth) * np.cos(self.elevation),
+                np.sin(self.elevation),
+                np.cos(self.azimuth) * np.cos(self.elevation),
+            ]
+        )
         right = np.array([np.cos(self.azimuth), 0.0, -np.sin(self.azimuth)])
         up = np.cross(right, -depth) * -1.0
         cos, sin = np.cos(self.roll), np.sin(self.roll)
@@ -57,13 +63,16 @@ class Camera:
 
 def _cameras(*rows: tuple[float, float, float]) -> tuple[Camera, ...]:
     """Cameras from (azimuth, elevation, both in degrees, focal length)."""
-    return tuple(Camera(np.deg2rad(azimuth), np.deg2rad(elevation), focal)
-                 for azimuth, elevation, focal in rows)
+    return tuple(
+        Camera(np.deg2rad(azimuth), np.deg2rad(elevation), focal)
+        for azimuth, elevation, focal in rows
+    )
 
 
 # Test cameras stand between and beyond the training cameras, at other heights and lenses.
 CAMERAS = {
-    'train': _cameras((-50, 4, 1.3), (-28, 16, 1.6), (-6, 8, 1.2), (12, 22, 1.5), (34, 2, 1.8),
-                      (55, 12, 1.4)),
+    'train': _cameras(
+        (-50, 4, 1.3), (-28, 16, 1.6), (-6, 8, 1.2), (12, 22, 1.5), (34, 2, 1.8), (55, 12, 1.4)
+    ),
     'test': _cameras((-40, 10, 1.5), (3, 14, 1.7), (44, 7, 1.25)),
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One clip before it is painted: who acts, how, where the camera is, and where everything is."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -18,8 +19,14 @@ from mmact_ssl.datasets.demo_world.camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
 NUM_SUBJECTS = {'train': 16, 'test': 6}
-SKINS = ((255, 219, 186), (240, 194, 150), (210, 158, 115), (170, 116, 78), (125, 82, 55),
-         (90, 58, 42))
+SKINS = (
+    (255, 219, 186),
+    (240, 194, 150),
+    (210, 158, 115),
+    (170, 116, 78),
+    (125, 82, 55),
+    (90, 58, 42),
+)
 HAIRS = ((30, 25, 22), (70, 45, 30), (120, 80, 45), (200, 165, 95), (150, 60, 35), (170, 170, 170))
 
 
@@ -41,9 +48,16 @@ def subjects(seed: int, split: str) -> list[Subject]:
     people = []
     for number in range(first, first + NUM_SUBJECTS[split]):
         rng = np.random.default_rng([seed, 1, number])
-        people.append(Subject(number, Morphology.draw(rng), rng.uniform(0.85, 1.15),
-                              rng.uniform(0.88, 1.08), SKINS[rng.integers(len(SKINS))],
-                              HAIRS[rng.integers(len(HAIRS))]))
+        people.append(
+            Subject(
+                number,
+                Morphology.draw(rng),
+                rng.uniform(0.85, 1.15),
+                rng.uniform(0.88, 1.08),
+                SKINS[rng.integers(len(SKINS))],
+                HAIRS[rng.integers(len(HAIRS))],
+            )
+        )
     return people
 
 
@@ -89,8 +103,9 @@ class Scene:
 def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
     """World ends [T, 2, 3] of a held thing: a cup stands across the fist, a phone lies along it."""
     name = ('left', 'right')[side]
-    wrist, hand, tip = (joints[:, i] for i in NTU25.index(
-        f'{name}_wrist', f'{name}_hand', f'{name}_hand_tip'))
+    wrist, hand, tip = (
+        joints[:, i] for i in NTU25.index(f'{name}_wrist', f'{name}_hand', f'{name}_hand_tip')
+    )
     along = (tip - wrist) / np.linalg.norm(tip - wrist, axis=1, keepdims=True)
     if kind == 'phone':
         return np.stack([hand - 0.05 * along, hand + 0.17 * along], 1)
@@ -108,14 +123,23 @@ def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: b
     if not used:
         lowest += facing @ np.array([rng.uniform(-0.7, 0.7), 0.0, rng.uniform(-0.7, -0.35)])
     middle = np.array([lowest[0], height, lowest[2]])
-    corners = np.array([[0.16, 0, 0], [-0.16, 0, 0], [0.16, -1, 0.14], [-0.16, -1, 0.14],
-                        [0.16, -1, -0.14], [-0.16, -1, -0.14]])
+    corners = np.array(
+        [
+            [0.16, 0, 0],
+            [-0.16, 0, 0],
+            [0.16, -1, 0.14],
+            [-0.16, -1, 0.14],
+            [0.16, -1, -0.14],
+            [-0.16, -1, -0.14],
+        ]
+    )
     corners[2:, 1] = -height
     return middle + corners @ facing.T
 
 
-def make_scene(action: str, subject: Subject, camera_number: int, split: str,
-               rng: np.random.Generator) -> Scene:
+def make_scene(
+    action: str, subject: Subject, camera_number: int, split: str, rng: np.random.Generator
+) -> Scene:
     """Draw everything that a clip leaves open, and compute where it is.
 
     Raises:
@@ -143,18 +167,30 @@ def make_scene(action: str, subject: Subject, camera_number: int, split: str,
     body_height = subject.body.height
     fill = rng.uniform(0.7, 0.85)
     camera = Camera(
-        base.azimuth + rng.normal(0, 0.04), base.elevation + rng.normal(0, 0.03), base.focal,
-        roll=rng.normal(0, 0.03), distance=base.focal * body_height / fill,
-        target=(0.0, 0.52 * body_height, 0.0))
+        base.azimuth + rng.normal(0, 0.04),
+        base.elevation + rng.normal(0, 0.03),
+        base.focal,
+        roll=rng.normal(0, 0.03),
+        distance=base.focal * body_height / fill,
+        target=(0.0, 0.52 * body_height, 0.0),
+    )
     viewed = camera.view(np.concatenate([joints, face], axis=1))
     camera = camera.moved(_framing(camera.project(viewed), rng))
     return Scene(
-        action, subject, camera_number, camera, active_side, style,
-        joints=viewed[:, :NTU25.num_joints], face=viewed[:, NTU25.num_joints:], prop=prop,
-        prop_points=None if prop is None else camera.view(
-            _prop_ends(prop.kind, joints, prop.side)),
-        stool_points=None if stool is None else np.broadcast_to(
-            camera.view(stool), (len(joints), 6, 3)))
+        action,
+        subject,
+        camera_number,
+        camera,
+        active_side,
+        style,
+        joints=viewed[:, : NTU25.num_joints],
+        face=viewed[:, NTU25.num_joints :],
+        prop=prop,
+        prop_points=None if prop is None else camera.view(_prop_ends(prop.kind, joints, prop.side)),
+        stool_points=None
+        if stool is None
+        else np.broadcast_to(camera.view(stool), (len(joints), 6, 3)),
+    )
 
 
 def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -186,4 +222,3 @@ def draw_scene(seed: int, split: str, index: int) -> Scene:
     subject = people[turn % len(people)]
     camera_number = (turn + turn // len(people)) % len(CAMERAS[split])
     return make_scene(action, subject, camera_number, split, rng)
-

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing the demo world to disk: video, skeletons, poses, part maps, sentences, teacher data."""
+
 from __future__ import annotations
 
 import functools
@@ -64,9 +65,12 @@ def write_video(path: Path, frames: np.ndarray) -> None:
         # One thread, no scene cuts, and no macroblock tree, with which x264 gave other bytes for
         # the same frames one time in four.
         stream.options = {
-            'crf': '23', 'preset': 'veryfast', 'threads': '1',
+            'crf': '23',
+            'preset': 'veryfast',
+            'threads': '1',
             'x264-params': f'keyint={KEY_FRAME_INTERVAL}:min-keyint={KEY_FRAME_INTERVAL}:'
-                           'scenecut=0:open-gop=0:mbtree=0'}
+            'scenecut=0:open-gop=0:mbtree=0',
+        }
         for image in frames:
             planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format='yuv420p')))
@@ -94,29 +98,49 @@ def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
     clothes = Clothes.draw(rng)
     rendering = render(scene, clothes, rng)
     camera = scene.camera_number + (0 if split == 'train' else len(CAMERAS['train']))
-    stem = (f'{scene.action}_s{scene.subject.number:02d}_c{camera}_'
-            f'{index // len(CLASSES):03d}')
+    stem = f'{scene.action}_s{scene.subject.number:02d}_c{camera}_{index // len(CLASSES):03d}'
     write_video(out / 'videos' / f'{stem}.mp4', rendering.frames)
     # One strip of all frames, one below the other: a lossless file that any viewer opens.
-    cv2.imwrite(str(out / 'parts' / f'{stem}.png'), rendering.parts.reshape(-1, FRAME_SIZE),
-                [cv2.IMWRITE_PNG_COMPRESSION, 4])
-    pose = np.concatenate([scene.camera.project(scene.coco),
-                           visibility(scene, rendering)[..., None]], -1).astype(np.float32)
+    cv2.imwrite(
+        str(out / 'parts' / f'{stem}.png'),
+        rendering.parts.reshape(-1, FRAME_SIZE),
+        [cv2.IMWRITE_PNG_COMPRESSION, 4],
+    )
+    pose = np.concatenate(
+        [scene.camera.project(scene.coco), visibility(scene, rendering)[..., None]], -1
+    ).astype(np.float32)
     chosen = sorted(rng.permutation(NUM_FRAMES)[:TEACHER_FRAMES_PER_CLIP].tolist())
     teacher_frames = []
     if split == 'train':
         part = 'val' if scene.subject.number in TEACHER_VAL_SUBJECTS else 'train'
         for t in chosen:
             name = f'{part}/{stem}_{t:02d}'
-            cv2.imwrite(str(out / 'pose_frames' / f'{name}.jpg'), rendering.frames[t][..., ::-1],
-                        [cv2.IMWRITE_JPEG_QUALITY, 92])
+            cv2.imwrite(
+                str(out / 'pose_frames' / f'{name}.jpg'),
+                rendering.frames[t][..., ::-1],
+                [cv2.IMWRITE_JPEG_QUALITY, 92],
+            )
             cv2.imwrite(str(out / 'part_frames' / f'{name}.png'), rendering.parts[t])
-            teacher_frames.append({'part': part, 'file_name': f'{name}.jpg',
-                                   **coco_annotation(pose[t], rendering.parts[t])})
-    return Clip(f'videos/{stem}.mp4', split, CLASSES.index(scene.action), scene.subject.number,
-                camera, scene.joints.astype(np.float32), pose, scene.camera.focal,
-                np.asarray(scene.camera.shift, np.float32), describe(scene, clothes, rng),
-                teacher_frames)
+            teacher_frames.append(
+                {
+                    'part': part,
+                    'file_name': f'{name}.jpg',
+                    **coco_annotation(pose[t], rendering.parts[t]),
+                }
+            )
+    return Clip(
+        f'videos/{stem}.mp4',
+        split,
+        CLASSES.index(scene.action),
+        scene.subject.number,
+        camera,
+        scene.joints.astype(np.float32),
+        pose,
+        scene.camera.focal,
+        np.asarray(scene.camera.shift, np.float32),
+        describe(scene, clothes, rng),
+        teacher_frames,
+    )
 
 
 def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
@@ -135,44 +159,68 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
     points = np.round(pose[:, :2] * (width, height) - 0.5, 2) * (seen > 0)[:, None]
     rows, columns = np.nonzero(parts)
     left, top = columns.min(), rows.min()
-    return {'keypoints': [value for point, v in zip(points.tolist(), seen.tolist())
-                          for value in (*point, v)],
-            'num_keypoints': int((seen > 0).sum()),
-            'bbox': [int(left), int(top), int(columns.max() + 1 - left),
-                     int(rows.max() + 1 - top)],
-            'area': len(rows)}
+    return {
+        'keypoints': [
+            value for point, v in zip(points.tolist(), seen.tolist()) for value in (*point, v)
+        ],
+        'num_keypoints': int((seen > 0).sum()),
+        'bbox': [int(left), int(top), int(columns.max() + 1 - left), int(rows.max() + 1 - top)],
+        'area': len(rows),
+    }
 
 
 def _write_teacher_lists(out: Path, clips: list[Clip]) -> None:
     """``pose_train.json`` and ``pose_val.json`` in the COCO key-point format."""
     layout = LAYOUTS['coco17']
-    category = {'id': 1, 'name': 'person', 'supercategory': 'person',
-                'keypoints': list(layout.names),
-                'skeleton': [[start + 1, end + 1] for start, end in layout.limbs]}
+    category = {
+        'id': 1,
+        'name': 'person',
+        'supercategory': 'person',
+        'keypoints': list(layout.names),
+        'skeleton': [[start + 1, end + 1] for start, end in layout.limbs],
+    }
     for part in ('train', 'val'):
-        people = [frame for clip in clips for frame in clip.teacher_frames
-                  if frame['part'] == part]
-        images = [{'id': i, 'file_name': frame['file_name'], 'width': FRAME_SIZE,
-                   'height': FRAME_SIZE} for i, frame in enumerate(people)]
-        annotations = [{'id': i, 'image_id': i, 'category_id': 1, 'iscrowd': 0,
-                        **{key: frame[key] for key in (
-                            'keypoints', 'num_keypoints', 'bbox', 'area')}}
-                       for i, frame in enumerate(people)]
-        (out / f'pose_{part}.json').write_text(json.dumps({
-            'info': {'description': 'synthetic people of the mmact_ssl demo world'},
-            'images': images, 'annotations': annotations, 'categories': [category]}))
+        people = [frame for clip in clips for frame in clip.teacher_frames if frame['part'] == part]
+        images = [
+            {'id': i, 'file_name': frame['file_name'], 'width': FRAME_SIZE, 'height': FRAME_SIZE}
+            for i, frame in enumerate(people)
+        ]
+        annotations = [
+            {
+                'id': i,
+                'image_id': i,
+                'category_id': 1,
+                'iscrowd': 0,
+                **{key: frame[key] for key in ('keypoints', 'num_keypoints', 'bbox', 'area')},
+            }
+            for i, frame in enumerate(people)
+        ]
+        (out / f'pose_{part}.json').write_text(
+            json.dumps(
+                {
+                    'info': {'description': 'synthetic people of the mmact_ssl demo world'},
+                    'images': images,
+                    'annotations': annotations,
+                    'categories': [category],
+                }
+            )
+        )
 
 
 def _write_tables(out: Path, clips: list[Clip]) -> None:
     """Lists, skeletons, poses and sentences of all clips."""
     for split in ('train', 'test'):
-        write_annotation(out / f'{split}.txt', ((clip.name, clip.label) for clip in clips
-                                                if clip.split == split))
+        write_annotation(
+            out / f'{split}.txt', ((clip.name, clip.label) for clip in clips if clip.split == split)
+        )
     write_lines(out / 'classes.txt', CLASSES)
-    names = {split: np.array([clip.name for clip in clips if clip.split == split], np.str_)
-             for split in ('train', 'test')}
+    names = {
+        split: np.array([clip.name for clip in clips if clip.split == split], np.str_)
+        for split in ('train', 'test')
+    }
     np.savez_compressed(
-        out / 'skeletons.npz', layout=np.array('ntu25'),
+        out / 'skeletons.npz',
+        layout=np.array('ntu25'),
         names=np.array([clip.name for clip in clips], np.str_),
         labels=np.array([clip.label for clip in clips]),
         lengths=np.array([len(clip.skeleton) for clip in clips]),
@@ -181,19 +229,28 @@ def _write_tables(out: Path, clips: list[Clip]) -> None:
         cameras=np.array([clip.camera for clip in clips]),
         focal=np.array([clip.focal for clip in clips], np.float32),
         shift=np.concatenate([clip.shift for clip in clips]),
-        train_names=names['train'], test_names=names['test'])
+        train_names=names['train'],
+        test_names=names['test'],
+    )
     write_poses(out / 'poses.npz', {clip.name: clip.pose for clip in clips}, layout='coco17')
     (out / 'sentences.json').write_text(
-        json.dumps({clip.name: clip.sentences for clip in clips}, indent=1))
+        json.dumps({clip.name: clip.sentences for clip in clips}, indent=1)
+    )
 
 
 def _description(seed: int, size: str) -> dict:
     """What ``world.json`` says."""
-    return {'synthetic': True, 'version': VERSION, 'seed': seed, 'size': size,
-            'clips': {split: count * len(CLASSES)
-                      for split, count in CLIPS_PER_CLASS[size].items()},
-            'frame_size': FRAME_SIZE, 'frame_rate': FRAME_RATE, 'frames_per_clip': NUM_FRAMES,
-            'part_labels': LIP_LABELS}
+    return {
+        'synthetic': True,
+        'version': VERSION,
+        'seed': seed,
+        'size': size,
+        'clips': {split: count * len(CLASSES) for split, count in CLIPS_PER_CLASS[size].items()},
+        'frame_size': FRAME_SIZE,
+        'frame_rate': FRAME_RATE,
+        'frames_per_clip': NUM_FRAMES,
+        'part_labels': LIP_LABELS,
+    }
 
 
 def _clear(out: Path) -> None:
@@ -211,8 +268,9 @@ def _clear(out: Path) -> None:
         print(f'{out / "targets"}: was made from the old world; remove it or make it again')
 
 
-def write_demo_world(out: Path, seed: int = 0, size: str = 'default',
-                     workers: int = 2) -> dict[str, int]:
+def write_demo_world(
+    out: Path, seed: int = 0, size: str = 'default', workers: int = 2
+) -> dict[str, int]:
     """Generate the demo world into a folder, unless the same one is already there.
 
     Args:
@@ -232,13 +290,17 @@ def write_demo_world(out: Path, seed: int = 0, size: str = 'default',
     if marker.exists() and json.loads(marker.read_text()) == {**description, 'complete': True}:
         return description['clips']
     _clear(out)
-    for folder in ('videos', 'parts', *(f'{kind}_frames/{part}' for kind in ('pose', 'part')
-                                        for part in ('train', 'val'))):
+    for folder in (
+        'videos',
+        'parts',
+        *(f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')),
+    ):
         (out / folder).mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({**description, 'complete': False}))
 
-    tasks = [(split, index) for split, count in description['clips'].items()
-             for index in range(count)]
+    tasks = [
+        (split, index) for split, count in description['clips'].items() for index in range(count)
+    ]
     make = functools.partial(make_clip, out=out, seed=seed)
     clips = list(track(_map(make, tasks, workers), 'demo world', total=len(tasks)))
     _write_tables(out, clips)

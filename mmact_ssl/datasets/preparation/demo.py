@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The synthetic demo world, written by :mod:`mmact_ssl.datasets.demo_world`."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 from mmact_ssl.datasets.demo_world.write import write_demo_world
 
 
-def prepare_demo(out: Path, seed: int = 0, size: str = 'default',
-                 workers: int = 2) -> dict[str, int]:
+def prepare_demo(
+    out: Path, seed: int = 0, size: str = 'default', workers: int = 2
+) -> dict[str, int]:
     """Generate the demo world, or keep the one that is there if version, seed and size agree.
 
     Args:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every preparation shares: checking sources, probing and copying videos, writing lists."""
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """JHMDB (Jhuang et al. 2013) as short mp4 files with lists of a split by source video."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -38,12 +39,16 @@ def prepare_jhmdb(source: Path, out: Path, placement: str = 'copy') -> dict[str,
     require(source, mend)
     test_list = source / 'val.txt' if (source / 'val.txt').exists() else source / 'test.txt'
     classes = require(source / 'classes.txt', mend).read_text().splitlines()
-    splits = {'train': read_annotation(require(source / 'train.txt', mend)),
-              'test': read_annotation(require(test_list, mend))}
+    splits = {
+        'train': read_annotation(require(source / 'train.txt', mend)),
+        'test': read_annotation(require(test_list, mend)),
+    }
     both = {name for name, _ in splits['train']} & {name for name, _ in splits['test']}
     if both:
-        raise DataError(f'{source}: {min(both)} is in train.txt and {test_list.name}; '
-                               'remove it from one of them')
+        raise DataError(
+            f'{source}: {min(both)} is in train.txt and {test_list.name}; '
+            'remove it from one of them'
+        )
     entries = splits['train'] + splits['test']
     for name, label in entries:
         require(source / name, 'it is listed in the annotation; fetch the data set again')

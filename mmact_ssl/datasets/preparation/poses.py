@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of 2D poses, one array for a whole data set."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -27,15 +28,17 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
     num_joints = LAYOUTS[layout].num_joints
     for name, pose in poses.items():
         if pose.ndim != 3 or pose.shape[1:] != (num_joints, 3):
-            raise ValueError(f'{name}: pose of shape {pose.shape}, '
-                             f'{layout} needs [T, {num_joints}, 3]')
+            raise ValueError(
+                f'{name}: pose of shape {pose.shape}, {layout} needs [T, {num_joints}, 3]'
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
         names=np.array(list(poses), dtype=np.str_),
         lengths=np.array([len(pose) for pose in poses.values()], dtype=np.int64),
         keypoints=np.concatenate(list(poses.values())).astype(np.float32),
-        layout=np.array(layout))
+        layout=np.array(layout),
+    )
 
 
 def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
@@ -51,11 +54,14 @@ def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
         names, lengths = table['names'], table['lengths']
         keypoints, layout = table['keypoints'], str(table['layout'])
     if layout not in LAYOUTS:
-        raise DataError(f'{path}: unknown layout {layout!r}; '
-                               f'known are {", ".join(LAYOUTS)}')
+        raise DataError(f'{path}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
     if len(names) != len(lengths) or lengths.sum() != len(keypoints):
-        raise DataError(f'{path}: lengths do not add up to the {len(keypoints)} key points; '
-                               'prepare the data set again')
+        raise DataError(
+            f'{path}: lengths do not add up to the {len(keypoints)} key points; '
+            'prepare the data set again'
+        )
     starts = np.cumsum([0, *lengths])
-    return layout, ((str(name), keypoints[start:start + length])
-                    for name, start, length in zip(names, starts, lengths))
+    return layout, (
+        (str(name), keypoints[start : start + length])
+        for name, start, length in zip(names, starts, lengths)
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """UTD-MHAD (Chen et al. 2015): depth video with Kinect skeletons projected into it."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,10 +20,34 @@ from mmact_ssl.datasets.preparation.poses import write_poses
 from mmact_ssl.errors import DataError
 
 CLASSES = (
-    'swipe left', 'swipe right', 'wave', 'clap', 'throw', 'cross arms', 'basketball shoot',
-    'draw x', 'draw circle clockwise', 'draw circle counter clockwise', 'draw triangle', 'bowling',
-    'boxing', 'baseball swing', 'tennis swing', 'arm curl', 'tennis serve', 'push', 'knock',
-    'catch', 'pick up and throw', 'jog', 'walk', 'sit to stand', 'stand to sit', 'lunge', 'squat')
+    'swipe left',
+    'swipe right',
+    'wave',
+    'clap',
+    'throw',
+    'cross arms',
+    'basketball shoot',
+    'draw x',
+    'draw circle clockwise',
+    'draw circle counter clockwise',
+    'draw triangle',
+    'bowling',
+    'boxing',
+    'baseball swing',
+    'tennis swing',
+    'arm curl',
+    'tennis serve',
+    'push',
+    'knock',
+    'catch',
+    'pick up and throw',
+    'jog',
+    'walk',
+    'sit to stand',
+    'stand to sit',
+    'lunge',
+    'squat',
+)
 
 # UTD-MHAD lists the trunk from the head down; Kinect v1 counts it from the hips up.
 KINECT_ORDER = (3, 2, 1, 0, *range(4, 20))
@@ -44,9 +69,14 @@ def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
     x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
     known = z > 0
     depth = np.where(known, z, 1.0)
-    pose = np.stack([(FOCAL * x / depth + CENTRE_X) / WIDTH,
-                     (CENTRE_Y - FOCAL * y / depth) / HEIGHT,
-                     np.ones_like(depth)], axis=-1)
+    pose = np.stack(
+        [
+            (FOCAL * x / depth + CENTRE_X) / WIDTH,
+            (CENTRE_Y - FOCAL * y / depth) / HEIGHT,
+            np.ones_like(depth),
+        ],
+        axis=-1,
+    )
     return np.where(known[..., None], pose, 0.0).astype(np.float32)
 
 
@@ -75,8 +105,10 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
         names, labels, subjects = table['names'], table['labels'], table['subjects']
         lengths, keypoints = table['lengths'], table['keypoints']
     if lengths.sum() != len(keypoints):
-        raise DataError(f'{skeleton_file}: lengths add up to {lengths.sum()}, not to the '
-                               f'{len(keypoints)} frames of keypoints; fetch the data set again')
+        raise DataError(
+            f'{skeleton_file}: lengths add up to {lengths.sum()}, not to the '
+            f'{len(keypoints)} frames of keypoints; fetch the data set again'
+        )
     sources = [require(folder / f'{name}.mp4', 'fetch the data set again') for name in names]
     bad = probe_videos(sources)
 
@@ -84,14 +116,15 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
     splits: dict[str, list[tuple[str, int | None]]] = {'train': [], 'test': []}
     poses, left_out = {}, {}
     for path, label, subject, start, length in track(
-            list(zip(sources, labels, subjects, starts, lengths)), f'{placement} videos'):
+        list(zip(sources, labels, subjects, starts, lengths)), f'{placement} videos'
+    ):
         name = f'videos/{path.name}'
         if path in bad:
             left_out[f'depth_videos/{path.name}'] = bad[path]
             continue
         place_video(path, out / name, placement)
         splits['train' if subject % 2 else 'test'].append((name, int(label)))
-        poses[name] = project_skeleton(keypoints[start:start + length][:, KINECT_ORDER])
+        poses[name] = project_skeleton(keypoints[start : start + length][:, KINECT_ORDER])
     for split, entries in splits.items():
         write_annotation(out / f'{split}.txt', entries)
     write_lines(out / 'classes.txt', CLASSES)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Your own videos: any folder tree of video files."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -52,19 +53,26 @@ def target_names(paths: list[Path], source: Path) -> dict[Path, str]:
     names: dict[Path, str] = {}
     taken: dict[str, Path] = {}
     for path in paths:
-        name = '/'.join(['videos', *('_'.join(part.split())
-                                     for part in path.relative_to(source).parts)])
+        name = '/'.join(
+            ['videos', *('_'.join(part.split()) for part in path.relative_to(source).parts)]
+        )
         if name in taken:
-            raise DataError(f'{path} and {taken[name]} would both be called {name}; '
-                                   'rename one of them')
+            raise DataError(
+                f'{path} and {taken[name]} would both be called {name}; rename one of them'
+            )
         names[path] = name
         taken[name] = path
     return names
 
 
-def prepare_videos(source: Path, out: Path, labels_from_folders: bool = False,
-                   test_fraction: float = 0.0, seed: int = 0,
-                   placement: str = 'link') -> dict[str, int]:
+def prepare_videos(
+    source: Path,
+    out: Path,
+    labels_from_folders: bool = False,
+    test_fraction: float = 0.0,
+    seed: int = 0,
+    placement: str = 'link',
+) -> dict[str, int]:
     """List all videos below a folder, leaving out (and naming) those that do not open.
 
     Args:
@@ -86,20 +94,31 @@ def prepare_videos(source: Path, out: Path, labels_from_folders: bool = False,
     require(source, 'point --source at a folder with videos')
     if test_fraction and not labels_from_folders:
         raise DataError('--test-fraction balances classes and needs --labels-from-folders')
-    found = sorted(path for path in source.rglob('*')
-                   if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-                   and out.resolve() not in path.absolute().parents)
+    found = sorted(
+        path
+        for path in source.rglob('*')
+        if path.suffix.lower() in VIDEO_SUFFIXES
+        and path.is_file()
+        and out.resolve() not in path.absolute().parents
+    )
     if not found:
-        raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; '
-                               'point --source at a folder with videos')
+        raise DataError(
+            f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; '
+            'point --source at a folder with videos'
+        )
     left_out = {str(path.relative_to(source)): why for path, why in probe_videos(found).items()}
     if labels_from_folders:
-        left_out |= {path.name: 'lies in no class folder' for path in found
-                     if path.parent == source and path.name not in left_out}
+        left_out |= {
+            path.name: 'lies in no class folder'
+            for path in found
+            if path.parent == source and path.name not in left_out
+        }
     kept = [path for path in found if str(path.relative_to(source)) not in left_out]
     if not kept:
-        raise DataError(f'{source}: none of {len(found)} videos can be used, the first '
-                               f'because: {next(iter(left_out.values()))}')
+        raise DataError(
+            f'{source}: none of {len(found)} videos can be used, the first '
+            f'because: {next(iter(left_out.values()))}'
+        )
 
     names = target_names(kept, source)
     for path in track(kept, f'{placement} videos'):
@@ -113,10 +132,22 @@ def prepare_videos(source: Path, out: Path, labels_from_folders: bool = False,
         test = np.zeros(len(kept), dtype=bool)
         if test_fraction:
             test = hold_out(labels, test_fraction, seed)
-            write_annotation(out / 'test.txt', ((names[path], int(label)) for path, label, held
-                                                in zip(kept, labels, test) if held))
-        write_annotation(out / 'train.txt', ((names[path], int(label)) for path, label, held
-                                             in zip(kept, labels, test) if not held))
+            write_annotation(
+                out / 'test.txt',
+                (
+                    (names[path], int(label))
+                    for path, label, held in zip(kept, labels, test)
+                    if held
+                ),
+            )
+        write_annotation(
+            out / 'train.txt',
+            (
+                (names[path], int(label))
+                for path, label, held in zip(kept, labels, test)
+                if not held
+            ),
+        )
         counts = {'train': int((~test).sum()), 'test': int(test.sum())}
     else:
         write_annotation(out / 'train.txt', ((names[path], None) for path in kept))

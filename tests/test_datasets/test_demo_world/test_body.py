@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The articulated body and its actions."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -79,13 +80,16 @@ def test_heading_turns_the_body_about_the_vertical():
     assert (matrix @ np.array([0, 0, 1.0]))[0] > 0
 
 
-@pytest.mark.parametrize('action,joint', [
-    ('wave', 'wrist'), ('drink', 'wrist'), ('kick', 'ankle'), ('throw', 'wrist')])
+@pytest.mark.parametrize(
+    'action,joint', [('wave', 'wrist'), ('drink', 'wrist'), ('kick', 'ankle'), ('throw', 'wrist')]
+)
 @pytest.mark.parametrize('side', [0, 1])
 def test_the_active_limb_is_the_one_asked_for(action, joint, side):
     joints, _, _ = draw(action, seed=6, side=side)
-    ways = [np.ptp(joints[:, NTU25.names.index(f'{name}_{joint}')], axis=0).max()
-            for name in ('left', 'right')]
+    ways = [
+        np.ptp(joints[:, NTU25.names.index(f'{name}_{joint}')], axis=0).max()
+        for name in ('left', 'right')
+    ]
     assert ways[side] > 1.5 * ways[1 - side]
 
 
@@ -95,7 +99,7 @@ def test_every_action_moves_in_every_window():
         for seed in range(4):
             joints, _, _ = draw(action, seed)
             for start in (0, 8, 16):
-                way = np.ptp(joints[start:start + 32], axis=0).max()
+                way = np.ptp(joints[start : start + 32], axis=0).max()
                 assert way > 0.2, (action, seed, start)
 
 

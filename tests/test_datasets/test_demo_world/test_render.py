@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Painting: part maps, visibility and picture agree with the skeleton."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,8 +12,14 @@ from mmact_ssl.datasets.demo_world.scene import FRAME_SIZE, draw_scene, make_sce
 from mmact_ssl.datasets.layouts import LAYOUTS
 
 COCO = LAYOUTS['coco17']
-PARTS = {'left_elbow': 'left_arm', 'right_elbow': 'right_arm', 'left_wrist': 'left_arm',
-         'right_wrist': 'right_arm', 'left_knee': 'left_leg', 'right_knee': 'right_leg'}
+PARTS = {
+    'left_elbow': 'left_arm',
+    'right_elbow': 'right_arm',
+    'left_wrist': 'left_arm',
+    'right_wrist': 'right_arm',
+    'left_knee': 'left_leg',
+    'right_knee': 'right_leg',
+}
 
 
 def painted(split, index):
@@ -33,7 +40,9 @@ def test_seen_joints_lie_on_their_part(index):
         for t in np.flatnonzero(score[:, joint] == 1):
             column, row = (points[t, joint] * FRAME_SIZE).astype(int)
             if picture.parts[t, row, column]:  # not behind a held thing
-                around = picture.parts[t, max(row - 2, 0):row + 3, max(column - 2, 0):column + 3]
+                around = picture.parts[
+                    t, max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3
+                ]
                 hits.append(LIP_LABELS[part] in around)
     assert len(hits) > 60
     assert np.mean(hits) > 0.93
@@ -63,8 +72,10 @@ def test_left_parts_are_left_for_a_person_facing_the_camera():
             continue
         picture = render(scene, Clothes.draw(np.random.default_rng(0)), np.random.default_rng(0))
         for part in ('arm', 'leg'):
-            columns = [np.nonzero(picture.parts == LIP_LABELS[f'{side}_{part}'])[2].mean()
-                       for side in ('left', 'right')]
+            columns = [
+                np.nonzero(picture.parts == LIP_LABELS[f'{side}_{part}'])[2].mean()
+                for side in ('left', 'right')
+            ]
             assert columns[0] > columns[1] + 2
         x = scene.camera.project(scene.coco)[..., 0].mean(0)
         assert all(x[left] > x[right] for left, right in zip(COCO.left, COCO.right))
@@ -128,6 +139,7 @@ def test_capsule_against_a_slow_twin():
 def test_clothes_say_what_is_painted():
     """The trunk's mean colour is nearer to the shirt's than to the trousers'."""
     from mmact_ssl.datasets.demo_world.render import COLORS
+
     scene, _, _ = painted('train', 6)
     clothes = Clothes(0, 1, 5, True, True, 'plain', 3)  # red over blue
     picture = render(scene, clothes, np.random.default_rng(0))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world on disk: the same bytes for the same seed, and one geometry in every file."""
+
 from __future__ import annotations
 
 import hashlib
@@ -50,8 +51,9 @@ def digests(out):
 def test_other_seed_other_world(world, tmp_path):
     write_demo_world(tmp_path / 'other', seed=1, size='tiny', workers=1)
     ours, theirs = digests(world), digests(tmp_path / 'other')
-    same = [name for name in ours if name.endswith(('.npz', '.mp4')) and
-            ours[name] == theirs.get(name)]
+    same = [
+        name for name in ours if name.endswith(('.npz', '.mp4')) and ours[name] == theirs.get(name)
+    ]
     assert not same
 
 
@@ -94,8 +96,10 @@ def test_splits_share_no_subject_and_no_camera(world):
         for key in ('subjects', 'cameras'):
             assert not set(table[key][train]) & set(table[key][~train])
         assert sorted(np.bincount(table['labels'][train])) == [2] * len(CLASSES)
-    listed = {split: [line.split()[0] for line in (world / f'{split}.txt').read_text().splitlines()]
-              for split in ('train', 'test')}
+    listed = {
+        split: [line.split()[0] for line in (world / f'{split}.txt').read_text().splitlines()]
+        for split in ('train', 'test')
+    }
     assert not set(listed['train']) & set(listed['test'])
     assert all((world / name).is_file() for names in listed.values() for name in names)
 
@@ -106,8 +110,10 @@ def test_whole_plan_balances_subjects_and_cameras():
         scenes = [draw_scene(0, split, 12 * turn) for turn in range(count)]
         assert len({scene.camera_number for scene in scenes}) == {'train': 6, 'test': 3}[split]
         assert len({scene.subject.number for scene in scenes}) == NUM_SUBJECTS[split]
-    train, test = ({draw_scene(0, split, 12 * t).subject.number for t in range(16)}
-                   for split in ('train', 'test'))
+    train, test = (
+        {draw_scene(0, split, 12 * t).subject.number for t in range(16)}
+        for split in ('train', 'test')
+    )
     assert not train & test
 
 
@@ -145,7 +151,7 @@ def test_skeletons_project_onto_poses_by_a_slow_twin(world):
 def test_part_maps_fit_video_and_poses(world):
     _, poses = read_poses(world / 'poses.npz')
     for name, pose in list(poses)[:6]:
-        parts = read_parts(world / 'parts' / (name[len('videos/'):-4] + '.png'))
+        parts = read_parts(world / 'parts' / (name[len('videos/') : -4] + '.png'))
         assert parts.shape == (48, 112, 112)
         frame, joint = np.nonzero(pose[..., 2] == 1)
         column, row = (pose[frame, joint, :2] * 112).astype(int).T
@@ -171,8 +177,10 @@ def test_sentences_describe_without_naming(world):
     sentences = json.loads((world / 'sentences.json').read_text())
     with np.load(world / 'skeletons.npz', allow_pickle=False) as table:
         assert set(sentences) == set(table['names'].tolist())
-    named = re.compile(r'\b(wav|clap|drink|phone|sit|sat|stand up|stands up|walk|kick|punch|'
-                       r'jumping jack|bows?\b|throw)')
+    named = re.compile(
+        r'\b(wav|clap|drink|phone|sit|sat|stand up|stands up|walk|kick|punch|'
+        r'jumping jack|bows?\b|throw)'
+    )
     for name, lines in sentences.items():
         assert len(lines) == len(set(lines)) == 6
         assert not [line for line in lines if named.search(line.lower())], name
@@ -183,8 +191,9 @@ def test_sentences_describe_without_naming(world):
 
 def test_teacher_lists_are_coco_and_of_training_people_only(world):
     from xtcocotools.coco import COCO
+
     with np.load(world / 'skeletons.npz', allow_pickle=False) as table:
-        train = {name[len('videos/'):-4] for name in table['train_names'].tolist()}
+        train = {name[len('videos/') : -4] for name in table['train_names'].tolist()}
         subjects = dict(zip(table['names'].tolist(), table['subjects'].tolist()))
     people = {}
     for part in ('train', 'val'):
@@ -194,14 +203,14 @@ def test_teacher_lists_are_coco_and_of_training_people_only(world):
         people[part] = set()
         for entry in coco.loadAnns(coco.getAnnIds()):
             file_name = coco.loadImgs(entry['image_id'])[0]['file_name']
-            stem = file_name.split('/')[1][:-len('_00.jpg')]
+            stem = file_name.split('/')[1][: -len('_00.jpg')]
             assert stem in train
             people[part].add(subjects[f'videos/{stem}.mp4'])
             image = cv2.imread(str(world / 'pose_frames' / file_name))
             parts = cv2.imread(str(world / 'part_frames' / file_name.replace('.jpg', '.png')), -1)
             assert image.shape == (112, 112, 3) and parts.shape == (112, 112)
             x, y, width, height = entry['bbox']
-            assert (parts[y:y + height, x:x + width] > 0).sum() == entry['area'] > 0
+            assert (parts[y : y + height, x : x + width] > 0).sum() == entry['area'] > 0
     assert not people['train'] & people['val']
 
 

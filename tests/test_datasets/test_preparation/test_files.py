@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Probing, placing and listing files."""
+
 from __future__ import annotations
 
 import cv2
@@ -43,6 +44,7 @@ def test_probe_tells_good_from_bad(tmp_path):
 
 def test_probe_of_a_file_without_pictures(tmp_path):
     import av
+
     path = tmp_path / 'sound.mkv'
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('pcm_s16le', rate=8000, layout='mono')
@@ -102,6 +104,7 @@ def test_data_root_and_require(tmp_path, monkeypatch):
 
 def test_poses_come_back_and_wrong_ones_are_refused(tmp_path):
     from mmact_ssl.datasets.preparation.poses import read_poses, write_poses
+
     rng = np.random.default_rng(0)
     poses = {'videos/a.mp4': rng.random((3, 17, 3)), 'videos/b.mp4': rng.random((5, 17, 3))}
     path = tmp_path / 'poses.npz'
@@ -113,12 +116,22 @@ def test_poses_come_back_and_wrong_ones_are_refused(tmp_path):
         np.testing.assert_array_equal(pose, poses[name].astype(np.float32))
     with pytest.raises(ValueError, match=r'a.mp4: pose of shape .* ntu25 needs \[T, 25, 3\]'):
         write_poses(path, {'a.mp4': poses['videos/a.mp4']}, 'ntu25')
-    np.savez(path, names=np.array(['a']), lengths=np.array([4]), keypoints=np.zeros((3, 17, 3)),
-             layout=np.array('coco17'))
+    np.savez(
+        path,
+        names=np.array(['a']),
+        lengths=np.array([4]),
+        keypoints=np.zeros((3, 17, 3)),
+        layout=np.array('coco17'),
+    )
     with pytest.raises(DataError, match='lengths do not add up to the 3 key points'):
         read_poses(path)
-    np.savez(path, names=np.array(['a']), lengths=np.array([3]), keypoints=np.zeros((3, 17, 3)),
-             layout=np.array('mine'))
+    np.savez(
+        path,
+        names=np.array(['a']),
+        lengths=np.array([3]),
+        keypoints=np.zeros((3, 17, 3)),
+        layout=np.array('mine'),
+    )
     with pytest.raises(DataError, match="unknown layout 'mine'; known are coco17"):
         read_poses(path)
 

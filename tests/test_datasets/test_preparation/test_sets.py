@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each data set's preparation, on small made folders and on the real sets where they are."""
+
 from __future__ import annotations
 
 import av
@@ -26,6 +27,7 @@ def lines(path):
 
 
 # ---------------------------------------------------------------- JHMDB
+
 
 @pytest.fixture
 def jhmdb(tmp_path):
@@ -58,12 +60,15 @@ def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
     assert not (out / 'videos/clap_1.mp4').exists()
 
 
-@pytest.mark.parametrize('file,text,message', [
-    ('val.txt', 'videos/clap_0.mp4 0\n', 'clap_0.mp4 is in train.txt and val.txt'),
-    ('val.txt', 'videos/clap_9.mp4 0\n', 'clap_9.mp4: no such file'),
-    ('val.txt', 'videos/clap_2.mp4 2\n', 'label 2 of videos/clap_2.mp4 has no line'),
-    ('classes.txt', None, 'classes.txt: no such file; point --source at'),
-])
+@pytest.mark.parametrize(
+    'file,text,message',
+    [
+        ('val.txt', 'videos/clap_0.mp4 0\n', 'clap_0.mp4 is in train.txt and val.txt'),
+        ('val.txt', 'videos/clap_9.mp4 0\n', 'clap_9.mp4: no such file'),
+        ('val.txt', 'videos/clap_2.mp4 2\n', 'label 2 of videos/clap_2.mp4 has no line'),
+        ('classes.txt', None, 'classes.txt: no such file; point --source at'),
+    ],
+)
 def test_jhmdb_says_what_is_wrong(jhmdb, tmp_path, file, text, message):
     (jhmdb / file).unlink()
     if text is not None:
@@ -73,6 +78,7 @@ def test_jhmdb_says_what_is_wrong(jhmdb, tmp_path, file, text, message):
 
 
 # ---------------------------------------------------------------- UTD-MHAD
+
 
 @pytest.fixture
 def utdmhad(tmp_path):
@@ -84,8 +90,14 @@ def utdmhad(tmp_path):
     rng = np.random.default_rng(0)
     keypoints = rng.normal(0, 0.5, (12, 20, 3)).astype(np.float32)
     keypoints[..., 2] += 3
-    np.savez(source / 'utd_mhad_skeleton.npz', names=np.array(names), labels=np.array([0, 0, 26]),
-             subjects=np.array([1, 2, 3]), lengths=lengths, keypoints=keypoints)
+    np.savez(
+        source / 'utd_mhad_skeleton.npz',
+        names=np.array(names),
+        labels=np.array([0, 0, 26]),
+        subjects=np.array([1, 2, 3]),
+        lengths=lengths,
+        keypoints=keypoints,
+    )
     return source, keypoints
 
 
@@ -105,8 +117,7 @@ def test_utdmhad_splits_by_subject_and_projects(utdmhad, tmp_path):
         expected = (130 * x / z + 79) / 160, (60 - 130 * y / z) / 120, 1.0
         np.testing.assert_allclose(poses['videos/a1_s2_t1.mp4'][2, joint], expected, rtol=1e-5)
     name = 'videos/a1_s1_t1.mp4'
-    assert ((out / name).read_bytes() ==
-            (source / 'depth_videos/a1_s1_t1.mp4').read_bytes())
+    assert (out / name).read_bytes() == (source / 'depth_videos/a1_s1_t1.mp4').read_bytes()
 
 
 def test_joint_without_depth_is_unknown():
@@ -127,6 +138,7 @@ def test_utdmhad_says_what_is_wrong(utdmhad, tmp_path):
 
 # ---------------------------------------------------------------- your own videos
 
+
 @pytest.fixture
 def folder(tmp_path):
     source = tmp_path / 'my videos'
@@ -144,16 +156,18 @@ def test_own_videos_without_labels(folder, tmp_path):
     assert prepare_videos(folder, out) == {'train': 10, 'left_out': 1}
     names = lines(out / 'train.txt')
     assert 'videos/b_c/clip_0.mp4' in names and 'videos/loose.MP4' in names
-    assert all(' ' not in name and (out / name).is_symlink() and (out / name).exists()
-               for name in names)
+    assert all(
+        ' ' not in name and (out / name).is_symlink() and (out / name).exists() for name in names
+    )
     assert lines(out / 'left_out.txt')[0].startswith('b c/broken.mp4\tdoes not open')
     assert not (out / 'test.txt').exists() and not (out / 'classes.txt').exists()
 
 
 def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     out = tmp_path / 'out'
-    counts = prepare_videos(folder, out, labels_from_folders=True, test_fraction=0.25,
-                            placement='copy')
+    counts = prepare_videos(
+        folder, out, labels_from_folders=True, test_fraction=0.25, placement='copy'
+    )
     assert counts == {'train': 7, 'test': 2, 'left_out': 2}
     assert lines(out / 'classes.txt') == ['a', 'b c']
     train, test = lines(out / 'train.txt'), lines(out / 'test.txt')
@@ -197,6 +211,7 @@ def test_hold_out_is_balanced_and_seeded(fraction):
 
 
 # ---------------------------------------------------------------- the real sets
+
 
 def real(name):
     folder = data_root() / name
