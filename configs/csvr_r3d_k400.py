@@ -16,7 +16,7 @@ train_dataloader = dict(
     dataset=dict(
         ann_file=f'{data_root}/kinetics400_train_list_videos.txt',
         data_prefix=dict(video=f'{data_root}/videos_train'),
-        prepare_command='follow mmaction2, tools/data/kinetics/README.md',
+        prepare_command='mim download mmaction2 --dataset kinetics400',
         pipeline=train_pipeline,
     )
 )

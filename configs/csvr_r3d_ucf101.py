@@ -13,7 +13,7 @@ train_dataloader = dict(
     dataset=dict(
         ann_file=f'{data_root}/ucf101_train_split_1_videos.txt',
         data_prefix=dict(video=f'{data_root}/videos'),
-        prepare_command='follow mmaction2, tools/data/ucf101/README.md',
+        prepare_command='bash tools/data/ucf101/download_videos.sh (in mmaction2)',
         pipeline=train_pipeline,
     )
 )

@@ -73,7 +73,8 @@ def main() -> None:
 
     figures = {}
     if 'pose' in samples[0]:
-        layout = config.test_dataloader.dataset.pipeline[1].layout
+        pipeline = config.test_dataloader.dataset.pipeline
+        layout = next(part.layout for part in pipeline if part.type == 'LoadTargetCache')
         weight = targets['future_pose'] * targets['future_valid'][..., None, None]
         true = torch.cat([targets['future_pose'][..., :2], weight[..., 2:]], dim=-1)
         figures['poses'] = draw_predicted_poses(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmaction.datasets import VideoDataset
+from mmengine.dataset import Compose
 
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.errors import DataError
@@ -64,20 +65,24 @@ class PretextVideoDataset(VideoDataset):
         self.max_replacements = max_replacements
         # In shared memory, so that workers that live through several epochs see the change.
         self._progress = torch.zeros(2, dtype=torch.int64).share_memory_()
-        # By default mmengine looks for transforms in the scope that the last runner was built with.
-        # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
-        with seeded((0,)):
-            pipeline = [
-                TRANSFORMS.build({'_scope_': SCOPE, **part}) if isinstance(part, dict) else part
-                for part in pipeline
-            ]
+        # The pipeline is built last: if nothing was prepared yet, the folder of the videos is the
+        # first thing to name, not the target cache that a transform opens.
         super().__init__(
             ann_file,
-            pipeline=pipeline,
+            pipeline=[],
             data_prefix=dict(data_prefix or {'video': ''}),
             test_mode=test_mode,
             **kwargs,
         )
+        # By default mmengine looks for transforms in the scope that the last runner was built with.
+        # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
+        with seeded((0,)):
+            self.pipeline = Compose(
+                [
+                    TRANSFORMS.build({'_scope_': SCOPE, **part}) if isinstance(part, dict) else part
+                    for part in pipeline
+                ]
+            )
 
     def set_progress(self, seed: int, epoch: int) -> None:
         """Set what the randomness of the samples depends on, in this process and its workers."""

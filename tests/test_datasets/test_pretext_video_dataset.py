@@ -208,3 +208,17 @@ def test_the_class_is_mmactions_data_set(folder):
     from mmaction.datasets import VideoDataset
 
     assert PretextVideoDataset.__mro__[1] is VideoDataset
+
+
+def test_the_missing_folder_is_named_before_the_missing_target_cache(tmp_path):
+    """Nothing prepared yet: the first thing to say is how to get the videos."""
+    pipeline = [
+        dict(type='SampleViews', clip=dict(num_frames=4, stride=1)),
+        dict(type='LoadTargetCache', path=str(tmp_path / 'pose.lmdb')),
+    ]
+    with pytest.raises(DataError, match='train.txt is missing.*prepare_data.py x'):
+        PretextVideoDataset(
+            ann_file=str(tmp_path / 'train.txt'),
+            pipeline=pipeline,
+            prepare_command='python tools/prepare_data.py x',
+        )

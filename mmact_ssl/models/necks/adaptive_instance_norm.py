@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -19,6 +20,9 @@ def adaptive_instance_norm(content: Tensor, style: Tensor, epsilon: float = 1e-5
     Args:
         content, style: ``[B, C, T, H, W]``; T, H and W may differ between the two.
     """
+    # Squares of half-precision features overflow.
+    precision = torch.promote_types(content.dtype, torch.float32)
+    content, style = content.to(precision), style.to(precision)
     axes = (2, 3, 4)
     content_mean, style_mean = content.mean(axes, True), style.mean(axes, True)
     content_std = (content.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
