@@ -30,9 +30,9 @@ test_dataloader = dict(
 )
 # Places are drawn anew for each clip here: nothing about an action is to be learnt from them.
 model = dict(balancer=dict(weights=dict(context=0.05, video=0.1)))
-train_cfg = dict(max_epochs=12)
+train_cfg = dict(max_epochs=10)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=12, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=1, end=10, convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(interval=4))
+default_hooks = dict(checkpoint=dict(interval=5))

@@ -28,8 +28,7 @@ class PoseGenerator(nn.Module):
     Args:
         feature_dim: size of the dynamic feature ``f_d``.
         num_joints: joints of the skeleton layout.
-        observed_frames: how many of the last observed poses condition the prediction. Few, so that
-            the motion has to come from the video.
+        observed_frames: how many of the last observed poses condition the prediction.
         noise_dim: size of the noise that makes the generator stochastic, 0 for none.
         hidden_dim: size of the GRU's state.
     """
@@ -102,20 +101,20 @@ class PoseDiscriminator(nn.Module):
 class PosePredictionHead(PretextHead):
     """Predict the poses of the future from the dynamic feature, against a discriminator.
 
-    ``loss = joint_loss + adversarial_weight * generator_loss``, with ``joint_loss`` the smooth-L1
-    distance of joints weighted by visibility, and hinge losses for both sides. Frames without a
-    person have weight 0. Coordinates are those of the view: moved to the frame of the observed body
-    they were predicted better, but the student learnt less (docs/methods/csvr.md). That CSVR
-    predicts future poses with a conditional GAN is published (arXiv 2401.07584, abstract); the
-    networks and losses are our choice.
+    ``loss = joints + from_video_weight * from_video + adversarial_weight * generator``: smooth-L1
+    distances of joints weighted by visibility, with and without the observed poses as a condition,
+    and hinge losses for both sides. Frames without a person have weight 0. Coordinates are those of
+    the view: moved to the frame of the observed body they were predicted better, but the student
+    learnt less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
+    published (arXiv 2401.07584, abstract); the networks and losses are our choice.
 
     Args:
         in_channels: channels of the dynamic map.
         num_joints: joints of the poses' layout.
         observed_frames: last observed poses that the generator sees.
-        observed_dropout: share of training samples whose observed poses the generator does not see.
-            Given the last pose, only the motion has to be read from the video; without it, the pose
-            itself has to be, too.
+        from_video_weight: weight of the same prediction without observed poses, 0 for none. Given
+            these, only what they don't tell has to be read from the video; without them,
+            everything.
         noise_dim, hidden_dim: see :class:`PoseGenerator`.
         adversarial_weight: 0 leaves a plain regression without discriminator.
         beta: turning point of the smooth-L1 loss, in units of half the view's side.
@@ -127,8 +126,8 @@ class PosePredictionHead(PretextHead):
         self,
         in_channels: int,
         num_joints: int = 17,
-        observed_frames: int = 1,
-        observed_dropout: float = 0.5,
+        observed_frames: int = 4,
+        from_video_weight: float = 1.0,
         noise_dim: int = 8,
         hidden_dim: int = 256,
         adversarial_weight: float = 0.01,
@@ -145,7 +144,7 @@ class PosePredictionHead(PretextHead):
         )
         super().__init__({**defaults, **(reads or {})}, init_cfg)
         self.observed_frames = observed_frames
-        self.observed_dropout = observed_dropout
+        self.from_video_weight = from_video_weight
         self.adversarial_weight = adversarial_weight
         self.beta = beta
         self.generator = PoseGenerator(
@@ -166,11 +165,7 @@ class PosePredictionHead(PretextHead):
 
     def _generate(self, dynamic: Tensor, observed: Tensor, num_steps: int) -> tuple[Tensor, Tensor]:
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
-        condition = observed[:, -self.observed_frames :]
-        if self.training and self.observed_dropout > 0:
-            shown = torch.rand(len(condition), 1, 1, 1, device=condition.device)
-            condition = condition * (shown >= self.observed_dropout)
-        return self.generator(feature, condition, num_steps), feature
+        return self.generator(feature, observed[:, -self.observed_frames :], num_steps), feature
 
     @staticmethod
     def _errors(prediction: Tensor, observed: Tensor, future: Tensor) -> dict[str, Tensor]:
@@ -207,6 +202,12 @@ class PosePredictionHead(PretextHead):
         prediction, feature = self._generate(dynamic, observed, future.shape[1])
         target, weight = future[..., :2], future[..., 2]
         losses = dict(loss_joints=weighted_smooth_l1(prediction, target, weight, self.beta))
+        if self.from_video_weight > 0:
+            unseen = torch.zeros_like(observed[:, -self.observed_frames :])
+            blind = self.generator(feature, unseen, future.shape[1])
+            losses['loss_from_video'] = self.from_video_weight * weighted_smooth_l1(
+                blind, target, weight, self.beta
+            )
         with torch.no_grad():
             errors = self._errors(prediction, observed, future)
             losses.update({name: value.nanmean() for name, value in errors.items()})

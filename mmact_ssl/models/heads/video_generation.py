@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses import (
@@ -33,12 +34,12 @@ class VideoGenerationHead(PretextHead):
     """Generate the current and the future frames from the fused static and dynamic features.
 
     ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
-    generators after TGANv2; per resolution an L1 reconstruction and a hinge adversarial loss, with
-    an R1 penalty every ``r1_interval`` steps. Generating both current and future frames is
+    generators after TGANv2; per resolution a smooth-L1 reconstruction and a hinge adversarial loss,
+    with an R1 penalty every ``r1_interval`` steps. Generating both current and future frames is
     published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as reported; the rest is our
     choice. The latent keeps its spatial axes because the global mean of an AdaIN map is the style's
-    mean, whatever the content is. The future's generator draws the change of the last
-    observed frame.
+    mean, whatever the content is. The future's generator draws the change of the last observed
+    frame.
 
     Args:
         in_channels: channels of the static and of the dynamic map.
@@ -124,7 +125,7 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Losses of both sides, and the L1 distance of the future beside repeating the last frame.
+        """Losses of both sides, and how far the future is, beside repeating the last frame.
 
         Args:
             static, dynamic: ``[B, C, T', H', W']``.
@@ -145,8 +146,10 @@ class VideoGenerationHead(PretextHead):
             for fake, positions in levels:
                 target = resize_frames(frames[:, :, positions], fake.shape[-1])
                 weight = valid[:, positions].to(target.dtype)  # (B, T_l)
-                distance = (fake - target).abs().mean((1, 3, 4))  # (B, T_l)
-                reconstruction.append(global_mean(distance, weight))
+                distance = F.smooth_l1_loss(fake, target, reduction='none').mean(
+                    (1, 3, 4)
+                )  # (B, T_l)
+                reconstruction.append(global_mean(distance, weight))  # (B, T_l) both
                 if self.adversarial_weight > 0:
                     # Padded frames are blank on both sides, so that they tell nothing apart.
                     shown = weight[:, None, :, None, None]
@@ -163,11 +166,14 @@ class VideoGenerationHead(PretextHead):
                 )
                 losses[f'loss_{name}_discriminator'] = torch.stack(judging).mean()
         with torch.no_grad():
-            # The last level's frames, its reconstruction and its targets are still in scope.
-            repeated = (resize_frames(last, target.shape[-1]) - target).abs().mean((1, 3, 4))
-            total = weight.sum().clamp(min=1)
-            losses['l1'] = (distance * weight).sum() / total
-            losses['l1_repeat_last'] = (repeated * weight).sum() / total
+            # The last level's frames and targets are still in scope.
+            still = resize_frames(last, target.shape[-1])
+            losses.update(
+                {
+                    name: (values * weight).sum() / weight.sum().clamp(min=1)
+                    for name, values in _distances(fake, still, target).items()
+                }
+            )
             if self.training:
                 self.steps += 1
         return losses
@@ -193,7 +199,7 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Normalised frames ``[B, 3, T / stride, R, R]``, and the future's L1 distances ``[B]``."""
+        """Normalised frames ``[B, 3, T / stride, R, R]``, and the future's distances ``[B]``."""
         last = current[:, :, -1:]
         current, _ = self._wanted(current, current_valid)
         future, future_valid = self._wanted(future, future_valid)
@@ -204,13 +210,19 @@ class VideoGenerationHead(PretextHead):
         last = resize_frames(last, side)
         weight = future_valid.to(target.dtype)
         count = weight.sum(1)  # 0 / 0 marks a clip without a future
-
-        def mean_over_valid(distance: Tensor) -> Tensor:
-            return (distance * weight).sum(1) / count
-
+        distances = _distances(frames['future'], last, target)
         return dict(
             current=frames['current'],
             future=frames['future'],
-            l1=mean_over_valid((frames['future'] - target).abs().mean((1, 3, 4))),
-            l1_repeat_last=mean_over_valid((last - target).abs().mean((1, 3, 4))),
+            **{name: (values * weight).sum(1) / count for name, values in distances.items()},
         )
+
+
+def _distances(fake: Tensor, last: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """Mean absolute and squared distances ``[B, T]``, also of repeating the last frame."""
+    pairs = {'': fake - real, '_repeat_last': last - real}
+    return {
+        f'{name}{baseline}': values.mean((1, 3, 4))
+        for baseline, difference in pairs.items()
+        for name, values in (('l1', difference.abs()), ('mse', difference.square()))
+    }

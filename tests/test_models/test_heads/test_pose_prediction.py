@@ -16,7 +16,7 @@ GENERATOR_LOSSES = ('loss_joints', 'loss_generator')
 
 def make_head(**settings) -> PosePredictionHead:
     torch.manual_seed(0)
-    defaults = dict(noise_dim=0, observed_dropout=0, hidden_dim=16, adversarial_weight=0.5)
+    defaults = dict(noise_dim=0, from_video_weight=0, hidden_dim=16, adversarial_weight=0.5)
     return PosePredictionHead(in_channels=CHANNELS, num_joints=JOINTS, **(defaults | settings))
 
 
@@ -174,17 +174,22 @@ def test_only_the_last_observed_poses_condition_the_generator():
         assert torch.allclose(one, other, atol=1e-5) is same, frames
 
 
-def test_dropped_observations_are_hidden_from_the_generator_in_training_only():
-    head, sources = make_head(observed_dropout=0.5), make_sources()
-    many = {name: value[:1].repeat_interleave(400, 0) for name, value in sources.items()}
-    seen = []
-    head.generator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1]))
-    head.loss(**many)
-    head.eval().predict(**many)
-    hidden = (seen[0] == 0).flatten(1).all(1)
-    assert 0.4 < float(hidden.float().mean()) < 0.6
-    assert torch.equal(seen[0][~hidden], seen[1][~hidden]), 'a sample is shown as a whole'
-    assert not (seen[1] == 0).flatten(1).all(1).any()
+def test_the_prediction_from_video_alone_sees_no_observed_pose():
+    """Its loss depends on the dynamic feature and the future, not on the observed poses."""
+    head, sources = stir(make_head(from_video_weight=2.0)), make_sources()
+    changed = dict(sources, observed_pose=sources['observed_pose'].flip(0))
+    one, other = head.loss(**sources), head.loss(**changed)
+    torch.testing.assert_close(one['loss_from_video'], other['loss_from_video'])
+    assert not torch.allclose(one['loss_joints'], other['loss_joints'])
+    halved = stir(make_head(from_video_weight=1.0))
+    halved.load_state_dict(head.state_dict())
+    torch.testing.assert_close(
+        halved.loss(**sources)['loss_from_video'] * 2, one['loss_from_video']
+    )
+    assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**sources)
+    dynamic = sources['dynamic'].clone().requires_grad_()
+    head.loss(**dict(sources, dynamic=dynamic))['loss_from_video'].backward()
+    assert float(dynamic.grad.abs().sum()) > 0
 
 
 def test_noise_makes_the_prediction_stochastic():

@@ -19,6 +19,7 @@ STUDENT_LOSSES = (
     'loss_future_generator',
 )
 ADVERSARY_LOSSES = ('loss_current_discriminator', 'loss_future_discriminator')
+METRICS = ('l1', 'l1_repeat_last', 'mse', 'mse_repeat_last')
 
 
 def make_head(**settings) -> VideoGenerationHead:
@@ -71,7 +72,7 @@ def test_padding_changes_no_loss():
     expected = run(head, sources)
     head.steps = 0
     got = run(head, spoiled)
-    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, 'l1', 'l1_repeat_last'}
+    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, *METRICS}
     for name, value in expected.items():
         assert torch.equal(value, got[name]), name
 
@@ -124,7 +125,8 @@ def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int
 
     head.generators['future'].first = 10.5  # half a frame late
     losses = head.loss(**sources)
-    assert float(losses['loss_future']) == pytest.approx(0.5)
+    assert float(losses['loss_future']) == pytest.approx(0.5**2 / 2)  # smooth-L1
+    assert float(losses['mse']) == pytest.approx(0.25)
     assert float(losses['l1']) == pytest.approx(0.5)
     # The baseline repeats the clip's last frame, of grey value 5, at the positions that were drawn.
     drawn = [p for p in range(stride, 6, 2 * stride) if sources['future_valid'][0, p]]
@@ -141,19 +143,21 @@ def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
         sources['static'], sources['dynamic'], sources['current'][:, :, -1:], 6, 6
     )
     for view in ('current', 'future'):
-        per_level = []
+        per_level, smooth = [], []
         for frames, positions in levels[view]:
             assert positions.tolist() == list(range(6)), 'evaluation makes every frame'
             target = resize_frames(sources[view], frames.shape[-1])
-            errors = [
-                float((frames[b, :, t] - target[b, :, t]).abs().mean())
+            differences = [
+                (frames[b, :, t] - target[b, :, t]).abs().flatten().tolist()
                 for b in range(2)
                 for t in range(6)
                 if sources[f'{view}_valid'][b, t]
             ]
-            per_level.append(sum(errors) / len(errors))
-        assert len(per_level) == 2
-        assert float(losses[f'loss_{view}']) == pytest.approx(sum(per_level) / 2, rel=1e-5)
+            values = [value for difference in differences for value in difference]
+            per_level.append(sum(values) / len(values))
+            smooth.append(sum(v * v / 2 if v < 1 else v - 0.5 for v in values) / len(values))
+        assert len(smooth) == 2
+        assert float(losses[f'loss_{view}']) == pytest.approx(sum(smooth) / 2, rel=1e-5)
     assert float(losses['l1']) == pytest.approx(per_level[-1], rel=1e-5)
     assert torch.equal(predicted['future'], levels['future'][-1].frames)
     assert float(predicted['l1'][0]) == pytest.approx(per_level[-1], rel=1e-5)

@@ -78,7 +78,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             ),
         ),
         pose=(
-            PosePredictionHead(4, num_joints=5, noise_dim=0, observed_dropout=0, hidden_dim=8),
+            PosePredictionHead(4, num_joints=5, noise_dim=0, from_video_weight=0, hidden_dim=8),
             dict(
                 dynamic=maps['dynamic'],
                 observed_pose=pose[0],
