@@ -50,6 +50,25 @@ class UpBlock(nn.Module):
         return shortcut + self.second(F.relu(self.first(large)))
 
 
+class ResidualRender(nn.Module):
+    """Draw the change of a still background, from features and the background itself.
+
+    Starts as "repeat the background", the baseline that it has to beat.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(channels + 3, channels, 3, padding=1)
+        self.change = nn.Conv2d(channels, 3, 3, padding=1)
+        for parameter in self.change.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, features: Tensor, background: Tensor) -> Tensor:
+        """``[N, C, R, R]`` and ``[N, 3, R, R]`` to ``[N, 3, R, R]``."""
+        mixed = F.relu(self.mix(torch.cat([features, background], 1)))
+        return background + self.change(mixed)
+
+
 class VideoGenerator(nn.Module):
     """A 4x4 latent map unrolled over time and up-sampled to frames at several resolutions.
 
@@ -80,13 +99,9 @@ class VideoGenerator(nn.Module):
             self.blocks[str(size)] = UpBlock(channels, narrower)
             channels = narrower
             if size in self.resolutions:
-                render = nn.Conv2d(channels, 3, 3, padding=1)
-                if residual:
-                    # Starts as "repeat the background", the baseline that it has to beat.
-                    nn.init.zeros_(render.weight)
-                    if render.bias is not None:
-                        nn.init.zeros_(render.bias)
-                self.render[str(size)] = render
+                self.render[str(size)] = (
+                    ResidualRender(channels) if residual else nn.Conv2d(channels, 3, 3, padding=1)
+                )
         if set(self.render) != {str(side) for side in self.resolutions}:
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
 
@@ -115,11 +130,15 @@ class VideoGenerator(nn.Module):
             batch = len(hidden)
             hidden = block(hidden.flatten(0, 1)).unflatten(0, (batch, -1))
             if size in self.render:
-                rendered = self.render[size](F.relu(hidden.flatten(0, 1))).unflatten(0, (batch, -1))
+                features = F.relu(hidden.flatten(0, 1))
                 if self.residual:
                     assert background is not None
                     still = resize_frames(background[:, :, None], int(size)).transpose(1, 2)
-                    rendered = rendered + still  # (B, T, 3, R, R) + (B, 1, 3, R, R)
+                    still = still.expand(-1, len(positions), -1, -1, -1).flatten(0, 1)
+                    rendered = self.render[size](features, still)
+                else:
+                    rendered = self.render[size](features)
+                rendered = rendered.unflatten(0, (batch, -1))  # (B, T, 3, R, R)
                 levels.append(GeneratedLevel(rendered.transpose(1, 2), positions))
         return levels
 

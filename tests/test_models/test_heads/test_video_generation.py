@@ -31,7 +31,7 @@ def make_head(**settings) -> VideoGenerationHead:
 def stir(head: VideoGenerationHead) -> VideoGenerationHead:
     """Leave the starting point, where the future does not depend on the features."""
     for render in head.generators['future'].render.values():
-        nn.init.normal_(render.weight, std=0.1)
+        nn.init.normal_(render.change.weight, std=0.1)
     return head
 
 
