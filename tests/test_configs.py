@@ -195,7 +195,7 @@ def test_every_parameter_of_the_demo_config_is_trained():
     model.init_weights()
     # At the start, "repeat the last pose" and "the last frame", what is behind has no gradient.
     pose, video = model.heads['pose'].generator, model.heads['video'].generators['future']
-    for layer in (pose.displacement, *video.render.values()):
+    for layer in (pose.displacement, *(render.change for render in video.render.values())):
         torch.nn.init.normal_(layer.weight, std=0.1)
     times = dict(clip=8, future=8, keyframes=3)
     inputs = {view: torch.randn(2, 3, time, 64, 64) for view, time in times.items()}

@@ -13,7 +13,8 @@ PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path):
-    for target in re.findall(r'\]\((?!https?://|#|mailto:)([^)#\s]+)', page.read_text()):
+    prose = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r'\]\((?!https?://|#|mailto:)([^)#\s]+)', prose):
         assert (page.parent / target).exists(), f'{page.name}: {target}'
 
 

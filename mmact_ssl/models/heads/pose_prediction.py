@@ -7,6 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import (
     call_with_frozen_weights,
     hinge_discriminator_loss,
@@ -120,6 +121,9 @@ class PosePredictionHead(PretextHead):
         beta: turning point of the smooth-L1 loss, in units of half the view's side.
         reads: sources of ``dynamic``, ``observed_pose``, ``observed_valid``, ``future_pose``,
             ``future_valid``.
+
+    Raises:
+        ConfigError: the observed view has fewer frames than ``observed_frames``.
     """
 
     def __init__(
@@ -164,6 +168,11 @@ class PosePredictionHead(PretextHead):
         return torch.cat([(pose[..., :2] * 2 - 1).where(weight > 0, 0.0), weight], dim=-1)
 
     def _generate(self, dynamic: Tensor, observed: Tensor, num_steps: int) -> tuple[Tensor, Tensor]:
+        if observed.shape[1] < self.observed_frames:
+            raise ConfigError(
+                f'observed_frames={self.observed_frames} of the pose head, but the view has '
+                f'{observed.shape[1]} frames: lower it or sample more frames'
+            )
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
         return self.generator(feature, observed[:, -self.observed_frames :], num_steps), feature
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PosePredictionHead
 
 JOINTS, CHANNELS = 6, 8
@@ -190,6 +191,11 @@ def test_the_prediction_from_video_alone_sees_no_observed_pose():
     dynamic = sources['dynamic'].clone().requires_grad_()
     head.loss(**dict(sources, dynamic=dynamic))['loss_from_video'].backward()
     assert float(dynamic.grad.abs().sum()) > 0
+
+
+def test_too_few_observed_frames_are_named():
+    with pytest.raises(ConfigError, match='observed_frames=9 of the pose head.* 4 frames'):
+        make_head(observed_frames=9).loss(**make_sources())
 
 
 def test_noise_makes_the_prediction_stochastic():

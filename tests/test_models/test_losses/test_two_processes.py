@@ -59,7 +59,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     # In evaluation no frames are drawn by chance; at step 0 the R1 penalty is due.
     video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
     for render in video.generators['future'].render.values():
-        nn.init.normal_(render.weight, std=0.1)  # the start does not depend on the features
+        nn.init.normal_(render.change.weight, std=0.1)  # the start does not depend on the features
     return dict(
         info_nce=(
             InfoNCE(),
@@ -78,7 +78,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             ),
         ),
         pose=(
-            PosePredictionHead(4, num_joints=5, noise_dim=0, from_video_weight=0, hidden_dim=8),
+            PosePredictionHead(4, num_joints=5, noise_dim=0, observed_frames=2, hidden_dim=8),
             dict(
                 dynamic=maps['dynamic'],
                 observed_pose=pose[0],

@@ -69,7 +69,7 @@ def test_its_score_tells_good_joints_from_bad(world):
     truth = np.concatenate(list(truth.values()))
     error = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1)
     known = truth[..., 2] > 0
-    sure = found[..., 2] > np.median(found[..., 2])
+    sure = found[..., 2] >= np.median(found[..., 2])  # most scores may be exactly 1
     assert error[known & sure].mean() < error[known & ~sure].mean()
 
 
