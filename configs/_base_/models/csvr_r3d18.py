@@ -23,7 +23,13 @@ model = dict(
         static=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
     ),
     heads=dict(
-        pose=dict(type='PosePredictionHead', in_channels=256, num_joints=17, hidden_dim=512),
+        pose=dict(
+            type='PosePredictionHead',
+            in_channels=256,
+            num_joints=17,
+            observed_frames=16,
+            hidden_dim=512,
+        ),
         context=dict(
             type='ContextMatchingHead',
             in_channels=256,

@@ -8,7 +8,7 @@ model = dict(
         static=dict(in_channels=128, out_channels=128),
     ),
     heads=dict(
-        pose=dict(in_channels=128, hidden_dim=256),
+        pose=dict(in_channels=128, observed_frames=8, hidden_dim=256),
         context=dict(
             in_channels=128,
             frame_encoder=dict(base_channels=16, stem_channels=16),

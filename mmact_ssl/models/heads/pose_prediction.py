@@ -103,8 +103,9 @@ class PosePredictionHead(PretextHead):
     """Predict the poses of the future from the dynamic feature, against a discriminator.
 
     ``loss = joints + from_video_weight * from_video + adversarial_weight * generator``: smooth-L1
-    distances of joints weighted by visibility, with and without the observed poses as a condition,
-    and hinge losses for both sides. Frames without a person have weight 0. Coordinates are those of
+    distances of joints weighted by visibility, from the observed poses and from poses that are read
+    from the video, and hinge losses for both sides. Frames without a person have weight 0.
+    Coordinates are those of
     the view: moved to the frame of the observed body they were predicted better, but the student
     learnt less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
     published (arXiv 2401.07584, abstract); the networks and losses are our choice.
@@ -113,9 +114,9 @@ class PosePredictionHead(PretextHead):
         in_channels: channels of the dynamic map.
         num_joints: joints of the poses' layout.
         observed_frames: last observed poses that the generator sees.
-        from_video_weight: weight of the same prediction without observed poses, 0 for none. Given
-            these, only what they don't tell has to be read from the video; without them,
-            everything.
+        from_video_weight: weight of the same prediction from poses that a linear map of ``f_d``
+            reads, and of their own distance to the observed ones; 0 for none. Given the observed
+            poses, only what they don't tell has to come from the video; without them, everything.
         noise_dim, hidden_dim: see :class:`PoseGenerator`.
         adversarial_weight: 0 leaves a plain regression without discriminator.
         beta: turning point of the smooth-L1 loss, in units of half the view's side.
@@ -130,7 +131,7 @@ class PosePredictionHead(PretextHead):
         self,
         in_channels: int,
         num_joints: int = 17,
-        observed_frames: int = 4,
+        observed_frames: int = 8,
         from_video_weight: float = 1.0,
         noise_dim: int = 8,
         hidden_dim: int = 256,
@@ -154,6 +155,8 @@ class PosePredictionHead(PretextHead):
         self.generator = PoseGenerator(
             in_channels, num_joints, observed_frames, noise_dim, hidden_dim
         )
+        if from_video_weight > 0:
+            self.reader = nn.Linear(in_channels, observed_frames * num_joints * 2)
         if adversarial_weight > 0:
             self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
 
@@ -175,6 +178,19 @@ class PosePredictionHead(PretextHead):
             )
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
         return self.generator(feature, observed[:, -self.observed_frames :], num_steps), feature
+
+    def _loss_from_video(self, feature: Tensor, observed: Tensor, future: Tensor) -> Tensor:
+        """Read the observed poses from the feature by a linear map, and predict from these."""
+        known = observed[:, -self.observed_frames :]
+        read = self.reader(feature).view(*known.shape[:3], 2)
+        condition = torch.cat([read, torch.ones_like(read[..., :1])], dim=-1)
+        predicted = self.generator(feature, condition, future.shape[1])
+        return weighted_smooth_l1(
+            torch.cat([read, predicted], dim=1),
+            torch.cat([known[..., :2], future[..., :2]], dim=1),
+            torch.cat([known[..., 2], future[..., 2]], dim=1),
+            self.beta,
+        )
 
     @staticmethod
     def _errors(prediction: Tensor, observed: Tensor, future: Tensor) -> dict[str, Tensor]:
@@ -212,10 +228,8 @@ class PosePredictionHead(PretextHead):
         target, weight = future[..., :2], future[..., 2]
         losses = dict(loss_joints=weighted_smooth_l1(prediction, target, weight, self.beta))
         if self.from_video_weight > 0:
-            unseen = torch.zeros_like(observed[:, -self.observed_frames :])
-            blind = self.generator(feature, unseen, future.shape[1])
-            losses['loss_from_video'] = self.from_video_weight * weighted_smooth_l1(
-                blind, target, weight, self.beta
+            losses['loss_from_video'] = self.from_video_weight * self._loss_from_video(
+                feature, observed, future
             )
         with torch.no_grad():
             errors = self._errors(prediction, observed, future)

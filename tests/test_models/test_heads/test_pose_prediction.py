@@ -17,7 +17,9 @@ GENERATOR_LOSSES = ('loss_joints', 'loss_generator')
 
 def make_head(**settings) -> PosePredictionHead:
     torch.manual_seed(0)
-    defaults = dict(noise_dim=0, from_video_weight=0, hidden_dim=16, adversarial_weight=0.5)
+    defaults = dict(
+        noise_dim=0, observed_frames=4, from_video_weight=0, hidden_dim=16, adversarial_weight=0.5
+    )
     return PosePredictionHead(in_channels=CHANNELS, num_joints=JOINTS, **(defaults | settings))
 
 
@@ -175,22 +177,30 @@ def test_only_the_last_observed_poses_condition_the_generator():
         assert torch.allclose(one, other, atol=1e-5) is same, frames
 
 
-def test_the_prediction_from_video_alone_sees_no_observed_pose():
-    """Its loss depends on the dynamic feature and the future, not on the observed poses."""
+def test_the_prediction_from_video_alone_is_not_shown_the_observed_poses():
+    """A linear map reads the observed poses, and the generator goes on from these."""
     head, sources = stir(make_head(from_video_weight=2.0)), make_sources()
-    changed = dict(sources, observed_pose=sources['observed_pose'].flip(0))
-    one, other = head.loss(**sources), head.loss(**changed)
-    torch.testing.assert_close(one['loss_from_video'], other['loss_from_video'])
-    assert not torch.allclose(one['loss_joints'], other['loss_joints'])
-    halved = stir(make_head(from_video_weight=1.0))
-    halved.load_state_dict(head.state_dict())
-    torch.testing.assert_close(
-        halved.loss(**sources)['loss_from_video'] * 2, one['loss_from_video']
-    )
+    losses = head.loss(**sources)
+    conditions = []
+    head.generator.register_forward_pre_hook(lambda module, inputs: conditions.append(inputs[1]))
+    head.loss(**sources)
+    shown, read = conditions[0], conditions[1]
+    feature = sources['dynamic'].flatten(2).mean(2)
+    expected = feature @ head.reader.weight.T + head.reader.bias
+    torch.testing.assert_close(read[..., :2], expected.view_as(read[..., :2]))
+    assert bool((read[..., 2] == 1).all()) and not torch.allclose(shown, read)
+
+    far = dict(sources, observed_pose=sources['observed_pose'] * torch.tensor([0.0, 0.0, 1.0]))
+    assert float(head.loss(**far)['loss_from_video']) > 0
     assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**sources)
     dynamic = sources['dynamic'].clone().requires_grad_()
     head.loss(**dict(sources, dynamic=dynamic))['loss_from_video'].backward()
     assert float(dynamic.grad.abs().sum()) > 0
+    halved = stir(make_head(from_video_weight=1.0))
+    halved.load_state_dict(head.state_dict())
+    torch.testing.assert_close(
+        halved.loss(**sources)['loss_from_video'] * 2, losses['loss_from_video']
+    )
 
 
 def test_too_few_observed_frames_are_named():
