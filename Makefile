@@ -28,7 +28,7 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
-	@echo 'make demo     pre-train on generated videos, evaluate, draw: about 30 minutes on two cores'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: about 15 minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make clean    remove .venv/ and what the tools cached; data/ and work_dirs/ stay'
 
@@ -70,8 +70,7 @@ $(DEMO_DATA)/.prepared: | $(INSTALLED)
 	@touch $@
 
 $(DEMO_DATA)/.targets: $(DEMO_DATA)/.prepared
-	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) \
-		--ann $(DEMO_DATA)/train.txt $(DEMO_DATA)/test.txt --out $(DEMO_DATA)/targets/pose.lmdb
+	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA)
 	@touch $@
 
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
