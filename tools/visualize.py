@@ -46,7 +46,7 @@ def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
     return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
 
-@one_line_errors
+@one_line_errors()
 def main() -> None:
     args = parse_args()
     config = Config.fromfile(args.config)
