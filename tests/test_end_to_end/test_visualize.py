@@ -1,0 +1,46 @@
+"""tools/visualize.py draws what a trained model predicts on unseen clips."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_both_pictures_are_drawn(training_run, tmp_path):
+    run = training_run('drawn')
+    options = run.options(epochs=1)
+    run.train('configs/csvr_r3d_demo.py', *options)
+    config_options = options[options.index('--cfg-options') :]
+    command = [sys.executable, 'tools/visualize.py', 'configs/csvr_r3d_demo.py']
+    command += [str(run.work_dir / 'epoch_1.pth'), '--out', str(tmp_path), '--num-clips', '2']
+    drawn = subprocess.run(
+        [*command, *config_options],
+        cwd=ROOT,
+        env=run.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert drawn.returncode == 0, drawn.stderr[-2000:]
+    for name in ('poses', 'frames'):
+        assert str(tmp_path / f'{name}.png') in drawn.stdout
+        picture = cv2.imread(str(tmp_path / f'{name}.png'))
+        assert picture.shape[0] > 100 and picture.std() > 10
+
+    missing = subprocess.run(
+        [*command[:2], 'configs/csvr_r3d_k400.py', 'nowhere.pth'],
+        cwd=ROOT,
+        env=run.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert missing.returncode == 1
+    assert missing.stderr.strip().splitlines()[-1].startswith('error: configs/csvr_r3d_k400.py')
