@@ -52,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override the config: key=value'
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if (args.checkpoint is None) != args.random:
         parser.error('give either a checkpoint or --random')
     return args

@@ -163,3 +163,10 @@ def test_tables_are_written_and_checked(tmp_path):
 
 def test_the_pages_of_this_repository_agree_with_its_results():
     make_tables.main(['--check'])
+
+
+def test_the_checkpoint_may_come_after_the_options():
+    """As ``make demo`` writes it; argparse alone would refuse it there."""
+    command = ['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth']
+    args = evaluate.parse_args(command)
+    assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
