@@ -220,8 +220,11 @@ def real(name):
     return folder
 
 
-def test_real_jhmdb():
+def test_real_jhmdb(tmp_path):
     folder = real('jhmdb')
+    if (folder / 'val.txt').exists():  # as it is handed around, not yet prepared
+        prepare_jhmdb(folder, tmp_path)
+        folder = tmp_path
     train, test = lines(folder / 'train.txt'), lines(folder / 'test.txt')
     assert (len(train), len(test)) == (675, 253)
     assert not {line.split()[0] for line in train} & {line.split()[0] for line in test}
