@@ -23,7 +23,7 @@ model = dict(
             frame_stride=2,
         ),
     ),
-    # From trials on JHMDB's training split, see docs/methods/csvr.md. Adam trains what only one head owns alike under
-    # any weight, so that these weights say who shapes the trunk.
+    # From trials on JHMDB's training split, see docs/methods/csvr.md. Adam trains what one head
+    # owns alone alike under any weight, so that these weights say who shapes the trunk.
     balancer=dict(weights=dict(pose=20.0, context=0.5, video=0.5)),
 )
