@@ -6,6 +6,8 @@ _base_ = [
     '_base_/runtime/pretrain_small.py',
 ]
 
+dataset_name = 'demo'
+synthetic = True
 data_root = '{{$MMACT_SSL_DATA:data}}/demo'
 prepare_command = 'python tools/prepare_data.py demo'
 train_pipeline = _base_.train_pipeline

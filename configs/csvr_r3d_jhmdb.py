@@ -6,6 +6,7 @@ _base_ = [
     '_base_/runtime/pretrain_small.py',
 ]
 
+dataset_name = 'jhmdb'
 data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
 prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
 train_pipeline = _base_.train_pipeline

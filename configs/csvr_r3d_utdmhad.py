@@ -6,6 +6,7 @@ _base_ = [
     '_base_/runtime/pretrain_small.py',
 ]
 
+dataset_name = 'utdmhad'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad'
 prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
 # Actions last longer here than in JHMDB, and some differ only in left and right: no flip.

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  (the mends come before any model is imported)
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
+from mmact_ssl.evaluation.pretext_result import make_pretext_result
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,6 +31,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )
+    parser.add_argument('--out', help='folder for a result file of the pretext tasks')
+    parser.add_argument('--method', default='unnamed', help='row of the tables, for --out')
+    parser.add_argument('--variant', default='full', help='e.g. no-pose, for --out')
+    parser.add_argument('--seed', type=int, default=0, help='of the pre-training, for --out')
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='change the config'
@@ -60,7 +66,6 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = f'work_dirs/{Path(args.config).stem}'
-    cfg.load_from = args.checkpoint
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):
             raise ConfigError(f'--dump {args.dump}: the file must end in .pkl')
@@ -76,11 +81,36 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def load_all(runner: Runner, checkpoint: str) -> None:
+    """Load a checkpoint into the runner's model, all keys of both.
+
+    mmengine's own loading before a test only logs what is missing, and would test random heads.
+
+    Raises:
+        CheckpointError: A key is missing, left over, or of another shape.
+    """
+    try:
+        runner.load_checkpoint(checkpoint, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f'{checkpoint}: does not fit the model of the config, give the config (and the '
+            f'--cfg-options) that it was trained with: {" ".join(str(error).split())}'
+        ) from error
+
+
 def main(argv: list[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
     with one_line_errors():
-        Runner.from_cfg(load_config(args)).test()
+        cfg = load_config(args)
+        runner = Runner.from_cfg(cfg)
+        load_all(runner, args.checkpoint)
+        metrics = runner.test()
+        if args.out and is_main_process():
+            result = make_pretext_result(
+                cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
+            )
+            print(f'wrote {result.write(args.out)}')
 
 
 if __name__ == '__main__':

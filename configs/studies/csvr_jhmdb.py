@@ -4,13 +4,14 @@ dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 pretrain = 'configs/csvr_r3d_jhmdb.py'
+pretext = dict(protocols='pretext', config=pretrain)
 frozen = dict(protocols='linear,knn,retrieval', config='configs/downstream/linear_r3d_jhmdb.py')
 finetune = dict(protocols='finetune', config='configs/downstream/finetune_r3d_jhmdb.py')
 few_labels = dict(**finetune, label_fraction=0.1)
 
 runs = [
     dict(method='Random init', evaluations=[frozen, few_labels]),
-    dict(method='CSVR', pretrain=pretrain, evaluations=[frozen, few_labels]),
+    dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_labels]),
     # Fine-tuning a random encoder is supervised training from scratch.
     dict(method='Random init', evaluations=[finetune], seeds=(0,)),
 ]

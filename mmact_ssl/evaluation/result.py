@@ -26,7 +26,7 @@ class Result:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or what was left out, e.g. 'no-pose'.
         dataset: The config's ``dataset_name``.
-        protocol: 'linear', 'knn', 'retrieval' or 'finetune'.
+        protocol: 'linear', 'knn', 'retrieval', 'finetune' or 'pretext'.
         backbone: The config's ``backbone_name``.
         seed: Of initialisation, labelled part and order.
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
@@ -139,16 +139,22 @@ def data_version(train: Split, test: Split) -> str:
         sha256.
     """
     digest = hashlib.sha256(annotation_bytes(train) + annotation_bytes(test))
-    cache = Path(train.ann_file).parent / 'targets' / 'pose.lmdb'
-    if cache.exists():
-        import lmdb
-
-        with (
-            lmdb.open(str(cache), readonly=True, lock=False, subdir=cache.is_dir()) as environment,
-            environment.begin() as transaction,
-        ):
-            digest.update(transaction.get(b'__meta__') or b'')
+    digest.update(target_cache_version(train.ann_file))
     return digest.hexdigest()
+
+
+def target_cache_version(ann_file: str | os.PathLike) -> bytes:
+    """Return what the pose cache beside an annotation file says of itself; b'' without a cache."""
+    cache = Path(ann_file).parent / 'targets' / 'pose.lmdb'
+    if not cache.exists():
+        return b''
+    import lmdb
+
+    with (
+        lmdb.open(str(cache), readonly=True, lock=False, subdir=cache.is_dir()) as environment,
+        environment.begin() as transaction,
+    ):
+        return transaction.get(b'__meta__') or b''
 
 
 def file_hash(path: str | os.PathLike) -> str:

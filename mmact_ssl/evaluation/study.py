@@ -16,6 +16,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.pretext_result import PROTOCOL as PRETEXT
 from mmact_ssl.evaluation.protocols import parse_protocols
 from mmact_ssl.evaluation.result import result_file_name
 
@@ -132,12 +133,18 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
         chain.steps.append(Step(name, pretrain, [finished], log, marker=finished))
     for evaluation in run['evaluations']:
         fraction = float(evaluation.get('label_fraction', 1.0))
-        protocols = parse_protocols(evaluation['protocols'])
+        pretext = evaluation['protocols'] == PRETEXT
+        protocols = [PRETEXT] if pretext else parse_protocols(evaluation['protocols'])
         outputs = [
             results / result_file_name(method, variant, dataset, protocol, fraction, seed)
             for protocol in protocols
         ]
         stem = '-'.join(protocols) + (f'_{100 * fraction:g}pct' if fraction != 1 else '')
+
+        def test(config: str = evaluation['config'], stem: str = stem) -> list[str]:
+            command = ['tools/test.py', config, last_checkpoint(folder), '--method', method]
+            command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
+            return [*command, '--work-dir', str(folder / stem)]
 
         def evaluate(evaluation: dict = evaluation, stem: str = stem) -> list[str]:
             command = ['tools/evaluate.py', evaluation['protocols'], evaluation['config']]
@@ -148,7 +155,8 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
 
         name = f'{chain.name}: {", ".join(protocols)}'
         name += f' with {100 * fraction:g} % of the labels' if fraction != 1 else ''
-        chain.steps.append(Step(name, evaluate, outputs, folder / f'{stem}.txt'))
+        command = test if pretext else evaluate
+        chain.steps.append(Step(name, command, outputs, folder / f'{stem}.txt'))
     return chain
 
 

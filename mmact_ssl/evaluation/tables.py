@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.pretext_result import PROTOCOL as PRETEXT
+from mmact_ssl.evaluation.pretext_result import with_trivial
 from mmact_ssl.evaluation.result import Result
 
 # (heading, protocol, metric, label fraction), in the order of the tables.
@@ -33,11 +35,11 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
 FIRST_METHODS = ('Random init',)
 FIRST_VARIANTS = ('full',)
 MARKER = re.compile(
-    r'(?P<open><!-- results:(?P<name>\S+) -->)\n.*?'
-    r'(?P<close><!-- /results:(?P=name) -->)',
+    r'(?P<open><!-- (?P<kind>results|pretext):(?P<name>\S+) -->)\n.*?'
+    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
     re.DOTALL,
 )
-ANY_MARKER = re.compile(r'<!-- /?results:\S+ -->')
+ANY_MARKER = re.compile(r'<!-- /?(results|pretext):\S+ -->')
 
 
 def read_results(folder: str | os.PathLike) -> list[Result]:
@@ -80,7 +82,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
     Raises:
         ConfigError: Two results of one column were measured by different settings.
     """
-    chosen = select(results, name)
+    chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
     if not chosen:
         return '*No results yet.*\n'
     values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -106,6 +108,52 @@ def make_table(results: Sequence[Result], name: str) -> str:
     return f'{_caption(chosen, counts)}\n\n' + '\n'.join(rows) + '\n'
 
 
+def make_pretext_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of one method's pretext tasks beside their trivial answers.
+
+    Args:
+        results: All; those of ``name``, its variant 'full' and the protocol 'pretext' are selected.
+        name: ``DATASET/METHOD`` of the marker.
+
+    Returns:
+        The table with a caption, ending in a newline.
+
+    Raises:
+        ConfigError: Two results were measured by different settings.
+    """
+    chosen = [
+        result
+        for result in select(results, name)
+        if result.protocol == PRETEXT and result.variant == 'full'
+    ]
+    if not chosen:
+        return '*No results yet.*\n'
+    first = chosen[0]
+    for result in chosen:
+        if result.config_hash != first.config_hash:
+            raise ConfigError(
+                f'pretext results of {name}: {first.file_name} and {result.file_name} were '
+                'measured by different settings; measure one again'
+            )
+    rows = [_row(['Metric', 'Value', 'Trivial answer']), _row(['---', '---:', '---:'])]
+    for metric, trivial in with_trivial(list(first.metrics)):
+        values = [result.metrics[metric] for result in chosen]
+        others = [result.metrics[trivial] for result in chosen] if trivial else []
+        rows.append(_row([metric, _plain_cell(values), _plain_cell(others)]))
+    kind = 'synthetic data' if first.synthetic else 'real data'
+    plural = '' if len(chosen) == 1 else 's'
+    caption = f'{first.method} on the test split of {first.dataset} ({kind})'
+    return f'{caption}, {len(chosen)} seed{plural}.\n\n' + '\n'.join(rows) + '\n'
+
+
+def _plain_cell(values: Sequence[float]) -> str:
+    """Write values of several seeds as ``mean ± deviation``, four decimals."""
+    if not values:
+        return '-'
+    mean = f'{statistics.mean(values):.4f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.4f}'
+
+
 def format_cell(values: Sequence[float]) -> str:
     """Write percentages of several seeds as ``mean ± deviation``, one decimal each."""
     if not values:
@@ -116,6 +164,8 @@ def format_cell(values: Sequence[float]) -> str:
 
 def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
+
+    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks.
 
     Args:
         text: Markdown.
@@ -129,12 +179,14 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
         ConfigError: A marker is not closed, or settings differ in a column.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
-    single = [marker for marker in ANY_MARKER.findall(text) if marker not in paired]
+    found = [match.group() for match in ANY_MARKER.finditer(text)]
+    single = [marker for marker in found if marker not in paired]
     if single:
         raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
 
     def table(match: re.Match) -> str:
-        return f'{match["open"]}\n{make_table(results, match["name"])}{match["close"]}'
+        make = make_table if match['kind'] == 'results' else make_pretext_table
+        return f'{match["open"]}\n{make(results, match["name"])}{match["close"]}'
 
     return MARKER.sub(table, text)
 

@@ -116,6 +116,27 @@ def test_a_study_runs_everything_once(workshop):
     assert len(calls(workshop)) == 10
 
 
+def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
+    (workshop / 'tools/test.py').write_text(
+        EVALUATE.replace("'evaluate'", "'test'")
+        .replace("{'1.0': '', '0.1': '-10pct'}[value('--label-fraction')]", "''")
+        .replace("args[0].split(',')", "['pretext']")
+    )
+    runs = [
+        dict(
+            method='CSVR',
+            pretrain='pretrain.py',
+            evaluations=[dict(protocols='pretext', config='pretrain.py')],
+        )
+    ]
+    failed, lines = run(workshop, plan(workshop, study(seeds=(3,), runs=runs)))
+    assert not failed, lines
+    tested = calls(workshop)[-1]
+    assert tested[:2] == ['test', 'pretrain.py']
+    assert tested[2].endswith('epoch_1.pth')
+    assert (workshop / 'results/csvr_full_demo_pretext_seed3.json').exists()
+
+
 def test_what_is_missing_is_made_again(workshop):
     run(workshop, plan(workshop))
     (workshop / 'results/csvr_no-pose_demo_knn_seed1.json').unlink()
@@ -165,7 +186,7 @@ def test_the_shipped_studies_can_be_planned(name, tmp_path):
     for seed in config.seeds:
         supervised = int(few and seed == 0)  # from scratch, with all labels
         assert steps.pop(f'Random init full seed {seed}') == 1 + few + supervised
-        assert steps.pop(f'CSVR full seed {seed}') == 2 + few
+        assert steps.pop(f'CSVR full seed {seed}') == 3 + few
     branches = () if name == 'csvr_utdmhad' else ('pose', 'context', 'video')
     assert steps == {f'CSVR no-{branch} seed 0': 2 for branch in branches}
     assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name

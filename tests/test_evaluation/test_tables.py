@@ -11,6 +11,7 @@ from mmact_ssl.evaluation.result import Result
 from mmact_ssl.evaluation.tables import (
     fill,
     format_cell,
+    make_pretext_table,
     make_table,
     read_results,
     update_files,
@@ -142,3 +143,37 @@ def test_a_marker_without_partner_is_refused(text):
 def test_a_missing_page_is_one_line(tmp_path):
     with pytest.raises(DataError, match='no such file'):
         update_files([tmp_path / 'none.md'], [])
+
+
+def pretext(seed=0, **metrics):
+    return result(protocol='pretext', seed=seed, metrics=metrics, config_hash='p')
+
+
+def test_the_table_of_pretext_tasks_sets_trivial_answers_beside():
+    results = [
+        pretext(0, **{'pose/error': 0.02, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
+        pretext(1, **{'pose/error': 0.03, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
+        result(protocol='linear'),
+    ]
+    assert make_pretext_table(results, 'demo/CSVR') == (
+        'CSVR on the test split of demo (synthetic data), 2 seeds.\n'
+        '\n'
+        '| Metric | Value | Trivial answer |\n'
+        '| --- | ---: | ---: |\n'
+        '| pose/error | 0.0250 ± 0.0071 | 0.0400 ± 0.0000 |\n'
+        '| video/l1 | 0.5000 ± 0.0000 | - |\n'
+    )
+    text = '<!-- pretext:demo/CSVR -->\nold\n<!-- /pretext:demo/CSVR -->'
+    assert '| pose/error | 0.0250' in fill(text, results)
+    assert 'pose/error' not in make_table(results, 'demo')
+
+
+def test_pretext_results_of_other_settings_are_not_mixed():
+    other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='other')
+    with pytest.raises(ConfigError, match='measured by different settings'):
+        make_pretext_table([pretext(**{'a/b': 1.0}), other], 'demo/CSVR')
+
+
+def test_markers_of_two_kinds_do_not_close_each_other():
+    with pytest.raises(ConfigError, match='has no partner'):
+        fill('<!-- pretext:demo/CSVR -->\n<!-- /results:demo/CSVR -->', RESULTS)

@@ -1,6 +1,8 @@
 # CSVR on the small student, with heads to match.
 _base_ = 'csvr_r3d18.py'
 
+backbone_name = 'r3d18-small'
+
 model = dict(
     backbone=dict(base_channels=16, with_pool1=True, spatial_strides=(1, 2, 2, 1)),
     adapters=dict(

@@ -1,0 +1,44 @@
+"""The testing program: strict loading, and results of the pretext tasks."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.runner.checkpoint import load_checkpoint
+from torch import nn
+
+from mmact_ssl.errors import CheckpointError
+from tools.test import load_all
+
+
+class Runner(SimpleNamespace):
+    """mmengine's loading without the rest of a runner."""
+
+    def load_checkpoint(self, path, map_location, strict):
+        return load_checkpoint(self.model, path, map_location, strict)
+
+
+@pytest.mark.parametrize(
+    ('saved', 'complaint'),
+    [
+        (nn.Sequential(nn.Linear(2, 3)), r'1\.weight'),
+        (nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2), nn.Linear(2, 2)), r'2\.weight'),
+        (nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 2)), 'size mismatch'),
+    ],
+    ids=['missing', 'left over', 'of another shape'],
+)
+def test_nothing_is_tested_with_random_weights(tmp_path, saved, complaint):
+    path = tmp_path / 'other.pth'
+    torch.save(saved.state_dict(), path)
+    runner = Runner(model=nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)))
+    with pytest.raises(CheckpointError, match=rf'other\.pth: does not fit .*{complaint}'):
+        load_all(runner, str(path))
+
+
+def test_a_fitting_checkpoint_is_loaded(tmp_path):
+    model, saved = nn.Linear(2, 3), nn.Linear(2, 3)
+    torch.save(saved.state_dict(), tmp_path / 'own.pth')
+    load_all(Runner(model=model), str(tmp_path / 'own.pth'))
+    assert torch.equal(model.weight, saved.weight)
