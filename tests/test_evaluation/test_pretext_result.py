@@ -70,6 +70,6 @@ def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):
 
 
 def test_a_config_without_a_name_is_refused(cfg, tmp_path):
-    del cfg['dataset_name']
+    cfg.pop('dataset_name')
     with pytest.raises(ConfigError, match='c.py: has no dataset_name'):
         make(cfg, tmp_path)
