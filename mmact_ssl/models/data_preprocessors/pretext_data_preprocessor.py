@@ -37,6 +37,11 @@ class PretextDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), False)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of all that it gives."""
+        return (*self.views, *self.targets)
+
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
 

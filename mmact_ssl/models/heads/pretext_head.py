@@ -15,8 +15,11 @@ class PretextHead(BaseModule):
     A head names what it reads; the trainer hands it exactly that, as keyword arguments of
     :meth:`loss` and :meth:`predict`, so that a head can't depend on another one. Sources are
 
-    - ``'<view>'``: the frames of a view, normalised, ``[B, C, T, H, W]``;
+    - ``'<view>'``: the frames of a view, normalised, ``[B, C, T, H, W]``, or its skeletons,
+      ``[B, M, T, V, C]``;
+    - ``'<view>_valid'``: of skeletons, which persons and frames are no padding, bool ``[B, M, T]``;
     - ``'<view>.trunk'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
+    - ``'<view>.pooled'``: that map as one feature, ``[B, D]``;
     - ``'<view>.<adapter>'``: that map through an adapter of the model;
     - ``'<view>_<target>'``: a target, from the pipeline or a teacher.
 

@@ -30,6 +30,8 @@ class MultiTaskPretrainer(BaseModel):
         encode_together: whether views of one shape go through the student as one batch. Faster, but
             batch normalisation then mixes their statistics.
         adapters: name -> module on the trunk's map; each is applied to every encoded view.
+        pooling: module from the trunk's map and the view's validity to ``[B, D]``; the mean over
+            all positions unless given, which a view with padding must not be left to.
         balancer: how the tasks' losses become one, :class:`FixedWeights` unless given.
         teachers: target -> ``dict(teacher=..., views=...)``: frozen networks that make the target
             ``'<view>_<target>'`` of each of these views online.
@@ -47,6 +49,7 @@ class MultiTaskPretrainer(BaseModel):
         encode: Sequence[str] = ('clip',),
         encode_together: bool = False,
         adapters: Optional[dict[str, dict]] = None,
+        pooling: Optional[dict] = None,
         balancer: Optional[dict] = None,
         teachers: Optional[dict[str, dict]] = None,
         monitor_interval: int = 10,
@@ -58,6 +61,7 @@ class MultiTaskPretrainer(BaseModel):
         self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
         self.adapters = self._build_all(adapters)
+        self.pooling = None if pooling is None else MODELS.build(pooling)
         self.heads = self._build_all(heads)
         self.balancer = MODELS.build(balancer or dict(type='FixedWeights'))
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
@@ -85,9 +89,9 @@ class MultiTaskPretrainer(BaseModel):
                     f'model.encode names the view {view!r}, but the pipeline makes {list(views)}: '
                     'add it to model.data_preprocessor.views and to the pipeline'
                 )
-        available = set(views) | set(targets)
+        available = set(self.data_preprocessor.sources)
         for view in self.encode_names:
-            available |= {f'{view}.trunk', *(f'{view}.{name}' for name in self.adapters)}
+            available |= {f'{view}.{name}' for name in ('trunk', 'pooled', *self.adapters)}
         for name, teacher_views in self.teacher_views.items():
             for view in teacher_views:
                 if view not in views:
@@ -115,25 +119,39 @@ class MultiTaskPretrainer(BaseModel):
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The student's map of each encoded view, ``[B, C', T', H', W']``, each encoded once."""
         if not self.encode_together:
-            return {view: self._trunk(inputs[view]) for view in self.encode_names}
+            return {
+                view: self._trunk(inputs[view], inputs.get(f'{view}_valid'))
+                for view in self.encode_names
+            }
         trunks: dict[str, Tensor] = {}
         by_shape: dict[torch.Size, list[str]] = OrderedDict()
         for view in self.encode_names:
             by_shape.setdefault(inputs[view].shape, []).append(view)
         for views in by_shape.values():
-            joint = self._trunk(torch.cat([inputs[view] for view in views]))
+            masks = [inputs[f'{view}_valid'] for view in views if f'{view}_valid' in inputs]
+            valid = torch.cat(masks) if masks else None
+            joint = self._trunk(torch.cat([inputs[view] for view in views]), valid)
             trunks.update(zip(views, joint.chunk(len(views))))
         return trunks
 
-    def _trunk(self, frames: Tensor) -> Tensor:
-        features = self.backbone(frames)
+    def _trunk(self, view: Tensor, valid: Optional[Tensor]) -> Tensor:
+        """The last map of the backbone, which is told what is padding if it can make use of it."""
+        if getattr(self.backbone, 'reads_valid', False):
+            features = self.backbone(view, valid)
+        else:
+            features = self.backbone(view)
         return features[-1] if isinstance(features, (tuple, list)) else features
+
+    def _pool(self, trunk: Tensor, valid: Optional[Tensor]) -> Tensor:
+        """One feature of each sample, ``[B, D]``."""
+        return trunk.flatten(2).mean(2) if self.pooling is None else self.pooling(trunk, valid)
 
     def sources(self, inputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """Everything that a head may read, by the names that :class:`PretextHead` lists."""
         sources = {**inputs, **targets}
         for view, trunk in self.encode(inputs).items():
             sources[f'{view}.trunk'] = trunk
+            sources[f'{view}.pooled'] = self._pool(trunk, inputs.get(f'{view}_valid'))
             for name, adapter in self.adapters.items():
                 sources[f'{view}.{name}'] = adapter(trunk)
         for name, views in self.teacher_views.items():
@@ -158,13 +176,13 @@ class MultiTaskPretrainer(BaseModel):
         """Run the student and, by mode, the heads.
 
         Args:
-            inputs: view -> normalised frames ``[B, C, T, H, W]``.
+            inputs: view -> normalised frames ``[B, C, T, H, W]``, or skeletons
+                ``[B, M, T, V, C]`` with ``'<view>_valid'`` ``[B, M, T]``.
             targets: name -> ``[B, ...]``.
             data_samples: not read; the annotation's labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimise) and ``'<task>/<name>'`` (to log).
-                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``: view
-                ->
-            trunk map.
+                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``:
+                view -> trunk map.
         """
         if mode == 'tensor':
             return self.encode(inputs)
@@ -191,6 +209,11 @@ class MultiTaskPretrainer(BaseModel):
             outputs = head.loss(**reads[task])
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
             losses = [value for name, value in outputs.items() if 'loss' in name]
+            if not losses:
+                raise ConfigError(
+                    f'the head {task!r} returned {sorted(outputs)}, of which none is a loss: name '
+                    "what it minimises '...loss...', or switch the head off"
+                )
             task_losses[task] = torch.stack(losses).sum()
         iteration, progress = self._progress()
         if iteration % self.monitor_interval == 0:
@@ -208,8 +231,10 @@ class MultiTaskPretrainer(BaseModel):
     def _monitor(self, sources: dict[str, Tensor]) -> dict[str, Tensor]:
         statistics = {}
         for view in self.encode_names:
-            for name in ('trunk', *self.adapters):
-                pooled = sources[f'{view}.{name}'].flatten(2).mean(2)
+            pooled_by_name = {'trunk': sources[f'{view}.pooled']}
+            for name in self.adapters:
+                pooled_by_name[name] = sources[f'{view}.{name}'].flatten(2).mean(2)
+            for name, pooled in pooled_by_name.items():
                 statistics[f'{view}.{name}/deviation'] = feature_deviation(pooled)
                 statistics[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
         return statistics
