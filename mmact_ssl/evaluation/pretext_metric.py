@@ -19,6 +19,9 @@ class PretextMetric(BaseMetric):
     that metric's mean. Metrics are named ``'<task>/<name>'``.
     """
 
+    # The tasks' names are prefix enough; None would make mmengine warn.
+    default_prefix = ''
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the metrics of a batch of samples, task -> name -> tensor."""
         for sample in data_samples:
