@@ -2,5 +2,6 @@
 """Data sets and their targets."""
 
 from .pretext_video_dataset import PretextVideoDataset
+from .samplers import LengthBucketBatchSampler
 
-__all__ = ['PretextVideoDataset']
+__all__ = ['LengthBucketBatchSampler', 'PretextVideoDataset']

@@ -3,14 +3,44 @@
 
 from .formatting import PackPretextInputs
 from .geometry import HorizontalFlip
+from .skeleton import (
+    BonesAndMotion,
+    JointJitter,
+    JointMask,
+    MakeSkeletonViews,
+    MaskFuture,
+    NormaliseSkeleton,
+    PackSkeletonInputs,
+    PadFrames,
+    RandomRotation,
+    RandomShear,
+    ResampleFrames,
+    ShuffleSegments,
+    SkeletonFlip,
+    TemporalCrop,
+)
 from .targets import LoadTargetCache
 from .views import DecodeViews, SampleViews, TransformViews
 
 __all__ = [
+    'BonesAndMotion',
     'DecodeViews',
     'HorizontalFlip',
+    'JointJitter',
+    'JointMask',
     'LoadTargetCache',
+    'MakeSkeletonViews',
+    'MaskFuture',
+    'NormaliseSkeleton',
     'PackPretextInputs',
+    'PackSkeletonInputs',
+    'PadFrames',
+    'RandomRotation',
+    'RandomShear',
+    'ResampleFrames',
     'SampleViews',
+    'ShuffleSegments',
+    'SkeletonFlip',
+    'TemporalCrop',
     'TransformViews',
 ]

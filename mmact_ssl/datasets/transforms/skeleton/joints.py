@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the skeleton transforms know of a clip: its layout, its body, its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.errors import DataError
+
+# The joints whose mean plays a part of the body. Hips and shoulders have one name in every layout.
+_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    'kinect20': {
+        'spine_base': ('hip_centre',),
+        'spine': ('spine',),
+        'shoulder_centre': ('shoulder_centre',),
+    },
+    'ntu25': {
+        'spine_base': ('spine_base',),
+        'spine': ('spine_mid',),
+        'shoulder_centre': ('spine_shoulder',),
+    },
+    'jhmdb15': {
+        'spine_base': ('belly',),
+        'spine': ('neck',),
+        'shoulder_centre': ('neck',),
+    },
+    'coco17': {
+        'spine_base': ('left_hip', 'right_hip'),
+        'spine': ('left_shoulder', 'right_shoulder'),
+        'shoulder_centre': ('left_shoulder', 'right_shoulder'),
+    },
+}
+
+
+def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
+    """The layout that the sample names in `layout`.
+
+    Args:
+        results: Sample with `keypoint` [M, T, V, C] and `layout`.
+        transform: Name of the transform that asks, for the error.
+
+    Raises:
+        DataError: The name is unknown, or the sample has another number of joints.
+    """
+    name, sample = results.get('layout'), results.get('frame_dir', 'the sample')
+    if name not in LAYOUTS:
+        raise DataError(
+            f'{transform}: {sample} has layout {name!r}; known are {", ".join(LAYOUTS)}'
+        )
+    joints = results['keypoint'].shape[2]
+    if joints != LAYOUTS[name].num_joints:
+        raise DataError(
+            f'{transform}: {sample} has {joints} joints, its layout {name!r} has '
+            f'{LAYOUTS[name].num_joints}: prepare the data with the right --layout'
+        )
+    return LAYOUTS[name]
+
+
+def part(layout: SkeletonLayout, name: str) -> list[int]:
+    """Indices of the joints whose mean is a part of the body.
+
+    Args:
+        layout: One of LAYOUTS.
+        name: `spine_base`, `spine`, `shoulder_centre`, or a joint of the layout such as `left_hip`.
+    """
+    return layout.index(*_PARTS[layout.name].get(name, (name,)))
+
+
+@lru_cache
+def parents(layout: SkeletonLayout) -> np.ndarray:
+    """The next joint of each on the way to the root, int64 [V]; the root's is the root itself.
+
+    The root is the spine base, or the nose of COCO's layout, which has no joint in the middle of
+    the body. Ways go along the limbs. Where these form circles, as COCO's do, the shortest way is
+    taken, and of two the one whose limb is listed first.
+
+    Source: our choice.
+    """
+    base = part(layout, 'spine_base')
+    root = base[0] if len(base) == 1 else layout.index('nose')[0]
+    parent = {root: root}
+    reached = [root]
+    while reached:
+        joint = reached.pop(0)
+        for limb in layout.limbs:
+            if joint not in limb:
+                continue
+            neighbour = limb[1] if limb[0] == joint else limb[0]
+            if neighbour not in parent:
+                parent[neighbour] = joint
+                reached.append(neighbour)
+    tree = np.array([parent[joint] for joint in range(layout.num_joints)])
+    tree.setflags(write=False)  # the cache hands out the same array to all
+    return tree
+
+
+def present_frames(keypoint: np.ndarray) -> np.ndarray:
+    """bool [M, T]: frames of `keypoint` [M, T, V, C] in which the person has a non-zero coordinate.
+
+    A frame of zeros is padding, or one without that person.
+    """
+    return (keypoint != 0).any(axis=(-2, -1))
+
+
+def num_valid_frames(results: Mapping[str, Any]) -> int:
+    """Frames of the sample that are not padding at the end, T unless `valid_frames` says other."""
+    return int(results.get('valid_frames', results['keypoint'].shape[1]))
+
+
+def set_frames(results: dict[str, Any], keypoint: np.ndarray, valid_frames: int) -> None:
+    """Give the sample other frames, of which the first `valid_frames` are no padding."""
+    frames = keypoint.shape[1]
+    results.update(keypoint=keypoint, total_frames=frames, valid_frames=valid_frames)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The changes of a clip that MS2L's tasks undo or recognise."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class MaskFuture(BaseTransform):
+    """Keep the beginning of a clip and set the rest to zero; its length stays.
+
+    Of T frames that are no padding the first ceil(keep * T) are kept, so always at least one.
+
+    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
+    `keypoint`.
+
+    Args:
+        keep: Share that is kept, 0 < keep <= 1.
+
+    Source: MS2L, motion prediction.
+    """
+
+    def __init__(self, keep: float = 0.7) -> None:
+        if not 0 < keep <= 1:
+            raise ConfigError(f'MaskFuture: keep is {keep}, must be above 0 and at most 1')
+        self.keep = keep
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Mask one sample."""
+        # 0.7 * 30 may lie a bit above 21, which must not keep a 22nd frame.
+        kept = math.ceil(round(self.keep * num_valid_frames(results), 6))
+        masked = results['keypoint'].copy()
+        masked[:, max(kept, 1) :] = 0
+        results['keypoint'] = masked
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keep={self.keep})'
+
+
+@TRANSFORMS.register_module()
+class ShuffleSegments(BaseTransform):
+    """Cut a clip into equal segments and put them in a random order.
+
+    Of T frames that are no padding each segment has T // segments; frames left over stay at the
+    end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on.
+
+    A clip with fewer frames than segments has nothing to shuffle: it stays, and the target is the
+    permutation that leaves all in place, 0, which is what it shows. (The published code divides
+    such a clip together with its padding and gives a random target that cannot be told.)
+
+    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
+    `keypoint`. Added keys: `targets['permutation']`, int64, the permutation's place in the order
+    of itertools.permutations, 0..segments! - 1.
+
+    Args:
+        segments: Number of segments, 2..6 (720 permutations; more are no sensible classes).
+
+    Source: MS2L, jigsaw.
+    """
+
+    def __init__(self, segments: int = 3) -> None:
+        if not 2 <= segments <= 6:
+            raise ConfigError(f'ShuffleSegments: segments is {segments}, must be in 2..6')
+        self.segments = segments
+        self.permutations = np.array(list(permutations(range(segments))))
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Shuffle one sample."""
+        length = num_valid_frames(results) // self.segments
+        choice = np.random.randint(len(self.permutations))
+        if length == 0:
+            choice = 0
+        frames = np.arange(results['keypoint'].shape[1])
+        moved = frames[: length * self.segments].reshape(self.segments, length)
+        frames[: moved.size] = moved[self.permutations[choice]].ravel()
+        results['keypoint'] = results['keypoint'][:, frames]
+        results.setdefault('targets', {})['permutation'] = np.int64(choice)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(segments={self.segments})'

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames of a skeleton clip there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    num_valid_frames,
+    present_frames,
+    set_frames,
+)
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class ResampleFrames(BaseTransform):
+    """Bring a clip to a number of frames by linear interpolation in time.
+
+    The first and last frame that is not padding become the first and last frame; a clip of one
+    frame repeats it, and of a single frame asked for the middle is taken. Between a frame with a
+    person and one without there is nothing to interpolate: the nearer one is taken, of two
+    equally near the earlier.
+
+    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional: frames that are no
+    padding). Modified keys: `keypoint` [M, num_frames, V, C], `total_frames`, `valid_frames`.
+
+    Args:
+        num_frames: Frames afterwards, at least 1.
+
+    Source: our choice.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        self.num_frames = _at_least_one(self, num_frames)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resample one sample."""
+        clip = results['keypoint'][:, : num_valid_frames(results)]
+        set_frames(results, resample(clip, self.num_frames), self.num_frames)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(num_frames={self.num_frames})'
+
+
+@TRANSFORMS.register_module()
+class TemporalCrop(BaseTransform):
+    """Cut a random run of frames out of a clip.
+
+    The run's length is a share of the frames that are no padding, drawn uniformly from `area` and
+    rounded, at least 1 frame; its place is uniform. Padding is dropped.
+
+    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
+    `keypoint`, `total_frames`, `valid_frames`.
+
+    Args:
+        area: Smallest and largest share, 0 < smallest <= largest <= 1.
+        num_frames: Frames to which the run is resampled, see ResampleFrames. None: it stays.
+
+    Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021), area our choice.
+    """
+
+    def __init__(self, area: Sequence[float] = (0.5, 1.0), num_frames: int | None = None) -> None:
+        smallest, largest = area
+        if not 0 < smallest <= largest <= 1:
+            raise ConfigError(
+                f'TemporalCrop: area is {tuple(area)}, must be 0 < smallest <= largest <= 1'
+            )
+        self.area = (smallest, largest)
+        self.num_frames = None if num_frames is None else _at_least_one(self, num_frames)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Crop one sample."""
+        frames = num_valid_frames(results)
+        length = max(round(frames * np.random.uniform(*self.area)), 1)
+        start = np.random.randint(frames - length + 1)
+        clip = results['keypoint'][:, start : start + length]
+        if self.num_frames is not None:
+            clip = resample(clip, self.num_frames)
+        set_frames(results, clip, clip.shape[1])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(area={self.area}, num_frames={self.num_frames})'
+
+
+@TRANSFORMS.register_module()
+class PadFrames(BaseTransform):
+    """Bring a clip to a number of frames by zeros at the end.
+
+    Of a longer clip, frames at even distances are kept: of T frames those at
+    floor((i + 1/2) T / num_frames).
+
+    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
+    `keypoint` [M, num_frames, V, C], `total_frames`, `valid_frames`.
+
+    Args:
+        num_frames: Frames afterwards, at least 1.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        self.num_frames = _at_least_one(self, num_frames)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Pad or thin out one sample."""
+        frames = num_valid_frames(results)
+        clip = results['keypoint'][:, :frames]
+        if frames > self.num_frames:
+            kept = (2 * np.arange(self.num_frames) + 1) * frames // (2 * self.num_frames)
+            clip = clip[:, kept]
+        missing = self.num_frames - clip.shape[1]
+        padded = np.pad(clip, ((0, 0), (0, missing), (0, 0), (0, 0)))
+        set_frames(results, padded, clip.shape[1])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(num_frames={self.num_frames})'
+
+
+def resample(clip: np.ndarray, num_frames: int) -> np.ndarray:
+    """`clip` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames."""
+    frames = clip.shape[1]
+    if num_frames == frames:
+        return clip
+    first, last = (0.0, frames - 1.0) if num_frames > 1 else ((frames - 1) / 2,) * 2
+    places = np.linspace(first, last, num_frames)
+    before = np.floor(places).astype(np.int64)
+    after = np.minimum(before + 1, frames - 1)
+    share = places - before  # [num_frames], of the later frame
+
+    present = present_frames(clip)
+    both = present[:, before] & present[:, after]  # [M, num_frames]
+    share = np.where(both, share, share > 0.5)[..., None, None].astype(clip.dtype)
+    return clip[:, before] * (1 - share) + clip[:, after] * share
+
+
+def _at_least_one(transform: BaseTransform, num_frames: int) -> int:
+    if num_frames < 1:
+        raise ConfigError(
+            f'{type(transform).__name__}: num_frames is {num_frames}, must be at least 1'
+        )
+    return num_frames

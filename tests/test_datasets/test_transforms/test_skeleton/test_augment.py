@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rotation, shear, flip, jitter and joint mask."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms import (
+    BonesAndMotion,
+    JointJitter,
+    JointMask,
+    RandomRotation,
+    RandomShear,
+    SkeletonFlip,
+)
+from mmact_ssl.datasets.transforms.skeleton.joints import present_frames
+from mmact_ssl.errors import ConfigError, DataError
+
+ALL = [RandomRotation(), RandomShear(), SkeletonFlip(1.0), JointJitter(), JointMask()]
+
+
+@pytest.mark.parametrize('transform', ALL, ids=lambda transform: type(transform).__name__)
+@pytest.mark.parametrize('coordinates', [2, 3])
+def test_zeros_stay_zeros_and_the_input_is_left_as_it_was(make_sample, transform, coordinates):
+    sample = make_sample('ntu25', 2, coordinates=coordinates, padding=3, gaps=True)
+    before = sample['keypoint'].copy()
+    np.random.seed(0)
+    out = transform({**sample})['keypoint']
+    assert out.dtype == np.float32 and out.shape == before.shape
+    assert not np.array_equal(out, before)
+    np.testing.assert_array_equal(present_frames(out), present_frames(before))
+    np.testing.assert_array_equal(sample['keypoint'], before)
+
+
+@pytest.mark.parametrize('transform', ALL, ids=lambda transform: type(transform).__name__)
+def test_the_seed_decides(make_sample, transform):
+    sample = make_sample('ntu25', 2)
+    outs = []
+    for seed in (0, 0, 1):
+        np.random.seed(seed)
+        outs.append(transform({**sample})['keypoint'])
+    np.testing.assert_array_equal(outs[0], outs[1])
+    if not isinstance(transform, SkeletonFlip):
+        assert not np.array_equal(outs[0], outs[2])
+
+
+def test_rotation(make_sample):
+    sample = make_sample(frames=3)
+    np.random.seed(4)
+    a, b, c = np.deg2rad(np.random.uniform(-1, 1, 3) * [10, 90, 30])
+    np.random.seed(4)
+    out = RandomRotation((10, 90, 30))({**sample})['keypoint']
+    for t in range(3):
+        for v in range(20):
+            x, y, z = sample['keypoint'][0, t, v].astype(float)
+            y, z = y * math.cos(a) - z * math.sin(a), y * math.sin(a) + z * math.cos(a)
+            x, z = x * math.cos(b) + z * math.sin(b), -x * math.sin(b) + z * math.cos(b)
+            x, y = x * math.cos(c) - y * math.sin(c), x * math.sin(c) + y * math.cos(c)
+            np.testing.assert_allclose(out[0, t, v], [x, y, z], atol=1e-5)
+
+
+def test_rotation_in_the_plane(make_sample):
+    sample = make_sample('coco17', coordinates=2)
+    np.random.seed(4)
+    c = math.radians(np.random.uniform(-1, 1, 3)[2] * 30)
+    np.random.seed(4)
+    out = RandomRotation((10, 90, 30))({**sample})['keypoint']
+    x, y = sample['keypoint'][..., 0], sample['keypoint'][..., 1]
+    np.testing.assert_allclose(out[..., 0], x * math.cos(c) - y * math.sin(c), atol=1e-5)
+    np.testing.assert_allclose(out[..., 1], x * math.sin(c) + y * math.cos(c), atol=1e-5)
+
+
+@pytest.mark.parametrize('coordinates', [2, 3])
+def test_shear(make_sample, coordinates):
+    sample = make_sample(frames=2, coordinates=coordinates)
+    np.random.seed(1)
+    shear = np.random.uniform(-0.3, 0.3, (coordinates, coordinates))
+    np.random.seed(1)
+    out = RandomShear(0.3)({**sample})['keypoint']
+    for t in range(2):
+        for v in range(20):
+            point = sample['keypoint'][0, t, v].astype(float)
+            for i in range(coordinates):
+                others = [j for j in range(coordinates) if j != i]
+                expected = point[i] + sum(shear[i, j] * point[j] for j in others)
+                assert abs(out[0, t, v, i] - expected) < 1e-5
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_flip(make_sample, layout):
+    sample = make_sample(layout)
+    out = SkeletonFlip(1.0)({**sample})['keypoint']
+    names = LAYOUTS[layout].names
+    for v, name in enumerate(names):
+        other = name
+        if name.startswith('left_'):
+            other = 'right_' + name[5:]
+        elif name.startswith('right_'):
+            other = 'left_' + name[6:]
+        mirrored = sample['keypoint'][:, :, names.index(other)] * [-1, 1, 1]
+        np.testing.assert_array_equal(out[:, :, v], mirrored.astype(np.float32))
+    twice = SkeletonFlip(1.0)({**sample, 'keypoint': out})['keypoint']
+    np.testing.assert_array_equal(twice, sample['keypoint'])
+
+
+def test_flip_keeps_its_probability(make_sample):
+    sample = make_sample()
+    np.random.seed(0)
+    same = [SkeletonFlip(0.3)({**sample})['keypoint'] is sample['keypoint'] for _ in range(1000)]
+    assert abs(np.mean(same) - 0.7) < 0.05
+
+
+def test_jitter(make_sample):
+    sample = make_sample('ntu25', persons=2, frames=400)
+    np.random.seed(0)
+    noise = JointJitter(deviation=0.1, fraction=0.4)({**sample})['keypoint'] - sample['keypoint']
+    noisy = noise.any(axis=(0, 1, 3))
+    assert noisy.sum() == 10
+    assert abs(noise[:, :, noisy].std() - 0.1) < 2e-3 and abs(noise[:, :, noisy].mean()) < 2e-3
+    # Drawn apart for persons, frames and coordinates.
+    flat = noise[:, :, noisy].reshape(2, 400, -1)
+    assert abs(np.corrcoef(flat[0].ravel(), flat[1].ravel())[0, 1]) < 0.05
+    assert abs(np.corrcoef(flat[0, 1:].ravel(), flat[0, :-1].ravel())[0, 1]) < 0.05
+
+
+def test_mask(make_sample):
+    sample = make_sample('kinect20', persons=2)
+    numbers, joints = [], np.zeros(20)
+    np.random.seed(0)
+    for _ in range(600):
+        out = JointMask((0.1, 0.35))({**sample})['keypoint']
+        masked = ~out.any(axis=(0, 1, 3))
+        np.testing.assert_array_equal(out[:, :, ~masked], sample['keypoint'][:, :, ~masked])
+        numbers.append(masked.sum())
+        joints += masked
+    assert set(numbers) == {2, 3, 4, 5, 6}
+    assert joints.min() > 0.6 * joints.mean()  # none is spared
+    same = JointMask((0.3, 0.3))
+    assert {int((~same({**sample})['keypoint'].any((0, 1, 3))).sum()) for _ in range(9)} == {6}
+
+
+def test_wrong_uses_are_named(make_sample):
+    for wrong, words in (
+        (lambda: RandomRotation((1, 2)), 'degrees is'),
+        (lambda: RandomRotation(-1), 'degrees is'),
+        (lambda: RandomShear(-0.1), 'amplitude is -0.1'),
+        (lambda: SkeletonFlip(2), 'flip_ratio is 2'),
+        (lambda: JointJitter(-1), 'deviation is -1'),
+        (lambda: JointJitter(fraction=2), 'fraction is 2'),
+        (lambda: JointMask((0, 1)), r'fraction is \(0, 1\)'),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            wrong()
+    streams = BonesAndMotion()(make_sample())
+    for transform in (RandomRotation(), RandomShear(), SkeletonFlip()):
+        with pytest.raises(ConfigError, match='9 values a joint.*before BonesAndMotion'):
+            transform({**streams})
+    with pytest.raises(DataError, match='SkeletonFlip: a01_s02 has layout None'):
+        SkeletonFlip()({**make_sample(), 'layout': None})

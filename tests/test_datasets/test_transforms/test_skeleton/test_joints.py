@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of the body and the way to its root."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms.skeleton.joints import layout_of, parents, part
+from mmact_ssl.errors import DataError
+
+
+@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
+def test_every_layout_has_the_parts(layout):
+    for name in ('spine_base', 'spine', 'shoulder_centre', 'left_hip', 'right_shoulder'):
+        found = part(layout, name)
+        # A part in the middle is its own mirror image.
+        if not name.startswith(('left', 'right')):
+            assert sorted(layout.flip_indices[found]) == sorted(found)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
+def test_parents_lead_to_one_root_along_limbs(layout):
+    parent = parents(layout)
+    roots = np.flatnonzero(parent == np.arange(layout.num_joints))
+    assert len(roots) == 1
+    limbs = {frozenset(limb) for limb in layout.limbs}
+    for start in range(layout.num_joints):
+        joint, steps = start, 0
+        while joint != roots[0]:
+            assert frozenset((joint, int(parent[joint]))) in limbs
+            joint, steps = int(parent[joint]), steps + 1
+            assert steps < layout.num_joints
+    # The tree is its own mirror image: flipping and making bones may change places.
+    flip = layout.flip_indices
+    np.testing.assert_array_equal(parent[flip], flip[parent])
+
+
+def test_known_parents():
+    layout = LAYOUTS['kinect20']
+    names = {
+        child: layout.names[parents(layout)[layout.names.index(child)]] for child in layout.names
+    }
+    assert names['hip_centre'] == 'hip_centre'
+    assert names['left_hand'] == 'left_wrist' and names['head'] == 'shoulder_centre'
+    assert names['right_knee'] == 'right_hip' and names['right_hip'] == 'hip_centre'
+
+
+def test_a_wrong_layout_is_named(make_sample):
+    sample = make_sample('kinect20')
+    with pytest.raises(DataError, match=r"SkeletonFlip: a01_s02 has layout 'kinect21'.*kinect20"):
+        layout_of({**sample, 'layout': 'kinect21'}, 'SkeletonFlip')
+    with pytest.raises(DataError, match=r"a01_s02 has 20 joints, its layout 'ntu25' has 25"):
+        layout_of({**sample, 'layout': 'ntu25'}, 'SkeletonFlip')

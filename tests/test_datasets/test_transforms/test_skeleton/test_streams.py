@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BonesAndMotion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms import BonesAndMotion, MaskFuture, SkeletonFlip
+from mmact_ssl.datasets.transforms.skeleton.joints import parents
+from mmact_ssl.errors import ConfigError
+
+
+def twin(clip, parent):
+    """Streams [4, M, T, V, C] by loops."""
+    out = np.zeros((4, *clip.shape))
+    out[0] = clip
+    persons, frames, joints, _ = clip.shape
+    for m in range(persons):
+        for t in range(frames):
+            for v in range(joints):
+                out[1, m, t, v] = clip[m, t, v].astype(float) - clip[m, t, parent[v]]
+                if t > 0 and clip[m, t].any() and clip[m, t - 1].any():
+                    out[2, m, t, v] = clip[m, t, v].astype(float) - clip[m, t - 1, v]
+                    out[3, m, t, v] = out[1, m, t, v] - out[1, m, t - 1, v]
+    return out
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    persons=st.integers(1, 2),
+    frames=st.integers(1, 6),
+    coordinates=st.integers(2, 3),
+    seed=st.integers(0, 99),
+)
+def test_streams(make_sample, layout, persons, frames, coordinates, seed):
+    sample = make_sample(layout, persons, frames, coordinates, padding=2, gaps=True, seed=seed)
+    expected = twin(sample['keypoint'], parents(LAYOUTS[layout]))
+    out = BonesAndMotion(('joint', 'bone', 'motion', 'bone_motion'))({**sample})['keypoint']
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, np.concatenate(expected, axis=-1), atol=1e-5)
+    some = BonesAndMotion(('motion', 'joint'))({**sample})['keypoint']
+    np.testing.assert_allclose(some, np.concatenate(expected[[2, 0]], axis=-1), atol=1e-5)
+
+
+def test_the_kinect_bones(make_sample):
+    sample = make_sample('kinect20')
+    out = BonesAndMotion(('bone',))({**sample})['keypoint']
+    clip = sample['keypoint']
+    assert not out[:, :, 0].any()  # hip centre, the root
+    np.testing.assert_array_equal(out[:, :, 7], clip[:, :, 7] - clip[:, :, 6])  # hand from wrist
+    np.testing.assert_array_equal(out[:, :, 16], clip[:, :, 16] - clip[:, :, 0])  # right hip
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_flips_and_bones_may_change_places(make_sample, layout):
+    sample = make_sample(layout)
+    bones, flip = BonesAndMotion(('bone',)), SkeletonFlip(1.0)
+    np.testing.assert_array_equal(
+        bones(flip({**sample}))['keypoint'], flip(bones({**sample}))['keypoint']
+    )
+
+
+def test_no_frame_knows_the_next_one(make_sample):
+    """Masked after or before the streams, what is kept of them is the same."""
+    sample = make_sample(frames=10)
+    streams, mask = BonesAndMotion(), MaskFuture(0.5)
+    after = mask(streams({**sample}))['keypoint']
+    before = streams(mask({**sample}))['keypoint']
+    np.testing.assert_array_equal(after, before)
+
+
+def test_wrong_streams_are_named():
+    for streams in ((), 'joint', ('joint', 'bones'), ('bone', 'bone')):
+        with pytest.raises(ConfigError, match='BonesAndMotion: streams is'):
+            BonesAndMotion(streams)

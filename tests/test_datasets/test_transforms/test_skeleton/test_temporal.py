@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ResampleFrames, TemporalCrop and PadFrames."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.transforms import PadFrames, ResampleFrames, TemporalCrop
+from mmact_ssl.errors import ConfigError
+
+
+def resample_twin(clip, num_frames):
+    persons, frames = clip.shape[:2]
+    out = np.zeros((persons, num_frames, *clip.shape[2:]))
+    for i in range(num_frames):
+        place = i * (frames - 1) / (num_frames - 1) if num_frames > 1 else (frames - 1) / 2
+        early = math.floor(place + 1e-9)
+        late = min(early + 1, frames - 1)
+        share = place - early
+        for m in range(persons):
+            if clip[m, early].any() and clip[m, late].any():
+                out[m, i] = (1 - share) * clip[m, early].astype(float) + share * clip[m, late]
+            else:
+                out[m, i] = clip[m, late] if share > 0.5 + 1e-9 else clip[m, early]
+    return out
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    persons=st.integers(1, 2),
+    frames=st.integers(1, 12),
+    num_frames=st.integers(1, 20),
+    padding=st.integers(0, 4),
+    gaps=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_resample(make_sample, persons, frames, num_frames, padding, gaps, seed):
+    sample = make_sample('kinect20', persons, frames, padding=padding, gaps=gaps, seed=seed)
+    expected = resample_twin(sample['keypoint'][:, :frames], num_frames)
+    out = ResampleFrames(num_frames)(sample)
+    assert out['keypoint'].dtype == np.float32
+    np.testing.assert_allclose(out['keypoint'], expected, atol=1e-5)
+    assert out['total_frames'] == out['valid_frames'] == num_frames
+
+
+def test_a_straight_line_stays_straight():
+    line = np.arange(1, 8, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 3))
+    out = ResampleFrames(19)({'keypoint': line})['keypoint']
+    np.testing.assert_allclose(out[0, :, 0, 0], np.linspace(1, 7, 19), atol=1e-6)
+
+
+def test_crop_takes_every_run_alike(make_sample):
+    keypoint = np.arange(1, 6, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 3))
+    keypoint = np.pad(keypoint, ((0, 0), (0, 3), (0, 0), (0, 0)))
+    np.random.seed(0)
+    runs = Counter()
+    for _ in range(2000):
+        out = TemporalCrop(area=(0.5, 1.0))({'keypoint': keypoint, 'valid_frames': 5})
+        run = tuple(out['keypoint'][0, :, 0, 0].astype(int).tolist())
+        assert out['total_frames'] == out['valid_frames'] == len(run)
+        runs[run] += 1
+    # Of 5 frames the share 0.5..1 gives, rounded, 3, 4 or 5 (0.9 and more) frames.
+    expected = {
+        tuple(range(start, start + length)): chance / (6 - length)
+        for length, chance in ((3, 0.4), (4, 0.4), (5, 0.2))
+        for start in range(1, 7 - length)
+    }
+    assert set(runs) == set(expected)
+    for run, chance in expected.items():
+        assert abs(runs[run] / 2000 - chance) < 0.05, run
+
+
+def test_crop_to_a_number_of_frames(make_sample):
+    sample = make_sample(frames=20, persons=2, padding=5)
+    np.random.seed(3)
+    cropped = TemporalCrop(area=(0.3, 0.6))({**sample})['keypoint']
+    np.random.seed(3)
+    out = TemporalCrop(area=(0.3, 0.6), num_frames=16)({**sample})
+    np.testing.assert_allclose(out['keypoint'], resample_twin(cropped, 16), atol=1e-5)
+    assert out['valid_frames'] == 16
+
+
+def test_a_clip_of_one_frame(make_sample):
+    sample = make_sample(frames=1)
+    np.testing.assert_array_equal(TemporalCrop()({**sample})['keypoint'], sample['keypoint'])
+    out = ResampleFrames(4)({**sample})['keypoint']
+    np.testing.assert_array_equal(out, np.repeat(sample['keypoint'], 4, axis=1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(frames=st.integers(1, 30), num_frames=st.integers(1, 20), padding=st.integers(0, 4))
+def test_pad(make_sample, frames, num_frames, padding):
+    sample = make_sample(frames=frames, padding=padding)
+    clip = sample['keypoint']
+    out = PadFrames(num_frames)({**sample})
+    kept = min(frames, num_frames)
+    assert out['keypoint'].shape == (1, num_frames, 20, 3)
+    assert (out['total_frames'], out['valid_frames']) == (num_frames, kept)
+    for i in range(kept):
+        source = i if frames <= num_frames else math.floor((i + 0.5) * frames / num_frames)
+        np.testing.assert_array_equal(out['keypoint'][:, i], clip[:, source])
+    assert not out['keypoint'][:, kept:].any()
+
+
+def test_wrong_uses_are_named():
+    for transform in (ResampleFrames, PadFrames):
+        with pytest.raises(ConfigError, match=f'{transform.__name__}: num_frames is 0'):
+            transform(0)
+    with pytest.raises(ConfigError, match='TemporalCrop: num_frames is -1'):
+        TemporalCrop(num_frames=-1)
+    for area in ((0, 1), (0.8, 0.5), (0.5, 1.5)):
+        with pytest.raises(ConfigError, match='TemporalCrop: area is'):
+            TemporalCrop(area=area)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MakeSkeletonViews and PackSkeletonInputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+
+from mmact_ssl.datasets.transforms import MakeSkeletonViews, PackSkeletonInputs
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS, SCOPE, TRANSFORMS
+
+MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
+
+
+def test_the_views_of_ms2l(make_sample):
+    sample = make_sample(frames=10, persons=2)
+    before = sample['keypoint'].copy()
+    out = MakeSkeletonViews(MS2L)(sample)
+    views = out['views']
+    assert list(views) == ['clip', 'masked', 'shuffled']
+    np.testing.assert_array_equal(views['clip'], before)
+    np.testing.assert_array_equal(views['masked'][:, :7], before[:, :7])
+    assert views['masked'].shape == before.shape and not views['masked'][:, 7:].any()
+    assert set(out['targets']) == {'shuffled_permutation'}
+    np.testing.assert_array_equal(out['keypoint'], before)
+    views['clip'][:] = 0  # no view shares its memory
+    assert out['keypoint'].any() and views['masked'].any()
+
+
+def test_what_stands_before_is_shared_and_what_stands_inside_is_not(make_sample):
+    np.random.seed(0)
+    rotation = dict(type='RandomRotation')
+    views = MakeSkeletonViews(dict(clip=[], same=[], one=[rotation], two=[rotation]))(
+        make_sample()
+    )['views']
+    np.testing.assert_array_equal(views['clip'], views['same'])
+    assert not np.allclose(views['one'], views['two'])
+
+
+def test_two_views_of_their_own_lengths_without_padding(make_sample):
+    np.random.seed(0)
+    views = MakeSkeletonViews(
+        dict(
+            whole=[],
+            padded=[dict(type='PadFrames', num_frames=30)],
+            cropped=[dict(type='TemporalCrop', area=(0.5, 0.5))],
+            other=[dict(type='ResampleFrames', num_frames=5), dict(type='BonesAndMotion')],
+        )
+    )(make_sample(frames=10, padding=2))['views']
+    shapes = {name: view.shape for name, view in views.items()}
+    assert shapes == {
+        'whole': (1, 10, 20, 3),
+        'padded': (1, 10, 20, 3),
+        'cropped': (1, 5, 20, 3),
+        'other': (1, 5, 20, 9),
+    }
+
+
+def test_each_view_has_targets_of_its_own(make_sample):
+    shuffle = [dict(type='ShuffleSegments')]
+    sample = {**make_sample(), 'targets': {'kept': 1}}
+    targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
+    assert set(targets) == {'kept', 'one_permutation', 'two_permutation'}
+
+
+def test_wrong_views_are_named():
+    with pytest.raises(ConfigError, match='views is empty'):
+        MakeSkeletonViews({})
+    with pytest.raises(ConfigError, match=r"views\['masked'\] must be a list"):
+        MakeSkeletonViews(dict(masked=dict(type='MaskFuture')))
+
+
+def test_pack(make_sample):
+    results = MakeSkeletonViews(MS2L)(make_sample(frames=9))
+    packed = PackSkeletonInputs(('shuffled', 'clip'))(results)
+    assert set(packed['inputs']) == {'shuffled', 'clip'}
+    for view, tensor in packed['inputs'].items():
+        assert tensor.dtype == torch.float32 and tensor.is_contiguous()
+        np.testing.assert_array_equal(tensor.numpy(), results['views'][view])
+    target = packed['targets']['shuffled_permutation']
+    assert target.dtype == torch.int64 and target.shape == ()
+    assert int(target) == int(results['targets']['shuffled_permutation'])
+    data_sample = packed['data_samples']
+    assert data_sample.gt_label.tolist() == [3]
+    assert (data_sample.frame_dir, data_sample.total_frames) == ('a01_s02', 9)
+    assert data_sample.replaced == ''
+
+
+def test_pack_labels(make_sample):
+    results = MakeSkeletonViews(dict(clip=[]))(make_sample())
+    assert PackSkeletonInputs(('clip',))(results)['targets'] == {}
+    pack = PackSkeletonInputs(('clip',), label=True)
+    label = pack(results)['targets']['label']
+    assert label.dtype == torch.int64 and label.shape == () and int(label) == 3
+    unlabelled = pack({**results, 'label': -1})
+    assert int(unlabelled['targets']['label']) == -1
+    assert 'gt_label' not in unlabelled['data_samples']
+
+
+def test_what_is_missing_is_named(make_sample):
+    results = MakeSkeletonViews(dict(clip=[]))(make_sample())
+    with pytest.raises(KeyError, match=r"view 'masked' is not among .*'clip'"):
+        PackSkeletonInputs(('masked',))(results)
+    with pytest.raises(ConfigError, match='must be a list of names'):
+        PackSkeletonInputs('clip')
+
+
+def test_from_samples_to_a_batch(make_sample):
+    """The pipeline that a config writes, and what the model gets of it."""
+    pipeline = [
+        TRANSFORMS.build({'_scope_': SCOPE, **config})
+        for config in (
+            dict(type='NormaliseSkeleton', mode='body_axes'),
+            dict(type='MakeSkeletonViews', views=MS2L),
+            dict(type='PackSkeletonInputs', views=list(MS2L), label=True),
+        )
+    ]
+    packed = []
+    for sample in (make_sample(frames=10, persons=2), make_sample(frames=4, persons=2, seed=1)):
+        for transform in pipeline:
+            sample = transform(sample)
+        packed.append(sample)
+    preprocessor = MODELS.build(
+        dict(
+            type='mmact_ssl.SkeletonDataPreprocessor',
+            views=tuple(MS2L),
+            targets=('shuffled_permutation', 'label'),
+        )
+    )
+    out = preprocessor(pseudo_collate(packed))
+    inputs = out['inputs']
+    assert inputs['clip'].shape == inputs['masked'].shape == (2, 2, 10, 20, 3)
+    for view in MS2L:
+        assert inputs[f'{view}_valid'].sum(-1).tolist() == [[10, 10], [4, 4]]
+    kept = inputs['masked'].abs().sum((1, 3, 4)) > 0
+    assert kept.sum(-1).tolist() == [7, 3]
+    # Shuffled frames are the clip's frames.
+    for b, length in ((0, 10), (1, 4)):
+        sums = [inputs[v][b, :, :length].sum((0, 2, 3)).sort().values for v in ('clip', 'shuffled')]
+        torch.testing.assert_close(*sums)
+    assert out['targets']['label'].tolist() == [3, 3]
+    assert out['targets']['shuffled_permutation'].shape == (2,)
