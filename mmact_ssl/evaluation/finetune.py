@@ -23,6 +23,8 @@ def evaluate_finetune(
     seed: int = 0,
     label_fraction: float = 1.0,
     min_iters_per_epoch: int = 0,
+    pretrained: bool = False,
+    pretrained_lr_mult: float = 1.0,
 ) -> dict[str, float]:
     """Train the whole recogniser by the config's schedule and judge the last epoch.
 
@@ -39,6 +41,9 @@ def evaluate_finetune(
             :func:`mmact_ssl.evaluation.data.label_subset`.
         min_iters_per_epoch: A small labelled part is repeated until an epoch has this many
             iterations, so that few labels do not mean almost no training.
+        pretrained: Whether the student was loaded; False is training from scratch.
+        pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's, at
+            which the classifier, and all of a random network, learn.
 
     Returns:
         Metrics in 0..1: ``top1``, ``top5``, ``mean_class``.
@@ -50,6 +55,8 @@ def evaluate_finetune(
         ''.join(f'{train.names[i]} {train.labels[i]}\n' for i in labelled), encoding='utf-8'
     )
     cfg = copy.deepcopy(cfg)
+    if pretrained:
+        slow_down(cfg.optim_wrapper, pretrained_lr_mult)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     per_epoch = math.ceil(len(labelled) / loader.batch_size)
@@ -81,3 +88,12 @@ def evaluate_finetune(
     metrics = runner.test()
     names = {'acc/top1': 'top1', 'acc/top5': 'top5', 'acc/mean1': 'mean_class'}
     return {name: float(metrics[key]) for key, name in names.items() if key in metrics}
+
+
+def slow_down(optim_wrapper: dict, lr_mult: float) -> None:
+    """Let the parameters under ``backbone`` learn at ``lr_mult`` times the rate, in place."""
+    paramwise = dict(optim_wrapper.get('paramwise_cfg') or {})
+    custom_keys = dict(paramwise.get('custom_keys') or {})
+    custom_keys['backbone'] = {**custom_keys.get('backbone', {}), 'lr_mult': lr_mult}
+    # Assigned at last: mmengine's configs keep copies of what is put into them.
+    optim_wrapper['paramwise_cfg'] = {**paramwise, 'custom_keys': custom_keys}

@@ -113,7 +113,14 @@ def evaluate(
             # Built anew: fine-tuning must start from the student, not from where another left it.
             recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
             metrics = evaluate_finetune(
-                cfg, recognizer, train, work_dir, seed, label_fraction, **options
+                cfg,
+                recognizer,
+                train,
+                work_dir,
+                seed,
+                label_fraction,
+                pretrained=checkpoint is not None,
+                **options,
             )
         else:
             if not features:

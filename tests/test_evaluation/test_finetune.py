@@ -115,3 +115,30 @@ def test_a_seed_decides_everything(finetune_config, tmp_path):
         evaluate_finetune(finetune_config, recognizer, train, str(tmp_path / str(number)), seed=3)
         weights.append(recognizer.state_dict())
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+@pytest.mark.parametrize(
+    'pretrained, multiplier, moves', [(True, 0.0, False), (True, 0.1, True), (False, 0.0, True)]
+)
+def test_only_a_pretrained_backbone_learns_slowly(
+    finetune_config, tmp_path, pretrained, multiplier, moves
+):
+    train, _ = read_splits(finetune_config)
+    finetune_config.train_cfg.max_epochs = 1
+    recognizer = build_recognizer(finetune_config, 0)
+    before = {name: value.clone() for name, value in recognizer.named_parameters()}
+    evaluate_finetune(
+        finetune_config,
+        recognizer,
+        train,
+        str(tmp_path),
+        pretrained=pretrained,
+        pretrained_lr_mult=multiplier,
+    )
+    moved = {
+        name.split('.')[0]: False
+        for name, value in recognizer.named_parameters()
+        if torch.equal(value, before[name])
+    }
+    assert ('backbone' not in moved) == moves
+    assert 'cls_head' not in moved

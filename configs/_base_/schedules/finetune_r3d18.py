@@ -9,3 +9,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=10, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', begin=10, end=120, convert_to_iter_based=True),
 ]
+# As released: one rate for all.
+finetune = dict(pretrained_lr_mult=1.0)
