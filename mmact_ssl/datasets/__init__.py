@@ -2,5 +2,6 @@
 """Data sets and their targets."""
 
 from .pretext_video_dataset import PretextVideoDataset
+from .skeleton_dataset import SkeletonDataset
 
-__all__ = ['PretextVideoDataset']
+__all__ = ['PretextVideoDataset', 'SkeletonDataset']

@@ -28,9 +28,9 @@ class SeededSamples:
     the sample says so in `results['replaced']`; in test mode it is an error.
 
     Attributes:
-        seeded_from_start: Seed by (0, 0, index) until `set_progress` is called. Where False, samples
-            draw from the process's own generators until then, so that a run without the hook does
-            not repeat one augmentation in all epochs.
+        seeded_from_start: Seed by (0, 0, index) until `set_progress` is called. Where False,
+            samples draw from the process's own generators until then, so that a run without the
+            hook does not repeat one augmentation in all epochs.
         sample_kind: What the error message calls the samples.
 
     Source: our choice.
