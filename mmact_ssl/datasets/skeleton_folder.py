@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def open_skeleton_folder(path: str | os.PathLike[str], mend: str) -> SkeletonFol
             **clips,
         )
     # numpy raises these for a file that is cut short, is none of its own, or holds pickles.
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise DataError(f'{path}: not a prepared skeleton folder ({error}): {mend}') from error
     _check(folder, mend)
     return folder

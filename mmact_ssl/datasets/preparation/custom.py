@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(source, allow_pickle=False) as file:
             table = {key: file[key] for key in (*REQUIRED, *OPTIONAL) if key in file.files}
-    except (ValueError, OSError, EOFError, AttributeError) as error:
+    except (ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
         raise DataError(f'{source}: not an npz file without pickles ({error})') from error
     missing = [key for key in REQUIRED if key not in table]
     if missing:
