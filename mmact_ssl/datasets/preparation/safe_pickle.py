@@ -53,8 +53,9 @@ def load_plain_pickle(path: Path) -> Any:
         OverflowError,
         MemoryError,
     ) as error:
+        reason = ' '.join(str(error).split())
         raise DataError(
-            f'{path}: not a whole pickle of annotations ({error}); fetch it again'
+            f'{path}: not a whole pickle of annotations ({reason}); fetch it again'
         ) from error
 
 
@@ -135,7 +136,7 @@ class _PlainUnpickler(pickle.Unpickler):
         **{
             (module, kind.__name__): kind
             for module in ('builtins', '__builtin__')
-            for kind in (set, frozenset, bytearray, complex)
+            for kind in (bytes, bytearray, complex, frozenset, set)
         },
     }
 

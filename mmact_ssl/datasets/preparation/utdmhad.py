@@ -177,7 +177,7 @@ def _read_mat_files(folder: Path) -> list[Clip]:
         try:
             skeleton = loadmat(path, variable_names=['d_skel'])['d_skel']
         # What scipy raises for files that are damaged or none of Matlab's.
-        except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+        except (MatReadError, LookupError, ValueError, TypeError, NotImplementedError) as error:
             raise DataError(
                 f'{path}: no d_skel in it ({error}); fetch the data set again'
             ) from error

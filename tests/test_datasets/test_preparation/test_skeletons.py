@@ -118,7 +118,10 @@ def test_persons_that_are_absent_come_last(tmp_path):
         (np.full((1, 3, 20, 3), np.nan), 'no frame with somebody seen has finite coordinates'),
         (np.zeros((2, 3, 20, 3)), 'nobody is seen in any frame'),
         (np.ones((1, 0, 20, 3)), 'no frames'),
-        (np.ones((1, 3, 25, 3)), r'shape [1, 3, 25, 3], kinect20 needs [1 to 2 persons, frames, 20'),
+        (
+            np.ones((1, 3, 25, 3)),
+            'shape [1, 3, 25, 3], kinect20 needs [1 to 2 persons, frames',
+        ),
         (np.ones((1, 3, 20, 2)), 'shape [1, 3, 20, 2]'),
         (np.ones((3, 3, 20, 3)), 'shape [3, 3, 20, 3]'),
         (np.ones((3, 20, 3)), 'shape [3, 20, 3]'),
@@ -155,9 +158,10 @@ def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message)
 
 def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
     write(tmp_path, {'a': clip()})
-    with pytest.raises(ZeroDivisionError), SkeletonWriter(
-        tmp_path, 'tiny', 'kinect20', ['walk'], 1
-    ) as writer:
+    with (
+        pytest.raises(ZeroDivisionError),
+        SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as writer,
+    ):
         writer.add('a', 0, clip())
         raise ZeroDivisionError
     with pytest.raises(DataError, match=r'meta\.json is missing, the folder is incomplete'):
