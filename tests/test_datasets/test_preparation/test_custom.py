@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -117,6 +120,20 @@ def test_a_file_that_is_none(tmp_path):
         prepare_custom(tmp_path, tmp_path / 'out', 'kinect20')
     with pytest.raises(DataError, match='gone: no such folder; point --source at an npz'):
         prepare_custom(tmp_path / 'gone', tmp_path / 'out', 'kinect20')
+
+
+def test_the_example_of_the_documentation(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / 'docs' / 'data.md').read_text()
+    (example,) = re.findall(r'```python\n(from pathlib.*?)```', page, re.DOTALL)
+    (tmp_path / 'clips').mkdir()
+    for number, name in enumerate(('wave_s01_000', 'clap_s01_000', 'wave_s02_000')):
+        np.save(tmp_path / 'clips' / f'{name}.npy', np.full((3 + number, 20, 3), 1.0 + number))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, 'docs/data.md', 'exec'), {})
+    prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', train_subjects=[1])
+    assert lines(tmp_path / 'out' / 'xsub_train.txt') == ['clap_s01_000 0', 'wave_s01_000 1']
+    assert lines(tmp_path / 'out' / 'xsub_test.txt') == ['wave_s02_000 1']
+    assert lines(tmp_path / 'out' / 'classes.txt') == ['clap', 'wave']
 
 
 def test_real_msr_action3d(tmp_path):
