@@ -1,13 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prepare a data set: ``python tools/prepare_data.py {demo,jhmdb,utdmhad,videos} --help``."""
+"""Prepare a data set: ``python tools/prepare_data.py --help`` lists them."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.preparation.files import PLACEMENTS, data_root
 from mmact_ssl.errors import DataError, one_line_errors
+
+# Module of mmact_ssl.datasets.preparation, and its function.
+PREPARATIONS = {
+    'demo': ('demo', 'prepare_demo'),
+    'jhmdb': ('jhmdb', 'prepare_jhmdb'),
+    'utdmhad': ('utdmhad', 'prepare_utdmhad'),
+    'videos': ('videos', 'prepare_videos'),
+    'nwucla': ('nwucla', 'prepare_nwucla'),
+    'ntu60': ('ntu', 'prepare_ntu60'),
+    'ntu120': ('ntu', 'prepare_ntu120'),
+    'pkummd1': ('pkummd', 'prepare_pkummd1'),
+    'pkummd2': ('pkummd', 'prepare_pkummd2'),
+    'custom': ('custom', 'prepare_custom'),
+    'pose-pickle': ('pose_pickles', 'prepare_pose_pickle'),
+}
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -35,6 +52,33 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
             default='copy',
             help='copy the videos, or make symbolic links',
         )
+
+    for name, text in (
+        ('nwucla', 'NW-UCLA: skeletons from three views, 10 actions'),
+        ('ntu60', 'NTU RGB+D: skeletons, 60 actions'),
+        ('ntu120', 'NTU RGB+D 120: skeletons, 120 actions'),
+        ('pkummd1', 'PKU-MMD phase I: skeletons of long videos, cut into 51 actions'),
+        ('pkummd2', 'PKU-MMD phase II: the same, harder'),
+    ):
+        skeletons = sets.add_parser(name, help=text)
+        skeletons.add_argument('--source', type=Path, help='folder of the downloaded data set')
+        skeletons.add_argument('--out', type=Path, default=root / name)
+        if name.startswith('ntu'):
+            skeletons.add_argument(
+                '--missing', type=Path, help="the authors' list of samples without a whole skeleton"
+            )
+
+    custom = sets.add_parser('custom', help='your own skeletons: one npz file')
+    pickled = sets.add_parser('pose-pickle', help='an annotation pickle of pyskl or mmaction2')
+    for own, what in ((custom, 'npz file'), (pickled, 'pickle')):
+        own.add_argument('--source', type=Path, help=f'the {what}')
+        own.add_argument('--out', type=Path, required=True)
+        own.add_argument('--layout', choices=tuple(LAYOUTS), required=True, help='joint order')
+    custom.add_argument('--unit', default='metres', help='of the coordinates')
+    custom.add_argument(
+        '--train-subjects', type=int, nargs='+', help='split by the array subjects of the file'
+    )
+    pickled.add_argument('--persons', type=int, default=2, help='to keep, those that move most')
 
     videos = sets.add_parser('videos', help='your own videos: any folder tree')
     videos.add_argument('--source', type=Path, help='folder with the videos')
@@ -71,21 +115,9 @@ def prepare(args: argparse.Namespace) -> dict[str, int]:
             f'--source ~/Downloads/{args.name}'
         )
     # Imported late, so that one set's needs never stop another.
-    if args.name == 'demo':
-        from mmact_ssl.datasets.preparation.demo import prepare_demo
-
-        return prepare_demo(**options)
-    if args.name == 'jhmdb':
-        from mmact_ssl.datasets.preparation.jhmdb import prepare_jhmdb
-
-        return prepare_jhmdb(**options)
-    if args.name == 'utdmhad':
-        from mmact_ssl.datasets.preparation.utdmhad import prepare_utdmhad
-
-        return prepare_utdmhad(**options)
-    from mmact_ssl.datasets.preparation.videos import prepare_videos
-
-    return prepare_videos(**options)
+    module, function = PREPARATIONS[args.name]
+    module = importlib.import_module(f'mmact_ssl.datasets.preparation.{module}')
+    return getattr(module, function)(**options)
 
 
 def main(arguments: list[str] | None = None) -> None:

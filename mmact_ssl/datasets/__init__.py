@@ -3,5 +3,6 @@
 
 from .pretext_video_dataset import PretextVideoDataset
 from .samplers import LengthBucketBatchSampler
+from .skeleton_dataset import SkeletonDataset
 
-__all__ = ['LengthBucketBatchSampler', 'PretextVideoDataset']
+__all__ = ['LengthBucketBatchSampler', 'PretextVideoDataset', 'SkeletonDataset']

@@ -7,9 +7,9 @@ from mmact_ssl.errors import DataError
 
 
 class BrokenSampleError(DataError):
-    """A video that cannot give a sample: unreadable, empty or too short.
+    """A video or clip that cannot give a sample: unreadable, empty or too short.
 
-    `PretextVideoDataset` replaces such a sample by another and notes the reason; everything else
+    `SeededSamples` replaces such a sample by another and notes the reason; everything else
     that goes wrong in a pipeline is a mistake of the configuration and stops the run.
 
     Args:

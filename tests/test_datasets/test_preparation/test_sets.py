@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import av
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from mmact_ssl.datasets.demo_world.write import write_video
 from mmact_ssl.datasets.preparation.files import data_root
@@ -13,6 +16,7 @@ from mmact_ssl.datasets.preparation.jhmdb import prepare_jhmdb
 from mmact_ssl.datasets.preparation.poses import read_poses
 from mmact_ssl.datasets.preparation.utdmhad import KINECT_ORDER, prepare_utdmhad, project_skeleton
 from mmact_ssl.datasets.preparation.videos import hold_out, prepare_videos, target_names
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
 
 
@@ -104,7 +108,8 @@ def utdmhad(tmp_path):
 def test_utdmhad_splits_by_subject_and_projects(utdmhad, tmp_path):
     source, keypoints = utdmhad
     out = tmp_path / 'out'
-    assert prepare_utdmhad(source, out) == {'train': 2, 'test': 1, 'left_out': 0}
+    counts = prepare_utdmhad(source, out)
+    assert counts == {'train': 2, 'test': 1, 'left_out': 0, 'skeletons': 3}
     assert lines(out / 'train.txt') == ['videos/a1_s1_t1.mp4 0', 'videos/a27_s3_t1.mp4 26']
     assert lines(out / 'test.txt') == ['videos/a1_s2_t1.mp4 0']
     assert len(lines(out / 'classes.txt')) == 27
@@ -118,6 +123,48 @@ def test_utdmhad_splits_by_subject_and_projects(utdmhad, tmp_path):
         np.testing.assert_allclose(poses['videos/a1_s2_t1.mp4'][2, joint], expected, rtol=1e-5)
     name = 'videos/a1_s1_t1.mp4'
     assert (out / name).read_bytes() == (source / 'depth_videos/a1_s1_t1.mp4').read_bytes()
+
+
+def check_utdmhad_skeletons(out, keypoints):
+    assert lines(out / 'skeleton/xsub_train.txt') == ['a1_s1_t1 0', 'a27_s3_t1 26']
+    assert lines(out / 'skeleton/xsub_test.txt') == ['a1_s2_t1 0']
+    assert len(lines(out / 'skeleton/classes.txt')) == 27
+    folder = open_skeleton_folder(out / 'skeleton', 'no matter')
+    assert folder.layout == 'kinect20' and folder.lengths.tolist() == [3, 5, 4]
+    coordinates = folder.open_coordinates()
+    for joint, place in ((0, 3), (1, 2), (2, 1), (3, 0), (7, 7), (19, 19)):
+        np.testing.assert_array_equal(coordinates[:, 0, joint], keypoints[:, place])
+
+
+def test_utdmhad_writes_the_skeletons_too(utdmhad, tmp_path):
+    source, keypoints = utdmhad
+    (source / 'depth_videos/a1_s2_t1.mp4').write_bytes(b'nothing')  # loses its video alone
+    counts = prepare_utdmhad(source, tmp_path / 'out')
+    assert counts == {'train': 2, 'test': 0, 'left_out': 1, 'skeletons': 3}
+    check_utdmhad_skeletons(tmp_path / 'out', keypoints)
+
+
+def test_utdmhad_skeletons_as_downloaded(utdmhad, tmp_path):
+    _, keypoints = utdmhad
+    source = tmp_path / 'downloaded'
+    (source / 'Skeleton').mkdir(parents=True)
+    parts = np.split(keypoints, [3, 8])
+    for name, part in zip(('a1_s1_t1', 'a1_s2_t1', 'a27_s3_t1'), parts):
+        path = source / 'Skeleton' / f'{name}_skeleton.mat'
+        savemat(path, {'d_skel': part.transpose(1, 2, 0).astype(np.float64)})
+    assert prepare_utdmhad(source, tmp_path / 'out') == {'skeletons': 3}
+    check_utdmhad_skeletons(tmp_path / 'out', keypoints)
+    whole = path.read_bytes()
+    for damage, message in (
+        (lambda: path.write_bytes(whole[:60]), 'a27_s3_t1_skeleton.mat: no d_skel in it'),
+        (lambda: savemat(path, {'other': 1}), 'no d_skel in it'),
+        (lambda: savemat(path, {'d_skel': np.ones((19, 3, 4))}), r'shape \[19, 3, 4\]'),
+        (lambda: path.rename(path.with_name('x_skeleton.mat')), 'not named aA_sS_tT_skeleton'),
+        (lambda: shutil.rmtree(source / 'Skeleton') or (source / 'Skeleton').mkdir(), 'no aA_sS'),
+    ):
+        damage()
+        with pytest.raises(DataError, match=message):
+            prepare_utdmhad(source, tmp_path / 'out')
 
 
 def test_joint_without_depth_is_unknown():

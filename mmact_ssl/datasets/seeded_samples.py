@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pre-training data sets share: repeatable randomness and stand-ins for broken samples."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.errors import DataError
+from mmact_ssl.registry import SCOPE, TRANSFORMS
+
+
+class SeededSamples:
+    """Mixin for mmengine data sets, written before the data set's class in the list of bases.
+
+    All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it:
+    mmengine seeds workers by their number, which draws the same augmentations anew in every epoch
+    and others after a resume. `SeedByProgressHook` calls `set_progress` before each epoch.
+
+    A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
+    the sample says so in `results['replaced']`; in test mode it is an error.
+
+    Attributes:
+        seeded_from_start: Seed by (0, 0, index) until `set_progress` is called. Where False,
+            samples draw from the process's own generators until then, so that a run without the
+            hook does not repeat one augmentation in all epochs.
+        sample_kind: What the error message calls the samples.
+
+    Source: our choice.
+    """
+
+    seeded_from_start = True
+    sample_kind = 'samples'
+
+    # Of mmengine's BaseDataset, which a mixin has not.
+    ann_file: str
+    test_mode: bool
+    pipeline: Compose
+    _fully_initialized: bool
+    full_init: Callable[[], None]
+    get_data_info: Callable[[int], dict[str, Any]]
+    __len__: Callable[[], int]
+
+    def init_seeded_samples(self, max_replacements: int) -> None:
+        """Call this in `__init__`, before the data set's own.
+
+        Args:
+            max_replacements: Broken samples in a row after which the search for a whole one ends.
+        """
+        self.max_replacements = max_replacements
+        # Seed, epoch, and whether they were set. In shared memory, so that workers that live
+        # through several epochs see the change.
+        self._progress = torch.zeros(3, dtype=torch.int64).share_memory_()
+
+    def set_progress(self, seed: int, epoch: int) -> None:
+        """Set what the randomness of the samples depends on, in this process and its workers."""
+        if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
+            self._progress.share_memory_()
+        self._progress[0] = seed
+        self._progress[1] = epoch
+        self._progress[2] = 1
+
+    def __getitem__(self, idx: int) -> dict[str, Any]:
+        """Make sample `idx`: what the last transform of the pipeline returns.
+
+        Raises:
+            BrokenSampleError: In test mode.
+            DataError: Too many samples in a row are broken.
+        """
+        if not self._fully_initialized:
+            self.full_init()
+        idx = range(len(self))[idx]
+        seed, epoch, is_set = self._progress.tolist()
+        replaced = ''
+        for attempt in range(self.max_replacements + 1):
+            # The words of the key are unsigned.
+            key = (seed % 2**64, epoch, idx, attempt)
+            with seeded(key) if is_set or self.seeded_from_start else nullcontext():
+                try:
+                    results = self.get_data_info(idx if attempt == 0 else self._other(idx))
+                    results['replaced'] = replaced
+                    return self.pipeline(results)
+                except BrokenSampleError as error:
+                    if self.test_mode:
+                        raise
+                    replaced = replaced or str(error)
+        raise DataError(
+            f'{self.max_replacements + 1} {self.sample_kind} of {self.ann_file} in a row are '
+            f'broken, the first is {replaced}: check the files'
+        )
+
+    def _other(self, idx: int) -> int:
+        """Draw an index other than `idx`, if there is one."""
+        if len(self) == 1:
+            return idx
+        return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
+
+
+def build_pipeline(pipeline: Sequence[dict | Callable]) -> Compose:
+    """Build transforms in this package's scope; those of others are written `mmaction.Resize`.
+
+    Left to itself, mmengine looks for transforms in the scope that the last runner was built with.
+    """
+    # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
+    with seeded((0,)):
+        return Compose(
+            [
+                TRANSFORMS.build({'_scope_': SCOPE, **part}) if isinstance(part, dict) else part
+                for part in pipeline
+            ]
+        )
+
+
+@contextmanager
+def seeded(key: Sequence[int]) -> Iterator[None]:
+    """Seed Python's, numpy's and torch's global generators, and give them back as they were.
+
+    Args:
+        key: Non-negative integers; different keys give unrelated draws.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    words = np.random.SeedSequence(key).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(words[1])
+    torch.default_generator.manual_seed(int(words[2]))  # torch.manual_seed would reach for CUDA
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

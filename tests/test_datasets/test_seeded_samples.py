@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The replacement of broken samples, and the draws that do not touch the caller's."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import BaseDataset
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline, seeded
+from mmact_ssl.errors import DataError
+
+
+class Numbers(SeededSamples, BaseDataset):
+    """Samples 0, 1, …; those in `broken` raise."""
+
+    sample_kind = 'numbers'
+
+    def __init__(self, count, broken, max_replacements=10, test_mode=False):
+        self.count, self.broken = count, broken
+        self.init_seeded_samples(max_replacements)
+        super().__init__(ann_file='numbers.txt', pipeline=[self.check], test_mode=test_mode)
+
+    def load_data_list(self):
+        return [{'number': number} for number in range(self.count)]
+
+    def check(self, results):
+        if results['number'] in self.broken:
+            raise BrokenSampleError(str(results['number']), 'odd')
+        return results
+
+
+def test_a_broken_sample_is_replaced_from_the_seed():
+    dataset = Numbers(5, broken={1, 2})
+    seen = set()
+    for epoch in range(20):
+        dataset.set_progress(0, epoch)
+        sample = dataset[1]
+        assert sample['replaced'] == '1: odd' and sample['number'] == dataset[1]['number']
+        seen.add(sample['number'])
+    assert seen == {0, 3, 4}
+    assert dataset[0] == {'number': 0, 'sample_idx': 0, 'replaced': ''}
+
+
+def test_too_many_broken_samples_end_the_search():
+    with pytest.raises(DataError, match=r'3 numbers of numbers\.txt in a row are broken'):
+        Numbers(5, broken=set(range(5)), max_replacements=2)[0]
+    with pytest.raises(BrokenSampleError, match='1: odd'):
+        Numbers(5, broken={1}, test_mode=True)[1]
+    with pytest.raises(DataError, match='in a row'):  # there is no other
+        Numbers(1, broken={0})[0]
+
+
+def test_the_callers_generators_go_on_where_they_were():
+    def draws():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    random.seed(0), np.random.seed(0), torch.manual_seed(0)
+    expected = draws(), draws()
+    random.seed(0), np.random.seed(0), torch.manual_seed(0)
+    first = draws()
+    with seeded((3, 1)):
+        inside = draws()
+    assert (first, draws()) == expected
+    with seeded((3, 1)):
+        assert draws() == inside not in expected
+    with seeded((3, 2)):
+        assert draws() != inside
+
+
+def test_transforms_are_found_whatever_the_default_scope():
+    pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, lambda results: results])
+    assert len(pipeline.transforms) == 2

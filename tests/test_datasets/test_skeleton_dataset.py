@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SkeletonDataset: samples, early errors, randomness, copies."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.errors import DataError
+from mmact_ssl.registry import DATASETS
+
+CLIPS = {
+    name: np.random.default_rng(seed).normal(size=(persons, length, 20, 3)).astype(np.float32)
+    for seed, (name, persons, length) in enumerate((('a', 1, 5), ('b', 2, 1), ('c', 1, 7)))
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data')
+    with SkeletonWriter(folder, 'tiny', 'kinect20', ['walk', 'run', 'sit'], 2) as writer:
+        for label, (name, clip) in enumerate(CLIPS.items()):
+            writer.add(name, label, clip)
+        writer.finish({'all': list(CLIPS)})
+    return folder
+
+
+def build(folder, lines=('c 2', 'a 0', 'b 1'), **options):
+    (folder / 'list.txt').write_text('\n'.join(lines))
+    return DATASETS.build(
+        {
+            'type': 'mmact_ssl.SkeletonDataset',
+            'ann_file': str(folder / 'list.txt'),
+            'data_prefix': {'skeleton': str(folder)},
+            'pipeline': [],
+            **options,
+        }
+    )
+
+
+def test_samples(folder):
+    dataset = build(folder, ['c 2', '', 'a', 'b 1'])
+    assert len(dataset) == 3 and dataset.lengths.tolist() == [7, 5, 1]
+    for index, (name, label) in enumerate((('c', 2), ('a', -1), ('b', 1))):
+        sample, clip = dataset[index], CLIPS[name]
+        keypoint = sample['keypoint']
+        assert keypoint.dtype == np.float32 and keypoint.shape == (2, clip.shape[1], 20, 3)
+        np.testing.assert_array_equal(keypoint[: len(clip)], clip)
+        assert not keypoint[len(clip) :].any()
+        assert sample['frame_dir'] == sample['filename'] == name and sample['label'] == label
+        assert sample['total_frames'] == clip.shape[1] and sample['layout'] == 'kinect20'
+        assert sample['start_index'] == 0 and sample['modality'] == 'Pose'
+
+
+def test_a_sample_may_be_written_to(folder):
+    dataset = build(folder)
+    dataset[0]['keypoint'][:] = 7
+    np.testing.assert_array_equal(dataset[0]['keypoint'][0], CLIPS['c'][0])
+
+
+def test_one_person_is_a_copy_too(tmp_path):
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], num_persons=1) as writer:
+        writer.add('a', 0, CLIPS['a'])
+        writer.finish({'all': ['a']})
+    keypoint = build(tmp_path, ['a 0'])[0]['keypoint']
+    assert type(keypoint) is np.ndarray and keypoint.flags.owndata
+
+
+def test_lengths_follow_a_subset(folder):
+    assert build(folder, indices=[2, 0]).lengths.tolist() == [1, 7]
+
+
+@pytest.mark.parametrize(
+    ('lines', 'options', 'message'),
+    [
+        ([], {}, r'annotation file .*list\.txt is empty'),
+        (['a 0', 'd 1'], {}, r'list\.txt:2: clip d is not in'),
+        (['a 3'], {}, r'list\.txt:1: label 3 of a is out of range, .* has 3 classes'),
+        (['a -2'], {}, 'label -2 of a is out of range'),
+        (['a b 0'], {}, r'list\.txt:1: .a b 0. is not "name label"'),
+        (['a one'], {}, 'is not "name label"'),
+        (['a 0'], {'ann_file': '/no/list.txt'}, r'annotation file /no/list\.txt is missing'),
+        (['a 0'], {'data_prefix': {'skeleton': '/no/such'}}, 'folder /no/such is missing'),
+        (['a 0'], {'data_prefix': {'video': 'x'}}, 'data_prefix has no key skeleton'),
+    ],
+)
+def test_what_is_missing_is_named_at_once(folder, lines, options, message):
+    with pytest.raises(DataError, match=message) as error:
+        build(folder, lines, prepare_command='python tools/prepare_data.py x', **options)
+    assert '\n' not in str(error.value)
+    if 'prefix' not in message:
+        assert 'run `python tools/prepare_data.py x`' in str(error.value)
+
+
+def draw(results):
+    results['draw'] = float(np.random.rand())
+    return results
+
+
+def test_randomness_is_the_processes_own_until_progress_is_set(folder):
+    dataset = build(folder, pipeline=[draw])
+    np.random.seed(5)
+    expected = np.random.rand(2)
+    np.random.seed(5)
+    assert [dataset[0]['draw'], dataset[0]['draw']] == expected.tolist()
+    dataset.set_progress(1, 4)
+    first = dataset[0]['draw']
+    assert dataset[0]['draw'] == first != dataset[1]['draw']
+    dataset.set_progress(1, 5)
+    assert dataset[0]['draw'] != first
+    dataset.set_progress(1, 4)
+    assert dataset[0]['draw'] == first
+
+
+def keep(results):
+    return {'keypoint': results['keypoint'].sum(), 'draw': results['draw']}
+
+
+def test_workers_make_the_same_samples(folder):
+    dataset = build(folder, pipeline=[draw, keep])
+    dataset.set_progress(0, 3)
+    expected = [dataset[index] for index in range(3)]
+    loader = DataLoader(dataset, batch_size=1, num_workers=1, collate_fn=lambda batch: batch[0])
+    assert list(loader) == expected
+    assert pseudo_collate([expected[0]])['draw'] == [expected[0]['draw']]
+
+
+def test_copies_do_not_carry_the_coordinates(folder):
+    dataset = build(folder)
+    expected = dataset[0]['keypoint']  # the file is mapped by now
+    assert len(pickle.dumps(dataset)) < 20_000
+    for again in (pickle.loads(pickle.dumps(dataset)), copy.deepcopy(dataset)):
+        np.testing.assert_array_equal(again[0]['keypoint'], expected)
+
+
+def test_mmactions_skeleton_transforms_take_the_samples(folder):
+    pipeline = [
+        {'type': 'mmaction.GenSkeFeat', 'dataset': 'nturgb+d', 'feats': ['j']},
+        {'type': 'mmaction.UniformSampleFrames', 'clip_len': 4},
+        {'type': 'mmaction.PoseDecode'},
+        {'type': 'mmaction.FormatGCNInput', 'num_person': 2},
+        {'type': 'mmaction.PackActionInputs'},
+    ]
+    sample = build(folder, pipeline=pipeline)[0]
+    assert tuple(sample['inputs'].shape) == (1, 2, 4, 20, 3)
+    assert sample['data_samples'].gt_label.tolist() == [2]
