@@ -5,11 +5,16 @@
         work_dirs/csvr_r3d_demo/epoch_40.pth --method CSVR --out results
     python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
         --label-fraction 0.1 --seed 1 --out results
+    python tools/evaluate.py linear,semi configs/downstream/finetune_r3d_demo.py \
+        'work_dirs/csvr_r3d_demo/seed{seed}/epoch_40.pth' --seeds 0 1 2 --method CSVR \
+        --out results --pictures work_dirs/pictures
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+from collections import defaultdict
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -19,8 +24,13 @@ from rich.table import Table
 
 import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.protocols import evaluate, parse_protocols
+from mmact_ssl.evaluation.pictures import write_pictures
+from mmact_ssl.evaluation.protocols import RANDOM, draws_lots, evaluate, plan_protocols
 from mmact_ssl.evaluation.result import Result, result_file_name
+from mmact_ssl.evaluation.tables import format_cell
+
+SEED = '{seed}'
+FEATURE_METRICS = ('feature_std', 'effective_rank')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,20 +40,38 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, knn, retrieval, finetune, several with commas, or all: the '
-        'first three, which share one feature extraction',
+        help='linear, linear-sgd, knn, retrieval, finetune, several with commas; all: linear, knn '
+        'and retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
+        'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
+        'data set (--pretrained-on)',
     )
     parser.add_argument('config', help='downstream config, configs/downstream/*.py')
-    parser.add_argument('checkpoint', nargs='?', help='file with the student under --prefix')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help=f'file with the student under --prefix; {SEED} in it stands for each seed',
+    )
     parser.add_argument('--random', action='store_true', help='random encoder, no checkpoint')
     parser.add_argument('--prefix', default='backbone.', help="the student's keys begin with it")
-    parser.add_argument('--seed', type=int, default=0)
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument('--seed', type=int, default=0)
+    seeds.add_argument('--seeds', type=int, nargs='+', help='several: mean and deviation')
     parser.add_argument('--method', help='row of the tables, e.g. CSVR')
     parser.add_argument('--variant', default='full', help='e.g. no-pose')
     parser.add_argument(
-        '--label-fraction', type=float, default=1.0, help='share of the labels of every class'
+        '--pretrained-on', default='', metavar='DATASET', help='where the student comes from'
+    )
+    parser.add_argument(
+        '--label-fraction',
+        type=_fractions,
+        default=(),
+        metavar='F[,F...]',
+        help='share of the labels of every class, e.g. 0.1 or 0.05,0.1',
     )
     parser.add_argument('--out', help='folder for the JSON files, or one .json file')
+    parser.add_argument(
+        '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
+    )
     parser.add_argument('--work-dir', help='of fine-tuning; work_dirs/evaluate/... by default')
     parser.add_argument(
         '--cache-dir', default='work_dirs/feature_cache', help='of frozen features; "" for none'
@@ -55,19 +83,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if (args.checkpoint is None) != args.random:
         parser.error('give either a checkpoint or --random')
+    if args.random and args.pretrained_on:
+        parser.error('--pretrained-on: a random encoder was pre-trained on nothing')
+    args.seeds = args.seeds or [args.seed]
     return args
 
 
-def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks.
+def _fractions(text: str) -> tuple[float, ...]:
+    """Read ``0.05,0.1``."""
+    return tuple(float(part) for part in text.split(','))
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the downstream config.
 
     Raises:
-        ConfigError: The command line cannot be followed; see also
-            :func:`mmact_ssl.evaluation.protocols.evaluate`.
+        ConfigError: There is none, or it is of another kind.
     """
-    protocols = parse_protocols(args.protocols)
-    if args.out and args.out.endswith('.json') and len(protocols) > 1:
-        raise ConfigError(f'--out {args.out}: {len(protocols)} protocols need a folder')
     if not Path(args.config).is_file():
         raise ConfigError(f'{args.config}: no such config; see configs/downstream/')
     cfg = Config.fromfile(args.config)
@@ -75,52 +107,144 @@ def run(args: argparse.Namespace) -> list[Result]:
         cfg.merge_from_dict(args.cfg_options)
     if 'dataset_name' not in cfg or 'backbone_name' not in cfg:
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
+    if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
+        raise ConfigError(
+            f'transfer to {cfg.dataset_name}: say with --pretrained-on which other data set the '
+            'student comes from'
+        )
+    return cfg
+
+
+def run(args: argparse.Namespace) -> list[Result]:
+    """Evaluate as the command line asks; each result is written as soon as it is there.
+
+    What no seed changes is measured once: a probe with all labels on one checkpoint.
+
+    Raises:
+        ConfigError: The command line cannot be followed; see also
+            :func:`mmact_ssl.evaluation.protocols.evaluate`.
+    """
+    cfg = load_config(args)
+    steps = plan_steps(args)
+    count = sum(len(protocols) for *_, protocols in steps)
+    if args.out and args.out.endswith('.json') and count > 1:
+        raise ConfigError(f'--out {args.out}: {count} protocols need a folder')
     method = args.method or ('Random init' if args.random else 'unnamed')
-    name = result_file_name(
-        method, args.variant, cfg.dataset_name, 'finetune', args.label_fraction, args.seed
-    )
-    return evaluate(
-        cfg,
-        protocols,
-        args.checkpoint,
-        seed=args.seed,
-        method=method,
-        variant=args.variant,
-        label_fraction=args.label_fraction,
-        work_dir=args.work_dir or f'work_dirs/evaluate/{Path(name).stem}',
-        cache_dir=args.cache_dir or None,
-        prefix=args.prefix,
-        device=args.device,
-    )
+    results = []
+    for seed, fraction, protocols in steps:
+        work_dir = args.work_dir or 'work_dirs/evaluate'
+        if not args.work_dir or len(steps) > 1:
+            names = (method, args.variant, cfg.dataset_name, 'finetune')
+            name = result_file_name(*names, fraction, seed, args.pretrained_on)
+            work_dir = f'{work_dir}/{Path(name).stem}'
+        found = evaluate(
+            cfg,
+            protocols,
+            args.checkpoint and args.checkpoint.replace(SEED, str(seed)),
+            seed=seed,
+            method=method,
+            variant=args.variant,
+            label_fraction=fraction,
+            work_dir=work_dir,
+            cache_dir=args.cache_dir or None,
+            prefix=args.prefix,
+            device=args.device,
+            pretrained_on=args.pretrained_on,
+            label_lists=label_lists(args.out),
+        )
+        results += found
+        for result in found:
+            if args.out:
+                print(f'wrote {result.write(args.out)}')
+    return results
+
+
+def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
+    """List seed, share of the labels and protocols, in order.
+
+    What no seed changes is left to the first one: a probe with all labels on one checkpoint.
+    """
+    one_encoder = args.checkpoint is not None and SEED not in args.checkpoint
+    steps = []
+    for seed in args.seeds:
+        for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():
+            if one_encoder and seed != args.seeds[0]:
+                protocols = [name for name in protocols if draws_lots(name, fraction)]
+            if protocols:
+                steps.append((seed, fraction, protocols))
+    return steps
+
+
+def label_lists(out: str | None) -> str | None:
+    """Return the folder of the drawn labels: ``labels/`` beside the results."""
+    if out is None:
+        return None
+    return str((Path(out).parent if out.endswith('.json') else Path(out)) / 'labels')
 
 
 def print_results(results: list[Result]) -> None:
-    """Print the metrics as a table, one row per protocol and metric."""
+    """Print the metrics as a table, one row per protocol and metric, one column per seed."""
     first = results[0]
+    seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
-    part = '' if first.label_fraction == 1 else f', {100 * first.label_fraction:g} % of the labels'
-    table = Table(title=f'{first.method} {first.variant} on {data}, seed {first.seed}{part}')
-    table.add_column('protocol')
-    table.add_column('metric')
-    table.add_column('value', justify='right')
+    source = f' from {first.pretrained_on}' if first.transferred else ''
+    named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
+    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}')
+    for heading in ('protocol', 'metric'):
+        table.add_column(heading)
+    for seed in seeds:
+        table.add_column('value' if len(seeds) == 1 else f'seed {seed}', justify='right')
+    if len(seeds) > 1:
+        table.add_column('mean ± deviation', justify='right')
+    groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        for name, value in result.metrics.items():
-            plain = name in ('feature_std', 'effective_rank')
-            shown = f'{value:.3f}' if plain else f'{100 * value:.1f} %'
-            table.add_row(result.protocol, name, shown)
+        part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
+        groups[result.protocol + part].append(result)
+    shown_features = False
+    for protocol, group in groups.items():
+        by_seed = {result.seed: result.metrics for result in group}
+        for metric in group[0].metrics:
+            plain = metric in FEATURE_METRICS
+            if plain and shown_features:  # all protocols read the same features
+                continue
+            values = [metrics[metric] for metrics in by_seed.values()]
+            cells = [
+                _number(by_seed[seed][metric], plain) if seed in by_seed else '' for seed in seeds
+            ]
+            if len(seeds) > 1:
+                cells.append(_spread(values, plain))
+            table.add_row(protocol, metric, *cells)
         table.add_section()
+        shown_features |= set(FEATURE_METRICS) <= set(group[0].metrics)
     Console().print(table)
+    encoders = {result.checkpoint_hash for result in results}
+    if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
+        print(
+            'one checkpoint: the deviation is that of the drawn labels and of training on them; '
+            f'with {SEED} in its path, each seed has its own'
+        )
+
+
+def _number(value: float, plain: bool) -> str:
+    return f'{value:.3f}' if plain else f'{100 * value:.1f} %'
+
+
+def _spread(values: list[float], plain: bool) -> str:
+    if not plain:
+        return f'{format_cell([100 * value for value in values])} %'
+    mean = f'{statistics.mean(values):.3f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.3f}'
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate, print and write."""
+    """Evaluate, print, write and draw."""
     args = parse_args(argv)
     with one_line_errors():
         results = run(args)
-    print_results(results)
-    for result in results:
-        if args.out:
-            print(f'wrote {result.write(args.out)}')
+        print_results(results)
+        if args.pictures:
+            for file in write_pictures(results, args.pictures):
+                print(f'wrote {file}')
 
 
 if __name__ == '__main__':

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,28 +21,48 @@ class Split:
 
     Attributes:
         ann_file: Path of the annotation file.
-        root: Folder that the names are relative to.
-        names: Video paths as written, N of them.
+        root: Folder of the videos, or prepared folder of the skeletons.
+        names: Video paths below the root, or names of skeleton clips, as written, N of them.
         labels: int64 [N], from 0.
+        skeletons: Hash of the prepared folder's coordinates and clips; '' for videos.
     """
 
     ann_file: str
     root: str
     names: list[str]
     labels: np.ndarray
+    skeletons: str = ''
+
+    def lines(self, indices: Iterable[int] | None = None) -> list[str]:
+        """Write samples as an annotation file has them; ``indices`` picks some."""
+        chosen = range(len(self.names)) if indices is None else indices
+        return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
+
+    def fingerprint(self) -> str:
+        """Hash the samples and their content; a video counts by its size and time of change."""
+        digest = hashlib.sha256(self.skeletons.encode())
+        for name in [] if self.skeletons else self.names:
+            state = os.stat(os.path.join(self.root, name))
+            digest.update(f'{state.st_size} {state.st_mtime_ns}\n'.encode())
+        digest.update(''.join(self.lines()).encode())
+        return digest.hexdigest()
 
 
 def read_split(dataset: dict, prepare_command: str) -> Split:
-    """Read the annotation file of an mmaction2 ``VideoDataset`` config and check that it is whole.
+    """Read the annotation file of a data set's config and check that it is whole.
 
     Args:
-        dataset: Config with ``ann_file`` and ``data_prefix=dict(video=...)``.
+        dataset: Config of an mmaction2 ``VideoDataset``, with ``ann_file`` and
+            ``data_prefix=dict(video=...)``, or of a ``SkeletonDataset``, with
+            ``data_prefix=dict(skeleton=...)``.
         prepare_command: Quoted in every error as the mend.
 
     Raises:
-        DataError: The annotation file or a video is missing, or a line is not ``path label``.
+        DataError: The annotation file, a video or a skeleton clip is missing, or a line is not
+            ``path label``.
     """
-    ann_file, root = dataset['ann_file'], (dataset.get('data_prefix') or {}).get('video') or ''
+    ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
+    root = prefix.get('skeleton' if 'skeleton' in prefix else 'video') or ''
     if not os.path.isfile(ann_file):
         raise DataError(f'{ann_file}: no such annotation file; make it: {prepare_command}')
     names, labels = [], []
@@ -55,13 +76,34 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         labels.append(int(label))
     if not names:
         raise DataError(f'{ann_file}: no samples; make it again: {prepare_command}')
-    missing = [name for name in names if not os.path.isfile(os.path.join(root, name))]
+    kind, skeletons = 'video', ''
+    if 'skeleton' in prefix:
+        kind = 'skeleton clip'
+        known, skeletons = _read_skeletons(root, prepare_command)
+        missing = [name for name in names if name not in known]
+    else:
+        missing = [name for name in names if not os.path.isfile(os.path.join(root, name))]
     if missing:
         raise DataError(
-            f'{os.path.join(root, missing[0])}: no such video ({len(missing)} of {len(names)} in '
+            f'{os.path.join(root, missing[0])}: no such {kind} ({len(missing)} of {len(names)} in '
             f'{ann_file} are missing); {prepare_command}'
         )
-    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64))
+    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
+
+
+def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
+    """Names of the clips of a prepared skeleton folder, and a hash of what they hold.
+
+    Raises:
+        DataError: The folder is not one, or is broken.
+    """
+    # Not at the top: it imports mmaction2, which reading videos' annotations does without.
+    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+
+    folder = open_skeleton_folder(root, prepare_command)
+    names, lengths = folder.names.tolist(), folder.lengths.tolist()
+    content = hashlib.sha256(f'{folder.sha256} {folder.layout} {names} {lengths}'.encode())
+    return set(names), content.hexdigest()
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:
@@ -76,7 +118,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
 
     Raises:
         DataError: As :func:`read_split`.
-        ConfigError: The labels do not agree with ``num_classes``, or the splits share a video.
+        ConfigError: The labels do not agree with ``num_classes``, or the splits share a sample.
     """
     mend = cfg.get('prepare_command', 'see docs/data.md')
     train = read_split(cfg.train_dataloader.dataset, mend)
@@ -98,7 +140,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     }
     if shared:
         raise ConfigError(
-            f'{test.ann_file}: {len(shared)} videos are also in {train.ann_file}, e.g. '
+            f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
             f'{min(shared)}; {mend}'
         )
     return train, test
@@ -134,6 +176,47 @@ def label_subset(
         keep = max(1, round(fraction * len(members)))
         chosen += [members[i] for i in generator.permutation(len(members))[:keep]]
     return np.sort(np.asarray(chosen, dtype=np.int64))
+
+
+def save_labelled(path: str | os.PathLike, train: Split, labelled: np.ndarray) -> None:
+    """Keep the drawn labelled samples, as an annotation file, so that others can use the same.
+
+    Args:
+        path: File to write.
+        train: The training split.
+        labelled: Positions of :func:`label_subset`.
+
+    Raises:
+        DataError: The file lists other samples.
+    """
+    path, text = Path(path), ''.join(train.lines(labelled))
+    if path.is_file():
+        if path.read_text(encoding='utf-8') != text:
+            raise DataError(
+                f'{path}: lists other samples than {train.ann_file} gives now; delete it, and the '
+                'results that were measured with it, if the data set was meant to change'
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two runs may write it at a time: write beside, then move, which is atomic.
+    beside = path.with_name(f'.{os.getpid()}.{path.name}')
+    beside.write_text(text, encoding='utf-8')
+    beside.replace(path)
+
+
+def class_names(split: Split, num_classes: int) -> list[str]:
+    """Read the names from ``classes.txt`` beside the annotation; without it they are the numbers.
+
+    Raises:
+        DataError: The file has another number of lines.
+    """
+    path = Path(split.ann_file).with_name('classes.txt')
+    if not path.is_file():
+        return [str(label) for label in range(num_classes)]
+    names = path.read_text(encoding='utf-8').splitlines()
+    if len(names) != num_classes:
+        raise DataError(f'{path}: {len(names)} lines for {num_classes} classes; write one a class')
+    return names
 
 
 def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray | None:

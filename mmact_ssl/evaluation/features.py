@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from rich.progress import track
 from torch import nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.student import weights_hash
 
@@ -58,7 +59,31 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
     dataset.test_mode = True
     loader.dataset = dataset
     loader.sampler = dict(type='DefaultSampler', shuffle=False)
+    loader.pop('batch_sampler', None)  # one that groups by length would change the order
     return loader
+
+
+def build_pooling(pooling: dict | None, loader: dict, owner: str) -> nn.Module | None:
+    """Build ``feature_pooling``, which skeletons need and videos do without.
+
+    Args:
+        pooling: Config, or None.
+        loader: Config of a dataloader that reads the samples.
+        owner: For the error: whose setting it is.
+
+    Raises:
+        ConfigError: Skeletons are read and nothing says how to pool them.
+    """
+    if pooling is not None:
+        from mmaction.registry import MODELS
+
+        return MODELS.build(pooling).eval()
+    if 'skeleton' in (loader['dataset'].get('data_prefix') or {}):
+        raise ConfigError(
+            f'{owner}: skeletons are padded, so that a plain mean is wrong; set '
+            "feature_pooling=dict(type='mmact_ssl.SkeletonPooling')"
+        )
+    return None
 
 
 def pool_features(output: torch.Tensor | tuple, num_clips: int) -> torch.Tensor:
@@ -77,22 +102,32 @@ def pool_features(output: torch.Tensor | tuple, num_clips: int) -> torch.Tensor:
 
 
 def forward_features(
-    backbone: nn.Module, data_preprocessor: nn.Module, batches: Iterable[dict]
+    backbone: nn.Module,
+    data_preprocessor: nn.Module,
+    batches: Iterable[dict],
+    pooling: nn.Module | None = None,
 ) -> Features:
     """Run a backbone over batches of stock mmaction2 samples. Modes and gradients are the caller's.
 
     Args:
-        backbone: Takes float [B*num_clips, C, T, H, W].
+        backbone: Takes float [B*num_clips, C, T, H, W], or skeletons [B*num_clips, M, T, V, C].
         data_preprocessor: Turns a collated batch into stacked, normalised ``inputs`` of
-            [B, num_clips, C, T, H, W] and ``data_samples`` with ``gt_label``.
+            [B, num_clips, ...] and ``data_samples`` with ``gt_label``.
         batches: Of a dataloader.
+        pooling: Of skeletons: takes the backbone's map and the valid frames, bool
+            [B*num_clips, M, T], and gives [B*num_clips, D]. None: the mean over all positions.
     """
     values, labels = [], []
     for batch in batches:
         data = data_preprocessor(batch, training=False)
-        inputs = data['inputs']  # [B, num_clips, C, T, H, W]
-        pooled = pool_features(backbone(inputs.flatten(0, 1)), inputs.shape[1])
-        values.append(pooled.float().cpu().numpy())
+        num_clips = data['inputs'].shape[1]
+        inputs = data['inputs'].flatten(0, 1)  # [B*num_clips, C, T, H, W] or [..., M, T, V, C]
+        output = backbone(inputs)
+        if pooling is not None:
+            from mmact_ssl.models.skeleton_validity import valid_frames
+
+            output = pooling(output, valid_frames(inputs))  # [B*num_clips, D]
+        values.append(pool_features(output, num_clips).float().cpu().numpy())
         labels += [int(sample.gt_label) for sample in data['data_samples']]
     return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64))
 
@@ -121,6 +156,9 @@ def extract_features(
     recognizer = recognizer.to(device).eval()
     backbone = recognizer.get_submodule('backbone')
     data_preprocessor = recognizer.get_submodule('data_preprocessor')
+    pooling = build_pooling(cfg.get('feature_pooling'), cfg.test_dataloader, cfg.filename)
+    if pooling is not None:
+        pooling = pooling.to(device)
     result = {}
     for name, split in splits.items():
         loader = feature_dataloader(cfg, name)
@@ -138,6 +176,7 @@ def extract_features(
                 backbone,
                 data_preprocessor,
                 track(batches, f'{name} features', total=len(batches), transient=True),
+                pooling,
             )
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,13 +188,12 @@ def extract_features(
 
 
 def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
-    """Hash all that the features of a split depend on: weights, configs, annotation, videos."""
+    """Hash all that the features of a split depend on: weights, configs, annotation, content."""
     digest = hashlib.sha256(f'{CACHE_FORMAT} {weights_hash(backbone)}'.encode())
     parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]
+    parts.append(cfg.get('feature_pooling'))
     digest.update(json.dumps(parts, sort_keys=True, default=str).encode())
-    for name, label in zip(split.names, split.labels):
-        state = os.stat(os.path.join(split.root, name))
-        digest.update(f'{name} {label} {state.st_size} {state.st_mtime_ns}\n'.encode())
+    digest.update(split.fingerprint().encode())
     return digest.hexdigest()[:32]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -25,7 +26,7 @@ def evaluate_finetune(
     min_iters_per_epoch: int = 0,
     pretrained: bool = False,
     pretrained_lr_mult: float = 1.0,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, Any]]:
     """Train the whole recogniser by the config's schedule and judge the last epoch.
 
     The schedule is the config's alone: no epoch is chosen and nothing is tuned on the test split.
@@ -46,17 +47,18 @@ def evaluate_finetune(
             which the classifier, and all of a random network, learn.
 
     Returns:
-        Metrics in 0..1: ``top1``, ``top5``, ``mean_class``.
+        Metrics in 0..1: ``top1``, ``top5``, ``mean_class``; and details: ``confusion``, counts, a
+        row per true class, a column per predicted one.
     """
     labelled = label_subset(train.names, train.labels, label_fraction, seed)
     Path(work_dir).mkdir(parents=True, exist_ok=True)
     ann_file = Path(work_dir) / LABELLED_SAMPLES
-    ann_file.write_text(
-        ''.join(f'{train.names[i]} {train.labels[i]}\n' for i in labelled), encoding='utf-8'
-    )
+    ann_file.write_text(''.join(train.lines(labelled)), encoding='utf-8')
     cfg = copy.deepcopy(cfg)
     if pretrained:
         slow_down(cfg.optim_wrapper, pretrained_lr_mult)
+    several = isinstance(cfg.test_evaluator, (list, tuple))
+    evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     per_epoch = math.ceil(len(labelled) / loader.batch_size)
@@ -70,7 +72,7 @@ def evaluate_finetune(
         test_dataloader=cfg.test_dataloader,
         train_cfg=cfg.train_cfg,
         test_cfg=cfg.test_cfg,
-        test_evaluator=cfg.test_evaluator,
+        test_evaluator=[*evaluators, dict(type='mmaction.ConfusionMatrix')],
         optim_wrapper=cfg.optim_wrapper,
         param_scheduler=cfg.param_scheduler,
         default_hooks=cfg.get('default_hooks'),
@@ -87,7 +89,11 @@ def evaluate_finetune(
     runner.train()
     metrics = runner.test()
     names = {'acc/top1': 'top1', 'acc/top5': 'top5', 'acc/mean1': 'mean_class'}
-    return {name: float(metrics[key]) for key, name in names.items() if key in metrics}
+    confusion = metrics['confusion_matrix/result'].tolist()
+    return (
+        {name: float(metrics[key]) for key, name in names.items() if key in metrics},
+        {'confusion': confusion},
+    )
 
 
 def slow_down(optim_wrapper: dict, lr_mult: float) -> None:

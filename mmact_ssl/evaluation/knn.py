@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features, normalize
 
 
@@ -80,7 +82,7 @@ def evaluate_knn(
     main_k: int = 10,
     temperature: float = 0.07,
     center: bool = False,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, Any]]:
     """Classify the test split by its neighbours in the training split.
 
     Args:
@@ -93,7 +95,8 @@ def evaluate_knn(
         center: As in :func:`knn_scores`.
 
     Returns:
-        Accuracies in 0..1.
+        Accuracies in 0..1, and details: the ``confusion`` matrix for ``main_k``, see
+        :func:`mmact_ssl.evaluation.accuracy.judge`.
 
     Raises:
         ConfigError: ``main_k`` is not among ``k``.
@@ -103,5 +106,8 @@ def evaluate_knn(
     metrics = {}
     for count in k:
         scores = knn_scores(train, test.values, num_classes, count, temperature, center)
-        metrics[f'top1@k={count}'] = float((scores.argmax(axis=1) == test.labels).mean())
-    return {'top1': metrics[f'top1@k={main_k}'], **metrics}
+        judged, matrix = judge(test.labels, scores, num_classes)
+        metrics[f'top1@k={count}'] = judged['top1']
+        if count == main_k:
+            details = matrix
+    return {'top1': metrics[f'top1@k={main_k}'], **metrics}, details

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features
 
 # Inverse strengths of the L2 penalty among which cross-validation chooses (our choice): features
@@ -99,23 +99,13 @@ def evaluate_linear(
         groups: As the rest, see :func:`fit_probe`.
 
     Returns:
-        Metrics in 0..1 (``top1``, ``top5`` where there are more than 5 classes, ``mean_class``),
-        and details: ``confusion`` (row: truth, column: prediction, counts), ``C``, ``folds``.
+        Metrics and details of :func:`mmact_ssl.evaluation.accuracy.judge`, and among the details
+        ``C`` and ``folds``, see :class:`FittedProbe`.
     """
     probe = fit_probe(train, groups, penalties, folds, max_iter)
     probabilities = np.zeros((len(test.labels), num_classes))
     probabilities[:, probe.model.classes_] = probe.model.predict_proba(
         test.values.astype(np.float64)
     )
-    confusion = confusion_matrix(
-        test.labels, probabilities.argmax(axis=1), labels=np.arange(num_classes)
-    )
-    present = confusion.sum(axis=1) > 0
-    recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
-    metrics = {'top1': float(np.diag(confusion).sum() / confusion.sum())}
-    if num_classes > 5:
-        metrics['top5'] = float(
-            top_k_accuracy_score(test.labels, probabilities, k=5, labels=np.arange(num_classes))
-        )
-    metrics['mean_class'] = float(recall.mean())
-    return metrics, {'confusion': confusion.tolist(), 'C': probe.c, 'folds': probe.folds}
+    metrics, details = judge(test.labels, probabilities, num_classes)
+    return metrics, {**details, 'C': probe.c, 'folds': probe.folds}

@@ -12,7 +12,14 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.data import Split, groups_by_pattern, label_subset, read_splits
+from mmact_ssl.evaluation.data import (
+    Split,
+    class_names,
+    groups_by_pattern,
+    label_subset,
+    read_splits,
+    save_labelled,
+)
 from mmact_ssl.evaluation.features import (
     Features,
     effective_rank,
@@ -22,6 +29,7 @@ from mmact_ssl.evaluation.features import (
 from mmact_ssl.evaluation.finetune import evaluate_finetune
 from mmact_ssl.evaluation.knn import evaluate_knn
 from mmact_ssl.evaluation.linear import evaluate_linear
+from mmact_ssl.evaluation.linear_sgd import evaluate_linear_sgd
 from mmact_ssl.evaluation.result import (
     Result,
     config_hash,
@@ -32,22 +40,50 @@ from mmact_ssl.evaluation.result import (
 from mmact_ssl.evaluation.retrieval import evaluate_retrieval
 from mmact_ssl.evaluation.student import build_recognizer
 
-FROZEN = ('linear', 'knn', 'retrieval')
+FROZEN = ('linear', 'linear-sgd', 'knn', 'retrieval')
 PROTOCOLS = (*FROZEN, 'finetune')
+# Names for a use of these protocols. Their results are those of the protocol.
+ALIASES = {
+    'all': ('linear', 'knn', 'retrieval'),
+    'semi': ('finetune',),
+    'semi-linear': ('linear',),
+    'transfer': ('linear',),
+}
+# Shares of the labels of 'semi' and 'semi-linear': our choice among those that papers report.
+SEMI_FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.4)
 RANDOM = 'random'
 
 
-def parse_protocols(text: str) -> list[str]:
-    """Read ``linear,knn``, or ``all`` for those on frozen features.
+def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, list[str]]:
+    """Read which protocols to run, as ``linear,knn`` or ``semi``.
+
+    Args:
+        text: Among :data:`PROTOCOLS` and :data:`ALIASES`, separated by commas.
+        fractions: Shares of the labels, for all protocols. Empty: all labels, and
+            :data:`SEMI_FRACTIONS` for ``semi`` and ``semi-linear``.
+
+    Returns:
+        Protocols by share of the labels, each once.
 
     Raises:
         ConfigError: One is not known; names it.
     """
-    names = list(FROZEN) if text == 'all' else [name.strip() for name in text.split(',')]
-    for name in names:
-        if name not in PROTOCOLS:
-            raise ConfigError(f'protocol {name!r}: choose among {", ".join(PROTOCOLS)}, or all')
-    return names
+    plan: dict[float, list[str]] = {}
+    for name in map(str.strip, text.split(',')):
+        if name not in PROTOCOLS and name not in ALIASES:
+            raise ConfigError(
+                f'protocol {name!r}: choose among {", ".join([*PROTOCOLS, *ALIASES])}'
+            )
+        usual = SEMI_FRACTIONS if name.startswith('semi') else (1.0,)
+        for fraction in fractions or usual:
+            chosen = plan.setdefault(fraction, [])
+            chosen += [part for part in ALIASES.get(name, (name,)) if part not in chosen]
+    return plan
+
+
+def draws_lots(protocol: str, label_fraction: float) -> bool:
+    """Whether a protocol gives another number at another seed, the encoder being the same."""
+    return label_fraction != 1 or protocol in ('linear-sgd', 'finetune')
 
 
 def evaluate(
@@ -63,6 +99,8 @@ def evaluate(
     cache_dir: str | None = 'work_dirs/feature_cache',
     prefix: str = 'backbone.',
     device: str = 'cpu',
+    pretrained_on: str = '',
+    label_lists: str | None = None,
 ) -> list[Result]:
     """Run protocols on one encoder; those on frozen features share one extraction.
 
@@ -78,6 +116,9 @@ def evaluate(
         cache_dir: Of frozen features; None for no cache.
         prefix: What the student's keys begin with.
         device: Of feature extraction.
+        pretrained_on: Data set that the student comes from, for the result.
+        label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1, see
+            :func:`mmact_ssl.evaluation.data.save_labelled`; None for none.
 
     Returns:
         One result per protocol, in order.
@@ -102,17 +143,21 @@ def evaluate(
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     labelled = label_subset(train.names, train.labels, label_fraction, seed)
+    if label_lists is not None and label_fraction < 1:
+        name = f'{cfg.dataset_name}_{100 * label_fraction:g}pct_seed{seed}.txt'
+        save_labelled(Path(label_lists) / name, train, labelled)
+    num_classes = cfg.model.cls_head.num_classes
+    classes = class_names(train, num_classes)
     checkpoint_hash = RANDOM if checkpoint is None else file_hash(checkpoint)
     version = data_version(train, test)
     features: dict[str, Features] = {}
     results = []
     for protocol in protocols:
-        options = dict(cfg.get(protocol, {}))
-        details: dict[str, Any] = {}
+        options = dict(cfg.get(_config_key(protocol), {}))
         if protocol == 'finetune':
             # Built anew: fine-tuning must start from the student, not from where another left it.
             recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
-            metrics = evaluate_finetune(
+            metrics, details = evaluate_finetune(
                 cfg,
                 recognizer,
                 train,
@@ -128,8 +173,10 @@ def evaluate(
                 splits = {'train': train, 'test': test}
                 features = extract_features(cfg, recognizer, splits, device, cache_dir)
             metrics, details = evaluate_frozen(
-                protocol, features, train, labelled, cfg.model.cls_head.num_classes, options
+                protocol, features, train, labelled, num_classes, options, seed
             )
+        if 'confusion' in details:
+            details['classes'] = classes
         results.append(
             Result(
                 method=method,
@@ -147,6 +194,7 @@ def evaluate(
                 synthetic=cfg.get('synthetic', False),
                 details=details,
                 versions=package_versions(),
+                pretrained_on=pretrained_on,
             )
         )
     return results
@@ -159,16 +207,18 @@ def evaluate_frozen(
     labelled: np.ndarray,
     num_classes: int,
     options: dict[str, Any],
+    seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Run one protocol on frozen features.
 
     Args:
-        protocol: 'linear', 'knn' or 'retrieval'.
+        protocol: Among :data:`FROZEN`.
         features: Of the splits 'train' and 'test'.
         train: The training split, for the names that ``group_pattern`` reads.
         labelled: Positions of the labelled training samples.
         num_classes: Number of classes.
-        options: The config's entry ``<protocol>``.
+        options: The config's entry ``<protocol>``, with ``_`` for ``-``.
+        seed: Of what is drawn.
 
     Returns:
         Metrics, among them ``feature_std`` and ``effective_rank`` of the test split, and details.
@@ -180,8 +230,10 @@ def evaluate_frozen(
             [train.names[i] for i in labelled], options.pop('group_pattern', None)
         )
         metrics, details = evaluate_linear(labelled_train, test, num_classes, groups, **options)
+    elif protocol == 'linear-sgd':
+        metrics, details = evaluate_linear_sgd(labelled_train, test, num_classes, seed, **options)
     elif protocol == 'knn':
-        metrics = evaluate_knn(labelled_train, test, num_classes, **options)
+        metrics, details = evaluate_knn(labelled_train, test, num_classes, **options)
     else:
         metrics = evaluate_retrieval(labelled_train, test, **options)
     metrics['feature_std'] = feature_deviation(test.values)
@@ -191,12 +243,19 @@ def evaluate_frozen(
 
 def _read_by(cfg: Config, protocol: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
-    keys = [protocol, 'model', 'test_dataloader', 'backbone_name']
+    keys = [_config_key(protocol), 'model', 'test_dataloader', 'backbone_name']
     if protocol == 'finetune':
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
+    elif 'feature_pooling' in cfg:
+        keys.append('feature_pooling')
     parts = {key: cfg.get(key) for key in keys}
     parts['train_annotation'] = cfg.train_dataloader.dataset.ann_file
     return parts
+
+
+def _config_key(protocol: str) -> str:
+    """Return the name of a protocol's settings in a config, where ``-`` cannot be."""
+    return protocol.replace('-', '_')
 
 
 def _relative(path: str) -> str:

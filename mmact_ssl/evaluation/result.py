@@ -26,7 +26,7 @@ class Result:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or what was left out, e.g. 'no-pose'.
         dataset: The config's ``dataset_name``.
-        protocol: 'linear', 'knn', 'retrieval', 'finetune' or 'pretext'.
+        protocol: 'linear', 'linear-sgd', 'knn', 'retrieval', 'finetune' or 'pretext'.
         backbone: The config's ``backbone_name``.
         seed: Of initialisation, labelled part and order.
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
@@ -36,8 +36,9 @@ class Result:
         checkpoint_hash: sha256 of the file, or 'random'.
         data_version: sha256 of :func:`data_version`.
         synthetic: Whether the videos are made, not filmed.
-        details: What is not a metric, e.g. the confusion matrix.
+        details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
         versions: Of the packages.
+        pretrained_on: Data set that the student was pre-trained on, where that was said.
     """
 
     method: str
@@ -55,12 +56,24 @@ class Result:
     synthetic: bool
     details: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    pretrained_on: str = ''
+
+    @property
+    def transferred(self) -> bool:
+        """Whether the student was pre-trained on another data set."""
+        return self.pretrained_on not in ('', self.dataset)
 
     @property
     def file_name(self) -> str:
         """Name that tells results of different runs apart."""
         return result_file_name(
-            self.method, self.variant, self.dataset, self.protocol, self.label_fraction, self.seed
+            self.method,
+            self.variant,
+            self.dataset,
+            self.protocol,
+            self.label_fraction,
+            self.seed,
+            self.pretrained_on,
         )
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -74,9 +87,9 @@ class Result:
             file = file / self.file_name
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f'.{os.getpid()}.{file.name}')
-        # One line per entry, and the long lists of a confusion matrix on one line per row.
+        # One line per entry; a list, such as a row of a confusion matrix, is one line too.
         text = json.dumps(asdict(self), indent=1, sort_keys=True)
-        text = re.sub(r'\[[\d\s,.]*\]', lambda match: re.sub(r'\s+', '', match.group()), text)
+        text = re.sub(r'\[[^][{}]*\]', lambda match: re.sub(r'\n\s*', '', match.group()), text)
         beside.write_text(text + '\n', encoding='utf-8')
         beside.replace(file)
         return file
@@ -97,11 +110,21 @@ class Result:
 
 
 def result_file_name(
-    method: str, variant: str, dataset: str, protocol: str, label_fraction: float, seed: int
+    method: str,
+    variant: str,
+    dataset: str,
+    protocol: str,
+    label_fraction: float,
+    seed: int,
+    pretrained_on: str = '',
 ) -> str:
-    """Return the file name of a result, e.g. ``csvr_full_demo_finetune-10pct_seed0.json``."""
+    """Return the file name of a result, e.g. ``csvr_full_demo_finetune-10pct_seed0.json``.
+
+    One of a student from another data set says so: ``ms2l_full_utdmhad-from-nwucla_linear_…``.
+    """
     part = '' if label_fraction == 1 else f'-{100 * label_fraction:g}pct'
-    name = f'{method}_{variant}_{dataset}_{protocol}{part}_seed{seed}'
+    source = '' if pretrained_on in ('', dataset) else f'-from-{pretrained_on}'
+    name = f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}'
     return re.sub(r'[^\w.-]+', '-', name).lower() + '.json'
 
 
@@ -122,23 +145,21 @@ def config_hash(config: dict[str, Any], train: Split, test: Split) -> str:
         text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
     digest = hashlib.sha256(text.encode())
     for split in (train, test):
-        digest.update(annotation_bytes(split))
+        digest.update(''.join(split.lines()).encode())
     return digest.hexdigest()
 
 
-def annotation_bytes(split: Split) -> bytes:
-    """Return the samples of a split as text."""
-    lines = (f'{name} {label}\n' for name, label in zip(split.names, split.labels))
-    return ''.join(lines).encode()
-
-
 def data_version(train: Split, test: Split) -> str:
-    """Hash both annotations and what the pose cache beside the training annotation says of itself.
+    """Hash both annotations and what lies behind them and says what it is.
+
+    Of skeletons that is their own sha256, of videos what the pose cache beside the training
+    annotation says of itself.
 
     Returns:
         sha256.
     """
-    digest = hashlib.sha256(annotation_bytes(train) + annotation_bytes(test))
+    digest = hashlib.sha256(''.join([*train.lines(), *test.lines()]).encode())
+    digest.update((train.skeletons + test.skeletons).encode())
     digest.update(target_cache_version(train.ann_file))
     return digest.hexdigest()
 

@@ -17,11 +17,11 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_result import PROTOCOL as PRETEXT
-from mmact_ssl.evaluation.protocols import parse_protocols
+from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.result import result_file_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
-EVALUATION_KEYS = {'protocols', 'config', 'label_fraction'}
+EVALUATION_KEYS = {'protocols', 'config', 'label_fraction', 'dataset'}
 FINISHED = 'pretraining_finished'
 
 
@@ -70,8 +70,9 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     Args:
         study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
             ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
-            ``tools/train.py``), ``evaluations`` (dicts of ``protocols``, ``config`` and
-            ``label_fraction``) and, in place of the study's, ``seeds``.
+            ``tools/train.py``), ``evaluations`` (dicts of ``protocols``, ``config``,
+            ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
+            and, in place of the study's, ``seeds``.
         work_dir: Of pre-training and fine-tuning.
         results: Folder of the JSON files.
         root: Folder with ``tools/``.
@@ -132,32 +133,57 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
         log = folder / 'pretraining.txt'
         chain.steps.append(Step(name, pretrain, [finished], log, marker=finished))
     for evaluation in run['evaluations']:
-        fraction = float(evaluation.get('label_fraction', 1.0))
-        pretext = evaluation['protocols'] == PRETEXT
-        protocols = [PRETEXT] if pretext else parse_protocols(evaluation['protocols'])
+        if evaluation['protocols'] == PRETEXT:
+            chain.steps.append(
+                _plan_pretext(run, evaluation['config'], seed, dataset, folder, results)
+            )
+            continue
+        given = evaluation.get('label_fraction')
+        plan = plan_protocols(evaluation['protocols'], () if given is None else (float(given),))
+        target = evaluation.get('dataset', dataset)
+        source = '' if run.get('pretrain') is None or target == dataset else dataset
         outputs = [
-            results / result_file_name(method, variant, dataset, protocol, fraction, seed)
+            results / result_file_name(method, variant, target, protocol, fraction, seed, source)
+            for fraction, protocols in plan.items()
             for protocol in protocols
         ]
-        stem = '-'.join(protocols) + (f'_{100 * fraction:g}pct' if fraction != 1 else '')
+        arguments = [] if given is None else ['--label-fraction', str(given)]
+        arguments += ['--pretrained-on', source] if source else []
+        stem = evaluation['protocols'].replace(' ', '').replace(',', '-')
+        stem += f'_{100 * given:g}pct' if given is not None and given != 1 else ''
+        stem += f'_{target}' if target != dataset else ''
 
-        def test(config: str = evaluation['config'], stem: str = stem) -> list[str]:
-            command = ['tools/test.py', config, last_checkpoint(folder), '--method', method]
-            command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
-            return [*command, '--work-dir', str(folder / stem)]
-
-        def evaluate(evaluation: dict = evaluation, stem: str = stem) -> list[str]:
+        def evaluate(
+            evaluation: dict = evaluation, stem: str = stem, arguments: list[str] = arguments
+        ) -> list[str]:
             command = ['tools/evaluate.py', evaluation['protocols'], evaluation['config']]
             command.append('--random' if run.get('pretrain') is None else last_checkpoint(folder))
-            command += ['--method', method, '--variant', variant, '--seed', str(seed)]
-            command += ['--label-fraction', str(evaluation.get('label_fraction', 1.0))]
+            command += ['--method', method, '--variant', variant, '--seed', str(seed), *arguments]
             return [*command, '--out', str(results), '--work-dir', str(folder / stem)]
 
-        name = f'{chain.name}: {", ".join(protocols)}'
-        name += f' with {100 * fraction:g} % of the labels' if fraction != 1 else ''
-        command = test if pretext else evaluate
-        chain.steps.append(Step(name, command, outputs, folder / f'{stem}.txt'))
+        name = f'{chain.name}: {evaluation["protocols"].replace(",", ", ")}'
+        name += f' with {100 * given:g} % of the labels' if given is not None and given != 1 else ''
+        name += f' on {target}' if target != dataset else ''
+        chain.steps.append(Step(name, evaluate, outputs, folder / f'{stem}.txt'))
     return chain
+
+
+def _plan_pretext(
+    run: dict, config: str, seed: int, dataset: str, folder: Path, results: Path
+) -> Step:
+    """Plan the test of the pretext tasks, with the config that they were trained with."""
+    method, variant = run['method'], run.get('variant', 'full')
+
+    def test() -> list[str]:
+        command = ['tools/test.py', config, last_checkpoint(folder), '--method', method]
+        command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
+        command += ['--work-dir', str(folder / PRETEXT)]
+        options = list(run.get('cfg_options', []))
+        return command + (['--cfg-options', *options] if options else [])
+
+    output = results / result_file_name(method, variant, dataset, PRETEXT, 1.0, seed)
+    name = f'{method} {variant} seed {seed}: {PRETEXT}'
+    return Step(name, test, [output], folder / f'{PRETEXT}.txt')
 
 
 def last_checkpoint(folder: Path) -> str:

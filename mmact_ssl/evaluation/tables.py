@@ -17,7 +17,12 @@ from mmact_ssl.evaluation.result import Result
 # (heading, protocol, metric, label fraction), in the order of the tables.
 COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Linear', 'linear', 'top1', 1.0),
+    ('Linear, 1 %', 'linear', 'top1', 0.01),
+    ('Linear, 5 %', 'linear', 'top1', 0.05),
     ('Linear, 10 %', 'linear', 'top1', 0.1),
+    ('Linear, 20 %', 'linear', 'top1', 0.2),
+    ('Linear, 40 %', 'linear', 'top1', 0.4),
+    ('Linear (Adam)', 'linear-sgd', 'top1', 1.0),
     ('kNN', 'knn', 'top1', 1.0),
     ('R@1', 'retrieval', 'recall@1', 1.0),
     ('R@5', 'retrieval', 'recall@5', 1.0),
@@ -31,6 +36,8 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Fine-tuned, 40 %', 'finetune', 'top1', 0.4),
     ('Fine-tuned', 'finetune', 'top1', 1.0),
 )
+# A row: method, variant, data set of pre-training where it is another, backbone.
+Row = tuple[str, str, str, str]
 # Rows that go first, whatever the alphabet says: what a method is compared with.
 FIRST_METHODS = ('Random init',)
 FIRST_VARIANTS = ('full',)
@@ -52,10 +59,11 @@ def read_results(folder: str | os.PathLike) -> list[Result]:
 
 
 def select(results: Iterable[Result], name: str) -> list[Result]:
-    """Pick the results of a marker ``DATASET`` or ``DATASET/METHOD[,METHOD...]``.
+    """Pick the results of a marker ``DATASET[/METHOD[,METHOD...]][?PROTOCOL[,PROTOCOL...]]``.
 
     Methods are written with ``_`` for a blank; the baselines of the data set always belong.
     """
+    name, _, protocols = name.partition('?')
     dataset, _, methods = name.partition('/')
     wanted = {method.replace('_', ' ') for method in methods.split(',')} if methods else None
     return [
@@ -63,14 +71,16 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
         for result in results
         if result.dataset == dataset
         and (wanted is None or result.method in wanted or result.method in FIRST_METHODS)
+        and (not protocols or result.protocol in protocols.split(','))
     ]
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
 
-    The deviation is that of a sample (n - 1); a value of one seed has none. Columns without any
-    value are left out.
+    A student of another data set has a row of its own, and so has another backbone, which is named
+    then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
+    any value are left out.
 
     Args:
         results: All; those of ``name`` are selected.
@@ -80,32 +90,51 @@ def make_table(results: Sequence[Result], name: str) -> str:
         The table with a caption, ending in a newline.
 
     Raises:
-        ConfigError: Two results of one column were measured by different settings.
+        ConfigError: Two results of one column were measured by different settings, or on different
+            data. Backbones may differ in their settings, since these hold the backbone itself.
     """
     chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
-    if not chosen:
-        return '*No results yet.*\n'
-    values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    settings: dict[str, Result] = {}
+    cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    shown: dict[str, list[Result]] = defaultdict(list)
     for result in chosen:
-        for heading, protocol, metric, fraction in COLUMNS:
+        for heading, protocol, _, fraction in COLUMNS:
             if (result.protocol, result.label_fraction) != (protocol, fraction):
                 continue
-            first = settings.setdefault(heading, result)
-            if (first.config_hash, first.backbone) != (result.config_hash, result.backbone):
-                raise ConfigError(
-                    f'results of {name}, column {heading!r}: {first.file_name} and '
-                    f'{result.file_name} were measured by different settings; measure one again'
-                )
-            values[result.method, result.variant][heading].append(100 * result.metrics[metric])
-    headings = [heading for heading, *_ in COLUMNS if heading in settings]
-    rows = [_row(['Method', *headings]), _row(['---', *(['---:'] * len(headings))])]
-    for method, variant in sorted(values, key=_order):
-        label = method if variant == 'full' else f'{method}, {variant}'
-        cells = [format_cell(values[method, variant][heading]) for heading in headings]
-        rows.append(_row([label, *cells]))
-    counts = sorted({len(cell) for row in values.values() for cell in row.values() if cell})
-    return f'{_caption(chosen, counts)}\n\n' + '\n'.join(rows) + '\n'
+            for other in shown[heading]:
+                _check_comparable(name, heading, other, result)
+            shown[heading].append(result)
+            source = result.pretrained_on if result.transferred else ''
+            key = (result.method, result.variant, source, result.backbone)
+            cells[key][heading].append(result)
+    if not cells:
+        return '*No results yet.*\n'
+    columns = [column for column in COLUMNS if column[0] in shown]
+    backbones = sorted({backbone for *_, backbone in cells})
+    rows = [
+        _row(['Method', *(heading for heading, *_ in columns)]),
+        _row(['---', *(['---:'] * len(columns))]),
+    ]
+    for key in sorted(cells, key=_order):
+        texts = [
+            format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
+            for heading, _, metric, _ in columns
+        ]
+        rows.append(_row([_label(key, len(backbones) > 1), *texts]))
+    filled = [cell for row in cells.values() for cell in row.values() if cell]
+    return f'{_caption(chosen[0], backbones, filled)}\n\n' + '\n'.join(rows) + '\n'
+
+
+def _check_comparable(name: str, heading: str, one: Result, other: Result) -> None:
+    """Refuse two results in one column unless they were measured alike."""
+    if one.backbone == other.backbone:
+        alike, what = one.config_hash == other.config_hash, 'by different settings'
+    else:
+        alike, what = one.data_version == other.data_version, 'on different data'
+    if not alike:
+        raise ConfigError(
+            f'results of {name}, column {heading!r}: {one.file_name} and {other.file_name} were '
+            f'measured {what}; measure one again'
+        )
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -224,24 +253,46 @@ def _row(cells: Sequence[str]) -> str:
     return f'| {" | ".join(cells)} |'
 
 
-def _order(row: tuple[str, str]) -> tuple:
-    method, variant = row
+def _label(row: Row, name_backbone: bool) -> str:
+    method, variant, source, backbone = row
+    label = method if variant == 'full' else f'{method}, {variant}'
+    label += f', pre-trained on {source}' if source else ''
+    return f'{label} ({backbone})' if name_backbone else label
+
+
+def _order(row: Row) -> tuple:
+    method, variant, source, backbone = row
     return (
         method not in FIRST_METHODS,
         method.lower(),
         variant not in FIRST_VARIANTS,
         variant.lower(),
+        source,
+        backbone,
     )
 
 
-def _caption(results: Sequence[Result], counts: Sequence[int]) -> str:
+def _caption(first: Result, backbones: Sequence[str], cells: Sequence[Sequence[Result]]) -> str:
     """Say what was measured, that made data is made, and over how many seeds."""
-    first = results[0]
     kind = 'synthetic data' if first.synthetic else 'real data'
+    backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
+    counts = sorted({len(cell) for cell in cells})
     seeds = f'{counts[0]}' if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
     plural = '' if seeds == '1' else 's'
     spread = '' if seeds == '1' else ' ± deviation'
-    return (
-        f'Top-1 accuracy and recall in %, {first.dataset} ({kind}), {first.backbone}, '
+    caption = (
+        f'Top-1 accuracy and recall in %, {first.dataset} ({kind}), {backbone}, '
         f'mean{spread} over {seeds} seed{plural}.'
     )
+    # A deviation that leaves out the largest part must not pass for one of the whole method.
+    once = {
+        cell[0].method
+        for cell in cells
+        if len(cell) > 1 and len({result.checkpoint_hash for result in cell} - {'random'}) == 1
+    }
+    if once:
+        caption += (
+            f' {", ".join(sorted(once))}: pre-trained once, so that the deviation is that of the '
+            'drawn labels and of training on them.'
+        )
+    return caption

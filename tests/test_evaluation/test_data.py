@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.evaluation.data import groups_by_pattern, label_subset, read_split, read_splits
+from mmact_ssl.evaluation.data import (
+    Split,
+    class_names,
+    groups_by_pattern,
+    label_subset,
+    read_split,
+    read_splits,
+    save_labelled,
+)
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=6)
 fractions = st.floats(0.01, 1.0)
@@ -108,8 +118,63 @@ def test_a_class_mismatch_is_refused(linear_config, num_classes):
 
 def test_overlapping_splits_are_refused(linear_config):
     linear_config.test_dataloader.dataset.ann_file = linear_config.train_dataloader.dataset.ann_file
-    with pytest.raises(ConfigError, match='12 videos are also in'):
+    with pytest.raises(ConfigError, match='12 samples are also in'):
         read_splits(linear_config)
+
+
+def test_drawn_labels_are_written_once_and_never_silently_changed(tmp_path):
+    train = Split('train.txt', '', ['a.mp4', 'b.mp4', 'c.mp4'], np.array([0, 0, 1]))
+    path = tmp_path / 'labels' / 'x.txt'
+    for _ in range(2):
+        save_labelled(path, train, np.array([1, 2]))
+        assert path.read_text() == 'b.mp4 0\nc.mp4 1\n'
+    with pytest.raises(DataError, match=r'x\.txt: lists other samples .*delete it'):
+        save_labelled(path, train, np.array([0, 2]))
+    assert [file.name for file in path.parent.iterdir()] == ['x.txt']
+
+
+def test_classes_have_names_or_numbers(tmp_path):
+    split = Split(str(tmp_path / 'train.txt'), '', ['a.mp4'], np.array([0]))
+    assert class_names(split, 2) == ['0', '1']
+    (tmp_path / 'classes.txt').write_text('stand up\nwave\n')
+    assert class_names(split, 2) == ['stand up', 'wave']
+    with pytest.raises(DataError, match=r'classes\.txt: 2 lines for 3 classes'):
+        class_names(split, 3)
+
+
+def test_skeletons_need_no_file_a_clip(skeleton_folder):
+    dataset = dict(
+        ann_file=str(skeleton_folder / 'xview_test.txt'),
+        data_prefix=dict(skeleton=str(skeleton_folder)),
+    )
+    split = read_split(dataset, 'do this')
+    assert split.names == ['a00_v3_0', 'a00_v3_1', 'a01_v3_0', 'a01_v3_1', 'a02_v3_0', 'a02_v3_1']
+    assert split.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert class_names(split, 3) == ['carry', 'sit down', 'wave']
+    (skeleton_folder / 'xview_test.txt').write_text('a00_v3_0 0\nother 1\n')
+    with pytest.raises(DataError, match=r'other: no such skeleton clip \(1 of 2.*do this'):
+        read_split(dataset, 'do this')
+    (skeleton_folder / 'clips.npz').write_bytes(b'PK')
+    with pytest.raises(DataError, match='do this'):
+        read_split(dataset, 'do this')
+
+
+def test_the_fingerprint_follows_the_content(skeleton_folder):
+    def fingerprint():
+        dataset = dict(
+            ann_file=str(skeleton_folder / 'xview_test.txt'),
+            data_prefix=dict(skeleton=str(skeleton_folder)),
+        )
+        return read_split(dataset, '').fingerprint()
+
+    found = [fingerprint()]
+    meta = json.loads((skeleton_folder / 'meta.json').read_text())
+    (skeleton_folder / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'other'}))
+    found.append(fingerprint())
+    (skeleton_folder / 'xview_test.txt').write_text('a00_v3_0 0\n')
+    found.append(fingerprint())
+    assert len(set(found)) == 3
+    assert fingerprint() == found[-1]
 
 
 def test_groups_come_from_the_names():

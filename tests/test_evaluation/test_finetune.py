@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -34,7 +35,9 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
 
     monkeypatch.setattr(EpochBasedTrainLoop, 'run_epoch', spy_epoch)
     monkeypatch.setattr(Runner, 'test', spy_test)
-    metrics = evaluate_finetune(finetune_config, recognizer, train, str(tmp_path / 'run'), seed=1)
+    metrics, details = evaluate_finetune(
+        finetune_config, recognizer, train, str(tmp_path / 'run'), seed=1
+    )
     stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
     for key, value in stored.items():
         if key.startswith('backbone.'):
@@ -44,6 +47,9 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
     assert tested == [2], 'tested once, after the last epoch'
     assert set(metrics) == {'top1', 'top5', 'mean_class'}
     assert 0 <= metrics['top1'] <= metrics['top5'] <= 1
+    confusion = np.array(details['confusion'])
+    assert confusion.sum(axis=1).tolist() == [2, 2, 2], 'test videos of each class'
+    assert np.trace(confusion) / 6 == pytest.approx(metrics['top1'])
     assert (tmp_path / 'run' / 'epoch_2.pth').is_file()
 
 

@@ -78,8 +78,19 @@ def test_separate_classes_are_told_apart():
     offsets = 20 * np.eye(6, dtype=np.float32)
     train = Features(train.values + offsets[train.labels], train.labels)
     test = Features(test.values + offsets[test.labels], test.labels)
-    metrics = evaluate_knn(train, test, 3, k=(1, 5), main_k=5)
+    metrics, details = evaluate_knn(train, test, 3, k=(1, 5), main_k=5)
     assert metrics == {'top1': 1.0, 'top1@k=1': 1.0, 'top1@k=5': 1.0}
+    assert details['confusion'] == np.diag(np.bincount(test.labels)).tolist()
+
+
+def test_the_confusion_matrix_is_that_of_the_main_k():
+    train = Features(np.array([[1, 0], [0.9, 0.1], [0.8, 0.2]], np.float32), np.array([0, 1, 1]))
+    query = Features(np.array([[1.0, 0.0]], np.float32), np.array([0]))
+    options = dict(k=(1, 3), temperature=10)
+    metrics, details = evaluate_knn(train, query, 2, main_k=1, **options)
+    assert (metrics['top1'], details['confusion']) == (1.0, [[1, 0], [0, 0]])
+    metrics, details = evaluate_knn(train, query, 2, main_k=3, **options)
+    assert (metrics['top1'], details['confusion']) == (0.0, [[0, 1], [0, 0]])
 
 
 def test_wrong_settings_are_refused():

@@ -46,7 +46,8 @@ def result(**changes) -> Result:
 
 def test_a_result_is_read_as_it_was_written(tmp_path):
     confusion = [[3, 1], [0, 4]]
-    written = result(details={'confusion': confusion}, versions=package_versions())
+    details = {'confusion': confusion, 'classes': ['sit  down', 'a [b], c']}
+    written = result(details=details, versions=package_versions())
     path = written.write(tmp_path / 'deep')
     assert path == tmp_path / 'deep' / 'csvr_full_demo_linear_seed0.json'
     assert Result.read(path) == written
@@ -62,6 +63,17 @@ def test_names_tell_runs_apart():
     }
     assert len(names) == 6
     assert 'random-init_full_demo_finetune-10pct_seed1.json' in names
+
+
+def test_results_of_transfer_are_told_apart_and_older_files_are_read(tmp_path):
+    own, other = (result(pretrained_on=name) for name in ('demo', 'nwucla'))
+    assert own.file_name == result().file_name == 'csvr_full_demo_linear_seed0.json'
+    assert other.file_name == 'csvr_full_demo-from-nwucla_linear_seed0.json'
+    assert (own.transferred, other.transferred) == (False, True)
+    content = json.loads(own.write(tmp_path).read_text())
+    del content['pretrained_on']
+    (tmp_path / 'old.json').write_text(json.dumps(content))
+    assert Result.read(tmp_path / 'old.json') == result()
 
 
 @pytest.mark.parametrize('content', ['{"method": "CSVR"}', 'not json', '[1]'])

@@ -28,13 +28,14 @@ if pathlib.Path('fail').exists():
 EVALUATE = """
 import json, os, pathlib, re, sys
 args = sys.argv[1:]
-value = lambda name: args[args.index(name) + 1]
+value = lambda name: args[args.index(name) + 1] if name in args else ''
 with open('calls.txt', 'a') as calls:
     calls.write(json.dumps(['evaluate', *args]) + '\\n')
 assert os.environ['OMP_NUM_THREADS'] == '1'
-part = {'1.0': '', '0.1': '-10pct'}[value('--label-fraction')]
+part = {'': '', '0.1': '-10pct'}[value('--label-fraction')]
+data = {'': 'demo', 'demo': 'other-from-demo'}[value('--pretrained-on')]
 for protocol in args[0].split(','):
-    name = f"{value('--method')}_{value('--variant')}_demo_{protocol}{part}_seed{value('--seed')}"
+    name = f"{value('--method')}_{value('--variant')}_{data}_{protocol}{part}_seed{value('--seed')}"
     out = pathlib.Path(value('--out'))
     out.mkdir(parents=True, exist_ok=True)
     (out / (name.lower().replace(' ', '-') + '.json')).write_text('{}')
@@ -156,6 +157,36 @@ def test_an_interrupted_pretraining_is_resumed(workshop):
     assert not run(workshop, plan(workshop))[0]
     resumed = [call for call in calls(workshop) if call[0] == 'train'][-2:]
     assert all('--resume' in call for call in resumed)
+
+
+def test_transfer_is_judged_beside_the_own_data_set(workshop):
+    config = study(seeds=(0,))
+    del config.runs[0]
+    config.runs[0].evaluations = [
+        dict(protocols='linear', config='linear.py'),
+        dict(protocols='linear', config='finetune.py', dataset='other'),
+    ]
+    failed, lines = run(workshop, plan(workshop, config))
+    assert not failed, lines
+    made = calls(workshop)
+    assert [call[0] for call in made] == ['train', 'evaluate', 'evaluate'], 'pre-trained once'
+    assert made[1][2:4] == ['linear.py', made[2][3]]
+    assert '--pretrained-on' not in made[1]
+    assert made[2][made[2].index('--pretrained-on') + 1] == 'demo'
+    assert sorted(path.name for path in (workshop / 'results').iterdir()) == [
+        'csvr_no-pose_demo_linear_seed0.json',
+        'csvr_no-pose_other-from-demo_linear_seed0.json',
+    ]
+
+
+def test_semi_stands_for_its_fractions(workshop):
+    config = study(seeds=(0,))
+    config.runs[0].evaluations = [dict(protocols='semi', config='finetune.py')]
+    step = plan(workshop, config)[0].steps[0]
+    assert [path.name for path in step.outputs] == [
+        f'random-init_full_demo_finetune-{part}pct_seed0.json' for part in (1, 5, 10, 20, 40)
+    ]
+    assert '--label-fraction' not in step.command()
 
 
 def test_mistakes_in_a_study_are_named(workshop):

@@ -95,11 +95,57 @@ def test_the_order_of_the_files_does_not_matter():
     assert make_table(RESULTS, 'demo') == make_table(RESULTS[::-1], 'demo')
 
 
-@pytest.mark.parametrize('changes', [dict(config_hash='other'), dict(backbone='r3d18')])
-def test_results_of_different_settings_are_not_mixed(changes):
+@pytest.mark.parametrize(
+    'changes', [dict(config_hash='other'), dict(backbone='r3d18', data_version='other')]
+)
+def test_results_that_cannot_be_compared_are_not_mixed(changes):
     mixed = [*RESULTS, result('DTG-Net', **changes)]
     with pytest.raises(ConfigError, match=r"column 'Linear': .*\.json and .*\.json"):
         make_table(mixed, 'demo')
+
+
+def test_another_backbone_is_named_and_has_its_own_settings():
+    other = dict(backbone='stgcn', config_hash='other')
+    lines = make_table([result(value=0.5), result('MS2L', value=0.75, **other)], 'demo').split('\n')
+    assert ', backbone in brackets, ' in lines[0]
+    assert lines[4:6] == ['| CSVR (r3d18-small) | 50.0 |', '| MS2L (stgcn) | 75.0 |']
+
+
+def test_a_transferred_student_has_its_own_row():
+    rows = [
+        result('MS2L', value=0.25, pretrained_on='nwucla'),
+        result('MS2L', value=0.5, pretrained_on='demo'),
+        result('MS2L', seed=1, value=0.5),
+    ]
+    lines = make_table(rows, 'demo').splitlines()
+    assert lines[4:] == ['| MS2L | 50.0 ± 0.0 |', '| MS2L, pre-trained on nwucla | 25.0 |']
+
+
+def test_every_protocol_and_share_of_labels_has_a_column():
+    shares = (0.01, 0.05, 0.1, 0.2, 0.4, 1.0)
+    rows = [
+        result(protocol=protocol, label_fraction=share, config_hash=f'{protocol}{share}')
+        for protocol in ('linear', 'finetune')
+        for share in shares
+    ]
+    rows += [result(protocol='linear-sgd'), result(protocol='knn'), result(protocol='retrieval')]
+    part = [f'{100 * share:g} %' for share in shares[:-1]]
+    heading = ['Method', 'Linear', *(f'Linear, {share}' for share in part), 'Linear (Adam)', 'kNN']
+    heading += [f'R@{k}' for k in (1, 5, 10, 20, 50)]
+    heading += [*(f'Fine-tuned, {share}' for share in part), 'Fine-tuned']
+    assert make_table(rows, 'demo').splitlines()[2] == f'| {" | ".join(heading)} |'
+    some = make_table(rows, 'demo/CSVR?linear-sgd,knn').splitlines()[2]
+    assert some == '| Method | Linear (Adam) | kNN |'
+
+
+def test_one_pretraining_is_not_passed_off_as_several():
+    def caption(*hashes):
+        rows = [result(seed=seed, checkpoint_hash=name) for seed, name in enumerate(hashes)]
+        return make_table(rows, 'demo').splitlines()[0]
+
+    assert 'CSVR: pre-trained once, so that the deviation is that of' in caption('a', 'a')
+    for hashes in (['a', 'b'], ['random', 'random'], ['a']):
+        assert 'pre-trained once' not in caption(*hashes)
 
 
 def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path):

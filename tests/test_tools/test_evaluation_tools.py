@@ -68,6 +68,110 @@ def test_evaluate_prints_and_writes(world, capsys):
     assert len(list(Path('work_dirs/feature_cache').glob('*.npz'))) == 2
 
 
+def test_several_seeds_are_one_table_and_one_picture(world, capsys):
+    argv = ['linear-sgd', LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
+    evaluate.main([*argv, '--out', 'results', '--pictures', 'pictures', *CHEAP])
+    shown = capsys.readouterr().out
+    assert 'Random init full on jhmdb, seeds 0, 1' in shown
+    assert '± deviation' in shown
+    assert 'linear-sgd, 50 %' in shown
+    names = sorted(path.relative_to('.').as_posix() for path in Path('results').rglob('*.*'))
+    assert names == [
+        'results/labels/jhmdb_50pct_seed0.txt',
+        'results/labels/jhmdb_50pct_seed1.txt',
+        'results/random-init_full_jhmdb_linear-sgd-50pct_seed0.json',
+        'results/random-init_full_jhmdb_linear-sgd-50pct_seed1.json',
+    ]
+    assert sorted(path.name for path in Path('pictures').iterdir()) == [
+        'random-init_full_jhmdb_linear-sgd-50pct_classes.png',
+        'random-init_full_jhmdb_linear-sgd-50pct_confusion.png',
+    ]
+    drawn = [Path(name).read_text() for name in names[:2]]
+    assert drawn[0] != drawn[1]
+    assert all(len(text.splitlines()) == 21 for text in drawn)
+
+
+def made_result(seed=0, value=0.5, **changes) -> Result:
+    values = dict(
+        method='MS2L',
+        variant='full',
+        dataset='jhmdb',
+        protocol='linear',
+        backbone='r3d18-small',
+        seed=seed,
+        metrics={'top1': value, 'feature_std': value, 'effective_rank': 9 * value},
+        label_fraction=1.0,
+        config='c.py',
+        config_hash='h',
+        checkpoint_hash='one',
+        data_version='d',
+        synthetic=False,
+    )
+    return Result(**{**values, **changes})
+
+
+def test_the_table_has_a_column_for_each_seed(capsys):
+    evaluate.print_results([made_result(0, 0.25), made_result(1, 0.75)])
+    shown = ' '.join(capsys.readouterr().out.split())
+    assert '│ 25.0 % │ 75.0 % │ 50.0 ± 35.4 % │' in shown
+    assert '│ 0.250 │ 0.750 │ 0.500 ± 0.354 │' in shown
+    assert 'one checkpoint: the deviation is that of the drawn labels' in shown
+    knn = made_result(0, protocol='knn')
+    evaluate.print_results([made_result(0), made_result(1, checkpoint_hash='other'), knn])
+    shown = capsys.readouterr().out
+    assert 'one checkpoint' not in shown
+    assert shown.count('effective_rank') == 1, 'both protocols read the same features'
+
+
+def test_only_what_changes_with_the_seed_is_measured_again():
+    def steps(*argv):
+        return evaluate.plan_steps(evaluate.parse_args([*argv, '--seeds', '3', '4']))
+
+    protocols = 'linear,knn,finetune'
+    first = (3, 1.0, ['linear', 'knn', 'finetune'])
+    assert steps(protocols, 'c.py', 'x.pth') == [first, (4, 1.0, ['finetune'])]
+    every = [first, (4, 1.0, ['linear', 'knn', 'finetune'])]
+    assert steps(protocols, 'c.py', 'x_{seed}.pth') == every
+    assert steps(protocols, 'c.py', '--random') == every
+    assert steps('linear', 'c.py', 'x.pth', '--label-fraction', '0.1,1') == [
+        (3, 0.1, ['linear']),
+        (3, 1.0, ['linear']),
+        (4, 0.1, ['linear']),
+    ]
+
+
+def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch):
+    calls = []
+
+    def stand_in(cfg, protocols, checkpoint, **options):
+        calls.append((protocols, checkpoint, options))
+        return [
+            made_result(
+                options['seed'],
+                protocol=protocols[0],
+                label_fraction=options['label_fraction'],
+                pretrained_on=options['pretrained_on'],
+            )
+        ]
+
+    monkeypatch.setattr(evaluate, 'evaluate', stand_in)
+    argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
+    argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
+    evaluate.main([*argv, '--work-dir', 'tuned'])
+    assert [call[:2] for call in calls] == [
+        (['linear', 'finetune'], 'run0/x.pth'),
+        (['linear', 'finetune'], 'run5/x.pth'),
+    ]
+    options = calls[1][2]
+    assert options['work_dir'] == 'tuned/ms2l_full_jhmdb-from-nwucla_finetune-10pct_seed5'
+    assert options['pretrained_on'] == 'nwucla'
+    assert options['label_lists'] == str(Path('results/labels'))
+    assert Path('results/ms2l_full_jhmdb-from-nwucla_linear-10pct_seed5.json').is_file()
+    evaluate.main(['finetune', FINETUNE, 'x.pth', '--work-dir', 'tuned'])
+    assert calls[-1][2]['work_dir'] == 'tuned', 'the folder of the only run'
+    assert calls[-1][2]['label_lists'] is None
+
+
 def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     def error(*argv):
         with pytest.raises(SystemExit) as caught:
@@ -83,6 +187,10 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'no training schedule' in error('finetune', LINEAR, '--random')
     options = ['--cfg-options', 'model.cls_head.num_classes=5']
     assert '21 classes' in error('knn', LINEAR, '--random', *options)
+    assert '--pretrained-on' in error('linear,transfer', LINEAR, 'x.pth')
+    assert '--pretrained-on' in error('transfer', LINEAR, 'x.pth', '--pretrained-on', 'jhmdb')
+    draw = ['retrieval', LINEAR, '--random', '--pictures', 'x', *CHEAP]
+    assert 'no result has a confusion matrix' in error(*draw)
     pretraining = str(ROOT / 'configs/csvr_r3d_jhmdb.py')
     assert 'not a downstream config' in error('knn', pretraining, '--random')
     monkeypatch.setenv('MMACT_SSL_DATA', 'nowhere')
@@ -94,6 +202,9 @@ def test_a_checkpoint_or_random_must_be_given(capsys):
         with pytest.raises(SystemExit):
             evaluate.parse_args(argv)
         assert 'either a checkpoint or --random' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        evaluate.parse_args(['knn', LINEAR, '--random', '--pretrained-on', 'nwucla'])
+    assert 'pre-trained on nothing' in capsys.readouterr().err
 
 
 def test_a_finetuned_recogniser_is_tested(world, capsys):
@@ -136,21 +247,7 @@ def test_a_study_can_be_cut_down(capsys):
 
 
 def test_tables_are_written_and_checked(tmp_path):
-    Result(
-        method='CSVR',
-        variant='full',
-        dataset='demo',
-        protocol='knn',
-        backbone='r3d18-small',
-        seed=0,
-        metrics={'top1': 0.25},
-        label_fraction=1.0,
-        config='c.py',
-        config_hash='h',
-        checkpoint_hash='random',
-        data_version='d',
-        synthetic=True,
-    ).write(tmp_path / 'results')
+    made_result(value=0.25, method='CSVR', dataset='demo').write(tmp_path / 'results')
     page = tmp_path / 'page.md'
     page.write_text('<!-- results:demo -->\n<!-- /results:demo -->\n')
     argv = [str(page), '--results', str(tmp_path / 'results')]

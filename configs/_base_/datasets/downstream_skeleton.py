@@ -1,4 +1,4 @@
-# Whole clips, padded with zeros at the end to the set's longest; a set's own file names its folders.
+# Whole clips, padded with zeros at the end to the set's longest; a set's own file names folders.
 train_pipeline = [
     dict(type='PadFrames', num_frames=0),
     dict(type='mmaction.FormatGCNInput', num_person=1),

@@ -1,4 +1,4 @@
-# MS2L's views on NW-UCLA: the clip, the clip without its last 30 %, and its thirds in another order.
+# MS2L's views on NW-UCLA: the clip, without its last 30 %, and with its thirds in another order.
 # As in the released run, coordinates are not normalised; unlike there, clips are shuffled.
 dataset_name = 'nwucla'
 data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'

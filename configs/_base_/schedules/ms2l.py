@@ -1,5 +1,5 @@
-# As published: Adam, learning rate 1e-3, a tenth of it after 30 epochs, 60 epochs. The released code
-# clips the gradient of each module at a norm of 10; here all of it together, which is stricter.
+# As published: Adam, learning rate 1e-3, a tenth of it after 30 epochs, 60 epochs. Their code clips
+# the gradient of each module at a norm of 10; here all of it together, which is stricter.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3), clip_grad=dict(max_norm=10)
 )

@@ -21,6 +21,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import label_subset
 from mmact_ssl.evaluation.features import (
     Features,
+    build_pooling,
     effective_rank,
     feature_dataloader,
     feature_deviation,
@@ -49,9 +50,12 @@ class KNNMonitorHook(Hook):
         interval: Epochs between two runs; it also runs after the last epoch.
         k: Neighbours.
         temperature: Of their votes.
+        feature_pooling: Config of the pooling of skeleton features, such as
+            ``dict(type='mmact_ssl.SkeletonPooling')``; None: the mean over all positions, for
+            videos. A downstream config has its own.
 
     Raises:
-        ConfigError: ``data_preprocessor`` is missing or given twice.
+        ConfigError: ``data_preprocessor`` is missing or given twice, ``feature_pooling`` twice.
 
     Source: as solo-learn's and lightly's online kNN; the held-out part is our choice.
     """
@@ -65,18 +69,26 @@ class KNNMonitorHook(Hook):
         interval: int = 1,
         k: int = 10,
         temperature: float = 0.07,
+        feature_pooling: dict | None = None,
     ) -> None:
         if isinstance(dataloader, str) == (data_preprocessor is not None):
             raise ConfigError(
                 'KNNMonitorHook: give data_preprocessor with a dataloader config, and not with '
                 'the path of a downstream config'
             )
+        owner = 'KNNMonitorHook'
         if isinstance(dataloader, str):
-            cfg = Config.fromfile(dataloader)
-            dataloader, data_preprocessor = (
+            if feature_pooling is not None:
+                raise ConfigError(
+                    f'KNNMonitorHook: {dataloader} has its own feature_pooling; set it there'
+                )
+            cfg, owner = Config.fromfile(dataloader), dataloader
+            dataloader, data_preprocessor, feature_pooling = (
                 feature_dataloader(cfg, 'train'),
                 cfg.model.data_preprocessor,
+                cfg.get('feature_pooling'),
             )
+        self.pooling = build_pooling(feature_pooling, dataloader, owner)
         self.dataloader: Any = dataloader
         self.data_preprocessor: Any = data_preprocessor
         self.query_dataloader: Any = query_dataloader
@@ -112,13 +124,20 @@ class KNNMonitorHook(Hook):
         self._build()
         backbone = model.get_submodule('backbone')
         backbone.eval()  # not chained: mmaction2's backbones return None
-        self.data_preprocessor.to(next(backbone.parameters()).device)
+        device = next(backbone.parameters()).device
+        self.data_preprocessor.to(device)
+        if self.pooling is not None:
+            self.pooling.to(device)
+
+        def extract(loader: Any) -> Features:
+            return forward_features(backbone, self.data_preprocessor, loader, self.pooling)
+
         with torch.no_grad():
-            gallery = forward_features(backbone, self.data_preprocessor, self.dataloader)
+            gallery = extract(self.dataloader)
             if self.query_dataloader is None:
                 gallery, queries = self._hold_out(gallery)
             else:
-                queries = forward_features(backbone, self.data_preprocessor, self.query_dataloader)
+                queries = extract(self.query_dataloader)
         num_classes = int(max(gallery.labels.max(), queries.labels.max())) + 1
         scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
         return {

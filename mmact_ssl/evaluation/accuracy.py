@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accuracy of classifiers and the confusion matrix behind it, the same for every protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, top_k_accuracy_score
+
+
+def judge(
+    labels: np.ndarray, scores: np.ndarray, num_classes: int
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Compare scores with the truth.
+
+    Args:
+        labels: int [N], from 0.
+        scores: [N, num_classes], higher is more likely.
+        num_classes: Number of classes.
+
+    Returns:
+        Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class`` (the
+        mean over the classes present); and details: ``confusion``, counts, a row per true class, a
+        column per predicted one.
+    """
+    confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=np.arange(num_classes))
+    metrics = {'top1': float(np.diag(confusion).sum() / confusion.sum())}
+    if num_classes > 5:
+        metrics['top5'] = float(
+            top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes))
+        )
+    metrics['mean_class'] = float(np.nanmean(class_accuracy(confusion)))
+    return metrics, {'confusion': confusion.tolist()}
+
+
+def class_accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Return the share of each class that is found.
+
+    Args:
+        confusion: Counts [K, K], a row per true class.
+
+    Returns:
+        float64 [K] in 0..1; not a number where a class has no sample.
+    """
+    total = confusion.sum(axis=1)
+    return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accuracies against a loop, and classes without samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.evaluation.accuracy import class_accuracy, judge
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(2, 8), st.integers(1, 30), st.integers(0, 2**31))
+def test_against_the_twin(num_classes, count, seed):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, num_classes, size=count)
+    scores = generator.permuted(np.arange(count * num_classes)).reshape(count, num_classes)
+    metrics, details = judge(labels, scores, num_classes)
+    confusion = [[0] * num_classes for _ in range(num_classes)]
+    hits = {1: 0, 5: 0}
+    for label, row in zip(labels, scores):
+        ranked = sorted(range(num_classes), key=lambda k: -row[k])
+        confusion[label][ranked[0]] += 1
+        for k in hits:
+            hits[k] += label in ranked[:k]
+    assert details['confusion'] == confusion
+    assert metrics['top1'] == pytest.approx(hits[1] / count)
+    assert ('top5' in metrics) == (num_classes > 5)
+    assert metrics.get('top5', hits[5] / count) == pytest.approx(hits[5] / count)
+    shares = [row[k] / sum(row) for k, row in enumerate(confusion) if sum(row)]
+    assert metrics['mean_class'] == pytest.approx(sum(shares) / len(shares))
+
+
+def test_a_class_without_samples_has_no_accuracy():
+    accuracy = class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [2, 0, 2]]))
+    np.testing.assert_array_equal(accuracy, [0.75, np.nan, 0.5])

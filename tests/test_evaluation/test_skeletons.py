@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every protocol on skeleton clips: padding must not be felt, and labels must be in their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.features import build_pooling, extract_features, feature_dataloader
+from mmact_ssl.evaluation.finetune import LABELLED_SAMPLES
+from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.student import build_recognizer
+
+
+def extract(cfg, cache_dir=None):
+    init_default_scope('mmaction')
+    train, test = read_splits(cfg)
+    splits = {'train': train, 'test': test}
+    return extract_features(cfg, build_recognizer(cfg, 0), splits, cache_dir=cache_dir)
+
+
+def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
+    """float32 [1, 1, T, V, C] of each line of an annotation file, without padding."""
+    coordinates = np.load(folder / 'skeletons.npy')
+    table = np.load(folder / 'clips.npz')
+    ends = np.cumsum(table['lengths'])
+    at = {name: i for i, name in enumerate(table['names'].tolist())}
+    clips = []
+    for line in (folder / f'xview_{split}.txt').read_text().splitlines():
+        i = at[line.split()[0]]
+        frames = coordinates[ends[i] - table['lengths'][i] : ends[i]]  # [T, 1, V, C]
+        clips.append(torch.from_numpy(frames).transpose(0, 1)[None])
+    return clips
+
+
+@pytest.mark.parametrize('average', [True, False])
+@pytest.mark.parametrize('mode', ['mean', 'mean_max'])
+def test_features_are_those_of_clips_without_padding(
+    skeleton_config, skeleton_folder, average, mode
+):
+    skeleton_config.model.backbone.average = average
+    skeleton_config.feature_pooling.mode = mode
+    found = extract(skeleton_config)
+    assert found['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    backbone = build_recognizer(skeleton_config, 0).backbone.eval()
+    for split in ('train', 'test'):
+        slow = []
+        for clip in clips_of(skeleton_folder, split):
+            with torch.no_grad():
+                output = backbone(clip)[0, 0, :, :, 0]  # [D, T'], nothing of it is padded
+            parts = [output.mean(dim=1), output.amax(dim=1)]
+            slow.append(torch.cat(parts[: 1 if mode == 'mean' else 2]).numpy())
+        np.testing.assert_allclose(found[split].values, np.stack(slow), atol=1e-6)
+
+
+def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path):
+    names = ['linear', 'linear-sgd', 'knn', 'retrieval', 'finetune']
+    results = evaluate(skeleton_config, names, None, work_dir=str(tmp_path / 'run'), cache_dir=None)
+    assert [result.protocol for result in results] == names
+    for result in results:
+        if result.protocol != 'retrieval':
+            assert result.details['classes'] == ['carry', 'sit down', 'wave']
+            assert np.sum(result.details['confusion']) == 6
+    assert len((tmp_path / 'run' / LABELLED_SAMPLES).read_text().splitlines()) == 12
+
+
+def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monkeypatch):
+    from mmact_ssl.datasets import SkeletonDataset
+
+    read = set()
+    prepare = SkeletonDataset.get_data_info
+
+    def spy(self, position):
+        info = prepare(self, position)
+        read.add((self.test_mode, info['frame_dir']))
+        return info
+
+    monkeypatch.setattr(SkeletonDataset, 'get_data_info', spy)
+    skeleton_config.finetune.min_iters_per_epoch = 4  # the clips are repeated
+    evaluate(
+        skeleton_config, ['finetune'], None, label_fraction=0.5, work_dir=str(tmp_path / 'run')
+    )
+    lines = (tmp_path / 'run' / LABELLED_SAMPLES).read_text().splitlines()
+    assert len(lines) == 6
+    assert {name for test, name in read if not test} == {line.split()[0] for line in lines}
+
+
+def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_folder, tmp_path):
+    def cached():
+        extract(skeleton_config, str(tmp_path / 'cache'))
+        return len(list((tmp_path / 'cache').iterdir()))
+
+    assert cached() == 2
+    assert cached() == 2
+    skeleton_config.feature_pooling.mode = 'mean_max'
+    assert cached() == 4
+    meta = skeleton_folder / 'meta.json'
+    meta.write_text(meta.read_text().replace('of the coordinates', 'of others'))
+    assert cached() == 6
+
+
+def test_the_pooling_is_a_setting_of_the_result(skeleton_config):
+    def config_hash():
+        return evaluate(skeleton_config, ['knn'], None, cache_dir=None)[0].config_hash
+
+    first = config_hash()
+    skeleton_config.feature_pooling.mode = 'mean_max'
+    assert config_hash() != first
+
+
+def test_skeletons_without_pooling_are_refused(skeleton_config):
+    skeleton_config.feature_pooling = None
+    with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
+        evaluate(skeleton_config, ['knn'], None, cache_dir=None)
+    loader = feature_dataloader(skeleton_config, 'train')
+    with pytest.raises(ConfigError, match='KNNMonitorHook: skeletons are padded'):
+        KNNMonitorHook(loader, dict(type='mmaction.ActionDataPreprocessor'))
+    videos = dict(dataset=dict(data_prefix=dict(video='x')))
+    assert build_pooling(None, videos, 'x') is None
+
+
+def test_features_are_read_in_order_whatever_the_batches_were(skeleton_config):
+    skeleton_config.test_dataloader['batch_sampler'] = dict(
+        type='mmact_ssl.LengthBucketBatchSampler'
+    )
+    assert 'batch_sampler' not in feature_dataloader(skeleton_config, 'test')
+
+
+def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
+    path = tmp_path / 'downstream.py'
+    skeleton_config.dump(path)
+    hook = KNNMonitorHook(str(path), k=1, holdout_fraction=0.5)
+    recognizer = build_recognizer(skeleton_config, 0)
+    found = hook.measure(recognizer)
+    features = extract(skeleton_config)['train']
+    # Twin: 2 of 4 clips of each class are held out; each takes the class of its nearest neighbour.
+    from mmact_ssl.evaluation.data import label_subset
+
+    held = label_subset([f'{i:09d}' for i in range(12)], features.labels, 0.5, 0)
+    right = 0
+    for i in held:
+        nearest, best = -1, -2.0
+        for j in set(range(12)) - set(held.tolist()):
+            a, b = (features.values[k].astype(float) for k in (i, j))
+            similarity = float(a @ b / np.sqrt((a @ a) * (b @ b)))
+            if similarity > best:
+                nearest, best = j, similarity
+        right += features.labels[nearest] == features.labels[i]
+    assert found['knn/top1'] == right / len(held)
+    with pytest.raises(ConfigError, match='has its own feature_pooling'):
+        KNNMonitorHook(str(path), feature_pooling=dict(type='mmact_ssl.SkeletonPooling'))
