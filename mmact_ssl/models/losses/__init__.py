@@ -4,13 +4,16 @@ from .adversarial import (
     hinge_generator_loss,
     r1_penalty,
 )
+from .classification import classification_loss
 from .gather import gather, gather_with_gradient, global_mean
 from .info_nce import multi_instance_info_nce
+from .nt_xent import nt_xent
 from .pose import mean_joint_error, weighted_smooth_l1
 from .statistics import effective_rank, feature_deviation
 
 __all__ = [
     'call_with_frozen_weights',
+    'classification_loss',
     'effective_rank',
     'feature_deviation',
     'gather',
@@ -20,6 +23,7 @@ __all__ = [
     'hinge_generator_loss',
     'mean_joint_error',
     'multi_instance_info_nce',
+    'nt_xent',
     'r1_penalty',
     'weighted_smooth_l1',
 ]

@@ -23,7 +23,11 @@ def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
     """
     if get_world_size() == 1:
         return features, 0
-    return torch.cat(list(all_gather(features))), get_rank() * len(features)
+    everyone = torch.cat(list(all_gather(features)))
+    if everyone.requires_grad:
+        # torch's exchange of gradients (gloo) takes their memory as it lies, whatever the strides.
+        everyone.register_hook(lambda gradient: gradient.contiguous())
+    return everyone, get_rank() * len(features)
 
 
 def gather(values: Tensor) -> Tensor:

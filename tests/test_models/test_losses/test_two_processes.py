@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the mends
-from mmact_ssl.models.heads import ContextMatchingHead, PosePredictionHead, VideoGenerationHead
+from mmact_ssl.models.heads import (
+    ClassificationHead,
+    ContextMatchingHead,
+    ContrastHead,
+    MotionPredictionHead,
+    PosePredictionHead,
+    VideoGenerationHead,
+)
 from mmact_ssl.models.losses import multi_instance_info_nce, weighted_smooth_l1
 
 BATCH = 6  # samples of the two processes together
@@ -87,6 +94,24 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 future_valid=few,
             ),
         ),
+        motion=(
+            MotionPredictionHead(4, 'jhmdb15', coordinates=2, hidden_size=6),
+            dict(
+                trunk=torch.randn(BATCH, 1, 4, 3, 1),
+                clip=torch.randn(BATCH, 1, 3, 15, 2),
+                # Clips of one frame, then of three.
+                clip_valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
+            ),
+        ),
+        contrast=(
+            # Batch normalisation would see half a batch.
+            ContrastHead(4, ('one', 'two', 'three'), hidden_dim=8, embedding_dim=6).eval(),
+            {view: torch.randn(BATCH, 4) for view in ('one', 'two', 'three')},
+        ),
+        classification=(
+            ClassificationHead(4, num_classes=3),
+            dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
+        ),
         video=(
             video,
             dict(
@@ -136,7 +161,19 @@ def whole() -> dict:
     return losses_and_gradients(0, 1)
 
 
-@pytest.mark.parametrize('case', ['info_nce', 'smooth_l1', 'context', 'pose', 'video'])
+@pytest.mark.parametrize(
+    'case',
+    [
+        'info_nce',
+        'smooth_l1',
+        'context',
+        'pose',
+        'motion',
+        'contrast',
+        'classification',
+        'video',
+    ],
+)
 def test_means_of_two_processes_equal_one_process(case: str, halves: list[dict], whole: dict):
     """Distributed training takes the mean of both, as is done here."""
     assert sum('gradient' in name for name in whole[case]) >= 2

@@ -1,0 +1,3 @@
+from .skeleton_gru import SkeletonGRU
+
+__all__ = ['SkeletonGRU']

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MS2L's encoder of skeleton sequences."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmact_ssl.models.packed_gru import run_packed_gru
+from mmact_ssl.models.skeleton_shape import check_skeleton_shape, skeleton_shape
+from mmact_ssl.models.skeleton_validity import clip_lengths, valid_frames
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class SkeletonGRU(BaseModule):
+    """A bidirectional GRU over the flattened coordinates of all persons of a frame.
+
+    Two layers, 300 units a direction, input weights Xavier-uniform, recurrent weights orthogonal
+    (each matrix as a whole, its three gates together), biases zero: as published (MS2L, arXiv
+    2010.05599, and its released code). That code runs over padding too; here each direction starts
+    at its own end of the clip and padding is not computed, see :func:`run_packed_gru`.
+
+    Args:
+        layout: name of the joint layout, which gives the number of joints V.
+        num_persons: M.
+        in_channels: coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
+        hidden_size: units a direction.
+        num_layers: layers.
+        average: give the mean over each clip's frames as one frame, for a stock mmaction2 head,
+            whose own mean would count padding.
+
+    Raises:
+        ConfigError: There is no such layout.
+    """
+
+    reads_valid = True
+
+    def __init__(
+        self,
+        layout: str,
+        num_persons: int = 1,
+        in_channels: int = 3,
+        hidden_size: int = 300,
+        num_layers: int = 2,
+        average: bool = False,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.shape = skeleton_shape('SkeletonGRU', layout, num_persons, in_channels)
+        self.average = average
+        input_size = num_persons * self.shape[1] * in_channels
+        self.gru = nn.GRU(input_size, hidden_size, num_layers, batch_first=True, bidirectional=True)
+        for name, parameter in self.gru.named_parameters():
+            if name.startswith('weight_ih'):
+                nn.init.xavier_uniform_(parameter)
+            elif name.startswith('weight_hh'):
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+        """Encode clips.
+
+        Args:
+            x: ``[B, M, T, V, C]``.
+            valid: bool ``[B, M, T]``; read from the coordinates where it is not given, see
+                :func:`valid_frames`.
+
+        Returns:
+            ``[B, 1, 2 * hidden_size, T', 1]``, in mmaction2's order (persons, channels, frames,
+            joints). T' is T, and padded frames are 0; with ``average`` T' is 1.
+
+        Raises:
+            ConfigError: Persons, joints or coordinates are not those that this is built for.
+        """
+        check_skeleton_shape('SkeletonGRU', x, self.shape)
+        lengths = clip_lengths(valid_frames(x) if valid is None else valid)
+        frames = x.transpose(1, 2).flatten(2)  # (B, T, M*V*C)
+        features = run_packed_gru(self.gru, frames, lengths)  # (B, T, 2*hidden)
+        if self.average:
+            features = (features.sum(1) / lengths[:, None])[:, None]
+        return features.transpose(1, 2)[:, None, :, :, None].contiguous()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contrast between the views of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.registry import MODELS
+
+from .pretext_head import PretextHead
+from .projector import make_projector
+
+
+@MODELS.register_module()
+class ContrastHead(PretextHead):
+    """Bring the views of a clip together and keep other clips away, by NT-Xent.
+
+    With ``z_v`` the projected features of view v, one projector for all views::
+
+        target='mean':  loss = mean over v of       nt_xent(z_v, mean over w of z_w)
+        target='pair':  loss = mean over v < w of   nt_xent(z_v, z_w)
+
+    The first with the temperature and the self-similarity given here as defaults is as published
+    (MS2L, arXiv 2010.05599, and its released code); gradients flow through the mean. The second is
+    the usual contrast of two augmented views. Each view goes through the projector's batch
+    normalisation as a batch of its own, as in the released code, so that views do not share
+    statistics.
+
+    Args:
+        in_channels: size of the pooled features.
+        views: two views or more.
+        target: what a view is contrasted with, ``'mean'`` or ``'pair'``.
+        temperature: ``> 0``; 0.1 is usual for two augmented views.
+        self_similarity: of a row with itself in the softmax; None leaves it out, see
+            :func:`nt_xent`.
+        hidden_dim, embedding_dim: sizes of the projector.
+        reads: view -> source, where that is not ``'<view>.pooled'``.
+
+    Raises:
+        ConfigError: Fewer than two views, an unknown target, or a source of another view.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        views: Sequence[str] = ('clip', 'masked', 'shuffled'),
+        target: str = 'mean',
+        temperature: float = 0.9,
+        self_similarity: Optional[float] = -1.0,
+        hidden_dim: int = 2048,
+        embedding_dim: int = 1024,
+        reads: Optional[dict[str, str]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__({**{v: f'{v}.pooled' for v in views}, **(reads or {})}, init_cfg)
+        if isinstance(views, str) or len(set(views)) < 2 or set(self.reads) != set(views):
+            raise ConfigError(
+                f'ContrastHead: views={views!r} and reads of {sorted(self.reads)}; name two views '
+                'or more, and in reads no other'
+            )
+        if target not in ('mean', 'pair'):
+            raise ConfigError(f"ContrastHead: target={target!r}, use 'mean' or 'pair'")
+        self.target = target
+        self.temperature = temperature
+        self.self_similarity = self_similarity
+        self.projector = make_projector(in_channels, hidden_dim, embedding_dim)
+
+    def _contrast(self, pooled: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss, hits ``[B]`` in 0..1 and projections ``[B, views, embedding_dim]``."""
+        projected = torch.stack([self.projector(pooled[view]) for view in self.reads])  # (v, B, D)
+        pairs = list(combinations(projected, 2))
+        if self.target == 'mean':
+            pairs = [(one, projected.mean(0)) for one in projected]
+        terms = [nt_xent(*pair, self.temperature, self.self_similarity) for pair in pairs]
+        loss = torch.stack([term['loss'] for term in terms]).mean()
+        hits = torch.stack([term['hit'] for term in terms]).mean((0, 1))
+        return loss, hits, projected.transpose(0, 1)
+
+    def loss(self, **pooled: Tensor) -> dict[str, Tensor]:
+        """NT-Xent, and how often the most similar row is the partner.
+
+        Args:
+            pooled: view -> ``[B, D]``.
+        """
+        loss, hits, _ = self._contrast(pooled)
+        return dict(loss=loss, accuracy=hits.mean())
+
+    def predict(self, **pooled: Tensor) -> dict[str, Tensor]:
+        """Projections ``[B, views, embedding_dim]``; per clip how often its row finds its partner.
+
+        Chance is 1 / (2 * B - 1), B the clips of the batch.
+        """
+        _, hits, projected = self._contrast(pooled)
+        return dict(projection=projected, accuracy=hits)

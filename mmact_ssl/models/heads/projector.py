@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small network that MS2L puts on a pooled feature."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def make_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
+    """Linear, batch normalisation, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
+
+    Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
+    """
+    first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
+    for layer in (first, last):
+        nn.init.xavier_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last)

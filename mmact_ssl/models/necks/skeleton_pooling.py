@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One feature for a skeleton clip, from the backbone's map."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.skeleton_validity import scale_valid
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class SkeletonPooling(BaseModule):
+    """Pool a map over valid frames, persons present and all joints.
+
+    ``'mean'`` is MS2L's sequence feature (arXiv 2010.05599; its released code adds 0.01 to the
+    number of frames, which is left out here). The maximum beside the mean is our choice: it keeps
+    a movement that lasts a few frames of a long clip.
+
+    Args:
+        mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
+
+    Raises:
+        ConfigError: An unknown mode.
+    """
+
+    def __init__(self, mode: str = 'mean') -> None:
+        super().__init__()
+        if mode not in ('mean', 'mean_max'):
+            raise ConfigError(f"SkeletonPooling: mode={mode!r}, use 'mean' or 'mean_max'")
+        self.mode = mode
+
+    def forward(self, trunk: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+        """Pool.
+
+        Args:
+            trunk: ``[B, M', C', T', V']``; M' is M, or 1 where the backbone has merged the persons.
+            valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None: everything counts.
+
+        Returns:
+            ``[B, C']``, or ``[B, 2 * C']``.
+        """
+        values = trunk.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
+        if valid is None:
+            counts = trunk.new_ones(len(trunk), 1, 1, 1, 1, dtype=torch.bool)
+        else:
+            scaled = scale_valid(valid, trunk.shape[3])  # (B, M, T')
+            if trunk.shape[1] == 1:
+                scaled = scaled.any(1, keepdim=True)
+            counts = scaled[:, None, :, :, None]  # (B, 1, M', T', 1)
+        counts = counts.expand(-1, 1, *values.shape[2:])
+        # `where`, not a product: what padding holds may be anything, not-a-number included.
+        total = values.where(counts, 0.0).flatten(2).sum(2)
+        pooled = total / counts.flatten(1).sum(1, keepdim=True)
+        if self.mode == 'mean':
+            return pooled
+        largest = values.where(counts, torch.finfo(values.dtype).min).flatten(2).amax(2)
+        return torch.cat([pooled, largest], dim=1)

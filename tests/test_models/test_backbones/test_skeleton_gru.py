@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MS2L's encoder: its start, its shapes, its reading of padding, and stock mmaction2 around it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from mmaction.registry import MODELS as MMACTION_MODELS
+from mmengine.registry import DefaultScope
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.backbones import SkeletonGRU
+from mmact_ssl.registry import MODELS
+
+
+def make(**settings) -> SkeletonGRU:
+    torch.manual_seed(0)
+    return SkeletonGRU('jhmdb15', **(dict(num_persons=2, in_channels=2, hidden_size=6) | settings))
+
+
+def make_clips(lengths: tuple[int, ...] = (7, 3, 1), time: int = 7) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randn(len(lengths), 2, time, 15, 2, generator=generator)
+    clips[1, 1] = 0  # one person
+    return clips * (torch.arange(time) < torch.tensor(lengths)[:, None])[:, None, :, None, None]
+
+
+def test_starts_as_published():
+    """Orthogonal recurrent weights, Xavier-uniform input weights, both whole; no biases."""
+    gru = SkeletonGRU('ntu25').gru
+    assert (gru.input_size, gru.hidden_size, gru.num_layers, gru.bidirectional) == (
+        75,
+        300,
+        2,
+        True,
+    )
+    assert gru.batch_first and not gru.dropout
+    for name, parameter in gru.named_parameters():
+        if name.startswith('bias'):
+            assert not parameter.any(), name
+        elif name.startswith('weight_hh'):
+            torch.testing.assert_close(parameter.T @ parameter, torch.eye(300), rtol=0, atol=1e-4)
+        else:
+            rows, columns = parameter.shape
+            bound = math.sqrt(6 / (rows + columns))
+            assert parameter.detach().abs().max().item() == pytest.approx(bound, rel=1e-3), name
+            assert parameter.detach().std().item() == pytest.approx(
+                bound / math.sqrt(3), rel=0.02
+            ), name
+
+
+def test_a_clip_is_encoded_as_if_alone():
+    """In the order persons, joints, coordinates; frames of other lengths beside it don't matter."""
+    backbone, clips = make(), make_clips()
+    trunk = backbone(clips)
+    assert trunk.shape == (3, 1, 12, 7, 1)
+    for b, length in enumerate((7, 3, 1)):
+        frames = [
+            torch.cat([clips[b, m, t, v] for m in range(2) for v in range(15)])
+            for t in range(length)
+        ]
+        expected = backbone.gru(torch.stack(frames)[None])[0][0]  # (length, 12)
+        torch.testing.assert_close(trunk[b, 0, :, :length, 0].T, expected)
+        assert not trunk[b, 0, :, length:].any()
+
+
+def test_given_validity_counts_zeroed_frames_as_frames():
+    """A masked clip keeps its length; read from its coordinates it would be shorter."""
+    backbone, clips = make(), make_clips()
+    masked = clips.clone()
+    masked[0, :, 5:] = 0
+    valid = (clips != 0).flatten(3).any(3)
+    told, guessed = backbone(masked, valid), backbone(masked)
+    assert bool(told[0, 0, :, 5:].any()) and not guessed[0, 0, :, 5:].any()
+    assert torch.equal(told[1:], guessed[1:])
+    spoiled = masked.masked_fill(~valid.any(1)[:, None, :, None, None], math.nan)
+    assert torch.equal(backbone(spoiled, valid), told)
+
+
+def test_average_is_the_mean_over_each_clips_own_frames():
+    clips = make_clips()
+    trunk, average = make()(clips), make(average=True)(clips)
+    assert average.shape == (3, 1, 12, 1, 1)
+    for b, length in enumerate((7, 3, 1)):
+        torch.testing.assert_close(average[b, 0, :, 0, 0], trunk[b, 0, :, :length, 0].mean(1))
+
+
+def test_a_stock_recogniser_trains_and_its_gradient_reaches_every_weight():
+    import mmaction.models  # noqa: F401  (fills the registry)
+
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        recogniser = MMACTION_MODELS.build(
+            dict(
+                type='RecognizerGCN',
+                backbone=dict(
+                    type='mmact_ssl.SkeletonGRU', layout='ntu25', hidden_size=5, average=True
+                ),
+                cls_head=dict(type='GCNHead', num_classes=4, in_channels=10),
+            )
+        )
+    clips = torch.randn(2, 3, 1, 6, 25, 3)  # batch, clips of a sample, persons, frames, ...
+    feature, _ = recogniser.extract_feat(clips)
+    scores = recogniser.cls_head(feature)
+    assert scores.shape == (6, 4)
+    scores.square().sum().backward()
+    for name, parameter in recogniser.named_parameters():
+        assert parameter.grad is not None and bool(parameter.grad.any()), name
+
+
+def test_a_clip_of_another_layout_is_refused_by_name():
+    clips = torch.randn(2, 2, 4, 17, 2)
+    with pytest.raises(
+        ConfigError,
+        match='SkeletonGRU got clips of 2 persons, 17 joints, 2 coordinates but is built '
+        'for 2 persons, 15 joints, 2 coordinates: set its layout',
+    ):
+        make()(clips)
+    with pytest.raises(ConfigError, match="SkeletonGRU: there is no layout 'kinect'.*'kinect20'"):
+        MODELS.build(dict(type='SkeletonGRU', layout='kinect'))

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contrast of views with their mean and in pairs, against the published formula."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import ContrastHead
+from mmact_ssl.models.losses import nt_xent
+
+
+def make(**settings) -> ContrastHead:
+    torch.manual_seed(0)
+    return ContrastHead(in_channels=4, **({'hidden_dim': 8, 'embedding_dim': 5} | settings))
+
+
+def make_pooled(views=('clip', 'masked', 'shuffled')) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shared = torch.randn(6, 4, generator=generator)
+    return {
+        # Far apart: statistics that mix the views would show.
+        view: 10 * i + shared + 0.5 * torch.randn(6, 4, generator=generator)
+        for i, view in enumerate(views)
+    }
+
+
+def slow_projection(head: ContrastHead, pooled: Tensor) -> Tensor:
+    """In double precision, with the statistics of this view alone."""
+    first, norm, _, last = head.projector
+    hidden = pooled.double() @ first.weight.detach().T.double() + first.bias.detach()
+    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
+    return hidden.clamp(min=0) @ last.weight.detach().T.double() + last.bias.detach()
+
+
+def slow_contrast(one: Tensor, two: Tensor, temperature: float) -> float:
+    """The four blocks of similarities as the released code lays them out, self-similarity -1."""
+    one, two = one / one.norm(dim=1, keepdim=True), two / two.norm(dim=1, keepdim=True)
+    num, total = len(one), 0.0
+    for x, y in ((one, two), (two, one)):
+        for i in range(num):
+            across = [math.exp(float(x[i] @ y[j]) / temperature) for j in range(num)]
+            within = [
+                math.exp((-1.0 if i == j else float(x[i] @ x[j])) / temperature) for j in range(num)
+            ]
+            total -= math.log(across[i] / (sum(across) + sum(within)))
+    return total / (2 * num)
+
+
+def test_published_loss_is_each_view_against_the_mean_of_the_three():
+    head, pooled = make(), make_pooled()
+    projected = [slow_projection(head, values) for values in pooled.values()]
+    mean = sum(projected) / 3
+    expected = sum(slow_contrast(z, mean, 0.9) for z in projected) / 3
+    assert head.loss(**pooled)['loss'].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_pairs():
+    head, pooled = make(target='pair', temperature=0.1), make_pooled()
+    projected = [slow_projection(head, values) for values in pooled.values()]
+    pairs = list(combinations(projected, 2))
+    expected = sum(slow_contrast(*pair, 0.1) for pair in pairs) / 3
+    assert head.loss(**pooled)['loss'].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_full_masking_is_a_smaller_sum():
+    pooled = make_pooled()
+    assert make(self_similarity=None).loss(**pooled)['loss'] < make().loss(**pooled)['loss']
+
+
+def test_gradient_flows_through_the_mean_too():
+    """A view's gradient also comes from being part of what the others are held against."""
+    head, views = make(), make_pooled()
+    pooled = {view: values.requires_grad_() for view, values in views.items()}
+    projected = torch.stack([head.projector(values) for values in pooled.values()])
+    mean = projected.mean(0)
+    gradients = []
+    for target in (mean, mean.detach()):
+        loss = sum(nt_xent(z, target, 0.9)['loss'] for z in projected) / 3
+        gradients.append(torch.autograd.grad(loss, list(pooled.values()), retain_graph=True))
+    got = torch.autograd.grad(head.loss(**pooled)['loss'], list(pooled.values()))
+    for one, through, around in zip(got, *gradients):
+        torch.testing.assert_close(one, through)
+        assert not torch.allclose(one, around, rtol=0.01)
+
+
+def test_predict_counts_partners():
+    head, pooled = make(target='pair', views=('one', 'two')).eval(), make_pooled(('one', 'two'))
+    predicted = head.predict(**pooled)
+    assert predicted['projection'].shape == (6, 2, 5)
+    rows = predicted['projection'].transpose(0, 1).flatten(0, 1)
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    for i in range(6):
+        hits = []
+        for row, partner in ((i, i + 6), (i + 6, i)):
+            others = {j: (rows[row] @ rows[j]).item() for j in range(12) if j != row}
+            hits.append(max(others, key=others.get) == partner)
+        assert float(predicted['accuracy'][i]) == sum(hits) / 2
+    assert float(head.loss(**pooled)['accuracy']) == pytest.approx(
+        float(predicted['accuracy'].mean())
+    )
+
+
+@pytest.mark.parametrize(
+    ('settings', 'match'),
+    [
+        (dict(views=('clip',)), 'two views'),
+        (dict(views='clip'), 'two views'),
+        (dict(reads=dict(fast='fast.pooled')), "reads of .*'fast'"),
+        (dict(target='centre'), "target='centre'"),
+    ],
+)
+def test_wrong_settings_are_named(settings, match):
+    with pytest.raises(ConfigError, match=match):
+        make(**settings)
+
+
+def test_reads_may_be_redirected():
+    head = make(reads=dict(masked='masked.other'))
+    assert head.reads == {
+        'clip': 'clip.pooled',
+        'masked': 'masked.other',
+        'shuffled': 'shuffled.pooled',
+    }

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Motion prediction: clip by clip against a loop, what never counts, and any backbone's map."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import MotionPredictionHead
+
+PERSONS, TIME, JOINTS, COORDINATES, CHANNELS = 2, 8, 15, 2, 5
+LENGTHS, PRESENT = (8, 5, 1), ((0, 1), (1,), (0,))
+
+
+def make(**settings) -> MotionPredictionHead:
+    torch.manual_seed(0)
+    sizes = dict(num_persons=PERSONS, coordinates=COORDINATES, hidden_size=6)
+    return MotionPredictionHead(CHANNELS, 'jhmdb15', **(sizes | settings)).double()
+
+
+def make_sources(persons: int = 1, time: int = TIME, joints: int = 1) -> dict[str, Tensor]:
+    """Of a backbone whose map has these persons, frames and joints."""
+    generator = torch.Generator().manual_seed(0)
+    valid = torch.zeros(3, PERSONS, TIME, dtype=torch.bool)
+    for b, (length, present) in enumerate(zip(LENGTHS, PRESENT)):
+        valid[b, list(present), :length] = True
+    clip = torch.randn(3, PERSONS, TIME, JOINTS, COORDINATES, generator=generator).double()
+    trunk = torch.randn(3, persons, CHANNELS, time, joints, generator=generator).double()
+    return dict(trunk=trunk, clip=clip * valid[..., None, None], clip_valid=valid)
+
+
+def slow_prediction(head: MotionPredictionHead, trunk: Tensor, b: int) -> Tensor:
+    """Of clip b: [length, M, V, C], each frame's feature found by hand, the decoder on it alone."""
+    persons = range(trunk.shape[1]) if trunk.shape[1] == 1 else PRESENT[b]
+    frames = []
+    for t in range(LENGTHS[b]):
+        source = t * trunk.shape[3] // TIME
+        values = [trunk[b, m, :, source, v].clone() for m in persons for v in range(trunk.shape[4])]
+        frames.append(sum(values) / len(values))
+    decoded = head.decoder(torch.stack(frames)[None])[0][0]
+    return head.output(decoded).view(-1, PERSONS, JOINTS, COORDINATES)
+
+
+@pytest.mark.parametrize('count', ['valid', 'all'])
+@pytest.mark.parametrize('shape', [(1, 8, 1), (2, 4, 3), (2, 2, 15)])
+def test_loss_and_errors_equal_a_loop(count, shape):
+    """On the map of a GRU, and of graph convolutions with strides 2 and 4 in time."""
+    head, sources = make(count=count), make_sources(*shape)
+    squares, errors = [], []
+    for b, length in enumerate(LENGTHS):
+        prediction = slow_prediction(head, sources['trunk'], b)
+        persons = PRESENT[b] if count == 'valid' else range(PERSONS)
+        for m in persons:
+            for t in range(length):
+                difference = prediction[t, m] - sources['clip'][b, m, t]
+                squares += difference.square().flatten().tolist()
+        distances = [
+            math.dist(prediction[t, m, v].tolist(), sources['clip'][b, m, t, v].tolist())
+            for m in PRESENT[b]
+            for t in range(length)
+            for v in range(JOINTS)
+        ]
+        errors.append(sum(distances) / len(distances))
+    if count == 'all':  # padded frames are in the mean, and their error is 0
+        squares += [0.0] * (PERSONS * JOINTS * COORDINATES * sum(TIME - n for n in LENGTHS))
+    losses = head.loss(**sources)
+    assert losses['loss'].item() == pytest.approx(sum(squares) / len(squares), rel=1e-9)
+    assert losses['error'].item() == pytest.approx(sum(errors) / 3, rel=1e-9)
+    predicted = head.predict(**sources)
+    assert predicted['error'].tolist() == pytest.approx(errors, rel=1e-9)
+    assert predicted['coordinates'].shape == sources['clip'].shape
+
+
+def gradients(head: MotionPredictionHead, sources: dict[str, Tensor]) -> list[Tensor]:
+    trunk = sources['trunk'].clone().requires_grad_()
+    loss = head.loss(**{**sources, 'trunk': trunk})['loss']
+    return [loss, *torch.autograd.grad(loss, [trunk, *head.parameters()])]
+
+
+@pytest.mark.parametrize('garbage', [1e3, math.nan])
+def test_padding_of_the_features_never_counts(garbage):
+    head, sources = make(), make_sources()
+    padded = ~sources['clip_valid'].any(1)[:, None, None, :, None]  # (3, 1, 1, T, 1)
+    expected = gradients(head, sources)
+    got = gradients(head, {**sources, 'trunk': sources['trunk'].masked_fill(padded, garbage)})
+    assert all(torch.equal(one, other) for one, other in zip(got, expected))
+    assert not expected[1][padded.expand_as(expected[1])].any()
+    assert expected[1].any() and all(gradient.any() for gradient in expected[2:])
+
+
+def test_more_padding_changes_the_published_mean_alone():
+    sources = make_sources()
+    longer = {
+        'trunk': torch.cat([sources['trunk']] * 2, 3),
+        'clip': torch.nn.functional.pad(sources['clip'], (0, 0, 0, 0, 0, TIME)),
+        'clip_valid': torch.nn.functional.pad(sources['clip_valid'], (0, TIME)),
+    }
+    for count, factor in (('valid', 1.0), ('all', 0.5)):
+        one, other = make(count=count).loss(**sources), make(count=count).loss(**longer)
+        torch.testing.assert_close(factor * one['loss'], other['loss'])
+        torch.testing.assert_close(one['error'], other['error'])
+
+
+def test_it_learns():
+    head, sources = make(), make_sources()
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
+    values = []
+    for _ in range(12):
+        loss = head.loss(**sources)['loss']
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        values.append(loss.item())
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_wrong_settings_and_another_layout_are_named():
+    with pytest.raises(ConfigError, match="MotionPredictionHead: there is no layout 'coco'"):
+        MotionPredictionHead(CHANNELS, 'coco')
+    with pytest.raises(ConfigError, match="count='masked'"):
+        make(count='masked')
+    with pytest.raises(
+        ConfigError, match='MotionPredictionHead got clips of .* but is built for 1 persons'
+    ):
+        make(num_persons=1).loss(**make_sources())

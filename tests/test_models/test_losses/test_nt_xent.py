@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NT-Xent against a slow transcription of its formula, row by row."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.losses import nt_xent
+
+
+def slow_nt_xent(
+    first: Tensor, second: Tensor, temperature: float, self_similarity: float | None
+) -> tuple[Tensor, list[float]]:
+    """The docstring's sum in double precision, and each row's hit."""
+    rows = [row / row.norm() for row in (*first.double(), *second.double())]
+    num = len(first)
+    terms, hits = [], []
+    for i, row in enumerate(rows):
+        partner = i + num if i < num else i - num
+        others = {j: row @ other for j, other in enumerate(rows) if j != i}
+        total = sum((value / temperature).exp() for value in others.values())
+        if self_similarity is not None:
+            total = total + math.exp(self_similarity / temperature)
+        terms.append(-torch.log((others[partner] / temperature).exp() / total))
+        hits.append(float(max(others, key=lambda j: others[j].item()) == partner))
+    return torch.stack(terms).mean(), hits
+
+
+def make(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randn(num, dim, generator=generator)
+    second = first + torch.randn(num, dim, generator=generator)
+    return first.requires_grad_(), second.requires_grad_()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    num=st.integers(1, 5),
+    dim=st.integers(2, 6),
+    temperature=st.sampled_from([0.1, 0.9]),
+    self_similarity=st.sampled_from([-1.0, None]),
+)
+def test_equals_the_slow_twin(seed, num, dim, temperature, self_similarity):
+    """Value, hits and gradients."""
+    first, second = make(seed, num, dim)
+    fast = nt_xent(first, second, temperature, self_similarity)
+    slow, hits = slow_nt_xent(first, second, temperature, self_similarity)
+    torch.testing.assert_close(fast['loss'].double(), slow, rtol=1e-5, atol=1e-5)
+    assert fast['hit'].flatten().tolist() == hits
+    got = torch.autograd.grad(fast['loss'], (first, second))
+    expected = torch.autograd.grad(slow, (first, second))
+    for one, other in zip(got, expected):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_sets_scale_and_order_do_not_matter():
+    first, second = make(0, 4, 5)
+    loss = nt_xent(first, second, 0.5)['loss']
+    order = torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(nt_xent(second, first, 0.5)['loss'], loss)
+    torch.testing.assert_close(nt_xent(3 * first, 0.1 * second, 0.5)['loss'], loss)
+    torch.testing.assert_close(nt_xent(first[order], second[order], 0.5)['loss'], loss)
+
+
+def test_by_hand():
+    """Orthogonal rows, partners equal: a row sees one 1, 2N - 2 zeros and, as published, a -1."""
+    rows = torch.eye(3)
+    e = math.e ** (1 / 0.9)
+    published = nt_xent(rows, 5 * rows, 0.9)
+    assert float(published['loss']) == pytest.approx(-math.log(e / (e + 4 + 1 / e)), rel=1e-5)
+    masked = nt_xent(rows, 5 * rows, 0.9, self_similarity=None)
+    assert float(masked['loss']) == pytest.approx(-math.log(e / (e + 4)), rel=1e-5)
+    assert bool(masked['hit'].all()) and masked['hit'].shape == (2, 3)
+    assert not nt_xent(rows, rows.roll(1, 0), 0.9)['hit'].any()
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_mixed_precision_does_not_touch_the_logits(dtype):
+    first, second = make(2, 6, 8)
+    expected = nt_xent(first, second, 0.1, None)['loss']
+    with torch.autocast('cpu', dtype=dtype):
+        got = nt_xent(first, second, 0.1, None)['loss']
+    assert got.dtype == torch.float32
+    assert torch.equal(got, expected)
+    half = nt_xent(first.to(dtype), second.to(dtype), 0.1, None)['loss']
+    torch.testing.assert_close(half, expected, rtol=0.1, atol=0)
