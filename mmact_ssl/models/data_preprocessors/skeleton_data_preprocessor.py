@@ -38,6 +38,11 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         self.targets = tuple(targets)
         self.frames_multiple = frames_multiple
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of all that it gives."""
+        return (*self.views, *(f'{view}_valid' for view in self.views), *self.targets)
+
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
 
