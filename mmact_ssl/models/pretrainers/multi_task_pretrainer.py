@@ -154,9 +154,12 @@ class MultiTaskPretrainer(BaseModel):
             sources[f'{view}.pooled'] = self._pool(trunk, inputs.get(f'{view}_valid'))
             for name, adapter in self.adapters.items():
                 sources[f'{view}.{name}'] = adapter(trunk)
+        wanted = {source for head in self.tasks.values() for source in head.reads.values()}
         for name, views in self.teacher_views.items():
             for view in views:
-                sources[f'{view}_{name}'] = self._teach(name, inputs[view])
+                # With the heads that read it switched off, a teacher would work for nothing.
+                if f'{view}_{name}' in wanted:
+                    sources[f'{view}_{name}'] = self._teach(name, inputs[view])
         return sources
 
     @torch.no_grad()

@@ -257,6 +257,19 @@ def test_a_teacher_reads_the_decoded_frames_to_the_bit():
     assert not any('teacher' in name for name in names)
 
 
+def test_a_teacher_that_no_head_reads_does_not_run():
+    heads = dict(
+        reader=dict(type=RecordingHead, reads=dict(map='clip.trunk', light='clip_light')),
+        other=dict(type=RecordingHead, reads=dict(map='clip.trunk')),
+    )
+    teacher = dict(type=BrightnessTeacher)
+    teachers = dict(light=dict(teacher=teacher, views=('clip', 'future')))
+    for reader, calls in ((heads['reader'], 1), (None, 0)):  # the future is read by none
+        model = make(heads={**heads, 'reader': reader}, teachers=teachers)
+        forward(model, 'loss')
+        assert len(model.teachers['light'].seen) == calls
+
+
 def test_a_task_is_switched_off_by_none():
     model = make(heads=dict(first=make_head_config(), second=None))
     assert list(model.heads) == ['first']
