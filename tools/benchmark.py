@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure how fast this package is against mmaction2.
+"""Measure how fast this package is against mmaction2 and against released code.
 
     python tools/benchmark.py data [--videos FILE ...] [--samples N] [--out FILE.json]
+    python tools/benchmark.py ms2l [--sets nwucla ntu] [--batches N] [--out FILE.json]
 
 `data`: samples per second of one data worker. Ours makes a clip and a future of 16 frames each at
 stride 2, three I-frames and the poses of clip and future from a pose cache; mmaction2's decord
@@ -10,6 +11,9 @@ same files in turn, on one core, from random starts of the same distribution. Th
 of elapsed times wavers on a busy machine, that of processor times less so. Without
 --videos two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in
 H.264 with libx264's defaults, which place a key frame every 250 frames.
+
+`ms2l`: seconds and memory of MS2L's training step on skeleton clips of unequal length, by ways to
+run its GRUs, see mmact_ssl/evaluation/ms2l_speed.py.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import one_line_errors
+from mmact_ssl.evaluation import ms2l_speed
 
 SIZES = ((340, 256), (1920, 1080))
 NUM_MADE = 2
@@ -57,7 +62,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     data.add_argument(
         '--cache', type=Path, default=Path('work_dirs/benchmark'), help='folder of the made files'
     )
-    data.add_argument('--out', type=Path, help='write the figures to this JSON file')
+    ms2l = modes.add_parser('ms2l', help="MS2L's training step")
+    ms2l_speed.add_arguments(ms2l)
+    for mode in (data, ms2l):
+        mode.add_argument('--out', type=Path, help='write the figures to this JSON file')
     return parser.parse_args(argv)
 
 
@@ -252,7 +260,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     args = parse_args(argv)
     with one_line_errors():
-        figures = benchmark_data(args)
+        run = benchmark_data if args.mode == 'data' else ms2l_speed.benchmark_ms2l
+        figures = run(args)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(figures, indent=2) + '\n')

@@ -1,3 +1,4 @@
+from .skeleton_graph import build_graph_network, graph_of_layout
 from .skeleton_gru import SkeletonGRU
 
-__all__ = ['SkeletonGRU']
+__all__ = ['SkeletonGRU', 'build_graph_network', 'graph_of_layout']

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mmaction2's graph networks on any joint layout, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
+
+
+def graph_of_layout(layout: str) -> dict[str, Any]:
+    """Describe a layout as mmaction2's ``Graph`` reads it.
+
+    The centre is, of the joints that are neither left nor right, the one with the smallest sum of
+    distances, in limbs, to all joints (our choice; for ``ntu25`` and ``coco17`` it is mmaction2's
+    own); limbs point to it.
+
+    Returns:
+        ``num_node``; ``inward``, the limbs as pairs (outer joint, inner joint); ``center``.
+
+    Raises:
+        ConfigError: There is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise ConfigError(f'there is no layout {layout!r}, use one of {sorted(LAYOUTS)}')
+    skeleton = LAYOUTS[layout]
+    num_joints = skeleton.num_joints
+    distance = np.where(np.eye(num_joints, dtype=bool), 0, num_joints)  # (V, V)
+    for start, end in skeleton.limbs:
+        distance[start, end] = distance[end, start] = 1
+    for middle in range(num_joints):  # Floyd and Warshall
+        distance = np.minimum(distance, distance[:, middle, None] + distance[middle])
+    middle_joints = sorted(set(range(num_joints)) - {*skeleton.left, *skeleton.right})
+    center = min(middle_joints, key=lambda joint: distance[joint].sum())
+    from_center = distance[center]
+    inward = [(a, b) if from_center[a] >= from_center[b] else (b, a) for a, b in skeleton.limbs]
+    return dict(num_node=num_joints, inward=inward, center=center)
+
+
+@MODELS.register_module(name='SkeletonGraphNetwork')
+def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn.Module:
+    """Build a graph network of mmaction2 for a layout of this package.
+
+    The result is mmaction2's own module, so that its weights load in a stock config, whose
+    ``graph_cfg['layout']`` then is the dict of :func:`graph_of_layout`. These networks are
+    convolutions: they read padding. Give them clips of one length (``ResampleFrames``).
+
+    Args:
+        network: config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
+            is ``STGCN`` with ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
+        layout: name of the joint layout.
+        mode: of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
+            ST-GCN++.
+
+    Raises:
+        ConfigError: There is no such layout, or ``network`` has a ``graph_cfg``.
+    """
+    if 'graph_cfg' in network:
+        raise ConfigError('SkeletonGraphNetwork: leave graph_cfg out of network, layout makes it')
+    graph = dict(layout=graph_of_layout(layout), mode=mode)
+    return MODELS.build({**network, 'graph_cfg': graph})

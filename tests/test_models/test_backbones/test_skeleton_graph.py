@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stock graph networks on every layout, and MS2L's heads on their maps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import mmact_ssl  # noqa: F401  the mends come before any model is imported
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.backbones import build_graph_network, graph_of_layout
+from mmact_ssl.models.heads import ContrastHead, JigsawHead, MotionPredictionHead
+from mmact_ssl.models.necks import SkeletonPooling
+
+from mmaction.models.utils import Graph  # isort: skip
+
+SMALL = dict(base_channels=8, num_stages=3, inflate_stages=[2], down_stages=[2])
+
+
+@pytest.mark.parametrize('layout', list(LAYOUTS))
+def test_limbs_point_to_the_centre(layout):
+    graph, limbs = graph_of_layout(layout), LAYOUTS[layout].limbs
+    assert {frozenset(limb) for limb in graph['inward']} == {frozenset(limb) for limb in limbs}
+    steps, border = {graph['center']: 0}, [graph['center']]
+    while border:  # outwards, limb by limb
+        joint = border.pop(0)
+        ends = [end for limb in limbs if joint in limb for end in limb if end not in steps]
+        steps.update(dict.fromkeys(ends, steps[joint] + 1))
+        border += ends
+    assert len(steps) == graph['num_node'] == LAYOUTS[layout].num_joints
+    assert all(steps[outer] >= steps[inner] for outer, inner in graph['inward'])
+    assert Graph(layout=graph).A.shape == (3, len(steps), len(steps))
+
+
+def test_centres():
+    assert graph_of_layout('ntu25')['center'] == Graph('nturgb+d').center
+    assert graph_of_layout('coco17')['center'] == Graph('coco').center
+    for layout, name in (('kinect20', 'spine'), ('jhmdb15', 'neck')):
+        assert LAYOUTS[layout].names[graph_of_layout(layout)['center']] == name
+
+
+@pytest.mark.parametrize(
+    ('network', 'mode'),
+    [
+        (dict(type='mmaction.STGCN'), 'stgcn_spatial'),
+        (
+            dict(type='mmaction.STGCN', gcn_adaptive='init', gcn_with_res=True, tcn_type='mstcn'),
+            'spatial',
+        ),
+        (dict(type='mmaction.AAGCN'), 'spatial'),
+    ],
+    ids=['ST-GCN', 'ST-GCN++', 'AAGCN'],
+)
+def test_heads_train_every_weight_of_a_graph_network(network, mode):
+    """With two persons of whom one is absent, and half as many frames as the clip."""
+    torch.manual_seed(0)
+    sizes = {**SMALL, 'num_stages': 2} if network['type'] == 'mmaction.AAGCN' else SMALL
+    backbone = build_graph_network({**network, **sizes}, 'kinect20', mode)
+    clip = torch.randn(4, 2, 8, 20, 3)
+    valid = torch.ones(4, 2, 8, dtype=torch.bool)
+    clip[1, 1], valid[1, 1] = 0, False
+    trunk = backbone(clip)
+    assert trunk.shape == (4, 2, 16, 4, 20)
+    pooled = SkeletonPooling()(trunk, valid)
+    sizes = dict(in_channels=16)
+    losses = [
+        MotionPredictionHead(layout='kinect20', num_persons=2, hidden_size=8, **sizes).loss(
+            trunk, clip, valid
+        )['loss'],
+        JigsawHead(hidden_dim=8, **sizes).loss(pooled, torch.tensor([0, 5, 1, 3]))['loss'],
+        ContrastHead(views=('one', 'two'), hidden_dim=8, embedding_dim=8, **sizes).loss(
+            one=pooled, two=SkeletonPooling()(trunk.roll(1, 3), valid)
+        )['loss'],
+    ]
+    torch.stack(losses).sum().backward()
+    for name, parameter in backbone.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_wrong_settings_are_named():
+    with pytest.raises(ConfigError, match="there is no layout 'nturgb"):
+        build_graph_network(dict(type='mmaction.STGCN'), 'nturgb+d')
+    with pytest.raises(ConfigError, match='leave graph_cfg out of network'):
+        build_graph_network(dict(type='mmaction.STGCN', graph_cfg={}), 'ntu25')
