@@ -14,7 +14,6 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    batch_sampler=dict(type='LengthBucketBatchSampler'),
     batch_size=256,
     dataset=dict(type='SkeletonDataset', pipeline=train_pipeline),
 )
