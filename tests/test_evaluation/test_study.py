@@ -221,3 +221,18 @@ def test_the_shipped_studies_can_be_planned(name, tmp_path):
     branches = () if name == 'csvr_utdmhad' else ('pose', 'context', 'video')
     assert steps == {f'CSVR no-{branch} seed 0': 2 for branch in branches}
     assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
+
+
+def test_the_study_of_skeletons_can_be_planned(tmp_path):
+    config = Config.fromfile(ROOT / 'configs/studies/ms2l_nwucla.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    names = [chain.name for chain in chains]
+    assert names.count('MS2L full seed 2') == 1
+    assert [name for name in names if 'no-' in name] == [
+        f'MS2L no-{task} seed 0' for task in ('motion', 'jigsaw', 'contrast')
+    ]
+    for entry in config.transfer:
+        assert entry.dataset == Config.fromfile(ROOT / entry.config).dataset_name
+    outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
+    # A random encoder's fine-tuning is scratch; nothing else may be measured twice.
+    assert len(outputs) == len(set(outputs))
