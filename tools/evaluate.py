@@ -105,7 +105,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
-    if 'dataset_name' not in cfg or 'backbone_name' not in cfg:
+    if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(
