@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  the mends
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-NAMES = sorted(path.name for path in CONFIGS.glob('ms2l*.py'))
+NAMES = sorted(path.name for path in CONFIGS.glob('ms2l*_gru_*.py'))
+GRAPHS = sorted(path.name for path in CONFIGS.glob('ms2l*gcn*.py'))
 TASKS = {'motion', 'jigsaw', 'contrast'}
 
 
@@ -54,6 +56,32 @@ def test_every_config_has_the_published_sizes(name: str):
     assert config.train_dataloader.batch_size == 256
     assert config.train_cfg.max_epochs == 60
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
+
+
+@pytest.mark.parametrize('name', GRAPHS)
+def test_the_tasks_run_on_graph_networks(name: str, made_set: Path):
+    """One step on whole batches; every part of the backbone and of each head learns."""
+    config = load(name)
+    assert config.backbone_name in name
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    for step in config.train_pipeline:
+        if step.type == 'ResampleFrames':
+            step.num_frames = 16
+    dataset = DATASETS.build(
+        dict(
+            type='SkeletonDataset',
+            ann_file=str(made_set / 'train.txt'),
+            data_prefix=dict(skeleton=str(made_set)),
+            pipeline=config.train_pipeline,
+        )
+    )
+    batch = pseudo_collate([dataset[index] for index in range(3)])
+    logs = model(**model.data_preprocessor(batch), mode='loss')
+    logs['loss'].backward()
+    assert {key.split('/')[0] for key in logs if '/' in key} >= TASKS
+    still = [name for name, value in model.named_parameters() if value.grad is None]
+    assert not still
 
 
 @pytest.fixture(scope='module')
