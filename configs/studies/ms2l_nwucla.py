@@ -12,7 +12,7 @@ finetune = dict(protocols='finetune', config='configs/downstream/finetune_gru_nw
 few_labels = dict(**finetune, label_fraction=0.1)
 transfer = [
     dict(protocols='linear', config=f'configs/downstream/linear_gru_{name}.py', dataset=name)
-    for name in ('utdmhad-skeleton', 'msraction3d')
+    for name in ('utdmhad-skeleton', 'msraction3d', 'utkinect')
 ]
 
 runs = [

@@ -4,7 +4,7 @@ dataset_name = 'msraction3d'
 synthetic = False
 prepare_command = (
     'python tools/prepare_data.py custom --source msr_action3d.npz --layout kinect20 '
-    '--out data/msr_action3d'
+    '--train-subjects 1 3 5 7 9 --out data/msr_action3d'
 )
 data_root = '{{$MMACT_SSL_DATA:data}}/msr_action3d'
 
