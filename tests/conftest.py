@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 
 NUM_BITS = 10
 
@@ -91,3 +93,11 @@ def make_video() -> Callable[..., Path]:
 def read_index() -> Callable[[np.ndarray], int]:
     """Reads the index of a frame from a picture of such a video, see `index_of`."""
     return index_of
+
+
+@pytest.fixture(autouse=True)
+def package_scope():
+    """Let types without a scope be this package's, whatever runner an earlier test has built."""
+    current = DefaultScope.get_current_instance()
+    if current is None or current.scope_name != 'mmact_ssl':
+        DefaultScope.get_instance(f'test-{time.monotonic_ns()}', scope_name='mmact_ssl')

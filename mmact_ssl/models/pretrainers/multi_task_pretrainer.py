@@ -63,7 +63,7 @@ class MultiTaskPretrainer(BaseModel):
         self.adapters = self._build_all(adapters)
         self.pooling = None if pooling is None else MODELS.build(pooling)
         self.heads = self._build_all(heads)
-        self.balancer = MODELS.build(balancer or dict(type='FixedWeights'))
+        self.balancer = MODELS.build(balancer or dict(type='mmact_ssl.FixedWeights'))
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         self.teachers = self._build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
         self._check_sources()
