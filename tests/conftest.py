@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -96,8 +95,6 @@ def read_index() -> Callable[[np.ndarray], int]:
 
 
 @pytest.fixture(autouse=True)
-def package_scope():
-    """Let types without a scope be this package's, whatever runner an earlier test has built."""
-    current = DefaultScope.get_current_instance()
-    if current is None or current.scope_name != 'mmact_ssl':
-        DefaultScope.get_instance(f'test-{time.monotonic_ns()}', scope_name='mmact_ssl')
+def no_scope():
+    """Forget the default scope that a runner of an earlier test has set for good."""
+    DefaultScope._instance_dict.clear()

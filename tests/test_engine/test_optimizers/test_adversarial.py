@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from functools import partial
@@ -388,7 +389,9 @@ def train_as_one_of_two(rank: int, folder: Path) -> None:
             wrapped.train_step(dict(inputs=batch.chunk(2)[rank]), wrapper)
         states[accumulate] = model.state_dict()
     torch.save(states, folder / f'{rank}.pt')
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
+    os._exit(0)
 
 
 if __name__ == '__main__':
