@@ -49,6 +49,9 @@ def make_pretext_result(
     data = hashlib.sha256()
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         data.update(Path(loader.dataset.ann_file).read_bytes())
+        skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
+        if skeletons is not None:  # holds the hash of the coordinates
+            data.update((Path(skeletons) / 'meta.json').read_bytes())
     data.update(target_cache_version(cfg.train_dataloader.dataset.ann_file))
     return Result(
         method=method,

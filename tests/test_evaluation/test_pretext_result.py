@@ -69,6 +69,15 @@ def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):
     assert changed.data_version != first.data_version
 
 
+def test_other_coordinates_are_another_version_of_the_data(cfg, tmp_path):
+    cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(tmp_path))
+    versions = set()
+    for sha in ('one', 'two'):
+        (tmp_path / 'meta.json').write_text(sha)
+        versions.add(make(cfg, tmp_path).data_version)
+    assert len(versions) == 2
+
+
 def test_a_config_without_a_name_is_refused(cfg, tmp_path):
     cfg.pop('dataset_name')
     with pytest.raises(ConfigError, match='c.py: has no dataset_name'):
