@@ -18,7 +18,8 @@ from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-NAMES = sorted(path.name for path in CONFIGS.glob('ms2l*_gru_*.py'))
+TWO_VIEWS = sorted(path.name for path in CONFIGS.glob('ms2l-twoview_gru_*.py'))
+NAMES = sorted({path.name for path in CONFIGS.glob('ms2l*_gru_*.py')} - set(TWO_VIEWS))
 GRAPHS = sorted(path.name for path in CONFIGS.glob('ms2l*gcn*.py'))
 TASKS = {'motion', 'jigsaw', 'contrast'}
 
@@ -96,7 +97,7 @@ def made_set(tmp_path_factory) -> Path:
     return folder
 
 
-def train(name: str, made_set: Path, work_dir: Path, **changes) -> Runner:
+def train(name: str, made_set: Path, work_dir: Path, width: int = 16, **changes) -> Runner:
     """Two epochs of a config on a handful of made clips, with a small GRU."""
     config = load(name)
     config.merge_from_dict(
@@ -117,7 +118,7 @@ def train(name: str, made_set: Path, work_dir: Path, **changes) -> Runner:
     )
     for head in config.model.heads.values():
         if head is not None:
-            head.in_channels = 16
+            head.in_channels = width
     runner = Runner.from_cfg(config)
     runner.train()
     return runner
@@ -165,3 +166,53 @@ def test_the_moving_strategy_ends_with_classification_alone():
     assert balancer(losses, 1.0) == 1
     assert balancer.weight('classification', 1.0) == 1
     assert balancer.weight('jigsaw', 0.5) == 0.5
+
+
+def read_only_transforms(pipeline: list) -> list[dict]:
+    """What a pipeline does to a clip's coordinates without drawing or padding anything."""
+    names = {'NormaliseSkeleton', 'ResampleFrames', 'BonesAndMotion'}
+    shown = [{**step, 'type': step['type'].removeprefix('mmact_ssl.')} for step in pipeline]
+    return [step for step in shown if step['type'] in names]
+
+
+@pytest.mark.parametrize('path', sorted((CONFIGS / 'downstream').glob('*_gru*.py')), ids=str)
+def test_downstream_reads_what_pretraining_read(path: Path):
+    """Same encoder, same normalisation, same streams at the same scale, same number of frames."""
+    after = Config.fromfile(path)
+    two_views = 'gru-streams' in path.name
+    before = load(f'ms2l{"-twoview" if two_views else ""}_gru_nwucla.py')
+    backbone = dict(after.model.backbone)
+    assert backbone.pop('pool') == before.model.pooling.get('mode', 'mean')
+    assert backbone == before.model.backbone
+    steps = list(before.train_pipeline)
+    if two_views:
+        crop, *_ = [step for step in before.augment if step.type == 'TemporalCrop']
+        resample = dict(type='ResampleFrames', num_frames=crop.num_frames)
+        steps = [steps[0], resample, *before.augment]
+    expected = read_only_transforms(steps)
+    assert read_only_transforms(after.test_dataloader.dataset.pipeline) == expected
+    widths = {600: 'mean', 512: 'mean_max'}
+    assert widths[after.model.cls_head.in_channels] == after.model.backbone.pool
+
+
+@pytest.mark.parametrize('name', TWO_VIEWS)
+def test_the_two_views_train_on_what_was_cut_and_turned(name, made_set, tmp_path):
+    config = load(name)
+    flips = [step.type for step in config.augment].count('SkeletonFlip')
+    assert flips == (0 if 'utdmhad' in name else 1)  # left and right differ there
+    for view in ('one', 'two'):
+        assert config.train_pipeline[1].views[view] == config.augment
+    runner = train(name, made_set, tmp_path, width=32)
+    metrics = runner.test()
+    assert {key.split('/')[0] for key in metrics} == {'contrast'}
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize('name', TWO_VIEWS)
+def test_two_views_differ_and_have_one_length(name, made_set):
+    config = load(name)
+    dataset = config.train_dataloader.dataset
+    dataset.update(ann_file=str(made_set / 'train.txt'), data_prefix=dict(skeleton=str(made_set)))
+    views = DATASETS.build(dataset)[0]['inputs']
+    assert views['one'].shape == views['two'].shape == (1, 32, 20, 9)
+    assert not torch.allclose(views['one'], views['two'])

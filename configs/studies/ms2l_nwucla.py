@@ -1,38 +1,55 @@
-# MS2L on NW-UCLA with the published hyper-parameters, against a random encoder and supervised
-# training; its transfer to other sets of the same joints; and what each task gives.
+# MS2L on NW-UCLA with the published hyper-parameters, and contrast between two augmented views;
+# against random encoders and supervised training; and transfer to other sets of the same joints.
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/ms2l_gru_nwucla.py'
-pretext = dict(protocols='pretext', config=pretrain)
-frozen = dict(
-    protocols='linear,linear-sgd,knn,retrieval', config='configs/downstream/linear_gru_nwucla.py'
-)
-finetune = dict(protocols='finetune', config='configs/downstream/finetune_gru_nwucla.py')
-few_labels = dict(**finetune, label_fraction=0.1)
+downstream = 'configs/downstream'
+transfer_to = ('utdmhad-skeleton', 'msraction3d', 'utkinect')
+
+
+def evaluations(encoder, frozen_protocols):
+    linear = f'{downstream}/linear_{encoder}_nwucla.py'
+    finetune = f'{downstream}/finetune_{encoder}_nwucla.py'
+    return [
+        dict(protocols=frozen_protocols, config=linear),
+        dict(protocols='linear', config=linear, label_fraction=0.1),
+        dict(protocols='finetune', config=finetune, label_fraction=0.1),
+        # Fine-tuning a random encoder is supervised training from scratch.
+        dict(protocols='finetune', config=finetune),
+    ]
+
+
+published = evaluations('gru', 'linear,linear-sgd,knn,retrieval')
+streams = evaluations('gru-streams', 'linear,knn,retrieval')
 transfer = [
-    dict(protocols='linear', config=f'configs/downstream/linear_gru_{name}.py', dataset=name)
-    for name in ('utdmhad-skeleton', 'msraction3d', 'utkinect')
+    dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
+    for name in transfer_to
 ]
+ms2l = 'configs/ms2l_gru_nwucla.py'
+twoview = 'configs/ms2l-twoview_gru_nwucla.py'
 
 runs = [
-    dict(method='Random init', evaluations=[frozen, few_labels, *transfer]),
+    dict(
+        method='MS2L two views',
+        pretrain=twoview,
+        evaluations=[dict(protocols='pretext', config=twoview), *streams, *transfer],
+    ),
+    dict(method='Random init', variant='streams', evaluations=[*streams, *transfer]),
     dict(
         method='MS2L',
-        pretrain=pretrain,
-        evaluations=[pretext, frozen, few_labels, finetune, *transfer],
+        pretrain=ms2l,
+        evaluations=[dict(protocols='pretext', config=ms2l), *published],
     ),
-    # Fine-tuning a random encoder is supervised training from scratch.
-    dict(method='Random init', evaluations=[finetune], seeds=(0,)),
+    dict(method='Random init', evaluations=published),
 ]
 # One seed: these cost as much as a whole run each.
 runs += [
     dict(
         method='MS2L',
         variant=f'no-{task}',
-        pretrain=pretrain,
+        pretrain=ms2l,
         cfg_options=[f'model.heads.{task}=None'],
-        evaluations=[frozen],
+        evaluations=published[:1],
         seeds=(0,),
     )
     for task in ('motion', 'jigsaw', 'contrast')

@@ -148,7 +148,7 @@ def skeleton_config(skeleton_folder: Path, tmp_path: Path) -> Config:
             ),
         )
 
-    encoder = dict(type='mmact_ssl.SkeletonGRU', layout='kinect20', hidden_size=8, average=True)
+    encoder = dict(type='mmact_ssl.SkeletonGRU', layout='kinect20', hidden_size=8, pool='mean')
     cfg = dict(
         default_scope='mmaction',
         dataset_name='made',

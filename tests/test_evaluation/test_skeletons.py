@@ -40,12 +40,10 @@ def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
     return clips
 
 
-@pytest.mark.parametrize('average', [True, False])
+@pytest.mark.parametrize('pool', ['mean', None])
 @pytest.mark.parametrize('mode', ['mean', 'mean_max'])
-def test_features_are_those_of_clips_without_padding(
-    skeleton_config, skeleton_folder, average, mode
-):
-    skeleton_config.model.backbone.average = average
+def test_features_are_those_of_clips_without_padding(skeleton_config, skeleton_folder, pool, mode):
+    skeleton_config.model.backbone.pool = pool
     skeleton_config.feature_pooling.mode = mode
     found = extract(skeleton_config)
     assert found['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4

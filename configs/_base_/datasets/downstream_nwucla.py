@@ -6,7 +6,7 @@ prepare_command = 'python tools/prepare_data.py nwucla --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
 
 train_pipeline = _base_.train_pipeline
-train_pipeline[0].num_frames = 201
+train_pipeline[1].num_frames = 201
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_dataloader = dict(
     dataset=dict(ann_file=f'{data_root}/xview_train.txt', pipeline=train_pipeline, **folder)

@@ -1,10 +1,10 @@
-# For graph networks, which would read padding: every clip in 64 frames, normalised as for tasks.
+# For graph networks, which would read padding: every clip in 64 frames.
 _base_ = 'downstream_nwucla.py'
 
 train_pipeline = [
-    dict(type='NormaliseSkeleton', mode='first_frame'),
+    _base_.train_pipeline[0],
     dict(type='ResampleFrames', num_frames=64),
-    *_base_.train_pipeline[1:],
+    *_base_.train_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=train_pipeline))

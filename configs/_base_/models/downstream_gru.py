@@ -5,7 +5,7 @@ backbone_name = 'gru'
 custom_imports = dict(imports=['mmact_ssl'])
 model = dict(
     type='mmaction.RecognizerGCN',
-    backbone=dict(average=True),
+    backbone=dict(pool='mean'),
     cls_head=dict(type='mmaction.GCNHead', in_channels=600, dropout=0.0),
     data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
 )

@@ -8,6 +8,7 @@ from typing import Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from mmact_ssl.models.packed_gru import run_packed_gru
 from mmact_ssl.models.skeleton_shape import check_skeleton_shape, skeleton_shape
 from mmact_ssl.models.skeleton_validity import clip_lengths, valid_frames
@@ -29,11 +30,12 @@ class SkeletonGRU(BaseModule):
         in_channels: coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
         hidden_size: units a direction.
         num_layers: layers.
-        average: give the mean over each clip's frames as one frame, for a stock mmaction2 head,
-            whose own mean would count padding.
+        pool: ``'mean'`` or ``'mean_max'`` gives what :class:`SkeletonPooling` makes of each clip's
+            frames as one frame, for a stock mmaction2 head, whose own mean would count padding.
+            None gives all frames.
 
     Raises:
-        ConfigError: There is no such layout.
+        ConfigError: There is no such layout, or an unknown ``pool``.
     """
 
     reads_valid = True
@@ -45,12 +47,12 @@ class SkeletonGRU(BaseModule):
         in_channels: int = 3,
         hidden_size: int = 300,
         num_layers: int = 2,
-        average: bool = False,
+        pool: Optional[str] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
         self.shape = skeleton_shape('SkeletonGRU', layout, num_persons, in_channels)
-        self.average = average
+        self.pool = None if pool is None else SkeletonPooling(pool)
         input_size = num_persons * self.shape[1] * in_channels
         self.gru = nn.GRU(input_size, hidden_size, num_layers, batch_first=True, bidirectional=True)
         for name, parameter in self.gru.named_parameters():
@@ -71,15 +73,17 @@ class SkeletonGRU(BaseModule):
 
         Returns:
             ``[B, 1, 2 * hidden_size, T', 1]``, in mmaction2's order (persons, channels, frames,
-            joints). T' is T, and padded frames are 0; with ``average`` T' is 1.
+            joints). T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
+            ``'mean_max'`` the channels are twice as many, means first.
 
         Raises:
             ConfigError: Persons, joints or coordinates are not those that this is built for.
         """
         check_skeleton_shape('SkeletonGRU', x, self.shape)
-        lengths = clip_lengths(valid_frames(x) if valid is None else valid)
+        valid = valid_frames(x) if valid is None else valid
         frames = x.transpose(1, 2).flatten(2)  # (B, T, M*V*C)
-        features = run_packed_gru(self.gru, frames, lengths)  # (B, T, 2*hidden)
-        if self.average:
-            features = (features.sum(1) / lengths[:, None])[:, None]
-        return features.transpose(1, 2)[:, None, :, :, None].contiguous()
+        features = run_packed_gru(self.gru, frames, clip_lengths(valid))  # (B, T, 2*hidden)
+        trunk = features.transpose(1, 2)[:, None, :, :, None].contiguous()
+        if self.pool is None:
+            return trunk
+        return self.pool(trunk, valid)[:, None, :, None, None]

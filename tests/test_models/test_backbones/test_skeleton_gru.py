@@ -80,12 +80,20 @@ def test_given_validity_counts_zeroed_frames_as_frames():
     assert torch.equal(backbone(spoiled, valid), told)
 
 
-def test_average_is_the_mean_over_each_clips_own_frames():
+def test_pooled_is_the_mean_and_maximum_over_each_clips_own_frames():
     clips = make_clips()
-    trunk, average = make()(clips), make(average=True)(clips)
-    assert average.shape == (3, 1, 12, 1, 1)
+    trunk, mean, both = make()(clips), make(pool='mean')(clips), make(pool='mean_max')(clips)
+    assert mean.shape == (3, 1, 12, 1, 1) and both.shape == (3, 1, 24, 1, 1)
     for b, length in enumerate((7, 3, 1)):
-        torch.testing.assert_close(average[b, 0, :, 0, 0], trunk[b, 0, :, :length, 0].mean(1))
+        frames = trunk[b, 0, :, :length, 0]
+        torch.testing.assert_close(mean[b, 0, :, 0, 0], frames.mean(1))
+        torch.testing.assert_close(both[b, 0, :12, 0, 0], frames.mean(1))
+        torch.testing.assert_close(both[b, 0, 12:, 0, 0], frames.amax(1))
+
+
+def test_an_unknown_pool_is_refused():
+    with pytest.raises(ConfigError, match="'max'"):
+        make(pool='max')
 
 
 def test_a_stock_recogniser_trains_and_its_gradient_reaches_every_weight():
@@ -96,7 +104,7 @@ def test_a_stock_recogniser_trains_and_its_gradient_reaches_every_weight():
             dict(
                 type='RecognizerGCN',
                 backbone=dict(
-                    type='mmact_ssl.SkeletonGRU', layout='ntu25', hidden_size=5, average=True
+                    type='mmact_ssl.SkeletonGRU', layout='ntu25', hidden_size=5, pool='mean'
                 ),
                 cls_head=dict(type='GCNHead', num_classes=4, in_channels=10),
             )

@@ -35,13 +35,19 @@ class BonesAndMotion(BaseTransform):
 
     Args:
         streams: Some of the above, in the order in which they are joined.
+        motion_scale: What `motion` and `bone_motion` are multiplied with. From one frame to the
+            next a joint moves by a small part of the body's size; a factor of about 10 puts motion
+            beside the coordinates for a network whose first layer does not normalise its input.
 
     Raises:
-        ConfigError: A stream is unknown or twice there, or there is none.
+        ConfigError: A stream is unknown or twice there, or there is none, or the scale is not
+            above 0.
         DataError: The sample's layout is unknown or does not fit.
     """
 
-    def __init__(self, streams: Sequence[str] = ('joint', 'bone', 'motion')) -> None:
+    def __init__(
+        self, streams: Sequence[str] = ('joint', 'bone', 'motion'), motion_scale: float = 1.0
+    ) -> None:
         if (
             isinstance(streams, str)
             or not streams
@@ -52,7 +58,10 @@ class BonesAndMotion(BaseTransform):
                 f'BonesAndMotion: streams is {streams!r}, must be a list of some of '
                 f'{", ".join(_STREAMS)}, each once'
             )
+        if not motion_scale > 0:
+            raise ConfigError(f'BonesAndMotion: motion_scale is {motion_scale}, must be above 0')
         self.streams = tuple(streams)
+        self.motion_scale = motion_scale
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Make the streams of one sample."""
@@ -62,14 +71,14 @@ class BonesAndMotion(BaseTransform):
         made = {
             'joint': lambda: joint,
             'bone': lambda: bone,
-            'motion': lambda: _motion(joint, present),
-            'bone_motion': lambda: _motion(bone, present),
+            'motion': lambda: self.motion_scale * _motion(joint, present),
+            'bone_motion': lambda: self.motion_scale * _motion(bone, present),
         }
         results['keypoint'] = np.concatenate([made[stream]() for stream in self.streams], axis=-1)
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(streams={self.streams})'
+        return f'{type(self).__name__}(streams={self.streams}, motion_scale={self.motion_scale})'
 
 
 def _motion(values: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -45,6 +45,10 @@ def test_streams(make_sample, layout, persons, frames, coordinates, seed):
     np.testing.assert_allclose(out, np.concatenate(expected, axis=-1), atol=1e-5)
     some = BonesAndMotion(('motion', 'joint'))({**sample})['keypoint']
     np.testing.assert_allclose(some, np.concatenate(expected[[2, 0]], axis=-1), atol=1e-5)
+    scaled = BonesAndMotion(('bone', 'motion', 'bone_motion'), 10.0)({**sample})['keypoint']
+    expected[2:] *= 10
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, np.concatenate(expected[1:], axis=-1), atol=1e-4)
 
 
 def test_the_kinect_bones(make_sample):
@@ -78,3 +82,9 @@ def test_wrong_streams_are_named():
     for streams in ((), 'joint', ('joint', 'bones'), ('bone', 'bone')):
         with pytest.raises(ConfigError, match='BonesAndMotion: streams is'):
             BonesAndMotion(streams)
+
+
+def test_a_scale_that_would_hide_or_turn_motion_is_refused():
+    for scale in (0, -1.0, float('nan')):
+        with pytest.raises(ConfigError, match='motion_scale'):
+            BonesAndMotion(motion_scale=scale)

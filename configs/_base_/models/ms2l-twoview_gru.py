@@ -1,0 +1,24 @@
+# MS2L's contrast between two augmented views of a clip.
+_base_ = '../students/skeleton_gru_streams.py'
+
+backbone_name = 'gru-streams'
+model = dict(
+    type='MultiTaskPretrainer',
+    data_preprocessor=dict(type='SkeletonDataPreprocessor', views=('one', 'two')),
+    encode=('one', 'two'),
+    # The GRU has no batch statistics to mix, and one large batch is faster than two.
+    encode_together=True,
+    pooling=dict(type='SkeletonPooling', mode='mean_max'),
+    heads=dict(
+        contrast=dict(
+            type='ContrastHead',
+            in_channels=512,  # mean and maximum
+            views=('one', 'two'),
+            target='pair',
+            temperature=0.1,
+            self_similarity=None,
+            hidden_dim=512,
+            embedding_dim=128,
+        ),
+    ),
+)

@@ -1,0 +1,16 @@
+# Pre-training on the target itself, for comparison with transfer from NW-UCLA.
+dataset = 'msraction3d'
+seeds = (0, 1, 2)
+
+runs = [
+    dict(
+        method='MS2L two views',
+        pretrain='configs/ms2l-twoview_gru_msraction3d.py',
+        evaluations=[
+            dict(
+                protocols='linear,knn',
+                config='configs/downstream/linear_gru-streams_msraction3d.py',
+            )
+        ],
+    ),
+]
