@@ -1,5 +1,5 @@
 # The package's best recipe for skeletons on NW-UCLA (views 1 and 2): MS2L's contrast alone, between
-# two augmented views.
+# two augmented views and for joints, bones and motion each.
 _base_ = [
     '_base_/models/ms2l-twoview_gru.py',
     '_base_/datasets/ms2l-twoview_skeleton.py',

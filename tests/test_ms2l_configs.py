@@ -112,10 +112,11 @@ def train(name: str, made_set: Path, work_dir: Path, width: int = 16, **changes)
             'test_dataloader.num_workers': 0,
             'test_dataloader.dataset.ann_file': str(made_set / 'train.txt'),
             'test_dataloader.dataset.data_prefix.skeleton': str(made_set),
-            'model.backbone.hidden_size': 8,
             **changes,
         }
     )
+    backbone = config.model.backbone
+    backbone.get('encoder', backbone).hidden_size = 8
     for head in config.model.heads.values():
         if head is not None:
             head.in_channels = width
@@ -181,9 +182,10 @@ def test_downstream_reads_what_pretraining_read(path: Path):
     after = Config.fromfile(path)
     two_views = 'gru-streams' in path.name
     before = load(f'ms2l{"-twoview" if two_views else ""}_gru_nwucla.py')
-    backbone = dict(after.model.backbone)
-    assert backbone.pop('pool') == before.model.pooling.get('mode', 'mean')
-    assert backbone == before.model.backbone
+    encoder = after.model.backbone.encoder if two_views else after.model.backbone
+    pool = encoder.pop('pool')
+    assert pool == before.model.pooling.get('mode', 'mean')
+    assert after.model.backbone == before.model.backbone
     steps = list(before.train_pipeline)
     if two_views:
         crop, *_ = [step for step in before.augment if step.type == 'TemporalCrop']
@@ -191,8 +193,8 @@ def test_downstream_reads_what_pretraining_read(path: Path):
         steps = [steps[0], resample, *before.augment]
     expected = read_only_transforms(steps)
     assert read_only_transforms(after.test_dataloader.dataset.pipeline) == expected
-    widths = {600: 'mean', 512: 'mean_max'}
-    assert widths[after.model.cls_head.in_channels] == after.model.backbone.pool
+    widths = {600: 'mean', 768: 'mean_max'}
+    assert widths[after.model.cls_head.in_channels] == pool
 
 
 @pytest.mark.parametrize('name', TWO_VIEWS)
@@ -202,7 +204,7 @@ def test_the_two_views_train_on_what_was_cut_and_turned(name, made_set, tmp_path
     assert flips == (0 if 'utdmhad' in name else 1)  # left and right differ there
     for view in ('one', 'two'):
         assert config.train_pipeline[1].views[view] == config.augment
-    runner = train(name, made_set, tmp_path, width=32)
+    runner = train(name, made_set, tmp_path, width=96)
     metrics = runner.test()
     assert {key.split('/')[0] for key in metrics} == {'contrast'}
     assert all(np.isfinite(value) for value in metrics.values())

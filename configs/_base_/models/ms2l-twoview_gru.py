@@ -1,4 +1,4 @@
-# MS2L's contrast between two augmented views of a clip.
+# MS2L's contrast between two augmented views of a clip, of each stream for itself.
 _base_ = '../students/skeleton_gru_streams.py'
 
 backbone_name = 'gru-streams'
@@ -6,13 +6,14 @@ model = dict(
     type='MultiTaskPretrainer',
     data_preprocessor=dict(type='SkeletonDataPreprocessor', views=('one', 'two')),
     encode=('one', 'two'),
-    # The GRU has no batch statistics to mix, and one large batch is faster than two.
+    # The GRUs have no batch statistics to mix, and one large batch is faster than two.
     encode_together=True,
-    pooling=dict(type='SkeletonPooling', mode='mean_max'),
+    pooling=dict(type='SkeletonPooling', mode='mean_max', streams=3),
     heads=dict(
         contrast=dict(
             type='ContrastHead',
-            in_channels=512,  # mean and maximum
+            in_channels=768,  # mean and maximum of three streams
+            streams=3,
             views=('one', 'two'),
             target='pair',
             temperature=0.1,

@@ -1,4 +1,4 @@
-# Fine-tuning, and training from scratch, of the GRU over streams: longer and faster than that of
+# Fine-tuning, and training from scratch, of the GRUs over streams: longer and faster than that of
 # the published GRU, as chosen between the training views of NW-UCLA (our choice).
 _base_ = 'finetune_skeleton.py'
 

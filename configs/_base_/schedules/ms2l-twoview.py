@@ -1,5 +1,5 @@
 # AdamW, learning rate 1e-3 after 5 epochs of warm-up, then a cosine to 0. Our choice.
-max_epochs = 160
+max_epochs = 120
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),

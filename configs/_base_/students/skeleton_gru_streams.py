@@ -1,5 +1,11 @@
-# A small bidirectional GRU, two layers of 128 units a direction, that reads joints, bones and
-# motion side by side. 0.5 M parameters, [B, M, T, V, 9] -> [B, 1, 256, T, 1]. Our choice.
-_base_ = 'skeleton_gru.py'
-
-model = dict(backbone=dict(in_channels=9, hidden_size=128))
+# Three small bidirectional GRUs side by side, of joints, bones and motion, two layers of 64 units a
+# direction each. 0.4 M parameters, [B, M, T, V, 9] -> [B, 1, 384, T, 1]. Our choice.
+model = dict(
+    backbone=dict(
+        type='mmact_ssl.SkeletonStreams',
+        num_streams=3,
+        encoder=dict(
+            type='mmact_ssl.SkeletonGRU', layout='kinect20', num_persons=1, hidden_size=64
+        ),
+    )
+)

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Optional
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import nt_xent
@@ -41,10 +41,14 @@ class ContrastHead(PretextHead):
         self_similarity: of a row with itself in the softmax; None leaves it out, see
             :func:`nt_xent`.
         hidden_dim, embedding_dim: sizes of the projector.
+        streams: of a feature made of as many equal parts, one after another, each is contrasted by
+            a projector of its own, and the losses are summed: no stream can leave the work to
+            another. Our choice.
         reads: view -> source, where that is not ``'<view>.pooled'``.
 
     Raises:
-        ConfigError: Fewer than two views, an unknown target, or a source of another view.
+        ConfigError: Fewer than two views, an unknown target, a source of another view, or features
+            that the streams do not divide.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class ContrastHead(PretextHead):
         self_similarity: Optional[float] = -1.0,
         hidden_dim: int = 2048,
         embedding_dim: int = 1024,
+        streams: int = 1,
         reads: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
@@ -70,11 +75,30 @@ class ContrastHead(PretextHead):
         self.target = target
         self.temperature = temperature
         self.self_similarity = self_similarity
-        self.projector = make_projector(in_channels, hidden_dim, embedding_dim)
+        if streams < 1 or in_channels % streams:
+            raise ConfigError(
+                f'ContrastHead: in_channels={in_channels} are not streams={streams} equal parts'
+            )
+        self.projectors = nn.ModuleList(
+            make_projector(in_channels // streams, hidden_dim, embedding_dim)
+            for _ in range(streams)
+        )
 
     def _contrast(self, pooled: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss, hits ``[B]`` in 0..1 and projections ``[B, views, embedding_dim]``."""
-        projected = torch.stack([self.projector(pooled[view]) for view in self.reads])  # (v, B, D)
+        """The loss, hits ``[B]`` in 0..1 and ``[B, views, streams * embedding_dim]``."""
+        parts = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.reads]
+        streams = [
+            self._contrast_stream(projector, part)
+            for projector, part in zip(self.projectors, zip(*parts))
+        ]
+        losses, hits, projected = zip(*streams)
+        return torch.stack(losses).sum(), torch.stack(hits).mean(0), torch.cat(projected, dim=2)
+
+    def _contrast_stream(
+        self, projector: nn.Module, features: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of one stream, from its features ``[B, D]`` of each view."""
+        projected = torch.stack([projector(feature) for feature in features])  # (v, B, E)
         pairs = list(combinations(projected, 2))
         if self.target == 'mean':
             pairs = [(one, projected.mean(0)) for one in projected]
@@ -93,9 +117,9 @@ class ContrastHead(PretextHead):
         return dict(loss=loss, accuracy=hits.mean())
 
     def predict(self, **pooled: Tensor) -> dict[str, Tensor]:
-        """Projections ``[B, views, embedding_dim]``; per clip how often its row finds its partner.
+        """Projections ``[B, views, streams * embedding_dim]``, and how often a row finds its partner.
 
-        Chance is 1 / (2 * B - 1), B the clips of the batch.
+        The latter ``[B]``, per clip. Chance is 1 / (2 * B - 1), B the clips of the batch.
         """
         _, hits, projected = self._contrast(pooled)
         return dict(projection=projected, accuracy=hits)

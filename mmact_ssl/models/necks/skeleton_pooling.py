@@ -24,13 +24,16 @@ class SkeletonPooling(BaseModule):
 
     Args:
         mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
+        streams: the channels are as many equal streams, one after another; what is made of each
+            stays together: mean and maximum of the first, of the second, and so on.
 
     Raises:
         ConfigError: An unknown mode.
     """
 
-    def __init__(self, mode: str = 'mean') -> None:
+    def __init__(self, mode: str = 'mean', streams: int = 1) -> None:
         super().__init__()
+        self.streams = streams
         if mode not in ('mean', 'mean_max'):
             raise ConfigError(f"SkeletonPooling: mode={mode!r}, use 'mean' or 'mean_max'")
         self.mode = mode
@@ -60,4 +63,5 @@ class SkeletonPooling(BaseModule):
         if self.mode == 'mean':
             return pooled
         largest = values.where(counts, torch.finfo(values.dtype).min).flatten(2).amax(2)
-        return torch.cat([pooled, largest], dim=1)
+        parts = zip(pooled.chunk(self.streams, dim=1), largest.chunk(self.streams, dim=1))
+        return torch.cat([half for part in parts for half in part], dim=1)

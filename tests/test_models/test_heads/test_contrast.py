@@ -32,7 +32,7 @@ def make_pooled(views=('clip', 'masked', 'shuffled')) -> dict[str, Tensor]:
 
 def slow_projection(head: ContrastHead, pooled: Tensor) -> Tensor:
     """In double precision, with the statistics of this view alone."""
-    first, norm, _, last = head.projector
+    first, norm, _, last = head.projectors[0]
     hidden = pooled.double() @ first.weight.detach().T.double() + first.bias.detach()
     hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
     return hidden.clamp(min=0) @ last.weight.detach().T.double() + last.bias.detach()
@@ -77,7 +77,7 @@ def test_gradient_flows_through_the_mean_too():
     """A view's gradient also comes from being part of what the others are held against."""
     head, views = make(), make_pooled()
     pooled = {view: values.requires_grad_() for view, values in views.items()}
-    projected = torch.stack([head.projector(values) for values in pooled.values()])
+    projected = torch.stack([head.projectors[0](values) for values in pooled.values()])
     mean = projected.mean(0)
     gradients = []
     for target in (mean, mean.detach()):
@@ -87,6 +87,32 @@ def test_gradient_flows_through_the_mean_too():
     for one, through, around in zip(got, *gradients):
         torch.testing.assert_close(one, through)
         assert not torch.allclose(one, around, rtol=0.01)
+
+
+def test_streams_are_contrasted_apart_and_summed():
+    """As many heads, each on its part of the features: also to the gradient."""
+    torch.manual_seed(0)
+    views = make_pooled(('one', 'two'))
+    head = make(target='pair', views=tuple(views), streams=2)
+    pooled = {view: values.requires_grad_() for view, values in views.items()}
+    total = torch.zeros(())
+    for i, projector in enumerate(head.projectors):
+        alone = ContrastHead(2, tuple(views), 'pair', hidden_dim=8, embedding_dim=5)
+        alone.projectors[0].load_state_dict(projector.state_dict())
+        total = (
+            total + alone.loss(**{v: f[:, 2 * i : 2 * i + 2] for v, f in pooled.items()})['loss']
+        )
+    loss = head.loss(**pooled)['loss']
+    torch.testing.assert_close(loss, total)
+    for one, two in zip(*(torch.autograd.grad(x, list(pooled.values())) for x in (loss, total))):
+        torch.testing.assert_close(one, two)
+    assert head.predict(**pooled)['projection'].shape == (6, 2, 10)
+
+
+def test_features_that_the_streams_do_not_divide_are_refused():
+    for streams in (0, 3):
+        with pytest.raises(ConfigError, match=f'streams={streams}'):
+            make(streams=streams)
 
 
 def test_predict_counts_partners():

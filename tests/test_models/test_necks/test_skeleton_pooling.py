@@ -75,3 +75,10 @@ def test_padding_gets_no_gradient():
 def test_an_unknown_mode_is_named():
     with pytest.raises(ConfigError, match="mode='max'"):
         SkeletonPooling('max')
+
+
+def test_of_several_streams_what_is_made_of_each_stays_together():
+    trunk = torch.randn(2, 1, 6, 4, 1)
+    pooled = SkeletonPooling('mean_max', streams=3)(trunk)
+    each = [SkeletonPooling('mean_max')(part) for part in trunk.chunk(3, dim=2)]
+    assert torch.equal(pooled, torch.cat(each, dim=1))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One encoder for each stream of a skeleton."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.skeleton_validity import valid_frames
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class SkeletonStreams(BaseModule):
+    """Encode the streams that ``BonesAndMotion`` has joined, each by an encoder of its own.
+
+    The maps lie side by side along the channels, stream by stream. Late fusion of joints, bones and
+    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); one network for all here, our choice.
+
+    Args:
+        encoder: config of one encoder, such as ``SkeletonGRU``; all have its settings, and weights
+            of their own. It takes ``valid``.
+        num_streams: number of streams; the clip's channels are split into as many equal parts.
+
+    Raises:
+        ConfigError: Fewer than one stream.
+    """
+
+    reads_valid = True
+
+    def __init__(self, encoder: dict, num_streams: int, init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if num_streams < 1:
+            raise ConfigError(f'SkeletonStreams: num_streams is {num_streams}, must be 1 or more')
+        self.encoders = nn.ModuleList(MODELS.build(encoder) for _ in range(num_streams))
+
+    def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+        """Encode clips.
+
+        Args:
+            x: ``[B, M, T, V, num_streams * C]``.
+            valid: bool ``[B, M, T]``; read from all streams together where it is not given, as one
+                alone may end in zeros: a body that stands still has no motion.
+
+        Returns:
+            ``[B, M', num_streams * C', T', V']`` of encoders that give ``[B, M', C', T', V']``.
+
+        Raises:
+            ConfigError: The channels cannot be split into the streams.
+        """
+        streams = len(self.encoders)
+        if x.shape[4] % streams:
+            raise ConfigError(
+                f'SkeletonStreams: clips have {x.shape[4]} channels a joint, which are not '
+                f'{streams} equal streams; see BonesAndMotion in the pipeline'
+            )
+        valid = valid_frames(x) if valid is None else valid
+        parts = x.chunk(streams, dim=4)
+        maps = [encoder(part, valid) for encoder, part in zip(self.encoders, parts)]
+        return torch.cat(maps, dim=2)
