@@ -117,9 +117,9 @@ class ContrastHead(PretextHead):
         return dict(loss=loss, accuracy=hits.mean())
 
     def predict(self, **pooled: Tensor) -> dict[str, Tensor]:
-        """Projections ``[B, views, streams * embedding_dim]``, and how often a row finds its partner.
+        """Projections ``[B, views, streams * embedding_dim]``; ``[B]``, how often a partner is found.
 
-        The latter ``[B]``, per clip. Chance is 1 / (2 * B - 1), B the clips of the batch.
+        Chance is 1 / (2 * B - 1), B the clips of the batch.
         """
         _, hits, projected = self._contrast(pooled)
         return dict(projection=projected, accuracy=hits)
