@@ -117,9 +117,10 @@ class ContrastHead(PretextHead):
         return dict(loss=loss, accuracy=hits.mean())
 
     def predict(self, **pooled: Tensor) -> dict[str, Tensor]:
-        """Projections ``[B, views, streams * embedding_dim]``; ``[B]``, how often a partner is found.
+        """Projections ``[B, views, streams * embedding_dim]``; hits ``[B]``, 0..1.
 
-        Chance is 1 / (2 * B - 1), B the clips of the batch.
+        A hit is a row that is most similar to its partner. Chance is 1 / (2 * B - 1),
+        B the clips of the batch.
         """
         _, hits, projected = self._contrast(pooled)
         return dict(projection=projected, accuracy=hits)
