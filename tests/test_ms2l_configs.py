@@ -193,6 +193,9 @@ def test_downstream_reads_what_pretraining_read(path: Path):
         steps = [steps[0], resample, *before.augment]
     expected = read_only_transforms(steps)
     assert read_only_transforms(after.test_dataloader.dataset.pipeline) == expected
+    if two_views:  # left and right are different actions in UTD-MHAD
+        fine_tuned = [step.type for step in after.train_dataloader.dataset.pipeline]
+        assert ('mmact_ssl.SkeletonFlip' in fine_tuned) == ('utdmhad' not in path.name)
     widths = {600: 'mean', 768: 'mean_max'}
     assert widths[after.model.cls_head.in_channels] == pool
 
