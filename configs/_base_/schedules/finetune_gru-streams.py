@@ -1,5 +1,5 @@
 # Fine-tuning, and training from scratch, of the GRUs over streams: longer and faster than that of
-# the published GRU, as chosen between the training views of NW-UCLA (our choice).
+# the published GRU, as chosen on labels of one training view of NW-UCLA for the other.
 _base_ = 'finetune_skeleton.py'
 
 max_epochs = 60
