@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transforms of skeleton clips: float32 `[M, T, V, C]`, persons, frames, joints, coordinates."""
 
-from .augment import JointJitter, JointMask, RandomRotation, RandomShear, SkeletonFlip
+from .augment import (
+    JointJitter,
+    JointMask,
+    RandomRotation,
+    RandomScale,
+    RandomShear,
+    SkeletonFlip,
+)
 from .normalise import NormaliseSkeleton
 from .pretext import MaskFuture, ShuffleSegments
 from .streams import BonesAndMotion
@@ -18,6 +25,7 @@ __all__ = [
     'PackSkeletonInputs',
     'PadFrames',
     'RandomRotation',
+    'RandomScale',
     'RandomShear',
     'ResampleFrames',
     'ShuffleSegments',

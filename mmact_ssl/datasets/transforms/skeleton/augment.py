@@ -91,6 +91,35 @@ class RandomShear(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class RandomScale(BaseTransform):
+    """Make a clip larger or smaller about the origin of its coordinates; normalise it first.
+
+    Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3. Modified keys: `keypoint`.
+
+    Args:
+        amplitude: The factor is uniform in 1 - amplitude..1 + amplitude.
+
+    Raises:
+        ConfigError: The amplitude is not in 0..1, or the clip has other than 2 or 3 coordinates.
+    """
+
+    def __init__(self, amplitude: float = 0.1) -> None:
+        if not 0 <= amplitude < 1:
+            raise ConfigError(f'RandomScale: amplitude is {amplitude}, must be in 0..1, not 1')
+        self.amplitude = amplitude
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Scale one sample."""
+        _coordinates(results, self)
+        factor = np.random.uniform(1 - self.amplitude, 1 + self.amplitude)
+        results['keypoint'] = results['keypoint'] * np.float32(factor)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(amplitude={self.amplitude})'
+
+
+@TRANSFORMS.register_module()
 class SkeletonFlip(BaseTransform):
     """Mirror a clip: x becomes -x, and left joints become right ones.
 
@@ -127,36 +156,50 @@ class SkeletonFlip(BaseTransform):
 
 @TRANSFORMS.register_module()
 class JointJitter(BaseTransform):
-    """Add Gaussian noise, drawn anew for each person, frame and coordinate, to some joints.
+    """Add Gaussian noise to some joints, anew in each frame and once for the clip.
+
+    The former is a sensor's noise, the latter makes another body. Both are drawn for each person
+    and coordinate.
 
     Required keys: `keypoint` float32 [M, T, V, C]. Modified keys: `keypoint`.
 
     Args:
-        deviation: Standard deviation of the noise, in units of the coordinates.
+        deviation: Standard deviation of the noise of a frame, in units of the coordinates.
         fraction: Share of the joints that get noise; which ones is drawn once for the clip.
+        clip_deviation: Standard deviation of the noise that all frames share.
 
     Raises:
         ConfigError: Negative deviation, or the share is not in 0..1.
     """
 
-    def __init__(self, deviation: float = 0.02, fraction: float = 1.0) -> None:
-        if deviation < 0:
-            raise ConfigError(f'JointJitter: deviation is {deviation}, must be 0 or more')
+    def __init__(
+        self, deviation: float = 0.02, fraction: float = 1.0, clip_deviation: float = 0.0
+    ) -> None:
+        for name, value in (('deviation', deviation), ('clip_deviation', clip_deviation)):
+            if value < 0:
+                raise ConfigError(f'JointJitter: {name} is {value}, must be 0 or more')
         if not 0 <= fraction <= 1:
             raise ConfigError(f'JointJitter: fraction is {fraction}, must be in 0..1')
         self.deviation = deviation
         self.fraction = fraction
+        self.clip_deviation = clip_deviation
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Jitter one sample."""
         keypoint = results['keypoint']
         noise = np.random.normal(0, self.deviation, keypoint.shape).astype(np.float32)
+        if self.clip_deviation:
+            of_clip = np.random.normal(0, self.clip_deviation, keypoint[:, :1].shape)
+            noise += of_clip.astype(np.float32)
         noise *= _drawn_joints(keypoint.shape[2], self.fraction)[:, None]
         results['keypoint'] = keypoint + noise * present_frames(keypoint)[..., None, None]
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(deviation={self.deviation}, fraction={self.fraction})'
+        return (
+            f'{type(self).__name__}(deviation={self.deviation}, fraction={self.fraction}, '
+            f'clip_deviation={self.clip_deviation})'
+        )
 
 
 @TRANSFORMS.register_module()

@@ -62,11 +62,22 @@ class TemporalCrop(BaseTransform):
     Args:
         area: Smallest and largest share, 0 < smallest <= largest <= 1.
         num_frames: Frames to which the run is resampled, see ResampleFrames. None: it stays.
+        warp: How much faster or slower the run's start may pass than its end: the place t, in 0..1,
+            shows what was at t^k, log k normal of this deviation. 0: evenly. Needs `num_frames`.
 
-    Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021), area our choice.
+    Raises:
+        ConfigError: The shares are none, or `warp` is negative or has no `num_frames`.
+
+    Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021), area and warp our
+    choice.
     """
 
-    def __init__(self, area: Sequence[float] = (0.5, 1.0), num_frames: int | None = None) -> None:
+    def __init__(
+        self,
+        area: Sequence[float] = (0.5, 1.0),
+        num_frames: int | None = None,
+        warp: float = 0.0,
+    ) -> None:
         smallest, largest = area
         if not 0 < smallest <= largest <= 1:
             raise ConfigError(
@@ -74,6 +85,11 @@ class TemporalCrop(BaseTransform):
             )
         self.area = (smallest, largest)
         self.num_frames = None if num_frames is None else _at_least_one(self, num_frames)
+        if warp < 0 or (warp and num_frames is None):
+            raise ConfigError(
+                f'TemporalCrop: warp is {warp}, must be 0 or more, and 0 without num_frames'
+            )
+        self.warp = warp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Crop one sample."""
@@ -82,12 +98,16 @@ class TemporalCrop(BaseTransform):
         start = np.random.randint(frames - length + 1)
         clip = results['keypoint'][:, start : start + length]
         if self.num_frames is not None:
-            clip = resample(clip, self.num_frames)
+            exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
+            clip = resample(clip, self.num_frames, exponent)
         set_frames(results, clip, clip.shape[1])
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(area={self.area}, num_frames={self.num_frames})'
+        return (
+            f'{type(self).__name__}(area={self.area}, num_frames={self.num_frames}, '
+            f'warp={self.warp})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -123,13 +143,18 @@ class PadFrames(BaseTransform):
         return f'{type(self).__name__}(num_frames={self.num_frames})'
 
 
-def resample(clip: np.ndarray, num_frames: int) -> np.ndarray:
-    """`clip` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames."""
+def resample(clip: np.ndarray, num_frames: int, exponent: float = 1.0) -> np.ndarray:
+    """`clip` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames.
+
+    With an exponent, what was at the share t^exponent of the clip comes to the share t.
+    """
     frames = clip.shape[1]
-    if num_frames == frames:
+    if num_frames == frames and exponent == 1:
         return clip
     first, last = (0.0, frames - 1.0) if num_frames > 1 else ((frames - 1) / 2,) * 2
     places = np.linspace(first, last, num_frames)
+    if exponent != 1 and frames > 1:
+        places = (places / (frames - 1)) ** exponent * (frames - 1)
     before = np.floor(places).astype(np.int64)
     after = np.minimum(before + 1, frames - 1)
     share = places - before  # [num_frames], of the later frame

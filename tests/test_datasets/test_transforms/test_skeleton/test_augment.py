@@ -14,13 +14,22 @@ from mmact_ssl.datasets.transforms import (
     JointJitter,
     JointMask,
     RandomRotation,
+    RandomScale,
     RandomShear,
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.joints import present_frames
 from mmact_ssl.errors import ConfigError, DataError
 
-ALL = [RandomRotation(), RandomShear(), SkeletonFlip(1.0), JointJitter(), JointMask()]
+ALL = [
+    RandomRotation(),
+    RandomShear(),
+    RandomScale(),
+    SkeletonFlip(1.0),
+    JointJitter(),
+    JointJitter(clip_deviation=0.1),
+    JointMask(),
+]
 
 
 @pytest.mark.parametrize('transform', ALL, ids=lambda transform: type(transform).__name__)
@@ -127,6 +136,33 @@ def test_jitter(make_sample):
     assert abs(np.corrcoef(flat[0, 1:].ravel(), flat[0, :-1].ravel())[0, 1]) < 0.05
 
 
+def test_jitter_of_the_clip_is_one_for_all_its_frames(make_sample):
+    sample = make_sample('ntu25', persons=2, frames=40, padding=3)
+    offsets = []
+    for seed in range(100):
+        np.random.seed(seed)
+        out = JointJitter(deviation=0, clip_deviation=0.1)({**sample})['keypoint']
+        noise = out - sample['keypoint']
+        assert not noise[:, 40:].any()
+        np.testing.assert_allclose(noise[:, :40], noise[:, :1].repeat(40, axis=1), atol=1e-6)
+        offsets.append(noise[:, 0])
+    offsets = np.stack(offsets)  # [100, M, V, C]
+    assert abs(offsets.std() - 0.1) < 2e-3 and abs(offsets.mean()) < 2e-3
+    assert abs(np.corrcoef(offsets[:, 0].ravel(), offsets[:, 1].ravel())[0, 1]) < 0.05
+
+
+def test_scale(make_sample):
+    sample = make_sample(persons=2)
+    factors = []
+    for seed in range(400):
+        np.random.seed(seed)
+        out = RandomScale(0.3)({**sample})['keypoint']
+        factor = float(out[0, 0, 5, 1] / sample['keypoint'][0, 0, 5, 1])
+        np.testing.assert_allclose(out, sample['keypoint'] * factor, rtol=1e-5, atol=1e-6)
+        factors.append(factor)
+    assert 0.7 <= min(factors) < 0.71 and 1.29 < max(factors) <= 1.3
+
+
 def test_mask(make_sample):
     sample = make_sample('kinect20', persons=2)
     numbers, joints = [], np.zeros(20)
@@ -148,15 +184,17 @@ def test_wrong_uses_are_named(make_sample):
         (lambda: RandomRotation((1, 2)), 'degrees is'),
         (lambda: RandomRotation(-1), 'degrees is'),
         (lambda: RandomShear(-0.1), 'amplitude is -0.1'),
+        (lambda: RandomScale(1.0), 'amplitude is 1.0'),
         (lambda: SkeletonFlip(2), 'flip_ratio is 2'),
         (lambda: JointJitter(-1), 'deviation is -1'),
+        (lambda: JointJitter(clip_deviation=-1), 'clip_deviation is -1'),
         (lambda: JointJitter(fraction=2), 'fraction is 2'),
         (lambda: JointMask((0, 1)), r'fraction is \(0, 1\)'),
     ):
         with pytest.raises(ConfigError, match=words):
             wrong()
     streams = BonesAndMotion()(make_sample())
-    for transform in (RandomRotation(), RandomShear(), SkeletonFlip()):
+    for transform in (RandomRotation(), RandomShear(), RandomScale(), SkeletonFlip()):
         with pytest.raises(ConfigError, match='9 values a joint.*before BonesAndMotion'):
             transform({**streams})
     with pytest.raises(DataError, match='SkeletonFlip: a01_s02 has layout None'):

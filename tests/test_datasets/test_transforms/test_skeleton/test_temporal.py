@@ -86,6 +86,23 @@ def test_crop_to_a_number_of_frames(make_sample):
     assert out['valid_frames'] == 16
 
 
+@settings(max_examples=30, deadline=None)
+@given(frames=st.integers(1, 30), num_frames=st.integers(1, 40), seed=st.integers(0, 99))
+def test_warped_time_bends_a_line_to_a_power(frames, num_frames, seed):
+    line = np.linspace(1, 2, frames, dtype=np.float32)[None, :, None, None]
+    keypoint = np.tile(line, (1, 1, 20, 3))
+    transform = TemporalCrop(area=(1.0, 1.0), num_frames=num_frames, warp=0.5)
+    np.random.seed(seed)
+    out = transform({'keypoint': keypoint})['keypoint'][0, :, 0, 0]
+    np.random.seed(seed)
+    np.random.uniform(), np.random.randint(1)  # the cut's length and place
+    exponent = math.exp(0.5 * np.random.normal())
+    for i in range(num_frames):
+        t = i / (num_frames - 1) if num_frames > 1 else 0.5
+        expected = 1 + t**exponent if frames > 1 else 1
+        assert out[i] == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_clip_of_one_frame(make_sample):
     sample = make_sample(frames=1)
     np.testing.assert_array_equal(TemporalCrop()({**sample})['keypoint'], sample['keypoint'])
@@ -117,3 +134,6 @@ def test_wrong_uses_are_named():
     for area in ((0, 1), (0.8, 0.5), (0.5, 1.5)):
         with pytest.raises(ConfigError, match='TemporalCrop: area is'):
             TemporalCrop(area=area)
+    for options in (dict(num_frames=8, warp=-1), dict(warp=0.3)):
+        with pytest.raises(ConfigError, match='TemporalCrop: warp is'):
+            TemporalCrop(**options)
