@@ -1,12 +1,15 @@
-# Two views of a clip, cut, turned, sheared, mirrored and masked each in its own way. All clips take
-# 32 frames: the speed of the recording, which differs between cameras, does not count.
+# Two views of a clip, each cut, turned, sheared, mirrored, scaled, jittered and masked in its own
+# way. All clips take 32 frames, and time is bent: the speed of the recording, which differs between
+# cameras, does not count. Which way the person faces does not count either.
 augment = [
-    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32),
-    dict(type='RandomRotation', degrees=30),
+    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32, warp=0.3),
+    dict(type='RandomRotation', degrees=(30, 180, 30)),
     dict(type='RandomShear', amplitude=0.3),
     dict(type='SkeletonFlip'),
+    dict(type='RandomScale', amplitude=0.1),
+    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
     dict(type='BonesAndMotion', motion_scale=10),
-    dict(type='JointMask', fraction=(0.0, 0.2)),
+    dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
 train_pipeline = [
     dict(type='NormaliseSkeleton', mode='first_frame'),
