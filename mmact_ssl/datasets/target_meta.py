@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.target_values import to_storage
 from mmact_ssl.errors import ConfigError, DataError
 
 FORMAT = 2
@@ -112,6 +113,10 @@ class TargetMeta:
                 f'{key}: maps are probabilities, 0..1, got {array.min():g}..{array.max():g}'
             )
         return array
+
+    def stored(self, key: str, array: np.ndarray) -> np.ndarray:
+        """Return an array of this kind as it is stored (see :meth:`checked`)."""
+        return to_storage(self.checked(key, array), self.dtype)
 
 
 def parse_meta(path: str | os.PathLike[str], value: bytes | None) -> TargetMeta:

@@ -82,7 +82,9 @@ def read_raw(key: bytes, value: Buffer) -> bytes:
     return bytes(value)
 
 
-def unpack(key: bytes, value: Buffer, frames: Sequence[int] | None = None) -> np.ndarray:
+def unpack(
+    key: bytes, value: Buffer, frames: Sequence[int] | np.ndarray | None = None
+) -> np.ndarray:
     """Undo :func:`pack`.
 
     Args:

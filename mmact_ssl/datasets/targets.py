@@ -45,7 +45,6 @@ from mmact_ssl.datasets.target_values import (
     pack_format_1,
     read_raw,
     read_shape,
-    to_storage,
     unpack,
     unpack_format_1,
 )
@@ -129,7 +128,12 @@ class TargetWriter:
 
     def put_many(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of several videos, all or none (see :meth:`put`)."""
-        self._store({encode_key(key): self._packed(key, arrays[key]) for key in arrays})
+        stored = {key: self.meta.stored(key, array) for key, array in arrays.items()}
+        self._store({encode_key(key): self._packed(key, stored[key]) for key in stored})
+
+    def put_stored(self, key: str, array: np.ndarray) -> None:
+        """Store the array of one video that `TargetMeta.stored` has made."""
+        self._store({encode_key(key): self._packed(key, array)})
 
     def copy(self, key: str, reader: TargetReader) -> None:
         """Store what another cache of the same teacher has of a video, as it lies there."""
@@ -151,7 +155,6 @@ class TargetWriter:
     def _packed(self, key: str, array: np.ndarray) -> bytes:
         if key == META_KEY:
             raise ValueError(f'{META_KEY} is reserved and cannot be the name of a video')
-        array = to_storage(self.meta.checked(key, array), self.meta.dtype)
         return pack_format_1(array) if self.meta.format == 1 else pack(encode_key(key), array)
 
     def _store(self, values: Mapping[bytes, bytes]) -> None:
@@ -278,16 +281,6 @@ class TargetReader:
             array = self._read(key, lambda _, value: unpack_format_1(value))
             return array if frames is None else array[np.asarray(frames)]
         return self._read(key, lambda name, value: unpack(name, value, frames))
-
-    def damaged(self) -> dict[str, str]:
-        """Read every value; the reason by key of those that are damaged."""
-        reasons = {}
-        for key in self.keys():
-            try:
-                self.meta.checked(key, self.get(key))
-            except (TargetCacheError, ValueError) as error:
-                reasons[key] = str(error.__cause__ or error)
-        return reasons
 
     def _read(self, key: str, read: Callable[[bytes, Buffer], Result]) -> Result:
         name = encode_key(key)
