@@ -97,7 +97,9 @@ class _FrameRun:
 
     def add(self, frames: np.ndarray) -> None:
         """Take the next frames, uint8 [n, H, W, 3]."""
-        images = torch.from_numpy(frames).movedim(-1, -3)  # (n, 3, H, W); of clips (n, T, 3, H, W)
+        # (n, 3, H, W), of clips (n, T, 3, H, W). In the memory order that training has: torch picks
+        # its kernels by it, and these differ in the last bit.
+        images = torch.from_numpy(frames).movedim(-1, -3).contiguous()
         values = self.teacher(images.to(self.teacher.device)).cpu().numpy()
         self.targets.append(self.keep(values))
 
