@@ -19,9 +19,9 @@ from mmact_ssl.models.data_preprocessors import PretextDataPreprocessor
 from mmact_ssl.models.teachers import BaseTeacher
 
 NUM_FRAMES, STRIDE = 4, 3
-# Of every pass: kernels sum in an order that depends on it and, with several threads and sizes that
-# are no multiple of 8, on the place in it.
-BATCH = 8
+# Of every pass. Kernels sum in an order that depends on it; where it is no multiple of 16, what is
+# left over after whole vector registers is computed by other code, the last bit of which differs.
+BATCH = 16
 
 
 class NetworkTeacher(BaseTeacher):
@@ -88,7 +88,7 @@ def cached(tmp_path_factory, make_video):
     root = tmp_path_factory.mktemp('equal')
     names = []
     for i, frames in enumerate((40, 20, 7)):
-        make_video(root / f'{i}.mp4', num_frames=frames, width=64, height=48)
+        make_video(root / f'{i}.mp4', num_frames=frames, width=66, height=50)
         names.append(f'{i}.mp4')
     teachers = {name: teacher() for name, teacher in TEACHERS.items()}
     jobs = [ExtractionJob(teacher, root / f'{name}.lmdb') for name, teacher in teachers.items()]
@@ -129,7 +129,5 @@ def test_cached_equals_online_to_the_bit(cached, seed):
                 online = teacher(clips)[:, None]  # (B, 1, D)
             found = batch['targets'][f'{view}_{name}']
             assert found.dtype == torch.float32 and found.shape == online.shape
-            # Poses are carried in pixels of the view and come back as fractions.
-            rtol = 3e-7 if name == 'pose' else 0
-            torch.testing.assert_close(found, online, rtol=rtol, atol=0)
+            assert torch.equal(found, online)
             assert online.std() > 1e-3  # not all the same

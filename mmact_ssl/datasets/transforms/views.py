@@ -109,8 +109,8 @@ class DecodeViews(BaseTransform):
     Required keys: `frame_inds`, `video_reader` (removed), `poses` (optional): {view: float32
     [T, V, 3]} with x, y as fractions of the frame.
 
-    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, x and
-    y now in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
+    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, now
+    float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
@@ -134,7 +134,8 @@ class DecodeViews(BaseTransform):
         }
         for view, pose in results.get('poses', {}).items():
             height, width = results['views'][view][0].shape[:2]
-            results['poses'][view] = pose * np.array([width, height, 1], dtype=np.float32)
+            # In float64, so that packing an unmoved pose gives back the very fractions.
+            results['poses'][view] = pose * np.array([width, height, 1], dtype=np.float64)
         return results
 
     def __repr__(self) -> str:
@@ -257,7 +258,7 @@ class TransformViews(BaseTransform):
             start = 0
             for view in posed:
                 stop = start + len(poses[view])
-                poses[view] = pose[start:stop].astype(np.float32)
+                poses[view] = pose[start:stop]
                 start = stop
         if maps:
             box = view_box(joined['keypoint'][-3:], shape, joined['imgs'][0].shape[:2])
