@@ -348,20 +348,29 @@ def test_annotations(tmp_path):
         read_annotations([tmp_path / 'd.txt'])
 
 
-def test_two_processes_share_the_work(data, names):
+def test_two_processes_share_the_work_of_two_teachers(data, names):
     (data / 'colour_teacher.py').write_text(TEACHER)
-    (data / 'teacher.py').write_text(
-        "custom_imports = dict(imports=['colour_teacher'])\nteacher = dict(type='ColourTeacher')\n"
-    )
+    for offset, name in enumerate(('one', 'two')):
+        (data / f'{name}.py').write_text(
+            "custom_imports = dict(imports=['colour_teacher'])\n"
+            f"teacher = dict(type='ColourTeacher', offset={offset})\n"
+        )
+    # What a run that was killed has left: a cache of one teacher, a shard of the other.
+    extract_targets(ColourTeacher(0), data, names[:2], data / 'targets/one.lmdb')
+    extract_targets(ColourTeacher(1), data, names[2:3], data / 'targets/two.lmdb.rank1')
     root = os.getcwd()
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    command += ['--master_port=29731', f'{root}/tools/extract_targets.py', str(data / 'teacher.py')]
+    command += ['--master_port=29731', f'{root}/tools/extract_targets.py']
+    command += [str(data / 'one.py'), str(data / 'two.py')]
     command += ['--data', str(data), '--launcher', 'pytorch']
     environment = {**os.environ, 'PYTHONPATH': f'{root}:{data}', 'OMP_NUM_THREADS': '1'}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert '5 videos written, 0 were there' in result.stdout
-    reader = TargetReader(data / 'targets/pose.lmdb', ColourTeacher().fingerprint())
-    for name in names:
-        np.testing.assert_array_equal(reader.get(name), extract_video(ColourTeacher(), data / name))
-    assert [path.name for path in (data / 'targets').iterdir()] == ['pose.lmdb']
+    for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
+        reader = TargetReader(data / 'targets' / cache, ColourTeacher(offset).fingerprint())
+        assert reader.keys() == names
+        for name in names:
+            wanted = extract_video(ColourTeacher(), data / name)
+            np.testing.assert_array_equal(reader.get(name), wanted)
+    assert sorted(path.name for path in (data / 'targets').iterdir()) == ['one.lmdb', 'two.lmdb']
