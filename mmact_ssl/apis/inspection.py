@@ -104,7 +104,7 @@ class _Statistics:
         if not self.count:
             return []
         kind, mean = self.meta.kind, self.sums.sum() / self.numbers
-        what = {'pose': 'score', 'map': 'probability'}.get(kind, 'value')
+        what = 'score' if kind == 'pose' else 'value'
         deviation = max(self.squares / self.numbers - mean**2, 0) ** 0.5
         rows = [
             (f'{what}s', f'of {self.count} videos: {self.lowest:.4g} to {self.highest:.4g}'),
