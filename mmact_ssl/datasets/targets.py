@@ -94,7 +94,8 @@ class TargetWriter:
         self.meta = meta
         if overwrite:
             remove_cache(self.path)
-        if (self.path / 'data.mdb').is_file():
+        # One without entries was left by a writer that was killed before it wrote its meta data.
+        if (self.path / 'data.mdb').is_file() and _num_entries(self.path):
             check_meta(self.path, read_meta(self.path), meta)
         self.path.mkdir(parents=True, exist_ok=True)
         map_bytes = max(map_bytes, 2 * data_bytes(self.path))
@@ -228,8 +229,7 @@ class TargetReader:
             raise stale(self.path, 'teacher', self.meta.fingerprint, fingerprint)
 
     def __len__(self) -> int:
-        with reading(self.path, self.command) as transaction:
-            return int(transaction.stat()['entries']) - 1
+        return _num_entries(self.path, self.command) - 1  # the meta data are one
 
     def __contains__(self, key: str) -> bool:
         with reading(self.path, self.command) as transaction:
@@ -302,6 +302,11 @@ class TargetReader:
             f'video {key!r} is not in the target cache {self.path}: complete it with '
             f'`{self.command}` (videos already there are skipped)'
         )
+
+
+def _num_entries(path: Path, command: str = TOOL) -> int:
+    with reading(path, command) as transaction:
+        return int(transaction.stat()['entries'])
 
 
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:

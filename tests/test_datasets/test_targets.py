@@ -270,6 +270,13 @@ def test_another_format_is_refused(tmp_path, value, found):
         TargetReader(path)
 
 
+def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):
+    lmdb.open(str(tmp_path / 'x.lmdb')).close()
+    with pytest.raises(TargetCacheError, match='has no meta data'):
+        TargetReader(tmp_path / 'x.lmdb')
+    assert len(TargetReader(write(tmp_path / 'x.lmdb'))) == 2
+
+
 def test_remove_leaves_other_files_alone(tmp_path):
     path = write(tmp_path / 'x.lmdb')
     (path / 'notes.txt').write_text('mine')
