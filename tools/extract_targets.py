@@ -1,11 +1,15 @@
-"""Run a frozen teacher over a data set and keep its targets in a cache, or import them.
+"""Run frozen teachers over a data set and keep their targets in caches, or import targets.
 
     python tools/extract_targets.py configs/teachers/movenet_lightning.py --data data/jhmdb
+    python tools/extract_targets.py CONFIG CONFIG ... --data data/jhmdb [--map-dtype uint8]
     python tools/extract_targets.py configs/teachers/rtmo-s_coco.py --videos data/x/videos \
         --ann data/x/train.txt data/x/val.txt --out data/x/targets/pose.lmdb
+    python tools/extract_targets.py CONFIG --sentences data/x/sentences.json --data data/x
     python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
     python tools/extract_targets.py import-coco poses.json --ann data/x/train.txt --out CACHE
-    python tools/extract_targets.py inspect CACHE
+    python tools/extract_targets.py import-skeletons data/utdmhad/skeleton --data data/utdmhad \
+        --focal 130 --centre 79 60 --size 160 120
+    python tools/extract_targets.py inspect CACHE [--verify [--drop-damaged]]
 """
 
 from __future__ import annotations
@@ -18,36 +22,56 @@ from pathlib import Path
 import torch
 from rich import print as rich_print
 
-from mmact_ssl.apis.extraction import extract_targets, iterate_frames, read_annotations
-from mmact_ssl.datasets.target_import import import_coco, import_npz
-from mmact_ssl.datasets.targets import TargetReader
+from mmact_ssl.apis.extraction import (
+    ExtractionJob,
+    extract_many,
+    extract_sentences,
+    iterate_frames,
+    read_annotations,
+    read_sentences,
+)
+from mmact_ssl.apis.inspection import inspect_cache
+from mmact_ssl.datasets.target_import import import_coco, import_npz, import_skeletons, npz_kind
+from mmact_ssl.datasets.target_meta import STORAGE
+from mmact_ssl.datasets.targets import TargetWriter, read_meta
 from mmact_ssl.errors import ConfigError, one_line_errors
 
-MODES = ('import-npz', 'import-coco', 'inspect')
+MODES = ('import-npz', 'import-coco', 'import-skeletons', 'inspect')
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; without a mode the first word is a teacher config."""
+    """Parse the command line; without a mode the first words are teacher configs."""
     if argv and argv[0] not in MODES and not argv[0].startswith('-'):
         argv = ['extract', *argv]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     modes = parser.add_subparsers(dest='mode', required=True, metavar='CONFIG | MODE')
-    extract = modes.add_parser('extract', help='run a teacher (the word may be left out)')
-    extract.add_argument('config', help='teacher config, e.g. configs/teachers/rtmpose-t_coco.py')
+    extract = modes.add_parser('extract', help='run teachers (the word may be left out)')
+    extract.add_argument(
+        'configs', nargs='+', help='teacher configs, e.g. configs/teachers/rtmpose-t_coco.py'
+    )
+    extract.add_argument(
+        '--sentences', help='JSON {video or class: [sentence, ...]} for a teacher that reads text'
+    )
     extract.add_argument('--batch-size', type=int, default=64, help='frames at once')
     extract.add_argument('--device', help='default: the GPU of this rank if there is one')
     extract.add_argument('--max-broken', type=float, default=0.05, help='fraction of videos')
     extract.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
-    npz = modes.add_parser('import-npz', help='import a table of poses')
+    npz = modes.add_parser('import-npz', help='import a table of poses, embeddings or part maps')
     coco = modes.add_parser('import-coco', help='import COCO key point JSON')
     coco.add_argument('--layout', default='coco17', help='joint order of the key points')
-    for importer in (npz, coco):
-        importer.add_argument('source', help='the file to import')
-    for writer in (extract, npz, coco):
+    skeletons = modes.add_parser('import-skeletons', help='project skeletons into their videos')
+    skeletons.add_argument('--focal', type=float, required=True, help="the camera's, in pixels")
+    skeletons.add_argument('--centre', type=float, nargs=2, required=True, metavar=('X', 'Y'))
+    skeletons.add_argument('--size', type=int, nargs=2, required=True, metavar=('WIDTH', 'HEIGHT'))
+    for importer in (npz, coco, skeletons):
+        importer.add_argument('source', help='the file or folder to import')
+    for writer in (extract, npz, coco, skeletons):
         writer.add_argument('--data', help='data folder, in place of --ann, --videos and --out')
-        writer.add_argument('--out', help='folder of the cache (default: DATA/targets/pose.lmdb)')
+        writer.add_argument(
+            '--out', help='folder of the cache (default: DATA/targets/NAME.lmdb, see the docs)'
+        )
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
         writer.add_argument(
             '--ann', nargs='+', help='annotation files (default: DATA/train.txt and DATA/test.txt)'
@@ -56,28 +80,69 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         decoder.add_argument(
             '--videos', help="folder that the annotated paths start from (default: --ann's)"
         )
+    for storer in (extract, npz):
+        storer.add_argument(
+            '--map-dtype', choices=STORAGE['map'], default='float32', help='how maps are stored'
+        )
+        storer.add_argument(
+            '--embedding-dtype',
+            choices=STORAGE['embedding'],
+            default='float32',
+            help='how embeddings, of text too, are stored',
+        )
     inspect = modes.add_parser('inspect', help='print what a cache holds')
     inspect.add_argument('cache')
-    return parser.parse_args(argv)
+    inspect.add_argument('--verify', action='store_true', help='read all and list what is damaged')
+    inspect.add_argument(
+        '--drop-damaged', action='store_true', help='take damaged entries out, to be made again'
+    )
+    args = parser.parse_args(argv)
+    if args.mode == 'inspect' and args.drop_damaged and not args.verify:
+        parser.error('--drop-damaged needs --verify')
+    return args
 
 
 def fill_in_data(args: argparse.Namespace) -> None:
-    """Fill in what `--data` stands for.
+    """Fill in which videos `--data` stands for.
 
     Raises:
         ConfigError: Neither `--data` nor what it stands for is given.
     """
-    if args.data is not None:
+    if args.data is not None and not getattr(args, 'sentences', None):
         train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
         args.ann = args.ann or [str(path) for path in (train, test) if path.is_file()]
         args.ann = args.ann or [str(train)]  # its absence is reported like any other's
-        args.out = args.out or str(Path(args.data, 'targets', 'pose.lmdb'))
-    if args.out is None or (not args.ann and args.mode != 'import-npz'):
+    unnamed = args.out is None and args.data is None
+    needs_videos = args.mode == 'import-coco' or (args.mode == 'extract' and not args.sentences)
+    if unnamed or (needs_videos and not args.ann):
         raise ConfigError('say which videos and where to: --data DIR, or --ann FILE --out CACHE')
 
 
+def dtypes(args: argparse.Namespace) -> dict[str, str]:
+    """What values are stored in, by kind of target."""
+    return {'map': args.map_dtype, 'embedding': args.embedding_dtype, 'text': args.embedding_dtype}
+
+
+def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
+    """Name the cache of each teacher: `pose.lmdb` for the only pose teacher, else its config.
+
+    Raises:
+        ConfigError: `--out` is given for several teachers.
+    """
+    if args.out is not None:
+        if len(kinds) > 1:
+            raise ConfigError('--out names one cache: give several teachers --data instead')
+        return [Path(args.out)]
+    only_pose = kinds.count('pose') == 1
+    names = [
+        'pose' if kind == 'pose' and only_pose else Path(config).stem
+        for kind, config in zip(kinds, args.configs)
+    ]
+    return [Path(args.data, 'targets', f'{name}.lmdb') for name in names]
+
+
 def run_extraction(args: argparse.Namespace) -> None:
-    """Run a teacher, on one or several ranks."""
+    """Run teachers, on one or several ranks."""
     from mmengine.dist import init_dist, is_main_process
 
     from mmact_ssl.models.teachers import build_teacher
@@ -88,54 +153,71 @@ def run_extraction(args: argparse.Namespace) -> None:
     device = args.device
     if device is None:
         device = f'cuda:{local_rank}' if torch.cuda.is_available() else 'cpu'
-    report = extract_targets(
-        build_teacher(args.config).to(device),
-        args.videos or Path(args.ann[0]).parent,
-        read_annotations(args.ann),
-        args.out,
-        overwrite=args.overwrite,
-        batch_size=args.batch_size,
-        max_broken=args.max_broken,
-    )
+    sentences = read_sentences(args.sentences) if args.sentences else None
+    names = [] if sentences is not None else read_annotations(args.ann)
+    teachers = [build_teacher(config).to(device) for config in args.configs]
+    paths = cache_paths(args, [teacher.kind for teacher in teachers])
+    stored = [dtypes(args).get(teacher.kind, 'float32') for teacher in teachers]
+    if sentences is not None:
+        if len(teachers) > 1:
+            raise ConfigError('--sentences are read by one teacher at a time: give one config')
+        report = extract_sentences(teachers[0], sentences, paths[0], stored[0], args.overwrite)
+    else:
+        report = extract_many(
+            [ExtractionJob(*job) for job in zip(teachers, paths, stored)],
+            args.videos or Path(args.ann[0]).parent,
+            names,
+            overwrite=args.overwrite,
+            batch_size=args.batch_size,
+            max_broken=args.max_broken,
+        )
     if is_main_process():
         rate = report.frames / max(report.seconds, 1e-9)
+        what, parts = ('keys', 'sentences') if sentences is not None else ('videos', 'frames')
         rich_print(
-            f'{report.written} videos written, {report.skipped} were there, '
-            f'{len(report.broken)} broken; {report.frames} frames in {report.seconds:.0f} s '
-            f'({rate:.0f} frames/s): {args.out}'
+            f'{report.written} {what} written, {report.skipped} were there, '
+            f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
+            f'({rate:.0f} {parts}/s): {", ".join(map(str, paths))}'
         )
 
 
 def run_import(args: argparse.Namespace) -> None:
-    """Import a file of poses."""
+    """Import what others have made."""
     names = read_annotations(args.ann) if args.ann else None
-    if args.mode == 'import-npz':
-        written = import_npz(args.source, args.out, names, args.overwrite)
+    is_table = args.mode == 'import-npz'
+    name = Path(args.source).stem if is_table and npz_kind(args.source) != 'pose' else 'pose'
+    out = args.out or str(Path(args.data, 'targets', f'{name}.lmdb'))
+    if is_table:
+        written = import_npz(args.source, out, names, args.overwrite, dtypes(args))
+    elif args.mode == 'import-skeletons':
+        camera = (args.focal, tuple(args.centre), tuple(args.size))
+        written = import_skeletons(args.source, out, *camera, names, args.overwrite)
     else:
         root = Path(args.videos or Path(args.ann[0]).parent)
         lengths = {name: sum(map(len, iterate_frames(root / name, 64))) for name in names or ()}
-        written = import_coco(args.source, args.out, lengths, args.layout, args.overwrite)
-    rich_print(f'{written} videos written: {args.out}')
+        written = import_coco(args.source, out, lengths, args.layout, args.overwrite)
+    rich_print(f'{written} videos written: {out}')
 
 
-def inspect(cache: str) -> None:
-    """Print a cache's meta data, size and score statistics."""
-    reader = TargetReader(cache)
-    keys = reader.keys()
-    arrays = [reader.get(key) for key in keys]
-    for name in ('kind', 'layout', 'fingerprint', 'source'):
-        print(f'{name:12} {getattr(reader.meta, name)}')
-    print(f'{"videos":12} {len(keys)}')
-    print(f'{"frames":12} {sum(map(len, arrays))}')
-    print(f'{"megabytes":12} {(Path(cache) / "data.mdb").stat().st_size / 1e6:.1f}')
-    if keys:
-        print(f'{"first":12} {keys[0]} {list(arrays[0].shape)} {arrays[0].dtype}')
-    if keys and reader.meta.kind == 'pose':
-        frames = sum(map(len, arrays))
-        mean = sum(float(array[..., 2].mean(1).sum()) for array in arrays) / frames
-        empty = sum(int((array[..., 2] == 0).all(1).sum()) for array in arrays)
-        print(f'{"mean score":12} {mean:.3f}')
-        print(f'{"empty":12} {empty} frames without any joint')
+def inspect(cache: str, verify: bool, drop_damaged: bool) -> int:
+    """Print what a cache holds; returns the exit status, 1 if an entry is damaged."""
+    report = inspect_cache(cache, verify)
+    for label, text in report.rows:
+        print(f'{label:16} {text}'.rstrip())
+    for key, reason in report.damaged.items():
+        print(f'damaged: {key}: {reason}')
+    if not report.damaged:
+        if verify:
+            print('verified: every entry is whole')
+        return 0
+    if drop_damaged:
+        with TargetWriter(cache, read_meta(cache)) as writer:
+            writer.remove(list(report.damaged))
+        print(f'{len(report.damaged)} entries taken out: run the extraction again to make them')
+    else:
+        print(f'{len(report.damaged)} entries are damaged: take them out with --drop-damaged and')
+        print('run the extraction again, or make the cache again with --overwrite')
+    return 1
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -143,7 +225,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(sys.argv[1:] if argv is None else argv)
     with one_line_errors():
         if args.mode == 'inspect':
-            inspect(args.cache)
+            status = inspect(args.cache, args.verify, args.drop_damaged)
+            if status:
+                raise SystemExit(status)
             return
         fill_in_data(args)
         if args.mode == 'extract':

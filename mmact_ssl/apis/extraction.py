@@ -1,19 +1,26 @@
-"""Run a teacher over a data set and keep what it says in a target cache."""
+# SPDX-License-Identifier: Apache-2.0
+"""Run teachers over a data set and keep what they say in target caches."""
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mmengine.dist as dist
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mmact_ssl.apis.video_targets import extract_video, iterate_frames, run_teachers
 from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.target_file import encode_key
 from mmact_ssl.datasets.targets import (
     TargetMeta,
     TargetReader,
@@ -22,14 +29,53 @@ from mmact_ssl.datasets.targets import (
     remove_cache,
     shard_path,
 )
-from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers.base import BaseTeacher
+
+__all__ = [
+    'ExtractionJob',
+    'ExtractionReport',
+    'extract_many',
+    'extract_sentences',
+    'extract_targets',
+    'extract_video',
+    'iterate_frames',
+    'read_annotations',
+    'read_sentences',
+]
+
+
+@dataclass(frozen=True)
+class ExtractionJob:
+    """A teacher, already on its device, and the cache that it fills."""
+
+    teacher: BaseTeacher
+    out: Path
+    dtype: str = 'float32'
+
+    @property
+    def meta(self) -> TargetMeta:
+        """What the cache holds."""
+        teacher = self.teacher
+        return TargetMeta(
+            kind=teacher.kind,
+            layout=teacher.layout,
+            fingerprint=teacher.fingerprint(),
+            source=teacher.source,
+            window=teacher.window,
+            precision=teacher.precision,
+            dtype=self.dtype,
+        )
 
 
 @dataclass
 class ExtractionReport:
-    """What one extraction did; `broken` maps a video to the reason."""
+    """What one extraction did.
+
+    `written` counts videos (or keys of sentences) that were missing in a cache, `skipped` those
+    that every cache had; `frames` counts frames (or sentences); `broken` maps a video to the
+    reason.
+    """
 
     written: int = 0
     skipped: int = 0
@@ -59,38 +105,28 @@ def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     return list(names)
 
 
-def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndarray]:
-    """Decode a video from its first to its last frame, with the reader that training uses.
-
-    Yields:
-        uint8 [n, H, W, 3] RGB, n = `chunk` but for the last.
+def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Read sentences by video or class: JSON `{key: [sentence, ...]}`.
 
     Raises:
-        BrokenSampleError: The file cannot be decoded or has no frame.
+        DataError: The file is missing or of another form.
     """
-    with VideoReader(path) as reader:
-        for start in range(0, reader.total_frames, chunk):
-            indices = range(start, min(start + chunk, reader.total_frames))
-            frames = reader.read(indices)
-            yield np.stack([frames[index] for index in indices])
-
-
-def extract_video(
-    teacher: BaseTeacher, path: str | os.PathLike[str], batch_size: int = 64
-) -> np.ndarray:
-    """Run a teacher over every frame of a video.
-
-    Returns:
-        [F, ...], for a pose teacher float32 [F, V, 3].
-
-    Raises:
-        BrokenSampleError: The video cannot be decoded or has no frame.
-    """
-    targets = []
-    for frames in iterate_frames(path, batch_size):
-        batch = torch.from_numpy(frames).permute(0, 3, 1, 2)  # (n, 3, H, W)
-        targets.append(teacher(batch.to(teacher.device)).cpu().numpy())
-    return np.concatenate(targets)
+    if not Path(path).is_file():
+        raise DataError(f'no file {path} of sentences: correct --sentences')
+    try:
+        sentences = json.loads(Path(path).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise DataError(f'{path} is no JSON ({error}): correct --sentences') from error
+    if not isinstance(sentences, dict) or not sentences:
+        raise DataError(f'{path} must hold {{key: [sentence, ...]}}, see docs/targets.md')
+    for key, lines in sentences.items():
+        if (
+            not isinstance(lines, list)
+            or not lines
+            or not all(isinstance(line, str) and line.strip() for line in lines)
+        ):
+            raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
+    return sentences
 
 
 def extract_targets(
@@ -98,75 +134,162 @@ def extract_targets(
     root: str | os.PathLike[str],
     names: Sequence[str],
     out: str | os.PathLike[str],
+    dtype: str = 'float32',
+    **options: Any,
+) -> ExtractionReport:
+    """Fill the cache of one teacher, see :func:`extract_many`."""
+    return extract_many([ExtractionJob(teacher, Path(out), dtype)], root, names, **options)
+
+
+def extract_many(
+    jobs: Sequence[ExtractionJob],
+    root: str | os.PathLike[str],
+    names: Sequence[str],
     overwrite: bool = False,
     batch_size: int = 64,
     max_broken: float = 0.05,
     show_progress: bool = True,
 ) -> ExtractionReport:
-    """Fill a cache; videos that are in it already are skipped, so that a killed run goes on.
+    """Fill the caches of several teachers, each video decoded once for all that lack it.
 
-    In a distributed run each rank takes every world-size-th video and writes its own shard
-    (`<out>.rank<i>`, since LMDB's lock does not work across machines); rank 0 merges them at the
-    end, and at the start what a killed run left.
+    What is in a cache already is skipped, so that a killed run goes on. In a distributed run each
+    rank takes every world-size-th video and writes its own shards (`<out>.rank<i>`, since LMDB's
+    lock does not work across machines); rank 0 merges them at the end, and at the start what a
+    killed run left.
 
     Args:
-        teacher: The teacher, already on its device.
+        jobs: Teachers and their caches.
         root: Folder that `names` start from.
-        names: Videos, as the annotation files write them: the keys of the cache.
-        out: Folder of the cache.
+        names: Videos, as the annotation files write them: the keys of the caches.
         overwrite: Start anew.
-        batch_size: Frames decoded and handed to the teacher at once.
+        batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             `<out>.broken.txt`.
         show_progress: Draw a bar with rate and time left (rank 0 only).
 
     Raises:
-        DataError: `root` holds none of the videos, too many are broken, or the existing cache is
-            of another teacher.
+        ConfigError: Two teachers have one cache, or a teacher makes what no cache holds.
+        DataError: `root` holds none of the videos, too many are broken, a teacher says what is no
+            target, or an existing cache is of another teacher.
     """
-    root, out = Path(root), Path(out)
+    root = Path(root)
     if not any((root / name).is_file() for name in names):
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
         )
-    meta = TargetMeta(teacher.kind, teacher.layout, teacher.fingerprint(), teacher.source)
-    rank, world_size = dist.get_dist_info()
-    present: set[str] = set()
-    if rank == 0:
-        if overwrite:
-            for path in (out, *out.parent.glob(f'{out.name}.rank*')):
-                remove_cache(path)
-        TargetWriter(out, meta).close()  # refuses a stale cache before hours of work
-        merge_shards(out, meta)
-        present = set(TargetReader(out).keys())
-    shared = [present]
-    dist.broadcast_object_list(shared)
-    mine = [name for name in names if name not in shared[0]][rank::world_size]
+    for job in jobs:
+        if job.teacher.kind == 'text':
+            raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    report = ExtractionReport(skipped=len([name for name in names if name in shared[0]]))
+    def work(name: str, todo: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+        keep = [functools.partial(job.meta.stored, name) for job in todo]
+        targets = run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
+        return targets, len(targets[0])
+
+    return _fill(jobs, names, work, 'frames', overwrite, max_broken, show_progress)
+
+
+def extract_sentences(
+    teacher: BaseTeacher,
+    sentences: Mapping[str, Sequence[str]],
+    out: str | os.PathLike[str],
+    dtype: str = 'float32',
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> ExtractionReport:
+    """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
+
+    Args:
+        teacher: Of kind 'text': `embed(list of S sentences)` gives [S, D].
+        sentences: By video path or class name.
+
+    Raises:
+        ConfigError: The teacher is of another kind.
+        DataError: An existing cache is of another teacher.
+    """
+    if teacher.kind != 'text':
+        raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
+    embed: Any = teacher.embed
+
+    def work(key: str, _: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+        values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
+        return [job.meta.stored(key, values)], len(values)
+
+    job = ExtractionJob(teacher, Path(out), dtype)
+    return _fill([job], list(sentences), work, 'sentences', overwrite, 0.0, show_progress)
+
+
+# Of a key and the jobs that lack it: an array for each job, and how many frames it took.
+Work = Callable[[str, Sequence[ExtractionJob]], 'tuple[list[np.ndarray], int]']
+
+
+def _fill(
+    jobs: Sequence[ExtractionJob],
+    keys: Sequence[str],
+    work: Work,
+    unit: str,
+    overwrite: bool,
+    max_broken: float,
+    show_progress: bool,
+) -> ExtractionReport:
+    """Do the work of all keys that a cache lacks, shared by the ranks."""
+    if len({job.out for job in jobs}) < len(jobs):
+        raise ConfigError('two teachers would write to one cache: give their configs other names')
+    rank, world_size = dist.get_dist_info()
+    shared: list[list[set[str]]] = [[]]
+    if rank == 0:
+        shared = [[_prepare(job, keys, overwrite) for job in jobs]]
+    dist.broadcast_object_list(shared)
+    todo = {key: [i for i, present in enumerate(shared[0]) if key not in present] for key in keys}
+    missing = [key for key in todo if todo[key]]
+    mine = missing[rank::world_size]
+
+    report = ExtractionReport(skipped=len(todo) - len(missing))
     start = time.perf_counter()
-    destination = out if world_size == 1 else shard_path(out, rank)
     progress = _progress(show_progress and rank == 0)
-    with TargetWriter(destination, meta) as writer, progress:
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                TargetWriter(job.out if world_size == 1 else shard_path(job.out, rank), job.meta)
+            )
+            for job in jobs
+        ]
+        stack.enter_context(progress)
         task = progress.add_task('extract', total=len(mine), rate='')
-        for name in mine:
+        for key in mine:
             try:
-                target = extract_video(teacher, root / name, batch_size)
+                arrays, count = work(key, [jobs[i] for i in todo[key]])
+                for i, array in zip(todo[key], arrays):
+                    writers[i].put_stored(key, array)
             except BrokenSampleError as error:
-                report.broken[name] = error.reason
+                report.broken[key] = error.reason
+            except ValueError as error:
+                raise DataError(f'a teacher said what is no target: {error}') from error
             else:
-                writer.put(name, target)
                 report.written += 1
-                report.frames += len(target)
+                report.frames += count
             rate = report.frames / (time.perf_counter() - start)
-            progress.update(task, advance=1, rate=f'{rate:.0f} frames/s')
+            progress.update(task, advance=1, rate=f'{rate:.0f} {unit}/s')
     report.seconds = time.perf_counter() - start
-    return _finish(report, out, meta, len(names), max_broken)
+    return _finish(report, jobs, len(keys), max_broken)
+
+
+def _prepare(job: ExtractionJob, keys: Sequence[str], overwrite: bool) -> set[str]:
+    """Create a cache or take up what a killed run left; returns the keys that it has."""
+    meta = job.meta
+    meta.check()
+    if overwrite:
+        for path in (job.out, *job.out.parent.glob(f'{job.out.name}.rank*')):
+            remove_cache(path)
+    TargetWriter(job.out, meta).close()  # refuses a stale cache before hours of work
+    merge_shards(job.out, meta)
+    present = set(TargetReader(job.out).keys())
+    return {key for key in keys if encode_key(key).decode() in present}
 
 
 def _finish(
-    report: ExtractionReport, out: Path, meta: TargetMeta, num_videos: int, max_broken: float
+    report: ExtractionReport, jobs: Sequence[ExtractionJob], num_keys: int, max_broken: float
 ) -> ExtractionReport:
     """Merge the ranks' reports and shards."""
     reports = dist.all_gather_object(report)
@@ -177,16 +300,18 @@ def _finish(
         seconds=max(part.seconds for part in reports),
         broken={name: reason for part in reports for name, reason in part.broken.items()},
     )
-    listing = Path(f'{out}.broken.txt')
+    listings = [Path(f'{job.out}.broken.txt') for job in jobs]
     if dist.is_main_process():
-        merge_shards(out, meta)
-        listing.unlink(missing_ok=True)
-        if total.broken:
-            listing.write_text(''.join(f'{k}\t{reason}\n' for k, reason in total.broken.items()))
+        for job, listing in zip(jobs, listings):
+            merge_shards(job.out, job.meta)
+            listing.unlink(missing_ok=True)
+            if total.broken:
+                lines = (f'{key}\t{reason}\n' for key, reason in total.broken.items())
+                listing.write_text(''.join(lines))
     dist.barrier()
-    if len(total.broken) > max_broken * num_videos:
+    if len(total.broken) > max_broken * num_keys:
         raise DataError(
-            f'{len(total.broken)} of {num_videos} videos cannot be decoded, see {listing}: '
+            f'{len(total.broken)} of {num_keys} videos cannot be decoded, see {listings[0]}: '
             'replace them or raise --max-broken'
         )
     return total

@@ -1,4 +1,5 @@
-"""Fill a target cache from poses that others have made: a table (`.npz`) or COCO JSON."""
+# SPDX-License-Identifier: Apache-2.0
+"""Fill a target cache from what others have made: a table (`.npz`), COCO JSON, or skeletons."""
 
 from __future__ import annotations
 
@@ -12,6 +13,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.preparation.poses import project_joints
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.datasets.target_values import from_storage
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import DataError
 
@@ -28,49 +32,141 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+# The array of an npz file tells what it holds.
+NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
+
+
+def npz_kind(source: str | os.PathLike[str]) -> str:
+    """Tell which kind of targets a table holds, by the name of its array.
+
+    Raises:
+        DataError: There is no such file, or it holds none or several.
+    """
+    if not Path(source).is_file():
+        raise DataError(f'no file {source} to import from')
+    with np.load(source, allow_pickle=False) as table:
+        found = [kind for name, kind in NPZ_KINDS.items() if name in table.files]
+    if len(found) != 1:
+        raise DataError(
+            f'{source} must hold one of {", ".join(NPZ_KINDS)}: docs/targets.md has the format'
+        )
+    return found[0]
+
+
 def import_npz(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     annotated: Sequence[str] | None = None,
     overwrite: bool = False,
+    dtypes: Mapping[str, str] | None = None,
 ) -> int:
-    """Import a table of poses.
+    """Import a table of poses, embeddings or part maps of all frames of many videos.
 
     Args:
-        source: npz without pickles: `names` [N] unicode, `lengths` [N] integers, `keypoints`
-            float [sum(lengths), V, 3] (x, y as fractions of the frame, score 0..1) and `layout`, a
-            name in LAYOUTS.
+        source: npz without pickles: `names` [N] unicode, `lengths` [N] integers, and one of
+            `keypoints` float [F, V, 3] (x, y as fractions of the frame, score 0..1; F is
+            sum(lengths)) with `layout`, a name in LAYOUTS; `embeddings` float [F, D], with
+            `window` (num_frames, stride) if they are of clips; `maps` [F, C, h, w], float 0..1 or
+            uint8 0..255, with `layout`, a name in PART_LAYOUTS, unless no part has sides.
         out: Folder of the cache.
         annotated: Video paths of the annotation files. Names are matched to them exactly or
             without suffix (`a1_s1` to `videos/a1_s1.mp4`), and become those. None: taken as is.
+        overwrite: Replace an existing cache.
+        dtypes: What values are stored in, by kind; float32 for those not named.
+
+    Returns:
+        Number of videos written (those already in the cache are skipped).
+
+    Raises:
+        DataError: The file is not of this format, or an annotated video is not in it.
+    """
+    source = Path(source)
+    kind = npz_kind(source)
+    array = {kind: name for name, kind in NPZ_KINDS.items()}[kind]
+    with np.load(source, allow_pickle=False) as table:
+        missing = {'names', 'lengths', *(['layout'] if kind == 'pose' else [])} - set(table.files)
+        if missing:
+            raise DataError(f'{source} lacks {sorted(missing)}: docs/targets.md has the format')
+        names = [str(name) for name in table['names']]
+        lengths, values = table['lengths'], table[array]
+        layout = str(table['layout']) if 'layout' in table.files else ''
+        window = table['window'].tolist() if 'window' in table.files else None
+    if kind == 'pose':
+        _check_layout(source, layout, values.shape)
+    if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
+        raise DataError(f'{source}: window is (num_frames, stride) of embeddings, not {window}')
+    if len(names) != len(lengths) or int(lengths.sum()) != len(values):
+        raise DataError(
+            f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
+            f'{len(values)} {array} do not fit together'
+        )
+    offsets = np.cumsum([0, *lengths])
+    spans = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(names)}
+    matched = _match(source, spans, annotated)
+    meta = TargetMeta(
+        kind,
+        layout if kind != 'embedding' else '',
+        file_sha256(source),
+        f'import-npz {source.name}',
+        window=None if window is None else (int(window[0]), int(window[1])),
+        dtype=(dtypes or {}).get(kind, 'float32'),
+    )
+    arrays = ((key, from_storage(values[span])) for key, span in matched.items())
+    return _write(source, out, meta, arrays, overwrite)
+
+
+def import_skeletons(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    focal: float,
+    centre: tuple[float, float],
+    size: tuple[int, int],
+    annotated: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Import the first persons of a prepared skeleton folder, projected into their videos.
+
+    Args:
+        source: Folder that `tools/prepare_data.py` writes of a Kinect's skeletons, in metres in
+            the axes of the camera that made the videos; frame t of both is the same moment.
+        out: Folder of the cache.
+        focal: Focal length of that camera, in pixels of the video.
+        centre: (x, y) of its optical axis, in pixels of the video.
+        size: (width, height) of the video in pixels.
+        annotated: Video paths of the annotation files, matched as by :func:`import_npz`.
         overwrite: Replace an existing cache.
 
     Returns:
         Number of videos written (those already in the cache are skipped).
 
     Raises:
-        DataError: The file is not of this format, or an annotated video has no pose.
+        DataError: The folder is not of this format, or an annotated video has no skeleton.
     """
     source = Path(source)
-    if not source.is_file():
-        raise DataError(f'no file {source} to import poses from')
-    with np.load(source, allow_pickle=False) as table:
-        missing = {'names', 'lengths', 'keypoints', 'layout'} - set(table.files)
-        if missing:
-            raise DataError(f'{source} lacks {sorted(missing)}: docs/teachers.md has the format')
-        names = [str(name) for name in table['names']]
-        lengths, keypoints, layout = table['lengths'], table['keypoints'], str(table['layout'])
-    _check_layout(source, layout, keypoints.shape)
-    if len(names) != len(lengths) or int(lengths.sum()) != len(keypoints):
+    folder = open_skeleton_folder(source, 'prepare it with tools/prepare_data.py')
+    if folder.shape[3] != 3 or folder.unit != 'metres':
         raise DataError(
-            f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
-            f'{len(keypoints)} poses do not fit together'
+            f'{source} holds skeletons in {folder.unit}, {folder.shape[3]} coordinates a joint: '
+            'only such in space, in metres, can be projected'
         )
-    offsets = np.cumsum([0, *lengths])
-    spans = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(names)}
-    poses = _match(source, spans, annotated)
-    meta = TargetMeta('pose', layout, file_sha256(source), f'import-npz {source.name}')
-    return _write(out, meta, ((key, keypoints[span]) for key, span in poses.items()), overwrite)
+    if focal <= 0 or min(size) <= 0:
+        raise DataError(f'focal {focal} and size {size} must be above 0, in pixels of the video')
+    starts = folder.starts
+    spans = {
+        str(name): slice(int(start), int(start + length))
+        for name, start, length in zip(folder.names, starts, folder.lengths)
+    }
+    matched = _match(source, spans, annotated)
+    coordinates = folder.open_coordinates()
+    camera = {'focal': focal, 'centre': list(centre), 'size': list(size)}
+    identity = json.dumps([folder.sha256, camera], sort_keys=True)
+    fingerprint = hashlib.sha256(identity.encode()).hexdigest()
+    meta = TargetMeta('pose', folder.layout, fingerprint, f'import-skeletons {source} {camera}')
+    arrays = (
+        (key, project_joints(coordinates[span, 0], focal, centre, size))
+        for key, span in matched.items()
+    )
+    return _write(source, out, meta, arrays, overwrite)
 
 
 def import_coco(
@@ -105,7 +201,7 @@ def import_coco(
     """
     source = Path(source)
     if not source.is_file():
-        raise DataError(f'no file {source} to import poses from')
+        raise DataError(f'no file {source} to import from')
     coco = json.loads(source.read_text())
     for part in ('images', 'annotations'):
         if part not in coco:
@@ -135,19 +231,27 @@ def import_coco(
         pose[pose[:, 2] == 0] = 0
         poses[key][frame] = pose
     meta = TargetMeta('pose', layout, file_sha256(source), f'import-coco {source.name}')
-    return _write(out, meta, poses.items(), overwrite)
+    return _write(source, out, meta, poses.items(), overwrite)
 
 
 def _write(
+    source: Path,
     out: str | os.PathLike[str],
     meta: TargetMeta,
-    poses: Iterable[tuple[str, np.ndarray]],
+    arrays: Iterable[tuple[str, np.ndarray]],
     overwrite: bool,
 ) -> int:
+    written = 0
     with TargetWriter(out, meta, overwrite) as writer:
-        fresh = {key: pose for key, pose in poses if key not in writer}
-        writer.put_many(fresh)
-        return len(fresh)
+        for key, array in arrays:
+            if key in writer:
+                continue
+            try:
+                writer.put(key, array)
+            except ValueError as error:
+                raise DataError(f'{source}: {error}') from error
+            written += 1
+    return written
 
 
 def _check_layout(source: Path, layout: str, shape: tuple[int, ...]) -> None:
@@ -173,7 +277,7 @@ def _match(
     for key in annotated:
         names = [key] if key in spans else by_stem.get(PurePosixPath(key).stem, [])
         if len(names) != 1:
-            what = 'no pose' if not names else f'several poses ({", ".join(names[:3])})'
+            what = 'nothing' if not names else f'several entries ({", ".join(names[:3])})'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')
         matched[key] = spans[names[0]]
     return matched

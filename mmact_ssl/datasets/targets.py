@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The target cache: what a frozen teacher said about every frame of a data set, in one LMDB.
 
 A cache is a folder (`data.mdb`, `lock.mdb`). Its keys are video paths as the annotation file
-writes them, its values one array each, first axis = frames of the video. The key `__meta__` holds
-JSON: format version, kind, layout, fingerprint of the teacher and source.
+writes them (of sentences: videos or classes), its values one array each, first axis = frames of
+the video, see `target_values.py`. The key `__meta__` holds a TargetMeta as JSON.
 
 Writing is safe against a kill at any moment (a video is one transaction) and against other
 processes on the same machine (LMDB's lock). It is not safe between machines that share a network
@@ -12,56 +13,58 @@ Reading locks nothing, so do not train on a cache that is still being written.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import shutil
-import threading
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Callable, TypeVar
 
 import lmdb
 import numpy as np
 
-from mmact_ssl.errors import DataError
+from mmact_ssl.datasets.target_file import (
+    TOOL,
+    data_bytes,
+    encode_key,
+    needed_bytes,
+    reading,
+    remove_cache,
+)
+from mmact_ssl.datasets.target_meta import (
+    TargetCacheError,
+    TargetMeta,
+    check_meta,
+    parse_meta,
+    stale,
+)
+from mmact_ssl.datasets.target_values import (
+    Buffer,
+    pack,
+    pack_format_1,
+    read_raw,
+    read_shape,
+    unpack,
+    unpack_format_1,
+)
 
-FORMAT = 1
+__all__ = [
+    'TargetCacheError',
+    'TargetMeta',
+    'TargetReader',
+    'TargetWriter',
+    'merge_shards',
+    'read_meta',
+    'remove_cache',
+    'shard_path',
+]
+
 META_KEY = '__meta__'
-MAX_KEY_BYTES = 511  # LMDB's limit
+MAX_META_BYTES = 1 << 16
 INITIAL_MAP_BYTES = 1 << 26
 
-# LMDB forbids opening one environment twice in a process; a reader opens it for each read.
-_open_lock = threading.Lock()
 Result = TypeVar('Result')
-
-
-class TargetCacheError(DataError):
-    """A target cache is missing, damaged, stale, or lacks a video."""
-
-
-@dataclass(frozen=True)
-class TargetMeta:
-    """What a cache holds and where it came from.
-
-    Args:
-        kind: 'pose' (float32 [F, V, 3]: x, y as fractions of the frame, score 0..1) or any other
-            word for arrays [F, ...].
-        layout: Name of the skeleton layout (kind 'pose'), else ''.
-        fingerprint: Hash of the teacher's config and weights, or of the imported file.
-        source: One line for people: teacher class and files, or the imported file.
-        format: Version of the cache's own format.
-    """
-
-    kind: str
-    layout: str
-    fingerprint: str
-    source: str = ''
-    format: int = FORMAT
 
 
 class TargetWriter:
@@ -69,11 +72,13 @@ class TargetWriter:
 
     Args:
         path: Folder of the cache.
-        meta: What the cache holds. An existing cache must agree in all but `source`.
+        meta: What the cache holds. An existing cache must agree in all but `source` and `format`;
+            it goes on in the format that it was begun in.
         overwrite: Remove an existing cache first.
         map_bytes: First size of LMDB's map; it doubles when full.
 
     Raises:
+        ConfigError: No cache can hold what `meta` says.
         TargetCacheError: The existing cache is damaged or of another teacher.
     """
 
@@ -84,15 +89,16 @@ class TargetWriter:
         overwrite: bool = False,
         map_bytes: int = INITIAL_MAP_BYTES,
     ) -> None:
+        meta.check()
         self.path = Path(path)
         self.meta = meta
         if overwrite:
             remove_cache(self.path)
-        exists = (self.path / 'data.mdb').is_file()
-        if exists:
-            _check_meta(self.path, read_meta(self.path), meta)
+        # One without entries was left by a writer that was killed before it wrote its meta data.
+        if (self.path / 'data.mdb').is_file() and _num_entries(self.path):
+            check_meta(self.path, read_meta(self.path), meta)
         self.path.mkdir(parents=True, exist_ok=True)
-        map_bytes = max(map_bytes, 2 * _data_bytes(self.path))
+        map_bytes = max(map_bytes, 2 * data_bytes(self.path))
         self._environment = lmdb.open(str(self.path), map_size=map_bytes)
         try:
             self._claim()
@@ -107,46 +113,65 @@ class TargetWriter:
         self.close()
 
     def __contains__(self, key: str) -> bool:
-        return bool(self._transact(lambda t: t.get(_encode_key(key)) is not None, write=False))
+        return bool(self._transact(lambda t: t.get(encode_key(key)) is not None, write=False))
 
     def put(self, key: str, array: np.ndarray) -> None:
         """Store the array of one video, durably when this returns.
 
         Args:
             key: Video path as the annotation file writes it.
-            array: [F, ...], for kind 'pose' [F, V, 3] of finite numbers, stored as float32.
+            array: Finite numbers, of the shape and range of the cache's kind (see TargetMeta).
 
         Raises:
-            ValueError: The array has not the shape of the cache's kind.
+            ValueError: The array is another.
         """
         self.put_many({key: array})
 
     def put_many(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of several videos, all or none (see :meth:`put`)."""
-        values = [(_encode_key(key), _pack(self._checked(key, arrays[key]))) for key in arrays]
+        stored = {key: self.meta.stored(key, array) for key, array in arrays.items()}
+        self._store({encode_key(key): self._packed(key, stored[key]) for key in stored})
+
+    def put_stored(self, key: str, array: np.ndarray) -> None:
+        """Store the array of one video that `TargetMeta.stored` has made."""
+        self._store({encode_key(key): self._packed(key, array)})
+
+    def copy(self, key: str, reader: TargetReader) -> None:
+        """Store what another cache of the same teacher has of a video, as it lies there."""
+        if reader.meta.format == self.meta.format:
+            self._store({encode_key(key): reader._read(key, read_raw)})
+        else:
+            self.put(key, reader.get(key))
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove videos, so that they are extracted again."""
 
         def write(transaction: lmdb.Transaction) -> None:
-            for key, value in values:
+            for key in keys:
+                transaction.delete(encode_key(key))
+
+        self._transact(write, write=True)
+        self._fill_file()
+
+    def _packed(self, key: str, array: np.ndarray) -> bytes:
+        if key == META_KEY:
+            raise ValueError(f'{META_KEY} is reserved and cannot be the name of a video')
+        return pack_format_1(array) if self.meta.format == 1 else pack(encode_key(key), array)
+
+    def _store(self, values: Mapping[bytes, bytes]) -> None:
+        def write(transaction: lmdb.Transaction) -> None:
+            for key, value in values.items():
                 transaction.put(key, value)
 
         self._transact(write, write=True)
-        # Pages that a transaction allocates last and frees again are never written, and the file
-        # would look truncated to `_reading`.
-        needed = _needed_bytes(self._environment)
-        if _data_bytes(self.path) < needed:
-            os.truncate(self.path / 'data.mdb', needed)
+        self._fill_file()
 
-    def _checked(self, key: str, array: np.ndarray) -> np.ndarray:
-        if key == META_KEY:
-            raise ValueError(f'{META_KEY} is reserved and cannot be the name of a video')
-        if self.meta.kind != 'pose':
-            return np.asarray(array)
-        array = np.ascontiguousarray(array, dtype=np.float32)
-        if array.ndim != 3 or array.shape[2] != 3 or not len(array):
-            raise ValueError(f'{key}: a pose target is [F, V, 3], got {list(array.shape)}')
-        if not np.isfinite(array).all():
-            raise ValueError(f'{key}: a pose target must be finite; mark unknown by score 0')
-        return array
+    def _fill_file(self) -> None:
+        # Pages that a transaction allocates last and frees again are never written, and the file
+        # would look truncated to `reading`.
+        needed = needed_bytes(self._environment)
+        if data_bytes(self.path) < needed:
+            os.truncate(self.path / 'data.mdb', needed)
 
     def close(self) -> None:
         """Close the cache; further calls do nothing."""
@@ -154,13 +179,15 @@ class TargetWriter:
 
     def _claim(self) -> None:
         """Write the meta data, or check those of a writer that was quicker."""
-        value = json.dumps(asdict(self.meta), sort_keys=True).encode()
+        value = self.meta.encode()
 
         def write(transaction: lmdb.Transaction) -> bytes:
             transaction.put(META_KEY.encode(), value, overwrite=False)
             return bytes(transaction.get(META_KEY.encode()) or b'')
 
-        _check_meta(self.path, _parse_meta(self.path, self._transact(write, True)), self.meta)
+        found = parse_meta(self.path, self._transact(write, True))
+        check_meta(self.path, found, self.meta)
+        self.meta = replace(self.meta, format=found.format)
 
     def _transact(self, work: Callable[[lmdb.Transaction], Result], write: bool) -> Result:
         """Run `work` in a transaction, growing the map as needed."""
@@ -193,61 +220,82 @@ class TargetReader:
         self,
         path: str | os.PathLike[str],
         fingerprint: str | None = None,
-        command: str = 'python tools/extract_targets.py',
+        command: str = TOOL,
     ) -> None:
         self.path = Path(path)
         self.command = command
         self.meta = read_meta(self.path, command)
         if fingerprint is not None and fingerprint != self.meta.fingerprint:
-            raise _stale(self.path, 'teacher', self.meta.fingerprint[:12], fingerprint[:12])
+            raise stale(self.path, 'teacher', self.meta.fingerprint, fingerprint)
 
     def __len__(self) -> int:
-        with _reading(self.path, self.command) as transaction:
-            return int(transaction.stat()['entries']) - 1
+        return _num_entries(self.path, self.command) - 1  # the meta data are one
 
     def __contains__(self, key: str) -> bool:
-        with _reading(self.path, self.command) as transaction:
-            return transaction.get(_encode_key(key)) is not None
+        with reading(self.path, self.command) as transaction:
+            return transaction.get(encode_key(key)) is not None
 
     def keys(self) -> list[str]:
         """List the videos in the cache, sorted (a name over 511 bytes appears as its hash)."""
-        with _reading(self.path, self.command) as transaction:
-            names = [bytes(name).decode() for name in transaction.cursor().iternext(values=False)]
-        return [name for name in names if name != META_KEY]
+        with reading(self.path, self.command) as transaction:
+            names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
+        # Only damage puts anything but UTF-8 there; such a key is not found again.
+        return [name.decode(errors='replace') for name in names if name != META_KEY.encode()]
 
     def find(self, filename: str) -> str:
         """Find the key of a video file: the longest end of its path that is a key.
 
         Data sets join the annotation's relative path to a data root; the cache knows the former.
+        Ends without the file's suffix are tried last, as sentences are often keyed by clip name.
 
         Raises:
             TargetCacheError: No end of the path is a key.
         """
         parts = Path(filename).parts
-        names = ['/'.join(parts[start:]) for start in range(len(parts))]
-        with _reading(self.path, self.command) as transaction:
-            for name in (filename, *names):
-                if name != META_KEY and transaction.get(_encode_key(name)) is not None:
+        names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
+        names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
+        with reading(self.path, self.command) as transaction:
+            for name in names:
+                if name != META_KEY and transaction.get(encode_key(name)) is not None:
                     return name
         raise self._missing(filename)
 
-    def get(self, key: str) -> np.ndarray:
-        """Read the array of one video, a fresh copy.
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Shape of the array of one video, without reading it (see :meth:`get`)."""
+        if self.meta.format == 1:
+            return self.get(key).shape
+        return self._read(key, read_shape)
+
+    def get(self, key: str, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Read the array of one video, a fresh copy in float32.
+
+        Args:
+            key: Video path as the annotation file writes it.
+            frames: Indices along the first axis; only what they need is read. None: all.
 
         Raises:
+            IndexError: A frame is beyond the end.
             TargetCacheError: The video is not in the cache, or its value is damaged.
         """
-        with _reading(self.path, self.command) as transaction:
-            value = transaction.get(_encode_key(key))
-        if value is None:
-            raise self._missing(key)
-        try:
-            return _unpack(bytes(value))
-        except ValueError as error:
-            raise TargetCacheError(
-                f'video {key!r} in the target cache {self.path} is damaged ({error}): '
-                f'make it again with `{self.command} --overwrite`'
-            ) from error
+        if self.meta.format == 1:
+            array = self._read(key, lambda _, value: unpack_format_1(value))
+            return array if frames is None else array[np.asarray(frames)]
+        return self._read(key, lambda name, value: unpack(name, value, frames))
+
+    def _read(self, key: str, read: Callable[[bytes, Buffer], Result]) -> Result:
+        name = encode_key(key)
+        with reading(self.path, self.command) as transaction:
+            value = transaction.get(name)
+            if value is None:
+                raise self._missing(key)
+            try:
+                return read(name, value)
+            except (ValueError, KeyError, TypeError, zlib.error) as error:
+                raise TargetCacheError(
+                    f'video {key!r} in the target cache {self.path} is damaged ({error}): take it '
+                    f'out with `{TOOL} inspect {self.path} --verify --drop-damaged` and run '
+                    f'`{self.command}`, or make all again with --overwrite'
+                ) from error
 
     def _missing(self, key: str) -> TargetCacheError:
         return TargetCacheError(
@@ -256,25 +304,22 @@ class TargetReader:
         )
 
 
-def read_meta(
-    path: str | os.PathLike[str], command: str = 'python tools/extract_targets.py'
-) -> TargetMeta:
+def _num_entries(path: Path, command: str = TOOL) -> int:
+    with reading(path, command) as transaction:
+        return int(transaction.stat()['entries'])
+
+
+def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
     """Read what a cache holds.
 
     Raises:
         TargetCacheError: The cache is missing or damaged.
     """
-    with _reading(Path(path), command) as transaction:
+    with reading(Path(path), command) as transaction:
         value = transaction.get(META_KEY.encode())
-    return _parse_meta(Path(path), None if value is None else bytes(value))
-
-
-def remove_cache(path: Path) -> None:
-    """Remove a cache and nothing else that lies in its folder."""
-    for name in ('data.mdb', 'lock.mdb'):
-        (path / name).unlink(missing_ok=True)
-    if path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
+        # A damaged size must not make us read beyond the file.
+        found = None if value is None else bytes(value[:MAX_META_BYTES])
+    return parse_meta(path, found)
 
 
 def shard_path(path: str | os.PathLike[str], rank: int) -> Path:
@@ -299,99 +344,10 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     with TargetWriter(path, meta) as writer:
         for shard in shards:
             reader = TargetReader(shard, meta.fingerprint)
-            keys = reader.keys()
-            for key in keys:
+            check_meta(shard, reader.meta, meta)
+            for key in sorted(set(reader.keys())):
                 if key not in writer:
-                    writer.put(key, reader.get(key))
+                    writer.copy(key, reader)
                     moved += 1
             shutil.rmtree(shard)
     return moved
-
-
-@contextmanager
-def _reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
-    """Open a cache for one read, refusing a file that is shorter than LMDB believes.
-
-    Raises:
-        TargetCacheError: Missing or damaged.
-    """
-    if not (path / 'data.mdb').is_file():
-        raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')
-    mend = f'delete it, or make it again with `{command} --overwrite`'
-    with _open_lock:
-        try:
-            environment = lmdb.open(str(path), readonly=True, lock=False, create=False)
-        except lmdb.Error as error:
-            raise TargetCacheError(
-                f'target cache {path} cannot be read ({error}): {mend}'
-            ) from error
-        with environment:
-            # Reading a page beyond the end of the mapped file kills the process (SIGBUS).
-            found, needed = _data_bytes(path), _needed_bytes(environment)
-            if found < needed:
-                raise TargetCacheError(
-                    f'target cache {path} is truncated ({found} of {needed} bytes): {mend}'
-                )
-            with environment.begin() as transaction:
-                yield transaction
-
-
-def _needed_bytes(environment: lmdb.Environment) -> int:
-    return int((environment.info()['last_pgno'] + 1) * environment.stat()['psize'])
-
-
-def _data_bytes(path: Path) -> int:
-    file = path / 'data.mdb'
-    return file.stat().st_size if file.is_file() else 0
-
-
-def _parse_meta(path: Path, value: bytes | None) -> TargetMeta:
-    fields = None if value is None else json.loads(value)
-    if fields is None or fields.get('format') != FORMAT:
-        found = 'no meta data' if fields is None else f'format {fields.get("format")}'
-        raise TargetCacheError(
-            f'target cache {path} has {found}, this version reads format {FORMAT}: '
-            'make it again with --overwrite'
-        )
-    return TargetMeta(**fields)
-
-
-def _check_meta(path: Path, found: TargetMeta, wanted: TargetMeta) -> None:
-    """Compare all that decides the values; the source is for people."""
-    for name, label in (('fingerprint', 'teacher'), ('layout', 'layout'), ('kind', 'kind')):
-        old, new = getattr(found, name), getattr(wanted, name)
-        if old != new:
-            raise _stale(path, label, old[:12], new[:12])
-
-
-def _stale(path: Path, what: str, found: str, wanted: str) -> TargetCacheError:
-    return TargetCacheError(
-        f'target cache {path} is stale: its {what} is {found}, wanted {wanted}. Make it again with '
-        '`python tools/extract_targets.py ... --overwrite`, or name another --out'
-    )
-
-
-def _encode_key(key: str) -> bytes:
-    encoded = key.encode()
-    if len(encoded) <= MAX_KEY_BYTES:
-        return encoded
-    return b'sha256:' + hashlib.sha256(encoded).hexdigest().encode()
-
-
-def _pack(array: np.ndarray) -> bytes:
-    """Serialise as a CRC-32 (4 bytes) and a `.npy` file."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    data = buffer.getvalue()
-    return zlib.crc32(data).to_bytes(4, 'little') + data
-
-
-def _unpack(value: bytes) -> np.ndarray:
-    """Undo :func:`_pack`.
-
-    Raises:
-        ValueError: The checksum differs.
-    """
-    if zlib.crc32(value[4:]) != int.from_bytes(value[:4], 'little'):
-        raise ValueError('wrong checksum')
-    return np.lib.format.read_array(io.BytesIO(value[4:]), allow_pickle=False)

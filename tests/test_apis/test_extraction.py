@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -8,10 +9,14 @@ import pytest
 import torch
 
 from mmact_ssl.apis.extraction import (
+    ExtractionJob,
+    extract_many,
+    extract_sentences,
     extract_targets,
     extract_video,
     iterate_frames,
     read_annotations,
+    read_sentences,
 )
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.targets import (
@@ -21,8 +26,10 @@ from mmact_ssl.datasets.targets import (
     TargetWriter,
     shard_path,
 )
+from mmact_ssl.datasets.transforms import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers import BaseTeacher
 
 TEACHER = """
 import torch
@@ -120,6 +127,181 @@ def test_shards_of_a_killed_run_are_used(data, names):
     assert not shard_path(data / 'pose.lmdb', 1).exists()
 
 
+class MapTeacher(ColourTeacher):
+    """Brightness at a quarter of the frame's resolution: [N, 1, h, w]."""
+
+    kind, layout = 'map', 'person'
+
+    def predict(self, frames):
+        self.seen += len(frames)
+        grey = frames.float().mean(1, keepdim=True) / 255
+        return torch.nn.functional.avg_pool2d(grey, 4)
+
+
+class ClipTeacher(BaseTeacher):
+    """Says of a clip the mean colour of each of its frames: [N, T * 3]."""
+
+    kind, window = 'embedding', (4, 2)
+
+    def __init__(self, batch_size=3):
+        super().__init__({}, {})
+        self.batch_size = batch_size
+        self.calls = []
+
+    def forward(self, clips):  # (N, T, 3, H, W)
+        self.calls.append(len(clips))
+        return clips.float().mean((3, 4)).flatten(1) / 255
+
+
+class TextTeacher(BaseTeacher):
+    """Says of a sentence its length and its number of blanks: [S, D=2]."""
+
+    kind = 'text'
+
+    def __init__(self):
+        super().__init__({}, {})
+        self.seen = 0
+
+    def embed(self, sentences):
+        self.seen += len(sentences)
+        return torch.tensor([[len(line), line.count(' ')] for line in sentences]).float()
+
+
+def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
+    read = []
+    original = VideoReader.read
+    monkeypatch.setattr(
+        VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
+    )
+    jobs = [
+        ExtractionJob(ColourTeacher(), data / 'pose.lmdb'),
+        ExtractionJob(MapTeacher(), data / 'map.lmdb', 'uint8'),
+        ExtractionJob(ClipTeacher(), data / 'clip.lmdb'),
+    ]
+    report = extract_many(jobs, data, names, show_progress=False)
+    assert (report.written, report.frames) == (5, 25)
+    assert len(read) == 25 + 5  # each frame once, and the first once more for its size
+    for job in jobs:
+        reader = TargetReader(job.out, job.teacher.fingerprint())
+        assert reader.meta == job.meta
+        for name in names:
+            wanted = extract_video(job.teacher, data / name)
+            atol = 0.0 if job.dtype == 'float32' else 0.501 / 255
+            np.testing.assert_allclose(reader.get(name), wanted, rtol=0, atol=atol)
+
+
+def test_a_video_missing_in_one_cache_runs_only_its_teacher(data, names):
+    extract_many([ExtractionJob(MapTeacher(), data / 'map.lmdb')], data, names[:2])
+    colour, parts = ColourTeacher(), MapTeacher()
+    jobs = [ExtractionJob(colour, data / 'pose.lmdb'), ExtractionJob(parts, data / 'map.lmdb')]
+    report = extract_many(jobs, data, names[:3], show_progress=False)
+    assert (report.written, report.skipped) == (3, 0)
+    assert (colour.seen, parts.seen) == (3 + 4 + 5, 5)
+    report = extract_many(jobs, data, names[:3], show_progress=False)
+    assert (report.written, report.skipped) == (0, 3)
+    with TargetWriter(data / 'pose.lmdb', jobs[0].meta) as writer:
+        writer.remove([names[1]])
+    extract_many(jobs, data, names[:3], show_progress=False)
+    assert (colour.seen, parts.seen) == (12 + 4, 5)
+
+
+def test_two_teachers_of_one_cache_are_refused(data, names):
+    jobs = [ExtractionJob(ColourTeacher(i), data / 'pose.lmdb') for i in range(2)]
+    with pytest.raises(ConfigError, match='two teachers would write to one cache'):
+        extract_many(jobs, data, names)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3, 64])
+@pytest.mark.parametrize('chunk', [1, 4, 64])
+def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size, chunk):
+    for name in names:
+        teacher = ClipTeacher(batch_size)
+        found = extract_video(teacher, data / name, chunk)
+        (frames,) = iterate_frames(data / name, 64)
+        means = frames.astype(np.float32).mean((1, 2)) / 255
+        total = len(frames)
+        for start in range(total):  # the clamping of SampleViews
+            inds = np.minimum(start + np.arange(4) * 2, total - 1)
+            np.testing.assert_allclose(found[start], means[inds].ravel(), rtol=1e-5)
+        assert len(found) == total and max(teacher.calls) <= batch_size
+        assert len(teacher.calls) == -(-total // batch_size)  # every batch but the last is full
+        views = SampleViews(clip=dict(num_frames=4, stride=2)).transform(
+            {'filename': str(data / name)}
+        )
+        views['video_reader'].close()
+        inds = views['frame_inds']['clip']
+        np.testing.assert_allclose(found[inds[0]], means[inds].ravel(), rtol=1e-5)
+
+
+def test_long_videos_are_read_in_blocks(data, monkeypatch):
+    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
+    monkeypatch.setattr('mmact_ssl.apis.video_targets.BLOCK_BYTES', 5 * whole[0].nbytes)
+    for chunk in (1, 2, 3, 7):
+        chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
+        assert [len(part) for part in chunks[:-1]] == [chunk] * (len(chunks) - 1)
+        np.testing.assert_array_equal(np.concatenate(chunks), whole)
+    wanted = extract_video(ClipTeacher(), data / 'videos/4.mp4', 64)
+    np.testing.assert_array_equal(extract_video(ClipTeacher(), data / 'videos/4.mp4', 2), wanted)
+
+
+class WildTeacher(MapTeacher):
+    def predict(self, frames):
+        return super().predict(frames) + float('nan')
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'uint8'])
+def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
+    jobs = [ExtractionJob(WildTeacher(), data / 'map.lmdb', dtype)]
+    with pytest.raises(DataError, match=r'no target: videos/0.mp4: a target must be finite'):
+        extract_many(jobs, data, names, show_progress=False)
+    assert TargetReader(data / 'map.lmdb').keys() == []
+
+
+def test_sentences_are_embedded_once(tmp_path):
+    sentences = {'videos/a.mp4': ['a person waves', 'waving'], 'clap': ['hands meet']}
+    teacher = TextTeacher()
+    report = extract_sentences(teacher, sentences, tmp_path / 't.lmdb', show_progress=False)
+    assert (report.written, report.frames) == (2, 3)
+    reader = TargetReader(tmp_path / 't.lmdb', teacher.fingerprint())
+    assert (reader.meta.kind, reader.meta.dtype) == ('text', 'float32')
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), [[14, 2], [6, 0]])
+    np.testing.assert_array_equal(reader.get('clap'), [[10, 1]])
+    more = {**sentences, 'jump': ['up']}
+    report = extract_sentences(teacher, more, tmp_path / 't.lmdb', show_progress=False)
+    assert (report.written, report.skipped, teacher.seen) == (1, 2, 4)
+
+
+def test_teachers_of_frames_and_of_sentences_are_told_apart(data, names):
+    with pytest.raises(ConfigError, match='reads no sentences'):
+        extract_sentences(ColourTeacher(), {'a': ['b']}, data / 't.lmdb')
+    with pytest.raises(ConfigError, match='reads sentences: give --sentences FILE'):
+        extract_targets(TextTeacher(), data, names, data / 't.lmdb')
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('{"a": ["x"', 'is no JSON'),
+        ('["x"]', 'must hold'),
+        ('{}', 'must hold'),
+        ('{"a": "x"}', "'a' must have a list"),
+        ('{"b": []}', "'b' must have a list"),
+        ('{"c": ["x", " "]}', "'c' must have a list"),
+    ],
+)
+def test_a_bad_file_of_sentences_is_refused(tmp_path, content, message):
+    (tmp_path / 's.json').write_text(content)
+    with pytest.raises(DataError, match=f's.json.*{message}'):
+        read_sentences(tmp_path / 's.json')
+    with pytest.raises(DataError, match='no file .*none.json'):
+        read_sentences(tmp_path / 'none.json')
+
+
+def test_sentences_are_read(tmp_path):
+    (tmp_path / 's.json').write_text(json.dumps({'a': ['x', 'é']}))
+    assert read_sentences(tmp_path / 's.json') == {'a': ['x', 'é']}
+
+
 def test_another_teacher_is_refused_before_any_work(data, names):
     extract(data, names[:1])
     other = ColourTeacher(offset=1)
@@ -166,20 +348,29 @@ def test_annotations(tmp_path):
         read_annotations([tmp_path / 'd.txt'])
 
 
-def test_two_processes_share_the_work(data, names):
+def test_two_processes_share_the_work_of_two_teachers(data, names):
     (data / 'colour_teacher.py').write_text(TEACHER)
-    (data / 'teacher.py').write_text(
-        "custom_imports = dict(imports=['colour_teacher'])\nteacher = dict(type='ColourTeacher')\n"
-    )
+    for offset, name in enumerate(('one', 'two')):
+        (data / f'{name}.py').write_text(
+            "custom_imports = dict(imports=['colour_teacher'])\n"
+            f"teacher = dict(type='ColourTeacher', offset={offset})\n"
+        )
+    # What a run that was killed has left: a cache of one teacher, a shard of the other.
+    extract_targets(ColourTeacher(0), data, names[:2], data / 'targets/one.lmdb')
+    extract_targets(ColourTeacher(1), data, names[2:3], data / 'targets/two.lmdb.rank1')
     root = os.getcwd()
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    command += ['--master_port=29731', f'{root}/tools/extract_targets.py', str(data / 'teacher.py')]
+    command += ['--master_port=29731', f'{root}/tools/extract_targets.py']
+    command += [str(data / 'one.py'), str(data / 'two.py')]
     command += ['--data', str(data), '--launcher', 'pytorch']
     environment = {**os.environ, 'PYTHONPATH': f'{root}:{data}', 'OMP_NUM_THREADS': '1'}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert '5 videos written, 0 were there' in result.stdout
-    reader = TargetReader(data / 'targets/pose.lmdb', ColourTeacher().fingerprint())
-    for name in names:
-        np.testing.assert_array_equal(reader.get(name), extract_video(ColourTeacher(), data / name))
-    assert [path.name for path in (data / 'targets').iterdir()] == ['pose.lmdb']
+    for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
+        reader = TargetReader(data / 'targets' / cache, ColourTeacher(offset).fingerprint())
+        assert reader.keys() == names
+        for name in names:
+            wanted = extract_video(ColourTeacher(), data / name)
+            np.testing.assert_array_equal(reader.get(name), wanted)
+    assert sorted(path.name for path in (data / 'targets').iterdir()) == ['one.lmdb', 'two.lmdb']

@@ -3,9 +3,16 @@ import json
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.target_import import file_sha256, import_coco, import_npz
+from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.datasets.preparation.utdmhad import project_skeleton
+from mmact_ssl.datasets.target_import import (
+    file_sha256,
+    import_coco,
+    import_npz,
+    import_skeletons,
+)
 from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 IMAGE = {'width': 200, 'height': 100}
@@ -17,7 +24,7 @@ def table(path, names=('videos/a.mp4', 'videos/b.mp4'), lengths=(3, 2), layout='
         'names': np.array(names),
         'lengths': np.array(lengths),
         'keypoints': keypoints,
-        'layout': np.array(layout),
+        'layout': layout if layout is None else np.array(layout),
         **other,
     }
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
@@ -46,9 +53,9 @@ def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path):
 
 def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
     table(tmp_path / 'p.npz', names=('u/a', 'v/a'))
-    with pytest.raises(DataError, match="no pose for the annotated video 'c.mp4'"):
+    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
         import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
-    with pytest.raises(DataError, match=r"several poses \(u/a, v/a\).*'a.mp4'"):
+    with pytest.raises(DataError, match=r"several entries \(u/a, v/a\).*'a.mp4'"):
         import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
 
 
@@ -70,13 +77,102 @@ def test_a_bad_table_is_refused(tmp_path, change, message):
 def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
     table(tmp_path / 'p.npz', lengths=(3, 2))
     np.savez(tmp_path / 'q.npz', names=np.array(['a']))
-    with pytest.raises(DataError, match=r"lacks \['keypoints', 'layout', 'lengths'\]"):
+    with pytest.raises(DataError, match='must hold one of keypoints, embeddings, maps: docs'):
+        import_npz(tmp_path / 'q.npz', tmp_path / 'x')
+    np.savez(tmp_path / 'q.npz', names=np.array(['a']), keypoints=np.zeros((1, 17, 3)))
+    with pytest.raises(DataError, match=r"lacks \['layout', 'lengths'\]"):
         import_npz(tmp_path / 'q.npz', tmp_path / 'x')
     table(tmp_path / 'r.npz', names=np.array([object(), 'a'], dtype=object))
     with pytest.raises(ValueError, match='allow_pickle=False'):
         import_npz(tmp_path / 'r.npz', tmp_path / 'x')
     with pytest.raises(DataError, match=r'no file .*none.npz'):
         import_npz(tmp_path / 'none.npz', tmp_path / 'x')
+
+
+def test_npz_of_embeddings_and_maps(tmp_path):
+    rng = np.random.default_rng(0)
+    embeddings, maps = rng.random((5, 8), np.float32), rng.integers(0, 256, (5, 1, 6, 4), np.uint8)
+    other = dict(keypoints=None, layout=None)
+    table(tmp_path / 'e.npz', embeddings=embeddings, window=np.array([16, 4]), **other)
+    assert import_npz(tmp_path / 'e.npz', tmp_path / 'e', dtypes={'embedding': 'float16'}) == 2
+    reader = TargetReader(tmp_path / 'e')
+    assert (reader.meta.kind, reader.meta.window, reader.meta.dtype) == (
+        'embedding',
+        (16, 4),
+        'float16',
+    )
+    np.testing.assert_array_equal(
+        reader.get('videos/b.mp4'), embeddings[3:].astype(np.float16).astype(np.float32)
+    )
+    table(tmp_path / 'm.npz', maps=maps, keypoints=None, layout='person')
+    assert import_npz(tmp_path / 'm.npz', tmp_path / 'm', dtypes={'map': 'uint8'}) == 2
+    reader = TargetReader(tmp_path / 'm')
+    assert (reader.meta.kind, reader.meta.layout) == ('map', 'person')
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), maps[:3] / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ('change', 'error', 'message'),
+    [
+        ({'maps': np.full((5, 1, 2, 2), 1.5)}, DataError, 't.npz: videos/a.mp4: maps are prob'),
+        ({'maps': np.zeros((5, 2, 2, 2))}, DataError, "maps of 2 parts, 'person' has 1"),
+        ({'maps': np.zeros((5, 1, 2, 2)), 'layout': 'x'}, ConfigError, "part layout 'x' is unk"),
+        ({'embeddings': np.full((5, 2), np.nan)}, DataError, 'must be finite'),
+        ({'embeddings': np.zeros((5, 2)), 'window': np.zeros(2, int)}, DataError, 'window is'),
+        ({'embeddings': np.zeros((4, 2))}, DataError, '4 embeddings do not fit together'),
+        ({'embeddings': np.zeros((5, 2)), 'maps': np.zeros(5)}, DataError, 'must hold one of'),
+    ],
+)
+def test_a_bad_table_of_embeddings_or_maps_is_refused(tmp_path, change, error, message):
+    table(tmp_path / 't.npz', **{'keypoints': None, 'layout': 'person', **change})
+    with pytest.raises(error, match=message):
+        import_npz(tmp_path / 't.npz', tmp_path / 'x')
+
+
+@pytest.fixture
+def skeletons(tmp_path):
+    """A prepared folder of two clips of 3 and 2 frames, and its coordinates [5, 20, 3]."""
+    keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
+    keypoints[..., 2] += 3
+    keypoints[1, 7] = 0  # not seen
+    folder = tmp_path / 'skeleton'
+    with SkeletonWriter(folder, 'made', 'kinect20', ['x'], num_persons=1) as writer:
+        writer.add('a', 0, keypoints[None, :3])
+        writer.add('b', 0, keypoints[None, 3:])
+        writer.finish({'train': ['a', 'b']})
+    return folder, keypoints
+
+
+def test_skeletons_are_projected_into_their_videos(tmp_path, skeletons):
+    folder, keypoints = skeletons
+    camera = (130.0, (79.0, 60.0), (160, 120))
+    assert import_skeletons(folder, tmp_path / 'x', *camera, list(LENGTHS)) == 2
+    reader = TargetReader(tmp_path / 'x')
+    assert (reader.meta.kind, reader.meta.layout) == ('pose', 'kinect20')
+    pose = reader.get('videos/a.mp4')
+    for t, joint in np.ndindex(3, 20):
+        x, y, z = keypoints[t, joint].astype(float)
+        seen = (t, joint) != (1, 7)
+        wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
+        np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
+    np.testing.assert_array_equal(pose, project_skeleton(keypoints[:3]))  # UTD-MHAD's camera
+    with pytest.raises(TargetCacheError, match='stale'):  # another camera, other poses
+        import_skeletons(folder, tmp_path / 'x', 131.0, *camera[1:], list(LENGTHS))
+
+
+def test_skeletons_that_do_not_fit_are_refused(tmp_path, skeletons):
+    folder, _ = skeletons
+    camera = ((79.0, 60.0), (160, 120))
+    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
+        import_skeletons(folder, tmp_path / 'x', 130.0, *camera, ['c.mp4'])
+    with pytest.raises(DataError, match='focal 0.0 and size'):
+        import_skeletons(folder, tmp_path / 'x', 0.0, *camera)
+    with pytest.raises(DataError, match='is missing: prepare it with tools/prepare_data.py'):
+        import_skeletons(tmp_path / 'none', tmp_path / 'x', 130.0, *camera)
+    meta = json.loads((folder / 'meta.json').read_text())
+    (folder / 'meta.json').write_text(json.dumps({**meta, 'unit': 'pixels'}))
+    with pytest.raises(DataError, match='holds skeletons in pixels'):
+        import_skeletons(folder, tmp_path / 'x', 130.0, *camera)
 
 
 def test_a_changed_table_is_another_teacher(tmp_path):

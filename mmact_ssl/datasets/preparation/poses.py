@@ -12,6 +12,36 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
 
 
+def project_joints(
+    skeleton: np.ndarray, focal: float, centre: tuple[float, float], size: tuple[int, int]
+) -> np.ndarray:
+    """Project joints in space into a pinhole camera's picture.
+
+    Args:
+        skeleton: float [..., 3] in the camera's axes, as a Kinect gives them: x to the right of
+            the picture, y up, z depth (> 0), in any unit.
+        focal: focal length in pixels.
+        centre: (x, y) in pixels where the optical axis meets the picture.
+        size: (width, height) of the picture in pixels.
+
+    Returns:
+        np.ndarray: float32 [..., 3]: x, y as fractions of the frame, score 1 (0 for a joint
+        without depth).
+    """
+    x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
+    known = z > 0
+    depth = np.where(known, z, 1.0)
+    pose = np.stack(
+        [
+            (focal * x / depth + centre[0]) / size[0],
+            (centre[1] - focal * y / depth) / size[1],
+            np.ones_like(depth),
+        ],
+        axis=-1,
+    )
+    return np.where(known[..., None], pose, 0.0).astype(np.float32)
+
+
 def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> None:
     """Write the poses of many videos to one compressed npz without pickles.
 

@@ -21,7 +21,7 @@ from mmact_ssl.datasets.preparation.files import (
     write_annotation,
     write_lines,
 )
-from mmact_ssl.datasets.preparation.poses import write_poses
+from mmact_ssl.datasets.preparation.poses import project_joints, write_poses
 from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
 from mmact_ssl.errors import DataError
 
@@ -73,18 +73,7 @@ def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
         np.ndarray: float32 [T, V=20, 3]: x, y as fractions of the frame, score 1 (0 for a joint
         without depth).
     """
-    x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
-    known = z > 0
-    depth = np.where(known, z, 1.0)
-    pose = np.stack(
-        [
-            (FOCAL * x / depth + CENTRE_X) / WIDTH,
-            (CENTRE_Y - FOCAL * y / depth) / HEIGHT,
-            np.ones_like(depth),
-        ],
-        axis=-1,
-    )
-    return np.where(known[..., None], pose, 0.0).astype(np.float32)
+    return project_joints(skeleton, FOCAL, (CENTRE_X, CENTRE_Y), (WIDTH, HEIGHT))
 
 
 def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:

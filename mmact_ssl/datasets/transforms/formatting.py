@@ -20,15 +20,16 @@ from mmact_ssl.registry import TRANSFORMS
 class PackPretextInputs(BaseTransform):
     """Pack views and their targets into tensors.
 
-    Required keys: `views`, `valid`; optional `poses` (pixels), `label`, `filename`, `frame_inds`,
-    `total_frames`, `replaced`.
+    Required keys: `views`, `valid`; optional `poses` (pixels), `target_meta` and the targets that
+    it names, `label`, `filename`, `frame_inds`, `total_frames`, `replaced`.
 
     Returns a dict of
 
     - `inputs` {view: uint8 tensor [C=3, T, H, W], RGB};
     - `targets` {`<view>_valid`: bool tensor [T], False where the frame is padding;
       `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
-      image (0..1 inside, others outside), score 0..1, 0 = unknown};
+      image (0..1 inside, others outside), score 0..1, 0 = unknown;
+      `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache};
     - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
       none), and the rest as meta information.
 
@@ -63,6 +64,10 @@ class PackPretextInputs(BaseTransform):
                 height, width = frames[0].shape[:2]
                 pose = results['poses'][view] / np.array([width, height, 1], dtype=np.float32)
                 targets[f'{view}_pose'] = torch.from_numpy(pose.astype(np.float32))
+            for target in results.get('target_meta', {}):
+                if view in results[target]:
+                    value = np.ascontiguousarray(results[target][view], dtype=np.float32)
+                    targets[f'{view}_{target}'] = torch.from_numpy(value)
 
         data_sample = ActionDataSample()
         label = results.get('label', -1)

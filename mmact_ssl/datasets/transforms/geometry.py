@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Geometric transforms of frames and poses together."""
+"""Geometric transforms of frames, poses and part maps together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import mmcv
@@ -10,6 +12,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
@@ -68,3 +71,112 @@ class HorizontalFlip(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(layout={self.layout!r}, flip_ratio={self.flip_ratio})'
+
+
+# Three points off one line, as fractions of the frame. Odd ones, so that no crop puts them on the
+# edge x = 0, which mmaction2's Flip takes for a missing joint.
+PROBES = np.array([[0.2357111, 0.3179183], [0.7193237, 0.4271929], [0.4519411, 0.8137717]])
+
+
+@dataclass(frozen=True)
+class ViewBox:
+    """The rectangle of a frame that a view of it shows, in fractions of the frame.
+
+    `left` > `right` if the view is mirrored, `top` > `bottom` if it is upside down.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether left arms look like right ones."""
+        return (self.right < self.left) != (self.bottom < self.top)
+
+
+def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarray:
+    """Key points to be carried through transforms of frames, to find out what these do.
+
+    mmaction2's transforms move key points, whatever else they do to the frames, and know nothing
+    of part maps. Each probe is a person whose joints are all in one place, so that an exchange of
+    left and right joints changes nothing.
+
+    Args:
+        shape: (height, width) of the frames in pixels.
+
+    Returns:
+        float64 [M=3, T, V, 2]: x and y in continuous pixels.
+    """
+    points = PROBES * [shape[1], shape[0]]
+    return np.tile(points[:, None, None], (1, num_frames, num_joints, 1))
+
+
+def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
+    """Find what a view shows from where the probes have gone.
+
+    Args:
+        keypoint: [M=3, T, V, 2], what became of :func:`probes`.
+        before: (height, width) of the frames that the probes were made for.
+        after: (height, width) of the view.
+
+    Raises:
+        ValueError: The probes did not move as one crop, resize and flip of all frames moves them.
+    """
+    points = keypoint.reshape(3, -1, 2)
+    now = points[:, 0]
+    was = PROBES * [before[1], before[0]]
+    # old = slope * new + start, per axis
+    slope = (was[1] - was[0]) / (now[1] - now[0])
+    start = was[0] - slope * now[0]
+    off = np.abs(slope * points + start - was[:, None]).max()
+    if not off < 0.01:
+        raise ValueError(
+            f'TransformViews: a transform moves key points other than by crop, resize and flip '
+            f'({off:.2g} pixels off), and part maps cannot follow; take it out, or the maps'
+        )
+    stop = start + slope * [after[1], after[0]]
+    # A thousandth of a pixel is noise; where nothing has moved the maps stay the same to the bit.
+    left, top, right, bottom = np.round(
+        [*(start / [before[1], before[0]]), *(stop / [before[1], before[0]])], 6
+    ).tolist()
+    return ViewBox(left, top, right, bottom)
+
+
+def crop_maps(
+    maps: np.ndarray, box: ViewBox, layout: str, size: Sequence[int] | None = None
+) -> np.ndarray:
+    """Cut out of part maps what a view shows, left parts becoming right ones in a mirrored view.
+
+    Args:
+        maps: float32 [T, C, h, w], 0..1, over the whole frame.
+        box: What the view shows.
+        layout: Part layout of the C channels; '' if none has sides.
+        size: (h, w) of the result. None: as before.
+
+    Returns:
+        float32 [T, C, *size] over the whole view: linear between pixels; the mean under a triangle
+        as wide as the new pixels where these are wider than the old ones. What is outside the
+        frame is 0.
+    """
+    height, width = maps.shape[2:]
+    rows, columns = (height, width) if size is None else size
+    if box.mirrored and layout:
+        maps = maps[:, PART_LAYOUTS[layout].flip_indices]
+    if box == ViewBox(0, 0, 1, 1) and (rows, columns) == (height, width):
+        return maps
+    across = _weights(box.left, box.right, width, columns)  # (columns, w)
+    down = _weights(box.top, box.bottom, height, rows)  # (rows, h)
+    maps = (maps.reshape(-1, width) @ across.T).reshape(*maps.shape[:3], columns)
+    return np.clip(down @ maps, 0, 1)  # (T, C, rows, columns)
+
+
+def _weights(start: float, stop: float, pixels: int, wanted: int) -> np.ndarray:
+    """How much each old pixel counts in each new one, float32 [wanted, pixels]; rows sum to 1."""
+    scale = (stop - start) * pixels / wanted  # old pixels in a new one
+    centres = start * pixels + scale * (np.arange(wanted) + 0.5)
+    distance = np.abs(centres[:, None] - (np.arange(pixels) + 0.5))
+    weights = np.clip(1 - distance / max(1, abs(scale)), 0, None)
+    weights[(centres < 0) | (centres > pixels)] = 0
+    return (weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)).astype(np.float32)

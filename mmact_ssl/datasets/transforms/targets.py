@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Targets of a sample: read from a cache, or prepared to train a teacher of them."""
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.target_file import TOOL
+from mmact_ssl.datasets.target_meta import KINDS
 from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -17,20 +22,33 @@ from mmact_ssl.registry import TRANSFORMS
 class LoadTargetCache(BaseTransform):
     """Put the cached targets of the chosen frames beside them.
 
-    Required keys: `filename`, `total_frames`, `frame_inds` {view: int [T]}.
+    Required keys: `filename`; but for sentences `total_frames`, `frame_inds` {view: int [T]}.
 
-    Added keys: for the target 'pose' `poses` {view: float32 [T, V, 3]}: x and y as fractions of
-    the full frame, score 0..1. Any other target: `<target>` {view: [T, ...]}.
+    Added keys: for poses `poses` {view: float32 [T, V, 3]}, x and y as fractions of the full frame,
+    score 0..1. For others `target_meta` {target: TargetMeta} and `<target>` {view: float32}, by
+    the kind of the cache:
+
+    - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
+      that the view is;
+    - map [T, C, h, w], probability 0..1 of each part over the whole frame; TransformViews moves
+      them with the frames;
+    - text [1, D], one of the video's sentences drawn at random, or all S of them [S, D].
 
     Args:
         path: Folder of the cache.
-        target: What the cache must hold (its `kind`).
+        target: Name of the target; heads read it as `<view>_<target>`. Poses are always 'pose'.
         views: Views to load for; each must be in `frame_inds`.
-        layout: Skeleton layout that the cache must have. None: any.
+        layout: Layout that the cache must have, of joints or of parts. 'default': 'coco17' for
+            poses, any for maps. None: any.
         teacher: Config file with a dict `teacher`, or that dict. If given, a cache of another
             teacher is refused.
+        kind: What the cache must hold. None: what `target` says if it is the name of a kind, else
+            whatever it is.
+        sentences: 'draw' or 'all'.
 
     Raises:
+        ConfigError: An argument is unknown, or (when called) a view is not the window of frames
+            that a clip teacher reads, or the target's name is taken.
         TargetCacheError: The cache is missing, damaged, stale, of another kind or layout (when
             built); a video is missing or has another number of frames (when called).
     """
@@ -40,13 +58,19 @@ class LoadTargetCache(BaseTransform):
         path: str,
         target: str = 'pose',
         views: Sequence[str] = ('clip',),
-        layout: str | None = 'coco17',
+        layout: str | None = 'default',
         teacher: str | dict | None = None,
+        kind: str | None = None,
+        sentences: str = 'draw',
     ) -> None:
+        if sentences not in ('draw', 'all'):
+            raise ConfigError(f"LoadTargetCache: sentences is {sentences!r}, not 'draw' or 'all'")
         self.path = path
         self.target = target
         self.views = tuple(views)
         self.layout = layout
+        self.sentences = sentences
+        self.kind = target if kind is None and target in KINDS else kind
         fingerprint = None
         config = teacher if isinstance(teacher, str) else 'CONFIG'
         if teacher is not None:
@@ -54,55 +78,117 @@ class LoadTargetCache(BaseTransform):
             from mmact_ssl.models.teachers import build_teacher
 
             fingerprint = build_teacher(teacher).fingerprint()
-        command = f'python tools/extract_targets.py {config} --ann ANNOTATION --out {path}'
+        inputs = '--sentences FILE' if self.kind == 'text' else '--ann ANNOTATION'
+        command = f'{TOOL} {config} {inputs} --out {path}'
         self.reader = TargetReader(path, fingerprint, command)
         self._check_kind()
+        self._check_layout()
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the targets to one sample."""
+        meta = self.reader.meta
+        if meta.kind == 'pose':
+            targets = results.setdefault('poses', {})
+        else:
+            known = results.setdefault('target_meta', {})
+            if self.target in results and self.target not in known:
+                raise ConfigError(
+                    f'LoadTargetCache: the name {self.target!r} is taken by the sample; '
+                    'choose another target'
+                )
+            known[self.target] = meta
+            targets = results.setdefault(self.target, {})
+        targets.update(self._sentences(results) if meta.kind == 'text' else self._frames(results))
+        return results
+
+    def _sentences(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
         key = self.reader.find(results['filename'])
-        values = self.reader.get(key)
-        if len(values) != results['total_frames']:
+        rows = None
+        if self.sentences == 'draw':
+            rows = [np.random.randint(self.reader.shape(key)[0])]
+        values = self.reader.get(key, rows)
+        return {view: values.copy() for view in self.views}
+
+    def _frames(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
+        key = self.reader.find(results['filename'])
+        total = self.reader.shape(key)[0]
+        if total != results['total_frames']:
             raise TargetCacheError(
-                f'video {key!r} has {results["total_frames"]} frames but {len(values)} targets in '
+                f'video {key!r} has {results["total_frames"]} frames but {total} targets in '
                 f'the cache {self.path}: the video has changed, make the cache again with '
                 f'`{self.reader.command} --overwrite`'
             )
-        targets = results.setdefault('poses' if self.target == 'pose' else self.target, {})
-        for view in self.views:
-            if view not in results['frame_inds']:
-                raise KeyError(
-                    f'LoadTargetCache: view {view!r} is not among the sampled views '
-                    f'{sorted(results["frame_inds"])}; add it to SampleViews or take it out of '
-                    'views'
-                )
-            targets[view] = values[np.asarray(results['frame_inds'][view])]
-        return results
+        entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
+        values = self.reader.get(key, np.concatenate(entries))
+        ends = np.cumsum([len(part) for part in entries])[:-1]
+        return {view: part.copy() for view, part in zip(self.views, np.split(values, ends))}
+
+    def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
+        """Entries of the cache that a view needs, int64 [T] or, of a clip teacher, [1]."""
+        if view not in frame_inds:
+            raise KeyError(
+                f'LoadTargetCache: view {view!r} is not among the sampled views '
+                f'{sorted(frame_inds)}; add it to SampleViews or take it out of views'
+            )
+        inds = np.asarray(frame_inds[view], np.int64)
+        if self.reader.meta.window is None:
+            return inds
+        num_frames, stride = self.reader.meta.window
+        # The same clamping as SampleViews': frames beyond the end repeat the last one.
+        window = np.minimum(inds[0] + stride * np.arange(num_frames), total - 1)
+        if not np.array_equal(inds, window):
+            raise ConfigError(
+                f'LoadTargetCache: the view {view!r} has the frames {_shorten(inds)}, but the '
+                f'cache {self.path} is of a teacher that reads clips: give this view '
+                f'num_frames={num_frames}, stride={stride} in SampleViews'
+            )
+        return inds[:1]
 
     def _check_kind(self) -> None:
-        meta = self.reader.meta
-        if meta.kind != self.target:
+        found = self.reader.meta.kind
+        if self.kind is not None and self.kind not in KINDS:
+            raise ConfigError(
+                f'LoadTargetCache: unknown kind {self.kind!r}; known are {", ".join(KINDS)}'
+            )
+        if self.kind is not None and found != self.kind:
             raise TargetCacheError(
-                f'target cache {self.path} holds {meta.kind!r}, wanted {self.target!r}: '
-                'correct path or target of LoadTargetCache'
+                f'target cache {self.path} holds {found!r}, wanted {self.kind!r}: '
+                'correct path, target or kind of LoadTargetCache'
             )
-        if self.layout is None or self.target != 'pose':
+        if (found == 'pose') != (self.target == 'pose'):
+            raise ConfigError(
+                f"LoadTargetCache: poses, and only they, are the target 'pose'; {self.path} holds "
+                f'{found!r}, and target is {self.target!r}'
+            )
+
+    def _check_layout(self) -> None:
+        meta = self.reader.meta
+        wanted = self.layout
+        if wanted == 'default':
+            wanted = 'coco17' if meta.kind == 'pose' else None
+        if wanted is None or meta.kind not in ('pose', 'map'):
             return
-        if self.layout not in LAYOUTS:
-            raise ValueError(
-                f'LoadTargetCache: unknown layout {self.layout!r}; known are {", ".join(LAYOUTS)}'
+        known = list(LAYOUTS if meta.kind == 'pose' else PART_LAYOUTS)
+        if wanted not in known:
+            raise ConfigError(
+                f'LoadTargetCache: unknown layout {wanted!r}; known are {", ".join(known)}'
             )
-        if meta.layout != self.layout:
+        if meta.layout != wanted:
             raise TargetCacheError(
                 f'target cache {self.path} has the layout {meta.layout!r}, wanted '
-                f'{self.layout!r}: set layout={meta.layout!r} in LoadTargetCache'
+                f'{wanted!r}: set layout={meta.layout!r} in LoadTargetCache'
             )
 
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(path={self.path!r}, target={self.target!r}, '
-            f'views={self.views}, layout={self.layout!r})'
+            f'views={self.views}, layout={self.layout!r}, kind={self.kind!r})'
         )
+
+
+def _shorten(inds: np.ndarray) -> str:
+    """The first frames of a view, for people."""
+    return f'[{", ".join(map(str, inds[:4]))}{", ..." if len(inds) > 4 else ""}]'
 
 
 @TRANSFORMS.register_module()

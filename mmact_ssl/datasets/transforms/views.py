@@ -10,6 +10,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
@@ -107,8 +109,8 @@ class DecodeViews(BaseTransform):
     Required keys: `frame_inds`, `video_reader` (removed), `poses` (optional): {view: float32
     [T, V, 3]} with x, y as fractions of the frame.
 
-    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, x and
-    y now in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
+    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, now
+    float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
@@ -132,7 +134,8 @@ class DecodeViews(BaseTransform):
         }
         for view, pose in results.get('poses', {}).items():
             height, width = results['views'][view][0].shape[:2]
-            results['poses'][view] = pose * np.array([width, height, 1], dtype=np.float32)
+            # In float64, so that packing an unmoved pose gives back the very fractions.
+            results['poses'][view] = pose * np.array([width, height, 1], dtype=np.float64)
         return results
 
     def __repr__(self) -> str:
@@ -141,29 +144,45 @@ class DecodeViews(BaseTransform):
 
 @TRANSFORMS.register_module()
 class TransformViews(BaseTransform):
-    """Run mmaction2's transforms on frames and poses of some views together.
+    """Run mmaction2's transforms on frames, poses and part maps of some views together.
 
     The frames of the views are joined to one `imgs` and the poses to one `keypoint` [1, T, V, 2]
     and `keypoint_score` [1, T, V], as mmaction2's transforms want them. All views of one
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
-    Required keys: `views`, `poses` (optional, for any of the views). Modified keys: the same.
+    With part maps, `keypoint` has three persons more, probes whose movement says what the
+    transforms did to the frames (see geometry.py). A transform that draws from the key points what
+    it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
+
+    Required keys: `views`; optional `poses` and, of the targets in `target_meta`, those of kind
+    'map', {view: float32 [T, C, h, w] over the whole frame}, for any of the views. Modified keys:
+    the same; maps then cover the whole view.
 
     Args:
         views: Names of the views to join.
         transforms: Configs of transforms on `imgs`, `keypoint`, `keypoint_score`, `img_shape`.
             They must keep the number and order of frames.
+        map_size: (h, w) that part maps are brought to. None: they keep their size.
 
     Raises:
         KeyError: A view is not there.
-        ValueError: The frames of the views differ in size, or a transform changed their number.
+        ValueError: The frames of the views differ in size, a transform changed their number, or it
+            moved them other than by crop, resize and flip while there are part maps.
     """
 
-    def __init__(self, views: Sequence[str], transforms: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        views: Sequence[str],
+        transforms: Sequence[Mapping[str, Any]],
+        map_size: Sequence[int] | None = None,
+    ) -> None:
         if isinstance(views, str) or not views:
             raise ConfigError(f'TransformViews: views must be a list of names, not {views!r}')
+        if map_size is not None and (len(map_size) != 2 or min(map_size) < 1):
+            raise ConfigError(f'TransformViews: map_size is {map_size}, must be (height, width)')
         self.views = tuple(views)
+        self.map_size = None if map_size is None else tuple(map_size)
         self.transforms = [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -200,10 +219,25 @@ class TransformViews(BaseTransform):
         }
         poses = results.get('poses', {})
         posed = [view for view in self.views if view in poses]
+        maps = [
+            (target, view)
+            for target, meta in results.get('target_meta', {}).items()
+            for view in self.views
+            if meta.kind == 'map' and view in results[target]
+        ]
+        persons = []  # float [T, V, 3] each
         if posed:
-            pose = np.concatenate([poses[view] for view in posed])  # [T, V, 3]
-            joined['keypoint'] = pose[None, ..., :2].copy()
-            joined['keypoint_score'] = pose[None, ..., 2].copy()
+            persons.append(np.concatenate([poses[view] for view in posed]))
+        if maps:
+            num_joints = persons[0].shape[1] if posed else self._num_joints()
+            num_frames = len(persons[0]) if posed else 1
+            persons += [
+                np.concatenate([probe, np.ones_like(probe[..., :1])], axis=-1)
+                for probe in probes(shape, num_frames, num_joints)
+            ]
+        if persons:
+            joined['keypoint'] = np.stack([person[..., :2] for person in persons])
+            joined['keypoint_score'] = np.stack([person[..., 2] for person in persons])
         for transform in self.transforms:
             joined = transform(joined)
         if len(joined['imgs']) != len(imgs):
@@ -219,17 +253,34 @@ class TransformViews(BaseTransform):
             start = stop
         if posed:
             pose = np.concatenate(
-                [joined['keypoint'], joined['keypoint_score'][..., None]], axis=-1
-            )[0]
+                [joined['keypoint'][0], joined['keypoint_score'][0, ..., None]], axis=-1
+            )
             start = 0
             for view in posed:
                 stop = start + len(poses[view])
-                poses[view] = pose[start:stop].astype(np.float32)
+                poses[view] = pose[start:stop]
                 start = stop
+        if maps:
+            box = view_box(joined['keypoint'][-3:], shape, joined['imgs'][0].shape[:2])
+            for target, view in maps:
+                layout = results['target_meta'][target].layout
+                results[target][view] = crop_maps(results[target][view], box, layout, self.map_size)
         return results
 
+    def _num_joints(self) -> int:
+        """Number of joints that the transforms want of a person."""
+        for transform in self.transforms:
+            if isinstance(transform, HorizontalFlip):
+                return LAYOUTS[transform.layout].num_joints
+            if getattr(transform, 'left_kp', None):  # mmaction2's Flip
+                return 1 + max(*transform.left_kp, *transform.right_kp)
+        return 1
+
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(views={self.views}, transforms={self.transforms})'
+        return (
+            f'{type(self).__name__}(views={self.views}, transforms={self.transforms}, '
+            f'map_size={self.map_size})'
+        )
 
 
 def _checked(view: str, options: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:

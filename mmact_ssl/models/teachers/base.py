@@ -73,6 +73,8 @@ class BaseTeacher(nn.Module):
 
     kind = 'pose'
     layout = ''
+    window: tuple[int, int] | None = None
+    precision = 'float32'
     _anchor: Tensor
 
     def __init__(self, config: Mapping[str, Any], files: Mapping[str, str]) -> None:

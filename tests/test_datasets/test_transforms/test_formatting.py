@@ -42,6 +42,22 @@ def test_tensors():
     assert pose.dtype == torch.float32
 
 
+def test_other_targets_are_packed_under_their_names():
+    maps = np.random.RandomState(0).rand(4, 2, 3, 5).astype(np.float32)
+    results = made_results(
+        target_meta={'parts': None, 'action': None},
+        parts={'clip': maps[..., ::-1]},
+        action={'clip': np.ones((1, 7), np.float32), 'keyframes': np.zeros((2, 7))},
+    )
+    targets = PackPretextInputs(views=('clip', 'keyframes')).transform(results)['targets']
+    np.testing.assert_array_equal(targets['clip_parts'], maps[..., ::-1])
+    assert targets['keyframes_action'].shape == (2, 7)
+    assert {targets[name].dtype for name in ('clip_parts', 'keyframes_action')} == {torch.float32}
+    assert 'keyframes_parts' not in targets
+    targets = PackPretextInputs(views=('keyframes',)).transform(results)['targets']
+    assert set(targets) == {'keyframes_valid', 'keyframes_action'}
+
+
 def test_data_sample():
     pack = PackPretextInputs(views=('clip',))
     packed = pack.transform(made_results(label=3, replaced='b.mp4: is broken'))

@@ -5,6 +5,7 @@ import pytest
 
 from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.datasets.transforms.targets import LoadTargetCache, WholeFrameBox
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS, TRANSFORMS
 
@@ -57,12 +58,71 @@ def test_it_works_after_pickling(cache):
     np.testing.assert_array_equal(transform(sample())['poses']['clip'], POSE[[0, 2, 4]])
 
 
+def write(path, meta, array, key='videos/a.mp4'):
+    with TargetWriter(path, meta) as writer:
+        writer.put(key, array)
+    return str(path)
+
+
+EMBEDDING = np.random.default_rng(1).random((10, 6), np.float32)
+
+
 def test_other_targets_go_under_their_own_name(tmp_path):
-    with TargetWriter(tmp_path / 'e.lmdb', TargetMeta('embedding', '', 'f')) as writer:
-        writer.put('videos/a.mp4', np.arange(10.0))
-    results = LoadTargetCache(str(tmp_path / 'e.lmdb'), target='embedding')(sample())
-    np.testing.assert_array_equal(results['embedding']['clip'], [0, 2, 4])
+    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f'), EMBEDDING)
+    results = LoadTargetCache(path, target='imagenet', views=('clip', 'future'))(sample())
+    np.testing.assert_array_equal(results['imagenet']['clip'], EMBEDDING[[0, 2, 4]])
+    np.testing.assert_array_equal(results['imagenet']['future'], EMBEDDING[[6, 9, 9]])
+    assert results['target_meta'] == {'imagenet': TargetMeta('embedding', '', 'f')}
     assert 'poses' not in results
+    maps = np.random.default_rng(2).random((10, 1, 4, 5), np.float32)
+    other = write(tmp_path / 'm', TargetMeta('map', 'person', 'g', dtype='float16'), maps)
+    results = LoadTargetCache(other, target='parts', kind='map', layout='person')(results)
+    np.testing.assert_allclose(results['parts']['clip'], maps[[0, 2, 4]], atol=1e-3)
+    assert list(results['target_meta']) == ['imagenet', 'parts']
+
+
+def test_a_clip_teacher_gives_the_entry_of_the_first_frame(tmp_path):
+    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f', window=(3, 2)), EMBEDDING)
+    inds = {'clip': np.array([2, 4, 6]), 'future': np.array([6, 8, 9]), 'end': np.full(3, 9)}
+    transform = LoadTargetCache(path, target='action', views=tuple(inds))
+    results = transform(sample(frame_inds=inds))
+    for view, first in (('clip', 2), ('future', 6), ('end', 9)):
+        np.testing.assert_array_equal(results['action'][view], EMBEDDING[[first]])
+
+
+@pytest.mark.parametrize('inds', [[0, 1, 2], [0, 2], [0, 2, 4, 6], [0, 2, 5], [5, 7, 8], [4, 2, 0]])
+def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
+    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f', window=(3, 2)), EMBEDDING)
+    transform = LoadTargetCache(path, target='action')
+    message = (
+        r"view 'clip' has the frames \[\d.*clips: give this view num_frames=3, stride=2 in Sam"
+    )
+    with pytest.raises(ConfigError, match=message):
+        transform(sample(frame_inds={'clip': np.array(inds)}))
+
+
+def test_one_sentence_is_drawn_or_all_are_given(tmp_path):
+    sentences = np.random.default_rng(3).random((4, 6), np.float32)
+    path = write(tmp_path / 't', TargetMeta('text', '', 'f'), sentences, key='a')
+    transform = LoadTargetCache(path, target='prompt', kind='text')
+    np.random.seed(0)
+    drawn = [transform({'filename': '/x/videos/a.mp4'})['prompt']['clip'] for _ in range(40)]
+    assert {part.shape for part in drawn} == {(1, 6)}
+    rows = {int(np.flatnonzero((sentences == part).all(1))[0]) for part in drawn}
+    assert rows == {0, 1, 2, 3}
+    both = LoadTargetCache(path, target='prompt', sentences='all', views=('clip', 'future'))(
+        {'filename': 'a'}
+    )['prompt']
+    np.testing.assert_array_equal(both['clip'], sentences)
+    np.testing.assert_array_equal(both['future'], sentences)
+    with pytest.raises(TargetCacheError, match="'b' is not in .*--sentences FILE --out"):
+        transform({'filename': 'b'})
+
+
+def test_a_name_that_the_sample_needs_is_refused(tmp_path):
+    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f'), EMBEDDING)
+    with pytest.raises(ConfigError, match="the name 'frame_inds' is taken"):
+        LoadTargetCache(path, target='frame_inds')(sample())
 
 
 def test_a_missing_video_names_video_cache_and_command(cache):
@@ -93,10 +153,17 @@ def test_a_stale_cache_is_refused_when_built(cache, tmp_path):
 def test_a_wrong_layout_kind_or_path_is_refused_when_built(cache, tmp_path):
     with pytest.raises(TargetCacheError, match="has the layout 'coco17', wanted 'kinect20': set"):
         LoadTargetCache(cache, layout='kinect20')
-    with pytest.raises(ValueError, match="unknown layout 'coco'; known are coco17"):
+    with pytest.raises(ConfigError, match="unknown layout 'coco'; known are coco17"):
         LoadTargetCache(cache, layout='coco')
-    with pytest.raises(TargetCacheError, match="holds 'pose', wanted 'parsing'"):
-        LoadTargetCache(cache, target='parsing')
+    with pytest.raises(TargetCacheError, match="holds 'pose', wanted 'map'"):
+        LoadTargetCache(cache, target='map')
+    with pytest.raises(ConfigError, match="only they, are the target 'pose'.*target is 'movenet'"):
+        LoadTargetCache(cache, target='movenet')
+    with pytest.raises(ConfigError, match="unknown kind 'box'; known are pose, emb"):
+        LoadTargetCache(cache, kind='box')
+    maps = write(tmp_path / 'm', TargetMeta('map', 'lip', 'f'), np.zeros((2, 20, 2, 2)))
+    with pytest.raises(TargetCacheError, match="has the layout 'lip', wanted 'atr': set"):
+        LoadTargetCache(maps, target='parts', layout='atr')
     with pytest.raises(TargetCacheError, match='no target cache at'):
         LoadTargetCache(str(tmp_path / 'none'))
     LoadTargetCache(cache, layout=None)

@@ -1,0 +1,84 @@
+"""An extraction of several teachers that is killed at work goes on where it was."""
+
+import contextlib
+import multiprocessing
+import signal
+import time
+
+import numpy as np
+import torch
+
+from mmact_ssl.apis.extraction import ExtractionJob, extract_many, extract_video
+from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
+from mmact_ssl.models.teachers import BaseTeacher
+
+
+class GreyTeacher(BaseTeacher):
+    """Mean brightness, [N, D=1]; takes its time."""
+
+    kind = 'embedding'
+
+    def __init__(self, pause=0.0):
+        super().__init__({}, {})
+        self.pause = pause
+
+    def predict(self, frames):
+        time.sleep(self.pause)
+        return frames.float().mean((1, 2, 3))[:, None]
+
+
+class ClipTeacher(GreyTeacher):
+    """Brightness of the frames of clips, [N, D=3]."""
+
+    window = (3, 2)
+
+    def forward(self, clips):
+        time.sleep(self.pause)
+        return clips.float().mean((2, 3, 4))
+
+
+class MapTeacher(GreyTeacher):
+    """Brightness of places, [N, C=1, h, w]."""
+
+    kind, layout = 'map', 'person'
+
+    def predict(self, frames):
+        time.sleep(self.pause)
+        return torch.nn.functional.avg_pool2d(frames.float().mean(1, keepdim=True) / 255, 8)
+
+
+TEACHERS = {'grey': GreyTeacher, 'clip': ClipTeacher, 'map': MapTeacher}
+
+
+def extract(root, names, pause=0.0):
+    jobs = [ExtractionJob(teacher(pause), root / name) for name, teacher in TEACHERS.items()]
+    return extract_many(jobs, root, names, show_progress=False)
+
+
+def test_killed_and_resumed(tmp_path, make_video):
+    names = [f'{i}.mp4' for i in range(20)]
+    for i, name in enumerate(names):
+        make_video(tmp_path / name, num_frames=5 + i % 4, width=64, height=48)
+    # A fresh interpreter would take seconds to import everything.
+    process = multiprocessing.get_context('fork').Process(
+        target=extract, args=(tmp_path, names, 0.02)
+    )
+    process.start()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.is_alive():
+        with contextlib.suppress(TargetCacheError):  # not there yet
+            if len(TargetReader(tmp_path / 'map')) >= 3:
+                break
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL  # it was at work
+    done = {name: set(TargetReader(tmp_path / name).keys()) for name in TEACHERS}
+    assert all(3 <= len(keys) < 20 for keys in done.values())
+    report = extract(tmp_path, names)
+    assert report.skipped == len(set.intersection(*done.values()))
+    for name, teacher in TEACHERS.items():
+        reader = TargetReader(tmp_path / name)
+        assert reader.keys() == sorted(names)
+        for key in names:
+            np.testing.assert_array_equal(reader.get(key), extract_video(teacher(), tmp_path / key))
