@@ -73,6 +73,8 @@ class BaseTeacher(nn.Module):
 
     kind = 'pose'
     layout = ''
+    # Frames and stride of the clips that it reads; None: single frames.
+    window: tuple[int, int] | None = None
     _anchor: Tensor
 
     def __init__(self, config: Mapping[str, Any], files: Mapping[str, str]) -> None:
