@@ -87,6 +87,17 @@ def calls(workshop):
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def test_a_seed_can_stand_in_the_options_of_training(workshop):
+    options = ['train_dataloader.dataset.label_seed={seed}']
+    evaluations = [dict(protocols='joint', config='linear.py', label_fraction=0.1)]
+    run_of_two = dict(
+        method='Joint', pretrain='pretrain.py', cfg_options=options, evaluations=evaluations
+    )
+    assert not run(workshop, plan(workshop, study(runs=[run_of_two])))[0]
+    trained = [call[-1] for call in calls(workshop) if call[0] == 'train']
+    assert sorted(trained) == [f'train_dataloader.dataset.label_seed={seed}' for seed in (0, 1)]
+
+
 def test_a_study_runs_everything_once(workshop):
     chains = plan(workshop)
     assert [chain.name for chain in chains] == [

@@ -1,0 +1,46 @@
+# DTG-Net's views for the small student: two clips of 8 frames at 64x64.
+clip = dict(num_frames=8, stride=2)
+augment = [
+    dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)),
+    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
+    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
+]
+sample_views = dict(type='SampleViews', clip=clip, other=clip)
+make_views = [
+    dict(type='DecodeViews', short_side=80),
+    dict(type='TransformViews', views=('clip',), transforms=augment),
+    dict(type='TransformViews', views=('other',), transforms=augment),
+    dict(type='PackPretextInputs', views=('clip', 'other')),
+]
+sample_test_views = dict(type='SampleViews', clip=clip, other=clip, test_mode=True)
+make_test_views = [
+    dict(type='DecodeViews', short_side=64),
+    dict(
+        type='TransformViews',
+        views=('clip', 'other'),
+        transforms=[dict(type='mmaction.CenterCrop', crop_size=64)],
+    ),
+    dict(type='PackPretextInputs', views=('clip', 'other')),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='PretextVideoDataset', ann_file='', pipeline=[sample_views, *make_views]),
+)
+# For tools/test.py: how often a clip finds its partner among videos that training never saw.
+test_dataloader = dict(
+    batch_size=32,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='PretextVideoDataset',
+        ann_file='',
+        pipeline=[sample_test_views, *make_test_views],
+        test_mode=True,
+    ),
+)
+test_cfg = dict(type='TestLoop')
+test_evaluator = dict(type='PretextMetric')
