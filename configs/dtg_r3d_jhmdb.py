@@ -1,43 +1,36 @@
 # DTG-Net on JHMDB (real RGB video), sized for two cores, under an ImageNet classifier and MoveNet's
 # poses.
 _base_ = [
-    '_base_/students/r3d18_small.py',
-    '_base_/models/dtg.py',
-    '_base_/datasets/dtg_jhmdb.py',
-    '_base_/schedules/pretrain_small.py',
+    '_base_/models/dtg_r3d18_small.py',
+    '_base_/datasets/dtg_64.py',
+    '_base_/schedules/dtg_small.py',
     '_base_/runtime/pretrain_small.py',
 ]
 
-backbone_name = 'r3d18-small'
-views = ('clip', 'other')
-cache = dict(type='LoadTargetCache', views=views)
-targets = [
-    dict(
-        **cache,
-        path=f'{_base_.data_root}/targets/efficientnet_lite0_imagenet.lmdb',
-        target='imagenet',
-        kind='embedding',
-    ),
-    dict(**cache, path=f'{_base_.data_root}/targets/pose.lmdb', target='pose', layout='coco17'),
-]
+dataset_name = 'jhmdb'
+data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
+folder = dict(
+    data_prefix=dict(video=data_root),
+    prepare_command='python tools/prepare_data.py jhmdb --source DIR',
+)
+targets = _base_.targets
+for target in targets:
+    target.path = f'{data_root}/targets/{target.target}.lmdb'
 train_dataloader = dict(
-    dataset=dict(pipeline=[_base_.sample_views, *targets, *_base_.make_views])
+    dataset=dict(
+        ann_file=f'{data_root}/train.txt',
+        pipeline=[_base_.sample_views, *targets, *_base_.make_views],
+        **folder,
+    )
 )
 test_dataloader = dict(
-    dataset=dict(pipeline=[_base_.sample_test_views, *targets, *_base_.make_test_views])
+    dataset=dict(
+        ann_file=f'{data_root}/test.txt',
+        pipeline=[_base_.sample_test_views, *targets, *_base_.make_test_views],
+        **folder,
+    )
 )
-names = [f'{view}_{name}' for view in views for name in ('valid', 'imagenet', 'pose')]
 model = dict(
-    data_preprocessor=dict(targets=names),
-    heads=dict(
-        guidance=dict(
-            in_channels=128,
-            teachers=dict(
-                imagenet=dict(channels=1280),
-                # x, y and score of 17 joints, their mean and deviation over the clip.
-                pose=dict(channels=51, deviation=True),
-            ),
-        ),
-        contrast=dict(in_channels=128),
-    ),
+    data_preprocessor=dict(targets=_base_.target_names),
+    heads=dict(guidance=dict(teachers=_base_.teachers)),
 )

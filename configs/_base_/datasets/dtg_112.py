@@ -1,6 +1,20 @@
 # DTG-Net's views for R3D-18: two clips of 16 frames from anywhere in a video, at 112x112, each cut,
-# mirrored and coloured in its own way. What the teachers say comes from target caches, whose
-# readers the configs that use this put between the two parts.
+# mirrored and coloured in its own way; and what three teachers say of them: an ImageNet
+# classifier, an image-based action recogniser and a pose network's backbone, see teachers/.
+views = ('clip', 'other')
+# One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
+# must know of it.
+teachers = dict(
+    imagenet=dict(cache=dict(kind='embedding'), channels=2048),
+    action=dict(cache=dict(kind='embedding'), channels=2048),
+    pose=dict(cache=dict(kind='embedding'), channels=2048, deviation=True),
+)
+# The configs that use this say where the caches are.
+targets = [
+    dict(type='LoadTargetCache', path='', target=name, views=views, **teacher.pop('cache'))
+    for name, teacher in teachers.items()
+]
+target_names = [f'{view}_{name}' for view in views for name in ('valid', *teachers)]
 clip = dict(num_frames=16, stride=2)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
@@ -13,7 +27,7 @@ make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment),
     dict(type='TransformViews', views=('other',), transforms=augment),
-    dict(type='PackPretextInputs', views=('clip', 'other')),
+    dict(type='PackPretextInputs', views=views),
 ]
 train_dataloader = dict(
     batch_size=32,
@@ -21,5 +35,5 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='PretextVideoDataset', ann_file='', pipeline=[sample_views, *make_views]),
+    dataset=dict(type='PretextVideoDataset', ann_file=''),
 )

@@ -7,4 +7,3 @@ make_views = _base_.make_views
 make_views[0].short_side = 256
 make_views[1].transforms[1].scale = (224, 224)
 make_views[2].transforms[1].scale = (224, 224)
-train_dataloader = dict(dataset=dict(pipeline=[sample_views, *make_views]))

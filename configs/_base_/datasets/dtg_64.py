@@ -1,4 +1,18 @@
-# DTG-Net's views for the small student: two clips of 8 frames at 64x64.
+# DTG-Net's views for the small student: two clips of 8 frames at 64x64; and what its teachers, an
+# ImageNet classifier and a pose network, say of them.
+views = ('clip', 'other')
+# One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
+# must know of it. A pose has x, y and score of 17 joints.
+teachers = dict(
+    imagenet=dict(cache=dict(kind='embedding'), channels=1280),
+    pose=dict(cache=dict(kind='pose', layout='coco17'), channels=51, deviation=True),
+)
+# The configs that use this say where the caches are.
+targets = [
+    dict(type='LoadTargetCache', path='', target=name, views=views, **teacher.pop('cache'))
+    for name, teacher in teachers.items()
+]
+target_names = [f'{view}_{name}' for view in views for name in ('valid', *teachers)]
 clip = dict(num_frames=8, stride=2)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)),
@@ -10,17 +24,17 @@ make_views = [
     dict(type='DecodeViews', short_side=80),
     dict(type='TransformViews', views=('clip',), transforms=augment),
     dict(type='TransformViews', views=('other',), transforms=augment),
-    dict(type='PackPretextInputs', views=('clip', 'other')),
+    dict(type='PackPretextInputs', views=views),
 ]
 sample_test_views = dict(type='SampleViews', clip=clip, other=clip, test_mode=True)
 make_test_views = [
     dict(type='DecodeViews', short_side=64),
     dict(
         type='TransformViews',
-        views=('clip', 'other'),
+        views=views,
         transforms=[dict(type='mmaction.CenterCrop', crop_size=64)],
     ),
-    dict(type='PackPretextInputs', views=('clip', 'other')),
+    dict(type='PackPretextInputs', views=views),
 ]
 train_dataloader = dict(
     batch_size=16,
@@ -28,19 +42,14 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='PretextVideoDataset', ann_file='', pipeline=[sample_views, *make_views]),
+    dataset=dict(type='PretextVideoDataset', ann_file=''),
 )
 # For tools/test.py: how often a clip finds its partner among videos that training never saw.
 test_dataloader = dict(
     batch_size=32,
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='PretextVideoDataset',
-        ann_file='',
-        pipeline=[sample_test_views, *make_test_views],
-        test_mode=True,
-    ),
+    dataset=dict(type='PretextVideoDataset', ann_file='', test_mode=True),
 )
 test_cfg = dict(type='TestLoop')
 test_evaluator = dict(type='PretextMetric')

@@ -1,7 +1,6 @@
 # DTG-Net: two clips of a video, guidance by each teacher, and a contrast of student with student.
-# The student comes from students/, the teachers are named by the configs that use this, with the
-# number of values that each gives per frame.
-model = dict(
+# Beside a student of students/ this is the model; the configs name the teachers.
+tasks = dict(
     type='MultiTaskPretrainer',
     data_preprocessor=dict(
         type='PretextDataPreprocessor',
