@@ -209,9 +209,7 @@ def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
     assert scores.shape == (1, cfg.model.cls_head.num_classes)
 
 
-@pytest.mark.parametrize(
-    'path', sorted(CONFIGS.glob('*_tsn-r18_*.py')), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*_tsn-r18_*.py')), ids=lambda path: path.stem)
 def test_every_downstream_config_of_2d_students_is_stock_mmaction2(path):
     import torch
 
