@@ -1,5 +1,5 @@
-# DTG-Net on the demo world (synthetic), under the same kinds of teachers; the poses are those of the
-# small mmpose teacher that was trained on it.
+# DTG-Net on the demo world (synthetic), under the same kinds of teachers; the poses are those of
+# the small mmpose teacher that was trained on it.
 _base_ = 'dtg_r3d_jhmdb.py'
 
 dataset_name = 'demo'
@@ -10,7 +10,7 @@ folder = dict(
 )
 targets = _base_.targets
 for target in targets:
-    target.path = f'{data_root}/targets/{target.target}.lmdb'
+    target.path = target.path.replace(_base_.data_root, data_root)
 train_dataloader = dict(
     dataset=dict(
         ann_file=f'{data_root}/train.txt',

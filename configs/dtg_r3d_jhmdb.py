@@ -15,7 +15,7 @@ folder = dict(
 )
 targets = _base_.targets
 for target in targets:
-    target.path = f'{data_root}/targets/{target.target}.lmdb'
+    target.path = f'{data_root}/targets/{target.path}'
 train_dataloader = dict(
     dataset=dict(
         ann_file=f'{data_root}/train.txt',

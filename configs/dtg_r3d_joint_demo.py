@@ -1,6 +1,7 @@
-# DTG-Net's second use on the demo world (synthetic): recognition and guidance trained together, end to end. Reads
-# labels; train_dataloader.dataset.label_fraction=0.1 leaves a tenth of them, while guidance goes on
-# with all videos. Without guidance (model.heads.guidance=None) it is plain supervised training.
+# DTG-Net's second use on the demo world (synthetic): recognition and guidance trained together, end
+# to end. Reads labels; train_dataloader.dataset.label_fraction=0.1 leaves a tenth of them, while
+# guidance goes on with all videos. Without guidance (model.heads.guidance=None) it is plain
+# supervised training.
 _base_ = 'dtg_r3d_demo.py'
 
 make_views = _base_.make_views

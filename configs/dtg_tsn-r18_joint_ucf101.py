@@ -10,7 +10,7 @@ _base_ = [
 data_root = '{{$MMACT_SSL_DATA:data}}/ucf101'
 targets = _base_.targets
 for target in targets:
-    target.path = f'{data_root}/targets/{target.target}.lmdb'
+    target.path = f'{data_root}/targets/{target.path}'
 make_views = _base_.make_views
 make_views[-1].label = True
 train_dataloader = dict(

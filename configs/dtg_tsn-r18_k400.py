@@ -10,7 +10,7 @@ _base_ = [
 data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
 targets = _base_.targets
 for target in targets:
-    target.path = f'{data_root}/targets/{target.target}.lmdb'
+    target.path = f'{data_root}/targets/{target.path}'
 train_dataloader = dict(
     dataset=dict(
         ann_file=f'{data_root}/kinetics400_train_list_videos.txt',

@@ -1,5 +1,5 @@
-# DTG-Net on the demo world (synthetic): what teachers give, alone and together, and joint training against plain
-# supervised training.
+# DTG-Net on the demo world (synthetic): what teachers give, alone and together, and joint training
+# against plain supervised training.
 dataset = 'demo'
 seeds = (0, 1, 2)
 

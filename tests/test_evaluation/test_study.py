@@ -234,6 +234,23 @@ def test_the_shipped_studies_can_be_planned(name, tmp_path):
     assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
 
 
+@pytest.mark.parametrize('name', ['dtg_demo', 'dtg_jhmdb'])
+def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
+    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    names = [chain.name for chain in chains]
+    assert len(set(names)) == len(names), 'no two runs share a folder'
+    for seed in config.seeds:
+        for run_name in ('Random init full', 'DTG-Net full', 'DTG-Net no-teacher'):
+            assert f'{run_name} seed {seed}' in names
+        for method in ('Supervised', 'DTG-Net joint'):
+            for variant in ('full', 'labels-10pct'):
+                assert f'{method} {variant} seed {seed}' in names
+    assert len(names) == 3 * 7 + 6
+    dataset = Config.fromfile(ROOT / config.downstream).dataset_name
+    assert config.dataset == dataset == name.removeprefix('dtg_')
+
+
 def test_the_study_of_skeletons_can_be_planned(tmp_path):
     config = Config.fromfile(ROOT / 'configs/studies/ms2l_nwucla.py')
     chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))

@@ -5,13 +5,17 @@ views = ('clip', 'other')
 # One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
 # must know of it.
 teachers = dict(
-    imagenet=dict(cache=dict(kind='embedding'), channels=2048),
-    action=dict(cache=dict(kind='embedding'), channels=2048),
-    pose=dict(cache=dict(kind='embedding'), channels=2048, deviation=True),
+    imagenet=dict(cache=dict(path='resnet50_imagenet.lmdb', kind='embedding'), channels=2048),
+    action=dict(cache=dict(path='tsn-r50_k400.lmdb', kind='embedding'), channels=2048),
+    pose=dict(
+        cache=dict(path='hrnet-w32_coco_backbone.lmdb', kind='embedding'),
+        channels=2048,
+        deviation=True,
+    ),
 )
-# The configs that use this say where the caches are.
+# The configs that use this put the folder of the caches before their names.
 targets = [
-    dict(type='LoadTargetCache', path='', target=name, views=views, **teacher.pop('cache'))
+    dict(type='LoadTargetCache', target=name, views=views, **teacher.pop('cache'))
     for name, teacher in teachers.items()
 ]
 target_names = [f'{view}_{name}' for view in views for name in ('valid', *teachers)]

@@ -4,12 +4,16 @@ views = ('clip', 'other')
 # One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
 # must know of it. A pose has x, y and score of 17 joints.
 teachers = dict(
-    imagenet=dict(cache=dict(kind='embedding'), channels=1280),
-    pose=dict(cache=dict(kind='pose', layout='coco17'), channels=51, deviation=True),
+    imagenet=dict(
+        cache=dict(path='efficientnet_lite0_imagenet.lmdb', kind='embedding'), channels=1280
+    ),
+    pose=dict(
+        cache=dict(path='pose.lmdb', kind='pose', layout='coco17'), channels=51, deviation=True
+    ),
 )
-# The configs that use this say where the caches are.
+# The configs that use this put the folder of the caches before their names.
 targets = [
-    dict(type='LoadTargetCache', path='', target=name, views=views, **teacher.pop('cache'))
+    dict(type='LoadTargetCache', target=name, views=views, **teacher.pop('cache'))
     for name, teacher in teachers.items()
 ]
 target_names = [f'{view}_{name}' for view in views for name in ('valid', *teachers)]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,14 +95,15 @@ class TeacherGuidanceHead(PretextHead):
             pool_target(sources[f'{view}_{name}'], sources[f'{view}_valid'], self.deviation[name])
             for view in self.views
         ]
-        expected = self.standardisers[name].mean.numel()
+        standardise = cast(RunningStandardiser, self.standardisers[name])
+        expected = standardise.mean.numel()
         if raw[0].shape[1] != expected:
             raise ConfigError(
                 f'TeacherGuidanceHead: teachers.{name} gives {raw[0].shape[1]} values a clip, '
                 f'channels (and deviation) say {expected}: correct teachers.{name}.channels'
             )
         # Together: views of one video must meet one and the same map.
-        return list(self.standardisers[name](torch.cat(raw)).chunk(len(raw)))
+        return list(standardise(torch.cat(raw)).chunk(len(raw)))
 
     def guide(self, name: str, sources: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, hits and confidence of one teacher, ``[B]`` each."""
