@@ -37,7 +37,8 @@ class RecognitionHead(PretextHead):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__({'trunk': 'clip.trunk', 'label': 'label', **(reads or {})}, init_cfg)
-        self.cls_head = MODELS.build(cls_head)
+        # Its parts, such as the loss, are named without scope and are mmaction2's.
+        self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
 

@@ -62,10 +62,11 @@ class FixedTeacherWeights(TeacherWeights):
                 f'FixedTeacherWeights: weights={weights}; name some of {list(teachers)}, each '
                 'with a weight of at least 0'
             )
-        values = torch.tensor([float(weights.get(name, 1.0)) for name in teachers])
-        if not values.sum() > 0:
+        values = [float(weights.get(name, 1.0)) for name in teachers]
+        if not sum(values) > 0:
             raise ConfigError(f'FixedTeacherWeights: weights={weights}; at least one must be > 0')
-        self.register_buffer('weights', values / values.sum(), persistent=False)
+        shares = torch.tensor([value / sum(values) for value in values])
+        self.register_buffer('weights', shares, persistent=False)
 
     def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
         return (self.weights[:, None] * losses).sum(0).mean(), self.weights

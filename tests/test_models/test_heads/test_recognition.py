@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.models.heads import RecognitionHead
 
@@ -12,6 +13,12 @@ HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
     TSNHead=dict(type='mmaction.TSNHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
 )
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    """As in training: the heads' own losses are named without mmaction2's scope."""
+    init_default_scope('mmact_ssl')
 
 
 @pytest.mark.parametrize('kind', HEADS)
