@@ -2,7 +2,7 @@
 _base_ = [
     '_base_/models/csvr_r3d18_small.py',
     '_base_/datasets/csvr_small.py',
-    '_base_/schedules/pretrain_small.py',
+    '_base_/schedules/csvr_small.py',
     '_base_/runtime/pretrain_small.py',
 ]
 

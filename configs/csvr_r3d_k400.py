@@ -4,7 +4,7 @@
 _base_ = [
     '_base_/models/csvr_r3d18.py',
     '_base_/datasets/csvr_112.py',
-    '_base_/schedules/pretrain_adamw.py',
+    '_base_/schedules/csvr_adamw.py',
     '_base_/runtime/pretrain.py',
 ]
 

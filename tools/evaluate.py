@@ -40,8 +40,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, linear-sgd, knn, retrieval, finetune, several with commas; all: linear, knn '
-        'and retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
+        help='linear, linear-sgd, knn, retrieval, finetune, joint (the classifier of joint '
+        'training, as the checkpoint holds it), several with commas; all: linear, knn and '
+        'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
         'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
         'data set (--pretrained-on)',
     )

@@ -17,6 +17,7 @@ import torch
 import mmact_ssl
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, one_line_errors
+from mmact_ssl.evaluation.joint import classifier_state
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,10 +32,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='name the weights as the backbone does, without "backbone."',
     )
+    parser.add_argument(
+        '--classifier',
+        action='store_true',
+        help='export the classifier of joint training as "cls_head." too: a whole recogniser',
+    )
     return parser.parse_args(argv)
 
 
-def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) -> Path:
+def export_backbone(
+    checkpoint: Path, output: Path, strip_prefix: bool = False, classifier: bool = False
+) -> Path:
     """Write the backbone's weights with the first 8 digits of the file's sha256 in its name.
 
     The same weights and config give the same bytes, so that the hash is the model's name.
@@ -43,12 +51,14 @@ def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) 
         checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
         output: Path, with or without ``.pth``.
         strip_prefix: Leave ``backbone.`` out of the keys.
+        classifier: Write the classifier of joint training too.
 
     Returns:
         The written file.
 
     Raises:
-        CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``.
+        CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``; or the
+            classifier is wanted and it has not one.
     """
     loaded = load_checkpoint_safely(checkpoint)
     weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
@@ -62,6 +72,9 @@ def export_backbone(checkpoint: Path, output: Path, strip_prefix: bool = False) 
     if not backbone:
         found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
         raise CheckpointError(f'{checkpoint}: no backbone.* to export, it holds {", ".join(found)}')
+    if classifier:
+        state = classifier_state(str(checkpoint))
+        backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
     config_text = loaded.get('meta', {}).get('cfg', '')
     meta = {
         'mmact_ssl_version': mmact_ssl.__version__,
@@ -83,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     with one_line_errors():
-        path = export_backbone(args.checkpoint, args.output, args.strip_prefix)
+        path = export_backbone(args.checkpoint, args.output, args.strip_prefix, args.classifier)
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

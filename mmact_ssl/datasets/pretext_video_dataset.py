@@ -8,8 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmaction.datasets import VideoDataset
 
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline
 from mmact_ssl.errors import DataError
 from mmact_ssl.registry import DATASETS
@@ -30,6 +32,9 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         ann_file: Annotation file.
         pipeline: Configs of the transforms, the last one `PackPretextInputs`.
         data_prefix: `video`: folder of the videos.
+        label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
+            it; the other videos get -1. For supervised heads beside pretext tasks.
+        label_seed: Of that draw.
         prepare_command: Command that makes this data set, quoted when something is missing.
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
             Kinetics' of which nobody has all files.
@@ -38,6 +43,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         **kwargs: As for mmengine's BaseDataset.
 
     Raises:
+        ConfigError: `label_fraction` is not in (0, 1].
         DataError: Annotation or folder missing, annotation empty or malformed, a video missing.
     """
 
@@ -48,12 +54,16 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         ann_file: str,
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str] | None = None,
+        label_fraction: float = 1.0,
+        label_seed: int = 0,
         prepare_command: str | None = None,
         skip_missing: bool = False,
         max_replacements: int = 10,
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.label_fraction = label_fraction
+        self.label_seed = label_seed
         self.prepare_command = prepare_command
         self.skip_missing = skip_missing
         self.init_seeded_samples(max_replacements)
@@ -87,7 +97,21 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
                 f'{len(missing)} of {len(data_list)} videos of {self.ann_file} are missing, the '
                 f'first is {first}{self._mend("data_prefix[video]")}'
             )
-        return [info for info in data_list if info['filename'] not in missing]
+        present = [info for info in data_list if info['filename'] not in missing]
+        self._drop_labels(present)
+        return present
+
+    def _drop_labels(self, data_list: list[dict]) -> None:
+        """Take the labels of those that are not drawn."""
+        labelled = [info for info in data_list if info['label'] >= 0]
+        if self.label_fraction == 1 or not labelled:
+            return
+        names = [info['filename'] for info in labelled]
+        labels = np.array([info['label'] for info in labelled])
+        drawn = set(label_subset(names, labels, self.label_fraction, self.label_seed).tolist())
+        for position, info in enumerate(labelled):
+            if position not in drawn:
+                info['label'] = -1
 
     def _parse(self, line: str, folder: str) -> dict[str, Any]:
         path, _, label = line.rpartition(self.delimiter)

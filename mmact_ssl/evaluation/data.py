@@ -146,45 +146,13 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     return train, test
 
 
-def label_subset(
-    names: Sequence[str], labels: np.ndarray, fraction: float, seed: int
-) -> np.ndarray:
-    """Draw the labelled part of a training split, the same share of every class.
-
-    Each class keeps ``max(1, round(fraction * size))`` samples. The draw depends on the names of a
-    class and the seed alone, not on the order of the file nor on other classes, and at one seed a
-    smaller fraction is a part of a larger one.
-
-    Args:
-        names: N video names, all different.
-        labels: int [N].
-        fraction: 0 < fraction <= 1.
-        seed: Of the draw.
-
-    Returns:
-        int64, sorted positions in ``names``.
-
-    Raises:
-        ConfigError: The fraction is out of range.
-    """
-    if not 0 < fraction <= 1:
-        raise ConfigError(f'label fraction {fraction}: choose 0 < fraction <= 1')
-    chosen: list[int] = []
-    for label in np.unique(labels):
-        members = sorted(np.flatnonzero(labels == label), key=lambda i: names[i])
-        generator = np.random.default_rng([seed, int(label)])
-        keep = max(1, round(fraction * len(members)))
-        chosen += [members[i] for i in generator.permutation(len(members))[:keep]]
-    return np.sort(np.asarray(chosen, dtype=np.int64))
-
-
 def save_labelled(path: str | os.PathLike, train: Split, labelled: np.ndarray) -> None:
     """Keep the drawn labelled samples, as an annotation file, so that others can use the same.
 
     Args:
         path: File to write.
         train: The training split.
-        labelled: Positions of :func:`label_subset`.
+        labelled: Positions of :func:`mmact_ssl.datasets.label_subset.label_subset`.
 
     Raises:
         DataError: The file lists other samples.

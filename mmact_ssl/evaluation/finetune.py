@@ -11,7 +11,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
-from mmact_ssl.evaluation.data import Split, label_subset
+from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.evaluation.data import Split
 
 LABELLED_SAMPLES = 'labelled_samples.txt'
 
@@ -39,7 +40,7 @@ def evaluate_finetune(
         work_dir: Of the Runner: logs, the last checkpoint.
         seed: Of the drawn samples, their order and augmentation.
         label_fraction: Share of every class that is used, see
-            :func:`mmact_ssl.evaluation.data.label_subset`.
+            :func:`mmact_ssl.datasets.label_subset.label_subset`.
         min_iters_per_epoch: A small labelled part is repeated until an epoch has this many
             iterations, so that few labels do not mean almost no training.
         pretrained: Whether the student was loaded; False is training from scratch.
@@ -57,26 +58,33 @@ def evaluate_finetune(
     cfg = copy.deepcopy(cfg)
     if pretrained:
         slow_down(cfg.optim_wrapper, pretrained_lr_mult)
-    several = isinstance(cfg.test_evaluator, (list, tuple))
-    evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     per_epoch = math.ceil(len(labelled) / loader.batch_size)
     if per_epoch < min_iters_per_epoch:
         times = math.ceil(min_iters_per_epoch * loader.batch_size / len(labelled))
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
-    runner = Runner(
+    cfg.train_dataloader = loader
+    runner = make_runner(cfg, recognizer, work_dir, seed, train=True)
+    runner.train()
+    return recognition_metrics(runner.test())
+
+
+def make_runner(
+    cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
+) -> Runner:
+    """Make the Runner that tests a recogniser and, if asked, trains it by the config's schedule."""
+    several = isinstance(cfg.test_evaluator, (list, tuple))
+    evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
+    training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
+    return Runner(
         model=recognizer,
         work_dir=work_dir,
-        train_dataloader=loader,
         test_dataloader=cfg.test_dataloader,
-        train_cfg=cfg.train_cfg,
         test_cfg=cfg.test_cfg,
         test_evaluator=[*evaluators, dict(type='mmaction.ConfusionMatrix')],
-        optim_wrapper=cfg.optim_wrapper,
-        param_scheduler=cfg.param_scheduler,
         default_hooks=cfg.get('default_hooks'),
-        custom_hooks=cfg.get('custom_hooks'),
+        custom_hooks=cfg.get('custom_hooks') if train else None,
         env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='nccl'))),
         log_level=cfg.get('log_level', 'INFO'),
         log_processor=cfg.get('log_processor'),
@@ -85,14 +93,16 @@ def evaluate_finetune(
         # Runners of one process are told apart by name; two of one config must not share logs.
         experiment_name=f'finetune_{Path(work_dir).name}_{id(recognizer)}',
         cfg=cfg,
+        **({key: cfg[key] for key in training} if train else {}),
     )
-    runner.train()
-    metrics = runner.test()
+
+
+def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Rename mmaction2's metrics: numbers by name, and the confusion matrix apart."""
     names = {'acc/top1': 'top1', 'acc/top5': 'top5', 'acc/mean1': 'mean_class'}
-    confusion = metrics['confusion_matrix/result'].tolist()
     return (
         {name: float(metrics[key]) for key, name in names.items() if key in metrics},
-        {'confusion': confusion},
+        {'confusion': metrics['confusion_matrix/result'].tolist()},
     )
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import (
     Split,
     class_names,
     groups_by_pattern,
-    label_subset,
     read_splits,
     save_labelled,
 )
@@ -27,6 +27,7 @@ from mmact_ssl.evaluation.features import (
     feature_deviation,
 )
 from mmact_ssl.evaluation.finetune import evaluate_finetune
+from mmact_ssl.evaluation.joint import evaluate_joint
 from mmact_ssl.evaluation.knn import evaluate_knn
 from mmact_ssl.evaluation.linear import evaluate_linear
 from mmact_ssl.evaluation.linear_sgd import evaluate_linear_sgd
@@ -41,7 +42,7 @@ from mmact_ssl.evaluation.retrieval import evaluate_retrieval
 from mmact_ssl.evaluation.student import build_recognizer
 
 FROZEN = ('linear', 'linear-sgd', 'knn', 'retrieval')
-PROTOCOLS = (*FROZEN, 'finetune')
+PROTOCOLS = (*FROZEN, 'finetune', 'joint')
 # Names for a use of these protocols. Their results are those of the protocol.
 ALIASES = {
     'all': ('linear', 'knn', 'retrieval'),
@@ -83,7 +84,7 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
 
 def draws_lots(protocol: str, label_fraction: float) -> bool:
     """Whether a protocol gives another number at another seed, the encoder being the same."""
-    return label_fraction != 1 or protocol in ('linear-sgd', 'finetune')
+    return label_fraction != 1 or protocol in ('linear-sgd', 'finetune', 'joint')
 
 
 def evaluate(
@@ -111,7 +112,8 @@ def evaluate(
         seed: Of initialisation, labelled part and order.
         method: For the result.
         variant: For the result.
-        label_fraction: Share of the training labels for linear, kNN and fine-tuning.
+        label_fraction: Share of the training labels for linear, kNN and fine-tuning; of joint
+            training the share that it had.
         work_dir: Of fine-tuning.
         cache_dir: Of frozen features; None for no cache.
         prefix: What the student's keys begin with.
@@ -138,6 +140,8 @@ def evaluate(
             f'{cfg.filename}: has no training schedule; fine-tune with a '
             'configs/downstream/finetune_*.py'
         )
+    if 'joint' in protocols and checkpoint is None:
+        raise ConfigError('joint tests the classifier of a checkpoint: a random encoder has none')
     if 'retrieval' in protocols and label_fraction != 1:
         raise ConfigError('retrieval reads no labels of the gallery: drop --label-fraction')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
@@ -167,6 +171,9 @@ def evaluate(
                 pretrained=checkpoint is not None,
                 **options,
             )
+        elif protocol == 'joint':
+            recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
+            metrics, details = evaluate_joint(cfg, recognizer, str(checkpoint), work_dir)
         else:
             if not features:
                 recognizer = build_recognizer(cfg, seed, checkpoint, prefix)

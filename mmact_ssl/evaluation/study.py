@@ -70,9 +70,9 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     Args:
         study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
             ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
-            ``tools/train.py``), ``evaluations`` (dicts of ``protocols``, ``config``,
-            ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
-            and, in place of the study's, ``seeds``.
+            ``tools/train.py``, in which ``{seed}`` stands for the seed), ``evaluations`` (dicts of
+            ``protocols``, ``config``, ``label_fraction`` and, for transfer to another data set than
+            the study's, ``dataset``) and, in place of the study's, ``seeds``.
         work_dir: Of pre-training and fine-tuning.
         results: Folder of the JSON files.
         root: Folder with ``tools/``.
@@ -119,7 +119,7 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
     chain = Chain(f'{method} {variant} seed {seed}')
     folder = work_dir / f'{method}_{variant}_seed{seed}'.lower().replace(' ', '-')
     if run.get('pretrain') is not None:
-        options = list(run.get('cfg_options', []))
+        options = _options(run, seed)
         finished = folder / FINISHED
 
         def pretrain() -> list[str]:
@@ -168,6 +168,10 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
     return chain
 
 
+def _options(run: dict, seed: int) -> list[str]:
+    return [option.replace('{seed}', str(seed)) for option in run.get('cfg_options', [])]
+
+
 def _plan_pretext(
     run: dict, config: str, seed: int, dataset: str, folder: Path, results: Path
 ) -> Step:
@@ -178,7 +182,7 @@ def _plan_pretext(
         command = ['tools/test.py', config, last_checkpoint(folder), '--method', method]
         command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
         command += ['--work-dir', str(folder / PRETEXT)]
-        options = list(run.get('cfg_options', []))
+        options = _options(run, seed)
         return command + (['--cfg-options', *options] if options else [])
 
     output = results / result_file_name(method, variant, dataset, PRETEXT, 1.0, seed)

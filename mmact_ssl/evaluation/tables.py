@@ -35,6 +35,8 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Fine-tuned, 20 %', 'finetune', 'top1', 0.2),
     ('Fine-tuned, 40 %', 'finetune', 'top1', 0.4),
     ('Fine-tuned', 'finetune', 'top1', 1.0),
+    ('Joint, 10 %', 'joint', 'top1', 0.1),
+    ('Joint', 'joint', 'top1', 1.0),
 )
 # A row: method, variant, data set of pre-training where it is another, backbone.
 Row = tuple[str, str, str, str]

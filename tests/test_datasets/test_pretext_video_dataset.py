@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.errors import BrokenSampleError
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.registry import DATASETS
 
 AUGMENT = [
@@ -106,6 +106,27 @@ def test_missing_videos_can_be_left_out(folder):
     dataset = build(folder, ['a.mp4', 'gone.mp4', 'b.mp4'], skip_missing=True)
     names = [os.path.basename(dataset.get_data_info(i)['filename']) for i in range(len(dataset))]
     assert names == ['a.mp4', 'b.mp4']
+
+
+def test_a_share_of_each_class_keeps_its_label(folder):
+    lines = [f'{"abc"[i % 3]}.mp4 {label}' for i, label in enumerate((0, 0, 0, 0, 1, 1))]
+
+    def labels(**options) -> list[int]:
+        dataset = build(folder, [*lines, 'a.mp4'], **options)
+        return [dataset.get_data_info(i)['label'] for i in range(len(dataset))]
+
+    assert labels() == [0, 0, 0, 0, 1, 1, -1]
+    draws = [labels(label_fraction=0.5, label_seed=seed) for seed in range(8)]
+    for found in draws:
+        assert (found.count(0), found.count(1), found.count(-1)) == (2, 1, 4)
+    assert labels(label_fraction=0.5, label_seed=3) == draws[3]
+    assert len(set(map(tuple, draws))) > 1
+
+
+@pytest.mark.parametrize('fraction', [0.0, 1.5])
+def test_an_impossible_share_is_refused(folder, fraction):
+    with pytest.raises(ConfigError, match='label fraction'):
+        build(folder, ['a.mp4 0'], label_fraction=fraction)
 
 
 @pytest.mark.parametrize('broken', ['cut.mp4', 'text.mp4', 'no_frames.mp4', 'one_frame.mp4'])

@@ -209,6 +209,23 @@ def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
     assert scores.shape == (1, cfg.model.cls_head.num_classes)
 
 
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*_tsn-r18_*.py')), ids=lambda path: path.stem)
+def test_every_downstream_config_of_2d_students_is_stock_mmaction2(path):
+    import torch
+
+    from mmact_ssl.evaluation.student import build_recognizer
+
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.split('_')
+    assert (cfg.dataset_name, cfg.backbone_name) == (dataset, 'tsn-r18')
+    assert (cfg.get('optim_wrapper') is not None) == (protocol == 'finetune')
+    assert 'mmact_ssl' not in cfg.pretty_text
+    recognizer = build_recognizer(cfg, 0).eval()
+    with torch.no_grad():
+        scores = recognizer(torch.zeros(1, 2, 3, 64, 64), mode='tensor', stage='head')
+    assert scores.shape == (1, cfg.model.cls_head.num_classes)
+
+
 SKELETONS = sorted([*CONFIGS.glob('*_gru_*.py'), *CONFIGS.glob('*gcn_*.py')])
 
 

@@ -139,7 +139,7 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
     found = hook.measure(recognizer)
     features = extract(skeleton_config)['train']
     # Twin: 2 of 4 clips of each class are held out; each takes the class of its nearest neighbour.
-    from mmact_ssl.evaluation.data import label_subset
+    from mmact_ssl.datasets.label_subset import label_subset
 
     held = label_subset([f'{i:09d}' for i in range(12)], features.labels, 0.5, 0)
     right = 0

@@ -87,6 +87,17 @@ def calls(workshop):
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def test_a_seed_can_stand_in_the_options_of_training(workshop):
+    options = ['train_dataloader.dataset.label_seed={seed}']
+    evaluations = [dict(protocols='joint', config='linear.py', label_fraction=0.1)]
+    run_of_two = dict(
+        method='Joint', pretrain='pretrain.py', cfg_options=options, evaluations=evaluations
+    )
+    assert not run(workshop, plan(workshop, study(runs=[run_of_two])))[0]
+    trained = [call[-1] for call in calls(workshop) if call[0] == 'train']
+    assert sorted(trained) == [f'train_dataloader.dataset.label_seed={seed}' for seed in (0, 1)]
+
+
 def test_a_study_runs_everything_once(workshop):
     chains = plan(workshop)
     assert [chain.name for chain in chains] == [
@@ -221,6 +232,23 @@ def test_the_shipped_studies_can_be_planned(name, tmp_path):
     branches = () if name == 'csvr_utdmhad' else ('pose', 'context', 'video')
     assert steps == {f'CSVR no-{branch} seed 0': 2 for branch in branches}
     assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
+
+
+@pytest.mark.parametrize('name', ['dtg_demo', 'dtg_jhmdb'])
+def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
+    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    names = [chain.name for chain in chains]
+    assert len(set(names)) == len(names), 'no two runs share a folder'
+    for seed in config.seeds:
+        for run_name in ('Random init full', 'DTG-Net full', 'DTG-Net no-teacher'):
+            assert f'{run_name} seed {seed}' in names
+        for method in ('Supervised', 'DTG-Net joint'):
+            for variant in ('full', 'labels-10pct'):
+                assert f'{method} {variant} seed {seed}' in names
+    assert len(names) == 3 * 7 + 6
+    dataset = Config.fromfile(ROOT / config.downstream).dataset_name
+    assert config.dataset == dataset == name.removeprefix('dtg_')
 
 
 def test_the_study_of_skeletons_can_be_planned(tmp_path):

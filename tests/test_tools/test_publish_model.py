@@ -65,6 +65,23 @@ def test_the_name_is_the_hash_and_does_not_change(training_checkpoint: Path, tmp
     assert first.name == f'x-{digest[:8]}.pth'
 
 
+def test_the_classifier_of_joint_training_goes_along(training_checkpoint: Path, tmp_path: Path):
+    content = torch.load(training_checkpoint, weights_only=True)
+    content['state_dict']['heads.recognition.cls_head.fc_cls.weight'] = torch.ones(3, 4)
+    torch.save(content, training_checkpoint)
+    published = export_backbone(training_checkpoint, tmp_path / 'a', classifier=True)
+    state = torch.load(published, weights_only=True)['state_dict']
+    assert torch.equal(state.pop('cls_head.fc_cls.weight'), torch.ones(3, 4))
+    assert all(key.startswith('backbone.') for key in state)
+    plain = torch.load(export_backbone(training_checkpoint, tmp_path / 'b'), weights_only=True)
+    assert set(plain['state_dict']) == set(state)
+
+
+def test_without_a_classifier_none_can_go_along(training_checkpoint: Path, tmp_path: Path):
+    with pytest.raises(CheckpointError, match='0 classifiers'):
+        export_backbone(training_checkpoint, tmp_path / 'a', classifier=True)
+
+
 def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):
     large = torch.zeros(1_000_000)
     torch.save({'state_dict': {'backbone.weight': large[:10]}}, tmp_path / 'x.pth')

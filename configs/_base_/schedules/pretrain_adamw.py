@@ -1,11 +1,8 @@
-# AdamW with warm-up and cosine for the student; Adam without momentum for the discriminators, as in
-# TGANv2 (learning rate 2e-4, betas 0 and 0.9).
+# AdamW with warm-up and cosine. Our choice.
 optim_wrapper = dict(
-    constructor='AdversarialOptimWrapperConstructor',
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5),
-    adversary=dict(optimizer=dict(type='Adam', lr=2e-4, betas=(0.0, 0.9))),
 )
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120)
 param_scheduler = [

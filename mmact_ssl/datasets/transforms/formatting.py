@@ -29,12 +29,15 @@ class PackPretextInputs(BaseTransform):
     - `targets` {`<view>_valid`: bool tensor [T], False where the frame is padding;
       `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
       image (0..1 inside, others outside), score 0..1, 0 = unknown;
-      `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache};
+      `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache;
+      `label`: int64 scalar, -1 = none, only if asked for};
     - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
       none), and the rest as meta information.
 
     Args:
         views: Names of the views to pack.
+        label: Pack the label as a target too, for supervised heads. Off, so that pre-training
+            can't read it.
 
     Raises:
         KeyError: A view is not there.
@@ -42,10 +45,11 @@ class PackPretextInputs(BaseTransform):
 
     meta_keys = ('filename', 'frame_inds', 'total_frames', 'replaced')
 
-    def __init__(self, views: Sequence[str]) -> None:
+    def __init__(self, views: Sequence[str], label: bool = False) -> None:
         if isinstance(views, str) or not views:
             raise ConfigError(f'PackPretextInputs: views must be a list of names, not {views!r}')
         self.views = tuple(views)
+        self.label = label
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
@@ -73,12 +77,14 @@ class PackPretextInputs(BaseTransform):
         label = results.get('label', -1)
         if not (isinstance(label, int) and label < 0):
             data_sample.set_gt_label(label)
+        if self.label:
+            targets['label'] = torch.tensor(label)
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(views={self.views})'
+        return f'{type(self).__name__}(views={self.views}, label={self.label})'
 
 
 def _to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:

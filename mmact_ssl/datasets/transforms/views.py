@@ -21,13 +21,14 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 class SampleViews(BaseTransform):
     """Choose the frames of each view of a video.
 
-    `clip` are `num_frames` frames, `stride` apart, from a random start; `future` goes on one
-    clip stride after the clip's last frame with its own number and stride; `keyframes` are the
-    key frames nearest to the clip's centre in the order of decoding, in the order of the video.
+    `clip` are `num_frames` frames, `stride` apart, from a random start; `other` is a second clip
+    from a start of its own; `future` goes on one clip stride after the clip's last frame with its
+    own number and stride; `keyframes` are the key frames nearest to the clip's centre in the order
+    of decoding, in the order of the video.
 
-    The start is uniform over all positions at which clip and future fit. In a video that is too
-    short the start is 0, frames beyond the end repeat the last one and are not valid. Absent key
-    frames repeat the last present one and are not valid.
+    A start is uniform over all positions at which clip and future, or the other clip, fit. In a
+    video that is too short it is 0, frames beyond the end repeat the last one and are not valid.
+    Absent key frames repeat the last present one and are not valid.
 
     Required keys: `filename`. Added keys: `total_frames`; `frame_inds` {view: int64 [T]}; `valid`
     {view: bool [T]}; `video_reader`, which `DecodeViews` uses up.
@@ -36,12 +37,15 @@ class SampleViews(BaseTransform):
         clip: `num_frames` and `stride` of the clip.
         future: The same for the frames after it. None: no such view.
         keyframes: `num_frames`, the number of slots. None: no such view.
-        test_mode: Take the middle start instead of a random one.
+        test_mode: Take the middle start instead of a random one; with `other`, the first start for
+            the clip and the last one for the other.
+        other: `num_frames` and `stride` of the other clip. None: no such view.
 
     Raises:
         BrokenSampleError: The video is unreadable or has fewer than 2 frames.
 
-    Source: CSVR's views; positions and repetition are our choice.
+    Source: clip, future and keyframes are CSVR's views, clip and other DTG-Net's image sequences;
+    positions and repetition are our choice.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class SampleViews(BaseTransform):
         future: Mapping[str, int] | None = None,
         keyframes: Mapping[str, int] | None = None,
         test_mode: bool = False,
+        other: Mapping[str, int] | None = None,
     ) -> None:
         self.clip = _checked('clip', clip, ('num_frames', 'stride'))
         self.future = (
@@ -58,6 +63,7 @@ class SampleViews(BaseTransform):
         self.keyframes = (
             None if keyframes is None else _checked('keyframes', keyframes, ('num_frames',))
         )
+        self.other = None if other is None else _checked('other', other, ('num_frames', 'stride'))
         self.test_mode = test_mode
         offsets = {'clip': np.arange(self.clip['num_frames']) * self.clip['stride']}
         if self.future is not None:
@@ -65,8 +71,11 @@ class SampleViews(BaseTransform):
                 self.clip['num_frames'] * self.clip['stride']
                 + np.arange(self.future['num_frames']) * self.future['stride']
             )
-        self._offsets = offsets
-        self._span = 1 + max(int(offset[-1]) for offset in offsets.values())
+        # Views of one group share their start.
+        self._groups = [offsets]
+        if self.other is not None:
+            indices = np.arange(self.other['num_frames']) * self.other['stride']
+            self._groups.append({'other': indices})
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the choice to one sample."""
@@ -75,15 +84,14 @@ class SampleViews(BaseTransform):
         if total < 2:
             reader.close()
             raise BrokenSampleError(results['filename'], 'has fewer than 2 frames')
-        slack = max(total - self._span, 0)
-        start = slack // 2 if self.test_mode else np.random.randint(slack + 1)
-
         frame_inds: dict[str, np.ndarray] = {}
         valid: dict[str, np.ndarray] = {}
-        for view, offsets in self._offsets.items():
-            inds = start + offsets
-            valid[view] = inds < total
-            frame_inds[view] = np.minimum(inds, total - 1)
+        for group in self._groups:
+            start = self._start(total, group)
+            for view, offsets in group.items():
+                inds = start + offsets
+                valid[view] = inds < total
+                frame_inds[view] = np.minimum(inds, total - 1)
         if self.keyframes is not None:
             clip_inds = frame_inds['clip'][valid['clip']]
             centre = int(clip_inds[0] + clip_inds[-1]) // 2
@@ -95,10 +103,19 @@ class SampleViews(BaseTransform):
         results.update(total_frames=total, frame_inds=frame_inds, valid=valid, video_reader=reader)
         return results
 
+    def _start(self, total: int, group: Mapping[str, np.ndarray]) -> int:
+        """Choose the frame at which the views of a group start."""
+        slack = max(total - 1 - max(int(offsets[-1]) for offsets in group.values()), 0)
+        if not self.test_mode:
+            return int(np.random.randint(slack + 1))
+        if self.other is None:
+            return slack // 2
+        return slack if 'other' in group else 0
+
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
-            f'keyframes={self.keyframes}, test_mode={self.test_mode})'
+            f'keyframes={self.keyframes}, test_mode={self.test_mode}, other={self.other})'
         )
 
 

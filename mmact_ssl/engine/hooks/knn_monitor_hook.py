@@ -17,8 +17,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import label_subset
 from mmact_ssl.evaluation.features import (
     Features,
     build_pooling,

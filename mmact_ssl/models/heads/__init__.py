@@ -5,15 +5,27 @@ from .jigsaw import JigsawHead
 from .motion_prediction import MotionPredictionHead
 from .pose_prediction import PosePredictionHead
 from .pretext_head import PretextHead
+from .recognition import RecognitionHead
+from .teacher_guidance import TeacherGuidanceHead
+from .teacher_weights import (
+    ConfidenceTeacherWeights,
+    FixedTeacherWeights,
+    LearnedTeacherWeights,
+)
 from .video_generation import VideoGenerationHead
 
 __all__ = [
     'ClassificationHead',
+    'ConfidenceTeacherWeights',
     'ContextMatchingHead',
     'ContrastHead',
+    'FixedTeacherWeights',
     'JigsawHead',
+    'LearnedTeacherWeights',
     'MotionPredictionHead',
     'PosePredictionHead',
     'PretextHead',
+    'RecognitionHead',
+    'TeacherGuidanceHead',
     'VideoGenerationHead',
 ]

@@ -6,7 +6,7 @@ from .adversarial import (
 )
 from .classification import classification_loss
 from .gather import gather, gather_with_gradient, global_mean
-from .info_nce import multi_instance_info_nce
+from .info_nce import info_nce, multi_instance_info_nce
 from .nt_xent import nt_xent
 from .pose import mean_joint_error, weighted_smooth_l1
 from .statistics import effective_rank, feature_deviation
@@ -21,6 +21,7 @@ __all__ = [
     'global_mean',
     'hinge_discriminator_loss',
     'hinge_generator_loss',
+    'info_nce',
     'mean_joint_error',
     'multi_instance_info_nce',
     'nt_xent',

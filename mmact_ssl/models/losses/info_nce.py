@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import get_rank
 from torch import Tensor
 
 from .gather import gather, gather_with_gradient, global_mean
@@ -62,3 +63,34 @@ def multi_instance_info_nce(
             hit = (owner[logits.argmax(1)] == own).to(logits.dtype)
             accuracy = (hit * has_key).sum() / has_key.sum().clamp(min=1)
         return dict(loss=loss / 2, accuracy=accuracy)
+
+
+def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> dict[str, Tensor]:
+    """InfoNCE of each query against the keys of the whole batch, of which its own is right.
+
+    With both at unit length and ``s_ij = queries_i . keys_j / temperature``::
+
+        loss_i = -log( exp(s_ii) / sum_j exp(s_ij) )
+
+    van den Oord et al. (arXiv 1807.03748), equation 4. Keys come from all processes and get no
+    gradient.
+
+    Args:
+        queries: ``[N, D]``, need not be normalised.
+        keys: ``[N, D]``, of frozen networks; the same N on every process.
+        temperature: ``> 0``.
+
+    Returns:
+        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        precision = torch.promote_types(queries.dtype, torch.float32)
+        queries = F.normalize(queries.to(precision), dim=-1)
+        own_keys = F.normalize(keys.detach().to(precision), dim=-1)
+        everyone = gather(own_keys)  # (W*N, D)
+        start = get_rank() * len(keys)
+        own = torch.arange(start, start + len(keys), device=queries.device)
+        logits = queries @ everyone.T / temperature  # (N, W*N)
+        loss = F.cross_entropy(logits, own, reduction='none')
+        hit = (logits.detach().argmax(1) == own).to(logits.dtype)
+        return dict(loss=loss, hit=hit)

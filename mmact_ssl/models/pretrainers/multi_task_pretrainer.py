@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.losses import effective_rank, feature_deviation
+from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
 
 
@@ -29,6 +30,9 @@ class MultiTaskPretrainer(BaseModel):
         encode: views that the student encodes.
         encode_together: whether views of one shape go through the student as one batch. Faster, but
             batch normalisation then mixes their statistics.
+        frame_wise: whether the student is a 2D network, which reads frames ``[N, C, H, W]``; its
+            maps are put together again to those of a clip, and the mean over a clip leaves out
+            frames that only fill it up.
         adapters: name -> module on the trunk's map; each is applied to every encoded view.
         pooling: module from the trunk's map and the view's validity to ``[B, D]``; the mean over
             all positions unless given, which a view with padding must not be left to.
@@ -48,6 +52,7 @@ class MultiTaskPretrainer(BaseModel):
         data_preprocessor: dict,
         encode: Sequence[str] = ('clip',),
         encode_together: bool = False,
+        frame_wise: bool = False,
         adapters: Optional[dict[str, dict]] = None,
         pooling: Optional[dict] = None,
         balancer: Optional[dict] = None,
@@ -58,6 +63,7 @@ class MultiTaskPretrainer(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.encode_names = tuple(encode)
         self.encode_together = encode_together
+        self.frame_wise = frame_wise
         self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
         self.adapters = self._build_all(adapters)
@@ -138,20 +144,32 @@ class MultiTaskPretrainer(BaseModel):
         """The last map of the backbone, which is told what is padding if it can make use of it."""
         if getattr(self.backbone, 'reads_valid', False):
             features = self.backbone(view, valid)
+        elif self.frame_wise:
+            features = self.backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
         else:
             features = self.backbone(view)
-        return features[-1] if isinstance(features, (tuple, list)) else features
+        trunk = features[-1] if isinstance(features, (tuple, list)) else features
+        if self.frame_wise:
+            trunk = trunk.unflatten(0, (len(view), -1)).transpose(1, 2)  # (B, C', T, H', W')
+        return trunk
 
     def _pool(self, trunk: Tensor, valid: Optional[Tensor]) -> Tensor:
         """One feature of each sample, ``[B, D]``."""
-        return trunk.flatten(2).mean(2) if self.pooling is None else self.pooling(trunk, valid)
+        if self.pooling is not None:
+            return self.pooling(trunk, valid)
+        if not self.frame_wise or valid is None:
+            return trunk.flatten(2).mean(2)
+        frames = trunk.flatten(3).mean(3)  # (B, C', T)
+        weight = valid.to(frames.dtype)[:, None]
+        return (frames * weight).sum(2) / weight.sum(2).clamp(min=1)
 
     def sources(self, inputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """Everything that a head may read, by the names that :class:`PretextHead` lists."""
         sources = {**inputs, **targets}
         for view, trunk in self.encode(inputs).items():
             sources[f'{view}.trunk'] = trunk
-            sources[f'{view}.pooled'] = self._pool(trunk, inputs.get(f'{view}_valid'))
+            valid = sources.get(f'{view}_valid')
+            sources[f'{view}.pooled'] = self._pool(trunk, valid)
             for name, adapter in self.adapters.items():
                 sources[f'{view}.{name}'] = adapter(trunk)
         wanted = {source for head in self.tasks.values() for source in head.reads.values()}
@@ -164,10 +182,15 @@ class MultiTaskPretrainer(BaseModel):
 
     @torch.no_grad()
     def _teach(self, name: str, frames: Tensor) -> Tensor:
-        """A teacher's target of each frame, ``[B, C, T, H, W] -> [B, T, ...]``."""
-        batch, _, time = frames.shape[:3]
-        images = self.data_preprocessor.denormalise(frames).transpose(1, 2).flatten(0, 1)
-        return self.teachers[name](images).unflatten(0, (batch, time))
+        """A teacher's target of each frame, ``[B, C, T, H, W] -> [B, T, ...]``.
+
+        One that reads whole clips gives one for each, ``[B, 1, ...]``.
+        """
+        images = self.data_preprocessor.denormalise(frames).transpose(1, 2)  # (B, T, C, H, W)
+        teacher = cast(BaseTeacher, self.teachers[name])
+        if teacher.window is not None:
+            return teacher(images)[:, None]
+        return teacher(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
     def forward(
         self,

@@ -28,6 +28,22 @@ def sample(transform, video):
     return results
 
 
+def test_the_other_clip_has_a_start_of_its_own(video):
+    transform = SampleViews(clip=CLIP, other={'num_frames': 3, 'stride': 5})
+    starts = set()
+    for seed in range(400):
+        np.random.seed(seed)
+        inds = sample(transform, video)['frame_inds']
+        np.testing.assert_array_equal(inds['clip'], np.add(inds['clip'][0], [0, 3, 6, 9]))
+        np.testing.assert_array_equal(inds['other'], np.add(inds['other'][0], [0, 5, 10]))
+        starts.add((int(inds['clip'][0]), int(inds['other'][0])))
+    firsts, others = zip(*starts)
+    assert (min(firsts), max(firsts)) == (0, 30) and (min(others), max(others)) == (0, 29)
+    assert len(starts) > 250, 'drawn apart'
+    fixed = sample(SampleViews(CLIP, other={'num_frames': 3, 'stride': 5}, test_mode=True), video)
+    assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['other'][0]) == (0, 29)
+
+
 def test_future_goes_on_where_the_clip_ends(video):
     transform = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2})
     starts = set()

@@ -13,9 +13,9 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook, untouched_training
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import label_subset
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.knn import knn_scores
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses import multi_instance_info_nce
+from mmact_ssl.models.losses import info_nce, multi_instance_info_nce
 
 
 def slow_info_nce(
@@ -134,3 +137,18 @@ def test_mixed_precision_does_not_touch_the_logits(dtype):
     assert torch.equal(got['loss'], expected['loss'])
     half = multi_instance_info_nce(queries.to(dtype), keys.to(dtype), valid, 0.07)['loss']
     torch.testing.assert_close(half, expected['loss'], rtol=0.1, atol=0)
+
+
+def test_info_nce_against_the_formula():
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    keys = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    result = info_nce(queries, keys, 0.2)
+    for i in range(6):
+        similarity = [float(F.cosine_similarity(queries[i], key, dim=0)) / 0.2 for key in keys]
+        total = sum(math.exp(value) for value in similarity)
+        assert float(result['loss'][i]) == pytest.approx(math.log(total) - similarity[i])
+        assert float(result['hit'][i]) == float(similarity[i] == max(similarity))
+    result['loss'].sum().backward()
+    assert queries.grad.abs().sum() > 0
+    assert keys.grad is None

@@ -18,6 +18,8 @@ from mmact_ssl.models.heads import (
     ContrastHead,
     MotionPredictionHead,
     PosePredictionHead,
+    RecognitionHead,
+    TeacherGuidanceHead,
     VideoGenerationHead,
 )
 from mmact_ssl.models.losses import multi_instance_info_nce, weighted_smooth_l1
@@ -68,6 +70,14 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
     for render in video.generators['future'].render.values():
         nn.init.normal_(render.change.weight, std=0.1)  # the start does not depend on the features
+    # Only the projectors' batch normalisation would see half a batch.
+    guidance = TeacherGuidanceHead(
+        4,
+        teachers=dict(image=dict(channels=5), pose=dict(channels=21, deviation=True)),
+        weights=dict(type='LearnedTeacherWeights'),
+        hidden_dim=8,
+    ).eval()
+    guidance.standardisers.train()
     return dict(
         info_nce=(
             InfoNCE(),
@@ -112,6 +122,21 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         classification=(
             ClassificationHead(4, num_classes=3),
             dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
+        ),
+        recognition=(
+            RecognitionHead(
+                dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0)
+            ),
+            dict(trunk=torch.randn(BATCH, 4, 2, 2, 2), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
+        ),
+        guidance=(
+            guidance,
+            {
+                **{view: torch.randn(BATCH, 4) for view in ('clip', 'other')},
+                **{f'{view}_valid': torch.ones_like(few) for view in ('clip', 'other')},
+                **{f'{view}_image': torch.randn(BATCH, 3, 5) for view in ('clip', 'other')},
+                **{f'{view}_pose': torch.randn(BATCH, 3, 7, 3) for view in ('clip', 'other')},
+            },
         ),
         video=(
             video,

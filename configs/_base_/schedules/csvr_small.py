@@ -1,5 +1,5 @@
 # The same optimisers for minutes on two cores.
-_base_ = 'pretrain_adamw.py'
+_base_ = 'csvr_adamw.py'
 
 train_cfg = dict(max_epochs=40)
 param_scheduler = [

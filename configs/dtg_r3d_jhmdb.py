@@ -1,0 +1,36 @@
+# DTG-Net on JHMDB (real RGB video), sized for two cores, under an ImageNet classifier and MoveNet's
+# poses.
+_base_ = [
+    '_base_/models/dtg_r3d18_small.py',
+    '_base_/datasets/dtg_64.py',
+    '_base_/schedules/dtg_small.py',
+    '_base_/runtime/pretrain_small.py',
+]
+
+dataset_name = 'jhmdb'
+data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
+folder = dict(
+    data_prefix=dict(video=data_root),
+    prepare_command='python tools/prepare_data.py jhmdb --source DIR',
+)
+targets = _base_.targets
+for target in targets:
+    target.path = f'{data_root}/targets/{target.path}'
+train_dataloader = dict(
+    dataset=dict(
+        ann_file=f'{data_root}/train.txt',
+        pipeline=[_base_.sample_views, *targets, *_base_.make_views],
+        **folder,
+    )
+)
+test_dataloader = dict(
+    dataset=dict(
+        ann_file=f'{data_root}/test.txt',
+        pipeline=[_base_.sample_test_views, *targets, *_base_.make_test_views],
+        **folder,
+    )
+)
+model = dict(
+    data_preprocessor=dict(targets=_base_.target_names),
+    heads=dict(guidance=dict(teachers=_base_.teachers)),
+)

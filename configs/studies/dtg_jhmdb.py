@@ -1,0 +1,66 @@
+# DTG-Net on JHMDB: what teachers give, alone and together, and joint training against plain
+# supervised training.
+dataset = 'jhmdb'
+seeds = (0, 1, 2)
+
+pretrain = 'configs/dtg_r3d_jhmdb.py'
+joint = 'configs/dtg_r3d_joint_jhmdb.py'
+downstream = 'configs/downstream/linear_r3d_jhmdb.py'
+frozen = dict(protocols='linear,knn,retrieval', config=downstream)
+guidance = 'model.heads.guidance'
+no_guidance = f'{guidance}=None'
+weights = f'{guidance}.weights'
+
+runs = [
+    dict(method='Random init', evaluations=[frozen]),
+    dict(
+        method='DTG-Net',
+        pretrain=pretrain,
+        evaluations=[dict(protocols='pretext', config=pretrain), frozen],
+    ),
+    dict(
+        method='DTG-Net',
+        variant='no-teacher',
+        pretrain=pretrain,
+        cfg_options=[no_guidance],
+        evaluations=[frozen],
+    ),
+]
+# Joint training, and the same without guidance.
+runs += [
+    dict(
+        method=method,
+        variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
+        pretrain=joint,
+        cfg_options=[
+            *options,
+            f'train_dataloader.dataset.label_fraction={fraction}',
+            'train_dataloader.dataset.label_seed={seed}',
+        ],
+        evaluations=[dict(protocols='joint', config=downstream, label_fraction=fraction)],
+    )
+    for fraction in (0.1, 1.0)
+    for method, options in (('Supervised', [no_guidance]), ('DTG-Net joint', []))
+]
+# One seed.
+runs += [
+    dict(
+        method='DTG-Net',
+        variant=variant,
+        pretrain=pretrain,
+        cfg_options=options,
+        evaluations=[frozen],
+        seeds=(0,),
+    )
+    for variant, options in (
+        ('imagenet-alone', [f'{guidance}.teachers.pose=None']),
+        ('pose-alone', [f'{guidance}.teachers.imagenet=None']),
+        ('no-contrast', ['model.heads.contrast=None']),
+        (
+            'weighted',
+            [f'{weights}.type=FixedTeacherWeights', f'{weights}.weights.imagenet=3.0'],
+        ),
+        ('learned', [f'{weights}.type=LearnedTeacherWeights']),
+        ('confidence', [f'{weights}.type=ConfidenceTeacherWeights']),
+    )
+]

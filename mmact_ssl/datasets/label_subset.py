@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawing the labelled part of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmact_ssl.errors import ConfigError
+
+
+def label_subset(
+    names: Sequence[str], labels: np.ndarray, fraction: float, seed: int
+) -> np.ndarray:
+    """Draw the labelled part of a training split, the same share of every class.
+
+    Each class keeps ``max(1, round(fraction * size))`` samples. The draw depends on the names of a
+    class and the seed alone, not on the order of the file nor on other classes, and at one seed a
+    smaller fraction is a part of a larger one.
+
+    Args:
+        names: N video names, all different.
+        labels: int [N].
+        fraction: 0 < fraction <= 1.
+        seed: Of the draw.
+
+    Returns:
+        int64, sorted positions in ``names``.
+
+    Raises:
+        ConfigError: The fraction is out of range.
+    """
+    if not 0 < fraction <= 1:
+        raise ConfigError(f'label fraction {fraction}: choose 0 < fraction <= 1')
+    chosen: list[int] = []
+    for label in np.unique(labels):
+        members = sorted(np.flatnonzero(labels == label), key=lambda i: names[i])
+        generator = np.random.default_rng([seed, int(label)])
+        keep = max(1, round(fraction * len(members)))
+        chosen += [members[i] for i in generator.permutation(len(members))[:keep]]
+    return np.sort(np.asarray(chosen, dtype=np.int64))

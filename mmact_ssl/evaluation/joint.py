@@ -1,0 +1,66 @@
+"""Testing a student together with the classifier that was trained beside its pretext tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.evaluation.finetune import make_runner, recognition_metrics
+
+
+def evaluate_joint(
+    cfg: Config, recognizer: nn.Module, checkpoint: str, work_dir: str
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Load the classifier of joint training and judge the recogniser as it is, without training.
+
+    Args:
+        cfg: Downstream config.
+        recognizer: With the student loaded.
+        checkpoint: File of joint training, with one :class:`RecognitionHead`.
+        work_dir: Of the Runner's logs.
+
+    Returns:
+        As :func:`mmact_ssl.evaluation.finetune.evaluate_finetune`.
+
+    Raises:
+        CheckpointError: The file has no such head, several, or one that does not fit.
+    """
+    state = classifier_state(checkpoint)
+    classifier = recognizer.get_submodule('cls_head')
+    own = classifier.state_dict()
+    differing = sorted(
+        key
+        for key in {*own, *state}
+        if key not in own or key not in state or own[key].shape != state[key].shape
+    )
+    if differing:
+        raise CheckpointError(
+            f"{checkpoint}: its classifier does not fit the config's model.cls_head "
+            f'({", ".join(differing[:3])}): use the cls_head that it was trained with'
+        )
+    classifier.load_state_dict(state)
+    runner = make_runner(cfg, recognizer, work_dir)
+    return recognition_metrics(runner.test())
+
+
+def classifier_state(checkpoint: str) -> dict[str, Any]:
+    """Read the weights of a joint training's classifier, named as mmaction2's head names them.
+
+    Raises:
+        CheckpointError: The file has none or several.
+    """
+    content = load_checkpoint_safely(checkpoint, 'cpu')
+    weights = content.get('state_dict', content)
+    parts = [(key.split('.cls_head.'), value) for key, value in weights.items()]
+    found = [(part, value) for part, value in parts if len(part) == 2 and part[0][:6] == 'heads.']
+    tasks = {part[0] for part, _ in found}
+    if len(tasks) != 1:
+        raise CheckpointError(
+            f'{checkpoint}: holds {len(tasks)} classifiers of joint training ({sorted(tasks)}), '
+            'wanted one: train with one RecognitionHead, see docs/methods/dtg.md'
+        )
+    return {part[1]: value for part, value in found}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mmaction2's classification heads beside the pretext tasks."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Optional
+
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor
+
+from mmact_ssl.registry import MODELS
+
+from .pretext_head import PretextHead
+
+
+@MODELS.register_module()
+class RecognitionHead(PretextHead):
+    """The classifier of any mmaction2 recogniser, trained together with the pretext tasks.
+
+    For joint end-to-end training (DTG-Net's second use, arXiv 2006.07609). The student's backbone
+    and this head's ``cls_head`` together are the recogniser: ``tools/evaluate.py joint`` tests
+    them as one, ``tools/publish_model.py --classifier`` exports them as one.
+
+    Args:
+        cls_head: config of an mmaction2 head with its ``num_classes``, e.g. ``mmaction.I3DHead``
+            on a 3D student, ``mmaction.TSNHead`` on a 2D one.
+        reads: sources of ``trunk``, ``label``.
+    """
+
+    def __init__(
+        self,
+        cls_head: dict,
+        reads: Optional[dict[str, str]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__({'trunk': 'clip.trunk', 'label': 'label', **(reads or {})}, init_cfg)
+        # Its parts, such as the loss, are named without scope and are mmaction2's.
+        self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
+        # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
+        self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
+
+    def _scores(self, trunk: Tensor) -> Tensor:
+        """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
+        if self.of_frames:
+            return self.cls_head(trunk.transpose(1, 2).flatten(0, 1), num_segs=trunk.shape[2])
+        return self.cls_head(trunk)
+
+    def loss(self, trunk: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """The head's own loss and accuracies over the labelled clips.
+
+        Args:
+            trunk: ``[B, C, T, H, W]``.
+            label: int64 ``[B]``, 0..K-1; a clip of label -1 has none and does not count.
+        """
+        scores = self._scores(trunk)
+        labelled = label >= 0
+        count = labelled.sum().float()
+        total = count.clone()
+        if get_world_size() > 1:
+            all_reduce(total, op='sum')
+        if not count:
+            nothing = scores.sum() * 0
+            return dict(loss_cls=nothing, top1_acc=nothing.detach())
+        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labelled]]
+        outputs = self.cls_head.loss_by_feat(scores[labelled], samples)
+        # Means over unequally many clips a process would not average to the mean over all.
+        share = count * get_world_size() / total
+        return {
+            name: value * share if 'loss' in name else torch.as_tensor(value, device=label.device)
+            for name, value in outputs.items()
+        }
+
+    def predict(self, trunk: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Scores ``[B, K]``, and per clip whether it is told; not-a-number without a label."""
+        scores = self._scores(trunk)
+        hit = (scores.argmax(1) == label).to(scores.dtype)
+        return dict(scores=scores, accuracy=hit.masked_fill(label == -1, float('nan')))

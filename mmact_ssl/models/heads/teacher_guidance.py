@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guidance of a student by several frozen teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, cast
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import info_nce
+from mmact_ssl.models.necks import RunningStandardiser
+from mmact_ssl.registry import MODELS
+
+from .pretext_head import PretextHead
+from .projector import make_projector
+
+
+@MODELS.register_module()
+class TeacherGuidanceHead(PretextHead):
+    """Let the student tell which other clip is of the same video, as each teacher sees it.
+
+    With ``s(A)``, ``s(B)`` the student's features of two clips of a video, ``t_k(A)``, ``t_k(B)``
+    those of teacher k and ``p_k`` a projector::
+
+        loss_k = (  info_nce(p_k(s(A)), t_k(B))  +  info_nce(p_k(s(B)), t_k(A))  ) / 2
+        loss   = the teachers' losses by their weights
+
+    so that clips of a video agree between teacher and student and those of different videos do not.
+    Source: DTG-Net (arXiv 2006.07609) asks for this consistency and weighs its teachers
+    differently; InfoNCE, projectors and the kinds of weights are our choice. A contrast of student
+    against student is a task of its own, :class:`ContrastHead`.
+
+    ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardised
+    (:class:`RunningStandardiser`), because features behind a ReLU all point one way. A teacher's
+    confidence, which one kind of weights reads, is the share of the softmax that its own ``t_k(A)``
+    gives to its own ``t_k(B)`` among the clips of the batch.
+
+    Args:
+        in_channels: size of the pooled features.
+        teachers: name -> ``dict(channels=..., deviation=False)``: the number of values that the
+            target ``'<view>_<name>'`` has per frame, and whether their deviation over the clip's
+            frames is appended to their mean, for teachers of single frames that move (poses).
+        views: the two clips.
+        weights: config of a :class:`TeacherWeights`, without its teachers.
+        temperature: ``> 0``.
+        hidden_dim: of the projectors.
+        reads: argument -> source, where that is not ``'<view>.pooled'``, ``'<view>_valid'`` or
+            ``'<view>_<teacher>'``.
+
+    Raises:
+        ConfigError: No teacher, or not two views.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        teachers: Mapping[str, Mapping[str, Any]],
+        views: Sequence[str] = ('clip', 'other'),
+        weights: Optional[dict] = None,
+        temperature: float = 0.1,
+        hidden_dim: int = 512,
+        reads: Optional[dict[str, str]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        teachers = {name: dict(settings) for name, settings in teachers.items() if settings}
+        if not teachers or isinstance(views, str) or len(set(views)) != 2:
+            raise ConfigError(
+                f'TeacherGuidanceHead: views={views!r}, teachers={sorted(teachers)}; name two '
+                'views and at least one teacher'
+            )
+        usual = {view: f'{view}.pooled' for view in views}
+        for view in views:
+            names = ('valid', *teachers)
+            usual.update({f'{view}_{name}': f'{view}_{name}' for name in names})
+        super().__init__({**usual, **(reads or {})}, init_cfg)
+        self.views = tuple(views)
+        self.temperature = temperature
+        self.deviation = {name: t.get('deviation', False) for name, t in teachers.items()}
+        self.projectors = nn.ModuleDict()
+        self.standardisers = nn.ModuleDict()
+        for name, settings in teachers.items():
+            channels = settings['channels'] * (2 if self.deviation[name] else 1)
+            self.projectors[name] = make_projector(in_channels, hidden_dim, channels)
+            self.standardisers[name] = RunningStandardiser(channels)
+        self.weights = MODELS.build(
+            {**(weights or dict(type='FixedTeacherWeights')), 'teachers': list(teachers)}
+        )
+
+    def teacher_embeddings(self, name: str, sources: Mapping[str, Tensor]) -> list[Tensor]:
+        """A teacher's standardised embedding of each view, ``[B, D]``, without gradient."""
+        raw = [
+            pool_target(sources[f'{view}_{name}'], sources[f'{view}_valid'], self.deviation[name])
+            for view in self.views
+        ]
+        standardise = cast(RunningStandardiser, self.standardisers[name])
+        expected = standardise.mean.numel()
+        if raw[0].shape[1] != expected:
+            raise ConfigError(
+                f'TeacherGuidanceHead: teachers.{name} gives {raw[0].shape[1]} values a clip, '
+                f'channels (and deviation) say {expected}: correct teachers.{name}.channels'
+            )
+        # Together: views of one video must meet one and the same map.
+        return list(standardise(torch.cat(raw)).chunk(len(raw)))
+
+    def guide(self, name: str, sources: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, hits and confidence of one teacher, ``[B]`` each."""
+        first, second = self.teacher_embeddings(name, sources)
+        projector = self.projectors[name]
+        # One view after the other: their batch statistics stay apart.
+        ones = [projector(sources[view]) for view in self.views]
+        forward = info_nce(ones[0], second, self.temperature)
+        backward = info_nce(ones[1], first, self.temperature)
+        own = info_nce(first, second, self.temperature)
+        loss = (forward['loss'] + backward['loss']) / 2
+        return loss, (forward['hit'] + backward['hit']) / 2, (-own['loss']).exp()
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        """The weighted loss; of each teacher its error, its weight and how often it is met.
+
+        Args:
+            sources: view -> ``[B, C]``; ``'<view>_valid'`` -> bool ``[B, T]``;
+                ``'<view>_<teacher>'`` -> ``[B, T, ...]``, or ``[B, 1, ...]`` from a teacher that
+                reads whole clips.
+
+        Raises:
+            ConfigError: A teacher gives another number of values than ``teachers`` says.
+        """
+        guided = {name: self.guide(name, sources) for name in self.projectors}
+        losses, hits, confidence = (torch.stack(parts) for parts in zip(*guided.values()))
+        loss, weights = self.weights(losses, confidence.detach())
+        logs = {'loss': loss}
+        for k, name in enumerate(guided):
+            logs[f'{name}_error'] = losses[k].mean()
+            logs[f'{name}_accuracy'] = hits[k].mean()
+            logs[f'{name}_weight'] = weights[k]
+            logs[f'{name}_confidence'] = confidence[k].mean()
+        return logs
+
+    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+        """Per clip and teacher the error, whether the right clip was found, and confidence."""
+        guided = {name: self.guide(name, sources) for name in self.projectors}
+        return {
+            f'{name}_{what}': value
+            for name, values in guided.items()
+            for what, value in zip(('error', 'accuracy', 'confidence'), values)
+        }
+
+
+def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:
+    """One embedding of a clip from a teacher's targets of its frames.
+
+    Args:
+        target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
+        valid: bool ``[B, T]``, False where a frame only fills up the clip.
+        deviation: append the deviation over the valid frames.
+
+    Returns:
+        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation.
+    """
+    values = target.detach().float().flatten(2)  # (B, T or 1, D)
+    if values.shape[1] == 1:
+        valid = valid[:, :1]
+    weight = valid.to(values.dtype)[..., None]
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
+    mean = (values * weight).sum(1)
+    if not deviation:
+        return mean
+    return torch.cat([mean, ((values - mean[:, None]).square() * weight).sum(1).sqrt()], dim=1)

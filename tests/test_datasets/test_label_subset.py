@@ -1,0 +1,71 @@
+"""Drawing a part of the labels: the same share of every class, nested, whatever the order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.errors import ConfigError
+
+sizes = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+fractions = st.floats(0.01, 1.0)
+seeds = st.integers(0, 2**31)
+
+
+def made(class_sizes: list[int]) -> tuple[list[str], np.ndarray]:
+    labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
+    return [f'v{i:04d}.mp4' for i in range(len(labels))], labels
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes, fractions, seeds)
+def test_every_class_keeps_its_share(class_sizes, fraction, seed):
+    names, labels = made(class_sizes)
+    chosen = label_subset(names, labels, fraction, seed)
+    assert (np.diff(chosen) > 0).all()
+    counts = np.bincount(labels[chosen], minlength=len(class_sizes))
+    assert counts.tolist() == [max(1, round(fraction * size)) for size in class_sizes]
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes, fractions, fractions, seeds)
+def test_fewer_labels_are_a_part_of_more(class_sizes, one, other, seed):
+    names, labels = made(class_sizes)
+    few, many = (set(label_subset(names, labels, part, seed)) for part in sorted((one, other)))
+    assert few <= many
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes, fractions, seeds, st.randoms(use_true_random=False))
+def test_the_order_of_the_file_does_not_matter(class_sizes, fraction, seed, random):
+    names, labels = made(class_sizes)
+    order = list(range(len(names)))
+    random.shuffle(order)
+    chosen = label_subset(names, labels, fraction, seed)
+    shuffled = label_subset([names[i] for i in order], labels[order], fraction, seed)
+    assert {names[i] for i in chosen} == {names[order[i]] for i in shuffled}
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes, fractions, seeds)
+def test_another_class_changes_nothing(class_sizes, fraction, seed):
+    names, labels = made(class_sizes)
+    alone = label_subset(names, labels, fraction, seed)
+    more_names = [*names, 'x0.mp4', 'x1.mp4']
+    more = label_subset(more_names, np.append(labels, [99, 99]), fraction, seed)
+    assert alone.tolist() == more[more < len(names)].tolist()
+
+
+def test_seeds_draw_differently():
+    names, labels = made([30, 30])
+    draws = {tuple(label_subset(names, labels, 0.5, seed)) for seed in range(5)}
+    assert len(draws) == 5
+
+
+@pytest.mark.parametrize('fraction', [0.0, -0.1, 1.5])
+def test_a_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(ConfigError, match='label fraction'):
+        label_subset(['a'], np.array([0]), fraction, 0)

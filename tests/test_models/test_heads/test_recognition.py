@@ -1,0 +1,49 @@
+"""mmaction2's heads beside pretext tasks: their own loss, on 2D and 3D students, few labels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.models.heads import RecognitionHead
+
+HEADS = dict(
+    I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
+    TSNHead=dict(type='mmaction.TSNHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
+)
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    """As in training: the heads' own losses are named without mmaction2's scope."""
+    init_default_scope('mmact_ssl')
+
+
+@pytest.mark.parametrize('kind', HEADS)
+def test_the_loss_is_the_cross_entropy_of_the_labelled_clips(kind):
+    torch.manual_seed(0)
+    head = RecognitionHead(HEADS[kind])
+    torch.nn.init.normal_(head.cls_head.fc_cls.weight)
+    trunk, label = torch.randn(5, 4, 2, 3, 3), torch.tensor([0, -1, 2, 1, -1])
+    # Both heads average over frames and places before, or after, a linear layer.
+    scores = head.cls_head.fc_cls(trunk.flatten(2).mean(2))
+    expected = F.cross_entropy(scores[[0, 2, 3]], label[[0, 2, 3]])
+    outputs = head.loss(trunk, label)
+    assert torch.isclose(outputs['loss_cls'], expected)
+    hits = (scores.argmax(1) == label).float()[[0, 2, 3]]
+    assert torch.isclose(outputs['top1_acc'].float(), hits.mean())
+    predicted = head.predict(trunk, label)
+    assert torch.allclose(predicted['scores'], scores, atol=1e-6)
+    assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
+
+
+def test_a_batch_without_labels_moves_nothing():
+    head = RecognitionHead(HEADS['I3DHead'])
+    trunk = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
+    loss = head.loss(trunk, torch.tensor([-1, -1]))['loss_cls']
+    loss.backward()
+    assert loss == 0
+    assert trunk.grad.abs().sum() == 0
+    assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())

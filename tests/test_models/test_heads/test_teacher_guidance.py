@@ -1,0 +1,191 @@
+"""Guidance by teachers against a slow twin; who gets a gradient, and what padding may not do."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import TeacherGuidanceHead
+from mmact_ssl.models.heads.teacher_guidance import pool_target
+
+BATCH, TIME, IN, CHANNELS = 5, 4, 6, dict(image=7, pose=3)
+
+
+def make_head(**changes) -> TeacherGuidanceHead:
+    torch.manual_seed(0)
+    options = dict(
+        in_channels=IN,
+        teachers=dict(image=dict(channels=7), pose=dict(channels=3, deviation=True)),
+        temperature=0.3,
+        hidden_dim=8,
+    )
+    return TeacherGuidanceHead(**{**options, **changes})
+
+
+def make_sources(seed: int = 0, num_valid: int = TIME) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    sources: dict[str, Tensor] = {}
+    for view in ('clip', 'other'):
+        sources[view] = torch.randn(BATCH, IN, generator=generator)
+        sources[f'{view}_valid'] = torch.arange(TIME).expand(BATCH, -1) < num_valid
+        for name, channels in CHANNELS.items():
+            values = torch.randn(BATCH, TIME, channels, generator=generator)
+            sources[f'{view}_{name}'] = 3 * values + 5
+    return sources
+
+
+def slow_embedding(target: Tensor, valid: Tensor, deviation: bool) -> list[list[float]]:
+    """Mean (and deviation) over the valid frames, number by number, in Python's own doubles."""
+    rows = []
+    for frames, kept in zip(target.double().tolist(), valid.tolist()):
+        columns = list(zip(*[frame for frame, keep in zip(frames, kept) if keep]))
+        means = [sum(column) / len(column) for column in columns]
+        row = list(means)
+        if deviation:
+            for column, mean in zip(columns, means):
+                row.append(math.sqrt(sum((x - mean) ** 2 for x in column) / len(column)))
+        rows.append(row)
+    return rows
+
+
+def slow_standardise(both: list[list[float]]) -> list[list[float]]:
+    """The first update of a running mean is corrected to the batch's own mean and deviation."""
+    columns = list(zip(*both))
+    means = [sum(column) / len(column) for column in columns]
+    deviations = [
+        math.sqrt(sum((x - mean) ** 2 for x in column) / len(column))
+        for column, mean in zip(columns, means)
+    ]
+    floor = 0.01 * sum(deviations) / len(deviations)
+    return [[(x - m) / max(d, floor) for x, m, d in zip(row, means, deviations)] for row in both]
+
+
+def slow_info_nce(queries: list[list[float]], keys: list[list[float]], tau: float) -> list[float]:
+    def unit(row: list[float]) -> list[float]:
+        length = math.sqrt(sum(x * x for x in row))
+        return [x / length for x in row]
+
+    queries, keys = [unit(row) for row in queries], [unit(row) for row in keys]
+    losses = []
+    for i, query in enumerate(queries):
+        logits = [sum(x * y for x, y in zip(query, key)) / tau for key in keys]
+        losses.append(math.log(sum(math.exp(logit) for logit in logits)) - logits[i])
+    return losses
+
+
+@pytest.mark.parametrize('num_valid', [TIME, 2])
+def test_the_loss_is_that_of_the_slow_twin(num_valid):
+    head, sources = make_head(), make_sources(num_valid=num_valid)
+    logs = head.loss(**sources)
+    errors = []
+    for name, deviation in (('image', False), ('pose', True)):
+        both = [
+            row
+            for view in ('clip', 'other')
+            for row in slow_embedding(
+                sources[f'{view}_{name}'], sources[f'{view}_valid'], deviation
+            )
+        ]
+        both = slow_standardise(both)
+        first, second = both[:BATCH], both[BATCH:]
+        projector = head.projectors[name]
+        with torch.no_grad():
+            ones = [projector(sources[view]).double().tolist() for view in ('clip', 'other')]
+        forward, backward = slow_info_nce(ones[0], second, 0.3), slow_info_nce(ones[1], first, 0.3)
+        errors.append(sum(forward + backward) / (2 * BATCH))
+        assert float(logs[f'{name}_error']) == pytest.approx(errors[-1], rel=1e-4)
+        own = slow_info_nce(first, second, 0.3)
+        confidence = sum(math.exp(-loss) for loss in own) / BATCH
+        assert float(logs[f'{name}_confidence']) == pytest.approx(confidence, rel=1e-4)
+    assert float(logs['loss']) == pytest.approx(sum(errors) / 2, rel=1e-4)
+
+
+def test_the_student_learns_and_the_targets_do_not():
+    head, sources = make_head(weights=dict(type='LearnedTeacherWeights')), make_sources()
+    for value in sources.values():
+        value.requires_grad_(value.is_floating_point())
+    head.loss(**sources)['loss'].backward()
+    for name, value in sources.items():
+        if name in ('clip', 'other'):
+            assert value.grad.abs().sum() > 0
+        else:
+            assert value.grad is None
+    assert all(parameter.grad is not None for parameter in head.parameters())
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, TIME), st.integers(0, 1000))
+def test_frames_that_only_fill_up_change_nothing(num_valid, seed):
+    sources = make_sources(seed, num_valid)
+    expected = make_head().loss(**sources)
+    for view in ('clip', 'other'):
+        for name in CHANNELS:
+            sources[f'{view}_{name}'][:, num_valid:] = 1e6
+    found = make_head().loss(**sources)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_a_teacher_of_whole_clips_gives_one_target():
+    target = torch.randn(BATCH, 1, 7)
+    valid = torch.zeros(BATCH, TIME, dtype=torch.bool)
+    valid[:, 0] = True
+    assert torch.equal(pool_target(target, valid), target[:, 0])
+
+
+def test_a_perfect_student_finds_its_clips():
+    """Features equal to what the teacher says of the video, through a projector that passes all."""
+    head = make_head(in_channels=7, teachers=dict(image=dict(channels=7)))
+    head.projectors['image'] = torch.nn.Identity()
+    head.standardisers.eval()
+    generator = torch.Generator().manual_seed(1)
+    video = torch.randn(BATCH, 7, generator=generator)
+    sources = make_sources()
+    for view in ('clip', 'other'):
+        sources[view] = video
+        sources[f'{view}_image'] = video[:, None].expand(-1, TIME, -1)
+    logs = head.loss(**sources)
+    assert logs['image_accuracy'] == 1
+    strangers = head.loss(**{**sources, 'clip': video.roll(1, 0), 'other': video.roll(1, 0)})
+    assert strangers['image_accuracy'] == 0
+    assert strangers['loss'] > logs['loss']
+
+
+def test_predictions_are_of_each_clip():
+    head = make_head().eval()
+    predicted = head.predict(**make_sources())
+    assert {name: list(value.shape) for name, value in predicted.items()} == {
+        f'{teacher}_{what}': [BATCH]
+        for teacher in CHANNELS
+        for what in ('error', 'accuracy', 'confidence')
+    }
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(teachers={}), 'at least one teacher'),
+        (dict(views=('clip', 'clip')), 'two views'),
+        (dict(weights=dict(type='FixedTeacherWeights', weights=dict(sound=1))), 'name some of'),
+    ],
+)
+def test_what_cannot_be_built_is_said(options, message):
+    with pytest.raises(ConfigError, match=message):
+        make_head(**options)
+
+
+def test_a_wrong_number_of_channels_names_the_key():
+    head = make_head(teachers=dict(image=dict(channels=9)))
+    with pytest.raises(ConfigError, match='teachers.image.channels'):
+        head.loss(**make_sources())
+
+
+def test_a_teacher_can_be_switched_off():
+    head = make_head(teachers=dict(image=dict(channels=7), pose=None))
+    assert set(head.projectors) == {'image'}
+    assert not any('pose' in source for source in head.reads.values())
