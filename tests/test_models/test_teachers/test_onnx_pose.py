@@ -12,9 +12,9 @@ from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx_pose import (
     OnnxPoseTeacher,
     letterbox,
-    letterbox_geometry,
     undo_letterbox,
 )
+from mmact_ssl.models.teachers.preprocessing import letterbox_geometry
 
 SIZE = 64
 
@@ -116,7 +116,7 @@ def test_the_letterbox_is_undone(model, shape):
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(16, 512))
 @settings(max_examples=200, deadline=None)
 def test_letterbox_geometry(height, width, size):
-    new_height, new_width, top, left = letterbox_geometry(height, width, size)
+    new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     assert max(new_height, new_width) == size
     assert abs(new_height / new_width * width - height) <= max(height, width) / min(
         new_height, new_width
