@@ -58,8 +58,9 @@ class MMPretrainTeacher(BaseTeacher):
             raise ConfigError(f'stage={stage!r} of {name}: use one of {STAGES}')
         loaded = load_model_config(config, name)
         model = without_init(loaded.model)
+        parts: tuple[str, ...] = ('backbone', 'neck', 'head')
         if stage == 'neck':
-            model['head'] = None
+            model['head'], parts = None, ('backbone', 'neck')
         frame_input = read_input(loaded, config, input_size)
         identity = {'model': model, 'input': frame_input.identity(), 'stage': stage}
         checkpoint = find_weights(checkpoint, f'checkpoint of {name}')
@@ -68,7 +69,7 @@ class MMPretrainTeacher(BaseTeacher):
         network = build_network(model, 'mmpretrain')
         if not hasattr(network, 'extract_feat'):
             raise ConfigError(f'{config} is a {type(network).__name__}, which has no extract_feat')
-        load_parts(network, checkpoint, ('backbone', 'neck', 'head'))
+        load_parts(network, checkpoint, parts)
         self._input = frame_input
         self._stage = stage
         self._network: tuple[Any, ...] = (self.hide(network),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from torch import Tensor
@@ -64,7 +65,7 @@ class TimmTeacher(BaseTeacher):
                 "TimmTeacher needs timm: pip install 'mmact_ssl[teachers]'"
             ) from error
         if not timm.is_model(model):
-            close = timm.list_models(f'*{model.split(".")[0][:8]}*')[:3]
+            close = get_close_matches(model.split('.')[0], timm.list_models())
             raise ConfigError(f'timm {timm.__version__} has no network {model!r}; like it: {close}')
         if match not in LOADERS:
             raise ConfigError(f'match={match!r} of TimmTeacher: use one of {tuple(LOADERS)}')
@@ -98,9 +99,9 @@ def _read_input(
     std: Sequence[float] | None,
 ) -> FrameInput:
     """Read timm's description of a network's input; its values are fractions, ours 0..255."""
-    means = mean if mean is not None else [255 * value for value in published['mean']]
-    deviations = std if std is not None else [255 * value for value in published['std']]
-    values: dict[str, Any] = {'mean': tuple(map(float, means)), 'std': tuple(map(float, deviations))}
+    mean = mean if mean is not None else [255 * value for value in published['mean']]
+    std = std if std is not None else [255 * value for value in published['std']]
+    values: dict[str, Any] = {'mean': tuple(map(float, mean)), 'std': tuple(map(float, std))}
     if input_size is not None:
         return FrameInput(pair(input_size), **values)
     size = pair(published['input_size'][1:])
