@@ -1,23 +1,15 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+from mmact_ssl.datasets.preparation.files import data_root
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import OnnxTeacher, build_teacher
 from mmact_ssl.models.teachers.preprocessing import scale
 
 pytest.importorskip('onnxruntime')
 SIZE = 32
-
-
-def data_root():
-    return Path(os.environ.get('MMACT_SSL_DATA', 'data'))
-
-
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
 
 
