@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import DefaultScope
@@ -51,9 +51,10 @@ def load_model_config(config: str, what: str) -> Config:
 
 
 def without_init(config: Any) -> Any:
-    """Drop every `init_cfg`: the checkpoint replaces all weights, and no download is wanted."""
+    """Drop every `init_cfg` and `pretrained`: a checkpoint follows, and no download is wanted."""
     if isinstance(config, dict):
-        return {k: without_init(v) for k, v in config.items() if k != 'init_cfg'}
+        kept = (key for key in config if key not in ('init_cfg', 'pretrained'))
+        return {key: without_init(config[key]) for key in kept}
     if isinstance(config, (list, tuple)):
         return [without_init(value) for value in config]
     return config
@@ -63,7 +64,8 @@ def build_network(model: Mapping[str, Any], scope: str) -> nn.Module:
     """Build a model whose pieces are written without scope: `mmpose`, `mmseg`, ..."""
     import_module(f'{scope}.models')  # fills its registry
     with DefaultScope.overwrite_default_scope(scope):
-        return revert_sync_batchnorm(ROOT.build({**model, '_scope_': scope}))
+        # mmseg reads its nested settings as attributes.
+        return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))
 
 
 def load_parts(
@@ -157,7 +159,7 @@ def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
                 short_side = max(scale)
             elif not step.get('keep_ratio', _scope(loaded) == 'mmaction'):
                 geometry = {'size': pair(scale)[::-1]}  # OpenMMLab writes (width, height)
-        elif name in ('CenterCrop', 'ThreeCrop', 'EfficientNetCenterCrop'):
+        elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
             size = pair(step['crop_size'])[::-1]
             if name == 'EfficientNetCenterCrop':
                 short_side = max(size) + step.get('crop_padding', 32)

@@ -41,7 +41,8 @@ class MMSegTeacher(BaseTeacher):
 
     Raises:
         DataError: A file is missing.
-        ConfigError: Not a segmentor's config, or it has not the classes of `parts`.
+        ConfigError: Not a segmentor's config, a head without logits of each pixel, or classes in
+            `parts` that it has not.
         CheckpointError: The weights are not the model's.
     """
 
@@ -78,6 +79,7 @@ class MMSegTeacher(BaseTeacher):
         self.layout = layout
 
         network: Any = build_network(model, 'mmseg')
+        _check_head(network, config)
         load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
         self._channels = None if parts is None else check_parts(parts, network.out_channels, config)
         self._input = frame_input
@@ -92,6 +94,19 @@ class MMSegTeacher(BaseTeacher):
         logits = network.encode_decode(self._input(frames), metas).float()
         one_class = logits.shape[1] == 1
         return merge(logits.sigmoid() if one_class else logits.softmax(1), self._channels)
+
+
+def _check_head(network: Any, config: str) -> None:
+    """Refuse heads that classify masks, not pixels (Mask2Former): their scores are no logits."""
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+    head = network.decode_head
+    head = head[-1] if isinstance(head, torch.nn.ModuleList) else head  # a cascade
+    if not isinstance(head, BaseDecodeHead):
+        raise ConfigError(
+            f'{config} has a {type(head).__name__}, which gives no logits of each pixel: use a '
+            'segmentor with a per-pixel head, e.g. SegFormer'
+        )
 
 
 def check_parts(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from torch import nn
 
 from mmact_ssl.models.teachers import mmlab
@@ -188,7 +188,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
             if family == 'mmpretrain':
                 settings['data_preprocessor'] = {**NORMALISE, 'to_rgb': True, 'num_classes': 7}
             Config(settings).dump(str(folder / 'config.py'))
-            network = randomise(mmlab.build_network(ConfigDict(MODELS[family]), scope))
+            network = randomise(mmlab.build_network(MODELS[family], scope))
             torch.save({'state_dict': network.state_dict()}, folder / 'checkpoint.pth')
             files = {name: str(folder / f) for name, f in FILES.items()}
             made[family] = SimpleNamespace(files=files, network=network, folder=Path(folder))

@@ -75,6 +75,18 @@ def test_a_backbone_that_shifts_between_frames_needs_its_window(small_model, tmp
     assert torch.equal(teacher(clips)[0], embedding[0])
 
 
+def test_no_pretrained_weights_of_a_config_are_downloaded(small_model, tmp_path):
+    """timm and torchvision would fetch them while the network is built."""
+    pytest.importorskip('timm')
+    config = Config.fromfile(small_model('mmaction_2d').files['config'])
+    config.model.backbone = dict(type='timm.test_resnet', pretrained=True)
+    config.dump(str(tmp_path / 'timm.py'))
+    network = mmlab.build_network(mmlab.without_init(config.model), 'mmaction')
+    torch.save(network.state_dict(), tmp_path / 'timm.pth')
+    teacher = MMActionTeacher(str(tmp_path / 'timm.py'), str(tmp_path / 'timm.pth'))
+    assert teacher(torch.zeros(1, 3, 40, 40, dtype=torch.uint8)).shape == (1, 96)
+
+
 def test_other_recognisers_are_refused(small_model, tmp_path):
     config = Config.fromfile(small_model('mmaction_3d').files['config'])
     config.test_dataloader.dataset.pipeline.pop(0)

@@ -1,6 +1,8 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmseg.registry import MODELS as MMSEG_MODELS
+from torch import nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import MMSegTeacher, mmlab
@@ -53,6 +55,25 @@ def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):
         logits = network.encode_decode(images, [{'img_shape': (8, 8)}])
     found = MMSegTeacher(str(tmp_path / 'one.py'), str(tmp_path / 'one.pth'), 32)(frames)
     torch.testing.assert_close(found, logits.sigmoid(), atol=1e-5, rtol=1e-5)
+
+
+@MMSEG_MODELS.register_module()
+class MaskScores(nn.Module):
+    """A head without logits, as Mask2Former's is."""
+
+    align_corners, num_classes, out_channels = False, 4, 4
+
+    def __init__(self, **_):
+        super().__init__()
+
+
+def test_a_head_without_logits_is_refused(small_model, tmp_path):
+    small = small_model('mmseg')
+    config = Config.fromfile(small.files['config'])
+    config.model.decode_head = dict(type='MaskScores')
+    config.dump(str(tmp_path / 'scores.py'))
+    with pytest.raises(ConfigError, match='scores.py has a MaskScores, which gives no logits'):
+        MMSegTeacher(str(tmp_path / 'scores.py'), small.files['checkpoint'], 32)
 
 
 def test_a_classifier_is_refused(small_model):
