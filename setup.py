@@ -70,9 +70,10 @@ setup(
     extras_require={
         'cpu': read_requirements('cpu'),
         'onnx': read_requirements('onnx'),
+        'teachers': read_requirements('teachers'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
-        'all': read_requirements('onnx') + read_requirements('tensorboard'),
+        'all': read_requirements('teachers') + read_requirements('tensorboard'),
     },
     classifiers=[
         'Development Status :: 4 - Beta',

@@ -72,30 +72,57 @@ def load_from_local(filename: str, map_location: MapLocation = None) -> Any:
 def load_from_http(
     filename: str, map_location: MapLocation = None, model_dir: str | None = None
 ) -> Any:
-    """Download a checkpoint once per machine and load it as data.
-
-    The file name's ``-<sha256>`` suffix, if it has one as in OpenMMLab's zoo, is checked.
+    """Download a checkpoint once per machine and load it as data; see :func:`download_checkpoint`.
 
     Args:
         filename: ``http://`` or ``https://`` address.
         map_location: As in :func:`torch.load`.
         model_dir: Folder of downloads; torch hub's by default.
     """
+    path = download_checkpoint(filename, model_dir, hash_in_name(filename))
+    return load_checkpoint_safely(path, map_location)
+
+
+def hash_in_name(filename: str) -> str | None:
+    """Find the sha256's beginning in a file name of a model zoo.
+
+    torchvision and OpenMMLab write ``name-<hash>.pth``, mmpose also ``name-<hash>_<date>.pth``.
+    """
+    name = os.path.basename(urlparse(filename).path)
+    suffix = re.search(r'-([0-9a-f]{8,64})(?:_\d{8})?\.\w+$', name)
+    return suffix.group(1) if suffix else None
+
+
+def download_checkpoint(
+    address: str, model_dir: str | None = None, sha256: str | None = None
+) -> str:
+    """Download a file once per machine.
+
+    Args:
+        address: ``http://`` or ``https://`` address.
+        model_dir: Folder of downloads; torch hub's by default.
+        sha256: Beginning of the file's hash, checked when it is downloaded.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        CheckpointError: The download failed or is another file.
+    """
     from mmengine.dist import barrier, is_main_process
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
-    path = os.path.join(folder, os.path.basename(urlparse(filename).path))
+    path = os.path.join(folder, os.path.basename(urlparse(address).path))
     if is_main_process() and not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
-        suffix = re.search(r'-([0-9a-f]{8,64})\.', os.path.basename(path))
         try:
-            torch.hub.download_url_to_file(filename, path, suffix.group(1) if suffix else None)
+            torch.hub.download_url_to_file(address, path, sha256)
         except (OSError, RuntimeError) as error:
             raise CheckpointError(
-                f'{filename}: download failed ({error}), fetch it to {path} by hand'
+                f'{address}: download failed ({error}), fetch it to {path} by hand'
             ) from error
     barrier()
-    return load_checkpoint_safely(path, map_location)
+    return path
 
 
 def register_safe_loaders() -> bool:

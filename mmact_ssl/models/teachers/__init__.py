@@ -10,16 +10,30 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmaction_video import MMActionTeacher
 from mmact_ssl.models.teachers.mmdet_person import MMDetPersonDetector
+from mmact_ssl.models.teachers.mmlab_backbone import MMBackboneTeacher
 from mmact_ssl.models.teachers.mmpose_pose import MMPosePoseTeacher
+from mmact_ssl.models.teachers.mmpretrain_image import MMPretrainTeacher
+from mmact_ssl.models.teachers.mmseg_parsing import MMSegTeacher
+from mmact_ssl.models.teachers.onnx_image import OnnxTeacher
 from mmact_ssl.models.teachers.onnx_pose import OnnxPoseTeacher
+from mmact_ssl.models.teachers.sentence import SentenceTeacher
+from mmact_ssl.models.teachers.timm_image import TimmTeacher
 from mmact_ssl.registry import MODELS
 
 __all__ = [
     'BaseTeacher',
+    'MMActionTeacher',
+    'MMBackboneTeacher',
     'MMDetPersonDetector',
     'MMPosePoseTeacher',
+    'MMPretrainTeacher',
+    'MMSegTeacher',
     'OnnxPoseTeacher',
+    'OnnxTeacher',
+    'SentenceTeacher',
+    'TimmTeacher',
     'build_teacher',
 ]
 

@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmact_ssl.datasets.target_import import file_sha256
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.weights import require_file
 
-
-def require_file(path: str, what: str) -> None:
-    """Raise DataError if there is no such file."""
-    if not Path(path).is_file():
-        raise DataError(
-            f'no file {path!r} ({what}): download it or correct the teacher config, '
-            'see docs/teachers.md'
-        )
-
-
-def load_model_config(config: str, what: str) -> Config:
-    """Load an OpenMMLab config from a file or, written `mmpose::...`, from an installed package.
-
-    Raises:
-        DataError: There is no such file.
-        ConfigError: It has no model or no test pipeline.
-    """
-    if '::' in config:
-        from mmengine.hub import get_config
-
-        loaded = get_config(config)
-    else:
-        require_file(config, f'config of {what}')
-        loaded = Config.fromfile(config)
-    for key in ('model', 'test_dataloader'):
-        if key not in loaded:
-            raise ConfigError(f'{config} has no {key!r}: a complete config is expected')
-    return Config(loaded.to_dict())
-
-
-def without_init(config: Any) -> Any:
-    """Drop every `init_cfg`: the checkpoint replaces all weights, and no download is wanted."""
-    if isinstance(config, dict):
-        return {k: without_init(v) for k, v in config.items() if k != 'init_cfg'}
-    if isinstance(config, (list, tuple)):
-        return [without_init(value) for value in config]
-    return config
+PRECISIONS = ('float32', 'float16')
 
 
 class BaseTeacher(nn.Module):
@@ -66,23 +30,48 @@ class BaseTeacher(nn.Module):
         config: What decides the output besides the weights; JSON-serialisable. No file paths, so
             that moving a file changes no fingerprint.
         files: Weights by name.
+        batch_size: Frames or clips per forward pass, the last pass padded with black ones: kernels
+            sum in an order that depends on the batch size, so only with one size are online and
+            cached targets equal to the bit. None: all at once, for what is exact in any batch.
+        precision: `'float16'` runs the network under autocast in half precision, faster on a GPU
+            and slower on a CPU. Targets are float32 either way; it is part of the fingerprint.
+
+    Attributes:
+        kind: What a target is: `'pose'`, `'embedding'`, `'map'` or `'text'` (`'box'`: the boxes
+            that a pose teacher may ask for, no target).
+        layout: Names the joints of a pose or the parts of a map; `''` otherwise.
+        window: None: reads single frames. (number of frames, stride): reads clips of these.
 
     Raises:
         DataError: A file is missing.
+        ConfigError: Unknown precision or impossible batch size.
     """
 
     kind = 'pose'
     layout = ''
     window: tuple[int, int] | None = None
-    precision = 'float32'
     _anchor: Tensor
 
-    def __init__(self, config: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        files: Mapping[str, str],
+        batch_size: int | None = None,
+        precision: str = 'float32',
+    ) -> None:
         super().__init__()
         for name, path in files.items():
             require_file(path, f'{name} of {type(self).__name__}')
+        if precision not in PRECISIONS:
+            raise ConfigError(f'precision={precision!r} of {type(self).__name__}: {PRECISIONS}')
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f'batch_size={batch_size} of {type(self).__name__}: at least 1')
+        self.batch_size = batch_size
+        self.precision = precision
         self._hidden: tuple[nn.Module, ...] = ()
-        self._config = json.dumps(dict(config, type=type(self).__name__), sort_keys=True)
+        # Left out at full precision, so that caches made before there was a choice stay valid.
+        chosen = {} if precision == 'float32' else {'precision': precision}
+        self._config = json.dumps(dict(config, type=type(self).__name__, **chosen), sort_keys=True)
         self._files = dict(files)
         self._fingerprint: str | None = None
         # Follows the module from device to device, though no parameter is visible.
@@ -119,27 +108,72 @@ class BaseTeacher(nn.Module):
         """Make targets.
 
         Args:
-            frames: [N, 3, H, W], RGB, 0..255, any dtype (rounded to bytes).
+            frames: [N, 3, H, W], or with a `window` clips [N, T, 3, H, W]; RGB, 0..255, any dtype
+                (rounded to bytes).
 
         Returns:
-            Targets on the device of `frames`, without gradient: for a pose teacher float32
-            [N, V, 3], x and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0).
+            Targets float32 on the device of `frames`, without gradient. Pose [N, V, 3]: x and y as
+            fractions of the frame, score 0..1 (0: unknown, x = y = 0). Embedding [N, D]. Map
+            [N, C, h, w]: probability of each part, 0..1, over the whole frame.
         """
-        if frames.ndim != 4 or frames.shape[1] != 3:
-            raise ValueError(f'a teacher reads frames [N, 3, H, W], got {list(frames.shape)}')
+        self._check_shape(frames)
         if frames.dtype != torch.uint8:
             frames = frames.detach().round().clamp(0, 255).to(torch.uint8)
-        # The student's mixed precision must not change the targets.
-        with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            return self.predict(frames.to(self.device)).to(frames.device)
+        return self.in_chunks(self.predict, frames)
+
+    def in_chunks(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+        """Run `function` on `batch_size` inputs at a time, without gradient, at our precision.
+
+        Args:
+            function: Maps [batch_size, ...] on the teacher's device to as many results.
+            inputs: [N, ...], N >= 0, on any device.
+
+        Returns:
+            [N, ...], float32, on the device of `inputs`.
+        """
+        size = self.batch_size or max(len(inputs), 1)
+        outputs = []
+        # The student's mixed precision must not change the targets, hence a context of our own.
+        half = self.precision == 'float16'
+        with torch.no_grad(), torch.autocast(self.device.type, torch.float16, enabled=half):
+            if half:
+                self._check_half()
+            for start in range(0, max(len(inputs), 1), size):
+                chunk = inputs[start : start + size].to(self.device)
+                padding = chunk.new_zeros(size - len(chunk), *chunk.shape[1:])
+                output = function(torch.cat([chunk, padding]) if len(padding) else chunk)
+                outputs.append(output[: len(chunk)].float().to(inputs.device))
+        return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Make targets of uint8 frames [N, 3, H, W], N >= 0, without gradient."""
+        """Make targets of uint8 frames [N, 3, H, W] (or clips), without gradient.
+
+        N is `batch_size` if there is one; frames are on the teacher's device.
+        """
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> BaseTeacher:
         """Stay in evaluation mode whatever the student does."""
         return super().train(False)
+
+    def _check_shape(self, frames: Tensor) -> None:
+        if self.window is None:
+            if frames.ndim != 4 or frames.shape[1] != 3:
+                raise ValueError(f'a teacher reads frames [N, 3, H, W], got {list(frames.shape)}')
+        elif frames.ndim != 5 or frames.shape[2] != 3 or frames.shape[1] != self.window[0]:
+            raise ValueError(
+                f'{type(self).__name__} reads clips [N, {self.window[0]}, 3, H, W] '
+                f'(window {self.window}), got {list(frames.shape)}'
+            )
+
+    def _check_half(self) -> None:
+        """Refuse where autocast quietly does nothing (older torch on a CPU)."""
+        one = torch.ones(1, 1, device=self.device)
+        if (one @ one).dtype != torch.float16:
+            raise ConfigError(
+                f"precision='float16' of {type(self).__name__}: torch {torch.__version__} has no "
+                f"half precision on {self.device.type}, use 'float32'"
+            )
 
     def _apply(self, fn: Any, *args: Any, **kwargs: Any) -> BaseTeacher:
         for network in self._hidden:

@@ -13,7 +13,9 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from torch import Tensor
 
-from mmact_ssl.models.teachers.base import BaseTeacher, load_model_config, without_init
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmlab import load_model_config, without_init
+from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
 
 
@@ -26,10 +28,10 @@ class MMDetPersonDetector(BaseTeacher):
 
     Args:
         config: mmdet config file, or `mmdet::` and its path in the installed mmdet.
-        checkpoint: Its weights, a local file.
+        checkpoint: Its weights, see :func:`find_weights`.
         category: Label of persons; 0 in COCO.
         min_score: Boxes that score less are nobody.
-        batch_size: Frames per forward pass, the last one padded (as in MMPosePoseTeacher).
+        batch_size: Frames per forward pass.
 
     Raises:
         DataError: A file is missing.
@@ -53,10 +55,10 @@ class MMDetPersonDetector(BaseTeacher):
             'category': category,
             'min_score': min_score,
         }
-        super().__init__(identity, {'checkpoint': checkpoint})
+        checkpoint = find_weights(checkpoint, f'checkpoint of {type(self).__name__}')
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         self.category = category
         self.min_score = min_score
-        self.batch_size = batch_size
 
         from mmdet.registry import MODELS as MMDET_MODELS
 
@@ -71,18 +73,14 @@ class MMDetPersonDetector(BaseTeacher):
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         size = np.array([frames.shape[3], frames.shape[2]] * 2, np.float32)
         boxes = np.zeros((len(images), 5), np.float32)
-        for start in range(0, len(images), self.batch_size):
-            batch = np.arange(start, min(start + self.batch_size, len(images)))
-            padded = np.resize(batch, self.batch_size)
-            samples = [self._pipeline({'img': images[i], 'img_id': 0}) for i in padded]
-            results = self._network[0].test_step(pseudo_collate(samples))
-            for i, result in zip(batch, results):
-                found = result.pred_instances
-                found = found[(found.labels == self.category) & (found.scores >= self.min_score)]
-                if len(found):
-                    best = int(found.scores.argmax())
-                    boxes[i, :4] = found.bboxes[best].cpu().numpy() / size
-                    boxes[i, 4] = float(found.scores[best])
+        samples = [self._pipeline({'img': image, 'img_id': 0}) for image in images]
+        for box, result in zip(boxes, self._network[0].test_step(pseudo_collate(samples))):
+            found = result.pred_instances
+            found = found[(found.labels == self.category) & (found.scores >= self.min_score)]
+            if len(found):
+                best = int(found.scores.argmax())
+                box[:4] = found.bboxes[best].cpu().numpy() / size
+                box[4] = float(found.scores[best])
         return torch.from_numpy(boxes)
 
 

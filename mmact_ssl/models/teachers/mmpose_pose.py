@@ -15,7 +15,9 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.base import BaseTeacher, load_model_config, without_init
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmlab import load_model_config, without_init
+from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
 
 
@@ -25,11 +27,9 @@ class MMPosePoseTeacher(BaseTeacher):
 
     Args:
         config: mmpose config file, or its path in the installed mmpose (`mmpose::body_2d.../x.py`).
-        checkpoint: Its weights, a local file.
+        checkpoint: Its weights, see :func:`find_weights`.
         layout: Joint order of the model's output.
-        batch_size: Frames per forward pass. The last pass is padded to it, because kernels sum in
-            an order that depends on the batch size: online and cached targets stay equal to the
-            bit.
+        batch_size: Frames per forward pass.
         person_detector: None: the whole frame is the box. Else a registered module that maps
             uint8 frames [N, 3, H, W] to boxes [N, 5]: left, top, right, bottom as fractions of
             the frame, score (0: nobody). Top-down models only.
@@ -58,9 +58,9 @@ class MMPosePoseTeacher(BaseTeacher):
             'min_person_score': min_person_score,
             'person_detector': None if detector is None else detector.fingerprint(),
         }
-        super().__init__(identity, {'checkpoint': checkpoint})
+        checkpoint = find_weights(checkpoint, f'checkpoint of {type(self).__name__}')
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         self.layout = layout
-        self.batch_size = batch_size
         self.min_person_score = min_person_score
 
         # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
@@ -90,16 +90,13 @@ class MMPosePoseTeacher(BaseTeacher):
             boxes = self._detector[0](frames).cpu().numpy()
         boxes[:, :4] *= [width, height, width, height]
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
-        poses = np.zeros((len(frames), LAYOUTS[self.layout].num_joints, 3), np.float32)
         # A detector's box is empty where it found nobody.
-        chosen = np.flatnonzero((boxes[:, 4] > 0) & (boxes[:, 2:4] > boxes[:, :2]).all(1))
-        for start in range(0, len(chosen), self.batch_size):
-            batch = chosen[start : start + self.batch_size]
-            padded = np.resize(batch, self.batch_size)
-            samples = [self._pipeline(self._sample(images[i], boxes[i])) for i in padded]
-            results = self._network[0].test_step(pseudo_collate(samples))
-            for i, result in zip(batch, results):
-                poses[i] = self._best_person(result.pred_instances)
+        nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
+        boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away: batches stay full
+        samples = [self._pipeline(self._sample(*pair)) for pair in zip(images, boxes)]
+        results = self._network[0].test_step(pseudo_collate(samples))
+        poses = np.stack([self._best_person(result.pred_instances) for result in results])
+        poses[nobody] = 0
         poses[..., :2] /= [width, height]
         poses[..., 2] = poses[..., 2].clip(0, 1)
         poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0

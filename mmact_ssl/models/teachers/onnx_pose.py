@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.onnx_session import open_session
+from mmact_ssl.models.teachers.preprocessing import letterbox_geometry
+from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
 
 
@@ -25,7 +27,7 @@ class OnnxPoseTeacher(BaseTeacher):
     the bit however the frames are batched.
 
     Args:
-        model: The ONNX file.
+        model: The ONNX file, see :func:`find_weights`.
         input_size: S in pixels.
         layout: Joint order of the output.
         num_threads: Threads of onnxruntime. One by default: extraction runs many processes.
@@ -45,19 +47,11 @@ class OnnxPoseTeacher(BaseTeacher):
         num_threads: int = 1,
         providers: tuple[str, ...] = ('CPUExecutionProvider',),
     ) -> None:
+        model = find_weights(model, 'model of OnnxPoseTeacher')
         super().__init__({'input_size': input_size, 'layout': layout}, {'model': model})
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ConfigError(
-                'OnnxPoseTeacher needs onnxruntime: pip install onnxruntime'
-            ) from error
         self.layout = layout
         self.input_size = input_size
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        self._session: Any = onnxruntime.InferenceSession(model, options, list(providers))
+        self._session: Any = open_session(model, 'OnnxPoseTeacher', num_threads, providers)
         self._input = self._session.get_inputs()[0].name
         found = self._session.get_inputs()[0].shape
         if found[-3:] != [input_size, input_size, 3] or len(self._session.get_outputs()) != 1:
@@ -82,22 +76,10 @@ class OnnxPoseTeacher(BaseTeacher):
         return torch.from_numpy(poses).to(frames.device)
 
 
-def letterbox_geometry(height: int, width: int, size: int) -> tuple[int, int, int, int]:
-    """Place a frame in a square, aspect kept, centred.
-
-    Returns:
-        (height, width, top, left) of the frame in the square, pixels.
-    """
-    scale = size / max(height, width)
-    new_height = max(1, min(size, round(height * scale)))
-    new_width = max(1, min(size, round(width * scale)))
-    return new_height, new_width, (size - new_height) // 2, (size - new_width) // 2
-
-
 def letterbox(image: np.ndarray, size: int) -> np.ndarray:
     """Scale an image [H, W, 3] uint8 into a black square [S, S, 3]."""
     old_height, old_width = image.shape[:2]
-    height, width, top, left = letterbox_geometry(old_height, old_width, size)
+    height, width, top, left = letterbox_geometry(old_height, old_width, (size, size))
     # Area averaging when shrinking, since bilinear sampling would alias.
     shrinks = max(image.shape[:2]) > size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -119,7 +101,7 @@ def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.n
     Returns:
         float32 [..., V, 3], x, y as fractions of the frame; outside 0..1 on the black border.
     """
-    new_height, new_width, top, left = letterbox_geometry(height, width, size)
+    new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     pose = np.array(pose, np.float64)
     pose[..., 0] = (pose[..., 0] * size - left) / new_width
     pose[..., 1] = (pose[..., 1] * size - top) / new_height

@@ -1,3 +1,4 @@
+import contextlib
 import copy
 
 import pytest
@@ -108,3 +109,29 @@ def test_build_teacher(tmp_path):
         build_teacher(config)
     with pytest.raises(ConfigError, match='PlainModule is not a teacher'):
         build_teacher({'type': 'PlainModule'})
+
+
+def test_impossible_settings_are_named():
+    with pytest.raises(ConfigError, match="precision='float8' of MeanTeacher"):
+        BaseTeacher.__init__(MeanTeacher(), {}, {}, precision='float8')
+    with pytest.raises(ConfigError, match='batch_size=0 of MeanTeacher: at least 1'):
+        BaseTeacher.__init__(MeanTeacher(), {}, {}, batch_size=0)
+
+
+def test_half_precision_that_torch_would_ignore_is_refused(monkeypatch):
+    teacher = MeanTeacher()
+    teacher.precision = 'float16'
+    frames = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    assert teacher(frames).dtype == torch.float32
+    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: contextlib.nullcontext())
+    with pytest.raises(ConfigError, match='has no half precision on cpu, use .float32.'):
+        teacher(frames)
+
+
+def test_chunks_are_full_and_padding_is_cut_off():
+    teacher = MeanTeacher()
+    teacher.batch_size = 4
+    seen = []
+    result = teacher.in_chunks(lambda chunk: (seen.append(chunk), chunk)[1], torch.arange(1, 7))
+    assert torch.equal(result, torch.arange(1.0, 7))
+    assert torch.equal(torch.stack(seen), torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]]))

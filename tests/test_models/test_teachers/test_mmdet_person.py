@@ -90,7 +90,7 @@ def test_a_detector_of_the_installed_mmdet_without_compiled_operators(tmp_path):
     from mmengine.hub import get_config
     from mmengine.registry import DefaultScope
 
-    from mmact_ssl.models.teachers.base import without_init
+    from mmact_ssl.models.teachers.mmlab import without_init
 
     config = get_config('mmdet::detr/detr_r50_8xb2-150e_coco.py')
     config.model.backbone.update(depth=18)

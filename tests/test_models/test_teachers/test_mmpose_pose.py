@@ -13,7 +13,7 @@ from torch import nn
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, MMPosePoseTeacher, build_teacher
-from mmact_ssl.models.teachers.base import without_init
+from mmact_ssl.models.teachers.mmlab import without_init
 from mmact_ssl.registry import MODELS
 
 RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'

@@ -12,87 +12,43 @@ from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx_pose import (
     OnnxPoseTeacher,
     letterbox,
-    letterbox_geometry,
     undo_letterbox,
 )
+from mmact_ssl.models.teachers.preprocessing import letterbox_geometry
 
 SIZE = 64
 
 
-def field(number, value):
-    """One protobuf field: an integer, or bytes / text with their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def varint(value):
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*encoded, value])
-
-
-def node(operator, inputs, output, **attributes):
-    message = b''.join(field(1, name) for name in inputs) + field(2, output) + field(4, operator)
-    for name, value in attributes.items():
-        if isinstance(value, int):
-            message += field(5, field(1, name) + field(3, value) + field(20, 2))
-        else:
-            numbers = b''.join(field(8, number) for number in value)
-            message += field(5, field(1, name) + numbers + field(20, 7))
-    return field(1, message)
-
-
-def constant(name, array):
-    kind = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}[array.dtype]
-    dims = b''.join(field(1, size) for size in array.shape)
-    return field(5, dims + field(2, kind) + field(8, name) + field(9, array.tobytes()))
-
-
-def tensor_info(number, name, kind, shape):
-    dims = b''.join(field(1, field(1, size)) for size in shape)
-    return field(number, field(1, name) + field(2, field(1, field(1, kind) + field(2, dims))))
-
-
-def centroid_model(size=SIZE, score=0.75):
-    """ONNX bytes with MoveNet's interface: every joint is the brightness centroid of the square.
-
-    Written by hand because the package `onnx` is needed for nothing else.
-    """
+def centroid_model(onnx, size=SIZE, score=0.75):
+    """ONNX bytes with MoveNet's interface: every joint is the brightness centroid of the square."""
+    node, constant, tensor_info = onnx.node, onnx.constant, onnx.tensor_info
     grid = ((np.arange(size) + 0.5) / size).astype(np.float32)
-    graph = b''.join(
-        [
-            node('Cast', ['input'], 'image', to=1),
-            node('ReduceSum', ['image'], 'weight', axes=[0, 3], keepdims=0),
-            node('ReduceSum', ['weight'], 'total', axes=[0, 1], keepdims=1),
-            node('Mul', ['weight', 'rows'], 'down'),
-            node('ReduceSum', ['down'], 'y_sum', axes=[0, 1], keepdims=1),
-            node('Div', ['y_sum', 'total'], 'y'),
-            node('Mul', ['weight', 'columns'], 'right'),
-            node('ReduceSum', ['right'], 'x_sum', axes=[0, 1], keepdims=1),
-            node('Div', ['x_sum', 'total'], 'x'),
-            node('Concat', ['y', 'x', 'score'], 'joint', axis=1),
-            node('Expand', ['joint', 'shape'], 'output'),
-            field(2, 'centroid'),
-            constant('rows', grid[:, None]),
-            constant('columns', grid[None]),
-            constant('score', np.float32([[score]])),
-            constant('shape', np.array([1, 1, 17, 3])),
-            tensor_info(11, 'input', 6, (1, size, size, 3)),
-            tensor_info(12, 'output', 1, (1, 1, 17, 3)),
-        ]
+    return onnx.model(
+        node('Cast', ['input'], 'image', to=1),
+        node('ReduceSum', ['image'], 'weight', axes=[0, 3], keepdims=0),
+        node('ReduceSum', ['weight'], 'total', axes=[0, 1], keepdims=1),
+        node('Mul', ['weight', 'rows'], 'down'),
+        node('ReduceSum', ['down'], 'y_sum', axes=[0, 1], keepdims=1),
+        node('Div', ['y_sum', 'total'], 'y'),
+        node('Mul', ['weight', 'columns'], 'right'),
+        node('ReduceSum', ['right'], 'x_sum', axes=[0, 1], keepdims=1),
+        node('Div', ['x_sum', 'total'], 'x'),
+        node('Concat', ['y', 'x', 'score'], 'joint', axis=1),
+        node('Expand', ['joint', 'shape'], 'output'),
+        constant('rows', grid[:, None]),
+        constant('columns', grid[None]),
+        constant('score', np.float32([[score]])),
+        constant('shape', np.array([1, 1, 17, 3])),
+        tensor_info(11, 'input', 6, (1, size, size, 3)),
+        tensor_info(12, 'output', 1, (1, 1, 17, 3)),
     )
-    return field(1, 6) + field(8, field(1, '') + field(2, 11)) + field(7, graph)
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path, onnx):
     pytest.importorskip('onnxruntime')
     path = tmp_path / 'centroid.onnx'
-    path.write_bytes(centroid_model())
+    path.write_bytes(centroid_model(onnx))
     return str(path)
 
 
@@ -116,7 +72,7 @@ def test_the_letterbox_is_undone(model, shape):
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(16, 512))
 @settings(max_examples=200, deadline=None)
 def test_letterbox_geometry(height, width, size):
-    new_height, new_width, top, left = letterbox_geometry(height, width, size)
+    new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     assert max(new_height, new_width) == size
     assert abs(new_height / new_width * width - height) <= max(height, width) / min(
         new_height, new_width
@@ -151,9 +107,9 @@ def test_batching_changes_no_bit(model):
     assert teacher(frames[:0]).shape == (0, 17, 3)
 
 
-def test_fingerprint_follows_size_and_weights(model, tmp_path):
+def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
     other = tmp_path / 'other.onnx'
-    other.write_bytes(centroid_model(score=0.5))
+    other.write_bytes(centroid_model(onnx, score=0.5))
     config = {'type': 'OnnxPoseTeacher', 'model': model, 'input_size': SIZE}
     prints = {
         build_teacher(config).fingerprint(),

@@ -1,0 +1,12 @@
+"""ResNet-50 trained on ImageNet, from mmpretrain's model zoo; a frame to [2048].
+
+Downloaded once (98 MB) and compared with its hash; a path will do as well.
+"""
+
+teacher = dict(
+    type='MMPretrainTeacher',
+    config='mmpretrain::resnet/resnet50_8xb32_in1k.py',
+    checkpoint='https://download.openmmlab.com/mmclassification/v0/resnet/'
+    'resnet50_8xb32_in1k_20210831-ea4938fc.pth',
+    input_size=224,
+)

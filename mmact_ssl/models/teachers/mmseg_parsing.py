@@ -1,0 +1,133 @@
+"""Parsing teachers from mmsegmentation: probability maps of classes or of body parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmlab import (
+    build_network,
+    load_model_config,
+    load_parts,
+    read_input,
+    without_init,
+)
+from mmact_ssl.models.teachers.preprocessing import pair
+from mmact_ssl.models.teachers.weights import find_weights
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MMSegTeacher(BaseTeacher):
+    """Where each part is, by any segmentor of mmsegmentation: [N, C, h, w], 0..1.
+
+    The whole frame at once: a config that slides a window is run whole (our choice).
+
+    Args:
+        config: mmsegmentation config file, or `mmseg::` and its path in the installed mmseg.
+        checkpoint: Its weights, see :func:`find_weights`.
+        input_size: Side or (height, width) to which the whole frame is stretched.
+        map_size: (h, w) of the maps. None: a quarter of the input, the resolution at which most
+            heads answer before they are enlarged.
+        parts: part -> the network's classes that make it, whose probabilities are added, e.g.
+            `dict(person=[12])` of ADE20K. The order is the layout's. None: every class.
+        layout: Name of the parts' order; flips need it to exchange left and right.
+        batch_size, precision: See BaseTeacher.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: Not a segmentor's config, a head without logits of each pixel, or classes in
+            `parts` that it has not.
+        CheckpointError: The weights are not the model's.
+    """
+
+    kind = 'map'
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        input_size: int | Sequence[int],
+        map_size: int | Sequence[int] | None = None,
+        parts: Mapping[str, Sequence[int]] | None = None,
+        layout: str = '',
+        batch_size: int = 8,
+        precision: str = 'float32',
+    ) -> None:
+        name = type(self).__name__
+        loaded = load_model_config(config, name)
+        if 'decode_head' not in loaded.model:
+            raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
+        model = {**without_init(loaded.model), 'auxiliary_head': None}  # for training only
+        frame_input = read_input(loaded, config, input_size)
+        height, width = frame_input.size
+        size = pair(map_size) if map_size is not None else (height // 4, width // 4)
+        identity = {
+            'model': model,
+            'input': frame_input.identity(),
+            'map_size': size,
+            'parts': None if parts is None else [[part, list(parts[part])] for part in parts],
+            'layout': layout,
+        }
+        checkpoint = find_weights(checkpoint, f'checkpoint of {name}')
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
+        self.layout = layout
+
+        network: Any = build_network(model, 'mmseg')
+        _check_head(network, config)
+        load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
+        self._channels = None if parts is None else check_parts(parts, network.out_channels, config)
+        self._input = frame_input
+        self._map_size = size
+        self._network: tuple[Any, ...] = (self.hide(network),)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Parse frames: uint8 [N, 3, H, W] to float32 [N, C, h, w]."""
+        network = self._network[0]
+        # mmseg's heads enlarge to the shape that they are told the image has.
+        metas = [{'img_shape': self._map_size, 'ori_shape': self._map_size}] * len(frames)
+        logits = network.encode_decode(self._input(frames), metas).float()
+        one_class = logits.shape[1] == 1
+        return merge(logits.sigmoid() if one_class else logits.softmax(1), self._channels)
+
+
+def _check_head(network: Any, config: str) -> None:
+    """Refuse heads that classify masks, not pixels (Mask2Former): their scores are no logits."""
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+    head = network.decode_head
+    head = head[-1] if isinstance(head, torch.nn.ModuleList) else head  # a cascade
+    if not isinstance(head, BaseDecodeHead):
+        raise ConfigError(
+            f'{config} has a {type(head).__name__}, which gives no logits of each pixel: use a '
+            'segmentor with a per-pixel head, e.g. SegFormer'
+        )
+
+
+def check_parts(
+    parts: Mapping[str, Sequence[int]], num_classes: int, what: str
+) -> tuple[tuple[int, ...], ...]:
+    """List the classes of each part.
+
+    Raises:
+        ConfigError: A part has none, or the network has not that many.
+    """
+    for part, classes in parts.items():
+        if not classes or not all(0 <= index < num_classes for index in classes):
+            raise ConfigError(
+                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
+            )
+    return tuple(tuple(classes) for classes in parts.values())
+
+
+def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:
+    """Add the classes of each part: [N, classes, h, w] to [N, C, h, w]; None: as they are."""
+    if channels is None:
+        return maps
+    merged = [maps[:, list(classes)].sum(1) for classes in channels]
+    return torch.stack(merged, dim=1).clamp(0, 1)  # sums may exceed 1 in the last bit

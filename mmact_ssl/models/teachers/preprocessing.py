@@ -1,0 +1,115 @@
+"""From frames of any size to a network's input, in torch and the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+
+RESIZES = ('stretch', 'crop', 'letterbox')
+
+
+@dataclass(frozen=True)
+class FrameInput:
+    """Resize, channel order and normalisation of a network's input.
+
+    Args:
+        size: (height, width) of the input, pixels.
+        mean, std: Of each channel, in units of 0..255 and in the network's channel order.
+        bgr: Whether the network reads blue first.
+        resize: `'stretch'`: the whole frame, its aspect lost. `'letterbox'`: the whole frame,
+            aspect kept, centred on black. `'crop'`: scaled to `short_side`, then the centre.
+        short_side: Of the frame before the centre is cut out, pixels.
+
+    Raises:
+        ConfigError: Unknown resize, or a crop larger than the frame.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    bgr: bool = False
+    resize: str = 'stretch'
+    short_side: int = 0
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZES:
+            raise ConfigError(f'resize={self.resize!r} of a teacher: use one of {RESIZES}')
+        if self.resize == 'crop' and self.short_side < max(self.size):
+            raise ConfigError(
+                f'a teacher cuts {self.size} out of frames with a short side of '
+                f'{self.short_side}: raise short_side, or use another resize'
+            )
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Prepare uint8 RGB [N, 3, H, W]: float32 [N, 3, *size], normalised."""
+        images = self.resized(frames)
+        if self.bgr:
+            images = images.flip(1)
+        mean, std = (images.new_tensor(v).reshape(-1, 1, 1) for v in (self.mean, self.std))
+        return (images - mean) / std
+
+    def resized(self, frames: Tensor) -> Tensor:
+        """Resize only: float32 [N, 3, *size], RGB, 0..255."""
+        height, width = frames.shape[2:]
+        if self.resize == 'stretch':
+            return scale(frames, self.size)
+        if self.resize == 'letterbox':
+            new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
+            square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
+            rows, columns = slice(top, top + new_height), slice(left, left + new_width)
+            square[:, :, rows, columns] = scale(frames, (new_height, new_width))
+            return square
+        factor = self.short_side / min(height, width)
+        scaled = scale(frames, (round(height * factor), round(width * factor)))
+        top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
+        return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
+
+    def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
+        """Cut what shows the frame out of maps [N, C, h', w'] over a letterboxed input.
+
+        To whole pixels of the map: exact where the map is as large as the input.
+        """
+        if self.resize != 'letterbox':
+            return maps
+        new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
+        down, across = (have / want for have, want in zip(maps.shape[2:], self.size))
+        first_row, first_column = round(top * down), round(left * across)
+        last_row = max(first_row + 1, round((top + new_height) * down))
+        last_column = max(first_column + 1, round((left + new_width) * across))
+        return maps[:, :, first_row:last_row, first_column:last_column]
+
+    def identity(self) -> dict[str, Any]:
+        """What a fingerprint has to know."""
+        return asdict(self)
+
+
+def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale [N, C, H, W] to [N, C, *size], float32, bilinear, averaging where it shrinks."""
+    images = images.float()
+    if images.shape[2:] == size:
+        return images
+    return F.interpolate(images, size, mode='bilinear', align_corners=False, antialias=True)
+
+
+def letterbox_geometry(height: int, width: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Place a frame in a box of `size` = (height, width), aspect kept, centred.
+
+    Returns:
+        (height, width, top, left) of the frame in the box, pixels.
+    """
+    factor = min(size[0] / height, size[1] / width)
+    new_height = max(1, min(size[0], round(height * factor)))
+    new_width = max(1, min(size[1], round(width * factor)))
+    return new_height, new_width, (size[0] - new_height) // 2, (size[1] - new_width) // 2
+
+
+def pair(size: int | Sequence[int]) -> tuple[int, int]:
+    """Write a side, or (height, width), as (height, width)."""
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))

@@ -1,0 +1,202 @@
+"""Where a teacher's weights are, and how they get into a network: as data, checked, completely."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmact_ssl.datasets.target_import import file_sha256
+from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name, load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+
+# Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
+CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
+
+
+def require_file(path: str, what: str) -> None:
+    """Raise DataError if there is no such file."""
+    if not Path(path).is_file():
+        raise DataError(
+            f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
+            'download it or correct the teacher config, see docs/teachers.md'
+        )
+
+
+def find_weights(where: str, what: str) -> str:
+    """Find weights, downloading them if they are an address; returns a local path.
+
+    Args:
+        where: A path; `package://NAME/FILE`, a file inside an installed Python package, which is
+            not imported; `https://.../name-<sha256>.pth` or `...#sha256=<hex>`, kept in torch hub's
+            folder and compared with its hash; `torchvision://NAME` as mmengine writes it
+            (`resnet50`, `resnet50.imagenet1k_v2`).
+        what: Names the weights in errors.
+
+    Raises:
+        DataError: There is no such file, package or file in it.
+        ConfigError: An address without a hash, or an unknown scheme or torchvision name.
+        CheckpointError: The download failed or is another file.
+    """
+    scheme = re.match(r'(\w+)://', where)
+    if scheme is None:
+        require_file(where, what)
+        return where
+    name = where[scheme.end() :]
+    if scheme[1] == 'package':
+        return find_in_package(name, what)
+    if scheme[1] == 'torchvision':
+        return _download(_torchvision_address(name, what), what)
+    if scheme[1] in ('http', 'https'):
+        return _download(where, what)
+    raise ConfigError(
+        f'{where!r} ({what}): unknown scheme, write a path, package://, https:// or torchvision://'
+    )
+
+
+def find_in_package(name: str, what: str) -> str:
+    """Find `PACKAGE/path` in an installed package, without importing it: a file or a folder.
+
+    Raises:
+        DataError: The package is not installed or has no such file; names where it was looked for.
+    """
+    package, _, inside = name.partition('/')
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    if not folders:
+        raise DataError(
+            f'no Python package {package!r} ({what}): pip install {package.replace("_", "-")}, '
+            'or give a path, see docs/teachers.md'
+        )
+    path = Path(folders[0]) / inside
+    if not path.exists():
+        raise DataError(f'the package {package!r} has no {inside!r} ({what}), looked at {path}')
+    return str(path)
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read weights by name from `.safetensors` or a torch file, never running code.
+
+    A dict `state_dict` or `model` around them is opened, a prefix `module.` (DDP) is taken off.
+
+    Raises:
+        CheckpointError: Not readable, refused, or no weights.
+    """
+    path = os.fspath(path)
+    if path.endswith('.safetensors'):
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f'{path}: not a readable checkpoint ({error}), download it again'
+            ) from error
+    state: Any = load_checkpoint_safely(path, map_location='cpu')
+    for key in ('state_dict', 'model'):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f'{path}: holds no state dict, save the network with state_dict()')
+    return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
+
+
+def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
+    """Load weights whose names and shapes must be exactly the network's.
+
+    Raises:
+        CheckpointError: One is missing, left over or of another shape; names the first of each.
+    """
+    wanted = network.state_dict()
+    faults = []
+    for what, names in (
+        ('lacks', [name for name in wanted if name not in state]),
+        ('has besides', [name for name in state if name not in wanted]),
+        ('has in another shape', [n for n in wanted if n in state and _differ(wanted, state, n)]),
+    ):
+        if names:
+            faults.append(
+                f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' * (names[1:] != []))
+            )
+    if faults:
+        raise CheckpointError(
+            f'{path} does not fit {type(network).__name__}: it {", ".join(faults)}; correct the '
+            "teacher's config or checkpoint"
+        )
+    network.load_state_dict(dict(state), strict=True)
+
+
+def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
+    """Load weights saved under other names by a network that is built in the same order.
+
+    The number of weights, and for each the shape and the last part of its name (`weight`, `bias`,
+    `running_mean`, ...), must be the same.
+
+    Raises:
+        CheckpointError: They are not; names the first that differs.
+    """
+    wanted = network.state_dict()
+    if len(wanted) != len(state):
+        raise CheckpointError(
+            f'{path} has {len(state)} weights, {type(network).__name__} {len(wanted)}: they cannot '
+            "be matched in order; give the right model, or match='name'"
+        )
+    matched = {}
+    for (name, ours), (other, theirs) in zip(wanted.items(), state.items()):
+        if ours.shape != theirs.shape or name.split('.')[-1] != other.split('.')[-1]:
+            raise CheckpointError(
+                f'{path}: {other} {list(theirs.shape)} stands where {type(network).__name__} has '
+                f'{name} {list(ours.shape)}: they cannot be matched in order; give the right model'
+            )
+        matched[name] = theirs
+    network.load_state_dict(matched, strict=True)
+
+
+def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[str, Tensor]:
+    """Keep the weights of some parts of an OpenMMLab model, e.g. `('backbone', 'neck')`.
+
+    A checkpoint without any `backbone.` is one of a bare backbone, as torchvision publishes them:
+    it gets the prefix and loses its classifier.
+    """
+    if not any(name.startswith('backbone.') for name in state):
+        return {f'backbone.{n}': v for n, v in state.items() if not n.startswith(CLASSIFIERS)}
+    return {name: value for name, value in state.items() if name.split('.')[0] in parts}
+
+
+def _differ(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], name: str) -> bool:
+    return wanted[name].shape != state[name].shape
+
+
+def _torchvision_address(name: str, what: str) -> str:
+    from mmengine.runner.checkpoint import get_torchvision_models
+
+    known = get_torchvision_models()
+    if name.lower() not in known:
+        raise ConfigError(
+            f'torchvision has no weights {name!r} ({what}): e.g. torchvision://resnet50'
+        )
+    return known[name.lower()]
+
+
+def _download(address: str, what: str) -> str:
+    address, _, given = address.partition('#sha256=')
+    expected = given.lower() or hash_in_name(address)
+    if not expected:
+        raise ConfigError(
+            f'{address} ({what}) names no hash: add #sha256=<hex of the file> to it, or download '
+            'it yourself and give the path'
+        )
+    path = download_checkpoint(address, sha256=expected)
+    require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
+    found = file_sha256(path)
+    if not found.startswith(expected):
+        raise CheckpointError(
+            f'{path} has sha256 {found}, {expected} is expected ({what}): delete it and try again'
+        )
+    return path

@@ -1,0 +1,214 @@
+"""Small teachers of every family, with random weights on disk, and hand-written ONNX files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmact_ssl.models.teachers import mmlab
+
+
+def field(number: int, value: int | str | bytes) -> bytes:
+    """One protobuf field: an integer, or bytes / text with their length."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def node(operator: str, inputs: list[str], output: str, **attributes: Any) -> bytes:
+    message = b''.join(field(1, name) for name in inputs) + field(2, output) + field(4, operator)
+    for name, value in attributes.items():
+        if isinstance(value, int):
+            message += field(5, field(1, name) + field(3, value) + field(20, 2))
+        else:
+            numbers = b''.join(field(8, number) for number in value)
+            message += field(5, field(1, name) + numbers + field(20, 7))
+    return field(1, message)
+
+
+def constant(name: str, array: np.ndarray) -> bytes:
+    kind = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}[array.dtype]
+    dims = b''.join(field(1, size) for size in array.shape)
+    return field(5, dims + field(2, kind) + field(8, name) + field(9, array.tobytes()))
+
+
+def tensor_info(number: int, name: str, kind: int, shape: tuple) -> bytes:
+    """An input (11) or output (12) of the graph; a name in the shape is a free axis."""
+    dims = b''.join(field(1, field(1 if isinstance(size, int) else 2, size)) for size in shape)
+    return field(number, field(1, name) + field(2, field(1, field(1, kind) + field(2, dims))))
+
+
+def model(*parts: bytes) -> bytes:
+    """A whole ONNX file of nodes, constants, inputs and outputs."""
+    graph = b''.join([*parts, field(2, 'graph')])
+    return field(1, 6) + field(8, field(1, '') + field(2, 11)) + field(7, graph)
+
+
+@pytest.fixture(scope='session')
+def onnx() -> SimpleNamespace:
+    """Writes ONNX files by hand, because the package `onnx` is needed for nothing else."""
+    return SimpleNamespace(node=node, constant=constant, tensor_info=tensor_info, model=model)
+
+
+def randomise(network: nn.Module, seed: int = 0) -> nn.Module:
+    """Random weights and batch-norm statistics, so that every layer matters."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in network.state_dict().items():
+        if name.endswith('running_var') or (value.ndim == 1 and name.endswith('weight')):
+            value.uniform_(0.5, 1.5, generator=generator)
+        elif value.is_floating_point():
+            # Activations keep their size from layer to layer (He et al. 2015).
+            deviation = (2 / value[0].numel()) ** 0.5 if value.ndim > 1 else 0.1
+            value.normal_(0, deviation, generator=generator)
+    return network.eval()
+
+
+NORMALISE = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375]}
+IMAGE_PIPELINE = [
+    {'type': 'LoadImageFromFile'},
+    {'type': 'ResizeEdge', 'scale': 40, 'edge': 'short'},
+    {'type': 'CenterCrop', 'crop_size': 32},
+    {'type': 'PackInputs'},
+]
+VIDEO_PIPELINE = [
+    {'type': 'SampleFrames', 'clip_len': 4, 'frame_interval': 2, 'num_clips': 1},
+    {'type': 'Resize', 'scale': (-1, 40)},
+    {'type': 'CenterCrop', 'crop_size': 32},
+    {'type': 'FormatShape', 'input_format': 'NCTHW'},
+]
+POSE_PIPELINE = [
+    {'type': 'LoadImage'},
+    {'type': 'GetBBoxCenterScale'},
+    {'type': 'TopdownAffine', 'input_size': (24, 32)},
+    {'type': 'PackPoseInputs'},
+]
+SMALL = {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8}
+SMALL_3D = {
+    'type': 'ResNet3d',
+    'depth': 18,
+    'base_channels': 8,
+    'pretrained2d': False,
+    'conv_cfg': {'type': 'Conv3d'},
+    'norm_eval': False,
+}
+VIDEO_NORMALISE = {'type': 'ActionDataPreprocessor', **NORMALISE}
+MODELS = {
+    'mmpretrain': {
+        'type': 'ImageClassifier',
+        'backbone': SMALL,
+        'neck': {'type': 'GlobalAveragePooling'},
+        'head': {'type': 'LinearClsHead', 'num_classes': 7, 'in_channels': 64},
+    },
+    'mmaction_2d': {
+        'type': 'Recognizer2D',
+        'backbone': {'type': 'mmpretrain.ResNet', **{k: SMALL[k] for k in SMALL if k != 'type'}},
+        'cls_head': {'type': 'TSNHead', 'num_classes': 5, 'in_channels': 64},
+        'data_preprocessor': {**VIDEO_NORMALISE, 'format_shape': 'NCHW'},
+    },
+    'mmaction_3d': {
+        'type': 'Recognizer3D',
+        'backbone': SMALL_3D,
+        'cls_head': {'type': 'I3DHead', 'num_classes': 5, 'in_channels': 64},
+        'data_preprocessor': {**VIDEO_NORMALISE, 'format_shape': 'NCTHW'},
+    },
+    'mmpose': {
+        'type': 'TopdownPoseEstimator',
+        'data_preprocessor': {'type': 'PoseDataPreprocessor', **NORMALISE, 'bgr_to_rgb': True},
+        'backbone': SMALL,
+        'head': {
+            'type': 'HeatmapHead',
+            'in_channels': 64,
+            'out_channels': 17,
+            'deconv_out_channels': [8],
+            'deconv_kernel_sizes': [4],
+        },
+    },
+    'mmseg': {
+        'type': 'EncoderDecoder',
+        'data_preprocessor': {'type': 'SegDataPreProcessor', **NORMALISE, 'bgr_to_rgb': True},
+        'backbone': {'type': 'ResNetV1c', **{k: SMALL[k] for k in SMALL if k != 'type'}},
+        'decode_head': {
+            'type': 'FCNHead',
+            'in_channels': 64,
+            'channels': 16,
+            'num_classes': 4,
+            'num_convs': 1,
+            'norm_cfg': {'type': 'SyncBN'},
+        },
+        'auxiliary_head': {
+            'type': 'FCNHead',
+            'in_channels': 32,
+            'in_index': 2,
+            'channels': 8,
+            'num_classes': 4,
+        },
+        'test_cfg': {'mode': 'whole'},
+    },
+}
+PIPELINES = {
+    'mmpretrain': IMAGE_PIPELINE,
+    'mmaction_2d': VIDEO_PIPELINE,
+    'mmaction_3d': VIDEO_PIPELINE,
+    'mmpose': POSE_PIPELINE,
+    'mmseg': [{'type': 'LoadImageFromFile'}, {'type': 'PackSegInputs'}],
+}
+
+
+@pytest.fixture(scope='session')
+def small_model(tmp_path_factory: pytest.TempPathFactory):
+    """Writes a small model of a family: its config, its checkpoint, and the network itself."""
+    made: dict[str, SimpleNamespace] = {}
+
+    def make(family: str) -> SimpleNamespace:
+        if family not in made:
+            folder = tmp_path_factory.mktemp(family)
+            scope = family.split('_')[0]
+            loader = {'dataset': {'type': 'Any', 'pipeline': PIPELINES[family]}}
+            settings = {
+                'default_scope': scope,
+                'model': MODELS[family],
+                'test_dataloader': loader,
+            }
+            if family == 'mmpretrain':
+                settings['data_preprocessor'] = {**NORMALISE, 'to_rgb': True, 'num_classes': 7}
+            Config(settings).dump(str(folder / 'config.py'))
+            network = randomise(mmlab.build_network(MODELS[family], scope))
+            torch.save({'state_dict': network.state_dict()}, folder / 'checkpoint.pth')
+            files = {name: str(folder / f) for name, f in FILES.items()}
+            made[family] = SimpleNamespace(files=files, network=network, folder=Path(folder))
+        return made[family]
+
+    return make
+
+
+FILES = {'config': 'config.py', 'checkpoint': 'checkpoint.pth'}
+
+
+@pytest.fixture(scope='session')
+def frames() -> torch.Tensor:
+    """uint8 [5, 3, 45, 60], smooth enough that resizing keeps something."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(5, 3, 9, 12, generator=generator)
+    return (torch.nn.functional.interpolate(coarse, (45, 60), mode='bilinear') * 255).byte()
+
+
+@pytest.fixture(scope='session')
+def clips(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 [5, 4, 3, 45, 60]: four frames of each clip."""
+    return torch.stack([frames.roll(-step, 0) for step in range(4)], dim=1)

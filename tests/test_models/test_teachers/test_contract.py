@@ -1,0 +1,127 @@
+"""What holds for a teacher of every family: frozen, exact in any batch, known by its hash."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.models.teachers import build_teacher
+
+# family -> (small model, teacher, arguments)
+FAMILIES = {
+    'image': ('mmpretrain', 'MMPretrainTeacher', {}),
+    'action-2d': ('mmaction_2d', 'MMActionTeacher', {}),
+    'action-3d': ('mmaction_3d', 'MMActionTeacher', {}),
+    'pose-backbone': ('mmpose', 'MMBackboneTeacher', {}),
+    'parsing-backbone': ('mmseg', 'MMBackboneTeacher', {'input_size': 32}),
+    'parsing': ('mmseg', 'MMSegTeacher', {'input_size': 32, 'map_size': 8}),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request, small_model, frames, clips):
+    """A dict of a teacher's config, its frames or clips, and its files."""
+    name, kind, arguments = FAMILIES[request.param]
+    config = {'type': kind, **small_model(name).files, **arguments, 'batch_size': 3}
+    return config, clips if request.param == 'action-3d' else frames
+
+
+def test_batching_changes_no_bit(family):
+    config, frames = family
+    teacher = build_teacher(config)
+    together = teacher(frames)
+    assert together.dtype == torch.float32
+    assert together.std(0).mean() > 0.01 * together.abs().mean()  # it sees the frames
+    assert torch.equal(together, torch.cat([teacher(frame[None]) for frame in frames]))
+    assert torch.equal(together[2:], teacher(frames[2:]))
+    assert teacher(frames[:0]).shape == (0, *together.shape[1:])
+    assert torch.equal(together, teacher(frames.float() + 0.3))
+
+
+class Student(nn.Module):
+    def __init__(self, teacher, width):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Flatten(), nn.LazyLinear(width), nn.BatchNorm1d(width))
+        self.teacher = teacher
+
+
+def test_no_bit_of_it_changes_while_a_student_learns(family):
+    config, frames = family
+    teacher = build_teacher(config)
+    target = teacher(frames).flatten(1)
+    network = teacher._network[0]
+    before = copy.deepcopy(network.state_dict())
+    student = Student(teacher, target.shape[1])
+    student.backbone(frames.float())
+    optimizer = torch.optim.SGD(student.parameters(), lr=1e-3, momentum=0.9)
+    inputs = frames.float() / 255
+    for _ in range(50):
+        student.train()
+        loss = (student.backbone(inputs) - student.teacher(frames[:2]).flatten(1).mean(0)) ** 2
+        optimizer.zero_grad()
+        loss.mean().backward()
+        optimizer.step()
+    after = network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert any(name.endswith('running_mean') for name in before)
+    assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+    assert not any(module.training for module in network.modules())
+    assert torch.equal(teacher(frames).flatten(1), target)
+    assert {name.split('.')[0] for name in student.state_dict()} == {'backbone'}
+
+
+def test_the_fingerprint_follows_weights_and_config_not_paths(family, tmp_path):
+    config, _ = family
+    wanted = build_teacher(config).fingerprint()
+    moved = {**config, 'config': str(tmp_path / 'a.py'), 'checkpoint': str(tmp_path / 'b.pth')}
+    for name in ('config', 'checkpoint'):
+        shutil.copy(config[name], moved[name])
+    assert build_teacher(moved).fingerprint() == wanted
+    assert build_teacher({**config, 'batch_size': 4}).fingerprint() == wanted
+    assert build_teacher({**config, 'precision': 'float16'}).fingerprint() != wanted
+    assert build_teacher({**config, 'input_size': 48}).fingerprint() != wanted
+    saved = torch.load(config['checkpoint'], weights_only=True)
+    next(iter(saved['state_dict'].values())).add_(1)
+    torch.save(saved, moved['checkpoint'])
+    assert build_teacher(moved).fingerprint() != wanted
+
+
+def test_half_precision_is_near_full_precision(family):
+    config, frames = family
+    full = build_teacher(config)(frames)
+    teacher = build_teacher({**config, 'precision': 'float16'})
+    half = teacher(frames)
+    assert half.dtype == torch.float32
+    assert 0 < (half - full).abs().max() < 0.02 * full.abs().max()
+    assert torch.equal(half[3:4], teacher(frames[3:4]))
+
+
+def test_the_students_mixed_precision_does_not_reach_it(family):
+    config, frames = family
+    teacher = build_teacher(config)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        targets = teacher(frames)
+    assert torch.equal(targets, teacher(frames))
+
+
+def test_a_missing_or_other_checkpoint_is_named(family, tmp_path):
+    config, _ = family
+    config = {**config, 'checkpoint': str(tmp_path / 'none.pth')}
+    message = (
+        rf"no file '.*none.pth' \(checkpoint of {config['type']}\), looked for it at {tmp_path}"
+    )
+    with pytest.raises(DataError, match=message):
+        build_teacher(config)
+    torch.save({'state_dict': {'backbone.conv1.weight': torch.zeros(1)}}, tmp_path / 'none.pth')
+    with pytest.raises(CheckpointError, match=r'does not fit \w+: it lacks .* and \d+ more'):
+        build_teacher(config)
+
+
+def test_frames_and_clips_are_not_mixed_up(family):
+    config, frames = family
+    other = frames[:, 0] if frames.ndim == 5 else frames[:, None]
+    with pytest.raises(ValueError, match=r'reads (clips \[N, 4, 3|frames \[N, 3), H, W\]'):
+        build_teacher(config)(other)

@@ -1,0 +1,187 @@
+import hashlib
+import sys
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.models.teachers.weights import (
+    find_weights,
+    load_by_name,
+    load_by_order,
+    read_state_dict,
+    select_parts,
+)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A torch hub folder, and downloads that write the text of their address."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    asked = []
+
+    def download(address, path, prefix, **_):
+        asked.append(address)
+        content = address.rpartition('/')[2].partition('-')[0].encode()
+        if prefix and not hashlib.sha256(content).hexdigest().startswith(prefix):
+            raise RuntimeError(f'invalid hash value (expected "{prefix}")')
+        with open(path, 'wb') as file:
+            file.write(content)
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    return asked
+
+
+SHA = hashlib.sha256(b'net').hexdigest()
+
+
+@pytest.mark.parametrize(
+    'address',
+    [
+        f'https://zoo.org/net-{SHA[:8]}.pth',
+        f'https://zoo.org/net-{SHA[:8]}_20220909.pth',
+        f'https://zoo.org/net-x.onnx#sha256={SHA}',
+    ],
+)
+def test_an_address_is_downloaded_once_and_compared_with_its_hash(hub, tmp_path, address):
+    path = find_weights(address, 'weights')
+    assert path.startswith(str(tmp_path / 'hub' / 'checkpoints' / 'net-'))
+    assert find_weights(address, 'weights') == path
+    assert hub == [address.partition('#')[0]]
+    with open(path, 'a') as file:
+        file.write('damage')
+    with pytest.raises(
+        CheckpointError, match=r'has sha256 \w+, \w+ is expected \(weights\): delete'
+    ):
+        find_weights(address, 'weights')
+
+
+def test_an_address_without_a_hash_or_with_another_is_refused(hub):
+    with pytest.raises(ConfigError, match=r'net.pth \(weights\) names no hash: add #sha256='):
+        find_weights('https://zoo.org/net.pth', 'weights')
+    with pytest.raises(CheckpointError, match='download failed .*invalid hash.*by hand'):
+        find_weights('https://zoo.org/net-00000000.pth', 'weights')
+    assert len(hub) == 1
+
+
+def test_names_of_torchvision_are_those_of_mmengine(hub, monkeypatch):
+    monkeypatch.setattr(
+        'mmact_ssl.models.teachers.weights.file_sha256', lambda path: 'f37072fd' + 56 * '0'
+    )
+    monkeypatch.setattr(
+        torch.hub, 'download_url_to_file', lambda a, path, _: open(path, 'w').close()
+    )
+    assert find_weights('torchvision://resnet18', 'x').endswith('resnet18-f37072fd.pth')
+    assert find_weights('torchvision://resnet18.imagenet1k_v1', 'x').endswith('-f37072fd.pth')
+    with pytest.raises(ConfigError, match=r"torchvision has no weights 'resnot' \(x\)"):
+        find_weights('torchvision://resnot', 'x')
+
+
+def test_a_file_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch):
+    package = tmp_path / 'carries_weights'
+    package.mkdir()
+    (package / '__init__.py').write_text('raise SystemExit("imported")\n')
+    (package / 'net.pth').write_text('net')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_weights('package://carries_weights/net.pth', 'x') == str(package / 'net.pth')
+    assert 'carries_weights' not in sys.modules
+    with pytest.raises(DataError, match=rf"has no 'no.pth' \(x\), looked at {package}"):
+        find_weights('package://carries_weights/no.pth', 'x')
+    with pytest.raises(
+        DataError, match=r"no Python package 'no_such_one' \(x\): pip install no-such"
+    ):
+        find_weights('package://no_such_one/net.pth', 'x')
+
+
+def test_other_schemes_and_missing_files_say_what_would_do(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match='unknown scheme, write a path, package://'):
+        find_weights('s3://bucket/net.pth', 'x')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        DataError, match=rf"no file 'a/b.pth' \(x\), looked for it at {tmp_path}/a/b"
+    ):
+        find_weights('a/b.pth', 'x')
+
+
+def small():
+    return nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 3), norm=nn.BatchNorm2d(4)))
+
+
+def test_wrappers_and_prefixes_are_taken_off(tmp_path):
+    state = small().state_dict()
+    wrapped = {'module.' + name: value for name, value in state.items()}
+    for saved in (state, {'state_dict': wrapped, 'meta': {'epoch': 3}}, {'model': state}):
+        torch.save(saved, tmp_path / 'a.pth')
+        found = read_state_dict(tmp_path / 'a.pth')
+        assert all(torch.equal(found[name], value) for name, value in state.items())
+        assert len(found) == len(state)
+    torch.save({'epoch': 3}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r'a.pth: holds no state dict'):
+        read_state_dict(tmp_path / 'a.pth')
+
+
+def test_safetensors_are_read(tmp_path):
+    safetensors = pytest.importorskip('safetensors.torch')
+    state = small().state_dict()
+    safetensors.save_file(state, tmp_path / 'a.safetensors')
+    found = read_state_dict(tmp_path / 'a.safetensors')
+    assert all(torch.equal(found[name], value) for name, value in state.items())
+    (tmp_path / 'a.safetensors').write_bytes(b'truncated')
+    with pytest.raises(CheckpointError, match=r'a.safetensors: not a readable checkpoint'):
+        read_state_dict(tmp_path / 'a.safetensors')
+
+
+class Malicious:
+    def __reduce__(self):
+        return print, ('executed',)
+
+
+def test_code_in_a_checkpoint_is_refused(tmp_path, capsys):
+    torch.save({'state_dict': Malicious()}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='refused, it holds more than weights'):
+        read_state_dict(tmp_path / 'a.pth')
+    assert 'executed' not in capsys.readouterr().out
+
+
+def test_by_name_nothing_may_be_missing_left_over_or_of_another_shape():
+    state = small().state_dict()
+    load_by_name(small(), state, 'a.pth')
+    del state['conv.bias'], state['norm.bias']
+    state['extra'] = torch.zeros(1)
+    state['conv.weight'] = torch.zeros(2)
+    message = (
+        "a.pth does not fit Sequential: it lacks 'conv.bias' and 1 more, has besides 'extra', "
+        "has in another shape 'conv.weight'; correct"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        load_by_name(small(), state, 'a.pth')
+
+
+def test_by_order_the_number_the_shapes_and_the_kinds_must_agree():
+    other = {
+        f'block.{i}.{n.split(".")[-1]}': v for i, (n, v) in enumerate(small().state_dict().items())
+    }
+    network = small()
+    load_by_order(network, other, 'a.pth')
+    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), other.values()))
+    with pytest.raises(CheckpointError, match=r'a.pth has 6 weights, Sequential 7'):
+        load_by_order(small(), dict(list(other.items())[1:]), 'a.pth')
+    # The shapes of a batch norm's weight and bias are the same, their meaning is not.
+    items = list(other.items())
+    items[2], items[3] = items[3], items[2]
+    message = r'a.pth: block.3.bias \[4\] stands where Sequential has norm.weight \[4\]'
+    with pytest.raises(CheckpointError, match=message):
+        load_by_order(small(), dict(items), 'a.pth')
+    other['block.0.weight'] = torch.zeros(4, 3, 3, 2)
+    with pytest.raises(CheckpointError, match=r'block.0.weight \[4, 3, 3, 2\] stands where'):
+        load_by_order(small(), other, 'a.pth')
+
+
+def test_parts_are_selected_and_a_bare_backbone_gets_its_prefix():
+    zero = torch.zeros(1)
+    whole = dict.fromkeys(['backbone.conv', 'neck.fc', 'cls_head.fc', 'teachers.x'], zero)
+    assert set(select_parts(whole, ('backbone', 'neck'))) == {'backbone.conv', 'neck.fc'}
+    bare = dict.fromkeys(['conv1.weight', 'fc.weight', 'classifier.1.weight'], zero)
+    assert set(select_parts(bare, ('backbone',))) == {'backbone.conv1.weight'}
