@@ -9,7 +9,7 @@ teachers = dict(
     action=dict(cache=dict(path='tsn-r50_k400.lmdb', kind='embedding'), channels=2048),
     pose=dict(
         cache=dict(path='hrnet-w32_coco_backbone.lmdb', kind='embedding'),
-        channels=2048,
+        channels=32,
         deviation=True,
     ),
 )

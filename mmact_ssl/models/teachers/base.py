@@ -119,6 +119,8 @@ class BaseTeacher(nn.Module):
         self._check_shape(frames)
         if frames.dtype != torch.uint8:
             frames = frames.detach().round().clamp(0, 255).to(torch.uint8)
+        # Kernels sum in an order that depends on the layout of the memory, too.
+        frames = frames.contiguous()
         return self.in_chunks(self.predict, frames)
 
     def in_chunks(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
