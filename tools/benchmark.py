@@ -3,6 +3,7 @@
 
     python tools/benchmark.py data [--videos FILE ...] [--samples N] [--out FILE.json]
     python tools/benchmark.py ms2l [--sets nwucla ntu] [--batches N] [--out FILE.json]
+    python tools/benchmark.py teachers [--config CONFIG] [--steps N] [--out FILE.json]
 
 `data`: samples per second of one data worker. Ours makes a clip and a future of 16 frames each at
 stride 2, three I-frames and the poses of clip and future from a pose cache; mmaction2's decord
@@ -14,6 +15,9 @@ H.264 with libx264's defaults, which place a key frame every 250 frames.
 
 `ms2l`: seconds and memory of MS2L's training step on skeleton clips of unequal length, by ways to
 run its GRUs, see mmact_ssl/evaluation/ms2l_speed.py.
+
+`teachers`: seconds of a training step with targets from caches and from teachers online, see
+mmact_ssl/evaluation/teacher_speed.py.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import one_line_errors
-from mmact_ssl.evaluation import ms2l_speed
+from mmact_ssl.evaluation import ms2l_speed, teacher_speed
 
 SIZES = ((340, 256), (1920, 1080))
 NUM_MADE = 2
@@ -64,7 +68,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     ms2l = modes.add_parser('ms2l', help="MS2L's training step")
     ms2l_speed.add_arguments(ms2l)
-    for mode in (data, ms2l):
+    teachers = modes.add_parser('teachers', help='cached targets against teachers online')
+    teacher_speed.add_arguments(teachers)
+    for mode in (data, ms2l, teachers):
         mode.add_argument('--out', type=Path, help='write the figures to this JSON file')
     return parser.parse_args(argv)
 
@@ -260,8 +266,12 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     args = parse_args(argv)
     with one_line_errors():
-        run = benchmark_data if args.mode == 'data' else ms2l_speed.benchmark_ms2l
-        figures = run(args)
+        benchmarks = {
+            'data': benchmark_data,
+            'ms2l': ms2l_speed.benchmark_ms2l,
+            'teachers': teacher_speed.benchmark_teachers,
+        }
+        figures = benchmarks[args.mode](args)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(figures, indent=2) + '\n')

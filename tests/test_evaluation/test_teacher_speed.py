@@ -1,0 +1,62 @@
+"""The two ways that the benchmark of teachers compares train the same heads on the same targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.teacher_speed import online_config
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.registry import MODELS
+
+CONFIG = Path(__file__).parents[2] / 'configs' / 'dtg_r3d_jhmdb.py'
+
+
+class Constant(BaseTeacher):
+    """Says the same of every frame."""
+
+    kind = 'embedding'
+
+    def __init__(self, channels: int) -> None:
+        super().__init__({}, {})
+        self.channels = channels
+
+    def predict(self, frames: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(frames), self.channels)
+
+
+TEACHERS = dict(imagenet=dict(type=Constant, channels=1280), pose=dict(type=Constant, channels=51))
+
+
+def test_the_caches_give_way_to_teachers_of_the_same_targets():
+    init_default_scope('mmact_ssl')
+    cached = Config.fromfile(CONFIG)
+    online = online_config(cached, TEACHERS)
+    kinds = [step.type for step in online.train_dataloader.dataset.pipeline]
+    assert 'LoadTargetCache' not in kinds
+    before = [step.type for step in cached.train_dataloader.dataset.pipeline]
+    assert [kind for kind in before if kind != 'LoadTargetCache'] == kinds
+    assert online.model.data_preprocessor.targets == ['clip_valid', 'other_valid']
+    model = MODELS.build(online.model)
+    heads = MODELS.build(cached.model).heads
+    assert {task: head.reads for task, head in model.heads.items()} == {
+        task: head.reads for task, head in heads.items()
+    }
+    frames = torch.zeros(2, 3, 8, 64, 64)
+    inputs = dict(clip=frames, other=frames)
+    valid = torch.ones(2, 8, dtype=torch.bool)
+    sources = model.sources(inputs, dict(clip_valid=valid, other_valid=valid))
+    assert sources['clip_imagenet'].shape == (2, 8, 1280)
+    assert sources['other_pose'].shape == (2, 8, 51)
+
+
+@pytest.mark.parametrize('names', [('imagenet',), ('imagenet', 'pose', 'sound')])
+def test_each_target_needs_its_teacher(names):
+    teachers = {name: dict(type=Constant, channels=3) for name in names}
+    with pytest.raises(ConfigError, match=r"\['imagenet', 'pose'\]"):
+        online_config(Config.fromfile(CONFIG), teachers)
