@@ -2,13 +2,13 @@
 # ImageNet classifier and a pose network, say of them.
 views = ('clip', 'other')
 # One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
-# must know of it. A pose has x, y and score of 17 joints.
+# must know of it.
 teachers = dict(
     imagenet=dict(
         cache=dict(path='efficientnet_lite0_imagenet.lmdb', kind='embedding'), channels=1280
     ),
     pose=dict(
-        cache=dict(path='pose.lmdb', kind='pose', layout='coco17'), channels=51, deviation=True
+        cache=dict(path='pose.lmdb', kind='pose', layout='coco17'), joints=17, deviation=True
     ),
 )
 # The configs that use this put the folder of the caches before their names.

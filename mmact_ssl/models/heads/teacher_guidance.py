@@ -40,9 +40,11 @@ class TeacherGuidanceHead(PretextHead):
 
     Args:
         in_channels: size of the pooled features.
-        teachers: name -> ``dict(channels=..., deviation=False)``: the number of values that the
-            target ``'<view>_<name>'`` has per frame, and whether their deviation over the clip's
-            frames is appended to their mean, for teachers of single frames that move (poses).
+        teachers: name -> ``dict(channels=..., deviation=False)``, channels the number of values
+            that the target ``'<view>_<name>'`` has per frame; or ``dict(joints=..., ...)`` for a
+            pose teacher, whose poses are moved into the body's frame, see :func:`body_frame`. With
+            ``deviation`` the values' deviation over the clip's frames is appended to their mean:
+            what moves.
         views: the two clips.
         weights: config of a :class:`TeacherWeights`, without its teachers.
         temperature: ``> 0``.
@@ -79,10 +81,12 @@ class TeacherGuidanceHead(PretextHead):
         self.views = tuple(views)
         self.temperature = temperature
         self.deviation = {name: t.get('deviation', False) for name, t in teachers.items()}
+        self.poses = {name for name, settings in teachers.items() if 'joints' in settings}
         self.projectors = nn.ModuleDict()
         self.standardisers = nn.ModuleDict()
         for name, settings in teachers.items():
-            channels = settings['channels'] * (2 if self.deviation[name] else 1)
+            channels = 2 * settings['joints'] if name in self.poses else settings['channels']
+            channels *= 2 if self.deviation[name] else 1
             self.projectors[name] = make_projector(in_channels, hidden_dim, channels)
             self.standardisers[name] = RunningStandardiser(channels)
         self.weights = MODELS.build(
@@ -91,16 +95,18 @@ class TeacherGuidanceHead(PretextHead):
 
     def teacher_embeddings(self, name: str, sources: Mapping[str, Tensor]) -> list[Tensor]:
         """A teacher's standardised embedding of each view, ``[B, D]``, without gradient."""
-        raw = [
-            pool_target(sources[f'{view}_{name}'], sources[f'{view}_valid'], self.deviation[name])
-            for view in self.views
-        ]
+        raw = []
+        for view in self.views:
+            target = sources[f'{view}_{name}']
+            if name in self.poses:
+                target = body_frame(target)
+            raw.append(pool_target(target, sources[f'{view}_valid'], self.deviation[name]))
         standardise = cast(RunningStandardiser, self.standardisers[name])
         expected = standardise.mean.numel()
         if raw[0].shape[1] != expected:
             raise ConfigError(
-                f'TeacherGuidanceHead: teachers.{name} gives {raw[0].shape[1]} values a clip, '
-                f'channels (and deviation) say {expected}: correct teachers.{name}.channels'
+                f'TeacherGuidanceHead: teachers.{name} gives {raw[0].shape[1]} values a clip, but '
+                f'{expected} are expected: correct teachers.{name}.channels (or joints, deviation)'
             )
         # Together: views of one video must meet one and the same map.
         return list(standardise(torch.cat(raw)).chunk(len(raw)))
@@ -169,3 +175,23 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
     if not deviation:
         return mean
     return torch.cat([mean, ((values - mean[:, None]).square() * weight).sum(1).sqrt()], dim=1)
+
+
+def body_frame(poses: Tensor) -> Tensor:
+    """Joints relative to the body's centre, in units of its size: alike whatever the crop.
+
+    With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
+    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``. Our
+    choice.
+
+    Args:
+        poses: ``[B, T, V, 3]``: x, y, as fractions of the view's image, and score, 0 = unknown.
+
+    Returns:
+        float32 ``[B, T, V, 2]``; 0 for unknown joints.
+    """
+    points, score = poses.detach().float().split([2, 1], dim=-1)
+    weight = score / score.sum(2, keepdim=True).clamp(min=1e-6)
+    relative = points - (weight * points).sum(2, keepdim=True)
+    size = (weight * relative.square().sum(-1, keepdim=True)).sum(2, keepdim=True).sqrt()
+    return torch.where(score > 0, relative / size.clamp(min=1e-3), torch.zeros_like(relative))

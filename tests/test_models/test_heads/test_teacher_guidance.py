@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import TeacherGuidanceHead
-from mmact_ssl.models.heads.teacher_guidance import pool_target
+from mmact_ssl.models.heads.teacher_guidance import body_frame, pool_target
 
 BATCH, TIME, IN, CHANNELS = 5, 4, 6, dict(image=7, pose=3)
 
@@ -136,6 +136,47 @@ def test_a_teacher_of_whole_clips_gives_one_target():
     valid = torch.zeros(BATCH, TIME, dtype=torch.bool)
     valid[:, 0] = True
     assert torch.equal(pool_target(target, valid), target[:, 0])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 8), st.integers(0, 999), st.floats(0.3, 3), st.floats(-1, 1))
+def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift):
+    generator = torch.Generator().manual_seed(seed)
+    poses = torch.rand(2, 3, joints, 3, generator=generator)
+    poses[..., 2] *= torch.rand(2, 3, joints, generator=generator) > 0.3
+    found = body_frame(poses)
+    for b in range(2):
+        for t in range(3):
+            known = [row for row in poses[b, t].double().tolist() if row[2] > 0]
+            total = sum(row[2] for row in known)
+            if not known:
+                assert found[b, t].abs().sum() == 0
+                continue
+            centre = [sum(row[2] * row[i] for row in known) / total for i in (0, 1)]
+            square = sum(row[2] * sum((row[i] - centre[i]) ** 2 for i in (0, 1)) for row in known)
+            size = max(math.sqrt(square / total), 1e-3)
+            for v in range(joints):
+                for i in (0, 1):
+                    known_joint = float(poses[b, t, v, 2]) > 0
+                    expected = (float(poses[b, t, v, i]) - centre[i]) / size if known_joint else 0
+                    assert float(found[b, t, v, i]) == pytest.approx(expected, abs=2e-3)
+    moved = poses.clone()
+    moved[..., :2] = zoom * moved[..., :2] + shift
+    if joints > 2:
+        wide = (poses[..., 2] > 0).sum(-1) > 2
+        assert torch.allclose(body_frame(moved)[wide], found[wide], atol=1e-2)
+
+
+def test_a_pose_teacher_is_read_in_the_bodys_frame():
+    head = make_head(teachers=dict(pose=dict(joints=4)))
+    sources = make_sources()
+    for view in ('clip', 'other'):
+        sources[f'{view}_pose'] = torch.rand(BATCH, TIME, 4, 3)
+    expected = head.loss(**sources)['loss']
+    head = make_head(teachers=dict(pose=dict(joints=4)))
+    for view in ('clip', 'other'):  # another crop of every frame
+        sources[f'{view}_pose'] = sources[f'{view}_pose'] * torch.tensor([2.0, 2.0, 1.0])
+    assert torch.isclose(head.loss(**sources)['loss'], expected, atol=1e-4)
 
 
 def test_a_perfect_student_finds_its_clips():
