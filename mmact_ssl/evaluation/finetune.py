@@ -13,8 +13,6 @@ from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.features import extract_features
-from mmact_ssl.evaluation.linear import evaluate_linear
 
 LABELLED_SAMPLES = 'labelled_samples.txt'
 
@@ -29,7 +27,6 @@ def evaluate_finetune(
     min_iters_per_epoch: int = 0,
     pretrained: bool = False,
     pretrained_lr_mult: float = 1.0,
-    refit_penalty: float | None = None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Train the whole recogniser by the config's schedule and judge the last epoch.
 
@@ -49,28 +46,20 @@ def evaluate_finetune(
         pretrained: Whether the student was loaded; False is training from scratch.
         pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's, at
             which the classifier, and all of a random network, learn.
-        refit_penalty: Fit a logistic regression on the fine-tuned features of the labelled samples,
-            of this inverse strength of the L2 penalty, and judge that in place of the classifier
-            that was trained along. Fixed, because cross-validation on features that know the
-            labels has nothing to say. For data whose test split is of another kind (another
-            camera): a classifier trained to the end by gradient descent leans on few features
-            (our choice).
 
     Returns:
-        Metrics in 0..1: ``top1``, ``top5``, ``mean_class``, with a penalty also ``top1_trained`` of
-        the classifier trained along; and details: ``confusion``, counts, a row per true class, a
-        column per predicted one.
+        Metrics in 0..1: ``top1``, ``top5``, ``mean_class``; and details: ``confusion``, counts, a
+        row per true class, a column per predicted one.
     """
     labelled = label_subset(train.names, train.labels, label_fraction, seed)
     Path(work_dir).mkdir(parents=True, exist_ok=True)
     ann_file = Path(work_dir) / LABELLED_SAMPLES
     ann_file.write_text(''.join(train.lines(labelled)), encoding='utf-8')
     cfg = copy.deepcopy(cfg)
-    cfg.train_dataloader.dataset.ann_file = str(ann_file)
-    unrepeated = copy.deepcopy(cfg)
     if pretrained:
         slow_down(cfg.optim_wrapper, pretrained_lr_mult)
     loader = cfg.train_dataloader
+    loader.dataset.ann_file = str(ann_file)
     per_epoch = math.ceil(len(labelled) / loader.batch_size)
     if per_epoch < min_iters_per_epoch:
         times = math.ceil(min_iters_per_epoch * loader.batch_size / len(labelled))
@@ -78,21 +67,7 @@ def evaluate_finetune(
     cfg.train_dataloader = loader
     runner = make_runner(cfg, recognizer, work_dir, seed, train=True)
     runner.train()
-    metrics, details = recognition_metrics(runner.test())
-    if refit_penalty is None:
-        return metrics, details
-    device = str(next(recognizer.parameters()).device)
-    # Without a cache the splits do no more than name the loaders.
-    splits = dict.fromkeys(('train', 'test'), train)
-    features = extract_features(unrepeated, recognizer, splits, device)
-    refitted, details = evaluate_linear(
-        features['train'],
-        features['test'],
-        cfg.model.cls_head.num_classes,
-        penalties=(refit_penalty,),
-        folds=1,
-    )
-    return {**refitted, 'top1_trained': metrics['top1']}, details
+    return recognition_metrics(runner.test())
 
 
 def make_runner(

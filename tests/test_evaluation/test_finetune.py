@@ -10,7 +10,6 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.features import extract_features
 from mmact_ssl.evaluation.finetune import LABELLED_SAMPLES, evaluate_finetune
 from mmact_ssl.evaluation.student import build_recognizer
 
@@ -111,47 +110,6 @@ def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch):
         )
     # 6 samples in batches of 4: 2 iterations; four times over: 6.
     assert lengths == [2, 6]
-
-
-def test_the_classifier_is_refitted_on_the_features_of_the_labelled_samples(
-    finetune_config, tmp_path, monkeypatch
-):
-    from mmact_ssl.evaluation import finetune
-
-    given = {}
-    evaluate_linear = finetune.evaluate_linear
-
-    def spy(train, test, num_classes, **options):
-        given.update(train=train, test=test, **options)
-        return evaluate_linear(train, test, num_classes, **options)
-
-    monkeypatch.setattr(finetune, 'evaluate_linear', spy)
-    train, test = read_splits(finetune_config)
-    finetune_config.train_cfg.max_epochs = 1
-    recognizer = build_recognizer(finetune_config, 0)
-    options = dict(seed=1, label_fraction=0.5, min_iters_per_epoch=4)
-    metrics, details = evaluate_finetune(
-        finetune_config, recognizer, train, str(tmp_path / 'a'), refit_penalty=0.01, **options
-    )
-    labelled = [int(line.split()[1]) for line in (tmp_path / 'a' / LABELLED_SAMPLES).open()]
-    assert given['train'].labels.tolist() == labelled, 'each once, though repeated in training'
-    assert given['test'].labels.tolist() == test.labels.tolist()
-    assert (given['penalties'], details['C']) == ((0.01,), 0.01)
-    # The fine-tuned features, not those of the start.
-    start = build_recognizer(finetune_config, 0)
-    splits = dict(train=train, test=test)
-    before = extract_features(finetune_config, start, splits)['test'].values
-    after = extract_features(finetune_config, recognizer, splits)['test'].values
-    assert np.allclose(given['test'].values, after) and not np.allclose(before, after)
-    plain, _ = evaluate_finetune(
-        finetune_config,
-        build_recognizer(finetune_config, 0),
-        train,
-        str(tmp_path / 'b'),
-        **options,
-    )
-    assert metrics['top1_trained'] == plain['top1']
-    assert np.trace(np.array(details['confusion'])) / 6 == pytest.approx(metrics['top1'])
 
 
 def test_a_seed_decides_everything(finetune_config, tmp_path):

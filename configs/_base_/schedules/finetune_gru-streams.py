@@ -3,8 +3,6 @@
 _base_ = 'finetune_skeleton.py'
 
 max_epochs = 60
-# Another camera tests: see docs/methods/ms2l.md for what chose this.
-finetune = dict(refit_penalty=0.01)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [
