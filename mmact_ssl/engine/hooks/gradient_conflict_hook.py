@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from itertools import combinations
@@ -81,8 +82,8 @@ class GradientConflictHook(Hook):
         tasks, gram = self._measured
         self._measured = None
         norms, cosines = norms_and_cosines(tasks, gram)
-        scalars = {f'conflict/norm/{task}': norm for task, norm in norms.items()}
-        scalars |= {f'conflict/{pair}': c for pair, c in cosines.items() if c is not None}
+        named = {f'norm/{task}': norm for task, norm in norms.items()} | cosines
+        scalars = {f'conflict/{name}': v for name, v in named.items() if v is not None}
         for name, value in scalars.items():
             runner.message_hub.update_scalar(name, value)
         if not is_main_process():
@@ -95,20 +96,23 @@ class GradientConflictHook(Hook):
 
 def norms_and_cosines(
     tasks: list[str], gram: Tensor
-) -> tuple[dict[str, float], dict[str, Optional[float]]]:
-    """Norms by task and cosines by ``'<a>~<b>'``, None where a norm is 0 or not finite.
+) -> tuple[dict[str, Optional[float]], dict[str, Optional[float]]]:
+    """Norms by task and cosines by ``'<a>~<b>'``; None is one that is not defined.
+
+    A norm that half precision has made infinite is not, nor a cosine with it or with a norm of 0.
 
     Args:
         tasks: names.
         gram: inner products, ``[K, K]``.
     """
     rows = gram.tolist()
-    norms = {task: max(rows[k][k], 0.0) ** 0.5 for k, task in enumerate(tasks)}
+    squares = [rows[k][k] for k in range(len(tasks))]
+    known = [math.isfinite(square) for square in squares]
+    norms = {t: s**0.5 if k else None for t, s, k in zip(tasks, squares, known)}
     cosines: dict[str, Optional[float]] = {}
     for (i, a), (j, b) in combinations(enumerate(tasks), 2):
-        size = norms[a] * norms[b]
-        known = 0 < size < float('inf')
-        cosines[f'{a}~{b}'] = rows[i][j] / size if known else None
+        size = (squares[i] * squares[j]) ** 0.5 if known[i] and known[j] else 0.0
+        cosines[f'{a}~{b}'] = rows[i][j] / size if size > 0 else None
     return norms, cosines
 
 
