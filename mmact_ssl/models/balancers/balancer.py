@@ -75,8 +75,9 @@ def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> N
     Raises:
         ConfigError: The step runs in float16.
     """
-    device = next(iter(losses.values())).device.type
-    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16:
+    # A product tells the precision of the step; torch's own question is new in 2.4.
+    one = torch.ones(1, 1, device=next(iter(losses.values())).device)
+    if (one @ one).dtype == torch.float16:
         raise ConfigError(
             f'model.balancer.type={type(balancer).__name__!r} takes gradients before the loss is '
             "scaled, which vanish in float16: set optim_wrapper.dtype='bfloat16', or train without "

@@ -75,7 +75,10 @@ def make(balancer: dict, adversarial: bool = False, **changes) -> MultiTaskPretr
         backbone=dict(type=Backbone),
         heads=dict(up=dict(type=up, aim=3.0), down=dict(type=Head, aim=-3.0)),
         data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[128.0] * 3,
+            std=[64.0] * 3,
+            views=('clip',),
         ),
         balancer=balancer,
         **changes,

@@ -77,7 +77,7 @@ def test_three_steps_of_training_equal_the_slow_twin():
         total.backward()
 
         slow, _ = exact.step()
-        first = first or [float(loss) for loss in slow.values()]
+        first = first or [float(loss.detach()) for loss in slow.values()]
         norms = torch.stack(
             [
                 torch.autograd.grad(loss, exact.backbone.weight, retain_graph=True)[0].norm()
@@ -85,7 +85,7 @@ def test_three_steps_of_training_equal_the_slow_twin():
             ]
         )
         sum(w * loss for w, loss in zip(weights, slow.values())).backward()
-        now = torch.tensor([float(loss) for loss in slow.values()], dtype=torch.float64)
+        now = torch.stack(list(slow.values())).detach()
         weights = slow_step(weights, norms, now, torch.tensor(first).double(), 0.5, 0.1)
         got = [float(balancer.weight(task, 0.0)) for task in scales]
         assert got == pytest.approx(weights.tolist(), rel=1e-4)
@@ -109,11 +109,11 @@ def train(balancer: GradNorm | None, scales: dict[str, float], steps: int = 300)
         weights = torch.ones(len(scales))
         if balancer is not None:
             weights = torch.stack([balancer.weight(task, 0.0) for task in scales])
+        norms = weights * trunk.gram().diagonal().sqrt()
         optimizer.zero_grad()
         total = sum(losses.values()) if balancer is None else balancer(losses, 0.0, trunk)
         total.backward()
         optimizer.step()
-    norms = weights * trunk.gram().diagonal().sqrt()
     return torch.stack([norms, torch.stack(list(losses.values())).detach() / first])
 
 
