@@ -147,7 +147,7 @@ def test_tasks_may_be_compared_on_other_weights(name):
     for prefix in (None, 'last', 'stem', ''):
         model = make(dict(type=f'mmact_ssl.{name}'), shared_weights=prefix)
         wrapper = sgd(model)
-        losses[prefix] = [float(model.train_step(batch(k), wrapper)['loss']) for k in range(4)]
+        losses[prefix] = [model.train_step(batch(k), wrapper)['loss'].item() for k in range(4)]
         assert losses[prefix][0] == losses[None][0]
     assert losses['stem'] != losses['last']
     with pytest.raises(ConfigError, match=r"model\.shared_weights='layer4'.*'last', 'stem'"):
