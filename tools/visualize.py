@@ -5,11 +5,16 @@
 
 writes ``poses.png`` (predicted, true and last observed poses over time) and ``frames.png``
 (generated current and future frames below the real ones) for the tasks that the model has.
+
+    python tools/visualize.py conflict work_dirs/csvr_r3d_demo
+
+writes ``conflict.png``, how the tasks' gradients agreed over a training with GradientConflictHook.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +25,16 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
 import mmact_ssl  # noqa: F401  the mends come before any model is imported
+from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.models.necks.video_generator import resize_frames
 from mmact_ssl.registry import MODELS
-from mmact_ssl.visualization import draw_generated_frames, draw_predicted_poses
+from mmact_ssl.visualization import (
+    draw_conflict,
+    draw_generated_frames,
+    draw_predicted_poses,
+    read_conflict,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,8 +57,21 @@ def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
     return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
 
+def draw_conflicts(argv: list[str]) -> None:
+    """The command ``conflict``."""
+    parser = argparse.ArgumentParser(prog='visualize.py conflict')
+    parser.add_argument('work_dirs', nargs='+', help='work dirs of trainings with the hook')
+    for work_dir in map(Path, parser.parse_args(argv).work_dirs):
+        picture = work_dir / 'conflict.png'
+        draw_conflict(read_conflict(work_dir / FILE_NAME), work_dir.name).savefig(picture, dpi=130)
+        print(picture)
+
+
 @one_line_errors()
 def main() -> None:
+    if sys.argv[1:2] == ['conflict']:
+        draw_conflicts(sys.argv[2:])
+        return
     args = parse_args()
     config = Config.fromfile(args.config)
     if args.cfg_options:

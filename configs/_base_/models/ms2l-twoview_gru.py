@@ -9,6 +9,8 @@ model = dict(
     # The GRUs have no batch statistics to mix, and one large batch is faster than two.
     encode_together=True,
     pooling=dict(type='SkeletonPooling', mode='mean_max', streams=3),
+    # A GRU has no last layer through which everything passes: tasks are compared on all weights.
+    shared_weights='',
     heads=dict(
         contrast=dict(
             type='ContrastHead',

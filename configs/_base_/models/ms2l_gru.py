@@ -14,6 +14,8 @@ model = dict(
     # The GRU has no batch statistics to mix, and one large batch is faster than three.
     encode_together=True,
     pooling=dict(type='SkeletonPooling'),
+    # A GRU has no last layer through which everything passes: tasks are compared on all weights.
+    shared_weights='',
     heads=dict(
         motion=dict(type='MotionPredictionHead', in_channels=600, layout='kinect20'),
         jigsaw=dict(type='JigsawHead', in_channels=600),

@@ -6,35 +6,32 @@ import math
 from collections.abc import Sequence
 from typing import Optional, Union
 
-import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
+from .balancer import Balancer
+from .trunk_gradients import TrunkGradients
+
 
 @MODELS.register_module()
-class FixedWeights(BaseModule):
+class FixedWeights(Balancer):
     """Sum of the tasks' losses with constant weights.
 
     Args:
-        weights: task -> weight ``>= 0``; a task that is not named has weight 1. Tasks that the
-            model lacks are ignored, so that switching a head off needs no second change.
+        weights, tasks: see :class:`Balancer`.
     """
 
-    def __init__(self, weights: Optional[dict[str, float]] = None) -> None:
-        super().__init__()
-        self.weights = dict(weights or {})
-
-    def weight(self, task: str, progress: float) -> float:
-        """The task's weight at a share of the training, ``0 <= progress <= 1``."""
-        return self.weights.get(task, 1.0)
-
-    def forward(self, losses: dict[str, Tensor], progress: float) -> Tensor:
+    def forward(
+        self,
+        losses: dict[str, Tensor],
+        progress: float,
+        trunk: Optional[TrunkGradients] = None,
+        sizes: Optional[dict[str, Tensor]] = None,
+    ) -> Tensor:
         """Weighted sum of scalars, task -> loss."""
-        weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
-        return torch.stack(weighted).sum()
+        return self.weighted_sum(losses, progress)
 
 
 @MODELS.register_module()
@@ -44,6 +41,7 @@ class ScheduledWeights(FixedWeights):
     Args:
         weights: task -> weight, or ``(first, last)``, the weights at the start and at the end.
         shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
+        tasks: see :class:`Balancer`.
 
     Raises:
         ConfigError: a schedule that is neither a number nor a pair, or an unknown shape.
@@ -53,8 +51,9 @@ class ScheduledWeights(FixedWeights):
         self,
         weights: dict[str, Union[float, Sequence[float]]],
         shape: str = 'linear',
+        tasks: Sequence[str] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(tasks=tasks)
         if shape not in ('linear', 'cosine'):
             raise ConfigError(f"model.balancer.shape={shape!r}: use 'linear' or 'cosine'")
         self.shape = shape

@@ -36,7 +36,11 @@ class PretextHead(BaseModule):
 
     @abstractmethod
     def loss(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
-        """Losses (names that contain ``loss``, summed) and metrics (other names, only logged)."""
+        """Losses (names that contain ``loss``, summed) and metrics (other names, only logged).
+
+        Losses whose names also contain ``generator`` or ``discriminator`` are adversarial: their
+        size does not say how far a task is, and balancers do not read it.
+        """
 
     @abstractmethod
     def predict(self, *args: Any, **sources: Any) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional, Union, cast
 
 import torch
@@ -12,10 +12,14 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.balancers import Balancer, TrunkGradients, shared_weights
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.losses import effective_rank, feature_deviation
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
+
+# Takes the gradients of a step and the weights of its tasks.
+LossObserver = Callable[[TrunkGradients, Mapping[str, Union[float, Tensor]]], None]
 
 
 @MODELS.register_module()
@@ -36,13 +40,18 @@ class MultiTaskPretrainer(BaseModel):
         adapters: name -> module on the trunk's map; each is applied to every encoded view.
         pooling: module from the trunk's map and the view's validity to ``[B, D]``; the mean over
             all positions unless given, which a view with padding must not be left to.
-        balancer: how the tasks' losses become one, :class:`FixedWeights` unless given.
+        balancer: how the tasks' losses become one, a :class:`Balancer` without its tasks,
+            :class:`FixedWeights` unless given.
+        shared_weights: prefix of the backbone's parameters on which the tasks' gradients are
+            compared, by some balancers and by ``GradientConflictHook``: ``'layer4'``, or ``''`` for
+            all; the last weight unless given.
         teachers: target -> ``dict(teacher=..., views=...)``: frozen networks that make the target
             ``'<view>_<target>'`` of each of these views online.
         monitor_interval: log the features' deviation and effective rank every so many steps.
 
     Raises:
-        ConfigError: a head reads what neither the pipeline nor the model makes.
+        ConfigError: a head reads what neither the pipeline nor the model makes, or the backbone
+            has no parameter of the prefix.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class MultiTaskPretrainer(BaseModel):
         adapters: Optional[dict[str, dict]] = None,
         pooling: Optional[dict] = None,
         balancer: Optional[dict] = None,
+        shared_weights: Optional[str] = None,
         teachers: Optional[dict[str, dict]] = None,
         monitor_interval: int = 10,
         init_cfg: Optional[dict] = None,
@@ -69,10 +79,16 @@ class MultiTaskPretrainer(BaseModel):
         self.adapters = self._build_all(adapters)
         self.pooling = None if pooling is None else MODELS.build(pooling)
         self.heads = self._build_all(heads)
-        self.balancer = MODELS.build(balancer or dict(type='mmact_ssl.FixedWeights'))
+        self.balancer: Balancer = MODELS.build(
+            {**(balancer or dict(type='mmact_ssl.FixedWeights')), 'tasks': list(self.heads)}
+        )
+        self.shared_weights = shared_weights
+        # Called in a step with the tasks' gradients and weights, see GradientConflictHook.
+        self.loss_observer: Optional[LossObserver] = None
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         self.teachers = self._build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
         self._check_sources()
+        self._check_shared_weights()
 
     @staticmethod
     def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> nn.ModuleDict:
@@ -121,6 +137,10 @@ class MultiTaskPretrainer(BaseModel):
                         f'{sorted(available)}: add the view or target to the pipeline and '
                         'model.data_preprocessor, or the adapter to model.adapters'
                     )
+
+    def _check_shared_weights(self) -> None:
+        if self.shared_weights is not None:
+            shared_weights(self.backbone, self.shared_weights)
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The student's map of each encoded view, ``[B, C', T', H', W']``, each encoded once."""
@@ -231,20 +251,35 @@ class MultiTaskPretrainer(BaseModel):
 
         logs: dict[str, Tensor] = {}
         task_losses: dict[str, Tensor] = {}
+        sizes: dict[str, Tensor] = {}
         for task, head in self.tasks.items():
             outputs = head.loss(**reads[task])
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
-            losses = [value for name, value in outputs.items() if 'loss' in name]
+            losses = {name: value for name, value in outputs.items() if 'loss' in name}
             if not losses:
                 raise ConfigError(
                     f'the head {task!r} returned {sorted(outputs)}, of which none is a loss: name '
                     "what it minimises '...loss...', or switch the head off"
                 )
-            task_losses[task] = torch.stack(losses).sum()
+            task_losses[task] = torch.stack(list(losses.values())).sum()
+            sizes[task] = _size(losses)
         iteration, progress = self._progress()
         if iteration % self.monitor_interval == 0:
             logs.update(self._monitor(sources))
-        return dict(loss=self.balancer(task_losses, progress), **logs)
+        trunk = TrunkGradients(
+            task_losses,
+            [sources[f'{view}.trunk'] for view in self.encode_names],
+            self.backbone,
+            self.shared_weights,
+        )
+        # Before the balancer, which may move them for the next step.
+        weights = {task: self.balancer.weight(task, progress) for task in task_losses}
+        if self.balancer.learns:
+            logs.update({f'weight/{task}': torch.as_tensor(w) for task, w in weights.items()})
+        loss = self.balancer(task_losses, progress, trunk, sizes)
+        if self.loss_observer is not None:
+            self.loss_observer(trunk, weights)
+        return dict(loss=loss, **logs)
 
     @staticmethod
     def _progress() -> tuple[int, float]:
@@ -268,3 +303,10 @@ class MultiTaskPretrainer(BaseModel):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The balanced loss, and all numbers for the log (mmengine sums all "loss" names)."""
         return losses['loss'], OrderedDict(losses)
+
+
+def _size(losses: Mapping[str, Tensor]) -> Tensor:
+    """How far a task is: its losses without adversarial ones, if it has others; no gradient."""
+    adversarial = ('generator', 'discriminator')
+    plain = [v for name, v in losses.items() if not any(side in name for side in adversarial)]
+    return torch.stack(plain or list(losses.values())).sum().detach()

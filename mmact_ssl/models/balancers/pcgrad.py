@@ -1,0 +1,79 @@
+"""Projection of gradients that conflict."""
+
+from __future__ import annotations
+
+import random
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.registry import MODELS
+
+from .balancer import Balancer, refuse_half_precision
+from .trunk_gradients import TrunkGradients
+
+
+@MODELS.register_module()
+class PCGrad(Balancer):
+    """Take out of each task's gradient what works against another task.
+
+    With ``g_k`` the gradient of ``w_k * loss_k`` on the trunk, for each task i and all others j in
+    random order: where ``p_i . g_j < 0``, ``p_i -= (p_i . g_j) / |g_j|^2 * g_j``, starting from
+    ``p_i = g_i``; the trunk is trained by ``sum_i p_i``. Source: Yu et al., NeurIPS 2020 (arXiv
+    2001.06782), algorithm 1.
+
+    Every ``p_i`` is a combination of the ``g_k``, so that the projected sum is ``sum_k c_k * g_k``,
+    and the ``c_k`` follow from the tasks' inner products alone. These are taken on
+    ``model.shared_weights`` (with ``''``, all of the backbone, as published; the last weights, the
+    default, are our choice), over all processes; the whole backbone gets the sum by ``c_k``. What
+    belongs to heads and adapters keeps its plain gradient. While gradients accumulate, each part of
+    the batch is projected by itself.
+
+    Args:
+        weights, tasks: see :class:`Balancer`.
+
+    Raises:
+        ConfigError: Training in float16.
+    """
+
+    def forward(
+        self,
+        losses: dict[str, Tensor],
+        progress: float,
+        trunk: Optional[TrunkGradients] = None,
+        sizes: Optional[dict[str, Tensor]] = None,
+    ) -> Tensor:
+        """The plain weighted sum, with the projected gradient on the trunk."""
+        refuse_half_precision(self, losses)
+        assert trunk is not None
+        weights = torch.tensor([self.weight(task, progress) for task in losses])
+        weights = weights.to(trunk.gram())
+        gram = weights[:, None] * trunk.gram() * weights
+        # Drawn from the progress: the same on all processes and in a resumed run, and no other
+        # random number of the training changes.
+        factors = projected_sum(gram, random.Random(progress))
+        return self.weighted_sum(losses, progress) + trunk.steer(weights * (factors - 1))
+
+
+def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
+    """The factors ``[K]`` by which K gradients make the sum of their projections.
+
+    Args:
+        gram: inner products of the gradients, ``[K, K]``.
+        generator: draws the order of the projections of each gradient.
+    """
+    count = len(gram)
+    orders = [
+        generator.sample([j for j in range(count) if j != i], count - 1) for i in range(count)
+    ]
+    factors = torch.eye(count, dtype=gram.dtype, device=gram.device)  # row i: p_i by the g_k
+    rows = torch.arange(count, device=gram.device)
+    # One step for all tasks at once, without a look at the values: no wait for the GPU.
+    for others in torch.tensor(orders, device=gram.device).T:
+        product = (factors @ gram)[rows, others]  # p_i . g_j
+        squares = gram.diagonal()[others]
+        # A task without a gradient conflicts with none.
+        share = torch.where(squares > 0, product.clamp(max=0) / squares, 0)
+        factors = factors.index_put((rows, others), -share, accumulate=True)
+    return factors.sum(0)

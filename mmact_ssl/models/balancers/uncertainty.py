@@ -1,0 +1,69 @@
+"""Weights from the tasks' own uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
+
+from .balancer import Balancer
+from .trunk_gradients import TrunkGradients
+
+
+@MODELS.register_module()
+class UncertaintyWeights(Balancer):
+    """Weigh each task by a variance that is learned with the network.
+
+    With ``s_k = log sigma_k^2`` a parameter of task k, 0 at the start, and ``w_k`` the user's::
+
+        loss = sum_k w_k * (exp(-s_k) * loss_k + s_k)
+
+    whose minimum over ``s_k`` is at ``exp(-s_k) = 1 / loss_k``: every task counts alike, in units
+    of its own size. Source: Kendall et al., CVPR 2018 (arXiv 1705.07115), equation 7, here in the
+    form of a regression for all tasks and times 2, so that training starts from the plain sum; the
+    ``w_k``, priorities of the tasks whatever the size of their losses, are our choice.
+
+    The optimiser of the student trains ``s_k``: weight decay, which pulls it to 0, is to be
+    switched off by ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(
+    decay_mult=0.0)))``. Adversarial losses are weighed with their task, but say nothing of its
+    uncertainty. A task whose loss stays below 0 has no optimum.
+
+    Args:
+        weights, tasks: see :class:`Balancer`.
+    """
+
+    learns = True
+
+    def __init__(
+        self, weights: Optional[Mapping[str, float]] = None, tasks: Sequence[str] = ()
+    ) -> None:
+        super().__init__(weights, tasks)
+        # By name: a checkpoint of other tasks must not be mistaken for one of these.
+        self.log_variances = nn.ParameterDict(
+            {task: nn.Parameter(torch.zeros(())) for task in tasks}
+        )
+
+    def weight(self, task: str, progress: float) -> Tensor:
+        return self.weights.get(task, 1.0) * torch.exp(-self.log_variances[task].detach())
+
+    def forward(
+        self,
+        losses: dict[str, Tensor],
+        progress: float,
+        trunk: Optional[TrunkGradients] = None,
+        sizes: Optional[dict[str, Tensor]] = None,
+    ) -> Tensor:
+        """The formula above, task -> loss."""
+        total = self.weighted_sum(losses, progress)
+        for task, loss in losses.items():
+            size = (loss if sizes is None else sizes[task]).detach()
+            log_variance = self.log_variances[task]
+            uncertainty = torch.exp(-log_variance) * size
+            # The network learns by the weighted sum, the variance here, by the size alone.
+            term = uncertainty - uncertainty.detach() + log_variance
+            total = total + self.weights.get(task, 1.0) * term
+        return total

@@ -1,0 +1,150 @@
+"""How the tasks' gradients agree over a training."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mmact_ssl.errors import DataError
+
+# More lines than these cannot be told apart; the others are drawn in grey.
+MOST_LINES = 6
+
+
+def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
+    """Read what ``GradientConflictHook`` wrote, by step.
+
+    A resumed run measures some steps again, of which the last counts, and a killed one may leave
+    half a line. Of a run whose tasks have changed, what precedes the change is left out.
+
+    Returns:
+        ``dict(epoch, step, norms={task: norm}, cosines={'a~b': cosine or None})`` each.
+
+    Raises:
+        DataError: The file is missing, has no measurement, or a broken line before its last.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(
+            f'{path}: no such file; train with dict(type="GradientConflictHook") in custom_hooks'
+        )
+    lines = path.read_text(encoding='utf-8').splitlines()
+    records: dict[int, dict[str, Any]] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            records[record['step']] = record
+            tasks = list(record['norms'])
+        except (ValueError, TypeError, KeyError):
+            if number < len(lines):
+                raise DataError(f'{path}, line {number}: not a measurement: delete it') from None
+    chosen = [r for _, r in sorted(records.items()) if records and list(r['norms']) == tasks]
+    if not chosen:
+        raise DataError(f'{path}: has no measurement')
+    return chosen
+
+
+def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
+    """Draw cosines and norms over the training, and the mean cosine of every pair of tasks.
+
+    Thin lines are measurements, thick ones their running mean. Of many pairs those with the lowest
+    mean have colours and names, the others are grey.
+
+    Args:
+        records: from :func:`read_conflict`.
+        title: above the picture.
+    """
+    steps = np.array([record['step'] for record in records])
+    tasks, pairs = list(records[0]['norms']), list(records[0]['cosines'])
+    cosines = _table(records, 'cosines', pairs)
+    norms = _table(records, 'norms', tasks)
+    side = max(2.8, 0.75 * len(tasks))
+    figure = Figure(figsize=(9 + side, max(3.4, side + 0.6)), layout='constrained')
+    axes = figure.subplots(1, 3, width_ratios=[4.5, 4.5, side])
+    lowest = sorted(pairs, key=lambda pair: _mean(cosines[pair]))
+    _draw_lines(axes[0], steps, cosines, lowest)
+    axes[0].axhline(0, color='black', linewidth=0.8)
+    axes[0].set(xlabel='step', ylabel='cosine', title='gradients of two tasks')
+    largest = sorted(tasks, key=lambda task: -_mean(norms[task]))
+    _draw_lines(axes[1], steps, norms, largest)
+    if any((values > 0).any() for values in norms.values()):
+        axes[1].set_yscale('log')
+    axes[1].set(xlabel='step', ylabel='norm', title='gradient after the weight')
+    _draw_matrix(axes[2], tasks, cosines)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _table(records: Sequence[dict], kind: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    # None becomes not-a-number.
+    return {name: np.array([r[kind][name] for r in records], dtype=float) for name in names}
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of what was measured, 0 of nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else 0.0
+
+
+def running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Mean over the ``width`` (odd) values around each, ``[N] -> [N]``, of those that are known."""
+    known = np.isfinite(values)
+    kernel = np.ones(width)
+    total = np.convolve(np.where(known, values, 0), kernel)
+    count = np.convolve(known.astype(float), kernel)
+    half = width // 2
+    total, count = (part[half : half + len(values)] for part in (total, count))
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+
+
+def _draw_lines(
+    axis: Axes, steps: np.ndarray, curves: dict[str, np.ndarray], order: Sequence[str]
+) -> None:
+    width = 2 * (len(steps) // 40) + 1
+    for rank, name in enumerate(order):
+        shown = rank < MOST_LINES
+        colour = f'C{rank}' if shown else '0.8'
+        smooth = running_mean(curves[name], width)
+        if shown and width > 1:
+            axis.plot(steps, curves[name], color=colour, linewidth=0.5, alpha=0.4)
+        axis.plot(
+            steps,
+            smooth,
+            color=colour,
+            linewidth=1.6 if shown else 0.8,
+            label=name if shown else None,
+            marker='o' if len(steps) == 1 else None,
+            zorder=2 if shown else 1,
+        )
+    if order:
+        axis.legend(fontsize=7, frameon=False)
+    axis.spines[['top', 'right']].set_visible(False)
+
+
+def _draw_matrix(axis: Axes, tasks: Sequence[str], cosines: dict[str, np.ndarray]) -> None:
+    """Mean cosine of each pair and, below it, the share of measurements below 0."""
+    means = np.full((len(tasks), len(tasks)), np.nan)
+    font = 8 if len(tasks) <= 6 else 5
+    for i, a in enumerate(tasks):
+        for j, b in enumerate(tasks[:i]):
+            values = cosines[f'{b}~{a}']
+            known = values[np.isfinite(values)]
+            text = 'none'
+            if len(known):
+                means[i, j] = known.mean()
+                text = f'{known.mean():+.2f}\n{100 * (known < 0).mean():.0f} % < 0'
+            axis.text(j, i, text, ha='center', va='center', fontsize=font)
+    bound = max(0.1, float(np.nanmax(np.abs(means), initial=0.0)))
+    # Pale at both ends, so that black numbers can be read on every colour.
+    axis.imshow(means, cmap='RdBu', vmin=-2 * bound, vmax=2 * bound)
+    axis.set_xticks(range(len(tasks)), tasks, rotation=45, ha='right', fontsize=8)
+    axis.set_yticks(range(len(tasks)), tasks, fontsize=8)
+    axis.set_title('mean cosine', fontsize=10)
+    axis.spines[:].set_visible(False)

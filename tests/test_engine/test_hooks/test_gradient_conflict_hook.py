@@ -1,0 +1,263 @@
+"""The conflict hook: it measures, and training does not notice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmact_ssl.engine.hooks.gradient_conflict_hook import (
+    FILE_NAME,
+    GradientConflictHook,
+    norms_and_cosines,
+)
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+
+
+class Backbone(nn.Module):
+    """Has what measuring could disturb: batch statistics and random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv3d(3, 4, 1)
+        self.norm = nn.BatchNorm3d(4)
+        self.last = nn.Conv3d(4, 4, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.last(nn.functional.dropout(self.norm(self.stem(frames)).relu(), 0.3))
+
+
+class Head(PretextHead):
+    """Draws random numbers and counts its steps, as heads do."""
+
+    def __init__(self, view: str, aim: float) -> None:
+        super().__init__(dict(trunk=f'{view}.trunk'))
+        self.aim = aim
+        self.norm = nn.BatchNorm3d(4)
+        self.classifier = nn.Conv3d(4, 1, 1)
+
+    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
+        features = nn.functional.dropout(self.norm(trunk), 0.2)
+        noise = 0.1 * torch.rand(())
+        return dict(loss=(self.classifier(features) - self.aim - noise).square().mean())
+
+    def predict(self, trunk: Tensor) -> dict[str, Tensor]:
+        return {}
+
+
+class Frames(torch.utils.data.Dataset):
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict:
+        generator = torch.Generator().manual_seed(index)
+        views = torch.randint(256, (2, 3, 2, 4, 4), generator=generator, dtype=torch.uint8)
+        return dict(inputs=dict(clip=views[0], other=views[1]), targets={}, data_samples=None)
+
+
+def train(work_dir: Path, *, interval: int | None, epochs: int = 2, **changes) -> Runner:
+    torch.manual_seed(0)
+    hooks = [dict(type='SeedByProgressHook')]
+    if interval is not None:
+        hooks.append(dict(type='GradientConflictHook', interval=interval))
+    model = dict(
+        type='MultiTaskPretrainer',
+        backbone=dict(type=Backbone),
+        heads=dict(
+            up=dict(type=Head, view='clip', aim=2.0),
+            down=dict(type=Head, view='other', aim=-2.0),
+            third=dict(type=Head, view='clip', aim=0.5),
+        ),
+        data_preprocessor=dict(
+            type='PretextDataPreprocessor',
+            mean=[128.0] * 3,
+            std=[64.0] * 3,
+            views=('clip', 'other'),
+        ),
+        encode=('clip', 'other'),
+    )
+    runner = Runner(
+        model=model | changes.pop('model', {}),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            dataset=Frames(),
+            collate_fn=dict(type='pseudo_collate'),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
+        custom_hooks=hooks,
+        randomness=dict(seed=0),
+        default_scope='mmact_ssl',
+        experiment_name=str(work_dir),
+        log_level='WARNING',
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
+        **changes,
+    )
+    runner.train()
+    return runner
+
+
+def records(work_dir: Path) -> list[dict]:
+    return [json.loads(line) for line in (work_dir / FILE_NAME).read_text().splitlines()]
+
+
+def history(runner: Runner) -> list[float]:
+    return runner.message_hub.get_scalar('train/loss').data[0].tolist()
+
+
+@pytest.mark.parametrize('balancer', ['FixedWeights', 'PCGrad', 'GradNorm', 'UncertaintyWeights'])
+def test_training_is_the_same_to_the_bit_with_and_without(tmp_path, balancer):
+    model = dict(balancer=dict(type=balancer, weights=dict(up=2.0)))
+    plain = train(tmp_path / 'plain', interval=None, model=model)
+    watched = train(tmp_path / 'watched', interval=2, model=model)
+    assert history(plain) == history(watched)
+    assert len(history(plain)) == 8
+    for key, value in plain.model.state_dict().items():
+        assert torch.equal(value, watched.model.state_dict()[key]), key
+    assert [record['step'] for record in records(tmp_path / 'watched')] == [1, 3, 5, 7]
+    assert watched.model.loss_observer is None
+
+    names = set(watched.message_hub.log_scalars)
+    assert {'conflict/up~down', 'conflict/up~third', 'conflict/down~third'} <= names
+    assert {'conflict/norm/up', 'conflict/norm/down', 'conflict/norm/third'} <= names
+    scalars = next((tmp_path / 'watched').rglob('scalars.json')).read_text()
+    assert scalars.count('"conflict/up~down"') == 4
+    learned = {f'train/weight/{task}' for task in ('up', 'down', 'third')}
+    moves = balancer in ('GradNorm', 'UncertaintyWeights')
+    assert learned & names == (learned if moves else set())
+    if moves:
+        assert len(set(watched.message_hub.get_scalar('train/weight/up').data[0].tolist())) == 8
+
+
+@pytest.mark.parametrize('balancer', ['PCGrad', 'GradNorm', 'UncertaintyWeights'])
+def test_a_resumed_run_continues_to_the_bit(tmp_path, balancer):
+    model = dict(balancer=dict(type=balancer))
+    whole = train(tmp_path / 'whole', interval=3, epochs=3, model=model)
+    checkpoint = str(tmp_path / 'whole' / 'epoch_1.pth')
+    resumed = train(
+        tmp_path / 'resumed', interval=3, epochs=3, model=model, resume=True, load_from=checkpoint
+    )
+    assert history(resumed) == history(whole)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[key]), key
+    assert records(tmp_path / 'resumed') == [
+        r for r in records(tmp_path / 'whole') if r['step'] > 4
+    ]
+
+
+def test_numbers_are_those_of_single_tasks(tmp_path):
+    """In the first step, against each task's own backward pass in the same forward pass."""
+    seen = {}
+
+    class Twin(MultiTaskPretrainer):
+        def forward(self, *args, mode='loss', **kwargs):
+            outputs = super().forward(*args, mode=mode, **kwargs)
+            if not seen:
+                seen.update(first_norms(self, self.balancer_losses))
+            return outputs
+
+    def first_norms(model: MultiTaskPretrainer, losses: dict[str, Tensor]) -> dict:
+        weight = model.backbone.last.weight
+        rows = {
+            task: torch.autograd.grad(loss, weight, retain_graph=True)[0].double().flatten()
+            for task, loss in losses.items()
+        }
+        rows['up'] = 2 * rows['up']
+        pairs = [('up', 'down'), ('up', 'third'), ('down', 'third')]
+        return dict(
+            norms={task: float(row.norm()) for task, row in rows.items()},
+            cosines={
+                f'{a}~{b}': float(rows[a] @ rows[b] / rows[a].norm() / rows[b].norm())
+                for a, b in pairs
+            },
+        )
+
+    def keep(module: nn.Module, arguments: tuple) -> None:
+        twin.balancer_losses = arguments[0]
+
+    twin = Twin(
+        backbone=dict(type=Backbone),
+        heads=dict(
+            up=dict(type=Head, view='clip', aim=2.0),
+            down=dict(type=Head, view='other', aim=-2.0),
+            third=dict(type=Head, view='clip', aim=0.5),
+        ),
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[128.0] * 3,
+            std=[64.0] * 3,
+            views=('clip', 'other'),
+        ),
+        encode=('clip', 'other'),
+        balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(up=2.0)),
+    )
+    twin.balancer.register_forward_pre_hook(keep)
+    Runner(
+        model=twin,
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            batch_size=4,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=Frames(),
+            collate_fn=dict(type='pseudo_collate'),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+        custom_hooks=[GradientConflictHook(interval=5)],
+        default_scope='mmact_ssl',
+        experiment_name=str(tmp_path),
+        log_level='WARNING',
+    ).train()
+    (record,) = records(tmp_path)
+    assert record['step'] == 1
+    assert record['norms'] == pytest.approx(seen['norms'], rel=1e-4)
+    assert record['cosines'] == pytest.approx(seen['cosines'], rel=1e-3, abs=1e-5)
+
+
+def test_what_is_not_defined_is_none():
+    gram = torch.tensor([[4.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    norms, cosines = norms_and_cosines(['a', 'b', 'c'], gram)
+    assert norms == dict(a=2, b=1, c=0)
+    assert cosines == {'a~b': -0.5, 'a~c': None, 'b~c': None}
+    gram[0, 0] = float('inf')
+    norms, cosines = norms_and_cosines(['a', 'b', 'c'], gram)
+    assert norms == dict(a=None, b=1, c=0)
+    assert set(cosines.values()) == {None}
+
+
+class Other(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs, targets, data_samples, mode='loss'):
+        raise AssertionError('must not get here')
+
+
+def test_mistakes_are_named(tmp_path):
+    with pytest.raises(ConfigError, match='interval=0'):
+        GradientConflictHook(interval=0)
+    with pytest.raises(ConfigError, match='watches a MultiTaskPretrainer.*Other.*custom_hooks'):
+        Runner(
+            model=Other(),
+            work_dir=str(tmp_path),
+            train_dataloader=dict(
+                batch_size=2, sampler=dict(type='DefaultSampler'), dataset=Frames()
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+            custom_hooks=[GradientConflictHook()],
+            default_scope='mmact_ssl',
+            experiment_name=str(tmp_path),
+            log_level='WARNING',
+        ).train()

@@ -1,0 +1,220 @@
+"""Balancers inside the trainer: config, adversarial losses, accumulation, two optimisers, two GPUs.
+
+Run as a program this file is one of two processes, see the last test.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.model import MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.backbones import SkeletonGRU
+from mmact_ssl.models.balancers import FixedWeights, TrunkGradients
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+
+GRADIENT_BALANCERS = ('PCGrad', 'GradNorm')
+ALL_BALANCERS = ('FixedWeights', *GRADIENT_BALANCERS, 'UncertaintyWeights')
+
+
+class Backbone(nn.Module):
+    """No batch statistics, so that two halves of a batch make a whole one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv3d(3, 4, 1)
+        self.last = nn.Conv3d(4, 4, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.last(self.stem(frames).tanh())
+
+
+class Head(PretextHead):
+    def __init__(self, aim: float) -> None:
+        super().__init__(dict(trunk='clip.trunk'))
+        self.aim = aim
+        self.classifier = nn.Conv3d(4, 1, 1)
+
+    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
+        return dict(loss=(self.classifier(trunk) - self.aim).square().mean())
+
+    def predict(self, trunk: Tensor) -> dict[str, Tensor]:
+        return {}
+
+
+class AdversarialHead(Head):
+    def __init__(self, aim: float) -> None:
+        super().__init__(aim)
+        self.discriminator = nn.Linear(4, 1)
+
+    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
+        fake = trunk.mean((2, 3, 4))
+        frozen = nn.functional.linear(fake, self.discriminator.weight.detach())
+        return dict(
+            **super().loss(trunk),
+            loss_generator=-frozen.mean() - 50,
+            loss_discriminator=self.discriminator(fake.detach()).square().mean(),
+        )
+
+
+def make(balancer: dict, adversarial: bool = False, **changes) -> MultiTaskPretrainer:
+    torch.manual_seed(0)
+    up = AdversarialHead if adversarial else Head
+    return MultiTaskPretrainer(
+        backbone=dict(type=Backbone),
+        heads=dict(up=dict(type=up, aim=3.0), down=dict(type=Head, aim=-3.0)),
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[128.0] * 3,
+            std=[64.0] * 3,
+            views=('clip',),
+        ),
+        balancer=balancer,
+        **changes,
+    )
+
+
+def batch(index: int, part: slice = slice(None)) -> dict:
+    generator = torch.Generator().manual_seed(index)
+    clips = list(torch.randint(256, (8, 3, 2, 3, 3), generator=generator, dtype=torch.uint8))
+    return dict(inputs=dict(clip=clips[part]), targets={}, data_samples=None)
+
+
+def sgd(model: nn.Module, **settings) -> OptimWrapper:
+    return OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.05), **settings)
+
+
+class Recorder(FixedWeights):
+    """Keeps what it was given."""
+
+    def forward(self, losses, progress, trunk=None, sizes=None):
+        self.given = losses, trunk, sizes
+        return super().forward(losses, progress, trunk, sizes)
+
+
+def test_a_balancer_gets_tasks_gradients_and_sizes_without_adversarial_losses():
+    model = make(dict(type=Recorder, weights=dict(up=2.0)), adversarial=True)
+    assert model.balancer.tasks == ('up', 'down')
+    outputs = model(**model.data_preprocessor(batch(0)), mode='loss')
+    losses, trunk, sizes = model.balancer.given
+    assert list(losses) == list(sizes) == trunk.tasks == ['up', 'down']
+    parts = {name: value for name, value in outputs.items() if name.startswith('up/')}
+    assert len(parts) == 3
+    torch.testing.assert_close(losses['up'].detach(), sum(parts.values()))
+    assert torch.equal(sizes['up'], outputs['up/loss'])
+    assert torch.equal(sizes['down'], losses['down'])
+    assert not any(size.requires_grad for size in sizes.values())
+    assert trunk.gram().shape == (2, 2)
+
+
+@pytest.mark.parametrize('name', ALL_BALANCERS)
+def test_two_optimisers_and_accumulation(name):
+    """A step after every second batch; the discriminator gets its own gradient, weighted."""
+    model = make(dict(type=f'mmact_ssl.{name}'), adversarial=True)
+    optimizer = dict(type='SGD', lr=0.01)
+    wrapper = AdversarialOptimWrapperConstructor(
+        dict(optimizer=optimizer, adversary=dict(optimizer=optimizer), accumulative_counts=2)
+    )(model)
+    assert isinstance(wrapper, AdversarialOptimWrapper)
+    wrapper.initialize_count_status(model, 0, 8)
+    names = {id(p): n for n, p in model.named_parameters()}
+    student = {names[id(p)] for g in wrapper['student'].optimizer.param_groups for p in g['params']}
+    learned = {n for n, _ in model.named_parameters() if n.startswith('balancer')}
+    assert learned <= student
+    assert len(learned) == (2 if name == 'UncertaintyWeights' else 0)
+    for index in range(4):
+        before = {n: p.detach().clone() for n, p in model.named_parameters()}
+        logs = model.train_step(batch(index), wrapper)
+        assert logs['loss'].isfinite()
+        moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+        assert moved == (set(before) if index % 2 else set())
+
+
+@pytest.mark.parametrize('name', GRADIENT_BALANCERS)
+def test_tasks_may_be_compared_on_other_weights(name):
+    losses = {}
+    for prefix in (None, 'last', 'stem', ''):
+        model = make(dict(type=f'mmact_ssl.{name}'), shared_weights=prefix)
+        wrapper = sgd(model)
+        losses[prefix] = [model.train_step(batch(k), wrapper)['loss'].item() for k in range(4)]
+        assert losses[prefix][0] == losses[None][0]
+    assert losses['stem'] != losses['last']
+    with pytest.raises(ConfigError, match=r"model\.shared_weights='layer4'.*'last', 'stem'"):
+        make(dict(type=f'mmact_ssl.{name}'), shared_weights='layer4')
+
+
+def test_a_packed_gru_is_differentiated_more_than_once():
+    """Its backward pass is written by hand and must not use up what it has kept."""
+    results = []
+    for measured in (False, True):
+        torch.manual_seed(0)
+        backbone = SkeletonGRU(layout='kinect20', num_persons=1, hidden_size=8)
+        skeletons = torch.randn(4, 1, 6, 20, 3)
+        valid = torch.arange(6) < torch.tensor([6, 3, 5, 6])[:, None]
+        features = backbone(skeletons, valid[:, None])
+        losses = dict(one=features.square().mean(), two=(features - 1).abs().mean())
+        if measured:
+            TrunkGradients(losses, [features], backbone, '').gram()
+        sum(losses.values()).backward()
+        results.append([parameter.grad for parameter in backbone.parameters()])
+    assert all(torch.equal(*pair) for pair in zip(*results))
+
+
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
+    """mmengine's distributed train_step: the same numbers on both, those of all samples."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(rank), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    for name in GRADIENT_BALANCERS:
+        model = make(dict(type=f'mmact_ssl.{name}'))
+        start = {key: value.clone() for key, value in model.state_dict().items()}
+        wrapper = sgd(model)
+        for index in range(3):
+            model.train_step(batch(index), wrapper)
+        for key, value in model.state_dict().items():
+            assert torch.equal(first[name][key], second[name][key]), key
+            torch.testing.assert_close(first[name][key], value, rtol=1e-4, atol=1e-5)
+            assert not torch.equal(value, start[key]), key
+
+
+def train_as_one_of_two(rank: int, folder: Path) -> None:
+    """Train on this process's half of each batch; save the weights, by balancer."""
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
+    )
+    states = {}
+    for name in GRADIENT_BALANCERS:
+        model = make(dict(type=f'mmact_ssl.{name}'))
+        wrapped = MMDistributedDataParallel(model, device_ids=None)
+        wrapper = sgd(wrapped)
+        for index in range(3):
+            wrapped.train_step(batch(index, slice(4 * rank, 4 * rank + 4)), wrapper)
+        states[name] = model.state_dict()
+    torch.save(states, folder / f'{rank}.pt')
+    torch.distributed.barrier()
+    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    train_as_one_of_two(int(sys.argv[1]), Path(sys.argv[2]))

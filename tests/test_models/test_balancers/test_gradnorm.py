@@ -1,0 +1,176 @@
+"""GradNorm: a step against autograd on the published loss, and what it is for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.balancers import GradNorm, TrunkGradients
+from mmact_ssl.models.balancers.gradnorm import gradnorm_step
+
+
+def slow_step(
+    weights: Tensor, norms: Tensor, losses: Tensor, first: Tensor, alpha: float, rate: float
+) -> Tensor:
+    """Equations 1 and 2 in float64, differentiated by autograd with respect to log weights."""
+    logarithms = weights.log().requires_grad_()
+    weighted = logarithms.exp() * norms
+    ratios = losses / first
+    rates = ratios / ratios.mean()
+    target = (weighted.mean() * rates**alpha).detach()
+    loss = (weighted - target).abs().sum() / weighted.mean().detach()
+    (slope,) = torch.autograd.grad(loss, logarithms)
+    moved = (logarithms.detach() - rate * slope).exp()
+    return moved / moved.sum() * len(moved)
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 5), seed=st.integers(0, 10_000), alpha=st.floats(0, 2))
+def test_a_step_is_the_published_descent(count, seed, alpha):
+    generator = torch.Generator().manual_seed(seed)
+    weights, norms, losses, first = 0.1 + torch.rand(
+        4, count, generator=generator, dtype=torch.float64
+    )
+    expected = slow_step(weights, norms, losses, first, alpha, 0.1)
+    ratios = losses / first
+    got = gradnorm_step(weights, norms, (ratios / ratios.mean()) ** alpha, 0.1)
+    torch.testing.assert_close(got, expected)
+    assert float(got.sum()) == pytest.approx(count)
+
+
+class Quadratics(nn.Module):
+    """Tasks |scale * (trunk - aim)|^2 that share a trunk of one layer."""
+
+    def __init__(self, scales: dict[str, float], dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = nn.Linear(8, len(scales), bias=False).to(dtype)
+        self.scales = scales
+        self.inputs = torch.randn(32, 8).to(dtype)
+        self.aims = self.inputs @ torch.randn(8, len(scales)).to(dtype)
+
+    def step(self) -> tuple[dict[str, Tensor], TrunkGradients]:
+        features = self.backbone(self.inputs)
+        losses = {
+            task: scale * (features[:, k] - self.aims[:, k]).square().mean()
+            for k, (task, scale) in enumerate(self.scales.items())
+        }
+        return losses, TrunkGradients(losses, [features], self.backbone)
+
+
+def test_three_steps_of_training_equal_the_slow_twin():
+    scales = dict(a=1.0, b=10.0, c=0.1)
+    model, exact = Quadratics(scales), Quadratics(scales, torch.float64)
+    balancer = GradNorm(alpha=0.5, rate=0.1, tasks=list(scales))
+    weights, first = torch.ones(3, dtype=torch.float64), None
+    for _ in range(3):
+        losses, trunk = model.step()
+        before = {task: float(balancer.weight(task, 0.0)) for task in scales}
+        total = balancer(losses, 0.0, trunk)
+        assert float(total.detach()) == pytest.approx(
+            sum(before[t] * float(losses[t].detach()) for t in losses)
+        )
+        total.backward()
+
+        slow, _ = exact.step()
+        first = first or [float(loss.detach()) for loss in slow.values()]
+        norms = torch.stack(
+            [
+                torch.autograd.grad(loss, exact.backbone.weight, retain_graph=True)[0].norm()
+                for loss in slow.values()
+            ]
+        )
+        sum(w * loss for w, loss in zip(weights, slow.values())).backward()
+        now = torch.stack(list(slow.values())).detach()
+        weights = slow_step(weights, norms, now, torch.tensor(first).double(), 0.5, 0.1)
+        got = [float(balancer.weight(task, 0.0)) for task in scales]
+        assert got == pytest.approx(weights.tolist(), rel=1e-4)
+        torch.testing.assert_close(
+            model.backbone.weight.grad.double(), exact.backbone.weight.grad, rtol=1e-4, atol=1e-6
+        )
+        for network in (model, exact):
+            with torch.no_grad():
+                network.backbone.weight -= 0.01 * network.backbone.weight.grad
+            network.backbone.weight.grad = None
+
+
+def train(balancer: GradNorm | None, scales: dict[str, float], steps: int = 300) -> Tensor:
+    """The weighted norms and the losses over their first ones after training, [2, K]."""
+    model = Quadratics(scales)
+    optimizer = torch.optim.SGD(model.parameters(), lr=2e-3)
+    for step in range(steps):
+        losses, trunk = model.step()
+        if step == 0:
+            first = torch.stack(list(losses.values())).detach()
+        weights = torch.ones(len(scales))
+        if balancer is not None:
+            weights = torch.stack([balancer.weight(task, 0.0) for task in scales])
+        norms = weights * trunk.gram().diagonal().sqrt()
+        optimizer.zero_grad()
+        total = sum(losses.values()) if balancer is None else balancer(losses, 0.0, trunk)
+        total.backward()
+        optimizer.step()
+    return torch.stack([norms, torch.stack(list(losses.values())).detach() / first])
+
+
+def test_tasks_of_other_scales_come_to_learn_at_one_pace():
+    scales = dict(small=0.2, middle=1.0, large=20.0)
+    plain, balanced = (train(b, scales) for b in (None, GradNorm(rate=0.1, tasks=list(scales))))
+
+    def spread(values: Tensor) -> float:
+        return float(values.max() / values.min())
+
+    assert spread(plain[1]) > 100
+    assert spread(balanced[1]) < 2
+
+
+def test_with_alpha_0_all_norms_become_equal_or_as_the_priorities():
+    scales = dict(small=0.2, middle=1.0, large=20.0)
+    norms = train(GradNorm(alpha=0.0, tasks=list(scales)), scales)[0]
+    assert float(norms.max() / norms.min()) < 1.15
+    norms = train(GradNorm(dict(small=3.0), alpha=0.0, tasks=list(scales)), scales)[0]
+    assert float(norms[0] / norms[1]) == pytest.approx(3, rel=0.15)
+    assert float(norms[1] / norms[2]) == pytest.approx(1, rel=0.15)
+
+
+def test_the_checkpoint_holds_all_that_the_next_step_needs():
+    scales = dict(a=1.0, b=10.0)
+    whole, model = GradNorm(tasks=list(scales)), Quadratics(scales)
+    for _ in range(3):
+        whole(*reordered(model.step()))
+    resumed = GradNorm(tasks=('b', 'a'))
+    resumed.load_state_dict(whole.state_dict())
+    with torch.no_grad():
+        model.backbone.weight *= 0.5
+    for balancer in (whole, resumed):
+        balancer(*reordered(model.step(), list(balancer.tasks)))
+    for task in scales:
+        assert float(resumed.weight(task, 0.0)) == pytest.approx(float(whole.weight(task, 0.0)))
+    assert float(whole.weight('a', 0.0)) != 1
+
+
+def reordered(step: tuple[dict[str, Tensor], TrunkGradients], tasks: list[str] | None = None):
+    losses, trunk = step
+    losses = {task: losses[task] for task in tasks or losses}
+    return losses, 0.0, TrunkGradients(losses, trunk.maps, trunk.backbone)
+
+
+def test_weights_stay_outside_of_training():
+    balancer = GradNorm(tasks=('a', 'b')).eval()
+    balancer(*reordered(Quadratics(dict(a=1.0, b=5.0)).step()))
+    assert float(balancer.weight('a', 0.0)) == float(balancer.weight('b', 0.0)) == 1
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ConfigError, match='alpha=-1'):
+        GradNorm(alpha=-1)
+    balancer = GradNorm(tasks=('a', 'b'))
+    losses, progress, trunk = reordered(Quadratics(dict(a=1.0, b=-5.0)).step())
+    with pytest.raises(ConfigError, match=r"'b' starts at -.*model\.heads\.b"):
+        balancer(losses, progress, trunk)
+    # What counts is how far the task is, not its adversarial part.
+    balancer(losses, progress, trunk, dict(a=losses['a'], b=-losses['b']))

@@ -1,0 +1,78 @@
+"""Uncertainty weights: the formula, its optimum, and what reaches what."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.models.balancers import UncertaintyWeights
+
+
+def make(variances: dict[str, float], weights: dict[str, float] | None = None):
+    balancer = UncertaintyWeights(weights, tasks=list(variances))
+    with torch.no_grad():
+        for task, variance in variances.items():
+            balancer.log_variances[task].fill_(variance)
+    return balancer
+
+
+def test_it_starts_from_the_plain_sum():
+    losses = dict(a=torch.tensor(3.0), b=torch.tensor(0.5))
+    balancer = UncertaintyWeights(dict(b=2.0, switched_off=9.0), tasks=('a', 'b'))
+    assert float(balancer(losses, 0.0)) == 3 + 2 * 0.5
+    assert {task: float(balancer.weight(task, 0.0)) for task in losses} == dict(a=1, b=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.floats(0.01, 50), min_size=1, max_size=4),
+    variances=st.lists(st.floats(-3, 3), min_size=4, max_size=4),
+)
+def test_value_and_gradients_are_those_of_the_formula(sizes, variances):
+    tasks = 'abcd'[: len(sizes)]
+    weights = dict(a=0.5, b=2.0)
+    balancer = make(dict(zip(tasks, variances)), weights)
+    losses = {t: torch.tensor(size, requires_grad=True) for t, size in zip(tasks, sizes)}
+    total = balancer(losses, 0.3)
+    total.backward()
+    expected = 0.0
+    for task, size, s in zip(tasks, sizes, variances):
+        w = weights.get(task, 1.0)
+        expected += w * (math.exp(-s) * size + s)
+        assert float(losses[task].grad) == pytest.approx(w * math.exp(-s), rel=1e-5)
+        slope = float(balancer.log_variances[task].grad)
+        assert slope == pytest.approx(w * (1 - math.exp(-s) * size), rel=1e-4, abs=1e-4)
+    assert float(total) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_descent_ends_at_one_over_the_loss():
+    sizes = dict(a=20.0, b=1.0, c=0.01)
+    balancer = UncertaintyWeights(dict(c=3.0), tasks=list(sizes))
+    optimizer = torch.optim.Adam(balancer.parameters(), lr=0.05)
+    for _ in range(600):
+        optimizer.zero_grad()
+        balancer({task: torch.tensor(size) for task, size in sizes.items()}, 0.0).backward()
+        optimizer.step()
+    for task, size in sizes.items():
+        priority = 3.0 if task == 'c' else 1.0
+        assert float(balancer.weight(task, 0.0)) == pytest.approx(priority / size, rel=1e-2)
+
+
+def test_adversarial_losses_are_weighed_but_do_not_count_for_the_variance():
+    balancer = make(dict(a=0.7))
+    plain, adversarial = (torch.tensor(v, requires_grad=True) for v in (2.0, -9.0))
+    balancer(dict(a=plain + adversarial), 0.0, None, dict(a=plain.detach())).backward()
+    weight = math.exp(-0.7)
+    assert float(plain.grad) == float(adversarial.grad) == pytest.approx(weight)
+    assert float(balancer.log_variances['a'].grad) == pytest.approx(1 - weight * 2, abs=1e-6)
+
+
+def test_variances_are_kept_by_name():
+    saved = make(dict(a=1.0, b=-2.0)).state_dict()
+    other = UncertaintyWeights(tasks=('b', 'a'))
+    other.load_state_dict(saved)
+    assert float(other.weight('a', 0.0)) == pytest.approx(math.exp(-1))
