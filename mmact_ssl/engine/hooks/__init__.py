@@ -3,6 +3,7 @@
 
 from .broken_sample_hook import BrokenSampleHook
 from .knn_monitor_hook import KNNMonitorHook
+from .momentum_copy_hook import MomentumCopyHook
 from .seed_by_progress_hook import SeedByProgressHook
 
-__all__ = ['BrokenSampleHook', 'KNNMonitorHook', 'SeedByProgressHook']
+__all__ = ['BrokenSampleHook', 'KNNMonitorHook', 'MomentumCopyHook', 'SeedByProgressHook']
