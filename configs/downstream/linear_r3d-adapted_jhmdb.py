@@ -1,5 +1,6 @@
 # The protocols of linear_r3d_jhmdb.py on what HCPG's tasks read: the trunk and all adapters, side
-# by side, of a checkpoint that tools/publish_model.py wrote with --adapters appearance motion parsing.
+# by side, of a checkpoint that tools/publish_model.py has written with
+# --adapters appearance motion parsing.
 _base_ = 'linear_r3d_jhmdb.py'
 
 backbone_name = 'r3d18-small-adapted'

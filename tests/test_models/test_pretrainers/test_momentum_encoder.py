@@ -136,6 +136,7 @@ def train(
             checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook')
         ),
         custom_hooks=[MomentumCopyHook(), collect],
+        randomness=dict(seed=0),
         experiment_name=str(work_dir),
         **options,
     )
