@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import torch
+from mmengine.dist import all_reduce, get_world_size
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -19,8 +21,11 @@ class MomentumCopy(AveragedModel):
     batch's statistics would tell which key belongs to which query. With averaged statistics a key
     depends on its own sample alone, on one GPU too, and there is nothing to shuffle.
 
-    :class:`MomentumCopyHook` calls :meth:`start` before training and ``update_parameters`` after
-    each step.
+    The statistics are averaged over all processes too, whose students see different samples, so
+    that all have one and the same copy, which is what a checkpoint keeps (our choice).
+
+    :class:`MomentumCopyHook` calls :meth:`start` before training and :meth:`follow` after each
+    step.
 
     Args:
         source: the network, which is not registered here.
@@ -42,8 +47,22 @@ class MomentumCopy(AveragedModel):
     def start(self, source: nn.Module) -> None:
         """Take over the source's values unless the copy has its own, from a resumed run."""
         if self.n_averaged == 0:
-            self.update_parameters(source)
+            self.follow(source)
         self.started = True
+
+    @torch.no_grad()
+    def follow(self, source: nn.Module) -> None:
+        """Move towards the source; at first, take over its values."""
+        self.update_parameters(source)
+        if get_world_size() == 1:
+            return
+        statistics = [b for b in self.module.buffers() if b.is_floating_point()]
+        if statistics:
+            joined = torch.cat([buffer.flatten() for buffer in statistics])
+            all_reduce(joined, op='mean')
+            parts = joined.split([buffer.numel() for buffer in statistics])
+            for buffer, part in zip(statistics, parts):
+                buffer.copy_(part.view_as(buffer))
 
     def train(self, mode: bool = True) -> MomentumCopy:
         """Stay in evaluation mode whatever the student does."""

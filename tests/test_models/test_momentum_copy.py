@@ -31,7 +31,7 @@ def test_it_starts_as_the_source_and_then_follows_it_by_the_formula():
     expected = {name: value.double() for name, value in source.state_dict().items()}
     for _ in range(3):
         change(source)
-        follower.update_parameters(source)
+        follower.follow(source)
         for name, value in source.state_dict().items():
             expected[name] = 0.9 * expected[name] + 0.1 * value.double()
     for name, value in follower.module.state_dict().items():

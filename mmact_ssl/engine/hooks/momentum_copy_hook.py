@@ -35,7 +35,7 @@ class MomentumCopyHook(Hook):
         wrapper = wrapper['student'] if isinstance(wrapper, OptimWrapperDict) else wrapper
         if wrapper.should_update():
             for copy, source in _pairs(runner):
-                copy.update_parameters(source)
+                copy.follow(source)
 
 
 def _pairs(runner: Runner) -> list:

@@ -25,6 +25,7 @@ from mmact_ssl.models.heads import (
     VideoGenerationHead,
 )
 from mmact_ssl.models.losses import multi_instance_info_nce, weighted_smooth_l1
+from mmact_ssl.models.momentum_copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
 
@@ -210,7 +211,20 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
             if not parameter.requires_grad:  # a momentum copy
                 continue
             results[case][f'gradient of {name}'] = parameter.grad
+    results['copy after'] = momentum_copy_after(rank, world_size)
     return results
+
+
+def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
+    """A momentum copy after two steps, in which each process's student saw its own samples."""
+    torch.manual_seed(1)
+    student = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    copy = MomentumCopy(student, 0.5)
+    copy.start(student)
+    for samples in torch.randn(2, BATCH, 3):
+        student(samples.chunk(world_size)[rank])
+        copy.follow(student)
+    return {name: value.clone() for name, value in copy.module.state_dict().items()}
 
 
 @pytest.fixture(scope='module')
@@ -273,6 +287,15 @@ def test_every_process_has_the_queue_of_one(halves: list[dict], whole: dict):
     for name, value in expected.items():
         assert torch.equal(halves[0]['queue after'][name], halves[1]['queue after'][name]), name
         torch.testing.assert_close(halves[0]['queue after'][name], value)
+
+
+def test_every_process_has_the_same_momentum_copy(halves: list[dict], whole: dict):
+    """Though batch normalisation has other statistics in each."""
+    first, second = (half['copy after'] for half in halves)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    # The mean of both halves' means is that of the whole; of variances it is not.
+    torch.testing.assert_close(first['1.running_mean'], whole['copy after']['1.running_mean'])
 
 
 def work(rank: int, folder: Path) -> None:
