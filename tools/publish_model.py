@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -37,11 +38,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='export the classifier of joint training as "cls_head." too: a whole recogniser',
     )
+    parser.add_argument(
+        '--adapters',
+        nargs='+',
+        default=(),
+        metavar='NAME',
+        help="export these tasks' adapters too, for a config with mmact_ssl.AdaptedBackbone",
+    )
     return parser.parse_args(argv)
 
 
 def export_backbone(
-    checkpoint: Path, output: Path, strip_prefix: bool = False, classifier: bool = False
+    checkpoint: Path,
+    output: Path,
+    strip_prefix: bool = False,
+    classifier: bool = False,
+    adapters: Sequence[str] = (),
 ) -> Path:
     """Write the backbone's weights with the first 8 digits of the file's sha256 in its name.
 
@@ -52,18 +64,21 @@ def export_backbone(
         output: Path, with or without ``.pth``.
         strip_prefix: Leave ``backbone.`` out of the keys.
         classifier: Write the classifier of joint training too.
+        adapters: Write these adapters too, and name all weights as :class:`AdaptedBackbone` does.
 
     Returns:
         The written file.
 
     Raises:
         CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``; or the
-            classifier is wanted and it has not one.
+            classifier or an adapter is wanted and it has not one.
     """
     loaded = load_checkpoint_safely(checkpoint)
     weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
     # clone: a view would drag its whole storage into the file.
     prefix = 'backbone.'
+    if adapters:
+        weights = _with_adapters(checkpoint, weights, adapters)
     backbone = {
         key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
         for key, value in weights.items()
@@ -92,11 +107,25 @@ def export_backbone(
     return path
 
 
+def _with_adapters(
+    checkpoint: Path, weights: Mapping[str, torch.Tensor], adapters: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Backbone and adapters under one prefix, by their names in an AdaptedBackbone."""
+    wanted = ('backbone.', *(f'adapters.{name}.' for name in adapters))
+    for prefix in wanted[1:]:
+        if not any(key.startswith(prefix) for key in weights):
+            known = sorted({key.split('.')[1] for key in weights if key.startswith('adapters.')})
+            raise CheckpointError(f'{checkpoint}: no {prefix}* to export, its adapters: {known}')
+    return {f'backbone.{key}': value for key, value in weights.items() if key.startswith(wanted)}
+
+
 def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     with one_line_errors():
-        path = export_backbone(args.checkpoint, args.output, args.strip_prefix, args.classifier)
+        path = export_backbone(
+            args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters
+        )
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

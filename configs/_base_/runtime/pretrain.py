@@ -13,6 +13,8 @@ custom_hooks = [
     dict(type='SeedByProgressHook'),
     # A broken video is replaced, counted and listed in the work dir; too many stop the run.
     dict(type='BrokenSampleHook', max_fraction=0.05),
+    # Momentum encoders, where a model has one, follow the student.
+    dict(type='MomentumCopyHook'),
 ]
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ class PackPretextInputs(BaseTransform):
     """Pack views and their targets into tensors.
 
     Required keys: `views`, `valid`; optional `poses` (pixels), `target_meta` and the targets that
-    it names, `label`, `filename`, `frame_inds`, `total_frames`, `replaced`.
+    it names, `speed`, `label`, `filename`, `frame_inds`, `total_frames`, `replaced`.
 
     Returns a dict of
 
@@ -30,7 +31,9 @@ class PackPretextInputs(BaseTransform):
       `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
       image (0..1 inside, others outside), score 0..1, 0 = unknown;
       `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache;
-      `label`: int64 scalar, -1 = none, only if asked for};
+      `<view>_speed`: int64 scalar, the stride in frames, of views whose stride was drawn;
+      `label`: int64 scalar, -1 = none, only if asked for;
+      `video`: int64 scalar that tells videos apart (CRC-32 of the file name), only if asked for};
     - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
       none), and the rest as meta information.
 
@@ -38,6 +41,7 @@ class PackPretextInputs(BaseTransform):
         views: Names of the views to pack.
         label: Pack the label as a target too, for supervised heads. Off, so that pre-training
             can't read it.
+        video: Pack the number of the video, for contrasts with several clips of a video.
 
     Raises:
         KeyError: A view is not there.
@@ -45,11 +49,12 @@ class PackPretextInputs(BaseTransform):
 
     meta_keys = ('filename', 'frame_inds', 'total_frames', 'replaced')
 
-    def __init__(self, views: Sequence[str], label: bool = False) -> None:
+    def __init__(self, views: Sequence[str], label: bool = False, video: bool = False) -> None:
         if isinstance(views, str) or not views:
             raise ConfigError(f'PackPretextInputs: views must be a list of names, not {views!r}')
         self.views = tuple(views)
         self.label = label
+        self.video = video
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
@@ -72,6 +77,8 @@ class PackPretextInputs(BaseTransform):
                 if view in results[target]:
                     value = np.ascontiguousarray(results[target][view], dtype=np.float32)
                     targets[f'{view}_{target}'] = torch.from_numpy(value)
+            if view in results.get('speed', {}):
+                targets[f'{view}_speed'] = torch.tensor(results['speed'][view])
 
         data_sample = ActionDataSample()
         label = results.get('label', -1)
@@ -79,12 +86,14 @@ class PackPretextInputs(BaseTransform):
             data_sample.set_gt_label(label)
         if self.label:
             targets['label'] = torch.tensor(label)
+        if self.video:
+            targets['video'] = torch.tensor(zlib.crc32(str(results['filename']).encode()))
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(views={self.views}, label={self.label})'
+        return f'{type(self).__name__}(views={self.views}, label={self.label}, video={self.video})'
 
 
 def _to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:

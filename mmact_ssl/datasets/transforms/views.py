@@ -30,31 +30,40 @@ class SampleViews(BaseTransform):
     video that is too short it is 0, frames beyond the end repeat the last one and are not valid.
     Absent key frames repeat the last present one and are not valid.
 
+    A stride that is a list is drawn from it, uniformly: the clip is played at one of several
+    speeds.
+
     Required keys: `filename`. Added keys: `total_frames`; `frame_inds` {view: int64 [T]}; `valid`
-    {view: bool [T]}; `video_reader`, which `DecodeViews` uses up.
+    {view: bool [T]}; `speed` {view: the stride that was drawn}, of views with a list of strides;
+    `video_reader`, which `DecodeViews` uses up.
 
     Args:
-        clip: `num_frames` and `stride` of the clip.
+        clip: `num_frames` and `stride` (or several to draw from) of the clip.
         future: The same for the frames after it. None: no such view.
         keyframes: `num_frames`, the number of slots. None: no such view.
         test_mode: Take the middle start instead of a random one; with `other`, the first start for
-            the clip and the last one for the other.
+            the clip and the last one for the other. Of several strides, take the first one for
+            the clip and the last one for the others.
         other: `num_frames` and `stride` of the other clip. None: no such view.
+        differ: Draw the other clip's stride among those that are not the clip's.
 
     Raises:
+        ConfigError: An option is missing or below 1, or `differ` where the strides leave no choice.
         BrokenSampleError: The video is unreadable or has fewer than 2 frames.
 
-    Source: clip, future and keyframes are CSVR's views, clip and other DTG-Net's image sequences;
-    positions and repetition are our choice.
+    Source: clip, future and keyframes are CSVR's views, clip and other DTG-Net's image sequences,
+    and at two speeds those of RSPNet (arXiv 2011.07949); positions, repetition and uniform speeds
+    are our choice.
     """
 
     def __init__(
         self,
-        clip: Mapping[str, int],
-        future: Mapping[str, int] | None = None,
+        clip: Mapping[str, Any],
+        future: Mapping[str, Any] | None = None,
         keyframes: Mapping[str, int] | None = None,
         test_mode: bool = False,
-        other: Mapping[str, int] | None = None,
+        other: Mapping[str, Any] | None = None,
+        differ: bool = False,
     ) -> None:
         self.clip = _checked('clip', clip, ('num_frames', 'stride'))
         self.future = (
@@ -65,17 +74,14 @@ class SampleViews(BaseTransform):
         )
         self.other = None if other is None else _checked('other', other, ('num_frames', 'stride'))
         self.test_mode = test_mode
-        offsets = {'clip': np.arange(self.clip['num_frames']) * self.clip['stride']}
-        if self.future is not None:
-            offsets['future'] = (
-                self.clip['num_frames'] * self.clip['stride']
-                + np.arange(self.future['num_frames']) * self.future['stride']
-            )
-        # Views of one group share their start.
-        self._groups = [offsets]
-        if self.other is not None:
-            indices = np.arange(self.other['num_frames']) * self.other['stride']
-            self._groups.append({'other': indices})
+        self.differ = differ
+        if differ:
+            strides, others = _strides(self.clip), _strides(self.other or {'stride': ()})
+            if not all(set(others) - {stride} for stride in strides):
+                raise ConfigError(
+                    f'SampleViews: differ wants another stride for other than for clip, but there '
+                    f'are {list(others)} and {list(strides)}'
+                )
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the choice to one sample."""
@@ -86,7 +92,8 @@ class SampleViews(BaseTransform):
             raise BrokenSampleError(results['filename'], 'has fewer than 2 frames')
         frame_inds: dict[str, np.ndarray] = {}
         valid: dict[str, np.ndarray] = {}
-        for group in self._groups:
+        drawn = self._draw_strides()
+        for group in self._groups(drawn):
             start = self._start(total, group)
             for view, offsets in group.items():
                 inds = start + offsets
@@ -101,7 +108,41 @@ class SampleViews(BaseTransform):
             valid['keyframes'] = np.arange(slots) < len(found)
 
         results.update(total_frames=total, frame_inds=frame_inds, valid=valid, video_reader=reader)
+        several = {
+            view: stride
+            for view, stride in drawn.items()
+            if not isinstance(getattr(self, view)['stride'], int)
+        }
+        if several:
+            results['speed'] = several
         return results
+
+    def _draw_strides(self) -> dict[str, int]:
+        """Choose the stride of each view of frames."""
+        drawn: dict[str, int] = {}
+        for view in ('clip', 'future', 'other'):
+            options = getattr(self, view)
+            if options is None:
+                continue
+            strides = _strides(options)
+            if view == 'other' and self.differ:
+                strides = tuple(stride for stride in strides if stride != drawn['clip'])
+            if len(strides) == 1 or self.test_mode:
+                drawn[view] = strides[0 if view == 'clip' else -1]
+            else:
+                drawn[view] = strides[np.random.randint(len(strides))]
+        return drawn
+
+    def _groups(self, strides: Mapping[str, int]) -> list[dict[str, np.ndarray]]:
+        """Frames of each view from its group's start; views of one group share their start."""
+        offsets = {
+            view: np.arange(getattr(self, view)['num_frames']) * stride
+            for view, stride in strides.items()
+        }
+        if 'future' in offsets:
+            offsets['future'] += self.clip['num_frames'] * strides['clip']
+        other = {'other': offsets.pop('other')} if 'other' in offsets else None
+        return [offsets] if other is None else [offsets, other]
 
     def _start(self, total: int, group: Mapping[str, np.ndarray]) -> int:
         """Choose the frame at which the views of a group start."""
@@ -115,7 +156,8 @@ class SampleViews(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
-            f'keyframes={self.keyframes}, test_mode={self.test_mode}, other={self.other})'
+            f'keyframes={self.keyframes}, test_mode={self.test_mode}, other={self.other}, '
+            f'differ={self.differ})'
         )
 
 
@@ -300,10 +342,21 @@ class TransformViews(BaseTransform):
         )
 
 
-def _checked(view: str, options: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:
+def _checked(view: str, options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     if set(options) != set(names):
         raise ConfigError(f'SampleViews: {view} takes {" and ".join(names)}, got {sorted(options)}')
     for name in names:
-        if options[name] < 1:
-            raise ConfigError(f'SampleViews: {view} has {name}={options[name]}, must be at least 1')
+        several = name == 'stride' and not isinstance(options[name], int)
+        values = options[name] if several else [options[name]]
+        if not values or min(values) < 1 or len(set(values)) < len(values):
+            raise ConfigError(
+                f'SampleViews: {view} has {name}={options[name]}, must be at least 1'
+                f'{" each, no two alike" if several else ""}'
+            )
     return dict(options)
+
+
+def _strides(options: Mapping[str, Any]) -> tuple[int, ...]:
+    """The strides of which one is drawn."""
+    stride = options['stride']
+    return (stride,) if isinstance(stride, int) else tuple(stride)

@@ -1,8 +1,10 @@
 from .classification import ClassificationHead
+from .consistency import ConsistencyHead
 from .context_matching import ContextMatchingHead
 from .contrast import ContrastHead
 from .jigsaw import JigsawHead
 from .motion_prediction import MotionPredictionHead
+from .parsing_distillation import ParsingDistillationHead
 from .pose_prediction import PosePredictionHead
 from .pretext_head import PretextHead
 from .recognition import RecognitionHead
@@ -17,12 +19,14 @@ from .video_generation import VideoGenerationHead
 __all__ = [
     'ClassificationHead',
     'ConfidenceTeacherWeights',
+    'ConsistencyHead',
     'ContextMatchingHead',
     'ContrastHead',
     'FixedTeacherWeights',
     'JigsawHead',
     'LearnedTeacherWeights',
     'MotionPredictionHead',
+    'ParsingDistillationHead',
     'PosePredictionHead',
     'PretextHead',
     'RecognitionHead',

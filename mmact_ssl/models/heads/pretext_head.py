@@ -6,7 +6,9 @@ from abc import abstractmethod
 from typing import Any, Optional
 
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
+
+from mmact_ssl.models.momentum_copy import MomentumCopy
 
 
 class PretextHead(BaseModule):
@@ -21,6 +23,8 @@ class PretextHead(BaseModule):
     - ``'<view>.trunk'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
     - ``'<view>.pooled'``: that map as one feature, ``[B, D]``;
     - ``'<view>.<adapter>'``: that map through an adapter of the model;
+    - ``'<view>.momentum_trunk'``, ``'<view>.momentum_pooled'`` and
+      ``'<view>.momentum_<adapter>'``: the same by the momentum encoder, without gradient;
     - ``'<view>_<target>'``: a target, from the pipeline or a teacher.
 
     Parameters under an attribute whose name starts with ``discriminator`` are trained by the
@@ -33,6 +37,10 @@ class PretextHead(BaseModule):
     def __init__(self, reads: dict[str, str], init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.reads = dict(reads)
+
+    def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
+        """The head's own momentum copies, each with what it follows."""
+        return []
 
     @abstractmethod
     def loss(self, *args: Any, **sources: Any) -> dict[str, Tensor]:

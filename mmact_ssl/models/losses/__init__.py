@@ -6,12 +6,14 @@ from .adversarial import (
 )
 from .classification import classification_loss
 from .gather import gather, gather_with_gradient, global_mean
-from .info_nce import info_nce, multi_instance_info_nce
+from .info_nce import info_nce, multi_instance_info_nce, multi_positive_info_nce
 from .nt_xent import nt_xent
+from .parsing import as_distribution, part_logits, part_map_divergence, part_overlap
 from .pose import mean_joint_error, weighted_smooth_l1
 from .statistics import effective_rank, feature_deviation
 
 __all__ = [
+    'as_distribution',
     'call_with_frozen_weights',
     'classification_loss',
     'effective_rank',
@@ -24,7 +26,11 @@ __all__ = [
     'info_nce',
     'mean_joint_error',
     'multi_instance_info_nce',
+    'multi_positive_info_nce',
     'nt_xent',
+    'part_logits',
+    'part_map_divergence',
+    'part_overlap',
     'r1_penalty',
     'weighted_smooth_l1',
 ]

@@ -94,3 +94,43 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> dict[str, Ten
         loss = F.cross_entropy(logits, own, reduction='none')
         hit = (logits.detach().argmax(1) == own).to(logits.dtype)
         return dict(loss=loss, hit=hit)
+
+
+def multi_positive_info_nce(
+    queries: Tensor, keys: Tensor, positive: Tensor, negative: Tensor, temperature: float
+) -> dict[str, Tensor]:
+    """InfoNCE of queries that may have several positive keys each, or none.
+
+    With both at unit length, ``s_ij = queries_i . keys_j / temperature``, ``P_i`` the positive and
+    ``N_i`` the negative keys of row ``i``::
+
+        loss_i = -1/|P_i| * sum_{p in P_i} log( exp(s_ip) / sum_{j in P_i or N_i} exp(s_ij) )
+
+    Khosla et al., supervised contrastive learning (arXiv 2004.11362), equation 2. With one positive
+    it is InfoNCE.
+
+    Args:
+        queries: ``[N, D]``, need not be normalised.
+        keys: ``[M, D]``, gathered by the caller.
+        positive, negative: bool ``[N, M]``; a key that is neither takes no part.
+        temperature: ``> 0``.
+
+    Returns:
+        Each ``[N]``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
+        (and then loss and hit are 0 too) for rows that lack a positive or a negative, else 1.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        precision = torch.promote_types(queries.dtype, torch.float32)
+        queries = F.normalize(queries.to(precision), dim=-1)
+        keys = F.normalize(keys.to(precision), dim=-1)
+        logits = queries @ keys.T / temperature  # (N, M)
+        counts = positive.any(1) & negative.any(1)
+        logits = logits.masked_fill(~(positive | negative), torch.finfo(precision).min)
+        log_share = logits - logits.logsumexp(1, keepdim=True)
+        number = positive.sum(1).clamp(min=1)
+        loss = -log_share.masked_fill(~positive, 0).sum(1) / number
+        best = logits.detach().argmax(1, keepdim=True)
+        hit = positive.gather(1, best)[:, 0] & counts
+        return dict(
+            loss=loss.masked_fill(~counts, 0), hit=hit.to(precision), weight=counts.to(precision)
+        )

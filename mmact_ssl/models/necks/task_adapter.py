@@ -31,3 +31,40 @@ class ConvolutionAdapter(BaseModule):
     def forward(self, trunk: Tensor) -> Tensor:
         """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
         return self.convolution(trunk)
+
+
+@MODELS.register_module()
+class GatedAdapter(BaseModule):
+    """A gate for each channel of the trunk's map, then a 1x1x1 convolution.
+
+    The gate lets a task choose among the trunk's channels clip by clip: squeeze and excitation (Hu
+    et al., arXiv 1709.01507, equations 2 to 4). HCPG (arXiv 2204.12729) gives each task a
+    representation of its own; that it is made this way is our choice.
+
+    Args:
+        in_channels: channels of the trunk.
+        out_channels: channels of the adapted map.
+        reduction: by which the gate's hidden layer is narrower than the trunk.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        reduction: int = 4,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        hidden = max(in_channels // reduction, 1)
+        self.gate = nn.Sequential(
+            nn.Linear(in_channels, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, in_channels),
+            nn.Sigmoid(),
+        )
+        self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
+        gate = self.gate(trunk.flatten(2).mean(2))  # (B, in_channels)
+        return self.convolution(trunk * gate[..., None, None, None])

@@ -15,6 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers import Balancer, TrunkGradients, shared_weights
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.losses import effective_rank, feature_deviation
+from mmact_ssl.models.momentum_copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -37,7 +38,8 @@ class MultiTaskPretrainer(BaseModel):
         frame_wise: whether the student is a 2D network, which reads frames ``[N, C, H, W]``; its
             maps are put together again to those of a clip, and the mean over a clip leaves out
             frames that only fill it up.
-        adapters: name -> module on the trunk's map; each is applied to every encoded view.
+        adapters: name -> module on the trunk's map; each is applied to every encoded view. The name
+            of another adapter in place of a module lets tasks share that one's representation.
         pooling: module from the trunk's map and the view's validity to ``[B, D]``; the mean over
             all positions unless given, which a view with padding must not be left to.
         balancer: how the tasks' losses become one, a :class:`Balancer` without its tasks,
@@ -47,6 +49,9 @@ class MultiTaskPretrainer(BaseModel):
             all; the last weight unless given.
         teachers: target -> ``dict(teacher=..., views=...)``: frozen networks that make the target
             ``'<view>_<target>'`` of each of these views online.
+        momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
+            and adapters encodes these views too; :class:`MomentumCopyHook` moves it. ``pooling`` is
+            the student's own.
         monitor_interval: log the features' deviation and effective rank every so many steps.
 
     Raises:
@@ -62,11 +67,12 @@ class MultiTaskPretrainer(BaseModel):
         encode: Sequence[str] = ('clip',),
         encode_together: bool = False,
         frame_wise: bool = False,
-        adapters: Optional[dict[str, dict]] = None,
+        adapters: Optional[dict[str, Union[dict, str, None]]] = None,
         pooling: Optional[dict] = None,
         balancer: Optional[dict] = None,
         shared_weights: Optional[str] = None,
         teachers: Optional[dict[str, dict]] = None,
+        momentum_encoder: Optional[dict] = None,
         monitor_interval: int = 10,
         init_cfg: Optional[dict] = None,
     ) -> None:
@@ -76,7 +82,10 @@ class MultiTaskPretrainer(BaseModel):
         self.frame_wise = frame_wise
         self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
-        self.adapters = self._build_all(adapters)
+        shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
+        own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
+        self.adapters = self._build_all(own)
+        self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
         self.pooling = None if pooling is None else MODELS.build(pooling)
         self.heads = self._build_all(heads)
         self.balancer: Balancer = MODELS.build(
@@ -87,6 +96,10 @@ class MultiTaskPretrainer(BaseModel):
         self.loss_observer: Optional[LossObserver] = None
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         self.teachers = self._build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
+        self.momentum_views: tuple[str, ...] = ()
+        self.momentum_encoder: Optional[MomentumCopy] = None
+        if momentum_encoder is not None:
+            self._copy_encoder(**momentum_encoder)
         self._check_sources()
         self._check_shared_weights()
 
@@ -94,6 +107,21 @@ class MultiTaskPretrainer(BaseModel):
     def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> nn.ModuleDict:
         chosen = {name: config for name, config in (configs or {}).items() if config is not None}
         return nn.ModuleDict({name: MODELS.build(config) for name, config in chosen.items()})
+
+    def _copy_encoder(self, views: Sequence[str], momentum: float = 0.999) -> None:
+        self.momentum_views = tuple(views)
+        self.momentum_encoder = MomentumCopy(self._encoder(), momentum)
+
+    def _encoder(self) -> nn.ModuleDict:
+        """What the momentum encoder copies; made when asked for, so that names stay as they are."""
+        return nn.ModuleDict(dict(backbone=self.backbone, adapters=self.adapters))
+
+    def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
+        """The momentum copies of the model and its heads, each with what it follows."""
+        pairs = [pair for head in self.tasks.values() for pair in head.momentum_pairs()]
+        if self.momentum_encoder is not None:
+            pairs.append((self.momentum_encoder, self._encoder()))
+        return pairs
 
     @property
     def tasks(self) -> dict[str, PretextHead]:
@@ -105,15 +133,27 @@ class MultiTaskPretrainer(BaseModel):
         views, targets = self.data_preprocessor.views, self.data_preprocessor.targets
         if not self.heads:
             raise ConfigError('model.heads has no task: name at least one pretext head')
-        for view in self.encode_names:
-            if view not in views:
+        for key, names in (
+            ('encode', self.encode_names),
+            ('momentum_encoder.views', self.momentum_views),
+        ):
+            for view in names:
+                if view not in views:
+                    raise ConfigError(
+                        f'model.{key} names the view {view!r}, but the pipeline makes '
+                        f'{list(views)}: add it to model.data_preprocessor.views and to the '
+                        'pipeline'
+                    )
+        for name, other in self.adapter_of.items():
+            if other not in self.adapters:
                 raise ConfigError(
-                    f'model.encode names the view {view!r}, but the pipeline makes {list(views)}: '
-                    'add it to model.data_preprocessor.views and to the pipeline'
+                    f'model.adapters.{name}={other!r} shares an adapter that is not there; there '
+                    f'are {sorted(self.adapters)}'
                 )
+        features = ('trunk', 'pooled', *self.adapter_of)
         available = set(self.data_preprocessor.sources)
-        for view in self.encode_names:
-            available |= {f'{view}.{name}' for name in ('trunk', 'pooled', *self.adapters)}
+        available |= {f'{view}.{name}' for view in self.encode_names for name in features}
+        available |= {f'{v}.momentum_{name}' for v in self.momentum_views for name in features}
         for name, teacher_views in self.teacher_views.items():
             for view in teacher_views:
                 if view not in views:
@@ -146,7 +186,7 @@ class MultiTaskPretrainer(BaseModel):
         """The student's map of each encoded view, ``[B, C', T', H', W']``, each encoded once."""
         if not self.encode_together:
             return {
-                view: self._trunk(inputs[view], inputs.get(f'{view}_valid'))
+                view: self._trunk(self.backbone, inputs[view], inputs.get(f'{view}_valid'))
                 for view in self.encode_names
             }
         trunks: dict[str, Tensor] = {}
@@ -156,18 +196,19 @@ class MultiTaskPretrainer(BaseModel):
         for views in by_shape.values():
             masks = [inputs[f'{view}_valid'] for view in views if f'{view}_valid' in inputs]
             valid = torch.cat(masks) if masks else None
-            joint = self._trunk(torch.cat([inputs[view] for view in views]), valid)
+            frames = torch.cat([inputs[view] for view in views])
+            joint = self._trunk(self.backbone, frames, valid)
             trunks.update(zip(views, joint.chunk(len(views))))
         return trunks
 
-    def _trunk(self, view: Tensor, valid: Optional[Tensor]) -> Tensor:
-        """The last map of the backbone, which is told what is padding if it can make use of it."""
-        if getattr(self.backbone, 'reads_valid', False):
-            features = self.backbone(view, valid)
+    def _trunk(self, backbone: nn.Module, view: Tensor, valid: Optional[Tensor]) -> Tensor:
+        """The last map of a backbone, which is told what is padding if it can make use of it."""
+        if getattr(backbone, 'reads_valid', False):
+            features = backbone(view, valid)
         elif self.frame_wise:
-            features = self.backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
+            features = backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
         else:
-            features = self.backbone(view)
+            features = backbone(view)
         trunk = features[-1] if isinstance(features, (tuple, list)) else features
         if self.frame_wise:
             trunk = trunk.unflatten(0, (len(view), -1)).transpose(1, 2)  # (B, C', T, H', W')
@@ -190,15 +231,37 @@ class MultiTaskPretrainer(BaseModel):
             sources[f'{view}.trunk'] = trunk
             valid = sources.get(f'{view}_valid')
             sources[f'{view}.pooled'] = self._pool(trunk, valid)
-            for name, adapter in self.adapters.items():
-                sources[f'{view}.{name}'] = adapter(trunk)
+            adapted = {name: adapter(trunk) for name, adapter in self.adapters.items()}
+            for name, other in self.adapter_of.items():
+                sources[f'{view}.{name}'] = adapted[other]
         wanted = {source for head in self.tasks.values() for source in head.reads.values()}
         for name, views in self.teacher_views.items():
             for view in views:
                 # With the heads that read it switched off, a teacher would work for nothing.
                 if f'{view}_{name}' in wanted:
                     sources[f'{view}_{name}'] = self._teach(name, inputs[view])
+        for view in self.momentum_views:
+            if any(source.startswith(f'{view}.momentum_') for source in wanted):
+                sources.update(self._momentum_features(view, sources))
         return sources
+
+    @torch.no_grad()
+    def _momentum_features(self, view: str, sources: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the momentum encoder makes of a view, by the names of the sources."""
+        momentum = cast(MomentumCopy, self.momentum_encoder)
+        if self.training and not momentum.started:
+            raise ConfigError(
+                "model.momentum_encoder would never move: add dict(type='MomentumCopyHook') to "
+                'custom_hooks'
+            )
+        copy = cast(nn.ModuleDict, momentum.module)
+        valid = sources.get(f'{view}_valid')
+        trunk = self._trunk(copy['backbone'], sources[view], valid)
+        features = {'trunk': trunk, 'pooled': self._pool(trunk, valid)}
+        adapters = cast(nn.ModuleDict, copy['adapters'])
+        adapted = {name: adapter(trunk) for name, adapter in adapters.items()}
+        features.update({name: adapted[other] for name, other in self.adapter_of.items()})
+        return {f'{view}.momentum_{name}': value for name, value in features.items()}
 
     @torch.no_grad()
     def _teach(self, name: str, frames: Tensor) -> Tensor:

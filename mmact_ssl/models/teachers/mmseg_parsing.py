@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.label_maps import read_label_map
 from mmact_ssl.models.teachers.mmlab import (
     build_network,
     load_model_config,
@@ -37,12 +38,14 @@ class MMSegTeacher(BaseTeacher):
         parts: part -> the network's classes that make it, whose probabilities are added, e.g.
             `dict(person=[12])` of ADE20K. The order is the layout's. None: every class.
         layout: Name of the parts' order; flips need it to exchange left and right.
+        label_map: A file that says `parts` and `layout`, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
 
     Raises:
         DataError: A file is missing.
-        ConfigError: Not a segmentor's config, a head without logits of each pixel, or classes in
-            `parts` that it has not.
+        ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
+            `parts` that it has not, or a label map that is wrong, of another number of classes, or
+            beside `parts` or `layout`.
         CheckpointError: The weights are not the model's.
     """
 
@@ -56,10 +59,16 @@ class MMSegTeacher(BaseTeacher):
         map_size: int | Sequence[int] | None = None,
         parts: Mapping[str, Sequence[int]] | None = None,
         layout: str = '',
+        label_map: str | None = None,
         batch_size: int = 8,
         precision: str = 'float32',
     ) -> None:
         name = type(self).__name__
+        folding = None if label_map is None else read_label_map(label_map)
+        if folding is not None:
+            if parts is not None or layout:
+                raise ConfigError(f'{name}: give label_map={label_map}, or parts and layout')
+            parts, layout = folding.parts, folding.layout
         loaded = load_model_config(config, name)
         if 'decode_head' not in loaded.model:
             raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
@@ -80,6 +89,11 @@ class MMSegTeacher(BaseTeacher):
 
         network: Any = build_network(model, 'mmseg')
         _check_head(network, config)
+        if folding is not None and folding.num_classes != network.out_channels:
+            raise ConfigError(
+                f'{label_map} is of {folding.num_classes} classes, {config} has '
+                f'{network.out_channels}: take the label map of its data set'
+            )
         load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
         self._channels = None if parts is None else check_parts(parts, network.out_channels, config)
         self._input = frame_input

@@ -42,6 +42,20 @@ def test_tensors():
     assert pose.dtype == torch.float32
 
 
+def test_speed_and_video_are_packed_for_contrasts_of_several_clips():
+    results = made_results(speed={'clip': 4})
+    targets = PackPretextInputs(views=('clip', 'keyframes'), video=True).transform(results)[
+        'targets'
+    ]
+    assert targets['clip_speed'] == 4 and targets['clip_speed'].dtype == torch.int64
+    assert 'keyframes_speed' not in targets
+    assert targets['video'].dtype == torch.int64 and targets['video'].ndim == 0
+    for name, same in (('a.mp4', True), ('b.mp4', False)):
+        other = made_results() | {'filename': name}
+        packed = PackPretextInputs(views=('clip',), video=True).transform(other)
+        assert (packed['targets']['video'] == targets['video']) == same
+
+
 def test_other_targets_are_packed_under_their_names():
     maps = np.random.RandomState(0).rand(4, 2, 3, 5).astype(np.float32)
     results = made_results(

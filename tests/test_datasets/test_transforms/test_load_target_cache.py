@@ -150,6 +150,18 @@ def test_a_stale_cache_is_refused_when_built(cache, tmp_path):
         LoadTargetCache(cache, teacher=str(config))
 
 
+def test_part_maps_of_another_parser_are_refused_when_built(tmp_path):
+    path = tmp_path / 'parts.lmdb'
+    with TargetWriter(path, TargetMeta('map', 'lip', SizedTeacher(1).fingerprint())) as writer:
+        writer.put('videos/a.mp4', np.full((10, 20, 4, 4), 0.05, np.float32))
+    options = {'path': str(path), 'target': 'parts', 'kind': 'map'}
+    LoadTargetCache(**options, layout='lip', teacher={'type': 'SizedTeacher', 'size': 1})
+    with pytest.raises(TargetCacheError, match='parts.lmdb'):
+        LoadTargetCache(**options, teacher={'type': 'SizedTeacher', 'size': 2})
+    with pytest.raises(TargetCacheError, match="layout 'lip', wanted 'person'"):
+        LoadTargetCache(**options, layout='person')
+
+
 def test_a_wrong_layout_kind_or_path_is_refused_when_built(cache, tmp_path):
     with pytest.raises(TargetCacheError, match="has the layout 'coco17', wanted 'kinect20': set"):
         LoadTargetCache(cache, layout='kinect20')

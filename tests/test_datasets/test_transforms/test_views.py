@@ -44,6 +44,58 @@ def test_the_other_clip_has_a_start_of_its_own(video):
     assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['other'][0]) == (0, 29)
 
 
+def test_the_strides_are_drawn_and_told(video):
+    transform = SampleViews(
+        clip={'num_frames': 4, 'stride': (1, 2, 4)},
+        future={'num_frames': 2, 'stride': 3},
+        other={'num_frames': 3, 'stride': (1, 2, 4)},
+    )
+    seen = set()
+    for seed in range(200):
+        np.random.seed(seed)
+        results = sample(transform, video)
+        speed, inds = results['speed'], results['frame_inds']
+        assert set(speed) == {'clip', 'other'}, 'the stride of the future is never another'
+        for view, stride in speed.items():
+            assert set(np.diff(inds[view])) == {stride}
+        assert inds['future'][0] == inds['clip'][-1] + speed['clip']
+        assert np.diff(inds['future']) == [3]
+        seen.add((speed['clip'], speed['other']))
+    assert seen == {(one, two) for one in (1, 2, 4) for two in (1, 2, 4)}
+    assert 'speed' not in sample(SampleViews(clip=CLIP), video)
+
+
+def test_the_other_clip_may_have_to_differ_in_speed(video):
+    clip = {'num_frames': 3, 'stride': [1, 2, 4]}
+    transform = SampleViews(clip=clip, other=clip, differ=True)
+    seen = set()
+    for seed in range(100):
+        np.random.seed(seed)
+        speed = sample(transform, video)['speed']
+        seen.add((speed['clip'], speed['other']))
+    assert seen == {(one, two) for one in (1, 2, 4) for two in (1, 2, 4) if one != two}
+    fixed = sample(SampleViews(clip=clip, other=clip, differ=True, test_mode=True), video)
+    assert fixed['speed'] == {'clip': 1, 'other': 4}
+
+
+def test_a_clip_that_is_played_too_fast_for_its_video_is_marked(tmp_path, make_video):
+    path = str(make_video(tmp_path / 'short.mp4', num_frames=9))
+    clip = {'num_frames': 4, 'stride': (2, 4)}
+    results = sample(SampleViews(clip=clip, other=clip, differ=True, test_mode=True), path)
+    assert results['valid']['clip'].all()
+    assert results['frame_inds']['other'].tolist() == [0, 4, 8, 8]
+    assert results['valid']['other'].tolist() == [True, True, True, False]
+
+
+def test_one_stride_draws_as_before(video):
+    """A list of one is that one, and takes no random number."""
+    np.random.seed(3)
+    one = sample(SampleViews(clip=CLIP), video)['frame_inds']['clip']
+    np.random.seed(3)
+    other = sample(SampleViews(clip={**CLIP, 'stride': [3]}), video)['frame_inds']['clip']
+    np.testing.assert_array_equal(one, other)
+
+
 def test_future_goes_on_where_the_clip_ends(video):
     transform = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2})
     starts = set()
@@ -99,6 +151,14 @@ def test_one_frame_is_no_video(tmp_path, make_video):
         ({'clip': {'num_frames': 4}}, 'clip takes num_frames and stride'),
         ({'clip': CLIP, 'future': {**FUTURE, 'stride': 0}}, 'future has stride=0'),
         ({'clip': CLIP, 'keyframes': CLIP}, 'keyframes takes num_frames, got'),
+        (
+            {'clip': {**CLIP, 'stride': (2, 0)}},
+            r'clip has stride=\(2, 0\), must be at least 1 each',
+        ),
+        ({'clip': {**CLIP, 'stride': (2, 2)}}, 'no two alike'),
+        ({'clip': {**CLIP, 'stride': ()}}, 'at least 1 each'),
+        ({'clip': CLIP, 'other': CLIP, 'differ': True}, r'differ wants another stride .*\[3\]'),
+        ({'clip': CLIP, 'differ': True}, 'differ wants another stride'),
     ],
 )
 def test_wrong_options_are_named(options, message):

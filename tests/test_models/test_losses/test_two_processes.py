@@ -14,15 +14,18 @@ from torch import Tensor, nn
 import mmact_ssl  # noqa: F401  the mends
 from mmact_ssl.models.heads import (
     ClassificationHead,
+    ConsistencyHead,
     ContextMatchingHead,
     ContrastHead,
     MotionPredictionHead,
+    ParsingDistillationHead,
     PosePredictionHead,
     RecognitionHead,
     TeacherGuidanceHead,
     VideoGenerationHead,
 )
 from mmact_ssl.models.losses import multi_instance_info_nce, weighted_smooth_l1
+from mmact_ssl.models.momentum_copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
 
@@ -56,6 +59,15 @@ class SmoothL1(nn.Module):
         return dict(loss=weighted_smooth_l1(self.layer(poses), target, weight, 0.1))
 
 
+def consistency(kind: str, queue_size: int = 0) -> ConsistencyHead:
+    """The batch normalisation of its projector would see half a batch, so that rests."""
+    head = ConsistencyHead(
+        4, kind, queue_size=queue_size, temperature=0.5, hidden_dim=8, embedding_dim=5
+    )
+    head.projector.eval()
+    return head
+
+
 def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     """Modules and whole batches, in which the second half has far more of what counts."""
     torch.manual_seed(0)
@@ -64,6 +76,17 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     few[3:] = True
     few[4, 0] = False
     maps = dict(static=torch.randn(BATCH, 4, 2, 4, 4), dynamic=torch.randn(BATCH, 4, 2, 4, 4))
+    clips = dict(
+        query=torch.randn(BATCH, 4, 1, 2, 2),
+        key=torch.randn(BATCH, 4, 1, 2, 2),
+        video=torch.tensor([1, 2, 3, 4, 2, 6]),
+    )
+    speeds = dict(
+        query_speed=torch.tensor([1, 1, 2, 2, 1, 2]),
+        key_speed=torch.tensor([2, 1, 2, 1, 2, 1]),
+        query_valid=torch.tensor([[True], [False], [False], [True], [True], [True]]),
+        key_valid=torch.ones(BATCH, 1, dtype=torch.bool),
+    )
     pose = torch.rand(2, BATCH, 3, 5, 3)
     pose[:, : BATCH // 2, ..., 2] *= 0.1
     # In evaluation no frames are drawn by chance; at step 0 the R1 penalty is due.
@@ -119,6 +142,18 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             ContrastHead(4, ('one', 'two', 'three'), hidden_dim=8, embedding_dim=6).eval(),
             {view: torch.randn(BATCH, 4) for view in ('one', 'two', 'three')},
         ),
+        appearance=(consistency('appearance'), clips),
+        consistent_motion=(consistency('motion'), {**clips, **speeds}),
+        # The queue's first half is what a step before has left.
+        queue=(filled(consistency('motion', queue_size=9)), {**clips, **speeds}),
+        parsing=(
+            ParsingDistillationHead(4, 3, (4, 4), frames_per_step=1, hidden_dim=8),
+            dict(
+                features=torch.randn(BATCH, 4, 3, 2, 2),
+                parts=torch.rand(BATCH, 3, 3, 4, 4).softmax(2),
+                valid=few,
+            ),
+        ),
         classification=(
             ClassificationHead(4, num_classes=3),
             dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
@@ -151,6 +186,16 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     )
 
 
+def filled(head: ConsistencyHead) -> ConsistencyHead:
+    """Four keys are in the queue, as every process has them."""
+    queue = head.queue
+    queue.features[:4] = torch.randn(4, 5)
+    queue.labels[:4] = torch.tensor([[7, 1, 1], [2, 2, 1], [8, 2, 0], [9, 1, 1]])
+    queue.filled[:4] = True
+    queue.pointer.fill_(4)
+    return head
+
+
 def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tensor]]:
     """Of this process's share of each batch: each loss, and the gradient of their sum."""
     results = {}
@@ -159,9 +204,27 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
         losses = {name: v for name, v in module.loss(**own).items() if 'loss' in name}
         sum(losses.values()).backward()
         results[case] = {name: value.detach() for name, value in losses.items()}
+        if case == 'queue':
+            queues = {name: value.clone() for name, value in module.queue.state_dict().items()}
+            results['queue after'] = queues
         for name, parameter in module.named_parameters():
+            if not parameter.requires_grad:  # a momentum copy
+                continue
             results[case][f'gradient of {name}'] = parameter.grad
+    results['copy after'] = momentum_copy_after(rank, world_size)
     return results
+
+
+def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
+    """A momentum copy after two steps, in which each process's student saw its own samples."""
+    torch.manual_seed(1)
+    student = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    copy = MomentumCopy(student, 0.5)
+    copy.start(student)
+    for samples in torch.randn(2, BATCH, 3):
+        student(samples.chunk(world_size)[rank])
+        copy.follow(student)
+    return {name: value.clone() for name, value in copy.module.state_dict().items()}
 
 
 @pytest.fixture(scope='module')
@@ -196,6 +259,10 @@ def whole() -> dict:
         'pose',
         'motion',
         'contrast',
+        'appearance',
+        'consistent_motion',
+        'queue',
+        'parsing',
         'classification',
         'video',
     ],
@@ -212,6 +279,23 @@ def test_means_of_two_processes_equal_one_process(case: str, halves: list[dict],
         not torch.allclose(halves[0][case][name], expected)
         for name, expected in whole[case].items()
     ), 'the halves are not alike, or the test could not fail'
+
+
+def test_every_process_has_the_queue_of_one(halves: list[dict], whole: dict):
+    expected = whole['queue after']
+    assert expected['pointer'] == (4 + BATCH) % 9 and expected['filled'].all()
+    for name, value in expected.items():
+        assert torch.equal(halves[0]['queue after'][name], halves[1]['queue after'][name]), name
+        torch.testing.assert_close(halves[0]['queue after'][name], value)
+
+
+def test_every_process_has_the_same_momentum_copy(halves: list[dict], whole: dict):
+    """Though batch normalisation has other statistics in each."""
+    first, second = (half['copy after'] for half in halves)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    # The mean of both halves' means is that of the whole; of variances it is not.
+    torch.testing.assert_close(first['1.running_mean'], whole['copy after']['1.running_mean'])
 
 
 def work(rank: int, folder: Path) -> None:

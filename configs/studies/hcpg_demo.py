@@ -1,0 +1,34 @@
+# HCPG on the demo world (synthetic), under its parser: contrast alone, parsing alone, and both,
+# in one representation for all tasks and in one for each.
+dataset = 'demo'
+seeds = (0, 1, 2)
+
+pretrain = 'configs/hcpg_r3d_demo.py'
+downstream = 'configs/downstream/linear_r3d_demo.py'
+frozen = dict(protocols='linear,knn,retrieval', config=downstream)
+pretext = dict(protocols='pretext', config=pretrain)
+no_parsing = ['model.heads.parsing=None', 'model.adapters.parsing=None']
+no_contrast = [
+    f'model.{what}.{task}=None'
+    for what in ('heads', 'adapters')
+    for task in ('appearance', 'motion')
+]
+
+runs = [
+    dict(method='Random init', evaluations=[frozen]),
+    dict(method='HCPG', pretrain=pretrain, evaluations=[pretext, frozen]),
+]
+runs += [
+    dict(
+        method='HCPG',
+        variant=variant,
+        pretrain=pretrain,
+        cfg_options=options,
+        evaluations=[frozen],
+    )
+    for variant, options in (
+        ('shared', ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']),
+        ('contrast-alone', no_parsing),
+        ('parsing-alone', [*no_contrast, 'model.encode=[clip]']),
+    )
+]

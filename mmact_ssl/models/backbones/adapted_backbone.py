@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A student with the adapters of its pretext tasks, for downstream work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class AdaptedBackbone(BaseModule):
+    """What one task reads, or several side by side, in place of the trunk.
+
+    In a downstream config it takes the student's place; its weights are written by
+    ``tools/publish_model.py CHECKPOINT OUTPUT --adapters NAME ...``.
+
+    Args:
+        backbone: the student.
+        adapters: name -> adapter, as in pre-training; those that were exported, None for others.
+        outputs: ``'trunk'`` and names of adapters, concatenated along the channels in this order.
+
+    Raises:
+        ConfigError: An output that is not there, or none.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        adapters: dict[str, Optional[dict]],
+        outputs: Sequence[str],
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        chosen = {name: config for name, config in adapters.items() if config is not None}
+        known = ('trunk', *chosen)
+        if isinstance(outputs, str) or not outputs or not set(outputs) <= set(known):
+            raise ConfigError(f'AdaptedBackbone: outputs={outputs!r}, choose some of {known}')
+        self.outputs = tuple(outputs)
+        self.backbone = MODELS.build(backbone)
+        self.adapters = nn.ModuleDict({name: MODELS.build(c) for name, c in chosen.items()})
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""
+        features = self.backbone(frames)
+        trunk = features[-1] if isinstance(features, (tuple, list)) else features
+        maps = [trunk if name == 'trunk' else self.adapters[name](trunk) for name in self.outputs]
+        return torch.cat(maps, dim=1)

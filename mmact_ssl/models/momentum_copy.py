@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of a network that follows it slowly and makes the keys of a contrast."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mmact_ssl.errors import ConfigError
+
+
+class MomentumCopy(AveragedModel):
+    """The exponential moving average of a network, without gradient and always in eval mode.
+
+    After each step of the optimiser, with ``m`` the momentum, parameters and the running statistics
+    of batch normalisation become ``copy = m * copy + (1 - m) * source``. Sources: MoCo (He et al.,
+    arXiv 1911.05722, equation 2) for the parameters; EMAN (Cai et al., arXiv 2101.08482) for the
+    statistics. MoCo's own copy normalises by each batch and shuffles samples across GPUs, for a
+    batch's statistics would tell which key belongs to which query. With averaged statistics a key
+    depends on its own sample alone, on one GPU too, and there is nothing to shuffle.
+
+    The statistics are averaged over all processes too, whose students see different samples, so
+    that all have one and the same copy, which is what a checkpoint keeps (our choice).
+
+    :class:`MomentumCopyHook` calls :meth:`start` before training and :meth:`follow` after each
+    step.
+
+    Args:
+        source: the network, which is not registered here.
+        momentum: share of the old, ``0 <= m < 1``.
+
+    Raises:
+        ConfigError: no such momentum.
+    """
+
+    def __init__(self, source: nn.Module, momentum: float = 0.999) -> None:
+        if not 0 <= momentum < 1:
+            raise ConfigError(f'momentum={momentum} of a momentum encoder: use 0 <= momentum < 1')
+        super().__init__(source, multi_avg_fn=get_ema_multi_avg_fn(momentum), use_buffers=True)
+        self.requires_grad_(False)
+        self.train(False)
+        # A Python flag, for to ask a tensor on the GPU would wait for it in every step.
+        self.started = False
+
+    def start(self, source: nn.Module) -> None:
+        """Take over the source's values unless the copy has its own, from a resumed run."""
+        if self.n_averaged == 0:
+            self.follow(source)
+        self.started = True
+
+    @torch.no_grad()
+    def follow(self, source: nn.Module) -> None:
+        """Move towards the source; at first, take over its values."""
+        self.update_parameters(source)
+        if get_world_size() == 1:
+            return
+        statistics = [b for b in self.module.buffers() if b.is_floating_point()]
+        if statistics:
+            joined = torch.cat([buffer.flatten() for buffer in statistics])
+            all_reduce(joined, op='mean')
+            parts = joined.split([buffer.numel() for buffer in statistics])
+            for buffer, part in zip(statistics, parts):
+                buffer.copy_(part.view_as(buffer))
+
+    def train(self, mode: bool = True) -> MomentumCopy:
+        """Stay in evaluation mode whatever the student does."""
+        super().train(False)
+        return self

@@ -1,0 +1,71 @@
+"""The student with its adapters downstream: the same maps as in pre-training, whole checkpoints."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.models.backbones import AdaptedBackbone
+from mmact_ssl.registry import MODELS
+from tools.publish_model import export_backbone
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+TASKS = ('appearance', 'motion', 'parsing')
+
+
+@pytest.fixture(scope='module')
+def pretrained(tmp_path_factory):
+    """A small pre-trainer and its checkpoint."""
+    config = Config.fromfile(CONFIGS / 'hcpg_r3d_jhmdb.py')
+    config.model.backbone.base_channels = 4
+    for adapter in config.model.adapters.values():
+        adapter.in_channels = 32
+    torch.manual_seed(0)
+    model = MODELS.build({**copy.deepcopy(config.model), '_scope_': 'mmact_ssl'}).eval()
+    path = tmp_path_factory.mktemp('pretrained') / 'epoch_1.pth'
+    torch.save({'meta': {'epoch': 1}, 'state_dict': model.state_dict()}, path)
+    return model, path
+
+
+@pytest.mark.parametrize('outputs', [('trunk', *TASKS), ('motion',)])
+def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
+    model, path = pretrained
+    config = Config.fromfile(CONFIGS / 'downstream' / 'linear_r3d-adapted_jhmdb.py')
+    backbone = config.model.backbone
+    backbone.backbone.base_channels = 4
+    backbone.outputs = outputs
+    backbone.adapters = {
+        name: {**backbone.adapters[name], 'in_channels': 32} if name in outputs else None
+        for name in TASKS
+    }
+    exported = [name for name in TASKS if name in outputs]
+    config.model.cls_head.in_channels = 32 * ('trunk' in outputs) + 64 * len(exported)
+    published = export_backbone(path, tmp_path / 'x', adapters=exported)
+    recognizer = build_recognizer(config, seed=0, checkpoint=str(published)).eval()
+    frames = torch.randn(2, 3, 8, 32, 32)
+    with torch.no_grad():
+        trunk = model.backbone(frames)
+        maps = [trunk if name == 'trunk' else model.adapters[name](trunk) for name in outputs]
+        found = recognizer.backbone(frames)
+    torch.testing.assert_close(found, torch.cat(maps, dim=1))
+    assert found.shape[1] == config.model.cls_head.in_channels
+
+
+def test_an_adapter_that_is_not_in_the_checkpoint_is_named(pretrained, tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"no adapters.pose.\* to export, its adapters: \['ap"
+    ):
+        export_backbone(pretrained[1], tmp_path / 'x', adapters=('motion', 'pose'))
+
+
+@pytest.mark.parametrize('outputs', ['trunk', (), ('trunk', 'pose')])
+def test_an_output_that_is_not_there_is_named(outputs):
+    with pytest.raises(ConfigError, match=r"choose some of \('trunk', 'a'\)"):
+        AdaptedBackbone(dict(type='Identity'), dict(a=dict(type='Identity')), outputs)

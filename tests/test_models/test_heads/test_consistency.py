@@ -1,0 +1,209 @@
+"""Contrast of clips alike in appearance or in motion, against a slow loop in float64."""
+
+from __future__ import annotations
+
+import math
+from typing import Optional
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import ConsistencyHead
+from mmact_ssl.models.losses import multi_positive_info_nce, nt_xent
+
+CHANNELS, BATCH = 6, 8
+Clip = tuple[Tensor, int, int, bool]  # embedding, video, speed, usable
+
+
+def make(consistency: str, queue_size: int = 0, **options) -> ConsistencyHead:
+    torch.manual_seed(0)
+    return ConsistencyHead(
+        CHANNELS, consistency, queue_size=queue_size, hidden_dim=8, embedding_dim=5, **options
+    ).eval()
+
+
+def batch(seed: int = 1, video: Optional[list[int]] = None) -> dict[str, Tensor]:
+    """Two clips of eight videos, some of them padded; all arguments of both kinds."""
+    generator = torch.Generator().manual_seed(seed)
+    valid = torch.ones(2, BATCH, 4, dtype=torch.bool)
+    valid[0, 2, 3:] = valid[1, 5, 1:] = False
+    return dict(
+        query=torch.randn(BATCH, CHANNELS, 1, 2, 2, generator=generator),
+        key=torch.randn(BATCH, CHANNELS, 1, 2, 2, generator=generator),
+        video=torch.tensor(video or [10, 11, 12, 13, 14, 15, 16, 17]),
+        query_speed=torch.tensor([1, 1, 2, 2, 4, 1, 2, 4]),
+        key_speed=torch.tensor([2, 4, 1, 1, 1, 1, 4, 4]),
+        query_valid=valid[0],
+        key_valid=valid[1],
+    )
+
+
+def arguments(consistency: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    if consistency == 'motion':
+        return values
+    return {name: values[name] for name in ('query', 'key', 'video')}
+
+
+def clips(embeddings: Tensor, values: dict[str, Tensor], which: str, motion: bool) -> list[Clip]:
+    return [
+        (
+            embeddings[i].double(),
+            int(values['video'][i]),
+            int(values[f'{which}_speed'][i]),
+            bool(values[f'{which}_valid'][i].all()) or not motion,
+        )
+        for i in range(BATCH)
+    ]
+
+
+def slow(rows: list[Clip], columns: list[Clip], old: list[Clip], motion: bool, temperature: float):
+    """Loss and accuracy, one pair after the other; `columns` may contain the very rows."""
+    losses, hits = [], []
+    for row in rows:
+        positive, negative = [], []
+        for column, is_old in [(c, False) for c in columns] + [(c, True) for c in old]:
+            if column is row:
+                continue
+            cosine = torch.cosine_similarity(row[0], column[0], dim=0).item() / temperature
+            same_video, same_speed = row[1] == column[1], row[2] == column[2]
+            if motion and not (row[3] and column[3]):
+                continue
+            if motion and not same_speed:
+                negative.append(cosine)
+            elif motion and not same_video:
+                positive.append(cosine)
+            elif not motion and not same_video:
+                negative.append(cosine)
+            elif not motion and not is_old:
+                positive.append(cosine)
+        if not positive or not negative:
+            continue
+        total = math.log(sum(math.exp(s) for s in positive + negative))
+        losses.append(-sum(s - total for s in positive) / len(positive))
+        hits.append(max(positive) > max(negative))
+    return sum(losses) / len(losses), sum(hits) / len(losses), len(losses) / len(rows)
+
+
+@pytest.mark.parametrize('consistency', ['appearance', 'motion'])
+@pytest.mark.parametrize('video', [None, [10, 11, 12, 12, 14, 15, 10, 17]])
+def test_in_the_batch_it_is_the_slow_formula(consistency, video):
+    head, values = make(consistency), batch(video=video)
+    motion = consistency == 'motion'
+    found = head.loss(**arguments(consistency, values))
+    rows = [
+        *clips(head._project(values['query']), values, 'query', motion),
+        *clips(head._project(values['key']), values, 'key', motion),
+    ]
+    loss, accuracy, counted = slow(rows, rows, [], motion, head.temperature)
+    assert found['loss'].item() == pytest.approx(loss, rel=1e-5)
+    assert found['accuracy'].item() == pytest.approx(accuracy)
+    assert found['counted'].item() == pytest.approx(counted)
+    assert (counted < 1) == motion, 'padded clips do not count for motion'
+
+
+@pytest.mark.parametrize('consistency', ['appearance', 'motion'])
+def test_against_the_queue_it_is_the_slow_formula(consistency):
+    head = make(consistency, queue_size=12).train()
+    motion = consistency == 'motion'
+    head.momentum_projector.start(make(consistency).projector)
+    old: list[Clip] = []
+    # The queue runs over in the second step, and the third sees videos of the first again.
+    for step, first in enumerate((10, 30, 14)):
+        values = batch(step, list(range(first, first + BATCH)))
+        keys = head.momentum_projector(values['key'].flatten(2).mean(2))
+        projected = _project_without_learning(head, values['query'])
+        found = head.loss(**arguments(consistency, values))
+        of_keys = clips(keys, values, 'key', motion)
+        rows = clips(projected, values, 'query', motion)
+        loss, accuracy, _ = slow(rows, of_keys, old, motion, head.temperature)
+        assert found['loss'].item() == pytest.approx(loss, rel=1e-4), step
+        assert found['accuracy'].item() == pytest.approx(accuracy), step
+        old = (old + of_keys)[-12:]
+        assert int(head.queue.filled.sum()) == len(old)
+        assert set(head.queue.labels[head.queue.filled][:, 0].tolist()) == {c[1] for c in old}
+
+
+def _project_without_learning(head: ConsistencyHead, features: Tensor) -> Tensor:
+    """What `_project` will give in training mode, running statistics left alone."""
+    buffers = {name: value.clone() for name, value in head.projector.named_buffers()}
+    projected = head._project(features).detach()
+    for name, value in head.projector.named_buffers():
+        value.copy_(buffers[name])
+    return projected
+
+
+def test_appearance_in_the_batch_is_nt_xent():
+    head, values = make('appearance'), batch()
+    views = [head._project(values[name]) for name in ('query', 'key')]
+    expected = nt_xent(*views, head.temperature, self_similarity=None)
+    found = head.loss(**arguments('appearance', values))
+    torch.testing.assert_close(found['loss'], expected['loss'])
+    torch.testing.assert_close(found['accuracy'], expected['hit'].mean())
+
+
+def test_nothing_is_enqueued_in_evaluation_or_prediction():
+    head, values = make('motion', queue_size=12), batch()
+    head.loss(**values)
+    head.train()
+    head.predict(**values)
+    assert not head.queue.filled.any()
+    assert head.queue.pointer == 0
+
+
+def test_gradients_reach_the_query_and_never_a_key_of_the_momentum_encoder():
+    head, values = make('appearance', queue_size=12).train(), batch()
+    values['query'].requires_grad_()
+    values['key'].requires_grad_()
+    head.loss(**arguments('appearance', values))['loss'].backward()
+    assert values['query'].grad.any()
+    assert values['key'].grad is None
+    assert all(parameter.grad is None for parameter in head.momentum_projector.parameters())
+    assert all(parameter.grad is not None for parameter in head.projector.parameters())
+
+
+def test_a_padded_clip_has_no_gradient_for_motion():
+    head, values = make('motion'), batch()
+    values['query'].requires_grad_()
+    values['key'].requires_grad_()
+    head.loss(**values)['loss'].backward()
+    assert values['query'].grad.flatten(1).any(1).tolist() == [i != 2 for i in range(BATCH)]
+    assert values['key'].grad.flatten(1).any(1).tolist() == [i != 5 for i in range(BATCH)]
+
+
+def test_without_a_pair_there_is_no_loss():
+    """All at one speed: no clip has a negative."""
+    head, values = make('motion'), batch()
+    for name in ('query', 'key'):
+        values[f'{name}_speed'] = torch.ones(BATCH, dtype=torch.int64)
+    values['query'].requires_grad_()
+    found = head.loss(**values)
+    found['loss'].backward()
+    assert found['loss'] == 0 and found['counted'] == 0
+    assert not values['query'].grad.any()
+    assert head.predict(**values)['accuracy'].isnan().all()
+
+
+def test_what_the_heads_read():
+    assert make('appearance', adapter='gate').reads == dict(
+        query='clip.gate', key='other.gate', video='video'
+    )
+    reads = make('motion', queue_size=3, adapter='gate').reads
+    assert reads['key'] == 'other.momentum_gate'
+    assert reads['key_valid'] == 'other_valid' and reads['query_speed'] == 'clip_speed'
+    with pytest.raises(ConfigError, match="consistency='speed'"):
+        make('speed')
+
+
+def test_the_positive_of_one_is_plain_info_nce():
+    queries, keys = torch.randn(4, 5).double(), torch.randn(6, 5).double()
+    positive = torch.zeros(4, 6, dtype=torch.bool)
+    positive[range(4), [3, 0, 5, 1]] = True
+    found = multi_positive_info_nce(queries, keys, positive, ~positive, 0.3)
+    similarity = torch.cosine_similarity(queries[:, None], keys[None], dim=2) / 0.3
+    expected = torch.nn.functional.cross_entropy(
+        similarity, torch.tensor([3, 0, 5, 1]), reduction='none'
+    )
+    torch.testing.assert_close(found['loss'], expected)
+    assert found['weight'].tolist() == [1] * 4

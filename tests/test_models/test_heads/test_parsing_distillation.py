@@ -1,0 +1,131 @@
+"""Parsing distillation: what counts, how much, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import ParsingDistillationHead
+from mmact_ssl.models.losses import as_distribution, part_map_divergence
+
+B, T, H, W = 3, 4, 6, 5
+
+
+def make(num_parts: int = 3, **options) -> ParsingDistillationHead:
+    torch.manual_seed(0)
+    return ParsingDistillationHead(4, num_parts, (H, W), frames_per_step=2, hidden_dim=8, **options)
+
+
+def batch(num_parts: int = 3) -> dict[str, Tensor]:
+    """Three clips with a person in the middle; the last frame of the second is padding."""
+    generator = torch.Generator().manual_seed(0)
+    person = torch.zeros(H, W)
+    person[2:4, 1:4] = 0.9
+    parts = person.expand(B, T, 1, H, W).clone()
+    if num_parts > 1:
+        share = torch.rand(B, T, num_parts - 1, H, W, generator=generator)
+        share /= share.sum(2, keepdim=True)
+        parts = torch.cat([1 - parts, parts * share], dim=2)
+    valid = torch.ones(B, T, dtype=torch.bool)
+    valid[1, 3] = False
+    features = torch.randn(B, 4, 2, 3, 3, generator=generator)
+    return dict(features=features, parts=parts, valid=valid)
+
+
+def nobody(parts: Tensor) -> Tensor:
+    empty = torch.zeros_like(parts)
+    if parts.shape[-3] > 1:
+        empty[..., 0, :, :] = 1
+    return empty
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_the_loss_is_the_slow_mean(num_parts):
+    head, values = make(num_parts, person_weight=4.0), batch(num_parts)
+    values['parts'][2, 1] = nobody(values['parts'][2, 1])
+    found = head.loss(**values)
+    logits = head.decoder(values['features'], (T, H, W))
+    teacher = as_distribution(values['parts'])
+    divergence = part_map_divergence(logits, teacher, 2.0)
+    total = weights = 0.0
+    for b in range(B):
+        for t in range(T):
+            if (b, t) in ((1, 3), (2, 1)):
+                continue  # padding; nobody
+            for y in range(H):
+                for x in range(W):
+                    weight = 1 + 3 * (1 - teacher[b, t, 0, y, x].item())
+                    total += weight * divergence[b, t, y, x].item()
+                    weights += weight
+    assert found['loss'].item() == pytest.approx(total / weights, rel=1e-4)
+    assert found['counted'].item() == pytest.approx(10 / 12)
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_frames_that_do_not_count_move_nothing(num_parts):
+    head, values = make(num_parts), batch(num_parts)
+    values['parts'][2, 1] = nobody(values['parts'][2, 1])
+    before = head.loss(**values)['loss']
+    values['parts'][1, 3] = values['parts'][1, 3].flip(-1).roll(1, -1)
+    values['parts'][2, 1] = nobody(values['parts'][2, 1]) * 0.99 + 0.001
+    torch.testing.assert_close(head.loss(**values)['loss'], before)
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
+    """That video has no gradient and no overlap; with all such, the loss is 0."""
+    head, values = make(num_parts), batch(num_parts)
+    values['parts'][0] = nobody(values['parts'][0])
+    values['features'].requires_grad_()
+    head.loss(**values)['loss'].backward()
+    assert values['features'].grad.flatten(1).any(1).tolist() == [False, True, True]
+    assert head.predict(**values)['mean_iou'].isnan().tolist() == [True, False, False]
+
+    values['parts'] = nobody(values['parts'])
+    values['features'].grad = None
+    found = head.loss(**values)
+    found['loss'].backward()
+    assert found['loss'] == 0 and found['counted'] == 0
+    assert not values['features'].grad.any()
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_what_it_predicts_are_probabilities(num_parts):
+    head, values = make(num_parts), batch(num_parts)
+    maps = head.predict(**values)['maps']
+    assert maps.shape == (B, T, num_parts, H, W)
+    assert maps.min() >= 0 and maps.max() <= 1
+    if num_parts > 1:
+        torch.testing.assert_close(maps.sum(2), torch.ones(B, T, H, W))
+
+
+def test_descent_finds_the_parts_of_every_frame():
+    """Though the map has two steps in time and the person walks in each of the four frames."""
+    head, values = make(1, person_weight=1.0), batch(1)
+    for t in range(T):
+        values['parts'][:, t] = values['parts'][:, t].roll(t - 1, -1)
+    optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
+    for _ in range(120):
+        optimizer.zero_grad()
+        losses = head.loss(**values)
+        losses['loss'].backward()
+        optimizer.step()
+    assert losses['mean_iou'] > 0.95
+
+
+@pytest.mark.parametrize(
+    'shape', [(B, T, 2, H, W), (B, T, 3, H, H), (B, 1, 3, H, W)], ids=['parts', 'size', 'frames']
+)
+def test_maps_of_another_shape_are_named(shape):
+    values = {**batch(), 'parts': torch.rand(shape)}
+    message = rf'clip_parts is \[{shape[1]}, {shape[2]}, {H}, {shape[4]}\].*\[4, 3, 6, 5\]'
+    with pytest.raises(ConfigError, match=message):
+        make().loss(**values)
+
+
+def test_what_it_reads():
+    assert make(adapter='parsing', view='other').reads == dict(
+        features='other.parsing', parts='other_parts', valid='other_valid'
+    )
