@@ -5,6 +5,7 @@ from .jigsaw import JigsawHead
 from .motion_prediction import MotionPredictionHead
 from .pose_prediction import PosePredictionHead
 from .pretext_head import PretextHead
+from .prompt_matching import PromptMatchingHead
 from .recognition import RecognitionHead
 from .teacher_guidance import TeacherGuidanceHead
 from .teacher_weights import (
@@ -25,6 +26,7 @@ __all__ = [
     'MotionPredictionHead',
     'PosePredictionHead',
     'PretextHead',
+    'PromptMatchingHead',
     'RecognitionHead',
     'TeacherGuidanceHead',
     'VideoGenerationHead',

@@ -9,6 +9,7 @@ from .gather import gather, gather_with_gradient, global_mean
 from .info_nce import info_nce, multi_instance_info_nce
 from .nt_xent import nt_xent
 from .pose import mean_joint_error, weighted_smooth_l1
+from .soft_targets import soft_target_info_nce, soft_targets
 from .statistics import effective_rank, feature_deviation
 
 __all__ = [
@@ -26,5 +27,7 @@ __all__ = [
     'multi_instance_info_nce',
     'nt_xent',
     'r1_penalty',
+    'soft_target_info_nce',
+    'soft_targets',
     'weighted_smooth_l1',
 ]
