@@ -28,7 +28,8 @@ class PromptMatchingHead(PretextHead):
 
         target = (1 - alpha) * identity
                  + alpha * ( beta * softmax(K / tau_k) + (1 - beta) * softmax(S' / tau_k) )
-        loss   = ( cross_entropy(target, softmax(S / tau))  +  the same from sentence to skeleton ) / 2
+        loss   = ( cross_entropy(target, softmax(S / tau))
+                   + the same from sentences to skeletons ) / 2
 
     over the pairs of all processes. Source: C2VL (arXiv 2405.20606) contrasts skeletons with
     prompts of large multimodal models and softens the targets by self-similarity and

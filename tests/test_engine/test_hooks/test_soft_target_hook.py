@@ -30,14 +30,15 @@ def steps(runner: SimpleNamespace, hook: SoftTargetHook) -> tuple[list[float], l
     head = runner.model.heads['prompts']
     alphas, moved = [], []
     runner.optim_wrapper.initialize_count_status(runner.model, 0, runner.max_iters)
-    for runner.iter in range(runner.max_iters):
-        hook.before_train_iter(runner, runner.iter)
+    for step in range(runner.max_iters):
+        runner.iter = step
+        hook.before_train_iter(runner, step)
         alphas.append(head.alpha)
-        before = head.momentum_projectors['skeleton'][0].weight.clone()
+        before = head.momentum_projectors['skeleton'][2].bias.clone()
         loss = head.skeleton_projector(torch.ones(1, 3)).square().sum()
         runner.optim_wrapper.update_params(loss)
-        hook.after_train_iter(runner, runner.iter)
-        moved.append(not torch.equal(before, head.momentum_projectors['skeleton'][0].weight))
+        hook.after_train_iter(runner, step)
+        moved.append(not torch.equal(before, head.momentum_projectors['skeleton'][2].bias))
     return alphas, moved
 
 

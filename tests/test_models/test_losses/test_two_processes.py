@@ -18,6 +18,7 @@ from mmact_ssl.models.heads import (
     ContrastHead,
     MotionPredictionHead,
     PosePredictionHead,
+    PromptMatchingHead,
     RecognitionHead,
     TeacherGuidanceHead,
     VideoGenerationHead,
@@ -78,6 +79,8 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         hidden_dim=8,
     ).eval()
     guidance.standardisers.train()
+    prompts = PromptMatchingHead(4, 5, cross_consistency=True, hidden_dim=8, embedding_dim=6)
+    prompts.alpha = 0.6
     return dict(
         info_nce=(
             InfoNCE(),
@@ -119,6 +122,15 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             ContrastHead(4, ('one', 'two', 'three'), hidden_dim=8, embedding_dim=6).eval(),
             {view: torch.randn(BATCH, 4) for view in ('one', 'two', 'three')},
         ),
+        prompts=(
+            prompts,
+            dict(
+                pooled=torch.randn(BATCH, 4),
+                momentum_pooled=torch.randn(BATCH, 4),
+                prompt=torch.randn(BATCH, 1, 5),
+                prompt_valid=few.any(1),
+            ),
+        ),
         classification=(
             ClassificationHead(4, num_classes=3),
             dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
@@ -159,7 +171,8 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
         losses = {name: v for name, v in module.loss(**own).items() if 'loss' in name}
         sum(losses.values()).backward()
         results[case] = {name: value.detach() for name, value in losses.items()}
-        for name, parameter in module.named_parameters():
+        trained = ((n, p) for n, p in module.named_parameters() if p.requires_grad)
+        for name, parameter in trained:
             results[case][f'gradient of {name}'] = parameter.grad
     return results
 
@@ -196,6 +209,7 @@ def whole() -> dict:
         'pose',
         'motion',
         'contrast',
+        'prompts',
         'classification',
         'video',
     ],
