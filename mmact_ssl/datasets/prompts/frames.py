@@ -72,8 +72,12 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
         for person in range(len(keypoint)):
             for start, end in layout.limbs:
                 if known[person, t, start] and known[person, t, end]:
-                    ends = [tuple(map(round, pixels[person, t, joint])) for joint in (start, end)]
-                    cv2.line(picture, *ends, _colour(layout, start, end), 3, cv2.LINE_AA)
+                    first, last = (
+                        pixels[person, t, joint].round().astype(int).tolist()
+                        for joint in (start, end)
+                    )
+                    colour = _colour(layout, start, end)
+                    cv2.line(picture, first, last, colour, 3, cv2.LINE_AA)
         pictures.append(picture)
     return pictures
 

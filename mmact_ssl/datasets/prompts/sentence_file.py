@@ -117,13 +117,13 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
 
 def _canonical(name: str) -> Any:
     """What two names of a PKU-MMD clip have in common; the name itself of any other clip."""
-    released, prepared = _PKU_RELEASED.fullmatch(name), _PKU_PREPARED.fullmatch(name)
+    released = _PKU_RELEASED.fullmatch(name)
     if released:
-        actor, number, view, line = map(int, released.groups())
-        return actor, number, view, line
+        return tuple(map(int, released.groups()))
+    prepared = _PKU_PREPARED.fullmatch(name)
     if prepared:
-        actor, number, camera, line = prepared.groups()
-        return int(actor), int(number), 'LMR'.index(camera) + 1, int(line)
+        actor, video, camera, line = prepared.groups()
+        return int(actor), int(video), 'LMR'.index(camera) + 1, int(line)
     return name
 
 
