@@ -44,7 +44,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'training, as the checkpoint holds it), several with commas; all: linear, knn and '
         'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
         'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
-        'data set (--pretrained-on)',
+        'data set (--pretrained-on); zeroshot, text-retrieval: classes and clips found by '
+        'sentences, of a checkpoint that was trained with prompts',
     )
     parser.add_argument('config', help='downstream config, configs/downstream/*.py')
     parser.add_argument(
@@ -68,6 +69,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=(),
         metavar='F[,F...]',
         help='share of the labels of every class, e.g. 0.1 or 0.05,0.1',
+    )
+    parser.add_argument(
+        '--class-texts', metavar='CACHE', help='of zeroshot: sentences, keyed by class name'
+    )
+    parser.add_argument(
+        '--clip-texts', metavar='CACHE', help='of text-retrieval: sentences, keyed by clip'
     )
     parser.add_argument('--out', help='folder for the JSON files, or one .json file')
     parser.add_argument(
@@ -106,6 +113,9 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
+        if texts is not None:
+            cfg.merge_from_dict({f'{key}.texts': texts})
     if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):

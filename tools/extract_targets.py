@@ -28,9 +28,9 @@ from mmact_ssl.apis.extraction import (
     extract_sentences,
     iterate_frames,
     read_annotations,
-    read_sentences,
 )
 from mmact_ssl.apis.inspection import inspect_cache
+from mmact_ssl.datasets.prompts import read_sentences
 from mmact_ssl.datasets.target_import import import_coco, import_npz, import_skeletons, npz_kind
 from mmact_ssl.datasets.target_meta import STORAGE
 from mmact_ssl.datasets.targets import TargetWriter, read_meta

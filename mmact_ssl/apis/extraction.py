@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +40,6 @@ __all__ = [
     'extract_video',
     'iterate_frames',
     'read_annotations',
-    'read_sentences',
 ]
 
 
@@ -103,30 +101,6 @@ def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
             (parts[0] if parts[-1].isdigit() else ' '.join(parts), None) for parts in found
         )
     return list(names)
-
-
-def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
-    """Read sentences by video or class: JSON `{key: [sentence, ...]}`.
-
-    Raises:
-        DataError: The file is missing or of another form.
-    """
-    if not Path(path).is_file():
-        raise DataError(f'no file {path} of sentences: correct --sentences')
-    try:
-        sentences = json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise DataError(f'{path} is no JSON ({error}): correct --sentences') from error
-    if not isinstance(sentences, dict) or not sentences:
-        raise DataError(f'{path} must hold {{key: [sentence, ...]}}, see docs/targets.md')
-    for key, lines in sentences.items():
-        if (
-            not isinstance(lines, list)
-            or not lines
-            or not all(isinstance(line, str) and line.strip() for line in lines)
-        ):
-            raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
-    return sentences
 
 
 def extract_targets(

@@ -251,6 +251,13 @@ class TargetReader:
         Raises:
             TargetCacheError: No end of the path is a key.
         """
+        name = self.lookup(filename)
+        if name is None:
+            raise self._missing(filename)
+        return name
+
+    def lookup(self, filename: str) -> str | None:
+        """Find the key of a video file as :meth:`find` does; None where there is none."""
         parts = Path(filename).parts
         names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
         names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
@@ -258,7 +265,7 @@ class TargetReader:
             for name in names:
                 if name != META_KEY and transaction.get(encode_key(name)) is not None:
                     return name
-        raise self._missing(filename)
+        return None
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of the array of one video, without reading it (see :meth:`get`)."""

@@ -40,9 +40,16 @@ from mmact_ssl.evaluation.result import (
 )
 from mmact_ssl.evaluation.retrieval import evaluate_retrieval
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.zeroshot import (
+    SharedSpace,
+    evaluate_text_retrieval,
+    evaluate_zeroshot,
+)
 
 FROZEN = ('linear', 'linear-sgd', 'knn', 'retrieval')
-PROTOCOLS = (*FROZEN, 'finetune', 'joint')
+# These read a text cache and the projectors of the pre-training beside the frozen features.
+BY_TEXT = ('zeroshot', 'text-retrieval')
+PROTOCOLS = (*FROZEN, *BY_TEXT, 'finetune', 'joint')
 # Names for a use of these protocols. Their results are those of the protocol.
 ALIASES = {
     'all': ('linear', 'knn', 'retrieval'),
@@ -142,8 +149,15 @@ def evaluate(
         )
     if 'joint' in protocols and checkpoint is None:
         raise ConfigError('joint tests the classifier of a checkpoint: a random encoder has none')
-    if 'retrieval' in protocols and label_fraction != 1:
-        raise ConfigError('retrieval reads no labels of the gallery: drop --label-fraction')
+    for protocol in {'retrieval', *BY_TEXT} & set(protocols):
+        if label_fraction != 1:
+            raise ConfigError(f'{protocol} reads no labels of training: drop --label-fraction')
+    for protocol in set(BY_TEXT) & set(protocols):
+        if checkpoint is None:
+            raise ConfigError(f'{protocol} needs the projectors of a checkpoint: drop --random')
+        if 'texts' not in cfg.get(_config_key(protocol), {}):
+            option = '--class-texts' if protocol == 'zeroshot' else '--clip-texts'
+            raise ConfigError(f'{protocol}: give the text cache by {option} CACHE')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     labelled = label_subset(train.names, train.labels, label_fraction, seed)
@@ -179,9 +193,19 @@ def evaluate(
                 recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
                 splits = {'train': train, 'test': test}
                 features = extract_features(cfg, recognizer, splits, device, cache_dir)
-            metrics, details = evaluate_frozen(
-                protocol, features, train, labelled, num_classes, options, seed
-            )
+            if protocol in BY_TEXT:
+                space = SharedSpace(str(checkpoint))
+                metrics, details = (
+                    evaluate_zeroshot(features['test'], space, classes=classes, **options)
+                    if protocol == 'zeroshot'
+                    else evaluate_text_retrieval(
+                        features['test'], space, names=test.names, **options
+                    )
+                )
+            else:
+                metrics, details = evaluate_frozen(
+                    protocol, features, train, labelled, num_classes, options, seed
+                )
         if 'confusion' in details:
             details['classes'] = classes
         results.append(

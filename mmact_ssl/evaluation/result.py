@@ -26,8 +26,8 @@ class Result:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or what was left out, e.g. 'no-pose'.
         dataset: The config's ``dataset_name``.
-        protocol: 'linear', 'linear-sgd', 'knn', 'retrieval', 'finetune', 'joint' or
-            'pretext'.
+        protocol: 'linear', 'linear-sgd', 'knn', 'retrieval', 'zeroshot', 'text-retrieval',
+            'finetune', 'joint' or 'pretext'.
         backbone: The config's ``backbone_name``.
         seed: Of initialisation, labelled part and order.
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from mmact_ssl.apis.extraction import (
     extract_video,
     iterate_frames,
     read_annotations,
-    read_sentences,
 )
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.targets import (
@@ -276,30 +274,6 @@ def test_teachers_of_frames_and_of_sentences_are_told_apart(data, names):
         extract_sentences(ColourTeacher(), {'a': ['b']}, data / 't.lmdb')
     with pytest.raises(ConfigError, match='reads sentences: give --sentences FILE'):
         extract_targets(TextTeacher(), data, names, data / 't.lmdb')
-
-
-@pytest.mark.parametrize(
-    ('content', 'message'),
-    [
-        ('{"a": ["x"', 'is no JSON'),
-        ('["x"]', 'must hold'),
-        ('{}', 'must hold'),
-        ('{"a": "x"}', "'a' must have a list"),
-        ('{"b": []}', "'b' must have a list"),
-        ('{"c": ["x", " "]}', "'c' must have a list"),
-    ],
-)
-def test_a_bad_file_of_sentences_is_refused(tmp_path, content, message):
-    (tmp_path / 's.json').write_text(content)
-    with pytest.raises(DataError, match=f's.json.*{message}'):
-        read_sentences(tmp_path / 's.json')
-    with pytest.raises(DataError, match='no file .*none.json'):
-        read_sentences(tmp_path / 'none.json')
-
-
-def test_sentences_are_read(tmp_path):
-    (tmp_path / 's.json').write_text(json.dumps({'a': ['x', 'é']}))
-    assert read_sentences(tmp_path / 's.json') == {'a': ['x', 'é']}
 
 
 def test_another_teacher_is_refused_before_any_work(data, names):

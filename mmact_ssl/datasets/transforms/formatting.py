@@ -22,7 +22,8 @@ class PackPretextInputs(BaseTransform):
     """Pack views and their targets into tensors.
 
     Required keys: `views`, `valid`; optional `poses` (pixels), `target_meta` and the targets that
-    it names, `speed`, `label`, `filename`, `frame_inds`, `total_frames`, `replaced`.
+    it names, `target_valid`, `speed`, `label`, `filename`, `frame_inds`, `total_frames`,
+    `replaced`.
 
     Returns a dict of
 
@@ -31,6 +32,7 @@ class PackPretextInputs(BaseTransform):
       `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
       image (0..1 inside, others outside), score 0..1, 0 = unknown;
       `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache;
+      `<view>_<target>_valid`: bool scalar, of a target that may be missing;
       `<view>_speed`: int64 scalar, the stride in frames, of views whose stride was drawn;
       `label`: int64 scalar, -1 = none, only if asked for;
       `video`: int64 scalar that tells videos apart (CRC-32 of the file name), only if asked for};
@@ -73,12 +75,9 @@ class PackPretextInputs(BaseTransform):
                 height, width = frames[0].shape[:2]
                 pose = results['poses'][view] / np.array([width, height, 1], dtype=np.float32)
                 targets[f'{view}_pose'] = torch.from_numpy(pose.astype(np.float32))
-            for target in results.get('target_meta', {}):
-                if view in results[target]:
-                    value = np.ascontiguousarray(results[target][view], dtype=np.float32)
-                    targets[f'{view}_{target}'] = torch.from_numpy(value)
             if view in results.get('speed', {}):
                 targets[f'{view}_speed'] = torch.tensor(results['speed'][view])
+        targets.update(pack_targets(results, self.views))
 
         data_sample = ActionDataSample()
         label = results.get('label', -1)
@@ -94,6 +93,20 @@ class PackPretextInputs(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(views={self.views}, label={self.label}, video={self.video})'
+
+
+def pack_targets(results: dict[str, Any], views: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Pack what LoadTargetCache has put beside the views: `<view>_<target>`, `..._valid`."""
+    targets: dict[str, torch.Tensor] = {}
+    for target in results.get('target_meta', {}):
+        valid = results.get('target_valid', {}).get(target, {})
+        for view in views:
+            if view in results[target]:
+                value = np.ascontiguousarray(results[target][view], dtype=np.float32)
+                targets[f'{view}_{target}'] = torch.from_numpy(value)
+            if view in valid:
+                targets[f'{view}_{target}_valid'] = torch.tensor(valid[view])
+    return targets
 
 
 def _to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:

@@ -17,12 +17,16 @@ from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
+# Samples without any target after which a worker says so: chance does not do that.
+NONE_FOUND = 500
+
 
 @TRANSFORMS.register_module()
 class LoadTargetCache(BaseTransform):
     """Put the cached targets of the chosen frames beside them.
 
-    Required keys: `filename`; but for sentences `total_frames`, `frame_inds` {view: int [T]}.
+    Required keys: `filename` (of a skeleton clip its name); but for sentences `total_frames`,
+    `frame_inds` {view: int [T]}.
 
     Added keys: for poses `poses` {view: float32 [T, V, 3]}, x and y as fractions of the full frame,
     score 0..1. For others `target_meta` {target: TargetMeta} and `<target>` {view: float32}, by
@@ -32,7 +36,9 @@ class LoadTargetCache(BaseTransform):
       that the view is;
     - map [T, C, h, w], probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
-    - text [1, D], one of the video's sentences drawn at random, or all S of them [S, D].
+    - text [1, D], one of the video's sentences drawn at random, their mean, or all S of them
+      [S, D]. With `missing='mask'` also `target_valid` {target: {view: bool}}: False, and zeros in
+      place of the text, where the video has none.
 
     Args:
         path: Folder of the cache.
@@ -44,7 +50,10 @@ class LoadTargetCache(BaseTransform):
             teacher is refused.
         kind: What the cache must hold. None: what `target` says if it is the name of a kind, else
             whatever it is.
-        sentences: 'draw' or 'all'.
+        sentences: 'draw', 'mean' or 'all'.
+        missing: What to do with a video that the cache lacks. 'error', or, of sentences, 'mask':
+            mark it, for a head that leaves it out. An error nevertheless when the first
+            NONE_FOUND samples of a worker all are missing: names then do not fit.
 
     Raises:
         ConfigError: An argument is unknown, or (when called) a view is not the window of frames
@@ -62,14 +71,21 @@ class LoadTargetCache(BaseTransform):
         teacher: str | dict | None = None,
         kind: str | None = None,
         sentences: str = 'draw',
+        missing: str = 'error',
     ) -> None:
-        if sentences not in ('draw', 'all'):
-            raise ConfigError(f"LoadTargetCache: sentences is {sentences!r}, not 'draw' or 'all'")
+        for name, value, choices in (
+            ('sentences', sentences, ('draw', 'mean', 'all')),
+            ('missing', missing, ('error', 'mask')),
+        ):
+            if value not in choices:
+                raise ConfigError(f'LoadTargetCache: {name} is {value!r}, not one of {choices}')
         self.path = path
         self.target = target
         self.views = tuple(views)
         self.layout = layout
         self.sentences = sentences
+        self.missing = missing
+        self._tried, self._found = 0, False
         self.kind = target if kind is None and target in KINDS else kind
         fingerprint = None
         config = teacher if isinstance(teacher, str) else 'CONFIG'
@@ -83,6 +99,15 @@ class LoadTargetCache(BaseTransform):
         self.reader = TargetReader(path, fingerprint, command)
         self._check_kind()
         self._check_layout()
+        if missing == 'mask':
+            keys = self.reader.keys()
+            if self.reader.meta.kind != 'text' or sentences == 'all' or not keys:
+                raise ConfigError(
+                    f"LoadTargetCache: missing='mask' needs a cache of sentences that is not empty "
+                    f"and sentences='draw' or 'mean'; {path} has {len(keys)} entries of kind "
+                    f'{self.reader.meta.kind!r}, sentences is {sentences!r}'
+                )
+            self._channels = self.reader.shape(keys[0])[1]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the targets to one sample."""
@@ -102,12 +127,34 @@ class LoadTargetCache(BaseTransform):
         return results
 
     def _sentences(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
-        key = self.reader.find(results['filename'])
-        rows = None
-        if self.sentences == 'draw':
-            rows = [np.random.randint(self.reader.shape(key)[0])]
-        values = self.reader.get(key, rows)
+        if self.missing == 'error':
+            key: str | None = self.reader.find(results['filename'])
+        else:
+            key = self._lookup(results)
+        if key is None:
+            values = np.zeros((1, self._channels), np.float32)
+        elif self.sentences == 'draw':
+            values = self.reader.get(key, [np.random.randint(self.reader.shape(key)[0])])
+        else:
+            values = self.reader.get(key)
+            if self.sentences == 'mean':
+                values = values.mean(axis=0, keepdims=True)
         return {view: values.copy() for view in self.views}
+
+    def _lookup(self, results: dict[str, Any]) -> str | None:
+        """The key of a sample, and whether there is one beside the sample."""
+        key = self.reader.lookup(results['filename'])
+        valid = results.setdefault('target_valid', {})
+        valid[self.target] = dict.fromkeys(self.views, key is not None)
+        self._found |= key is not None
+        self._tried += 1
+        if not self._found and self._tried >= NONE_FOUND:
+            raise TargetCacheError(
+                f'target cache {self.path} has none of the first {self._tried} samples, e.g. '
+                f'{results["filename"]!r}; it has {self.reader.keys()[0]!r}: make it again with '
+                f'`{self.reader.command} --overwrite`, keyed by the names of the annotation'
+            )
+        return key
 
     def _frames(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
         key = self.reader.find(results['filename'])

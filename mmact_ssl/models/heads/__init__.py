@@ -7,6 +7,7 @@ from .motion_prediction import MotionPredictionHead
 from .parsing_distillation import ParsingDistillationHead
 from .pose_prediction import PosePredictionHead
 from .pretext_head import PretextHead
+from .prompt_matching import PromptMatchingHead
 from .recognition import RecognitionHead
 from .teacher_guidance import TeacherGuidanceHead
 from .teacher_weights import (
@@ -29,6 +30,7 @@ __all__ = [
     'ParsingDistillationHead',
     'PosePredictionHead',
     'PretextHead',
+    'PromptMatchingHead',
     'RecognitionHead',
     'TeacherGuidanceHead',
     'VideoGenerationHead',

@@ -11,12 +11,7 @@ from mmact_ssl.models.losses import multi_instance_info_nce
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-
-
-def _projector(in_channels: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(in_channels, hidden_dim), nn.ReLU(inplace=True), nn.Linear(hidden_dim, out_dim)
-    )
+from .projector import make_plain_projector
 
 
 @MODELS.register_module()
@@ -52,8 +47,8 @@ class ContextMatchingHead(PretextHead):
         )
         super().__init__({**defaults, **(reads or {})}, init_cfg)
         self.frame_encoder = MODELS.build(frame_encoder)
-        self.clip_projector = _projector(in_channels, hidden_dim, embedding_dim)
-        self.frame_projector = _projector(frame_channels, hidden_dim, embedding_dim)
+        self.clip_projector = make_plain_projector(in_channels, hidden_dim, embedding_dim)
+        self.frame_projector = make_plain_projector(frame_channels, hidden_dim, embedding_dim)
         self.temperature = temperature
 
     def embed(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small network that MS2L puts on a pooled feature."""
+"""Small networks on a pooled feature."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def make_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.S
         nn.init.xavier_normal_(layer.weight)
         nn.init.zeros_(layer.bias)
     return nn.Sequential(first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last)
+
+
+def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
+    """Linear, ReLU, linear, with torch's own initialisation: no row knows of the others."""
+    return nn.Sequential(
+        nn.Linear(in_channels, hidden_dim),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden_dim, out_channels),
+    )

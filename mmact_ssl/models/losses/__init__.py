@@ -10,6 +10,7 @@ from .info_nce import info_nce, multi_instance_info_nce, multi_positive_info_nce
 from .nt_xent import nt_xent
 from .parsing import as_distribution, part_logits, part_map_divergence, part_overlap
 from .pose import mean_joint_error, weighted_smooth_l1
+from .soft_targets import soft_target_info_nce, soft_targets
 from .statistics import effective_rank, feature_deviation
 
 __all__ = [
@@ -32,5 +33,7 @@ __all__ = [
     'part_map_divergence',
     'part_overlap',
     'r1_penalty',
+    'soft_target_info_nce',
+    'soft_targets',
     'weighted_smooth_l1',
 ]

@@ -20,6 +20,7 @@ from mmact_ssl.models.heads import (
     MotionPredictionHead,
     ParsingDistillationHead,
     PosePredictionHead,
+    PromptMatchingHead,
     RecognitionHead,
     TeacherGuidanceHead,
     VideoGenerationHead,
@@ -101,6 +102,8 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         hidden_dim=8,
     ).eval()
     guidance.standardisers.train()
+    prompts = PromptMatchingHead(4, 5, cross_consistency=True, hidden_dim=8, embedding_dim=6)
+    prompts.alpha = 0.6
     return dict(
         info_nce=(
             InfoNCE(),
@@ -152,6 +155,15 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 features=torch.randn(BATCH, 4, 3, 2, 2),
                 parts=torch.rand(BATCH, 3, 3, 4, 4).softmax(2),
                 valid=few,
+            ),
+        ),
+        prompts=(
+            prompts,
+            dict(
+                pooled=torch.randn(BATCH, 4),
+                momentum_pooled=torch.randn(BATCH, 4),
+                prompt=torch.randn(BATCH, 1, 5),
+                prompt_valid=few.any(1),
             ),
         ),
         classification=(
@@ -263,6 +275,7 @@ def whole() -> dict:
         'consistent_motion',
         'queue',
         'parsing',
+        'prompts',
         'classification',
         'video',
     ],

@@ -11,6 +11,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
 
+from mmact_ssl.datasets.transforms.formatting import pack_targets
 from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
@@ -70,13 +71,14 @@ class MakeSkeletonViews(BaseTransform):
 class PackSkeletonInputs(BaseTransform):
     """Pack skeleton views and their targets into tensors.
 
-    Required keys: `views`; optional `targets`, `label`, `filename`, `frame_dir`, `total_frames`,
-    `replaced`.
+    Required keys: `views`; optional `targets`, `target_meta` and the targets that it names,
+    `target_valid`, `label`, `filename`, `frame_dir`, `total_frames`, `replaced`.
 
     Returns a dict of
 
     - `inputs` {view: float32 tensor [M, T, V, C]};
-    - `targets` {name: tensor}, those of `targets`, and `label`, an int64 scalar, if asked for;
+    - `targets` {name: tensor}, those of `targets`, those of LoadTargetCache (`<view>_<target>`,
+      float32, and `<view>_<target>_valid`, bool), and `label`, an int64 scalar, if asked for;
     - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
       none), and the rest as meta information.
 
@@ -111,6 +113,7 @@ class PackSkeletonInputs(BaseTransform):
         targets = {
             name: torch.as_tensor(value) for name, value in results.get('targets', {}).items()
         }
+        targets.update(pack_targets(results, self.views))
         label = int(results.get('label', -1))
         if self.label:
             targets['label'] = torch.tensor(label)

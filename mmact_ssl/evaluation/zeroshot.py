@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What skeletons and sentences in one space give for free: classes and clips found by text.
+
+Sentences come embedded, from a cache, so that no text library is needed here. Sentences about
+classes name them: they are read by this evaluation alone, never by training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.datasets.targets import TargetReader
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.evaluation.accuracy import judge
+from mmact_ssl.evaluation.features import Features
+
+SIDES = ('skeleton', 'prompt')
+
+
+class SharedSpace:
+    """The two projectors of a prompt matching head, as a pre-training checkpoint holds them.
+
+    Args:
+        checkpoint: File of the pre-training, with one :class:`PromptMatchingHead`. The exported
+            student has none.
+
+    Raises:
+        CheckpointError: The file has no such head, or several.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        content = load_checkpoint_safely(checkpoint, 'cpu')
+        state = content.get('state_dict', content)
+        tasks = sorted(
+            {
+                key.split('.')[1]
+                for key in state
+                if key.startswith('heads.') and key.split('.')[2] == 'prompt_projector'
+            }
+        )
+        if len(tasks) != 1:
+            raise CheckpointError(
+                f'{checkpoint}: holds {len(tasks)} heads that match skeletons with sentences '
+                f'({tasks}), wanted one: give the checkpoint of a C2VL pre-training, not an '
+                'exported student'
+            )
+        self.projectors = {
+            side: _projector(state, f'heads.{tasks[0]}.{side}_projector.') for side in SIDES
+        }
+        self.checkpoint = checkpoint
+
+    @torch.no_grad()
+    def embed(self, side: str, values: np.ndarray) -> np.ndarray:
+        """Project features of skeletons or embeddings of sentences.
+
+        Args:
+            side: ``'skeleton'`` or ``'prompt'``.
+            values: ``[N, C]``.
+
+        Returns:
+            float64 ``[N, E]``, rows of length 1.
+
+        Raises:
+            DataError: The values are of another size than the projector was trained with.
+        """
+        projector = self.projectors[side]
+        expected = projector[0].in_features
+        if values.shape[1] != expected:
+            mend = {
+                'skeleton': 'use the downstream config of the encoder that was pre-trained',
+                'prompt': 'use the text encoder of the pre-training',
+            }[side]
+            raise DataError(
+                f'{self.checkpoint}: its {side} projector reads {expected} values, there are '
+                f'{values.shape[1]}: {mend}'
+            )
+        rows = torch.as_tensor(values, dtype=torch.float64)
+        if side == 'prompt':  # as the head reads them
+            rows = F.normalize(rows, dim=1)
+        return F.normalize(projector(rows), dim=1).numpy()
+
+
+def _projector(state: dict[str, Tensor], prefix: str) -> Any:
+    """Build a projector of the sizes that the weights have."""
+    from mmact_ssl.models.heads.projector import make_plain_projector
+
+    own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    hidden, inputs = own['0.weight'].shape
+    projector: nn.Module = make_plain_projector(inputs, hidden, len(own['2.weight']))
+    projector.load_state_dict(own)
+    return projector.double().eval()
+
+
+def evaluate_zeroshot(
+    test: Features, space: SharedSpace, texts: str, classes: Sequence[str]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Give each clip the class whose sentences it is most similar to; nothing is trained.
+
+    A class is the mean of its sentences' directions in the shared space.
+
+    Args:
+        test: Features of the test split.
+        space: Of the pre-training.
+        texts: Text cache keyed by class name.
+        classes: Names in the order of the labels.
+
+    Returns:
+        As :func:`mmact_ssl.evaluation.accuracy.judge`.
+
+    Raises:
+        DataError: The cache lacks a class.
+    """
+    reader = _open(texts)
+    missing = [name for name in classes if name not in reader]
+    if missing:
+        raise DataError(
+            f'{texts}: no sentence about {len(missing)} of {len(classes)} classes, e.g. '
+            f'{missing[0]!r}; it has {reader.keys()[:3]}: key the sentences by the lines of '
+            'classes.txt'
+        )
+    centres = np.stack([space.embed('prompt', reader.get(name)).mean(axis=0) for name in classes])
+    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    return judge(test.labels, space.embed('skeleton', test.values) @ centres.T, len(classes))
+
+
+def evaluate_text_retrieval(
+    test: Features,
+    space: SharedSpace,
+    texts: str,
+    names: Sequence[str],
+    topk: Sequence[int] = (1, 5, 10),
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Let each sentence about a test clip search its clip among all test clips.
+
+    Args:
+        test: Features of the test split, the gallery.
+        space: Of the pre-training.
+        texts: Text cache keyed by clip name.
+        names: Of the clips, in the order of the features.
+        topk: Numbers of neighbours.
+
+    Returns:
+        ``recall@k``, 0..1, the mean over clips of the share of their sentences that find them
+        among the k most similar; and details: numbers of clips and of clips without a sentence.
+
+    Raises:
+        DataError: No clip has a sentence.
+    """
+    reader = _open(texts)
+    gallery = space.embed('skeleton', test.values)  # [N, E]
+    shares: list[list[float]] = []
+    for position, name in enumerate(names):
+        key = reader.lookup(name)
+        if key is None:
+            continue
+        similarity = space.embed('prompt', reader.get(key)) @ gallery.T  # [S, N]
+        # Clips that are as similar count before it: a collapsed space finds nothing.
+        rank = (similarity >= similarity[:, [position]]).sum(axis=1)
+        shares.append([float((rank <= k).mean()) for k in topk])
+    if not shares:
+        raise DataError(f'{texts}: no sentence about any of the {len(names)} test clips')
+    metrics = {f'recall@{k}': share for k, share in zip(topk, np.mean(shares, axis=0).tolist())}
+    return metrics, {'clips': len(names), 'without_sentence': len(names) - len(shares)}
+
+
+def _open(texts: str) -> TargetReader:
+    reader = TargetReader(texts, command='python tools/extract_targets.py CONFIG --sentences FILE')
+    if reader.meta.kind != 'text':
+        raise DataError(f'{texts}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')
+    return reader

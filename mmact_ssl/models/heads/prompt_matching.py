@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C2VL's matching of skeletons with sentences."""
+
+from __future__ import annotations
+
+from typing import Optional, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import soft_target_info_nce, soft_targets
+from mmact_ssl.models.momentum_copy import MomentumCopy
+from mmact_ssl.registry import MODELS
+
+from .pretext_head import PretextHead
+from .projector import make_plain_projector
+
+
+@MODELS.register_module()
+class PromptMatchingHead(PretextHead):
+    """Match each clip with a sentence about it, without calling all others wrong.
+
+    With ``z``, ``w`` the projected skeletons and sentences at unit length, ``S_ij = z_i . w_j``,
+    ``S'`` the same of the moving averages, ``K`` the cosines among the sentences (for the rows of
+    skeletons) or among the skeletons (for the rows of sentences)::
+
+        target = (1 - alpha) * identity
+                 + alpha * ( beta * softmax(K / tau_k) + (1 - beta) * softmax(S' / tau_k) )
+        loss   = ( cross_entropy(target, softmax(S / tau))
+                   + the same from sentences to skeletons ) / 2
+
+    over the pairs of all processes. Source: C2VL (arXiv 2405.20606) contrasts skeletons with
+    prompts of large multimodal models and softens the targets by self-similarity and
+    cross-consistency, progressively; the formula, the numbers and the projectors are our choice.
+    With ``alpha`` 0, as it is until :class:`SoftTargetHook` sets it, this is plain InfoNCE in both
+    directions.
+
+    ``K`` of sentences is that of the frozen encoder's embeddings, which training does not change;
+    ``K`` of skeletons is that of ``z``, or of its moving average where there is one. Targets carry
+    no gradient. A clip without a sentence is in no row and no column. The projectors have no batch
+    normalisation, so that no statistics mix clips with and without a sentence, or differ between
+    a projector and its moving average.
+
+    Args:
+        in_channels: size of the pooled features of skeletons.
+        prompt_channels: size of the cached embeddings of sentences.
+        view: the view that is matched; its target ``'<view>_prompt'`` comes from
+            :class:`LoadTargetCache`.
+        cross_consistency: read the momentum encoder's ``'<view>.momentum_pooled'`` for ``S'``. Off:
+            the self-similarity alone softens the targets.
+        hidden_dim, embedding_dim: sizes of the projectors.
+        temperature: tau, ``> 0``.
+        target_temperature: tau_k, ``> 0``.
+        share: beta, 0 .. 1; read with ``cross_consistency`` only.
+        momentum: what a projector's moving average keeps of itself in each step; take the momentum
+            encoder's.
+        reads: sources of ``pooled``, ``prompt``, ``prompt_valid``, and ``momentum_pooled``.
+
+    Raises:
+        ConfigError: A temperature is not positive, ``share`` is not in 0 .. 1, or ``momentum`` is
+            not below 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        prompt_channels: int = 384,
+        view: str = 'clip',
+        cross_consistency: bool = False,
+        hidden_dim: int = 512,
+        embedding_dim: int = 128,
+        temperature: float = 0.1,
+        target_temperature: float = 0.1,
+        share: float = 0.5,
+        momentum: float = 0.999,
+        reads: Optional[dict[str, str]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        usual = dict(
+            pooled=f'{view}.pooled',
+            prompt=f'{view}_prompt',
+            prompt_valid=f'{view}_prompt_valid',
+        )
+        if cross_consistency:
+            usual['momentum_pooled'] = f'{view}.momentum_pooled'
+        super().__init__({**usual, **(reads or {})}, init_cfg)
+        if min(temperature, target_temperature) <= 0 or not 0 <= share <= 1:
+            raise ConfigError(
+                f'PromptMatchingHead: temperature={temperature}, target_temperature='
+                f'{target_temperature} must be above 0, share={share} within 0 and 1'
+            )
+        self.temperature = temperature
+        self.target_temperature = target_temperature
+        self.share = share
+        self.alpha = 0.0
+        self.skeleton_projector = make_plain_projector(in_channels, hidden_dim, embedding_dim)
+        self.prompt_projector = make_plain_projector(prompt_channels, hidden_dim, embedding_dim)
+        self.momentum_projectors: Optional[nn.ModuleDict] = None
+        if cross_consistency:
+            self.momentum_projectors = nn.ModuleDict(
+                dict(
+                    skeleton=MomentumCopy(self.skeleton_projector, momentum),
+                    prompt=MomentumCopy(self.prompt_projector, momentum),
+                )
+            )
+
+    def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
+        if self.momentum_projectors is None:
+            return []
+        sources = dict(skeleton=self.skeleton_projector, prompt=self.prompt_projector)
+        return [
+            (cast(MomentumCopy, self.momentum_projectors[name]), source)
+            for name, source in sources.items()
+        ]
+
+    def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
+        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` in the shared space, ``[B, D]`` each."""
+        return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
+
+    def _match(
+        self,
+        pooled: Tensor,
+        prompt: Tensor,
+        prompt_valid: Tensor,
+        momentum_pooled: Optional[Tensor] = None,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Loss and hits from skeletons to sentences, and from sentences to skeletons."""
+        skeletons, sentences = self.embed(pooled, prompt)
+        alike, consistent = skeletons, None
+        if self.momentum_projectors is not None and momentum_pooled is not None:
+            with torch.no_grad():
+                alike = self.momentum_projectors['skeleton'](momentum_pooled.detach())
+                averaged = self.momentum_projectors['prompt'](unit_sentence(prompt))
+            consistent = alike, averaged
+        common = dict(share=self.share, temperature=self.target_temperature)
+        valid = prompt_valid
+        target = soft_targets(valid, self.alpha, unit_sentence(prompt), consistent, **common)
+        forward = soft_target_info_nce(skeletons, sentences, valid, target, self.temperature)
+        reverse = None if consistent is None else consistent[::-1]
+        target = soft_targets(valid, self.alpha, alike, reverse, **common)
+        backward = soft_target_info_nce(sentences, skeletons, valid, target, self.temperature)
+        return forward, backward
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        """Both directions' loss; how often each finds its partner; alpha; clips with a sentence.
+
+        Args:
+            sources: ``pooled`` ``[B, C]``; ``prompt`` ``[B, 1, P]``; ``prompt_valid`` bool ``[B]``;
+                with cross-consistency ``momentum_pooled`` ``[B, C]``.
+        """
+        forward, backward = self._match(**sources)
+        valid = sources['prompt_valid'].to(forward['hit'].dtype)
+        count = valid.sum().clamp(min=1)
+        return dict(
+            loss=(forward['loss'] + backward['loss']) / 2,
+            accuracy=(forward['hit'] * valid).sum() / count,
+            sentence_accuracy=(backward['hit'] * valid).sum() / count,
+            with_sentence=valid.mean(),
+            alpha=valid.new_tensor(self.alpha),
+        )
+
+    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+        """Embeddings ``[B, D]``; of each clip whether it and its sentence find each other.
+
+        Chance is one over the batch's clips with a sentence.
+        """
+        forward, backward = self._match(**sources)
+        valid = sources['prompt_valid']
+        skeletons, _ = self.embed(sources['pooled'], sources['prompt'])
+        undefined = torch.full_like(forward['hit'], float('nan'))
+        chance = (1 / valid.sum().clamp(min=1)).to(undefined.dtype).expand(len(valid))
+        return dict(
+            embedding=F.normalize(skeletons, dim=-1),
+            accuracy=forward['hit'].where(valid, undefined),
+            sentence_accuracy=backward['hit'].where(valid, undefined),
+            chance=chance.where(valid, undefined),
+        )
+
+
+def unit_sentence(prompt: Tensor) -> Tensor:
+    """One embedding of a cache as the projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
+
+    An absent one, which is zero, stays zero.
+    """
+    precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
+    return F.normalize(precise.squeeze(1), dim=-1)

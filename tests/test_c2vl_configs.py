@@ -1,0 +1,179 @@
+"""C2VL's configs: sentences are loaded for what reads them, never mirrored, and no label counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+from mmact_ssl.registry import DATASETS, MODELS
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NAMES = sorted(path.name for path in CONFIGS.glob('*c2vl_*.py'))
+GRU = [name for name in NAMES if '_gru_' in name]
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmact_ssl')
+
+
+def load(name: str) -> Config:
+    return Config.fromfile(CONFIGS / name)
+
+
+def test_there_are_configs():
+    assert NAMES == [
+        'c2vl_gru_nwucla.py',
+        'c2vl_stgcn_ntu120-xsub.py',
+        'c2vl_stgcn_ntu60-xsub.py',
+        'c2vl_stgcn_pkummd2.py',
+        'ms2l-c2vl_gru_nwucla.py',
+    ]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
+    config = load(name)
+    model = MODELS.build(config.model)
+    for loader, sentences in ((config.train_dataloader, 'draw'), (config.test_dataloader, 'mean')):
+        prompt, normalise, views, pack = loader.dataset.pipeline
+        assert prompt.path == f'{config.data_root}/targets/prompts.lmdb'
+        assert (prompt.get('sentences', 'draw'), prompt.missing) == (sentences, 'mask')
+        assert prompt['views'] == ('clip',)
+        assert normalise.type == 'NormaliseSkeleton'
+        assert 'SkeletonFlip' not in [step.type for step in views['views'].clip]
+        assert tuple(pack['views']) == tuple(model.encode_names)
+        assert not pack.get('label', False)
+        assert loader.dataset.ann_file.startswith(f'{config.data_root}/x')
+    hooks = [hook.type for hook in config.custom_hooks]
+    assert hooks == ['SeedByProgressHook', 'BrokenSampleHook', 'SoftTargetHook']
+    assert model.heads['prompts'].alpha == 0
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
+    two_views = load('ms2l-twoview_gru_nwucla.py').augment
+    own = load(name).train_dataloader.dataset.pipeline[2]['views'].clip
+    left_out = {'SkeletonFlip'} if name in GRU else {'SkeletonFlip', 'BonesAndMotion'}
+    expected = [dict(step) for step in two_views if step.type not in left_out]
+    if name not in GRU:
+        expected[0]['num_frames'] = 64
+    assert [dict(step) for step in own] == expected
+
+
+def test_together_the_contrast_is_that_of_ms2l_alone():
+    alone, together = load('ms2l-twoview_gru_nwucla.py'), load('ms2l-c2vl_gru_nwucla.py')
+    assert together.model.heads.contrast == alone.model.heads.contrast
+    for view in ('one', 'two'):
+        views = together.train_dataloader.dataset.pipeline[2]['views']
+        assert views[view] == alone.train_pipeline[1]['views'][view]
+    assert together.model.heads.prompts.in_channels == load(GRU[0]).model.heads.prompts.in_channels
+
+
+@pytest.mark.parametrize('name', GRU)
+def test_the_student_is_the_downstream_one(name: str):
+    config = load(name)
+    downstream = load('downstream/linear_gru-streams_nwucla.py')
+    encoder = dict(downstream.model.backbone.encoder)
+    assert encoder.pop('pool') == config.model.pooling.mode
+    assert encoder == config.model.backbone.encoder
+    assert downstream.model.cls_head.in_channels == config.model.heads.prompts.in_channels
+
+
+@pytest.fixture(scope='module')
+def made_set(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('skeletons')
+    generator = np.random.default_rng(0)
+    names = [f'clip{number}' for number in range(8)]
+    with SkeletonWriter(folder, 'made', 'kinect20', ['one', 'two'], 1) as writer:
+        for number, name in enumerate(names):
+            clip = generator.normal(size=(1, 6 + number, 20, 3)).astype(np.float32)
+            writer.add(name, number % 2, clip)
+        writer.finish({'train': names})
+    with TargetWriter(folder / 'prompts.lmdb', TargetMeta('text', '', 'f')) as writer:
+        for name in names[:6]:  # two clips have no sentence
+            writer.put(name, generator.normal(size=(3, 384)).astype(np.float32))
+    return folder
+
+
+def train(name: str, made_set: Path, work_dir: Path, ann_file: Path, resume_at: int = 0) -> Runner:
+    """Two epochs of a config on a handful of made clips, with a small GRU."""
+    config = load(name)
+    for key in ('train', 'test'):
+        loader = config[f'{key}_dataloader']
+        loader.num_workers, loader.persistent_workers = 0, False
+        loader.batch_size = 4
+        loader.dataset.ann_file = str(ann_file)
+        loader.dataset.data_prefix.skeleton = str(made_set)
+        loader.dataset.pipeline[0].path = str(made_set / 'prompts.lmdb')
+    config.work_dir = str(work_dir)
+    config.train_cfg.max_epochs = 2
+    config.default_hooks.checkpoint.interval = 1
+    config.default_hooks.logger.interval = 1
+    config.model.backbone.encoder.hidden_size = 8
+    for head in config.model.heads.values():
+        head.in_channels = 96
+    if resume_at:
+        config.resume, config.load_from = True, str(work_dir / f'epoch_{resume_at}.pth')
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner
+
+
+def logged(work_dir: Path, key: str) -> list[float]:
+    lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
+    return [json.loads(line)[key] for line in lines if key in json.loads(line)]
+
+
+@pytest.mark.parametrize('name', GRU)
+def test_it_trains_softens_tests_and_reads_no_label(name, made_set, tmp_path):
+    ends = []
+    for number, label in enumerate(('', ' 1')):
+        ann_file = tmp_path / f'{number}.txt'
+        ann_file.write_text(''.join(f'clip{i}{label}\n' for i in range(8)))
+        runner = train(name, made_set, tmp_path / str(number), ann_file)
+        ends.append([value.detach().clone() for value in runner.model.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*ends))
+    alphas = logged(tmp_path / '0', 'prompts/alpha')
+    assert alphas == sorted(alphas) and alphas[0] == 0 < alphas[-1] < 0.5
+    # The log is a mean over a window: 6 of 8 clips have a sentence in each whole epoch.
+    assert logged(tmp_path / '0', 'prompts/with_sentence')[-1] == pytest.approx(0.75)
+    metrics = runner.test()
+    assert 0 <= metrics['prompts/accuracy'] <= 1
+    assert np.isfinite(metrics['prompts/chance'])
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped(made_set, tmp_path):
+    name = 'c2vl_gru_nwucla.py'
+    straight = train(name, made_set, tmp_path, made_set / 'train.txt')
+    resumed = train(name, made_set, tmp_path, made_set / 'train.txt', resume_at=1)
+    pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values())
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(made_set):
+    config = load('c2vl_gru_nwucla.py').train_dataloader.dataset
+    config.update(ann_file=str(made_set / 'train.txt'), data_prefix=dict(skeleton=str(made_set)))
+    config.pipeline[0].path = str(made_set / 'prompts.lmdb')
+    dataset = DATASETS.build(config)
+
+    def drawn(epoch: int, order: list[int]) -> dict[int, list[float]]:
+        dataset.set_progress(5, epoch)
+        return {i: dataset[i]['targets']['clip_prompt'][0, :3].tolist() for i in order}
+
+    epochs = [drawn(epoch, list(range(8))) for epoch in range(6)]
+    assert drawn(2, [6, 3, 0, 7, 1, 5, 2, 4]) == epochs[2]
+    assert len({tuple(epoch[0]) for epoch in epochs}) > 1
+    targets = dataset[7]['targets']
+    assert not targets['clip_prompt_valid'] and not targets['clip_prompt'].any()
+    assert dataset[0]['targets']['clip_prompt_valid']

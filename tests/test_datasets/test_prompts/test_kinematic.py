@@ -1,0 +1,215 @@
+"""Sentences from joints: they say what was moved, in any layout, from any side, mirrored or not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.datasets.prompts.kinematic import MOST, describe
+from mmact_ssl.datasets.prompts.posecodes import measure
+from mmact_ssl.errors import ConfigError
+
+FRAMES = 60
+# A person who stands and faces z, metres, left at +x; joints of other names lie on the spine.
+STANDING = {
+    'hip': (0.1, 0.9, 0.0),
+    'knee': (0.1, 0.5, 0.0),
+    'ankle': (0.1, 0.1, 0.0),
+    'foot': (0.1, 0.05, 0.1),
+    'shoulder': (0.2, 1.4, 0.0),
+    'elbow': (0.25, 1.15, 0.0),
+    'wrist': (0.28, 0.9, 0.0),
+    'hand': (0.28, 0.85, 0.0),
+    'hand_tip': (0.28, 0.8, 0.0),
+    'thumb': (0.26, 0.85, 0.05),
+    'eye': (0.03, 1.65, 0.08),
+    'ear': (0.07, 1.62, 0.0),
+}
+SPINE = {
+    'hip_centre': 0.92,
+    'spine_base': 0.92,
+    'belly': 0.92,
+    'spine': 1.1,
+    'spine_mid': 1.1,
+    'spine_shoulder': 1.4,
+    'shoulder_centre': 1.4,
+    'neck': 1.45,
+    'head': 1.65,
+    'nose': 1.62,
+    'face': 1.62,
+}
+ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb')
+
+
+def standing(layout: SkeletonLayout) -> np.ndarray:
+    """float32 [M=1, T, V, 3]."""
+    body = np.zeros((1, FRAMES, layout.num_joints, 3), np.float32)
+    for joint, name in enumerate(layout.names):
+        side, _, part = name.partition('_')
+        if side in ('left', 'right'):
+            body[0, :, joint] = np.multiply(STANDING[part], (1 if side == 'left' else -1, 1, 1))
+        else:
+            body[0, :, joint] = (0.001, SPINE[name], 0.001)
+    return body
+
+
+def move(body: np.ndarray, layout: SkeletonLayout, joints: list[str], way, course) -> np.ndarray:
+    """Move joints by ``way`` times ``course`` [T]."""
+    for joint in layout.index(*[name for name in joints if name in layout.names]):
+        body[0, :, joint] += np.multiply.outer(course, way)
+    return body
+
+
+def ramp(start: int, end: int) -> np.ndarray:
+    return np.interp(np.arange(FRAMES), [start, end], [0, 1])
+
+
+def arm(side: str) -> list[str]:
+    return [f'{side}_{part}' for part in ARM]
+
+
+def acted(layout: SkeletonLayout) -> np.ndarray:
+    """Raises the left arm, then stretches the right one, and bends forward at the end."""
+    body = standing(layout)
+    move(body, layout, arm('left'), (0.0, 1.0, 0.1), ramp(2, 20))
+    return move(body, layout, arm('right'), (0.0, 0.35, 0.5), ramp(25, 45))
+
+
+def mirrored(body: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    return body[:, :, layout.flip_indices] * np.array([-1, 1, 1], np.float32)
+
+
+def exchange(sentence: str) -> str:
+    swap = {'left': 'right', 'right': 'left'}
+    return re.sub('left|right', lambda found: swap[found.group()], sentence)
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request) -> SkeletonLayout:
+    return LAYOUTS[request.param]
+
+
+def test_it_says_which_limb_where_and_in_which_order(layout):
+    strongest, second, *still = measure(acted(layout), layout)
+    assert (strongest.part, strongest.side, strongest.direction) == ('hand', 'left', 'up')
+    assert strongest.reach == 'above the head'
+    assert (second.part, second.side, second.direction) == ('hand', 'right', 'forward and up')
+    assert strongest.when < 0.3 < 0.5 < second.when
+    assert not still
+    first = describe(acted(layout), layout)[0]
+    assert re.search(
+        r'(raises|lifts) the left hand, above the head,.*(then|after|next).*right', first
+    )
+
+
+def test_how_often_how_fast_and_back_again(layout):
+    course = (1 - np.cos(np.arange(FRAMES) / FRAMES * 6 * np.pi)) / 2
+    quick = measure(move(standing(layout), layout, arm('right'), (0, 0.6, 0), course), layout)[0]
+    assert (quick.part, quick.side, quick.cycles, quick.returns) == ('hand', 'right', 3, True)
+    slow = measure(
+        move(standing(layout), layout, arm('right'), (0, 0.6, 0), ramp(0, FRAMES)), layout
+    )[0]
+    assert (slow.cycles, slow.returns) == (0, False)
+    assert quick.speed > 3 * slow.speed
+
+
+def test_what_both_sides_do_is_said_once(layout):
+    body = move(standing(layout), layout, [*arm('left'), *arm('right')], (0, 0.9, 0), ramp(5, 25))
+    assert [(found.part, found.side) for found in measure(body, layout)] == [('hand', 'both')]
+
+
+def test_the_whole_body(layout):
+    lower = [name for name in layout.names if not name.endswith(('knee', 'ankle', 'foot'))]
+    down = measure(move(standing(layout), layout, lower, (0, -0.4, 0), ramp(5, 25)), layout)
+    assert ('hips', 'down') in [(found.part, found.direction) for found in down]
+    away = measure(
+        move(standing(layout), layout, list(layout.names), (0, 0, 2), ramp(0, 50)), layout
+    )
+    assert next((found.part, found.direction) for found in away) == ('travel', 'forward')
+    upper = [name for name in layout.names if not name.endswith(('hip', 'knee', 'ankle', 'foot'))]
+    upper = [n for n in upper if n not in ('spine_base', 'hip_centre', 'belly', *arm('left'))]
+    bent = measure(move(standing(layout), layout, upper, (0, -0.15, 0.4), ramp(5, 25)), layout)
+    assert ('trunk', 'forward') in [(found.part, found.direction) for found in bent]
+
+
+@pytest.mark.parametrize('angle', [1.2, -1.2])
+def test_a_turn_is_told_from_the_persons_own_side(angle):
+    layout = LAYOUTS['ntu25']
+    body = standing(layout)
+    angles = angle * ramp(5, 50)
+    x, z = body[..., 0].copy(), body[..., 2].copy()
+    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    body[..., 0], body[..., 2] = cosine * x + sine * z, cosine * z - sine * x  # z towards x
+    turn = next(found for found in measure(body, layout) if found.part == 'turn')
+    assert turn.side == ('left' if angle > 0 else 'right')
+
+
+def test_a_mirrored_clip_has_left_and_right_exchanged(layout):
+    plain = describe(acted(layout), layout, count=MOST)
+    flipped = describe(mirrored(acted(layout), layout), layout, count=MOST)
+    assert flipped == [exchange(sentence) for sentence in plain]
+    assert any('left' in sentence for sentence in plain)
+
+
+def test_without_sides_the_mirrored_clip_reads_the_same(layout):
+    body = acted(layout)
+    move(body, layout, list(layout.names), (1.5, 0, 0), ramp(10, 40))
+    plain = describe(body, layout, count=MOST, sides=False)
+    assert plain == describe(mirrored(body, layout), layout, count=MOST, sides=False)
+    assert not any(re.search('left|right', sentence) for sentence in plain)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_neither_place_size_nor_side_of_the_camera_counts(layout, seed):
+    generator = np.random.default_rng(seed)
+    angle, place = generator.uniform(0, 6.28), generator.normal(size=3)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    seen = acted(layout) @ turn.T * generator.uniform(0.5, 2) + place
+    assert describe(seen, layout) == describe(acted(layout), layout)
+
+
+def test_pictures_have_y_down_and_no_depth():
+    layout = LAYOUTS['coco17']
+    picture = acted(layout)[..., :2] * (100, -100) + (200, 300)
+    strongest = measure(picture, layout)[0]
+    assert (strongest.side, strongest.direction, strongest.reach) == (
+        'left',
+        'up',
+        'above the head',
+    )
+    behind = picture * (-1, 1) + (400, 0)  # left and right of the picture, not of the person
+    assert describe(behind, layout) == describe(picture, layout)
+
+
+def test_missing_joints_and_other_persons_do_not_move_anything(layout):
+    body = acted(layout)
+    expected = describe(body, layout)
+    gap = body.copy()
+    gap[0, 50:53, layout.index('left_wrist')[0]] = 0  # at rest there
+    assert describe(gap, layout) == expected
+    absent = np.concatenate([np.zeros_like(body), body])
+    assert describe(absent, layout) == expected
+    assert describe(np.zeros_like(body), layout) == []
+
+
+def test_a_clip_of_one_frame_stands_still(layout):
+    for sentence in describe(standing(layout)[:, :1], layout):
+        assert re.search('stands still|hardly moves', sentence)
+
+
+def test_sentences_differ_and_are_the_same_each_time(layout):
+    sentences = describe(acted(layout), layout, count=8)
+    assert len(set(sentences)) >= 6
+    assert sentences == describe(acted(layout), layout, count=8)
+    assert all(re.fullmatch(r'[A-Z][\w ,-]+\.', sentence) for sentence in sentences)
+
+
+@pytest.mark.parametrize('count', [0, MOST + 1])
+def test_a_count_out_of_range_is_refused(count):
+    with pytest.raises(ConfigError, match=f'count={count}.*choose 1 to {MOST}'):
+        describe(acted(LAYOUTS['ntu25']), LAYOUTS['ntu25'], count=count)

@@ -1,0 +1,102 @@
+"""Sentences beside skeleton clips: drawn, averaged, or marked as missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
+from mmact_ssl.datasets.transforms import targets as module
+from mmact_ssl.datasets.transforms.skeleton import MakeSkeletonViews, PackSkeletonInputs
+from mmact_ssl.datasets.transforms.targets import LoadTargetCache
+from mmact_ssl.errors import ConfigError
+
+SENTENCES = np.random.default_rng(3).random((4, 6), np.float32)
+
+
+def write(path, kind='text', entries=None) -> str:
+    with TargetWriter(path, TargetMeta(kind, '', 'f')) as writer:
+        for key, value in (entries if entries is not None else {'a': SENTENCES}).items():
+            writer.put(key, value)
+    return str(path)
+
+
+def load(path: str, **changes) -> LoadTargetCache:
+    options = dict(target='prompt', kind='text', views=('one', 'two'), missing='mask')
+    return LoadTargetCache(path, **{**options, **changes})
+
+
+def clip(name: str) -> dict:
+    """A sample as SkeletonDataset gives it."""
+    keypoint = np.ones((1, 5, 20, 3), np.float32)
+    return dict(filename=name, frame_dir=name, keypoint=keypoint, total_frames=5, label=1)
+
+
+def packed(path: str, name: str, **changes) -> dict[str, torch.Tensor]:
+    sample = load(path, **changes)(clip(name))
+    sample = MakeSkeletonViews(dict(one=[], two=[], other=[]))(sample)
+    return PackSkeletonInputs(views=('one', 'two', 'other'))(sample)['targets']
+
+
+def test_views_of_a_clip_share_one_drawn_sentence(tmp_path):
+    path = write(tmp_path / 't')
+    np.random.seed(0)
+    drawn = [packed(path, 'a') for _ in range(40)]
+    for targets in drawn:
+        assert set(targets) == {
+            f'{v}_prompt{end}' for v in ('one', 'two') for end in ('', '_valid')
+        }
+        assert torch.equal(targets['one_prompt'], targets['two_prompt'])
+        assert targets['one_prompt_valid'].dtype == torch.bool and targets['one_prompt_valid']
+    rows = {tuple(targets['one_prompt'][0].tolist()) for targets in drawn}
+    assert rows == {tuple(row) for row in SENTENCES.tolist()}
+
+
+def test_the_mean_of_all_draws_nothing(tmp_path):
+    path = write(tmp_path / 't')
+    state = np.random.get_state()[1].copy()
+    found = packed(path, 'a', sentences='mean')['one_prompt']
+    np.testing.assert_allclose(found, SENTENCES.mean(0, keepdims=True), rtol=1e-6)
+    assert (np.random.get_state()[1] == state).all()
+
+
+def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
+    path = write(tmp_path / 't')
+    targets = packed(path, 'b')
+    assert targets['one_prompt'].shape == (1, 6) and not targets['one_prompt'].any()
+    assert not targets['one_prompt_valid'] and not targets['two_prompt_valid']
+    with pytest.raises(TargetCacheError, match="'b' is not in .*--sentences FILE --out"):
+        packed(path, 'b', missing='error')
+    assert 'one_prompt_valid' not in packed(path, 'a', missing='error')
+
+
+def test_names_that_match_nothing_are_an_error_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, 'NONE_FOUND', 3)
+    transform = load(write(tmp_path / 't'))
+    for _ in range(2):
+        transform(clip('b'))
+    with pytest.raises(
+        TargetCacheError, match="none of the first 3 samples.*'b'; it has 'a': make"
+    ):
+        transform(clip('b'))
+    known = load(str(tmp_path / 't'))
+    known(clip('a'))
+    for _ in range(5):
+        known(clip('b'))
+
+
+def test_what_cannot_be_masked_is_refused_when_built(tmp_path):
+    text, frames = write(tmp_path / 't'), write(tmp_path / 'e', 'embedding')
+    empty = write(tmp_path / 'n', entries={})
+    for path, options in (
+        (text, dict(sentences='all')),
+        (frames, dict(kind='embedding')),
+        (empty, {}),
+    ):
+        with pytest.raises(ConfigError, match="missing='mask' needs a cache of sentences"):
+            load(path, **options)
+    with pytest.raises(ConfigError, match="missing is 'skip', not one of"):
+        load(text, missing='skip')
+    with pytest.raises(ConfigError, match="sentences is 'first', not one of"):
+        load(text, sentences='first')

@@ -1,0 +1,194 @@
+"""Classes and clips found by text: right where the space is right, loud where something lacks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.zeroshot import (
+    SharedSpace,
+    evaluate_text_retrieval,
+    evaluate_zeroshot,
+)
+from mmact_ssl.models.heads import PromptMatchingHead
+
+CLASSES = ['carry', 'sit down', 'wave']
+WIDTH = 8
+
+
+def write_checkpoint(path: Path, head: PromptMatchingHead, **others) -> str:
+    state = {f'heads.prompts.{key}': value for key, value in head.state_dict().items()}
+    torch.save(dict(state_dict={**state, **others}), path)
+    return str(path)
+
+
+def write_texts(path: Path, texts: dict[str, np.ndarray], kind: str = 'text') -> str:
+    with TargetWriter(path, TargetMeta(kind, '', 'f')) as writer:
+        for key, values in texts.items():
+            writer.put(key, values.astype(np.float32))
+    return str(path)
+
+
+@pytest.fixture
+def identity(tmp_path) -> SharedSpace:
+    """A space that leaves directions as they are: relu(x) - relu(-x) = x."""
+    head = PromptMatchingHead(WIDTH, WIDTH, hidden_dim=2 * WIDTH, embedding_dim=WIDTH)
+    eye = torch.eye(WIDTH)
+    with torch.no_grad():
+        for projector in (head.skeleton_projector, head.prompt_projector):
+            projector[0].weight.copy_(torch.cat([eye, -eye]))
+            projector[2].weight.copy_(torch.cat([eye, -eye], 1))
+            projector[0].bias.zero_()
+            projector[2].bias.zero_()
+    return SharedSpace(write_checkpoint(tmp_path / 'identity.pth', head))
+
+
+def test_the_space_is_that_of_the_head(tmp_path):
+    torch.manual_seed(0)
+    head = PromptMatchingHead(5, 7, cross_consistency=True, hidden_dim=6, embedding_dim=4)
+    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head, **{'backbone.w': torch.ones(1)}))
+    pooled, prompt = torch.randn(3, 5), torch.randn(3, 1, 7)
+    with torch.no_grad():
+        expected = [torch.nn.functional.normalize(v, dim=1) for v in head.embed(pooled, prompt)]
+    found = space.embed('skeleton', pooled.numpy()), space.embed('prompt', prompt[:, 0].numpy())
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
+
+
+def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path):
+    generator = np.random.default_rng(0)
+    texts = {name: generator.normal(size=(3, WIDTH)) for name in CLASSES}
+    cache = write_texts(tmp_path / 'classes', texts)
+    labels = np.arange(12) % 3
+    values = generator.normal(size=(12, WIDTH))
+    expected = []
+    for row in values:
+        scores = []
+        for name in CLASSES:
+            centre = sum(text / np.linalg.norm(text) for text in texts[name])
+            scores.append(row @ centre / np.linalg.norm(centre))
+        expected.append(int(np.argmax(scores)))
+    metrics, details = evaluate_zeroshot(Features(values, labels), identity, cache, CLASSES)
+    assert metrics['top1'] == pytest.approx(np.mean(np.array(expected) == labels))
+    assert np.sum(details['confusion']) == 12
+
+
+def test_each_sentence_searches_its_clip(identity, tmp_path):
+    generator = np.random.default_rng(0)
+    values, names = generator.normal(size=(20, WIDTH)), [f'clip{i}' for i in range(20)]
+    texts = {name: row + generator.normal(size=(2, WIDTH)) for name, row in zip(names[:-1], values)}
+    cache = write_texts(tmp_path / 'clips', texts)
+    features = Features(values, np.zeros(20, int))
+    metrics, details = evaluate_text_retrieval(features, identity, cache, names, (1, 3))
+    shares = {1: [], 3: []}
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    for position, name in enumerate(names[:-1]):
+        for k, found in shares.items():
+            hits = [position in np.argsort(-(unit @ text))[:k] for text in texts[name]]
+            found.append(np.mean(hits))
+    assert metrics == pytest.approx({f'recall@{k}': np.mean(v) for k, v in shares.items()})
+    assert 0 < metrics['recall@1'] < metrics['recall@3'] < 1
+    assert details == {'clips': 20, 'without_sentence': 1}
+
+
+def test_a_collapsed_space_finds_nothing(identity, tmp_path):
+    names = [f'clip{i}' for i in range(5)]
+    cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
+    features = Features(np.ones((5, WIDTH)), np.zeros(5, int))
+    assert evaluate_text_retrieval(features, identity, cache, names, (1,))[0]['recall@1'] == 0
+
+
+def test_what_lacks_is_named(identity, tmp_path):
+    features = Features(np.ones((2, WIDTH)), np.array([0, 1]))
+    texts = write_texts(tmp_path / 't', {'carry': np.ones((1, WIDTH))})
+    with pytest.raises(DataError, match="no sentence about 2 of 3 classes, e.g. 'sit down'"):
+        evaluate_zeroshot(features, identity, texts, CLASSES)
+    with pytest.raises(DataError, match='no sentence about any of the 2 test clips'):
+        evaluate_text_retrieval(features, identity, texts, ['a', 'b'])
+    other = write_texts(tmp_path / 'o', {'carry': np.ones((1, 3))})
+    with pytest.raises(DataError, match='prompt projector reads 8 .* are 3: use the text encoder'):
+        evaluate_zeroshot(features, identity, other, CLASSES[:1])
+    with pytest.raises(DataError, match='skeleton projector reads 8 .* are 4: use the downstream'):
+        evaluate_zeroshot(Features(np.ones((2, 4)), features.labels), identity, texts, ['carry'])
+    frames = write_texts(tmp_path / 'f', {'carry': np.ones((1, WIDTH))}, 'embedding')
+    with pytest.raises(DataError, match="holds 'embedding', wanted sentences"):
+        evaluate_zeroshot(features, identity, frames, ['carry'])
+    torch.save(dict(state_dict={'backbone.w': torch.ones(1)}), tmp_path / 'student.pth')
+    with pytest.raises(CheckpointError, match='holds 0 heads .*not an exported student'):
+        SharedSpace(str(tmp_path / 'student.pth'))
+
+
+@pytest.fixture
+def pretrained(skeleton_config, tmp_path) -> str:
+    """A checkpoint of a small encoder and a prompt matching head."""
+    backbone = build_recognizer(skeleton_config, seed=3).backbone
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.manual_seed(0)
+    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
+    return write_checkpoint(tmp_path / 'epoch.pth', head, **state)
+
+
+def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_path):
+    generator = np.random.default_rng(0)
+    classes = write_texts(
+        tmp_path / 'classes', {name: generator.normal(size=(2, 6)) for name in CLASSES}
+    )
+    clips = write_texts(
+        tmp_path / 'clips', {f'a0{i}_v3_0': generator.normal(size=(2, 6)) for i in range(3)}
+    )
+    protocols = ['zeroshot', 'text-retrieval']
+    with pytest.raises(ConfigError, match='give the text cache by --cl'):
+        evaluate(skeleton_config, protocols, pretrained, cache_dir=None)
+    skeleton_config.merge_from_dict({'zeroshot.texts': classes, 'text_retrieval.texts': clips})
+    results = evaluate(skeleton_config, [*protocols, 'knn'], pretrained, cache_dir=None)
+    assert [result.protocol for result in results] == [*protocols, 'knn']
+    assert results[0].details['classes'] == CLASSES
+    assert results[1].details == {'clips': 6, 'without_sentence': 3}
+    with pytest.raises(ConfigError, match='zeroshot needs the projectors .* drop --random'):
+        evaluate(skeleton_config, ['zeroshot'], None, cache_dir=None)
+    with pytest.raises(ConfigError, match='reads no labels of training: drop --label-fraction'):
+        evaluate(skeleton_config, protocols, pretrained, label_fraction=0.5, cache_dir=None)
+
+
+BLOCKED = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in ('transformers', 'sentence_transformers', 'open_clip'):
+            raise ModuleNotFoundError(f'{name} is blocked')
+sys.meta_path.insert(0, Refuse())
+from mmengine.config import Config
+import mmact_ssl
+from mmact_ssl.evaluation.protocols import evaluate
+config = Config.fromfile(sys.argv[1])
+config.merge_from_dict({'zeroshot.texts': sys.argv[3]})
+print([r.protocol for r in evaluate(config, ['zeroshot', 'knn'], sys.argv[2], cache_dir=None)])
+"""
+
+
+def test_evaluating_imports_no_text_library(skeleton_config, pretrained, tmp_path):
+    texts = write_texts(tmp_path / 'classes', {name: np.eye(6)[:1] for name in CLASSES})
+    skeleton_config.dump(tmp_path / 'plain.py')
+    command = [sys.executable, '-c', BLOCKED, str(tmp_path / 'plain.py'), pretrained, texts]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "['zeroshot', 'knn']" in done.stdout
+
+
+def test_the_student_leaves_without_text_weights(skeleton_config, pretrained):
+    """What loads strictly into the stock recogniser is the encoder and nothing else."""
+    recognizer = build_recognizer(skeleton_config, 0, pretrained)
+    state = torch.load(pretrained, weights_only=True)['state_dict']
+    encoder = {key for key in state if key.startswith('backbone.')}
+    assert encoder == {f'backbone.{key}' for key in recognizer.backbone.state_dict()}
+    assert not [key for key in encoder if 'prompt' in key]

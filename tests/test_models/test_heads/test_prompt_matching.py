@@ -1,0 +1,201 @@
+"""Matching of skeletons with sentences: who learns, who is left out, what the averages do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.losses import info_nce
+
+BATCH, IN, PROMPT = 6, 5, 7
+
+
+def make_head(**changes) -> PromptMatchingHead:
+    torch.manual_seed(0)
+    options = dict(in_channels=IN, prompt_channels=PROMPT, hidden_dim=8, embedding_dim=4)
+    return PromptMatchingHead(**{**options, **changes}).double()
+
+
+def make_sources(momentum: bool = False) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    sources = dict(
+        pooled=draw(BATCH, IN),
+        prompt=draw(BATCH, 1, PROMPT),
+        prompt_valid=torch.ones(BATCH, dtype=torch.bool),
+    )
+    if momentum:
+        sources['momentum_pooled'] = draw(BATCH, IN)
+    return sources
+
+
+def unit(values: Tensor) -> Tensor:
+    return values / values.square().sum(1, keepdim=True).sqrt()
+
+
+def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float) -> Tensor:
+    """The equation of the method, row by row, of a batch in which every clip has a sentence."""
+    raw = unit(sources['prompt'][:, 0])
+    z, w = unit(head.skeleton_projector(sources['pooled'])), unit(head.prompt_projector(raw))
+    z, w = z.detach(), w.detach()
+    z_own, cross = z, None
+    if 'momentum_pooled' in sources:
+        z_own = unit(head.momentum_projectors['skeleton'](sources['momentum_pooled']))
+        cross = z_own @ unit(head.momentum_projectors['prompt'](raw)).T
+    directions = [(z @ w.T, raw @ raw.T, cross)]
+    directions.append((w @ z.T, z_own @ z_own.T, None if cross is None else cross.T))
+    total = 0.0
+    for similarity, own, other in directions:
+        for i in range(BATCH):
+            soft = (own[i] / head.target_temperature).exp()
+            soft = soft / soft.sum()
+            if other is not None:
+                consistent = (other[i] / head.target_temperature).exp()
+                soft = head.share * soft + (1 - head.share) * consistent / consistent.sum()
+            target = alpha * soft
+            target[i] += 1 - alpha
+            scores = similarity[i] / head.temperature
+            total = total - (target * (scores - scores.exp().sum().log())).sum()
+    return total / (2 * BATCH)
+
+
+@pytest.mark.parametrize('alpha', [0.0, 0.4, 1.0])
+@pytest.mark.parametrize('momentum', [False, True])
+def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
+    head = make_head(cross_consistency=momentum, share=0.3, target_temperature=0.2)
+    with torch.no_grad():  # averages that differ from the projectors
+        for average in head.momentum_projectors.parameters() if momentum else ():
+            average.add_(0.1)
+    head.alpha = alpha
+    sources = make_sources(momentum)
+    found = head.loss(**sources)['loss']
+    torch.testing.assert_close(found, slow_loss(head, sources, alpha))
+
+
+def test_hard_targets_are_plain_info_nce_in_both_directions():
+    head, sources = make_head(), make_sources()
+    assert head.alpha == 0
+    z, w = head.embed(sources['pooled'], sources['prompt'])
+    both = info_nce(z, w, head.temperature)['loss'], info_nce(w, z, head.temperature)['loss']
+    torch.testing.assert_close(head.loss(**sources)['loss'], torch.cat(both).mean())
+
+
+def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
+    head, sources = make_head(cross_consistency=True), make_sources(True)
+    head.alpha = 0.7
+    for name in ('pooled', 'prompt', 'momentum_pooled'):
+        sources[name].requires_grad_()
+    head.loss(**sources)['loss'].backward()
+    assert (sources['pooled'].grad.abs().sum(1) > 0).all()
+    assert sources['prompt'].grad is None
+    assert sources['momentum_pooled'].grad is None
+    for name, parameter in head.named_parameters():
+        if name.startswith('momentum_projectors'):
+            assert parameter.grad is None and not parameter.requires_grad
+        else:
+            assert parameter.grad.abs().sum() > 0
+
+
+def test_a_soft_target_itself_gives_no_gradient():
+    """With all of the target soft, gradients are those of a fixed target."""
+    head, sources = make_head(), make_sources()
+    head.alpha = 1.0
+    pooled = sources['pooled'].requires_grad_()
+    head.loss(**sources)['loss'].backward()
+    z, w = (unit(v) for v in head.embed(pooled, sources['prompt']))
+    raw = unit(sources['prompt'][:, 0])
+    tau, tau_k = head.temperature, head.target_temperature
+    first, second = (raw @ raw.T / tau_k).softmax(1), (z @ z.T / tau_k).softmax(1).detach()
+    loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
+    loss = (loss - (second * (w @ z.T / tau).log_softmax(1)).sum(1).mean()) / 2
+    torch.testing.assert_close(pooled.grad, torch.autograd.grad(loss, pooled)[0])
+
+
+def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
+    head, sources = make_head(cross_consistency=True), make_sources(True)
+    head.alpha = 0.5
+    without = torch.tensor([1, 4])
+    kept = torch.tensor([0, 2, 3, 5])
+    expected = head.loss(**{name: value[kept] for name, value in sources.items()})
+    sources['prompt'][without] = 0
+    sources['prompt_valid'][without] = False
+    sources['pooled'].requires_grad_()
+    found = head.loss(**sources)
+    for name in ('loss', 'accuracy', 'sentence_accuracy'):
+        torch.testing.assert_close(found[name], expected[name])
+    assert found['with_sentence'] == pytest.approx(4 / 6)
+    found['loss'].backward()
+    assert (sources['pooled'].grad[without] == 0).all()
+
+
+def test_a_batch_without_any_sentence_is_no_loss():
+    head, sources = make_head(), make_sources()
+    sources['prompt'][:], sources['prompt_valid'][:] = 0, False
+    logs = head.loss(**sources)
+    logs['loss'].backward()
+    assert logs['loss'] == 0 and logs['with_sentence'] == 0
+    assert all((parameter.grad == 0).all() for parameter in head.parameters())
+    assert head.predict(**sources)['accuracy'].isnan().all()
+
+
+def test_the_length_of_an_embedding_does_not_count():
+    """The mean of several sentences is shorter than each."""
+    head, sources = make_head(), make_sources()
+    expected = head.loss(**sources)['loss']
+    sources['prompt'] *= 0.3
+    torch.testing.assert_close(head.loss(**sources)['loss'], expected)
+
+
+def test_averages_follow_the_projectors():
+    head = make_head(cross_consistency=True, momentum=0.9)
+    pairs = head.momentum_pairs()
+    for average, source in pairs:
+        average.start(source)
+    before = [value.clone() for value in head.momentum_projectors.parameters()]
+    with torch.no_grad():
+        for value in head.skeleton_projector.parameters():
+            value.add_(1.0)
+    for average, source in pairs:
+        average.follow(source)
+    averages = list(head.momentum_projectors.parameters())
+    names = [name for name, _ in head.momentum_projectors.named_parameters()]
+    for name, old, new in zip(names, before, averages):
+        torch.testing.assert_close(new, old + (0.1 if name.startswith('skeleton') else 0.0))
+    assert any(key.startswith('momentum_projectors.skeleton') for key in head.state_dict())
+    assert make_head().momentum_pairs() == [], 'without averages there is nothing to do'
+
+
+def test_a_perfect_pair_of_projections_finds_its_partners():
+    head = make_head(in_channels=PROMPT)
+    head.skeleton_projector = head.prompt_projector
+    sources = make_sources()
+    sources['pooled'] = F.normalize(sources['prompt'][:, 0], dim=1)
+    metrics = head.predict(**sources)
+    assert (metrics['accuracy'] == 1).all() and (metrics['sentence_accuracy'] == 1).all()
+    assert torch.allclose(metrics['chance'], torch.tensor(1 / BATCH, dtype=torch.float64))
+    sources['pooled'] = sources['pooled'].roll(1, 0)
+    assert (head.predict(**sources)['accuracy'] == 0).all()
+
+
+def test_what_is_read_is_named_by_the_view():
+    assert make_head(view='one').reads == dict(
+        pooled='one.pooled', prompt='one_prompt', prompt_valid='one_prompt_valid'
+    )
+    reads = make_head(cross_consistency=True).reads
+    assert reads['momentum_pooled'] == 'clip.momentum_pooled'
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [dict(temperature=0), dict(target_temperature=-1), dict(share=2)],
+)
+def test_impossible_numbers_are_refused(wrong):
+    with pytest.raises(ConfigError, match=f'PromptMatchingHead: .*{next(iter(wrong))}'):
+        make_head(**wrong)

@@ -1,0 +1,166 @@
+"""Sentences about clips: no source reads a label, and clips without a sentence are reported."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'generate_prompts.py'
+NAMES = [f'a0{number}_clip' for number in range(6)]
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('generate_prompts', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def prepare(folder: Path, labels: list[int], names: list[str] = NAMES) -> Path:
+    """The same six clips, whatever their labels and names."""
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(folder, 'made', 'kinect20', ['throw', 'carry'], 1) as writer:
+        for name, label in zip(names, labels):
+            clip = generator.normal(size=(1, 1, 20, 3)) + generator.normal(size=(1, 20, 20, 3)) / 2
+            writer.add(name, label, clip.astype(np.float32))
+        writer.finish({'train': names[:4], 'test': names[4:]})
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return prepare(tmp_path / 'data', [0, 1, 0, 1, 0, 1])
+
+
+def test_kinematic_sentences_do_not_depend_on_labels_or_names(tool, tmp_path, data):
+    written = []
+    other = prepare(tmp_path / 'permuted', [1, 0, 0, 0, 1, 1])
+    for folder in (data, other):
+        tool.main(['kinematic', '--data', str(folder)])
+        written.append((folder / 'sentences_kinematic.json').read_bytes())
+    unlabelled = tmp_path / 'unlabelled.txt'
+    unlabelled.write_text('\n'.join(NAMES))
+    labelled = tmp_path / 'labelled.txt'
+    labelled.write_text('\n'.join(f'{name} 1' for name in NAMES))
+    for ann in (unlabelled, labelled):
+        out = tmp_path / f'{ann.stem}.json'
+        tool.main(['kinematic', '--data', str(data), '--ann', str(ann), '--out', str(out)])
+        written.append(out.read_bytes())
+    assert len(set(written)) == 1
+    assert not {'throw', 'carry'} & set(written[0].decode().replace('"', ' ').split())
+    renamed = prepare(tmp_path / 'renamed', [0] * 6, [f'z{name}' for name in NAMES])
+    tool.main(['kinematic', '--data', str(renamed)])
+    found = json.loads((renamed / 'sentences_kinematic.json').read_bytes())
+    assert {name[1:]: lines for name, lines in found.items()} == json.loads(written[0])
+
+
+def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, capsys):
+    file = tmp_path / 'others.json'
+    file.write_text(json.dumps({NAMES[1]: ['x'], NAMES[3]: ['y', 'z'], 'stranger': ['w']}))
+    tool.main(['file', str(file), '--data', str(data)])
+    found = json.loads((data / 'sentences_file.json').read_text())
+    assert found == {NAMES[1]: ['x'], NAMES[3]: ['y', 'z']}
+    printed = capsys.readouterr().out
+    assert '4 of 6 clips have no sentence, e.g. a00_clip' in printed
+    assert '1 keys of' in printed and 'stranger' in printed
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['file', 'none.json', '--data', '{data}'], 'no file none.json of sentences'),
+        (['file', '{strangers}', '--data', '{data}'], 'none of the 6 clips'),
+        (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
+        (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
+        (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
+    ],
+)
+def test_errors_are_one_line(tool, tmp_path, data, arguments, message):
+    strangers = tmp_path / 'strangers.json'
+    strangers.write_text('{"stranger": ["x"]}')
+    filled = [word.format(data=data, strangers=strangers) for word in arguments]
+    with pytest.raises(SystemExit, match=f'error: .*{message}') as caught:
+        tool.main(filled)
+    assert '\n' not in str(caught.value)
+
+
+WORDS = [
+    '[PAD]',
+    '[UNK]',
+    '[CLS]',
+    '[SEP]',
+    '[MASK]',
+    'a',
+    'person',
+    'waves',
+    'one',
+    'hand',
+    'both',
+    'claps',
+    'sits',
+    'down',
+]
+
+
+@pytest.fixture(scope='module')
+def model_folder(tmp_path_factory) -> Path:
+    """A small BLIP with random weights, saved as transformers saves."""
+    transformers = pytest.importorskip('transformers')
+    import torch
+
+    folder = tmp_path_factory.mktemp('blip')
+    (folder / 'vocab.txt').write_text('\n'.join(WORDS))
+    tokenizer = transformers.BertTokenizerFast(vocab_file=str(folder / 'vocab.txt'))
+    images = transformers.BlipImageProcessor(size=dict(height=32, width=32))
+    transformers.BlipProcessor(images, tokenizer).save_pretrained(folder)
+    size = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    ids = dict(bos_token_id=2, eos_token_id=3, sep_token_id=3, pad_token_id=0)
+    torch.manual_seed(0)
+    config = transformers.BlipConfig(
+        text_config=dict(vocab_size=len(WORDS), encoder_hidden_size=16, **size, **ids),
+        vision_config=dict(image_size=32, patch_size=16, **size),
+        projection_dim=16,
+    )
+    transformers.BlipForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_vision_language_model_describes_drawn_skeletons(
+    tool, model_folder, tmp_path, data, monkeypatch
+):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    seen = []
+    from mmact_ssl.datasets.prompts.captioner import Captioner
+
+    describe = Captioner.describe
+
+    def spy(self, picture, *arguments):
+        seen.append(picture)
+        return describe(self, picture, *arguments)
+
+    monkeypatch.setattr(Captioner, 'describe', spy)
+    options = ['--count', '3', '--max-tokens', '6', '--frames', '4']
+    other = prepare(tmp_path / 'permuted', [1, 1, 1, 0, 0, 0])
+    for folder in (data, other):
+        tool.main(['lmm', str(model_folder), '--data', str(folder), *options])
+    written = [(folder / 'sentences_lmm.json').read_bytes() for folder in (data, other)]
+    assert written[0] == written[1]
+    found = json.loads(written[0])
+    assert set(found) == set(NAMES)
+    assert all(1 <= len(lines) <= 3 for lines in found.values())
+    assert {word for lines in found.values() for line in lines for word in line.split()} <= set(
+        WORDS
+    )
+    # Two rows of two frames, each with a drawing.
+    assert all(picture.shape == (448, 448, 3) for picture in seen)
+    frames = [
+        part for picture in seen for row in np.split(picture, 2) for part in np.split(row, 2, 1)
+    ]
+    assert all((frame < 200).any() for frame in frames)

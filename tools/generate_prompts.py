@@ -1,0 +1,132 @@
+#!/usr/bin/env python
+"""Make sentences about the clips of a data set, without reading a label.
+
+    python tools/generate_prompts.py kinematic --data data/nwucla
+    python tools/generate_prompts.py file pkuv2_language.zip --data data/pkummd2
+    python tools/generate_prompts.py lmm MODEL_FOLDER --data data/nwucla
+
+Each writes ``DATA/sentences_<source>.json``, ``{clip: [sentence, ...]}``, which ``python
+tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
+from mmact_ssl.apis.extraction import read_annotations
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prompts import match_clips, read_sentences, write_sentences
+from mmact_ssl.datasets.prompts.kinematic import MOST, describe
+from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
+from mmact_ssl.errors import DataError, one_line_errors
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    sources = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
+    kinematic = sources.add_parser('kinematic', help="from the joints' motion, by rules")
+    file = sources.add_parser('file', help='sentences that others made, matched by clip name')
+    file.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
+    lmm = sources.add_parser('lmm', help='a vision-language model of transformers looks at frames')
+    lmm.add_argument('model', help='folder that transformers has saved: network and processor')
+    lmm.add_argument('--videos', help='look at these videos, DIR/CLIP.mp4, not at drawn skeletons')
+    lmm.add_argument('--question', help='what the model is asked, for one that takes a question')
+    lmm.add_argument('--frames', type=int, default=8, help='of a clip, in one picture')
+    lmm.add_argument('--max-tokens', type=int, default=60, help='of a sentence')
+    lmm.add_argument('--seed', type=int, default=0, help='of the drawn words')
+    lmm.add_argument('--device', default='cpu')
+    for source in (kinematic, file, lmm):
+        source.add_argument('--data', required=True, help='folder of tools/prepare_data.py')
+        source.add_argument(
+            '--ann', nargs='+', help='annotation files (default: all clips of DATA)'
+        )
+        source.add_argument('--out', help='default: DATA/sentences_<source>.json')
+    for source in (kinematic, lmm):
+        source.add_argument('--count', type=int, default=8, help='sentences a clip')
+    kinematic.add_argument('--rate', type=float, default=30.0, help='frames a second')
+    kinematic.add_argument(
+        '--no-sides', action='store_true', help='no left and right, for pipelines that mirror clips'
+    )
+    args = parser.parse_args(argv)
+    if args.source == 'kinematic' and not 1 <= args.count <= MOST:
+        parser.error(f'--count: choose 1 to {MOST}')
+    return args
+
+
+def read_clips(folder: SkeletonFolder, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Give the name and the coordinates [M, T, V, C] of clips, and nothing else of them.
+
+    Raises:
+        DataError: A clip is not in the folder.
+    """
+    position = {name: i for i, name in enumerate(folder.names.tolist())}
+    starts, coordinates = folder.starts, folder.open_coordinates()
+    for name in names:
+        if name not in position:
+            raise DataError(f'clip {name!r} of --ann is not in {folder.path}: prepare it again')
+        i = position[name]
+        clip = coordinates[starts[i] : starts[i] + folder.lengths[i]]
+        yield name, np.array(clip.transpose(1, 0, 2, 3))
+
+
+def generate(args: argparse.Namespace) -> Path:
+    """Make the sentences, report clips without one, write the file.
+
+    Raises:
+        DataError: The data set, the file or the model's folder is missing or broken.
+        ConfigError: The model is not of a kind that is known here.
+    """
+    folder = open_skeleton_folder(args.data, 'see docs/data.md')
+    names = read_annotations(args.ann) if args.ann else folder.names.tolist()
+    if args.source == 'file':
+        matched = match_clips(read_sentences(args.file), names)
+        sentences, missing = matched.sentences, matched.missing
+        if matched.unused:
+            print(
+                f'{len(matched.unused)} keys of {args.file} are no clip, e.g. {matched.unused[0]}'
+            )
+    else:
+        made = {}
+        clips = track(read_clips(folder, names), 'describing', total=len(names), transient=True)
+        if args.source == 'kinematic':
+            layout, sides = LAYOUTS[folder.layout], not args.no_sides
+            for name, keypoint in clips:
+                made[name] = describe(keypoint, layout, args.count, args.rate, sides)
+        else:
+            # Needed here only: it imports transformers.
+            from mmact_ssl.datasets.prompts.captioner import Captioner
+            from mmact_ssl.datasets.prompts.frames import frame_sheet
+
+            captioner = Captioner(args.model, args.question, args.max_tokens, args.device)
+            for name, keypoint in clips:
+                sheet = frame_sheet(name, keypoint, folder.layout, args.frames, args.videos)
+                made[name] = captioner.describe(sheet, args.count, args.seed)
+        sentences = {name: lines for name, lines in made.items() if lines}
+        missing = [name for name in names if name not in sentences]
+    if missing:
+        print(f'{len(missing)} of {len(names)} clips have no sentence, e.g. {missing[0]}')
+    out = Path(args.out or Path(args.data, f'sentences_{args.source}.json'))
+    write_sentences(out, sentences)
+    count = sum(map(len, sentences.values()))
+    print(f'{out}: {count} sentences about {len(sentences)} clips')
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the tool; an error that the user can mend is one line."""
+    args = parse_args(argv)
+    with one_line_errors():
+        generate(args)
+
+
+if __name__ == '__main__':
+    main()
