@@ -19,7 +19,10 @@ from mmact_ssl.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 TWO_VIEWS = sorted(path.name for path in CONFIGS.glob('ms2l-twoview_gru_*.py'))
-NAMES = sorted({path.name for path in CONFIGS.glob('ms2l*_gru_*.py')} - set(TWO_VIEWS))
+WITH_SENTENCES = {path.name for path in CONFIGS.glob('ms2l-c2vl_*.py')}
+NAMES = sorted(
+    {path.name for path in CONFIGS.glob('ms2l*_gru_*.py')} - set(TWO_VIEWS) - WITH_SENTENCES
+)
 GRAPHS = sorted(path.name for path in CONFIGS.glob('ms2l*gcn*.py'))
 TASKS = {'motion', 'jigsaw', 'contrast'}
 

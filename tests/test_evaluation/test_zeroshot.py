@@ -162,11 +162,20 @@ def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_p
 
 BLOCKED = """
 import sys
+import importlib_metadata
+LIBRARIES = ('transformers', 'sentence_transformers', 'open_clip')
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition('.')[0] in ('transformers', 'sentence_transformers', 'open_clip'):
+        if name.partition('.')[0] in LIBRARIES:
             raise ModuleNotFoundError(f'{name} is blocked')
 sys.meta_path.insert(0, Refuse())
+# mmaction2 imports transformers where it is installed: it has to look as if it were not.
+find = importlib_metadata.distribution
+def distribution(name):
+    if name in LIBRARIES:
+        raise importlib_metadata.PackageNotFoundError(name)
+    return find(name)
+importlib_metadata.distribution = distribution
 from mmengine.config import Config
 import mmact_ssl
 from mmact_ssl.evaluation.protocols import evaluate
