@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Optional
 
@@ -26,6 +27,7 @@ class TeacherWeights(BaseModule):
         super().__init__()
         self.teachers = tuple(teachers)
 
+    @abstractmethod
     def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
         """Weigh the teachers.
 
@@ -36,7 +38,6 @@ class TeacherWeights(BaseModule):
         Returns:
             The loss, a scalar, and the teachers' weights, ``[K]``, 0..1, of sum 1.
         """
-        raise NotImplementedError
 
 
 @MODELS.register_module()
