@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.registry import DATASETS
 
@@ -121,6 +122,14 @@ def test_a_share_of_each_class_keeps_its_label(folder):
         assert (found.count(0), found.count(1), found.count(-1)) == (2, 1, 4)
     assert labels(label_fraction=0.5, label_seed=3) == draws[3]
     assert len(set(map(tuple, draws))) > 1
+
+
+def test_the_labels_are_those_that_evaluation_draws(folder):
+    """It draws by the names in the annotation file, the data set by paths."""
+    names = [f'{name}.mp4' for name in 'cabcab']
+    dataset = build(folder, [f'{name} {i % 2}' for i, name in enumerate(names)], label_fraction=0.4)
+    kept = [i for i in range(len(dataset)) if dataset.get_data_info(i)['label'] >= 0]
+    assert kept == label_subset(names, np.arange(6) % 2, 0.4, 0).tolist()
 
 
 @pytest.mark.parametrize('fraction', [0.0, 1.5])
