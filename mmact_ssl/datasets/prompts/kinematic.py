@@ -93,7 +93,7 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
         if number == 0:
             yield phrase
         elif when[number] - when[number - 1] < 0.08:
-            yield (' while the same person ', ' and at the same time ')[choice % 2] + phrase
+            yield (' and at the same time ', ' and meanwhile ')[choice % 2] + phrase
         else:
             yield (', then ', ' and after that ', ', next ')[(choice + number) % 3] + phrase
 
@@ -111,22 +111,17 @@ def _phrase(movement: Movement, choice: int, sides: bool) -> str:
         'trunk': _trunk,
         'turn': _turn,
     }[movement.part](movement, choice, sides)
-    return f'{words}{_manner(movement)}'
+    return f'{_speed(movement)}{words}{_often(movement)}'
 
 
-def _manner(movement: Movement) -> str:
-    """How fast, how often, and whether it goes back."""
-    words = ''
-    if movement.speed > QUICK:
-        words = ' quickly'
-    elif movement.speed < SLOW:
-        words = ' slowly'
+def _speed(movement: Movement) -> str:
+    return 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
+
+
+def _often(movement: Movement) -> str:
     if movement.cycles >= 2:
-        often = COUNTS[movement.cycles] if movement.cycles < len(COUNTS) else 'again and again'
-        return f'{words} {often}'
-    if movement.returns:
-        return f'{words} and back again'
-    return words
+        return f' {COUNTS[movement.cycles] if movement.cycles < len(COUNTS) else "again and again"}'
+    return ' and back again' if movement.returns else ''
 
 
 def _limb(movement: Movement, choice: int, sides: bool) -> str:
@@ -143,7 +138,7 @@ def _limb(movement: Movement, choice: int, sides: bool) -> str:
     verb, _, way = verb.partition(' ')
     ways = [word for word in (way, ' and '.join(rest)) if word]
     text = ' '.join([verb, limb, ' and '.join(ways)]).rstrip()
-    return f'{text}, {movement.reach},' if movement.reach else text
+    return f'{text} {movement.reach}'.rstrip()
 
 
 def _hips(movement: Movement, choice: int, sides: bool) -> str:

@@ -82,8 +82,7 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
         moved = _limb('hand', side, hand, rate, flat)
         reach = _reach(joints, side, base, shoulders, head, moved.farthest)
         found.append(replace(moved.movement, reach=reach))
-        foot = joints[f'{side}_ankle'] - base * (1, 0, 1)
-        found.append(_limb('foot', side, foot, rate, flat).movement)
+        found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat).movement)
     found.append(_limb('hips', '', base * (0, 1, 0), rate, flat).movement)
     found.append(_limb('travel', '', base * (1, 0, 1), rate, flat).movement)
     found.append(_lean(shoulders - base, rate, flat))
@@ -93,6 +92,9 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
         )
         found.append(_turn(across, rate))
     moving = [movement for movement in found if movement.amount >= 1]
+    if any(movement.part == 'travel' for movement in moving):
+        # Who walks moves the feet; only one that is lifted says more.
+        moving = [m for m in moving if m.part != 'foot' or 'up' in m.direction]
     still = [
         replace(movement, part='posture', direction='', when=0.0, cycles=0)
         for movement in found

@@ -101,7 +101,7 @@ def test_it_says_which_limb_where_and_in_which_order(layout):
     assert not still
     first = describe(acted(layout), layout)[0]
     assert re.search(
-        r'(raises|lifts) the left hand, above the head,.*(then|after|next).*right', first
+        r'(raises|lifts) the left hand above the head.*(then|after|next).*right', first
     )
 
 
@@ -133,6 +133,19 @@ def test_the_whole_body(layout):
     upper = [n for n in upper if n not in ('spine_base', 'hip_centre', 'belly', *arm('left'))]
     bent = measure(move(standing(layout), layout, upper, (0, -0.15, 0.4), ramp(5, 25)), layout)
     assert ('trunk', 'forward') in [(found.part, found.direction) for found in bent]
+
+
+def test_who_walks_is_not_said_to_move_the_feet_but_to_lift_one(layout):
+    gone = move(standing(layout), layout, list(layout.names), (0, 0, 2), ramp(0, 50))
+    assert [found.part for found in measure(gone, layout) if found.part == 'foot'] == []
+    lifted = move(gone, layout, ['left_ankle', 'left_foot'], (0, 1.5, 0), ramp(10, 30))
+    assert [found.side for found in measure(lifted, layout) if found.part == 'foot'] == ['left']
+
+
+def test_who_sits_down_leaves_the_feet_where_they_are(layout):
+    upper = [name for name in layout.names if not name.endswith(('knee', 'ankle', 'foot'))]
+    sat = move(standing(layout), layout, upper, (0, -0.4, -0.4), ramp(5, 25))
+    assert not [found for found in measure(sat, layout) if found.part == 'foot']
 
 
 @pytest.mark.parametrize('angle', [1.2, -1.2])
