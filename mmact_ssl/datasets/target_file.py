@@ -54,20 +54,30 @@ def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
                 f'target cache {path} cannot be read ({error}): {mend}'
             ) from error
         with environment:
-            # Reading a page beyond the end of the mapped file kills the process (SIGBUS).
-            found, needed = data_bytes(path), needed_bytes(environment)
+            # Reading a page beyond the end of the mapped file kills the process (SIGBUS). What is
+            # needed is asked first, as a writer may make the file longer in between.
+            needed, found = needed_bytes(environment), data_bytes(path)
             if found < needed:
                 raise TargetCacheError(
                     f'target cache {path} is truncated ({found} of {needed} bytes): {mend}'
                 )
             try:
                 # Buffers are views of the mapped file: of a long value only what is used is read.
-                with environment.begin(buffers=True) as transaction:
+                with _begin(environment) as transaction:
                     yield transaction
             except lmdb.Error as error:
                 raise TargetCacheError(
                     f'target cache {path} is damaged ({error}): {mend}'
                 ) from error
+
+
+def _begin(environment: lmdb.Environment) -> lmdb.Transaction:
+    try:
+        return environment.begin(buffers=True)
+    except lmdb.MapResizedError:
+        # A writer has made the file larger since it was opened here: take its size.
+        environment.set_mapsize(0)
+        return environment.begin(buffers=True)
 
 
 def needed_bytes(environment: lmdb.Environment) -> int:

@@ -2,10 +2,13 @@
 
 import multiprocessing
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from mmact_ssl.datasets import target_file
 from mmact_ssl.datasets.targets import (
     TargetCacheError,
     TargetMeta,
@@ -74,6 +77,30 @@ def test_two_writers_at_once(tmp_path, kind):
     assert len(reader) == 100
     for i in range(100):
         np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array(kind, i))
+
+
+GROW = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], map_size=1 << 26) as environment:
+    with environment.begin(write=True) as transaction:
+        transaction.put(b'other.mp4', bytes(1 << 25))
+"""
+
+
+def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeypatch):
+    path = tmp_path / 'x.lmdb'
+    with TargetWriter(path, FIRE['pose'], map_bytes=1 << 17) as writer:
+        writer.put('0.mp4', fire_array('pose', 0))
+    reader = TargetReader(path)
+    needed_bytes = target_file.needed_bytes
+
+    def grow_then_ask(environment):
+        # A process of its own: a forked one would inherit the lock that is held here.
+        subprocess.run([sys.executable, '-c', GROW, str(path)], check=True, timeout=60)
+        return needed_bytes(environment)
+
+    monkeypatch.setattr(target_file, 'needed_bytes', grow_then_ask)
+    np.testing.assert_array_equal(reader.get('0.mp4'), fire_array('pose', 0))
 
 
 def iter_messages(heard):
