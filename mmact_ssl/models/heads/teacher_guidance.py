@@ -8,6 +8,7 @@ from typing import Any, Optional, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import info_nce
@@ -25,13 +26,16 @@ class TeacherGuidanceHead(PretextHead):
     With ``s(A)``, ``s(B)`` the student's features of two clips of a video, ``t_k(A)``, ``t_k(B)``
     those of teacher k and ``p_k`` a projector::
 
-        loss_k = (  info_nce(p_k(s(A)), t_k(B))  +  info_nce(p_k(s(B)), t_k(A))  ) / 2
-        loss   = the teachers' losses by their weights
+        contrast_k  = (  info_nce(p_k(s(A)), t_k(B))  +  info_nce(p_k(s(B)), t_k(A))  ) / 2
+        agreement_k = (  1 - cos(p_k(s(A)), t_k(A))   +   1 - cos(p_k(s(B)), t_k(B))  ) / 2
+        loss_k      = contrast * contrast_k  +  agreement * agreement_k
+        loss        = the teachers' losses by their weights
 
     so that clips of a video agree between teacher and student and those of different videos do not.
     Source: DTG-Net (arXiv 2006.07609) asks for this consistency and weighs its teachers
-    differently; InfoNCE, projectors and the kinds of weights are our choice. A contrast of student
-    against student is a task of its own, :class:`ContrastHead`.
+    differently; InfoNCE, agreement, projectors and the kinds of weights are our choice. With few
+    videos a student soon tells them apart by anything; what it agrees with says more. A contrast
+    of student against student is a task of its own, :class:`ContrastHead`.
 
     ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardised
     (:class:`RunningStandardiser`), because features behind a ReLU all point one way. A teacher's
@@ -47,13 +51,15 @@ class TeacherGuidanceHead(PretextHead):
             what moves.
         views: the two clips.
         weights: config of a :class:`TeacherWeights`, without its teachers.
-        temperature: ``> 0``.
+        contrast: weight of finding the other clip of the video, ``>= 0``.
+        agreement: weight of saying what the teacher says of the same clip, ``>= 0``.
+        temperature: of the contrast, ``> 0``.
         hidden_dim: of the projectors.
         reads: argument -> source, where that is not ``'<view>.pooled'``, ``'<view>_valid'`` or
             ``'<view>_<teacher>'``.
 
     Raises:
-        ConfigError: No teacher, or not two views.
+        ConfigError: No teacher, not two views, or neither contrast nor agreement.
     """
 
     def __init__(
@@ -62,6 +68,8 @@ class TeacherGuidanceHead(PretextHead):
         teachers: Mapping[str, Mapping[str, Any]],
         views: Sequence[str] = ('clip', 'other'),
         weights: Optional[dict] = None,
+        contrast: float = 1.0,
+        agreement: float = 0.0,
         temperature: float = 0.1,
         hidden_dim: int = 512,
         reads: Optional[dict[str, str]] = None,
@@ -73,12 +81,18 @@ class TeacherGuidanceHead(PretextHead):
                 f'TeacherGuidanceHead: views={views!r}, teachers={sorted(teachers)}; name two '
                 'views and at least one teacher'
             )
+        if min(contrast, agreement) < 0 or contrast + agreement == 0:
+            raise ConfigError(
+                f'TeacherGuidanceHead: contrast={contrast}, agreement={agreement}; let one of them '
+                'be greater than 0 and none less'
+            )
         usual = {view: f'{view}.pooled' for view in views}
         for view in views:
             names = ('valid', *teachers)
             usual.update({f'{view}_{name}': f'{view}_{name}' for name in names})
         super().__init__({**usual, **(reads or {})}, init_cfg)
         self.views = tuple(views)
+        self.contrast, self.agreement = contrast, agreement
         self.temperature = temperature
         self.deviation = {name: t.get('deviation', False) for name, t in teachers.items()}
         self.poses = {name for name, settings in teachers.items() if 'joints' in settings}
@@ -120,7 +134,9 @@ class TeacherGuidanceHead(PretextHead):
         forward = info_nce(ones[0], second, self.temperature)
         backward = info_nce(ones[1], first, self.temperature)
         own = info_nce(first, second, self.temperature)
-        loss = (forward['loss'] + backward['loss']) / 2
+        found = (forward['loss'] + backward['loss']) / 2
+        near = (cosine_similarity(ones[0], first) + cosine_similarity(ones[1], second)) / 2
+        loss = self.contrast * found + self.agreement * (1 - near)
         return loss, (forward['hit'] + backward['hit']) / 2, (-own['loss']).exp()
 
     def loss(self, **sources: Tensor) -> dict[str, Tensor]:

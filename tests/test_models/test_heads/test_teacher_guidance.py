@@ -106,6 +106,35 @@ def test_the_loss_is_that_of_the_slow_twin(num_valid):
     assert float(logs['loss']) == pytest.approx(sum(errors) / 2, rel=1e-4)
 
 
+@pytest.mark.parametrize(('contrast', 'agreement'), [(0.0, 1.0), (0.5, 3.0)])
+def test_agreement_is_with_what_the_teacher_says_of_the_same_clip(contrast, agreement):
+    sources = make_sources()
+    teachers = dict(image=dict(channels=7))
+    head = make_head(teachers=teachers, contrast=contrast, agreement=agreement)
+    both = slow_standardise(
+        [
+            row
+            for view in ('clip', 'other')
+            for row in slow_embedding(sources[f'{view}_image'], sources[f'{view}_valid'], False)
+        ]
+    )
+    with torch.no_grad():
+        ones = [
+            row
+            for view in ('clip', 'other')
+            for row in head.projectors['image'](sources[view]).double().tolist()
+        ]
+
+    def cosine(one: list[float], other: list[float]) -> float:
+        product = sum(x * y for x, y in zip(one, other))
+        return product / math.sqrt(sum(x * x for x in one) * sum(y * y for y in other))
+
+    apart = sum(1 - cosine(one, row) for one, row in zip(ones, both)) / len(both)
+    alone = make_head(teachers=teachers)  # the same projector: one seed
+    expected = contrast * float(alone.loss(**sources)['loss']) + agreement * apart
+    assert float(head.loss(**sources)['loss']) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_student_learns_and_the_targets_do_not():
     head, sources = make_head(weights=dict(type='LearnedTeacherWeights')), make_sources()
     for value in sources.values():
@@ -212,6 +241,8 @@ def test_predictions_are_of_each_clip():
     [
         (dict(teachers={}), 'at least one teacher'),
         (dict(views=('clip', 'clip')), 'two views'),
+        (dict(contrast=0.0), 'contrast=0.0, agreement=0.0'),
+        (dict(agreement=-1.0), 'agreement=-1.0'),
         (dict(weights=dict(type='FixedTeacherWeights', weights=dict(sound=1))), 'name some of'),
     ],
 )
