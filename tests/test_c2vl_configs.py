@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -29,6 +31,27 @@ def scope():
 
 def load(name: str) -> Config:
     return Config.fromfile(CONFIGS / name)
+
+
+def documented_ladder() -> dict[str, list[str]]:
+    """Variant -> its `--cfg-options`, as the method's page lists them."""
+    page = (CONFIGS.parent / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
+    _, _, rest = page.partition('| variant | `--cfg-options` |\n|---|---|\n')
+    table, _, _ = rest.partition('\n\n')
+    cells = [line.strip('|').split('|') for line in table.splitlines()]
+    return {
+        variant.strip(): [] if options.strip() == 'none' else options.strip(' `').split()
+        for variant, options in cells
+    }
+
+
+def merged(config: Config, options: list[str]) -> Config:
+    """A config with what a command line gives it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    if options:
+        config.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
+    return config
 
 
 def test_there_are_configs():
@@ -70,6 +93,52 @@ def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
     if name not in GRU:
         expected[0]['num_frames'] = 64
     assert [dict(step) for step in own] == expected
+
+
+LADDER = documented_ladder()
+
+
+def test_the_page_lists_four_rungs():
+    assert [len(options) for options in LADDER.values()] == [3, 3, 1, 0]
+
+
+@pytest.mark.parametrize('variant', LADDER)
+@pytest.mark.parametrize('name', NAMES)
+def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):
+    config = merged(load(name), LADDER[variant])
+    model = MODELS.build(copy.deepcopy(config.model))
+    head = model.heads['prompts']
+    consistent = 'cross-consistency' in variant or 'full' in variant
+    assert (head.momentum_projectors is not None) == consistent
+    assert (model.momentum_encoder is not None) == consistent
+    # The encoder's average and one of each projector, or none.
+    assert len(model.momentum_pairs()) == 3 * consistent
+    if consistent:
+        (momentum,) = {config.model.momentum_encoder.momentum, config.model.heads.prompts.momentum}
+        assert 0.9 < momentum < 1
+    hook = config.custom_hooks[3]
+    assert (hook.type, hook.alpha_max == 0) == ('SoftTargetHook', 'hard' in variant)
+    assert (hook.get('schedule') == 'constant') == ('constant' in variant)
+
+
+@pytest.mark.parametrize('variant', LADDER)
+def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
+    config = merged(load('c2vl_gru_nwucla.py'), LADDER[variant])
+    model = MODELS.build(config.model)
+    passes = []
+    forward = type(model.backbone).forward
+
+    def count(self, *arguments):
+        passes.append(self is model.backbone)
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(type(model.backbone), 'forward', count)
+    for copy_, source in model.momentum_pairs():
+        copy_.start(source)
+    inputs = dict(clip=torch.randn(4, 1, 6, 20, 9), clip_valid=torch.ones(4, 1, 6, dtype=bool))
+    targets = dict(clip_prompt=torch.randn(4, 1, 384), clip_prompt_valid=torch.ones(4, dtype=bool))
+    model(inputs, targets, mode='loss')
+    assert passes == ([True, False] if model.momentum_encoder is not None else [True])
 
 
 def test_together_the_contrast_is_that_of_ms2l_alone():
