@@ -57,10 +57,12 @@ def merged(config: Config, options: list[str]) -> Config:
 def test_there_are_configs():
     assert NAMES == [
         'c2vl_gru_nwucla.py',
+        'c2vl_gru_utdmhad.py',
         'c2vl_stgcn_ntu120-xsub.py',
         'c2vl_stgcn_ntu60-xsub.py',
         'c2vl_stgcn_pkummd2.py',
         'ms2l-c2vl_gru_nwucla.py',
+        'ms2l-c2vl_gru_utdmhad.py',
     ]
 
 
@@ -102,6 +104,31 @@ def test_the_page_lists_four_rungs():
     assert [len(options) for options in LADDER.values()] == [3, 3, 1, 0]
 
 
+def test_the_studies_climb_the_documented_ladder():
+    for study in ('c2vl_nwucla', 'c2vl_utdmhad'):
+        config = load(f'studies/{study}.py')
+        assert [*map(list, config.ladder.values()), []] == list(LADDER.values())
+        runs = [run for run in config.runs if 'shuffled' not in run.get('variant', '')]
+        assert [list(run.get('cfg_options', [])) for run in runs[2:]] == list(LADDER.values())[:3]
+
+
+def test_wrong_sentences_are_read_by_training_alone():
+    config = load('studies/c2vl_nwucla.py')
+    noisy = [run for run in config.runs if 'shuffled' in run.get('variant', '')]
+    assert len(noisy) == 4
+    for run in noisy:
+        clean, wrong = load(Path(run.pretrain).name), load(Path(run.pretrain).name)
+        merged(wrong, run.cfg_options)
+        percent = run.variant.partition('shuffled-')[2].removesuffix('pct')
+        path = f'{clean.data_root}/targets/prompts_shuffled{percent}.lmdb'
+        assert wrong.train_dataloader.dataset.pipeline[0].path == path
+        assert wrong.test_dataloader == clean.test_dataloader
+        assert (wrong.custom_hooks[3].alpha_max == 0) == run.variant.startswith('hard')
+        del wrong.train_dataloader.dataset.pipeline[0]['path']
+        del clean.train_dataloader.dataset.pipeline[0]['path']
+        assert wrong.train_dataloader == clean.train_dataloader
+
+
 @pytest.mark.parametrize('variant', LADDER)
 @pytest.mark.parametrize('name', NAMES)
 def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):
@@ -139,6 +166,12 @@ def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
     targets = dict(clip_prompt=torch.randn(4, 1, 384), clip_prompt_valid=torch.ones(4, dtype=bool))
     model(inputs, targets, mode='loss')
     assert passes == ([True, False] if model.momentum_encoder is not None else [True])
+
+
+def test_no_view_of_utdmhad_is_mirrored():
+    for loader in ('train_dataloader', 'test_dataloader'):
+        steps = str(load('ms2l-c2vl_gru_utdmhad.py')[loader].dataset.pipeline)
+        assert 'SkeletonFlip' not in steps and steps.count('RandomShear') == 3
 
 
 def test_together_the_contrast_is_that_of_ms2l_alone():
@@ -205,7 +238,7 @@ def logged(work_dir: Path, key: str) -> list[float]:
     return [json.loads(line)[key] for line in lines if key in json.loads(line)]
 
 
-@pytest.mark.parametrize('name', GRU)
+@pytest.mark.parametrize('name', ['c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py'])
 def test_it_trains_softens_tests_and_reads_no_label(name, made_set, tmp_path):
     ends = []
     for number, label in enumerate(('', ' 1')):
