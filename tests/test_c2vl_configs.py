@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from mmact_ssl.registry import DATASETS, MODELS
 CONFIGS = Path(__file__).parents[1] / 'configs'
 NAMES = sorted(path.name for path in CONFIGS.glob('*c2vl_*.py'))
 GRU = [name for name in NAMES if '_gru_' in name]
+DEMO = 'c2vl_stgcn_demo.py'
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,7 @@ def test_there_are_configs():
     assert NAMES == [
         'c2vl_gru_nwucla.py',
         'c2vl_gru_utdmhad.py',
+        'c2vl_stgcn_demo.py',
         'c2vl_stgcn_ntu120-xsub.py',
         'c2vl_stgcn_ntu60-xsub.py',
         'c2vl_stgcn_pkummd2.py',
@@ -71,7 +74,8 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     config = load(name)
     model = MODELS.build(config.model)
     for loader, sentences in ((config.train_dataloader, 'draw'), (config.test_dataloader, 'mean')):
-        prompt, normalise, views, pack = loader.dataset.pipeline
+        prompt, *frames, normalise, views, pack = loader.dataset.pipeline
+        assert [step.target for step in frames] == (['frames'] if name == DEMO else [])
         assert prompt.path == f'{config.data_root}/targets/prompts.lmdb'
         assert (prompt.get('sentences', 'draw'), prompt.missing) == (sentences, 'mask')
         assert prompt['views'] == ('clip',)
@@ -82,14 +86,15 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
         assert loader.dataset.ann_file.startswith(f'{config.data_root}/x')
     hooks = [hook.type for hook in config.custom_hooks]
     names = ['SeedByProgressHook', 'BrokenSampleHook', 'MomentumCopyHook', 'SoftTargetHook']
-    assert hooks == names, 'the command line counts them'
+    assert hooks[:4] == names, 'the command line counts them'
+    assert hooks[4:] == (['SoftTargetHook'] if name == DEMO else [])
     assert model.heads['prompts'].alpha == 0
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
     two_views = load('ms2l-twoview_gru_nwucla.py').augment
-    own = load(name).train_dataloader.dataset.pipeline[2]['views'].clip
+    own = load(name).train_dataloader.dataset.pipeline[-2]['views'].clip
     left_out = {'SkeletonFlip'} if name in GRU else {'SkeletonFlip', 'BonesAndMotion'}
     expected = [dict(step) for step in two_views if step.type not in left_out]
     if name not in GRU:
@@ -130,7 +135,7 @@ def test_wrong_sentences_are_read_by_training_alone():
 
 
 @pytest.mark.parametrize('variant', LADDER)
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', sorted({*NAMES} - {DEMO}))
 def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):
     config = merged(load(name), LADDER[variant])
     model = MODELS.build(copy.deepcopy(config.model))
@@ -166,6 +171,67 @@ def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
     targets = dict(clip_prompt=torch.randn(4, 1, 384), clip_prompt_valid=torch.ones(4, dtype=bool))
     model(inputs, targets, mode='loss')
     assert passes == ([True, False] if model.momentum_encoder is not None else [True])
+
+
+def test_the_demo_matches_frames_too_and_reads_no_labelled_sentence():
+    config = load(DEMO)
+    assert config.synthetic
+    model = MODELS.build(config.model)
+    assert set(model.heads) == {'prompts', 'frames'}
+    assert model.heads['frames'].reads['prompt'] == 'clip_frames'
+    assert len(model.momentum_pairs()) == 5
+    assert [hook.get('task', 'prompts') for hook in config.custom_hooks[3:]] == [
+        'prompts',
+        'frames',
+    ]
+    for loader in (config.train_dataloader, config.test_dataloader):
+        assert 'sentences.json' not in str(loader)
+        frames = loader.dataset.pipeline[1]
+        assert (frames.kind, frames.whole, frames.missing) == ('embedding', True, 'mask')
+        assert 'demo/targets/efficientnet_lite0_imagenet.lmdb' in frames.path
+    for average, source in model.momentum_pairs():
+        average.start(source)
+    inputs = dict(clip=torch.randn(3, 1, 16, 25, 3), clip_valid=torch.ones(3, 1, 16, dtype=bool))
+    targets = {}
+    for name, channels in (('prompt', 384), ('frames', 1280)):
+        targets[f'clip_{name}'] = torch.randn(3, 1, channels)
+        targets[f'clip_{name}_valid'] = torch.tensor([True, True, name == 'prompt'])
+    losses = model(inputs, targets, mode='loss')
+    losses['loss'].backward()
+    torch.testing.assert_close(losses['loss'], losses['prompts/loss'] + losses['frames/loss'])
+    assert losses['frames/with_sentence'] == pytest.approx(2 / 3)
+    for head in model.heads.values():
+        assert all(p.grad.any() for p in head.skeleton_projector.parameters())
+
+
+STGCN = dict(
+    demo=('demo-skeleton', 'videos/wave_s07_c0_000.mp4', '07'),
+    pkummd2=('pkummd2', 'A01N02-L_3', '01'),
+    **{
+        f'ntu{count}-xsub': (f'ntu{count}-xsub', 'S001C002P003R002A013', '003')
+        for count in (60, 120)
+    },
+)
+
+
+@pytest.mark.parametrize('name', STGCN)
+def test_each_graph_network_has_its_downstream_config(name: str):
+    downstream_name, clip, subject = STGCN[name]
+    config = load(f'c2vl_stgcn_{name}.py')
+    downstream = load(f'downstream/linear_stgcn_{downstream_name}.py')
+    assert downstream.dataset_name == config.dataset_name
+    assert downstream.model.backbone == config.model.backbone
+    assert downstream.model.cls_head.in_channels == config.model.heads.prompts.in_channels
+    assert downstream.feature_pooling.type.endswith(config.model.pooling.type)
+    for loader in ('train_dataloader', 'test_dataloader'):
+        theirs, own = downstream[loader].dataset, config[loader].dataset
+        assert theirs.ann_file == own.ann_file and theirs.data_prefix == own.data_prefix
+        normalise, resample, layout, _ = theirs.pipeline
+        assert normalise.type.endswith(own.pipeline[-3].type)
+        assert normalise.mode == own.pipeline[-3].mode
+        assert resample.num_frames == own.pipeline[-2]['views'].clip[0].num_frames
+        assert layout.num_person == (1 if name == 'demo' else 2)
+    assert re.search(downstream.linear.group_pattern, clip).group(1) == subject
 
 
 def test_no_view_of_utdmhad_is_mirrored():

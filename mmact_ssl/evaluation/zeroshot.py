@@ -23,14 +23,16 @@ from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features
 
 SIDES = ('skeleton', 'prompt')
+# What the configs call the head that reads sentences.
+PROMPTS = 'prompts'
 
 
 class SharedSpace:
     """The two projectors of a prompt matching head, as a pre-training checkpoint holds them.
 
     Args:
-        checkpoint: File of the pre-training, with one :class:`PromptMatchingHead`. The exported
-            student has none.
+        checkpoint: File of the pre-training, with one :class:`PromptMatchingHead`, or several of
+            which one is called ``prompts``. The exported student has none.
 
     Raises:
         CheckpointError: The file has no such head, or several.
@@ -46,11 +48,13 @@ class SharedSpace:
                 if key.startswith('heads.') and key.split('.')[2] == 'prompt_projector'
             }
         )
+        if PROMPTS in tasks:
+            tasks = [PROMPTS]  # others match with something else than sentences
         if len(tasks) != 1:
             raise CheckpointError(
                 f'{checkpoint}: holds {len(tasks)} heads that match skeletons with sentences '
-                f'({tasks}), wanted one: give the checkpoint of a C2VL pre-training, not an '
-                'exported student'
+                f'({tasks}), wanted one, or {PROMPTS!r}: give the checkpoint of a C2VL '
+                'pre-training, not an exported student'
             )
         self.projectors = {
             side: _projector(state, f'heads.{tasks[0]}.{side}_projector.') for side in SIDES

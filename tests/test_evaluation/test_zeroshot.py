@@ -66,6 +66,20 @@ def test_the_space_is_that_of_the_head(tmp_path):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
 
 
+def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
+    prompts, frames = (PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4) for _ in range(2))
+    others = {f'heads.frames.{key}': value for key, value in frames.state_dict().items()}
+    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', prompts, **others))
+    for side in ('skeleton', 'prompt'):
+        expected = getattr(prompts, f'{side}_projector').state_dict()
+        for key, value in space.projectors[side].state_dict().items():
+            torch.testing.assert_close(value, expected[key].double())
+    renamed = {key.replace('frames', 'other'): value for key, value in others.items()}
+    torch.save(dict(state_dict={**others, **renamed}), tmp_path / 'two.pth')
+    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'other'\].*'prompts'"):
+        SharedSpace(str(tmp_path / 'two.pth'))
+
+
 def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path):
     generator = np.random.default_rng(0)
     texts = {name: generator.normal(size=(3, WIDTH)) for name in CLASSES}
