@@ -234,6 +234,15 @@ def test_each_graph_network_has_its_downstream_config(name: str):
     assert re.search(downstream.linear.group_pattern, clip).group(1) == subject
 
 
+def test_the_demo_goes_without_frames_by_the_documented_options():
+    page = (CONFIGS.parent / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
+    options = re.search(r'Sentences alone: `--cfg-options (.*)`', page).group(1).split()
+    config = merged(load(DEMO), options)
+    assert set(MODELS.build(config.model).heads) == {'prompts'}
+    first, second = config.custom_hooks[3:]
+    assert dict(second) == {**first, 'task': 'prompts'}, 'the same alpha, set twice'
+
+
 def test_no_view_of_utdmhad_is_mirrored():
     for loader in ('train_dataloader', 'test_dataloader'):
         steps = str(load('ms2l-c2vl_gru_utdmhad.py')[loader].dataset.pipeline)
