@@ -14,10 +14,20 @@ folder = dict(
     prepare_command='python tools/prepare_data.py nwucla --source DIR',
 )
 views = ('one', 'two', 'clip')
+momentum = 0.99  # as c2vl_gru-streams.py
 model = dict(
     data_preprocessor=dict(views=views, targets=('clip_prompt', 'clip_prompt_valid')),
     encode=views,
-    heads=dict(prompts=dict(type='PromptMatchingHead', in_channels=768, prompt_channels=384)),
+    momentum_encoder=dict(views=('clip',), momentum=momentum),
+    heads=dict(
+        prompts=dict(
+            type='PromptMatchingHead',
+            in_channels=768,
+            prompt_channels=384,
+            cross_consistency=True,
+            momentum=momentum,
+        ),
+    ),
 )
 prompt = dict(
     type='LoadTargetCache',

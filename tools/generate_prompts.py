@@ -6,7 +6,11 @@
     python tools/generate_prompts.py lmm MODEL_FOLDER --data data/nwucla
 
 Each writes ``DATA/sentences_<source>.json``, ``{clip: [sentence, ...]}``, which ``python
-tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds.
+tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds. Wrong sentences, to
+measure what they cost, and sentences about classes, for zero-shot evaluation alone:
+
+    python tools/generate_prompts.py shuffle FILE --fraction 0.2 --ann TRAIN.txt --out OTHER.json
+    python tools/generate_prompts.py classes LINES.txt --names data/nwucla/classes.txt --out FILE
 """
 
 from __future__ import annotations
@@ -21,7 +25,13 @@ from rich.progress import track
 import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
 from mmact_ssl.apis.extraction import read_annotations
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.prompts import match_clips, read_sentences, write_sentences
+from mmact_ssl.datasets.prompts import (
+    match_clips,
+    read_class_texts,
+    read_sentences,
+    shuffle_sentences,
+    write_sentences,
+)
 from mmact_ssl.datasets.prompts.kinematic import MOST, describe
 from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import DataError, one_line_errors
@@ -56,6 +66,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     kinematic.add_argument(
         '--no-sides', action='store_true', help='no left and right, for pipelines that mirror clips'
     )
+    shuffle = sources.add_parser('shuffle', help='exchange sentences between some of the clips')
+    shuffle.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
+    shuffle.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')
+    shuffle.add_argument('--seed', type=int, default=0, help='of which clips, and with whom')
+    shuffle.add_argument(
+        '--ann', nargs='+', required=True, help='annotation files; other clips keep theirs'
+    )
+    classes = sources.add_parser(
+        'classes', help='descriptions of classes, which training never reads'
+    )
+    classes.add_argument('files', nargs='+', help='lines "class; description", one a class')
+    classes.add_argument('--names', required=True, help='classes.txt of the data set')
+    classes.add_argument(
+        '--in-order', action='store_true', help='lines are in the order of --names, named otherwise'
+    )
+    for other in (shuffle, classes):
+        other.add_argument('--out', required=True, help='JSON file to write')
     args = parser.parse_args(argv)
     if args.source == 'kinematic' and not 1 <= args.count <= MOST:
         parser.error(f'--count: choose 1 to {MOST}')
@@ -121,11 +148,38 @@ def generate(args: argparse.Namespace) -> Path:
     return out
 
 
+def shuffle(args: argparse.Namespace) -> None:
+    """Write sentences of which a share is about another clip.
+
+    Raises:
+        DataError: The file or an annotation is missing or broken, or they share no clip.
+        ConfigError: The fraction is none.
+    """
+    sentences, names = read_sentences(args.file), read_annotations(args.ann)
+    shuffled, drawn = shuffle_sentences(sentences, names, args.fraction, args.seed)
+    write_sentences(args.out, shuffled)
+    print(f'{args.out}: {len(drawn)} of {len(names)} clips have the sentences of another')
+
+
+def describe_classes(args: argparse.Namespace) -> None:
+    """Write sentences about classes.
+
+    Raises:
+        DataError: A file is missing, or does not fit the classes.
+    """
+    if not Path(args.names).is_file():
+        raise DataError(f'no file {args.names} of class names: give classes.txt of the data set')
+    names = Path(args.names).read_text(encoding='utf-8').splitlines()
+    write_sentences(args.out, read_class_texts(args.files, names, args.in_order))
+    print(f'{args.out}: {len(args.files)} sentences about each of {len(names)} classes')
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the tool; an error that the user can mend is one line."""
     args = parse_args(argv)
+    run = dict(shuffle=shuffle, classes=describe_classes).get(args.source, generate)
     with one_line_errors():
-        generate(args)
+        run(args)
 
 
 if __name__ == '__main__':

@@ -9,6 +9,12 @@ writes ``poses.png`` (predicted, true and last observed poses over time) and ``f
     python tools/visualize.py conflict work_dirs/csvr_r3d_demo
 
 writes ``conflict.png``, how the tasks' gradients agreed over a training with GradientConflictHook.
+
+    python tools/visualize.py gallery configs/downstream/linear_gru-streams_nwucla.py CHECKPOINT \
+        --clip-texts data/nwucla/targets/prompts.lmdb \
+        --sentences data/nwucla/sentences_kinematic.json
+
+writes ``gallery.png``, the test clips that sentences find after a pre-training with sentences.
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ from mmact_ssl.models.necks.video_generator import resize_frames
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization import (
     draw_conflict,
+    draw_gallery,
     draw_generated_frames,
     draw_predicted_poses,
     read_conflict,
@@ -67,10 +74,42 @@ def draw_conflicts(argv: list[str]) -> None:
         print(picture)
 
 
+def draw_text_gallery(argv: list[str]) -> None:
+    """The command ``gallery``."""
+    # Needed here only: it imports mmaction2.
+    from mmact_ssl.evaluation.gallery import text_gallery
+
+    parser = argparse.ArgumentParser(prog='visualize.py gallery')
+    parser.add_argument('config', help='downstream config of skeletons')
+    parser.add_argument('checkpoint', help='of a pre-training with sentences')
+    parser.add_argument('--clip-texts', required=True, metavar='CACHE', help='embedded sentences')
+    parser.add_argument('--sentences', required=True, metavar='FILE', help='JSON of that cache')
+    parser.add_argument('--queries', type=int, default=6, help='sentences')
+    parser.add_argument('--top', type=int, default=5, help='clips that each finds')
+    parser.add_argument('--frames', type=int, default=5, help='of a clip')
+    parser.add_argument('--seed', type=int, default=0, help='which sentences')
+    parser.add_argument('--out', help='folder of the picture, that of the checkpoint by default')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    args = parser.parse_args(argv)
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    texts = args.clip_texts, args.sentences
+    numbers = args.queries, args.top, args.frames, args.seed
+    found = text_gallery(config, args.checkpoint, *texts, *numbers)
+    picture = Path(args.out or Path(args.checkpoint).parent) / 'gallery.png'
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    draw_gallery(*found).savefig(picture, dpi=130)
+    print(picture)
+
+
 @one_line_errors()
 def main() -> None:
     if sys.argv[1:2] == ['conflict']:
         draw_conflicts(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ['gallery']:
+        draw_text_gallery(sys.argv[2:])
         return
     args = parse_args()
     config = Config.fromfile(args.config)

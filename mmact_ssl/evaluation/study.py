@@ -21,7 +21,7 @@ from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.result import result_file_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
-EVALUATION_KEYS = {'protocols', 'config', 'label_fraction', 'dataset'}
+EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset'}
 FINISHED = 'pretraining_finished'
 
 
@@ -71,8 +71,9 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
         study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
             ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
             ``tools/train.py``, in which ``{seed}`` stands for the seed), ``evaluations`` (dicts of
-            ``protocols``, ``config``, ``label_fraction`` and, for transfer to another data set than
-            the study's, ``dataset``) and, in place of the study's, ``seeds``.
+            ``protocols``, ``config``, ``cfg_options`` for the tool that evaluates,
+            ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
+            and, in place of the study's, ``seeds``.
         work_dir: Of pre-training and fine-tuning.
         results: Folder of the JSON files.
         root: Folder with ``tools/``.
@@ -127,16 +128,14 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
             command += ['--seed', str(seed)]
             if (folder / 'last_checkpoint').exists():
                 command.append('--resume')
-            return command + (['--cfg-options', *options] if options else [])
+            return command + _cfg_options(options)
 
         name = f'{chain.name}: pre-training'
         log = folder / 'pretraining.txt'
         chain.steps.append(Step(name, pretrain, [finished], log, marker=finished))
     for evaluation in run['evaluations']:
         if evaluation['protocols'] == PRETEXT:
-            chain.steps.append(
-                _plan_pretext(run, evaluation['config'], seed, dataset, folder, results)
-            )
+            chain.steps.append(_plan_pretext(run, evaluation, seed, dataset, folder, results))
             continue
         given = evaluation.get('label_fraction')
         plan = plan_protocols(evaluation['protocols'], () if given is None else (float(given),))
@@ -159,7 +158,8 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
             command = ['tools/evaluate.py', evaluation['protocols'], evaluation['config']]
             command.append('--random' if run.get('pretrain') is None else last_checkpoint(folder))
             command += ['--method', method, '--variant', variant, '--seed', str(seed), *arguments]
-            return [*command, '--out', str(results), '--work-dir', str(folder / stem)]
+            command += ['--out', str(results), '--work-dir', str(folder / stem)]
+            return command + _cfg_options(_options(evaluation, seed))
 
         name = f'{chain.name}: {evaluation["protocols"].replace(",", ", ")}'
         name += f' with {100 * given:g} % of the labels' if given is not None and given != 1 else ''
@@ -168,22 +168,27 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
     return chain
 
 
-def _options(run: dict, seed: int) -> list[str]:
-    return [option.replace('{seed}', str(seed)) for option in run.get('cfg_options', [])]
+def _options(part: dict, seed: int) -> list[str]:
+    """Options of a run or an evaluation, for one seed."""
+    return [option.replace('{seed}', str(seed)) for option in part.get('cfg_options', [])]
+
+
+def _cfg_options(options: list[str]) -> list[str]:
+    return ['--cfg-options', *options] if options else []
 
 
 def _plan_pretext(
-    run: dict, config: str, seed: int, dataset: str, folder: Path, results: Path
+    run: dict, evaluation: dict, seed: int, dataset: str, folder: Path, results: Path
 ) -> Step:
     """Plan the test of the pretext tasks, with the config that they were trained with."""
     method, variant = run['method'], run.get('variant', 'full')
 
     def test() -> list[str]:
-        command = ['tools/test.py', config, last_checkpoint(folder), '--method', method]
+        command = ['tools/test.py', evaluation['config'], last_checkpoint(folder)]
+        command += ['--method', method]
         command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
         command += ['--work-dir', str(folder / PRETEXT)]
-        options = _options(run, seed)
-        return command + (['--cfg-options', *options] if options else [])
+        return command + _cfg_options(_options(run, seed) + _options(evaluation, seed))
 
     output = results / result_file_name(method, variant, dataset, PRETEXT, 1.0, seed)
     name = f'{method} {variant} seed {seed}: {PRETEXT}'

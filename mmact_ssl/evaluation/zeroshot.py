@@ -7,7 +7,8 @@ classes name them: they are read by this evaluation alone, never by training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,16 @@ from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features
 
 SIDES = ('skeleton', 'prompt')
+# What the configs call the head that reads sentences.
+PROMPTS = 'prompts'
 
 
 class SharedSpace:
     """The two projectors of a prompt matching head, as a pre-training checkpoint holds them.
 
     Args:
-        checkpoint: File of the pre-training, with one :class:`PromptMatchingHead`. The exported
-            student has none.
+        checkpoint: File of the pre-training, with one :class:`PromptMatchingHead`, or several of
+            which one is called ``prompts``. The exported student has none.
 
     Raises:
         CheckpointError: The file has no such head, or several.
@@ -45,11 +48,13 @@ class SharedSpace:
                 if key.startswith('heads.') and key.split('.')[2] == 'prompt_projector'
             }
         )
+        if PROMPTS in tasks:
+            tasks = [PROMPTS]  # others match with something else than sentences
         if len(tasks) != 1:
             raise CheckpointError(
                 f'{checkpoint}: holds {len(tasks)} heads that match skeletons with sentences '
-                f'({tasks}), wanted one: give the checkpoint of a C2VL pre-training, not an '
-                'exported student'
+                f'({tasks}), wanted one, or {PROMPTS!r}: give the checkpoint of a C2VL '
+                'pre-training, not an exported student'
             )
         self.projectors = {
             side: _projector(state, f'heads.{tasks[0]}.{side}_projector.') for side in SIDES
@@ -153,21 +158,80 @@ def evaluate_text_retrieval(
     Raises:
         DataError: No clip has a sentence.
     """
-    reader = _open(texts)
-    gallery = space.embed('skeleton', test.values)  # [N, E]
     shares: list[list[float]] = []
-    for position, name in enumerate(names):
-        key = reader.lookup(name)
-        if key is None:
-            continue
-        similarity = space.embed('prompt', reader.get(key)) @ gallery.T  # [S, N]
+    for position, _, similarity in _similarities(test, space, texts, names):
         # Clips that are as similar count before it: a collapsed space finds nothing.
         rank = (similarity >= similarity[:, [position]]).sum(axis=1)
         shares.append([float((rank <= k).mean()) for k in topk])
-    if not shares:
-        raise DataError(f'{texts}: no sentence about any of the {len(names)} test clips')
     metrics = {f'recall@{k}': share for k, share in zip(topk, np.mean(shares, axis=0).tolist())}
     return metrics, {'clips': len(names), 'without_sentence': len(names) - len(shares)}
+
+
+@dataclass(frozen=True)
+class TextSearch:
+    """What one sentence about a test clip finds.
+
+    Attributes:
+        position: of the clip that it is about, in the order of the features.
+        key: of that clip in the text cache.
+        sentence: which of the clip's, from 0.
+        nearest: int ``[k]``, positions of the most similar clips, the nearest first.
+        similarity: ``[k]``, their cosines.
+    """
+
+    position: int
+    key: str
+    sentence: int
+    nearest: np.ndarray
+    similarity: np.ndarray
+
+
+def search_by_text(
+    test: Features,
+    space: SharedSpace,
+    texts: str,
+    names: Sequence[str],
+    count: int,
+    top: int,
+    seed: int = 0,
+) -> list[TextSearch]:
+    """Let some sentences search, as :func:`evaluate_text_retrieval` lets all.
+
+    Args:
+        test, space, texts, names: as there.
+        count: of clips drawn, all if there are fewer; of each one sentence is drawn.
+        top: number of clips to find, all if there are fewer.
+        seed: of what is drawn.
+
+    Raises:
+        DataError: No clip has a sentence.
+    """
+    rows = list(_similarities(test, space, texts, names))
+    generator = np.random.default_rng(seed)
+    found = []
+    for row in generator.permutation(len(rows))[:count]:
+        position, key, similarity = rows[row]
+        sentence = int(generator.integers(len(similarity)))
+        own = np.arange(len(names)) == position
+        # Among equals the own clip comes last, as in the numbers.
+        nearest = np.lexsort((own, -similarity[sentence]))[:top]
+        found.append(TextSearch(position, key, sentence, nearest, similarity[sentence, nearest]))
+    return found
+
+
+def _similarities(
+    test: Features, space: SharedSpace, texts: str, names: Sequence[str]
+) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Position and key of each clip with sentences; cosines of these and all clips, ``[S, N]``."""
+    reader, known = _open(texts), False
+    gallery = space.embed('skeleton', test.values)  # [N, E]
+    for position, name in enumerate(names):
+        key = reader.lookup(name)
+        if key is not None:
+            known = True
+            yield position, key, space.embed('prompt', reader.get(key)) @ gallery.T
+    if not known:
+        raise DataError(f'{texts}: no sentence about any of the {len(names)} test clips')
 
 
 def _open(texts: str) -> TargetReader:

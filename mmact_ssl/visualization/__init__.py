@@ -1,7 +1,15 @@
-"""Pictures of what the pretext tasks predict, and of how they get along."""
+"""Pictures of what the pretext tasks predict, how they get along, and what sentences find."""
 
 from .conflict import draw_conflict, read_conflict
 from .frames import draw_generated_frames
+from .gallery import Hit, draw_gallery
 from .poses import draw_predicted_poses
 
-__all__ = ['draw_conflict', 'draw_generated_frames', 'draw_predicted_poses', 'read_conflict']
+__all__ = [
+    'Hit',
+    'draw_conflict',
+    'draw_gallery',
+    'draw_generated_frames',
+    'draw_predicted_poses',
+    'read_conflict',
+]

@@ -149,6 +149,37 @@ def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
     assert (workshop / 'results/csvr_full_demo_pretext_seed3.json').exists()
 
 
+def test_an_evaluation_has_options_of_its_own(workshop):
+    (workshop / 'tools/test.py').write_text(
+        EVALUATE.replace("'evaluate'", "'test'").replace("args[0].split(',')", "['pretext']")
+    )
+    options = ['text_retrieval.texts=prompts_seed{seed}.lmdb']
+    runs = [
+        dict(
+            method='C2VL',
+            pretrain='pretrain.py',
+            cfg_options=['model.heads.motion=None'],
+            evaluations=[
+                dict(protocols='knn', config='linear.py'),
+                dict(protocols='text-retrieval', config='linear.py', cfg_options=options),
+                dict(protocols='pretext', config='pretrain.py', cfg_options=['seed={seed}']),
+            ],
+        )
+    ]
+    failed, lines = run(workshop, plan(workshop, study(seeds=(3,), runs=runs)))
+    assert not failed, lines
+    given = [
+        call[call.index('--cfg-options') + 1 :] if '--cfg-options' in call else []
+        for call in calls(workshop)
+    ]
+    assert given == [
+        ['model.heads.motion=None'],
+        [],
+        ['text_retrieval.texts=prompts_seed3.lmdb'],
+        ['model.heads.motion=None', 'seed=3'],
+    ], 'training, and each evaluation'
+
+
 def test_what_is_missing_is_made_again(workshop):
     run(workshop, plan(workshop))
     (workshop / 'results/csvr_no-pose_demo_knn_seed1.json').unlink()
@@ -249,6 +280,27 @@ def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
     assert len(names) == 3 * 7 + 6
     dataset = Config.fromfile(ROOT / config.downstream).dataset_name
     assert config.dataset == dataset == name.removeprefix('dtg_')
+
+
+@pytest.mark.parametrize('name', ['c2vl_nwucla', 'c2vl_utdmhad'])
+def test_the_studies_of_sentences_can_be_planned(name, tmp_path):
+    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    steps = {chain.name: len(chain.steps) for chain in chains}
+    assert len(steps) == len(chains), 'no two runs share a folder'
+    by_text = 2 if name == 'c2vl_nwucla' else 1
+    for seed in (0, 1, 2) if name == 'c2vl_nwucla' else (0,):
+        assert steps.pop(f'C2VL full seed {seed}') == 3 + by_text
+        assert steps.pop(f'MS2L + C2VL full seed {seed}') == 3
+        for rung in ('hard', 'self-similarity', 'cross-consistency'):
+            assert steps.pop(f'C2VL {rung} seed {seed}') == 3
+    noisy = {f'C2VL {kind}shuffled-{p}pct seed 0' for kind in ('hard-', '') for p in (20, 40)}
+    assert set(steps) == (noisy if name == 'c2vl_nwucla' else set())
+    outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
+    assert len(outputs) == len(set(outputs))
+    for run_ in config.runs:
+        for part in [run_.pretrain, *(entry.config for entry in run_.evaluations)]:
+            assert Config.fromfile(ROOT / part).dataset_name == config.dataset
 
 
 def test_the_study_of_skeletons_can_be_planned(tmp_path):

@@ -19,6 +19,7 @@ from mmact_ssl.evaluation.zeroshot import (
     SharedSpace,
     evaluate_text_retrieval,
     evaluate_zeroshot,
+    search_by_text,
 )
 from mmact_ssl.models.heads import PromptMatchingHead
 
@@ -65,6 +66,20 @@ def test_the_space_is_that_of_the_head(tmp_path):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
 
 
+def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
+    prompts, frames = (PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4) for _ in range(2))
+    others = {f'heads.frames.{key}': value for key, value in frames.state_dict().items()}
+    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', prompts, **others))
+    for side in ('skeleton', 'prompt'):
+        expected = getattr(prompts, f'{side}_projector').state_dict()
+        for key, value in space.projectors[side].state_dict().items():
+            torch.testing.assert_close(value, expected[key].double())
+    renamed = {key.replace('frames', 'other'): value for key, value in others.items()}
+    torch.save(dict(state_dict={**others, **renamed}), tmp_path / 'two.pth')
+    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'other'\].*'prompts'"):
+        SharedSpace(str(tmp_path / 'two.pth'))
+
+
 def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path):
     generator = np.random.default_rng(0)
     texts = {name: generator.normal(size=(3, WIDTH)) for name in CLASSES}
@@ -99,6 +114,55 @@ def test_each_sentence_searches_its_clip(identity, tmp_path):
     assert metrics == pytest.approx({f'recall@{k}': np.mean(v) for k, v in shares.items()})
     assert 0 < metrics['recall@1'] < metrics['recall@3'] < 1
     assert details == {'clips': 20, 'without_sentence': 1}
+
+
+def test_the_gallery_shows_what_the_numbers_count(identity, tmp_path):
+    generator = np.random.default_rng(0)
+    values, names = generator.normal(size=(20, WIDTH)), [f'clip{i}' for i in range(20)]
+    texts = {name: row + generator.normal(size=(1, WIDTH)) for name, row in zip(names, values)}
+    texts['clip3'] = np.concatenate([texts['clip3'], -texts['clip3']])
+    del texts['clip7']
+    cache = write_texts(tmp_path / 'clips', texts)
+    features = Features(values, np.zeros(20, int))
+    searches = search_by_text(features, identity, cache, names, 99, 4)
+    assert sorted(search.position for search in searches) == [i for i in range(20) if i != 7]
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    for search in searches:
+        assert search.key == names[search.position]
+        text = texts[search.key][search.sentence]
+        cosines = unit @ (text / np.linalg.norm(text))
+        np.testing.assert_array_equal(search.nearest, np.argsort(-cosines)[:4])
+        np.testing.assert_allclose(search.similarity, np.sort(cosines)[::-1][:4], atol=1e-6)
+    hits = [search.position in search.nearest for search in searches if search.position != 3]
+    metrics, _ = evaluate_text_retrieval(
+        features, identity, write_texts(tmp_path / 'all', texts), names, (4,)
+    )
+    shares = sum(hits) + np.mean([3 in np.argsort(-(unit @ text))[:4] for text in texts['clip3']])
+    assert metrics['recall@4'] == pytest.approx(shares / 19)
+
+
+def test_which_sentences_search_depends_on_the_seed(identity, tmp_path):
+    generator = np.random.default_rng(0)
+    names = [f'clip{i}' for i in range(20)]
+    cache = write_texts(tmp_path / 'clips', {n: generator.normal(size=(3, WIDTH)) for n in names})
+    features = Features(generator.normal(size=(20, WIDTH)), np.zeros(20, int))
+
+    def drawn(seed: int) -> list[tuple[int, int]]:
+        found = search_by_text(features, identity, cache, names, 5, 2, seed)
+        return [(search.position, search.sentence) for search in found]
+
+    assert drawn(0) == drawn(0) != drawn(1)
+    assert len({position for position, _ in drawn(0)}) == 5
+    with pytest.raises(DataError, match='no sentence about any of the 20 test clips'):
+        search_by_text(features, identity, cache, ['x'] * 20, 5, 2)
+
+
+def test_among_equals_the_own_clip_comes_last(identity, tmp_path):
+    names = [f'clip{i}' for i in range(3)]
+    cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
+    features = Features(np.ones((3, WIDTH)), np.zeros(3, int))
+    for search in search_by_text(features, identity, cache, names, 3, 3):
+        assert search.nearest[-1] == search.position
 
 
 def test_a_collapsed_space_finds_nothing(identity, tmp_path):

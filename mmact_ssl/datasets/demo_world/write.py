@@ -223,6 +223,7 @@ def _write_tables(out: Path, clips: list[Clip]) -> None:
         layout=np.array('ntu25'),
         names=np.array([clip.name for clip in clips], np.str_),
         labels=np.array([clip.label for clip in clips]),
+        classes=np.array(CLASSES),
         lengths=np.array([len(clip.skeleton) for clip in clips]),
         keypoints=np.concatenate([clip.skeleton for clip in clips]),
         subjects=np.array([clip.subject for clip in clips]),

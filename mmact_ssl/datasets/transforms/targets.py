@@ -25,20 +25,22 @@ NONE_FOUND = 500
 class LoadTargetCache(BaseTransform):
     """Put the cached targets of the chosen frames beside them.
 
-    Required keys: `filename` (of a skeleton clip its name); but for sentences `total_frames`,
-    `frame_inds` {view: int [T]}.
+    Required keys: `filename` (of a skeleton clip its name); but for sentences and whole videos
+    `total_frames`, `frame_inds` {view: int [T]}.
 
     Added keys: for poses `poses` {view: float32 [T, V, 3]}, x and y as fractions of the full frame,
     score 0..1. For others `target_meta` {target: TargetMeta} and `<target>` {view: float32}, by
     the kind of the cache:
 
     - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
-      that the view is;
+      that the view is; with `whole` [1, D], the mean over all of the video;
     - map [T, C, h, w], probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
     - text [1, D], one of the video's sentences drawn at random, their mean, or all S of them
-      [S, D]. With `missing='mask'` also `target_valid` {target: {view: bool}}: False, and zeros in
-      place of the text, where the video has none.
+      [S, D].
+
+    With `missing='mask'` also `target_valid` {target: {view: bool}}: False, and zeros in place of
+    the text or embedding, where the video has none.
 
     Args:
         path: Folder of the cache.
@@ -51,9 +53,11 @@ class LoadTargetCache(BaseTransform):
         kind: What the cache must hold. None: what `target` says if it is the name of a kind, else
             whatever it is.
         sentences: 'draw', 'mean' or 'all'.
-        missing: What to do with a video that the cache lacks. 'error', or, of sentences, 'mask':
-            mark it, for a head that leaves it out. An error nevertheless when the first
-            NONE_FOUND samples of a worker all are missing: names then do not fit.
+        whole: Of embeddings, whether to take the mean over all of the video, for samples that are
+            no frames of it: a skeleton clip beside the video that it was recorded with.
+        missing: What to do with a video that the cache lacks. 'error', or, of sentences and whole
+            videos, 'mask': mark it, for a head that leaves it out. An error nevertheless when the
+            first NONE_FOUND samples of a worker all are missing: names then do not fit.
 
     Raises:
         ConfigError: An argument is unknown, or (when called) a view is not the window of frames
@@ -72,6 +76,7 @@ class LoadTargetCache(BaseTransform):
         kind: str | None = None,
         sentences: str = 'draw',
         missing: str = 'error',
+        whole: bool = False,
     ) -> None:
         for name, value, choices in (
             ('sentences', sentences, ('draw', 'mean', 'all')),
@@ -85,6 +90,7 @@ class LoadTargetCache(BaseTransform):
         self.layout = layout
         self.sentences = sentences
         self.missing = missing
+        self.whole = whole
         self._tried, self._found = 0, False
         self.kind = target if kind is None and target in KINDS else kind
         fingerprint = None
@@ -99,13 +105,20 @@ class LoadTargetCache(BaseTransform):
         self.reader = TargetReader(path, fingerprint, command)
         self._check_kind()
         self._check_layout()
+        kind_found = self.reader.meta.kind
+        if whole and kind_found != 'embedding':
+            raise ConfigError(
+                f'LoadTargetCache: whole=True takes the mean of embeddings; {path} holds '
+                f'{kind_found!r}: drop it'
+            )
         if missing == 'mask':
             keys = self.reader.keys()
-            if self.reader.meta.kind != 'text' or sentences == 'all' or not keys:
+            one_row = whole or (kind_found == 'text' and sentences != 'all')
+            if not one_row or not keys:
                 raise ConfigError(
                     f"LoadTargetCache: missing='mask' needs a cache of sentences that is not empty "
-                    f"and sentences='draw' or 'mean'; {path} has {len(keys)} entries of kind "
-                    f'{self.reader.meta.kind!r}, sentences is {sentences!r}'
+                    f"and sentences='draw' or 'mean', or one of embeddings and whole=True; {path} "
+                    f'has {len(keys)} entries of kind {kind_found!r}, sentences is {sentences!r}'
                 )
             self._channels = self.reader.shape(keys[0])[1]
 
@@ -123,16 +136,20 @@ class LoadTargetCache(BaseTransform):
                 )
             known[self.target] = meta
             targets = results.setdefault(self.target, {})
-        targets.update(self._sentences(results) if meta.kind == 'text' else self._frames(results))
+        of_video = meta.kind == 'text' or self.whole
+        targets.update(self._of_video(results) if of_video else self._frames(results))
         return results
 
-    def _sentences(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _of_video(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
+        """What belongs to the video and not to frames: sentences, or the mean embedding."""
         if self.missing == 'error':
             key: str | None = self.reader.find(results['filename'])
         else:
             key = self._lookup(results)
         if key is None:
             values = np.zeros((1, self._channels), np.float32)
+        elif self.whole:
+            values = self.reader.get(key).mean(axis=0, keepdims=True)
         elif self.sentences == 'draw':
             values = self.reader.get(key, [np.random.randint(self.reader.shape(key)[0])])
         else:

@@ -46,8 +46,10 @@ class PromptMatchingHead(PretextHead):
     Args:
         in_channels: size of the pooled features of skeletons.
         prompt_channels: size of the cached embeddings of sentences.
-        view: the view that is matched; its target ``'<view>_prompt'`` comes from
+        view: the view that is matched; its target ``'<view>_<target>'`` comes from
             :class:`LoadTargetCache`.
+        target: ``'prompt'``, or the name of what else a clip has one embedding of, such as the mean
+            over the frames of its video; it then takes the place of the sentence.
         cross_consistency: read the momentum encoder's ``'<view>.momentum_pooled'`` for ``S'``. Off:
             the self-similarity alone softens the targets.
         hidden_dim, embedding_dim: sizes of the projectors.
@@ -68,6 +70,7 @@ class PromptMatchingHead(PretextHead):
         in_channels: int,
         prompt_channels: int = 384,
         view: str = 'clip',
+        target: str = 'prompt',
         cross_consistency: bool = False,
         hidden_dim: int = 512,
         embedding_dim: int = 128,
@@ -80,8 +83,8 @@ class PromptMatchingHead(PretextHead):
     ) -> None:
         usual = dict(
             pooled=f'{view}.pooled',
-            prompt=f'{view}_prompt',
-            prompt_valid=f'{view}_prompt_valid',
+            prompt=f'{view}_{target}',
+            prompt_valid=f'{view}_{target}_valid',
         )
         if cross_consistency:
             usual['momentum_pooled'] = f'{view}.momentum_pooled'

@@ -1,4 +1,4 @@
-"""Sentences beside skeleton clips: drawn, averaged, or marked as missing."""
+"""Sentences and whole videos beside skeleton clips: drawn, averaged, or marked as missing."""
 
 from __future__ import annotations
 
@@ -100,3 +100,51 @@ def test_what_cannot_be_masked_is_refused_when_built(tmp_path):
         load(text, missing='skip')
     with pytest.raises(ConfigError, match="sentences is 'first', not one of"):
         load(text, sentences='first')
+
+
+FRAMES = np.random.default_rng(4).normal(size=(9, 6)).astype(np.float32)
+
+
+def load_whole(path: str, **changes) -> LoadTargetCache:
+    options = dict(target='frames', kind='embedding', views=('one',), whole=True, missing='mask')
+    return LoadTargetCache(path, **{**options, **changes})
+
+
+def packed_whole(path: str, name: str, **changes) -> dict[str, torch.Tensor]:
+    sample = load_whole(path, **changes)(clip(name))
+    sample = MakeSkeletonViews(dict(one=[], other=[]))(sample)
+    return PackSkeletonInputs(views=('one', 'other'))(sample)['targets']
+
+
+def test_a_clip_gets_the_mean_of_all_frames_of_its_video(tmp_path):
+    """Of nine, though five are left of the skeleton."""
+    path = write(tmp_path / 'e', 'embedding', {'videos/a.mp4': FRAMES})
+    for missing in ('mask', 'error'):
+        found = packed_whole(path, 'videos/a.mp4', missing=missing)
+        expected = FRAMES.astype(np.float64).mean(0, keepdims=True)
+        np.testing.assert_allclose(found['one_frames'], expected, atol=1e-6)
+        assert ('one_frames_valid' in found) == (missing == 'mask')
+    assert set(packed_whole(path, 'videos/a.mp4')) == {'one_frames', 'one_frames_valid'}
+
+
+def test_a_clip_without_a_video_is_marked(tmp_path):
+    path = write(tmp_path / 'e', 'embedding', {'a': FRAMES})
+    found = packed_whole(path, 'b')
+    assert found['one_frames'].shape == (1, 6) and not found['one_frames'].any()
+    assert not found['one_frames_valid'] and packed_whole(path, 'a')['one_frames_valid']
+    with pytest.raises(TargetCacheError, match="'b' is not in"):
+        packed_whole(path, 'b', missing='error')
+
+
+def test_the_mean_is_taken_of_embeddings_alone(tmp_path):
+    with pytest.raises(ConfigError, match="whole=True takes the mean of embeddings; .*'text'"):
+        load_whole(write(tmp_path / 't'), kind='text')
+
+
+def test_sentences_and_frames_stand_beside_each_other(tmp_path):
+    text = write(tmp_path / 't')
+    frames = write(tmp_path / 'e', 'embedding', {'b': FRAMES})
+    sample = load_whole(frames)(load(text, views=('one',))(clip('a')))
+    targets = PackSkeletonInputs(views=('one',))(MakeSkeletonViews(dict(one=[]))(sample))['targets']
+    assert targets['one_prompt_valid'] and not targets['one_frames_valid']
+    assert targets['one_prompt'].any() and not targets['one_frames'].any()

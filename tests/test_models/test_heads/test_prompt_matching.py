@@ -188,6 +188,9 @@ def test_what_is_read_is_named_by_the_view():
     assert make_head(view='one').reads == dict(
         pooled='one.pooled', prompt='one_prompt', prompt_valid='one_prompt_valid'
     )
+    assert make_head(target='frames').reads == dict(
+        pooled='clip.pooled', prompt='clip_frames', prompt_valid='clip_frames_valid'
+    )
     reads = make_head(cross_consistency=True).reads
     assert reads['momentum_pooled'] == 'clip.momentum_pooled'
 

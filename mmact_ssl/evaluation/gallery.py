@@ -1,0 +1,86 @@
+"""What sentences about test clips find, ready to be drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prompts import read_sentences
+from mmact_ssl.datasets.prompts.frames import draw_skeletons
+from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.features import extract_features
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.zeroshot import SharedSpace, search_by_text
+from mmact_ssl.visualization.gallery import Hit
+
+
+def text_gallery(
+    cfg: Config,
+    checkpoint: str,
+    texts: str,
+    sentences: str,
+    queries: int = 6,
+    top: int = 5,
+    frames: int = 5,
+    seed: int = 0,
+    device: str = 'cpu',
+) -> tuple[list[str], list[list[Hit]]]:
+    """Let sentences search as the protocol ``text-retrieval`` does, and draw what they find.
+
+    Args:
+        cfg: downstream config of skeletons.
+        checkpoint: of a pre-training with sentences.
+        texts: cache of their embeddings, keyed by clip name.
+        sentences: the JSON file that the cache was made of.
+        queries: sentences, each about another clip.
+        top: clips that each finds.
+        frames: of a clip, side by side.
+        seed: of what is drawn.
+        device: of the encoder.
+
+    Returns:
+        The sentences, each with the name of its clip; for each the clips found, the nearest first.
+
+    Raises:
+        ConfigError: The config is of videos.
+        DataError: The file has fewer sentences about a clip than the cache, or none of the test
+            clips has one.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    _, test = read_splits(cfg)
+    if not test.skeletons:
+        raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
+    written = read_sentences(sentences)
+    recognizer = build_recognizer(cfg, 0, checkpoint)
+    features = extract_features(cfg, recognizer, {'test': test}, device)['test']
+    space = SharedSpace(checkpoint)
+    folder = open_skeleton_folder(test.root, 'see docs/data.md')
+    texts_found, hits = [], []
+    for search in search_by_text(features, space, texts, test.names, queries, top, seed):
+        lines = written.get(search.key, [])
+        if search.sentence >= len(lines):
+            raise DataError(
+                f'{sentences}: {len(lines)} sentences about {search.key!r}, {texts} has more: '
+                'give the file that the cache was made of'
+            )
+        texts_found.append(f'“{lines[search.sentence]}” ({test.names[search.position]})')
+        row = []
+        for position, similarity in zip(search.nearest.tolist(), search.similarity.tolist()):
+            same = test.labels[position] == test.labels[search.position]
+            mark = 'clip' if position == search.position else 'class' if same else ''
+            name = test.names[position]
+            row.append(Hit(name, _strip(folder, name, frames), mark, similarity))
+        hits.append(row)
+    return texts_found, hits
+
+
+def _strip(folder: SkeletonFolder, name: str, frames: int) -> np.ndarray:
+    """Frames of a clip side by side, uint8 ``[H, frames * H, 3]``."""
+    place = folder.names.tolist().index(name)
+    start, length = folder.starts[place], folder.lengths[place]
+    clip = folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)  # [M, T, V, C]
+    return np.concatenate(draw_skeletons(clip, LAYOUTS[folder.layout], frames), axis=1)
