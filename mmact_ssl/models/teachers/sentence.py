@@ -42,7 +42,9 @@ class SentenceTeacher(BaseTeacher):
         pooling: `'mean'` over the sentence's tokens (sentence-transformers), or `'cls'`, the first.
         normalise: Scale embeddings to length 1.
         max_tokens: Longer sentences are cut.
-        batch_size, precision: See BaseTeacher.
+        batch_size: Sentences of one length at once. A clip's few sentences seldom share one, and
+            what is missing from a batch is filled up.
+        precision: See BaseTeacher.
 
     Raises:
         DataError: The folder or a file in it is missing.
@@ -57,7 +59,7 @@ class SentenceTeacher(BaseTeacher):
         pooling: str = 'mean',
         normalise: bool = True,
         max_tokens: int = 256,
-        batch_size: int = 32,
+        batch_size: int = 1,
         precision: str = 'float32',
     ) -> None:
         if pooling not in POOLINGS:
