@@ -34,6 +34,13 @@ test_dataloader = dict(
 # belong together. Chosen on videos held out of the training split.
 model = dict(
     data_preprocessor=dict(targets=_base_.target_names),
-    heads=dict(guidance=dict(teachers=_base_.teachers, contrast=0.2, agreement=5.0)),
+    heads=dict(
+        guidance=dict(
+            teachers=_base_.teachers,
+            contrast=0.2,
+            agreement=5.0,
+            weights=dict(type='FixedTeacherWeights', weights=dict(imagenet=4.0)),
+        )
+    ),
     balancer=dict(weights=dict(contrast=0.1)),
 )

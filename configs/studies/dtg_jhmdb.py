@@ -54,13 +54,11 @@ runs += [
     )
     for variant, options in (
         ('imagenet-alone', [f'{guidance}.teachers.pose=None']),
-        ('pose-alone', [f'{guidance}.teachers.imagenet=None']),
+        ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}=None']),
         ('no-contrast', ['model.heads.contrast=None']),
-        (
-            'weighted',
-            [f'{weights}.type=FixedTeacherWeights', f'{weights}.weights.imagenet=3.0'],
-        ),
-        ('learned', [f'{weights}.type=LearnedTeacherWeights']),
-        ('confidence', [f'{weights}.type=ConfidenceTeacherWeights']),
+        ('no-agreement', [f'{guidance}.agreement=0.0', f'{guidance}.contrast=1.0']),
+        ('equal', [f'{weights}.weights.imagenet=1.0']),
+        ('learned', [f'{weights}._delete_=True', f'{weights}.type=LearnedTeacherWeights']),
+        ('confidence', [f'{weights}._delete_=True', f'{weights}.type=ConfidenceTeacherWeights']),
     )
 ]
