@@ -8,6 +8,8 @@
     python tools/evaluate.py linear,semi configs/downstream/finetune_r3d_demo.py \
         'work_dirs/csvr_r3d_demo/seed{seed}/epoch_40.pth' --seeds 0 1 2 --method CSVR \
         --out results --pictures work_dirs/pictures
+    python tools/evaluate.py linear,knn configs/downstream/linear_r3d_jhmdb.py --method Teacher \
+        --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results
 """
 
 from __future__ import annotations
@@ -54,6 +56,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help=f'file with the student under --prefix; {SEED} in it stands for each seed',
     )
     parser.add_argument('--random', action='store_true', help='random encoder, no checkpoint')
+    parser.add_argument(
+        '--teacher',
+        metavar='CACHE',
+        help="a teacher's own embeddings in place of an encoder, mean over a video's frames",
+    )
     parser.add_argument('--prefix', default='backbone.', help="the student's keys begin with it")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument('--seed', type=int, default=0)
@@ -89,8 +96,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', action=DictAction, help='override the config: key=value'
     )
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
-    if (args.checkpoint is None) != args.random:
-        parser.error('give either a checkpoint or --random')
+    if sum((args.checkpoint is not None, args.random, args.teacher is not None)) != 1:
+        parser.error('give either a checkpoint, --random or --teacher')
     if args.random and args.pretrained_on:
         parser.error('--pretrained-on: a random encoder was pre-trained on nothing')
     args.seeds = args.seeds or [args.seed]
@@ -162,6 +169,7 @@ def run(args: argparse.Namespace) -> list[Result]:
             device=args.device,
             pretrained_on=args.pretrained_on,
             label_lists=label_lists(args.out),
+            teacher=args.teacher,
         )
         results += found
         for result in found:
@@ -175,7 +183,7 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
 
     What no seed changes is left to the first one: a probe with all labels on one checkpoint.
     """
-    one_encoder = args.checkpoint is not None and SEED not in args.checkpoint
+    one_encoder = not args.random and SEED not in (args.checkpoint or '')
     steps = []
     for seed in args.seeds:
         for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():

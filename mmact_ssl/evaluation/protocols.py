@@ -40,6 +40,7 @@ from mmact_ssl.evaluation.result import (
 )
 from mmact_ssl.evaluation.retrieval import evaluate_retrieval
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
 from mmact_ssl.evaluation.zeroshot import (
     SharedSpace,
     evaluate_text_retrieval,
@@ -109,6 +110,7 @@ def evaluate(
     device: str = 'cpu',
     pretrained_on: str = '',
     label_lists: str | None = None,
+    teacher: str | None = None,
 ) -> list[Result]:
     """Run protocols on one encoder; those on frozen features share one extraction.
 
@@ -128,6 +130,7 @@ def evaluate(
         pretrained_on: Data set that the student comes from, for the result.
         label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1, see
             :func:`mmact_ssl.evaluation.data.save_labelled`; None for none.
+        teacher: Cache of a teacher's embeddings, judged in place of an encoder's features.
 
     Returns:
         One result per protocol, in order.
@@ -141,6 +144,10 @@ def evaluate(
         raise CheckpointError(
             f'{checkpoint}: no such checkpoint; give the path that tools/train.py wrote, or '
             '--random for a random encoder'
+        )
+    if teacher is not None and (checkpoint is not None or set(protocols) - set(FROZEN)):
+        raise ConfigError(
+            f"a teacher's cache is judged without a checkpoint and by {', '.join(FROZEN)} alone"
         )
     if 'finetune' in protocols and cfg.get('optim_wrapper') is None:
         raise ConfigError(
@@ -168,7 +175,12 @@ def evaluate(
     classes = class_names(train, num_classes)
     checkpoint_hash = RANDOM if checkpoint is None else file_hash(checkpoint)
     version = data_version(train, test)
+    backbone = cfg.backbone_name
     features: dict[str, Features] = {}
+    if teacher is not None:
+        reader = read_teacher(teacher)
+        features = teacher_features(reader, {'train': train, 'test': test})
+        backbone, checkpoint_hash = reader.meta.source, reader.meta.fingerprint
     results = []
     for protocol in protocols:
         options = dict(cfg.get(_config_key(protocol), {}))
@@ -214,7 +226,7 @@ def evaluate(
                 variant=variant,
                 dataset=cfg.dataset_name,
                 protocol=protocol,
-                backbone=cfg.backbone_name,
+                backbone=backbone,
                 seed=seed,
                 metrics=metrics,
                 label_fraction=label_fraction,

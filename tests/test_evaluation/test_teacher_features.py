@@ -1,0 +1,65 @@
+"""A teacher's own embeddings, judged as an encoder's features are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
+
+META = TargetMeta('embedding', '', 'a' * 64, 'MadeTeacher(made)')
+
+
+@pytest.fixture
+def cache(linear_config, tmp_path):
+    """Embeddings whose mean over frames tells the class, and no single frame does."""
+    train, test = read_splits(linear_config)
+    generator = np.random.default_rng(0)
+    path = tmp_path / 'teacher.lmdb'
+    with TargetWriter(path, META) as writer:
+        for split in (train, test):
+            for name, label in zip(split.names, split.labels):
+                frames = generator.normal(scale=50, size=(8, 5)).astype(np.float32)
+                frames += 10 * np.eye(5, dtype=np.float32)[label] - frames.mean(axis=0)
+                writer.put(name, frames)
+    return path
+
+
+def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
+    train, test = read_splits(linear_config)
+    found = teacher_features(read_teacher(str(cache)), {'train': train, 'test': test})
+    for name, split in (('train', train), ('test', test)):
+        expected = 10 * np.eye(5)[split.labels]
+        np.testing.assert_allclose(found[name].values, expected, atol=1e-4)
+        np.testing.assert_array_equal(found[name].labels, split.labels)
+
+
+def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache, monkeypatch):
+    monkeypatch.setattr('mmact_ssl.evaluation.protocols.build_recognizer', None)
+    results = evaluate(
+        linear_config, ['linear', 'knn', 'retrieval'], None, method='Made', teacher=str(cache)
+    )
+    assert [result.metrics.get('top1', 1.0) for result in results] == [1.0, 1.0, 1.0]
+    assert results[2].metrics['recall@1'] == 1.0
+    assert {result.backbone for result in results} == {'MadeTeacher(made)'}
+    assert {result.checkpoint_hash for result in results} == {META.fingerprint}
+
+
+def test_a_teacher_is_neither_trained_nor_a_checkpoint(linear_config, cache, student_checkpoint):
+    for protocols, checkpoint in ((['finetune'], None), (['knn'], str(student_checkpoint))):
+        with pytest.raises(ConfigError, match='judged without a checkpoint and by linear'):
+            evaluate(linear_config, protocols, checkpoint, teacher=str(cache))
+
+
+def test_what_are_no_features_is_said(linear_config, tmp_path):
+    path = tmp_path / 'pose.lmdb'
+    with TargetWriter(path, TargetMeta('pose', 'coco17', 'a' * 64, 'made')) as writer:
+        writer.put('a.mp4', np.zeros((3, 17, 3), np.float32))
+    with pytest.raises(ConfigError, match="pose.lmdb holds 'pose': only embeddings"):
+        read_teacher(str(path))
+    with pytest.raises(TargetCacheError, match='no target cache'):
+        evaluate(linear_config, ['knn'], None, teacher=str(tmp_path / 'none.lmdb'))
