@@ -3,7 +3,6 @@ import multiprocessing
 import os
 import pickle
 import re
-import time
 import zlib
 
 import lmdb
@@ -367,14 +366,6 @@ def test_readers_share_a_cache_are_pickled_and_hand_out_copies(tmp_path):
     first, second = TargetReader(path), pickle.loads(pickle.dumps(TargetReader(path)))
     first.get('a.mp4')[:] = 0
     np.testing.assert_array_equal(second.get('a.mp4'), pose(5, 0))
-
-
-def test_a_read_is_quick(tmp_path):
-    reader = TargetReader(write(tmp_path / 'x.lmdb'))
-    start = time.perf_counter()
-    for _ in range(100):
-        reader.get('a.mp4')
-    assert time.perf_counter() - start < 1  # decoding a clip takes 50 ms
 
 
 def test_shards_are_merged_and_removed(tmp_path):
