@@ -3,8 +3,10 @@
 
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_30.pth
 
-writes ``poses.png`` (predicted, true and last observed poses over time) and ``frames.png``
-(generated current and future frames below the real ones) for the tasks that the model has.
+writes ``poses.png`` (predicted, true and last observed poses over time), ``frames.png`` (generated
+current and future frames below the real ones) and ``parts.png`` (the student's part maps below the
+teacher's) for the tasks that the model has. Of part maps it says how well they fit the teacher's,
+and those of the mirrored clip.
 
     python tools/visualize.py conflict work_dirs/csvr_r3d_demo
 
@@ -31,14 +33,17 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
 import mmact_ssl  # noqa: F401  the mends come before any model is imported
+from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.evaluation.part_flip import flip_agreement, mirror_part_maps
 from mmact_ssl.models.necks.video_generator import resize_frames
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization import (
     draw_conflict,
     draw_gallery,
     draw_generated_frames,
+    draw_part_maps,
     draw_predicted_poses,
     read_conflict,
 )
@@ -163,6 +168,28 @@ def main() -> None:
             {name: to_images(model, frames) for name, frames in real.items()},
             {name: to_images(model, frames) for name, frames in generated.items()},
             titles,
+        )
+    if 'parsing' in samples[0]:
+        pipeline = config.test_dataloader.dataset.pipeline
+        layout = PART_LAYOUTS[next(step.layout for step in pipeline if step.get('kind') == 'map')]
+        maps = torch.stack([sample['parsing']['maps'] for sample in samples])
+        data['inputs'] = {view: frames.flip(-1) for view, frames in inputs.items()}
+        data['targets'] = {**targets, 'clip_parts': mirror_part_maps(targets['clip_parts'], layout)}
+        with torch.no_grad():
+            mirrored = torch.stack(
+                [sample['parsing']['maps'] for sample in model(**data, mode='predict')]
+            )
+        overlap = torch.stack([sample['parsing']['mean_iou'] for sample in samples])
+        flipped = flip_agreement(maps, mirrored, layout)
+        numbers = {'with the teacher': overlap, **flipped}
+        said = ', '.join(f'{name} {value.nanmean():.2f}' for name, value in numbers.items())
+        print(f'mean IoU of {len(samples)} clips: {said} (with the mirrored clip)')
+        figures['parts'] = draw_part_maps(
+            to_images(model, inputs['clip']),
+            targets['clip_parts'].numpy(),
+            maps.numpy(),
+            layout,
+            [f'{title} IoU {value:.2f}' for title, value in zip(titles, overlap.tolist())],
         )
     for name, figure in figures.items():
         figure.savefig(out / f'{name}.png', dpi=130)

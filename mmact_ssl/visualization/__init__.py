@@ -3,6 +3,7 @@
 from .conflict import draw_conflict, read_conflict
 from .frames import draw_generated_frames
 from .gallery import Hit, draw_gallery
+from .parts import draw_part_maps
 from .poses import draw_predicted_poses
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     'draw_conflict',
     'draw_gallery',
     'draw_generated_frames',
+    'draw_part_maps',
     'draw_predicted_poses',
     'read_conflict',
 ]
