@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from mmact_ssl.datasets.prompts import read_class_texts
+from mmact_ssl.datasets.preparation.nwucla import CLASSES as NWUCLA
+from mmact_ssl.datasets.prompts import read_class_texts, read_sentences
 from mmact_ssl.errors import DataError
 
 CLASSES = ['sit', 'sit down', 'bend, then rise']
@@ -61,3 +64,9 @@ def test_a_missing_file_and_another_encoding(tmp_path):
     (tmp_path / 'latin.txt').write_bytes('sit;à'.encode('latin-1'))
     with pytest.raises(DataError, match='latin.txt is not UTF-8'):
         read_class_texts([tmp_path / 'latin.txt'], CLASSES)
+
+
+def test_those_that_come_with_the_configs_have_every_class():
+    texts = Path(__file__).parents[3] / 'configs' / 'class_texts'
+    assert [file.name for file in texts.iterdir()] == ['nwucla.json']
+    assert list(read_sentences(texts / 'nwucla.json')) == list(NWUCLA.values())
