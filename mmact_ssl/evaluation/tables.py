@@ -37,6 +37,10 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Fine-tuned', 'finetune', 'top1', 1.0),
     ('Joint, 10 %', 'joint', 'top1', 0.1),
     ('Joint', 'joint', 'top1', 1.0),
+    ('Zero-shot', 'zeroshot', 'top1', 1.0),
+    ('Text R@1', 'text-retrieval', 'recall@1', 1.0),
+    ('Text R@5', 'text-retrieval', 'recall@5', 1.0),
+    ('Text R@10', 'text-retrieval', 'recall@10', 1.0),
 )
 # A row: method, variant, data set of pre-training where it is another, backbone.
 Row = tuple[str, str, str, str]

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.result import Result
 from mmact_ssl.evaluation.tables import (
     fill,
@@ -223,3 +224,10 @@ def test_pretext_results_of_other_settings_are_not_mixed():
 def test_markers_of_two_kinds_do_not_close_each_other():
     with pytest.raises(ConfigError, match='has no partner'):
         fill('<!-- pretext:demo/CSVR -->\n<!-- /results:demo/CSVR -->', RESULTS)
+
+
+def test_every_protocol_has_a_column():
+    metrics = {'top1': 0.25, **{f'recall@{k}': 0.25 for k in (1, 5, 10, 20, 50)}}
+    for protocol in PROTOCOLS:
+        table = make_table([result(protocol=protocol, metrics=metrics)], 'demo')
+        assert '25.0' in table, protocol
