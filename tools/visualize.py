@@ -181,9 +181,12 @@ def main() -> None:
             )
         overlap = torch.stack([sample['parsing']['mean_iou'] for sample in samples])
         flipped = flip_agreement(maps, mirrored, layout)
-        numbers = {'with the teacher': overlap, **flipped}
-        said = ', '.join(f'{name} {value.nanmean():.2f}' for name, value in numbers.items())
-        print(f'mean IoU of {len(samples)} clips: {said} (with the mirrored clip)')
+        means = {name: value.nanmean() for name, value in flipped.items()}
+        print(
+            f'mean IoU of {len(samples)} clips: with the teacher {overlap.nanmean():.2f}; with the '
+            f'mirrored clip {means["exchanged"]:.2f}, were left and right not exchanged '
+            f'{means["not_exchanged"]:.2f}'
+        )
         figures['parts'] = draw_part_maps(
             to_images(model, inputs['clip']),
             targets['clip_parts'].numpy(),
