@@ -121,7 +121,15 @@ def test_tasks_and_teachers_are_switched_off_on_the_command_line(option, tasks, 
 @pytest.mark.parametrize('kind', ['Fixed', 'Learned', 'Confidence'])
 def test_the_weights_are_chosen_on_the_command_line(kind):
     config = load('dtg_r3d_jhmdb.py')
-    config.merge_from_dict({'model.heads.guidance.weights.type': f'{kind}TeacherWeights'})
+    # The config has fixed weights, which the others would not take.
+    key = 'model.heads.guidance.weights'
+    config.merge_from_dict({f'{key}._delete_': True, f'{key}.type': f'{kind}TeacherWeights'})
     weights = build(config).heads['guidance'].weights
     assert type(weights).__name__ == f'{kind}TeacherWeights'
     assert weights.teachers == ('imagenet', 'pose')
+
+
+def test_on_jhmdb_the_image_classifier_counts_most():
+    head = build(load('dtg_r3d_jhmdb.py')).heads['guidance']
+    assert head.weights.weights.tolist() == pytest.approx([0.8, 0.2])
+    assert head.agreement > head.contrast > 0

@@ -277,7 +277,7 @@ def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
         for method in ('Supervised', 'DTG-Net joint'):
             for variant in ('full', 'labels-10pct'):
                 assert f'{method} {variant} seed {seed}' in names
-    assert len(names) == 3 * 7 + 6
+    assert len(names) == 3 * 7 + 7
     dataset = Config.fromfile(ROOT / config.downstream).dataset_name
     assert config.dataset == dataset == name.removeprefix('dtg_')
 

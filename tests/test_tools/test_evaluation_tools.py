@@ -198,10 +198,10 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
 
 
 def test_a_checkpoint_or_random_must_be_given(capsys):
-    for argv in (['knn', LINEAR], ['knn', LINEAR, 'x.pth', '--random']):
+    for more in ([], ['x.pth', '--random'], ['--random', '--teacher', 'x.lmdb']):
         with pytest.raises(SystemExit):
-            evaluate.parse_args(argv)
-        assert 'either a checkpoint or --random' in capsys.readouterr().err
+            evaluate.parse_args(['knn', LINEAR, *more])
+        assert 'either a checkpoint, --random or --teacher' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         evaluate.parse_args(['knn', LINEAR, '--random', '--pretrained-on', 'nwucla'])
     assert 'pre-trained on nothing' in capsys.readouterr().err
