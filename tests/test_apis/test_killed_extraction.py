@@ -59,9 +59,10 @@ def test_killed_and_resumed(tmp_path, make_video):
     names = [f'{i}.mp4' for i in range(20)]
     for i, name in enumerate(names):
         make_video(tmp_path / name, num_frames=5 + i % 4, width=64, height=48)
-    # A fresh interpreter would take seconds to import everything.
+    # A fresh interpreter would take seconds to import everything. The pauses leave time to look, on
+    # a busy machine too: all videos would take six seconds.
     process = multiprocessing.get_context('fork').Process(
-        target=extract, args=(tmp_path, names, 0.02)
+        target=extract, args=(tmp_path, names, 0.1)
     )
     process.start()
     deadline = time.monotonic() + 60

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import features
 from mmact_ssl.evaluation.data import Split
@@ -247,8 +248,10 @@ def test_every_downstream_config_of_skeletons_is_whole(path):
     assert frames > 0, 'a set names its longest clip'
 
     recognizer = build_recognizer(cfg, 0).eval()
-    clip = torch.zeros(1, 1, 1, frames, 20, 3)
-    clip[:, :, :, :5] = torch.randn(1, 1, 1, 5, 20, 3)
+    joints = LAYOUTS[cfg.model.backbone.get('layout', 'kinect20')].num_joints
+    (persons,) = [step.num_person for step in pipelines[0] if 'num_person' in step]
+    clip = torch.zeros(1, 1, persons, frames, joints, 3)
+    clip[:, :, :, :5] = torch.randn(1, 1, persons, 5, joints, 3)
     with torch.no_grad():
         scores = recognizer(clip, mode='tensor', stage='head')
         trunk = recognizer.backbone(clip[0])
