@@ -29,3 +29,5 @@ test_dataloader = dict(
         **folder,
     )
 )
+# How the tasks' gradients agree on the trunk, for tools/visualize.py conflict.
+custom_hooks = [*_base_.custom_hooks, dict(type='GradientConflictHook', interval=20)]

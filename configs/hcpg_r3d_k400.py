@@ -24,3 +24,5 @@ model = dict(
     momentum_encoder=dict(views=('other',), momentum=0.999),
     heads=dict(appearance=dict(queue_size=queue_size), motion=dict(queue_size=queue_size)),
 )
+# How the tasks' gradients agree on the trunk, for tools/visualize.py conflict.
+custom_hooks = [*_base_.custom_hooks, dict(type='GradientConflictHook', interval=200)]
