@@ -16,9 +16,11 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  (the mends come before any model is imported)
+from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
+from mmact_ssl.visualization import read_conflict, summarise_conflict
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -98,6 +100,16 @@ def load_all(runner: Runner, checkpoint: str) -> None:
         ) from error
 
 
+def conflict_metrics(checkpoint: str) -> dict[str, float]:
+    """Say how the tasks' gradients agreed over the training that wrote a checkpoint.
+
+    Returns:
+        See :func:`summarise_conflict`; nothing where the training had no GradientConflictHook.
+    """
+    log = Path(checkpoint).with_name(FILE_NAME)
+    return summarise_conflict(read_conflict(log)) if log.is_file() else {}
+
+
 def main(argv: list[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
@@ -107,6 +119,7 @@ def main(argv: list[str] | None = None) -> None:
         load_all(runner, args.checkpoint)
         metrics = runner.test()
         if args.out and is_main_process():
+            metrics = {**metrics, **conflict_metrics(args.checkpoint)}
             result = make_pretext_result(
                 cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
             )

@@ -7,6 +7,7 @@ pretrain = 'configs/hcpg_r3d_jhmdb.py'
 downstream = 'configs/downstream/linear_r3d_jhmdb.py'
 frozen = dict(protocols='linear,knn,retrieval', config=downstream)
 pretext = dict(protocols='pretext', config=pretrain)
+shared = ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']
 no_parsing = ['model.heads.parsing=None', 'model.adapters.parsing=None']
 no_contrast = [
     f'model.{what}.{task}=None'
@@ -24,11 +25,27 @@ runs += [
         variant=variant,
         pretrain=pretrain,
         cfg_options=options,
-        evaluations=[frozen],
+        evaluations=evaluations,
     )
-    for variant, options in (
-        ('shared', ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']),
-        ('contrast-alone', no_parsing),
-        ('parsing-alone', [*no_contrast, 'model.encode=[clip]']),
+    for variant, options, evaluations in (
+        ('shared', shared, [pretext, frozen]),
+        ('contrast-alone', no_parsing, [frozen]),
+        ('parsing-alone', [*no_contrast, 'model.encode=[clip]'], [frozen]),
+    )
+]
+# One seed: balancers that weigh the tasks or mend their gradients.
+runs += [
+    dict(
+        method='HCPG',
+        variant=variant,
+        pretrain=pretrain,
+        cfg_options=['model.balancer._delete_=True', f'model.balancer.type={balancer}'],
+        evaluations=[frozen],
+        seeds=(0,),
+    )
+    for variant, balancer in (
+        ('uncertainty', 'UncertaintyWeights'),
+        ('gradnorm', 'GradNorm'),
+        ('pcgrad', 'PCGrad'),
     )
 ]

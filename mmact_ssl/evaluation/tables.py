@@ -146,43 +146,52 @@ def _check_comparable(name: str, heading: str, one: Result, other: Result) -> No
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of one method's pretext tasks beside their trivial answers.
 
+    Each variant has a column; the trivial answers are those of the first.
+
     Args:
-        results: All; those of ``name``, its variant 'full' and the protocol 'pretext' are selected.
+        results: All; those of ``name`` and the protocol 'pretext' are selected.
         name: ``DATASET/METHOD`` of the marker.
 
     Returns:
         The table with a caption, ending in a newline.
 
     Raises:
-        ConfigError: Two results were measured by different settings.
+        ConfigError: Two results of a variant were measured by different settings.
     """
-    chosen = [
-        result
-        for result in select(results, name)
-        if result.protocol == PRETEXT and result.variant == 'full'
-    ]
-    if not chosen:
-        return '*No results yet.*\n'
-    first = chosen[0]
-    for result in chosen:
+    variants: dict[str, list[Result]] = defaultdict(list)
+    chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
+    for result in sorted(chosen, key=lambda r: (r.variant not in FIRST_VARIANTS, r.variant)):
+        variants[result.variant].append(result)
+        first = variants[result.variant][0]
         if result.config_hash != first.config_hash:
             raise ConfigError(
                 f'pretext results of {name}: {first.file_name} and {result.file_name} were '
                 'measured by different settings; measure one again'
             )
-    rows = [_row(['Metric', 'Value', 'Trivial answer']), _row(['---', '---:', '---:'])]
-    for metric, trivial in with_trivial(list(first.metrics)):
-        values = [result.metrics[metric] for result in chosen]
-        others = [result.metrics[trivial] for result in chosen] if trivial else []
-        rows.append(_row([metric, _plain_cell(values), _plain_cell(others)]))
+    if not variants:
+        return '*No results yet.*\n'
+    columns = ['Value'] if len(variants) == 1 else list(variants)
+    rows = [
+        _row(['Metric', *columns, 'Trivial answer']),
+        _row(['---', *['---:'] * (len(columns) + 1)]),
+    ]
+    metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
+    for metric, trivial in with_trivial(list(metrics)):
+        cells = [_plain_cell(found, metric) for found in variants.values()]
+        first_variant = next(iter(variants.values()))
+        rows.append(_row([metric, *cells, _plain_cell(first_variant, trivial)]))
+    first = chosen[0]
     kind = 'synthetic data' if first.synthetic else 'real data'
-    plural = '' if len(chosen) == 1 else 's'
+    counts = sorted({len(found) for found in variants.values()})
+    seeds = '-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    plural = '' if seeds == '1' else 's'
     caption = f'{first.method} on the test split of {first.dataset} ({kind})'
-    return f'{caption}, {len(chosen)} seed{plural}.\n\n' + '\n'.join(rows) + '\n'
+    return f'{caption}, {seeds} seed{plural}.\n\n' + '\n'.join(rows) + '\n'
 
 
-def _plain_cell(values: Sequence[float]) -> str:
-    """Write values of several seeds as ``mean ± deviation``, four decimals."""
+def _plain_cell(results: Sequence[Result], metric: str | None) -> str:
+    """Write a metric of several seeds as ``mean ± deviation``, four decimals."""
+    values = [result.metrics[metric] for result in results if metric in result.metrics]
     if not values:
         return '-'
     mean = f'{statistics.mean(values):.4f}'

@@ -51,6 +51,25 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
     return chosen
 
 
+def summarise_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Put a training's cosines in two numbers a pair of tasks.
+
+    Args:
+        records: from :func:`read_conflict`.
+
+    Returns:
+        ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the share of
+        measurements below 0. A pair that never had a cosine is left out.
+    """
+    summary = {}
+    for pair, values in _table(records, 'cosines', list(records[0]['cosines'])).items():
+        known = values[np.isfinite(values)]
+        if len(known):
+            summary[f'conflict/{pair}'] = float(known.mean())
+            summary[f'conflict/{pair}/below_zero'] = float((known < 0).mean())
+    return summary
+
+
 def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
     """Draw cosines and norms over the training, and the mean cosine of every pair of tasks.
 

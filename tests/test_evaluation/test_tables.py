@@ -215,6 +215,24 @@ def test_the_table_of_pretext_tasks_sets_trivial_answers_beside():
     assert 'pose/error' not in make_table(results, 'demo')
 
 
+def test_variants_of_pretext_tasks_stand_side_by_side():
+    shared = result(
+        protocol='pretext',
+        variant='shared',
+        metrics={'conflict/a~b': -0.5, 'x/accuracy': 0.5, 'x/chance': 0.1},
+        config_hash='other',
+    )
+    full = [pretext(seed, **{'x/accuracy': 0.25, 'x/chance': 0.125}) for seed in (0, 1)]
+    assert make_pretext_table([shared, *full], 'demo/CSVR') == (
+        'CSVR on the test split of demo (synthetic data), 1-2 seeds.\n'
+        '\n'
+        '| Metric | full | shared | Trivial answer |\n'
+        '| --- | ---: | ---: | ---: |\n'
+        '| conflict/a~b | - | -0.5000 | - |\n'
+        '| x/accuracy | 0.2500 ± 0.0000 | 0.5000 | 0.1250 ± 0.0000 |\n'
+    )
+
+
 def test_pretext_results_of_other_settings_are_not_mixed():
     other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='other')
     with pytest.raises(ConfigError, match='measured by different settings'):

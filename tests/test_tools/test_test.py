@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
+from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import CheckpointError
-from tools.test import load_all
+from tools.test import conflict_metrics, load_all
 
 
 class Runner(SimpleNamespace):
@@ -42,3 +44,11 @@ def test_a_fitting_checkpoint_is_loaded(tmp_path):
     torch.save(saved.state_dict(), tmp_path / 'own.pth')
     load_all(Runner(model=model), str(tmp_path / 'own.pth'))
     assert torch.equal(model.weight, saved.weight)
+
+
+def test_the_conflict_of_a_training_goes_with_its_checkpoint(tmp_path):
+    checkpoint = str(tmp_path / 'epoch_2.pth')
+    assert conflict_metrics(checkpoint) == {}
+    record = dict(epoch=1, step=1, norms=dict(a=1.0, b=2.0), cosines={'a~b': -0.25})
+    (tmp_path / FILE_NAME).write_text(json.dumps(record) + '\n')
+    assert conflict_metrics(checkpoint) == {'conflict/a~b': -0.25, 'conflict/a~b/below_zero': 1.0}

@@ -14,6 +14,7 @@ from mmact_ssl.visualization.conflict import (
     draw_conflict,
     read_conflict,
     running_mean,
+    summarise_conflict,
 )
 
 
@@ -89,3 +90,15 @@ def test_any_number_of_tasks_is_drawn(tasks, steps, tmp_path):
 def test_a_task_without_gradient_has_no_cosine():
     figure = draw_conflict([record(1, cosine=None), record(11, cosine=None)])
     assert {text.get_text() for text in figure.axes[2].texts} == {'none'}
+
+
+def test_a_training_in_two_numbers_a_pair():
+    records = [record(1, cosine=-0.5), record(11, cosine=0.1), record(21, cosine=None)]
+    for one in records:
+        one['cosines']['b~c'] = None
+    assert summarise_conflict(records) == {
+        'conflict/a~b': pytest.approx(-0.2),
+        'conflict/a~b/below_zero': 0.5,
+        'conflict/a~c': pytest.approx(-0.2),
+        'conflict/a~c/below_zero': 0.5,
+    }
