@@ -3,9 +3,9 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/dtg_r3d_jhmdb.py'
-joint = 'configs/dtg_r3d_joint_jhmdb.py'
-downstream = 'configs/downstream/linear_r3d_jhmdb.py'
+pretrain = 'configs/dtg_r3d_{dataset}.py'
+joint = 'configs/dtg_r3d_joint_{dataset}.py'
+downstream = 'configs/downstream/linear_r3d_{dataset}.py'
 frozen = dict(protocols='linear,knn,retrieval', config=downstream)
 guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'

@@ -3,8 +3,8 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/hcpg_r3d_jhmdb.py'
-downstream = 'configs/downstream/linear_r3d_jhmdb.py'
+pretrain = 'configs/hcpg_r3d_{dataset}.py'
+downstream = 'configs/downstream/linear_r3d_{dataset}.py'
 frozen = dict(protocols='linear,knn,retrieval', config=downstream)
 pretext = dict(protocols='pretext', config=pretrain)
 shared = ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']

@@ -73,7 +73,8 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
             ``tools/train.py``, in which ``{seed}`` stands for the seed), ``evaluations`` (dicts of
             ``protocols``, ``config``, ``cfg_options`` for the tool that evaluates,
             ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
-            and, in place of the study's, ``seeds``.
+            and, in place of the study's, ``seeds``. ``{dataset}`` anywhere in a run stands for the
+            study's, so that a study of another set inherits the runs.
         work_dir: Of pre-training and fine-tuning.
         results: Folder of the JSON files.
         root: Folder with ``tools/``.
@@ -87,15 +88,27 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
             raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
-    for run in study.runs:
+    runs = [_of_dataset(run, study.dataset) for run in study.runs]
+    for run in runs:
         _check(run, study.filename, root)
-    seeds = sorted({seed for run in study.runs for seed in run.get('seeds', study.seeds)})
+    seeds = sorted({seed for run in runs for seed in run.get('seeds', study.seeds)})
     return [
         _plan_run(run, seed, study.dataset, Path(work_dir), Path(results))
         for seed in seeds
-        for run in study.runs
+        for run in runs
         if seed in run.get('seeds', study.seeds)
     ]
+
+
+def _of_dataset(part: Any, dataset: str) -> Any:
+    """Put the data set's name in the place of ``{dataset}`` in every string."""
+    if isinstance(part, str):
+        return part.replace('{dataset}', dataset)
+    if isinstance(part, dict):
+        return {key: _of_dataset(value, dataset) for key, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_of_dataset(value, dataset) for value in part]
+    return part
 
 
 def _check(run: dict, filename: str, root: str) -> None:

@@ -98,6 +98,26 @@ def test_a_seed_can_stand_in_the_options_of_training(workshop):
     assert sorted(trained) == [f'train_dataloader.dataset.label_seed={seed}' for seed in (0, 1)]
 
 
+def test_a_study_of_another_set_inherits_its_runs(workshop):
+    (workshop / 'pretrain_mine.py').touch()
+    (workshop / 'linear_mine.py').touch()
+    evaluations = [
+        dict(
+            protocols='linear',
+            config='linear_{dataset}.py',
+            cfg_options=['a={dataset}', 'b={seed}'],
+        )
+    ]
+    one = dict(method='CSVR', pretrain='pretrain_{dataset}.py', evaluations=evaluations)
+    (chain,) = plan(workshop, study(dataset='mine', seeds=(2,), runs=[one]))
+    (chain.steps[0].log.parent).mkdir(parents=True)
+    (chain.steps[0].log.parent / 'last_checkpoint').write_text('epoch_1.pth')
+    assert chain.steps[0].command()[1] == 'pretrain_mine.py'
+    command = chain.steps[1].command()
+    assert command[2] == 'linear_mine.py'
+    assert command[-2:] == ['a=mine', 'b=2']
+
+
 def test_a_study_runs_everything_once(workshop):
     chains = plan(workshop)
     assert [chain.name for chain in chains] == [
@@ -278,8 +298,23 @@ def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
             for variant in ('full', 'labels-10pct'):
                 assert f'{method} {variant} seed {seed}' in names
     assert len(names) == 3 * 7 + 7
-    dataset = Config.fromfile(ROOT / config.downstream).dataset_name
+    downstream = config.downstream.replace('{dataset}', config.dataset)
+    dataset = Config.fromfile(ROOT / downstream).dataset_name
     assert config.dataset == dataset == name.removeprefix('dtg_')
+
+
+@pytest.mark.parametrize('name', ['hcpg_demo', 'hcpg_jhmdb'])
+def test_the_studies_of_parsing_can_be_planned(name, tmp_path):
+    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    steps = {chain.name: len(chain.steps) for chain in chains}
+    assert len(steps) == len(chains), 'no two runs share a folder'
+    for seed in config.seeds:
+        # Pre-training, pretext tasks (with the conflict of their gradients), evaluation.
+        assert steps[f'HCPG full seed {seed}'] == steps[f'HCPG shared seed {seed}'] == 3
+        for variant in ('contrast-alone', 'parsing-alone'):
+            assert steps[f'HCPG {variant} seed {seed}'] == 2
+    assert len(steps) == 3 * 5 + 3
 
 
 @pytest.mark.parametrize('name', ['c2vl_nwucla', 'c2vl_utdmhad'])
