@@ -4,6 +4,7 @@
     python tools/benchmark.py data [--videos FILE ...] [--samples N] [--out FILE.json]
     python tools/benchmark.py ms2l [--sets nwucla ntu] [--batches N] [--out FILE.json]
     python tools/benchmark.py teachers [--config CONFIG] [--steps N] [--out FILE.json]
+    python tools/benchmark.py conflict [--config CONFIG] [--steps N] [--out FILE.json]
 
 `data`: samples per second of one data worker. Ours makes a clip and a future of 16 frames each at
 stride 2, three I-frames and the poses of clip and future from a pose cache; mmaction2's decord
@@ -18,6 +19,9 @@ run its GRUs, see mmact_ssl/evaluation/ms2l_speed.py.
 
 `teachers`: seconds of a training step with targets from caches and from teachers online, see
 mmact_ssl/evaluation/teacher_speed.py.
+
+`conflict`: what GradientConflictHook adds to a training step, see
+mmact_ssl/evaluation/conflict_speed.py.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import one_line_errors
-from mmact_ssl.evaluation import ms2l_speed, teacher_speed
+from mmact_ssl.evaluation import conflict_speed, ms2l_speed, teacher_speed
 
 SIZES = ((340, 256), (1920, 1080))
 NUM_MADE = 2
@@ -70,7 +74,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     ms2l_speed.add_arguments(ms2l)
     teachers = modes.add_parser('teachers', help='cached targets against teachers online')
     teacher_speed.add_arguments(teachers)
-    for mode in (data, ms2l, teachers):
+    conflict = modes.add_parser('conflict', help='the hook that watches gradients')
+    conflict_speed.add_arguments(conflict)
+    for mode in (data, ms2l, teachers, conflict):
         mode.add_argument('--out', type=Path, help='write the figures to this JSON file')
     return parser.parse_args(argv)
 
@@ -270,6 +276,7 @@ def main(argv: list[str] | None = None) -> None:
             'data': benchmark_data,
             'ms2l': ms2l_speed.benchmark_ms2l,
             'teachers': teacher_speed.benchmark_teachers,
+            'conflict': conflict_speed.benchmark_conflict,
         }
         figures = benchmarks[args.mode](args)
     if args.out:
