@@ -54,7 +54,9 @@ class ConsistencyHead(PretextHead):
         queue_size: keys to keep; 0: none, contrast in the batch.
         momentum: of the projector's copy, used with a queue only.
         temperature: ``> 0``.
-        hidden_dim, embedding_dim: sizes of the projector.
+        hidden_dim, embedding_dim: sizes of the projector, whose output is normalised over the batch:
+            a task that is hard at first, as motion is, would else put all clips in one point, from
+            where hardly a gradient leads away.
         reads: argument -> source, where that is not of ``clip`` (query) or ``other`` (key).
 
     Raises:
@@ -87,7 +89,7 @@ class ConsistencyHead(PretextHead):
         super().__init__({**usual, **(reads or {})}, init_cfg)
         self.consistency = consistency
         self.temperature = temperature
-        self.projector = make_projector(in_channels, hidden_dim, embedding_dim)
+        self.projector = make_projector(in_channels, hidden_dim, embedding_dim, centre=True)
         self.momentum_projector: Optional[MomentumCopy] = None
         self.queue: Optional[FeatureQueue] = None
         if queue_size:

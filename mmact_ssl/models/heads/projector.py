@@ -6,16 +6,23 @@ from __future__ import annotations
 from torch import nn
 
 
-def make_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
+def make_projector(
+    in_channels: int, hidden_dim: int, out_channels: int, centre: bool = False
+) -> nn.Sequential:
     """Linear, batch normalisation, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
 
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
+
+    Args:
+        centre: normalise the output over the batch too, so that no task can end with all clips in
+            one point; as SimCLR's released code (arXiv 2002.05709).
     """
     first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
     for layer in (first, last):
         nn.init.xavier_normal_(layer.weight)
         nn.init.zeros_(layer.bias)
-    return nn.Sequential(first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last)
+    layers = [first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last]
+    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * centre)
 
 
 def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:

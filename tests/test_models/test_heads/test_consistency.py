@@ -58,6 +58,16 @@ def clips(embeddings: Tensor, values: dict[str, Tensor], which: str, motion: boo
     ]
 
 
+@pytest.mark.parametrize('consistency', ['appearance', 'motion'])
+def test_clips_cannot_all_go_to_one_point(consistency):
+    head = make(consistency).train()
+    values = arguments(consistency, batch())
+    loss = head.loss(**values)['loss']
+    with torch.no_grad():
+        head.projector[3].bias.add_(1e3)  # the same for every clip
+    torch.testing.assert_close(head.loss(**values)['loss'], loss, rtol=1e-3, atol=0)
+
+
 def slow(rows: list[Clip], columns: list[Clip], old: list[Clip], motion: bool, temperature: float):
     """Loss and accuracy, one pair after the other; `columns` may contain the very rows."""
     losses, hits = [], []
