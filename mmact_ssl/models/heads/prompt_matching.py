@@ -54,7 +54,8 @@ class PromptMatchingHead(PretextHead):
             the self-similarity alone softens the targets.
         hidden_dim, embedding_dim: sizes of the projectors.
         temperature: tau, ``> 0``.
-        target_temperature: tau_k, ``> 0``.
+        target_temperature: tau_k, ``> 0``. Cosines of a sentence encoder lie close together: with
+            0.1, MiniLM and kinematic sentences the targets would be nearly uniform.
         share: beta, 0 .. 1; read with ``cross_consistency`` only.
         momentum: what a projector's moving average keeps of itself in each step; take the momentum
             encoder's.
@@ -75,7 +76,7 @@ class PromptMatchingHead(PretextHead):
         hidden_dim: int = 512,
         embedding_dim: int = 128,
         temperature: float = 0.1,
-        target_temperature: float = 0.1,
+        target_temperature: float = 0.03,
         share: float = 0.5,
         momentum: float = 0.999,
         reads: Optional[dict[str, str]] = None,
