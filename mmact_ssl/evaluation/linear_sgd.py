@@ -59,15 +59,7 @@ def fit_linear_layer(
 
 
 def evaluate_linear_sgd(
-    train: Features,
-    test: Features,
-    num_classes: int,
-    seed: int = 0,
-    epochs: int = 60,
-    batch_size: int = 256,
-    lr: float = 1e-3,
-    step: int = 30,
-    gamma: float = 0.1,
+    train: Features, test: Features, num_classes: int, **settings: Any
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Train on the training split and judge the layer of the last epoch on the test split.
 
@@ -75,13 +67,13 @@ def evaluate_linear_sgd(
         train: Training features.
         test: Test features; never seen by the training.
         num_classes: Number of classes.
-        seed: As the rest, see :func:`fit_linear_layer`.
+        settings: As ``seed``, see :func:`fit_linear_layer`.
 
     Returns:
         Metrics and details of :func:`mmact_ssl.evaluation.accuracy.judge`, and among the details
         ``train_top1``, which tells a layer that is not trained to its end from weak features.
     """
-    layer = fit_linear_layer(train, num_classes, seed, epochs, batch_size, lr, step, gamma)
+    layer = fit_linear_layer(train, num_classes, **settings)
     with torch.no_grad():
         scores, seen = (
             layer(torch.from_numpy(part.values).float()).numpy() for part in (test, train)

@@ -274,7 +274,9 @@ def evaluate_frozen(
         )
         metrics, details = evaluate_linear(labelled_train, test, num_classes, groups, **options)
     elif protocol == 'linear-sgd':
-        metrics, details = evaluate_linear_sgd(labelled_train, test, num_classes, seed, **options)
+        metrics, details = evaluate_linear_sgd(
+            labelled_train, test, num_classes, seed=seed, **options
+        )
     elif protocol == 'knn':
         metrics, details = evaluate_knn(labelled_train, test, num_classes, **options)
     else:

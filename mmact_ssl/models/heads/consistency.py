@@ -54,9 +54,9 @@ class ConsistencyHead(PretextHead):
         queue_size: keys to keep; 0: none, contrast in the batch.
         momentum: of the projector's copy, used with a queue only.
         temperature: ``> 0``.
-        hidden_dim, embedding_dim: sizes of the projector, whose output is normalised over the batch:
-            a task that is hard at first, as motion is, would else put all clips in one point, from
-            where hardly a gradient leads away.
+        hidden_dim, embedding_dim: sizes of the projector, whose output is normalised over the
+            batch: a task that is hard at first, as motion is, would else put all clips in one
+            point, from where hardly a gradient leads away.
         reads: argument -> source, where that is not of ``clip`` (query) or ``other`` (key).
 
     Raises:
