@@ -77,8 +77,8 @@ def test_test_samples_change_no_weight(monkeypatch):
     layers = []
     fit = linear_sgd.fit_linear_layer
 
-    def spy(*args):
-        layers.append(fit(*args))
+    def spy(*args, **settings):
+        layers.append(fit(*args, **settings))
         return layers[-1]
 
     monkeypatch.setattr(linear_sgd, 'fit_linear_layer', spy)
