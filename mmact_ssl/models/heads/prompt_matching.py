@@ -147,8 +147,19 @@ class PromptMatchingHead(PretextHead):
         backward = soft_target_info_nce(sentences, skeletons, valid, target, self.temperature)
         return forward, backward
 
+    def _perplexity(self, prompt: Tensor, prompt_valid: Tensor) -> Tensor:
+        """As if each clip had so many alike, by its sentence: exp of the entropy of softmax(K)."""
+        spread = soft_targets(
+            prompt_valid, 1.0, unit_sentence(prompt), temperature=self.target_temperature
+        )
+        rows = torch.special.entr(spread[prompt_valid]).sum(1).exp()
+        return rows.sum() / len(rows) if len(rows) else rows.sum()
+
     def loss(self, **sources: Tensor) -> dict[str, Tensor]:
         """Both directions' loss; how often each finds its partner; alpha; clips with a sentence.
+
+        And ``perplexity``: as if each clip had so many alike, by the sentences at
+        ``target_temperature``; a few is what softening wants, one or all clips say nothing.
 
         Args:
             sources: ``pooled`` ``[B, C]``; ``prompt`` ``[B, 1, P]``; ``prompt_valid`` bool ``[B]``;
@@ -163,6 +174,7 @@ class PromptMatchingHead(PretextHead):
             sentence_accuracy=(backward['hit'] * valid).sum() / count,
             with_sentence=valid.mean(),
             alpha=valid.new_tensor(self.alpha),
+            perplexity=self._perplexity(sources['prompt'], sources['prompt_valid']),
         )
 
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:

@@ -79,6 +79,16 @@ def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
     torch.testing.assert_close(found, slow_loss(head, sources, alpha))
 
 
+def test_the_perplexity_tells_how_many_sentences_are_alike():
+    head, sources = make_head(target_temperature=0.2), make_sources()
+    rows = unit(sources['prompt'][:, 0]) @ unit(sources['prompt'][:, 0]).T / 0.2
+    entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
+    expected = torch.stack(entropies).exp().mean()
+    torch.testing.assert_close(head.loss(**sources)['perplexity'], expected)
+    sources['prompt'][:] = sources['prompt'][0]
+    assert head.loss(**sources)['perplexity'].item() == pytest.approx(BATCH)
+
+
 def test_hard_targets_are_plain_info_nce_in_both_directions():
     head, sources = make_head(), make_sources()
     assert head.alpha == 0
