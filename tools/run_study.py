@@ -71,8 +71,9 @@ def main(argv: list[str] | None = None) -> None:
         chains = plan_study(study, str(work_dir), str(results), str(ROOT))
         if args.dry_run:
             for chain in chains:
+                todo = chain.todo
                 for step in chain.steps:
-                    print(f'{"done " if step.done else "to do"}  {step.name}')
+                    print(f'{"to do" if step in todo else "done "}  {step.name}')
             return
         failed = run_study(chains, args.jobs, str(ROOT), lambda line: print(line, flush=True))
     if failed:

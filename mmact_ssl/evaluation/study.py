@@ -63,6 +63,13 @@ class Chain:
     steps: list[Step] = field(default_factory=list)
     failed: Path | None = None
 
+    @property
+    def todo(self) -> list[Step]:
+        """Steps that are left; no pre-training whose results are all there, though it be gone."""
+        left = [step for step in self.steps if not step.done]
+        results = [step for step in self.steps if step.marker is None]
+        return [] if results and all(step.done for step in results) else left
+
 
 def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Chain]:
     """Turn a study's config into chains of steps.
@@ -234,16 +241,14 @@ def run_study(
     Returns:
         The chains that failed; the others were run to their end.
     """
-    todo = [step for chain in chains for step in chain.steps if not step.done]
+    todo = [step for chain in chains for step in chain.todo]
     total = sum(len(chain.steps) for chain in chains)
     report(f'{total} steps, {total - len(todo)} done before, {len(todo)} to do, {jobs} at a time')
     started, lock = time.monotonic(), Lock()
     finished: list[Step] = []
 
     def run_chain(chain: Chain) -> Chain:
-        for step in chain.steps:
-            if step.done:
-                continue
+        for step in chain.todo:
             report(f'start  {step.name}')
             begin = time.monotonic()
             if not run_step(step, root):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,19 @@ def test_what_is_missing_is_made_again(workshop):
     run(workshop, plan(workshop))
     assert len(calls(workshop)) == 11
     assert calls(workshop)[-1][:2] == ['evaluate', 'linear,knn']
+
+
+def test_a_lost_checkpoint_is_made_again_only_for_a_result_that_is_missing(workshop):
+    assert not run(workshop, plan(workshop))[0]
+    before = len(calls(workshop))
+    shutil.rmtree(workshop / 'work')
+    assert not [step for chain in plan(workshop) for step in chain.todo]
+    assert not run(workshop, plan(workshop))[0]
+    assert len(calls(workshop)) == before
+    for path in (workshop / 'results').glob('csvr*_seed1.json'):
+        path.unlink()
+    assert not run(workshop, plan(workshop))[0]
+    assert [call[0] for call in calls(workshop)[before:]].count('train') == 1
 
 
 def test_an_interrupted_pretraining_is_resumed(workshop):
