@@ -1,7 +1,8 @@
 #!/usr/bin/env python
-"""Renew the result tables of README.md and docs/methods/*.md from results/*.json.
+"""Renew the result tables of README.md and docs/methods/*.md, and the results in model-index.yml.
 
-``--check`` changes nothing and exits with status 1 where a table does not agree with the results.
+They are made from results/*.json. ``--check`` changes nothing and exits with status 1 where a file
+does not agree with the results.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from mmact_ssl.errors import one_line_errors
+from mmact_ssl.evaluation.model_index import results_by_config, update_model_index
 from mmact_ssl.evaluation.tables import read_results, update_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('files', nargs='*', help='README.md and docs/methods/*.md if none given')
+    parser.add_argument('files', nargs='*', help='Markdown; all of these if none given')
     parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of JSON files')
     parser.add_argument('--check', action='store_true', help='compare only')
     return parser.parse_args(argv)
@@ -35,13 +37,18 @@ def main(argv: list[str] | None = None) -> None:
         if file.exists()
     ]
     with one_line_errors():
-        stale = update_files(files, read_results(args.results), write=not args.check)
+        results = read_results(args.results)
+        stale = update_files(files, results, write=not args.check)
+        if not args.files:
+            index = ROOT / 'model-index.yml'
+            found = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
+            stale += [index] if update_model_index(index, found, write=not args.check) else []
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '
             'python tools/make_tables.py'
         )
-    print(f'{len(stale)} of {len(files)} files renewed' if not args.check else 'tables agree')
+    print(f'{len(stale)} files renewed' if not args.check else 'tables agree')
 
 
 if __name__ == '__main__':

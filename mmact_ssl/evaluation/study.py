@@ -95,7 +95,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
             raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
-    runs = [_of_dataset(run, study.dataset) for run in study.runs]
+    runs = runs_of(study)
     for run in runs:
         _check(run, study.filename, root)
     seeds = sorted({seed for run in runs for seed in run.get('seeds', study.seeds)})
@@ -105,6 +105,11 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
         for run in runs
         if seed in run.get('seeds', study.seeds)
     ]
+
+
+def runs_of(study: Config) -> list[dict]:
+    """List a study's runs, with its data set's name in place of ``{dataset}``."""
+    return [_of_dataset(run, study.dataset) for run in study.runs]
 
 
 def _of_dataset(part: Any, dataset: str) -> Any:
