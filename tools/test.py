@@ -13,12 +13,14 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  (the mends come before any model is imported)
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
+from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
 from mmact_ssl.visualization import read_conflict, summarise_conflict
 
@@ -100,6 +102,18 @@ def load_all(runner: Runner, checkpoint: str) -> None:
         ) from error
 
 
+def mean_conflict_metrics(runner: Runner, num_batches: int) -> dict[str, float]:
+    """Compare the tasks' mean gradients over so many training batches; nothing for 0."""
+    if not num_batches:
+        return {}
+    # Each epoch's workers are new, as they have to learn which one it is.
+    loader = runner.build_dataloader(
+        {**runner.cfg.train_dataloader, 'persistent_workers': False}, seed=0
+    )
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return mean_gradient_conflict(model, epoch_after_epoch(loader), num_batches)
+
+
 def conflict_metrics(checkpoint: str) -> dict[str, float]:
     """Say how the tasks' gradients agreed over the training that wrote a checkpoint.
 
@@ -118,8 +132,10 @@ def main(argv: list[str] | None = None) -> None:
         runner = Runner.from_cfg(cfg)
         load_all(runner, args.checkpoint)
         metrics = runner.test()
+        if args.out:  # on all processes, which average their gradients
+            metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))
         if args.out and is_main_process():
-            metrics = {**metrics, **conflict_metrics(args.checkpoint)}
+            metrics |= conflict_metrics(args.checkpoint)
             result = make_pretext_result(
                 cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
             )

@@ -39,6 +39,7 @@ class TrunkGradients:
         self.backbone = backbone
         self.prefix = prefix
         self._on_maps: Optional[list[list[Tensor]]] = None
+        self._rows: Optional[Tensor] = None
         self._gram: Optional[Tensor] = None
 
     @property
@@ -57,9 +58,17 @@ class TrunkGradients:
                 half precision; it is divided out again. It counts where it is given first.
         """
         if self._gram is None:
-            self._differentiate(scale)
-        assert self._gram is not None
+            rows = self.rows(scale)
+            with torch.autocast(rows.device.type, enabled=False):
+                self._gram = rows @ rows.T
         return self._gram
+
+    def rows(self, scale: float = 1.0) -> Tensor:
+        """The tasks' gradients on the shared weights, ``[K, P]``, see :meth:`gram`."""
+        if self._rows is None:
+            self._differentiate(scale)
+        assert self._rows is not None
+        return self._rows
 
     def steer(self, factors: Tensor) -> Tensor:
         """A scalar of value 0 that, added to the loss, changes what reaches the trunk.
@@ -71,7 +80,7 @@ class TrunkGradients:
         Args:
             factors: of the tasks, ``[K]``.
         """
-        self.gram()
+        self.rows()
         assert self._on_maps is not None
         total = factors.new_zeros(())
         for view, features in enumerate(self.maps):
@@ -96,10 +105,8 @@ class TrunkGradients:
             ]
             self._on_maps.append(filled[: len(self.maps)])
             on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
-        rows = torch.stack(on_weights)  # (K, P)
-        all_reduce(rows, op='mean')
-        with torch.autocast(rows.device.type, enabled=False):
-            self._gram = rows @ rows.T
+        self._rows = torch.stack(on_weights)  # (K, P)
+        all_reduce(self._rows, op='mean')
 
 
 def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn.Parameter]:
