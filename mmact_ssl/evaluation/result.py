@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mmact_ssl.datasets.targets import read_meta
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
 
@@ -166,17 +167,17 @@ def data_version(train: Split, test: Split) -> str:
 
 
 def target_cache_version(ann_file: str | os.PathLike) -> bytes:
-    """Return what the pose cache beside an annotation file says of itself; b'' without a cache."""
+    """Return what the pose cache beside an annotation file holds; b'' without a cache.
+
+    In the words of the cache's first format, whatever format it is in: how it is stored is no
+    matter of the data.
+    """
     cache = Path(ann_file).parent / 'targets' / 'pose.lmdb'
     if not cache.exists():
         return b''
-    import lmdb
-
-    with (
-        lmdb.open(str(cache), readonly=True, lock=False, subdir=cache.is_dir()) as environment,
-        environment.begin() as transaction,
-    ):
-        return transaction.get(b'__meta__') or b''
+    meta = read_meta(cache)
+    words = {name: getattr(meta, name) for name in ('kind', 'layout', 'fingerprint', 'source')}
+    return json.dumps({**words, 'format': 1}, sort_keys=True).encode()
 
 
 def file_hash(path: str | os.PathLike) -> str:

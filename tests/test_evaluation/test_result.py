@@ -8,6 +8,7 @@ import lmdb
 import numpy as np
 import pytest
 
+from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.result import (
@@ -97,14 +98,25 @@ def test_the_config_hash_follows_settings_and_samples_but_not_the_folder(monkeyp
 def test_the_data_version_follows_annotations_and_cache(tmp_path):
     train, test = split(tmp_path / 'train.txt'), split(tmp_path / 'test.txt')
     versions = [data_version(train, test), data_version(train, split(labels=(1, 1)))]
-    (tmp_path / 'targets').mkdir()
+    cache = tmp_path / 'targets' / 'pose.lmdb'
     for fingerprint in ('one', 'two'):
-        environment = lmdb.open(str(tmp_path / 'targets' / 'pose.lmdb'))
-        with environment, environment.begin(write=True) as transaction:
-            transaction.put(b'__meta__', json.dumps(dict(teacher=fingerprint)).encode())
+        meta = TargetMeta(kind='pose', layout='coco17', fingerprint=fingerprint, source='a teacher')
+        TargetWriter(cache, meta, overwrite=True).close()
         versions.append(data_version(train, test))
     assert len(set(versions)) == 4
     assert versions[-1] == data_version(train, test)
+
+
+def test_a_cache_of_another_format_is_the_same_data(tmp_path):
+    train, test = split(tmp_path / 'train.txt'), split(tmp_path / 'test.txt')
+    cache = tmp_path / 'targets' / 'pose.lmdb'
+    words = dict(kind='pose', layout='coco17', fingerprint='one', source='a teacher')
+    TargetWriter(cache, TargetMeta(**words)).close()
+    now = data_version(train, test)
+    first_format = json.dumps({**words, 'format': 1}, sort_keys=True).encode()
+    with lmdb.open(str(cache)) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b'__meta__', first_format)
+    assert data_version(train, test) == now
 
 
 def test_the_file_hash_is_sha256(tmp_path):
