@@ -1,5 +1,5 @@
-# MS2L with the published hyper-parameters, and contrast between two augmented views, on the skeletons
-# of UTD-MHAD (odd against even subjects).
+# MS2L with the published hyper-parameters, and contrast between two augmented views, on the
+# skeletons of UTD-MHAD (odd against even subjects).
 dataset = 'utdmhad-skeleton'
 seeds = (0, 1, 2)
 
