@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import is_main_process
+from mmengine.dist import is_main_process, master_only
+from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
@@ -102,6 +103,16 @@ def load_all(runner: Runner, checkpoint: str) -> None:
         ) from error
 
 
+def write_metrics_once(runner: Runner) -> None:
+    """Let the main process alone log a test.
+
+    mmengine's hook writes the metrics on every process to one file, each over the other's.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook):
+            hook.after_test_epoch = master_only(hook.after_test_epoch)
+
+
 def mean_conflict_metrics(runner: Runner, num_batches: int) -> dict[str, float]:
     """Compare the tasks' mean gradients over so many training batches; nothing for 0."""
     if not num_batches:
@@ -131,6 +142,7 @@ def main(argv: list[str] | None = None) -> None:
         cfg = load_config(args)
         runner = Runner.from_cfg(cfg)
         load_all(runner, args.checkpoint)
+        write_metrics_once(runner)
         metrics = runner.test()
         if args.out:  # on all processes, which average their gradients
             metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))

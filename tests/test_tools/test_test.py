@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+import mmengine.dist
 import pytest
 import torch
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import CheckpointError
-from tools.test import conflict_metrics, load_all
+from tools.test import conflict_metrics, load_all, write_metrics_once
 
 
 class Runner(SimpleNamespace):
@@ -52,3 +54,15 @@ def test_the_conflict_of_a_training_goes_with_its_checkpoint(tmp_path):
     record = dict(epoch=1, step=1, norms=dict(a=1.0, b=2.0), cosines={'a~b': -0.25})
     (tmp_path / FILE_NAME).write_text(json.dumps(record) + '\n')
     assert conflict_metrics(checkpoint) == {'conflict/a~b': -0.25, 'conflict/a~b/below_zero': 1.0}
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_one_process_writes_the_metrics(rank, monkeypatch):
+    written = []
+    monkeypatch.setattr(LoggerHook, 'after_test_epoch', lambda *args: written.append(args[1:]))
+    monkeypatch.setattr(mmengine.dist.utils, 'get_rank', lambda group=None: rank)
+    runner = SimpleNamespace(hooks=[LoggerHook(), Hook()])
+    write_metrics_once(runner)
+    for hook in runner.hooks:
+        hook.after_test_epoch(runner, {})
+    assert len(written) == (rank == 0)
