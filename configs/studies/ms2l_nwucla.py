@@ -8,8 +8,8 @@ transfer_to = ('utdmhad-skeleton', 'msraction3d', 'utkinect')
 
 
 def evaluations(encoder, frozen_protocols):
-    linear = f'{downstream}/linear_{encoder}_nwucla.py'
-    finetune = f'{downstream}/finetune_{encoder}_nwucla.py'
+    linear = f'{downstream}/linear_{encoder}_{{dataset}}.py'
+    finetune = f'{downstream}/finetune_{encoder}_{{dataset}}.py'
     return [
         dict(protocols=frozen_protocols, config=linear),
         dict(protocols='linear', config=linear, label_fraction=0.1),
