@@ -183,7 +183,7 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     first = chosen[0]
     kind = 'synthetic data' if first.synthetic else 'real data'
     counts = sorted({len(found) for found in variants.values()})
-    seeds = '-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    seeds = ' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))
     plural = '' if seeds == '1' else 's'
     caption = f'{first.method} on the test split of {first.dataset} ({kind})'
     return f'{caption}, {seeds} seed{plural}.\n\n' + '\n'.join(rows) + '\n'

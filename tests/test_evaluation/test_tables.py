@@ -224,7 +224,7 @@ def test_variants_of_pretext_tasks_stand_side_by_side():
     )
     full = [pretext(seed, **{'x/accuracy': 0.25, 'x/chance': 0.125}) for seed in (0, 1)]
     assert make_pretext_table([shared, *full], 'demo/CSVR') == (
-        'CSVR on the test split of demo (synthetic data), 1-2 seeds.\n'
+        'CSVR on the test split of demo (synthetic data), 1 to 2 seeds.\n'
         '\n'
         '| Metric | full | shared | Trivial answer |\n'
         '| --- | ---: | ---: | ---: |\n'

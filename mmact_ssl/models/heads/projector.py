@@ -15,7 +15,7 @@ def make_projector(
 
     Args:
         centre: normalise the output over the batch too, so that no task can end with all clips in
-            one point; as SimCLR's released code (arXiv 2002.05709).
+            one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
     """
     first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
     for layer in (first, last):
