@@ -31,6 +31,9 @@ from mmact_ssl.datasets.targets import (
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers.base import BaseTeacher
 
+# Into a log file, where no bar can be drawn (Slurm, nohup), its state is written so often.
+SECONDS_BETWEEN_LINES = 60
+
 __all__ = [
     'ExtractionJob',
     'ExtractionReport',
@@ -139,7 +142,8 @@ def extract_many(
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             `<out>.broken.txt`.
-        show_progress: Draw a bar with rate and time left (rank 0 only).
+        show_progress: Draw a bar with rate and time left (rank 0 only); where the output is no
+            terminal, a line of it every minute.
 
     Raises:
         ConfigError: Two teachers have one cache, or a teacher makes what no cache holds.
@@ -220,7 +224,7 @@ def _fill(
     mine = missing[rank::world_size]
 
     report = ExtractionReport(skipped=len(todo) - len(missing))
-    start = time.perf_counter()
+    start = said = time.perf_counter()
     progress = _progress(show_progress and rank == 0)
     with ExitStack() as stack:
         writers = [
@@ -243,8 +247,12 @@ def _fill(
             else:
                 report.written += 1
                 report.frames += count
-            rate = report.frames / (time.perf_counter() - start)
+            now = time.perf_counter()
+            rate = report.frames / (now - start)
             progress.update(task, advance=1, rate=f'{rate:.0f} {unit}/s')
+            if not progress.console.is_terminal and now - said >= SECONDS_BETWEEN_LINES:
+                said = now
+                progress.print(progress.get_renderable())
     report.seconds = time.perf_counter() - start
     return _finish(report, jobs, len(keys), max_broken)
 

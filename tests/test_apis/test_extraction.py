@@ -116,6 +116,17 @@ def test_what_is_there_is_skipped(data, names):
     assert len(TargetReader(data / 'pose.lmdb')) == 5
 
 
+@pytest.mark.parametrize('seconds, lines', [(0, 6), (60, 1)])
+def test_a_log_file_gets_the_bar_as_lines(data, names, monkeypatch, capsys, seconds, lines):
+    monkeypatch.setattr('mmact_ssl.apis.extraction.SECONDS_BETWEEN_LINES', seconds)
+    extract_targets(ColourTeacher(), data, names, data / 'pose.lmdb')
+    said = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert len(said) == lines  # one a video, and the bar at its end
+    if lines > 1:
+        assert '2/5' in said[1] and 'frames/s' in said[1]
+    assert '5/5' in said[-1]
+
+
 def test_shards_of_a_killed_run_are_used(data, names):
     meta = TargetMeta('pose', 'coco17', ColourTeacher().fingerprint())
     with TargetWriter(shard_path(data / 'pose.lmdb', 1), meta) as writer:
