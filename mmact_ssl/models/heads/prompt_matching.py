@@ -37,11 +37,11 @@ class PromptMatchingHead(PretextHead):
     With ``alpha`` 0, as it is until :class:`SoftTargetHook` sets it, this is plain InfoNCE in both
     directions.
 
-    ``K`` of sentences is that of the frozen encoder's embeddings, which training does not change;
-    ``K`` of skeletons is that of ``z``, or of its moving average where there is one. Targets carry
-    no gradient. A clip without a sentence is in no row and no column. The projectors have no batch
-    normalisation, so that no statistics mix clips with and without a sentence, or differ between
-    a projector and its moving average.
+    ``K`` is that of ``z`` and ``w``, or of their moving averages where there are any, so that one
+    temperature suits all: the frozen encoder's cosines lie much closer together, and tell less of
+    what the body does. Targets carry no gradient. A clip without a sentence is in no row and no
+    column. The projectors have no batch normalisation, so that no statistics mix clips with and
+    without a sentence, or differ between a projector and its moving average.
 
     Args:
         in_channels: size of the pooled features of skeletons.
@@ -54,8 +54,7 @@ class PromptMatchingHead(PretextHead):
             the self-similarity alone softens the targets.
         hidden_dim, embedding_dim: sizes of the projectors.
         temperature: tau, ``> 0``.
-        target_temperature: tau_k, ``> 0``. Cosines of a sentence encoder lie close together: with
-            0.1, MiniLM and kinematic sentences the targets would be nearly uniform.
+        target_temperature: tau_k, ``> 0``.
         share: beta, 0 .. 1; read with ``cross_consistency`` only.
         momentum: what a projector's moving average keeps of itself in each step; take the momentum
             encoder's.
@@ -76,7 +75,7 @@ class PromptMatchingHead(PretextHead):
         hidden_dim: int = 512,
         embedding_dim: int = 128,
         temperature: float = 0.1,
-        target_temperature: float = 0.03,
+        target_temperature: float = 0.1,
         share: float = 0.5,
         momentum: float = 0.999,
         reads: Optional[dict[str, str]] = None,
@@ -132,34 +131,41 @@ class PromptMatchingHead(PretextHead):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Loss and hits from skeletons to sentences, and from sentences to skeletons."""
         skeletons, sentences = self.embed(pooled, prompt)
-        alike, consistent = skeletons, None
+        average: Optional[tuple[Tensor, Tensor]] = None
         if self.momentum_projectors is not None and momentum_pooled is not None:
             with torch.no_grad():
-                alike = self.momentum_projectors['skeleton'](momentum_pooled.detach())
-                averaged = self.momentum_projectors['prompt'](unit_sentence(prompt))
-            consistent = alike, averaged
-        common = dict(share=self.share, temperature=self.target_temperature)
-        valid = prompt_valid
-        target = soft_targets(valid, self.alpha, unit_sentence(prompt), consistent, **common)
-        forward = soft_target_info_nce(skeletons, sentences, valid, target, self.temperature)
-        reverse = None if consistent is None else consistent[::-1]
-        target = soft_targets(valid, self.alpha, alike, reverse, **common)
-        backward = soft_target_info_nce(sentences, skeletons, valid, target, self.temperature)
+                average = (
+                    self.momentum_projectors['skeleton'](momentum_pooled.detach()),
+                    self.momentum_projectors['prompt'](unit_sentence(prompt)),
+                )
+        forward = self._find(skeletons, sentences, average, prompt_valid)
+        reverse = None if average is None else average[::-1]
+        backward = self._find(sentences, skeletons, reverse, prompt_valid)
         return forward, backward
 
-    def _perplexity(self, prompt: Tensor, prompt_valid: Tensor) -> Tensor:
-        """As if each clip had so many alike, by its sentence: exp of the entropy of softmax(K)."""
-        spread = soft_targets(
-            prompt_valid, 1.0, unit_sentence(prompt), temperature=self.target_temperature
-        )
-        rows = torch.special.entr(spread[prompt_valid]).sum(1).exp()
-        return rows.sum() / len(rows) if len(rows) else rows.sum()
+    def _find(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        average: Optional[tuple[Tensor, Tensor]],
+        valid: Tensor,
+    ) -> dict[str, Tensor]:
+        """Loss and hits of queries among keys; `average`: both by the moving averages."""
+        own = keys if average is None else average[1]
+        common = dict(share=self.share, temperature=self.target_temperature)
+        target = soft_targets(valid, self.alpha, own, average, **common)
+        found = soft_target_info_nce(queries, keys, valid, target, self.temperature)
+        spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
+        rows = torch.special.entr(spread[valid]).sum(1).exp()
+        found['perplexity'] = rows.sum() / max(len(rows), 1)
+        return found
 
     def loss(self, **sources: Tensor) -> dict[str, Tensor]:
         """Both directions' loss; how often each finds its partner; alpha; clips with a sentence.
 
-        And ``perplexity``: as if each clip had so many alike, by the sentences at
-        ``target_temperature``; a few is what softening wants, one or all clips say nothing.
+        And two perplexities, exp of the entropy of softmax(K / tau_k): as if each clip had so many
+        alike, by its sentence or by its skeleton. A few is what softening wants; one or all clips
+        say nothing.
 
         Args:
             sources: ``pooled`` ``[B, C]``; ``prompt`` ``[B, 1, P]``; ``prompt_valid`` bool ``[B]``;
@@ -174,7 +180,8 @@ class PromptMatchingHead(PretextHead):
             sentence_accuracy=(backward['hit'] * valid).sum() / count,
             with_sentence=valid.mean(),
             alpha=valid.new_tensor(self.alpha),
-            perplexity=self._perplexity(sources['prompt'], sources['prompt_valid']),
+            perplexity=forward['perplexity'],
+            skeleton_perplexity=backward['perplexity'],
         )
 
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:

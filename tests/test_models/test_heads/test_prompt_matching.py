@@ -45,11 +45,12 @@ def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float
     raw = unit(sources['prompt'][:, 0])
     z, w = unit(head.skeleton_projector(sources['pooled'])), unit(head.prompt_projector(raw))
     z, w = z.detach(), w.detach()
-    z_own, cross = z, None
+    z_own, w_own, cross = z, w, None
     if 'momentum_pooled' in sources:
         z_own = unit(head.momentum_projectors['skeleton'](sources['momentum_pooled']))
-        cross = z_own @ unit(head.momentum_projectors['prompt'](raw)).T
-    directions = [(z @ w.T, raw @ raw.T, cross)]
+        w_own = unit(head.momentum_projectors['prompt'](raw))
+        cross = z_own @ w_own.T
+    directions = [(z @ w.T, w_own @ w_own.T, cross)]
     directions.append((w @ z.T, z_own @ z_own.T, None if cross is None else cross.T))
     total = 0.0
     for similarity, own, other in directions:
@@ -79,12 +80,14 @@ def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
     torch.testing.assert_close(found, slow_loss(head, sources, alpha))
 
 
-def test_the_perplexity_tells_how_many_sentences_are_alike():
+def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
     head, sources = make_head(target_temperature=0.2), make_sources()
-    rows = unit(sources['prompt'][:, 0]) @ unit(sources['prompt'][:, 0]).T / 0.2
-    entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
-    expected = torch.stack(entropies).exp().mean()
-    torch.testing.assert_close(head.loss(**sources)['perplexity'], expected)
+    found = head.loss(**sources)
+    skeletons, sentences = head.embed(sources['pooled'], sources['prompt'])
+    for name, values in (('perplexity', sentences), ('skeleton_perplexity', skeletons)):
+        rows = unit(values.detach()) @ unit(values.detach()).T / 0.2
+        entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
+        torch.testing.assert_close(found[name], torch.stack(entropies).exp().mean())
     sources['prompt'][:] = sources['prompt'][0]
     assert head.loss(**sources)['perplexity'].item() == pytest.approx(BATCH)
 
@@ -120,9 +123,8 @@ def test_a_soft_target_itself_gives_no_gradient():
     pooled = sources['pooled'].requires_grad_()
     head.loss(**sources)['loss'].backward()
     z, w = (unit(v) for v in head.embed(pooled, sources['prompt']))
-    raw = unit(sources['prompt'][:, 0])
     tau, tau_k = head.temperature, head.target_temperature
-    first, second = (raw @ raw.T / tau_k).softmax(1), (z @ z.T / tau_k).softmax(1).detach()
+    first, second = ((v @ v.T / tau_k).softmax(1).detach() for v in (w, z))
     loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
     loss = (loss - (second * (w @ z.T / tau).log_softmax(1)).sum(1).mean()) / 2
     torch.testing.assert_close(pooled.grad, torch.autograd.grad(loss, pooled)[0])
