@@ -4,9 +4,10 @@
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_30.pth
 
 writes ``poses.png`` (predicted, true and last observed poses over time), ``frames.png`` (generated
-current and future frames below the real ones) and ``parts.png`` (the student's part maps below the
-teacher's) for the tasks that the model has. Of part maps it says how well they fit the teacher's,
-and those of the mirrored clip.
+current and future frames below the real ones), ``parts.png`` (the student's part maps below the
+teacher's) and ``neighbours.png`` (which of some videos each teacher finds most like a clip, and
+which the student that it guides) for the tasks that the model has. Of part maps it says how well
+they fit the teacher's, and those of the mirrored clip.
 
     python tools/visualize.py conflict work_dirs/csvr_r3d_demo
 
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
@@ -36,7 +38,9 @@ import mmact_ssl  # noqa: F401  the mends come before any model is imported
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.evaluation.neighbours import guidance_neighbours
 from mmact_ssl.evaluation.part_flip import flip_agreement, mirror_part_maps
+from mmact_ssl.models.heads import TeacherGuidanceHead
 from mmact_ssl.models.necks.video_generator import resize_frames
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization import (
@@ -58,6 +62,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint that it wrote')
     parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
     parser.add_argument('--num-clips', type=int, default=4)
+    parser.add_argument('--pool', type=int, default=64, help='videos that neighbours come from')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     return parser.parse_args()
@@ -67,6 +72,27 @@ def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
     """Normalised ``[N, 3, T, H, W]`` to uint8 ``[N, T, H, W, 3]``."""
     images = model.data_preprocessor.denormalise(frames)
     return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
+
+
+def draw_batch(config: Config, size: int, seed: int) -> dict:
+    """The first `size` clips of the test split, in an order that the seed draws."""
+    loader_config = config.test_dataloader
+    loader_config.update(batch_size=size, num_workers=0)
+    loader_config.pop('persistent_workers', None)
+    loader_config.sampler.shuffle = True
+    return next(iter(Runner.build_dataloader(loader_config, seed=seed)))
+
+
+@torch.no_grad()
+def find_neighbours(model: Any, task: str, batch: dict, queries: int) -> Figure:
+    """What clips find by the teachers of a guided student, and by the student."""
+    head = model.heads[task]
+    data = model.data_preprocessor(batch)
+    sources = model.sources(data['inputs'], data['targets'])
+    similarities = head.similarities(**{name: sources[key] for name, key in head.reads.items()})
+    frames = [to_images(model, data['inputs'][view]) for view in head.views]
+    names = [Path(sample.filename).stem for sample in data['data_samples']]
+    return draw_gallery(*guidance_neighbours(similarities, frames, names, queries))
 
 
 def draw_conflicts(argv: list[str]) -> None:
@@ -126,13 +152,8 @@ def main() -> None:
     model = MODELS.build(config.model).eval()
     load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
 
-    loader_config = config.test_dataloader
-    loader_config.update(batch_size=args.num_clips, num_workers=0)
-    loader_config.pop('persistent_workers', None)
-    loader_config.sampler.shuffle = True
-    batch = next(iter(Runner.build_dataloader(loader_config, seed=args.seed)))
     with torch.no_grad():
-        data = model.data_preprocessor(batch)
+        data = model.data_preprocessor(draw_batch(config, args.num_clips, args.seed))
         samples = model(**data, mode='predict')
     inputs, targets = data['inputs'], data['targets']
     titles = [Path(sample.filename).stem for sample in data['data_samples']]
@@ -194,6 +215,10 @@ def main() -> None:
             layout,
             [f'{title} IoU {value:.2f}' for title, value in zip(titles, overlap.tolist())],
         )
+    for task, head in model.heads.items():
+        if isinstance(head, TeacherGuidanceHead):
+            pool = draw_batch(config, args.pool, args.seed)
+            figures['neighbours'] = find_neighbours(model, task, pool, args.num_clips)
     for name, figure in figures.items():
         figure.savefig(out / f'{name}.png', dpi=130)
         print(out / f'{name}.png')

@@ -1,7 +1,8 @@
-"""What sentences find: the clips nearest to each, the right ones marked."""
+"""What sentences or clips find: the clips nearest to each, the right ones marked."""
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +10,27 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-# Of the frame around a clip: the one that the sentence is about, one of its class, another.
-MARKS = {'clip': '#00a843', 'class': '#1e5adc', '': '#b0bec5'}
-CAPTIONS = {'clip': 'the clip itself', 'class': 'same class', '': ''}
+# Of the frame around a clip: the one that is searched with, the one that the sentence is about,
+# another of the same video, one of the same class, any other.
+MARKS = {
+    'query': '#f57c00',
+    'clip': '#00a843',
+    'video': '#00a843',
+    'class': '#1e5adc',
+    '': '#b0bec5',
+}
+CAPTIONS = {
+    'query': 'searches',
+    'clip': 'the clip itself',
+    'video': 'same video',
+    'class': 'same class',
+    '': '',
+}
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One clip that a sentence found.
+    """One clip that was found, or that searches.
 
     Attributes:
         name: of the clip.
@@ -32,11 +46,11 @@ class Hit:
 
 
 def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figure:
-    """One row a sentence, which stands above the clips that it finds, the nearest first.
+    """One row a search, with what is searched for above the clips found, the nearest first.
 
     Args:
-        queries: sentences, from top to bottom.
-        hits: of each sentence, as many for all.
+        queries: sentences, or whose search it is, from top to bottom.
+        hits: of each search; the clip that searches, if it is one, before those that it finds.
     """
     top = max(len(row) for row in hits)
     aspect = hits[0][0].strip.shape[1] / hits[0][0].strip.shape[0]
@@ -47,10 +61,14 @@ def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figur
         lines = textwrap.fill(query, max(40, int(14 * width)))
         row.suptitle(lines, x=0.01, ha='left', fontsize=9)
         axes = row.subplots(1, top, squeeze=False)[0]
-        for rank, (axis, hit) in enumerate(zip(axes, found), start=1):
+        ranks = itertools.count(1)
+        for axis, hit in zip(axes, found):
             axis.imshow(hit.strip)
             axis.set(xticks=[], yticks=[])
-            axis.set_title(f'{rank}. {hit.name} ({hit.similarity:.2f})', fontsize=7)
+            title = hit.name
+            if hit.mark != 'query':
+                title = f'{next(ranks)}. {hit.name} ({hit.similarity:.2f})'
+            axis.set_title(title, fontsize=7)
             axis.set_xlabel(CAPTIONS[hit.mark], fontsize=7, color=MARKS[hit.mark])
             axis.spines[:].set(color=MARKS[hit.mark], linewidth=2.5 if hit.mark else 0.8)
         for axis in axes[len(found) :]:

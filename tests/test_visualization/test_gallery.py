@@ -38,6 +38,16 @@ def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
             assert all(same_color(colour, MARKS[expected.mark]) for colour in colours)
 
 
+def test_a_clip_that_searches_has_no_rank():
+    (row,) = draw_gallery(['search'], [[hit(1, 'query'), hit(2, 'video'), hit(3, '')]]).subfigs
+    assert [axis.get_title() for axis in row.axes] == [
+        'clip1',
+        '1. clip2 (0.80)',
+        '2. clip3 (0.70)',
+    ]
+    assert row.axes[1].get_xlabel() == 'same video'
+
+
 def test_a_long_sentence_is_broken_into_lines(hits):
     rows = list(draw_gallery(QUERIES, hits).subfigs)
     assert rows[0].get_suptitle().count('\n') == 0

@@ -8,7 +8,7 @@ from typing import Any, Optional, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import info_nce
@@ -138,6 +138,20 @@ class TeacherGuidanceHead(PretextHead):
         near = (cosine_similarity(ones[0], first) + cosine_similarity(ones[1], second)) / 2
         loss = self.contrast * found + self.agreement * (1 - near)
         return loss, (forward['hit'] + backward['hit']) / 2, (-own['loss']).exp()
+
+    def similarities(self, **sources: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """How like each teacher's other clips (columns) the first ones (rows) are.
+
+        Returns:
+            Of each teacher two matrices ``[B, B]``, -1..1: as the student's projections have it,
+            and as the teacher's own embeddings do.
+        """
+        found = {}
+        for name, projector in self.projectors.items():
+            first, second = map(normalize, self.teacher_embeddings(name, sources))
+            student = normalize(projector(sources[self.views[0]]))
+            found[name] = student @ second.T, first @ second.T
+        return found
 
     def loss(self, **sources: Tensor) -> dict[str, Tensor]:
         """The weighted loss; of each teacher its error, its weight and how often it is met.

@@ -236,6 +236,27 @@ def test_predictions_are_of_each_clip():
     }
 
 
+def test_similarities_are_those_that_hits_and_confidence_come_from():
+    head = make_head().train()
+    sources = make_sources()
+    head.loss(**sources)
+    head.eval()
+    predicted, similarities = head.predict(**sources), head.similarities(**sources)
+    back = {name: sources[other] for name, other in (('clip', 'other'), ('other', 'clip'))}
+    for view in ('clip', 'other'):
+        other = 'other' if view == 'clip' else 'clip'
+        for name in ('valid', *CHANNELS):
+            back[f'{view}_{name}'] = sources[f'{other}_{name}']
+    own = torch.arange(BATCH)
+    for name in CHANNELS:
+        student, teacher = similarities[name]
+        reverse = head.similarities(**back)[name][0]
+        hits = [(values.argmax(1) == own).float() for values in (student, reverse)]
+        torch.testing.assert_close(predicted[f'{name}_accuracy'], sum(hits) / 2)
+        sure = (teacher / head.temperature).softmax(1).diagonal()
+        torch.testing.assert_close(predicted[f'{name}_confidence'], sure)
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
