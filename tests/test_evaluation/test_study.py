@@ -317,6 +317,15 @@ def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
     assert config.dataset == dataset == name.removeprefix('dtg_')
 
 
+def test_the_study_of_the_sensors_poses_can_be_planned(tmp_path):
+    config = Config.fromfile(ROOT / 'configs/studies/dtg_utdmhad.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    steps = {chain.name: len(chain.steps) for chain in chains}
+    runs = {'Random init full': 1, 'DTG-Net full': 3, 'DTG-Net no-teacher': 2}
+    assert steps == {f'{name} seed {i}': count for name, count in runs.items() for i in range(3)}
+    assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
+
+
 @pytest.mark.parametrize('name', ['hcpg_demo', 'hcpg_jhmdb'])
 def test_the_studies_of_parsing_can_be_planned(name, tmp_path):
     config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
