@@ -65,11 +65,13 @@ def read_results(folder: str | os.PathLike) -> list[Result]:
 
 
 def select(results: Iterable[Result], name: str) -> list[Result]:
-    """Pick the results of a marker ``DATASET[/METHOD[,METHOD...]][?PROTOCOL[,PROTOCOL...]]``.
+    """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
 
-    Methods are written with ``_`` for a blank; the baselines of the data set always belong.
+    Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
+    data set always belong, whatever their variant.
     """
     name, _, protocols = name.partition('?')
+    name, _, variants = name.partition('@')
     dataset, _, methods = name.partition('/')
     wanted = {method.replace('_', ' ') for method in methods.split(',')} if methods else None
     return [
@@ -77,6 +79,9 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
         for result in results
         if result.dataset == dataset
         and (wanted is None or result.method in wanted or result.method in FIRST_METHODS)
+        and (
+            not variants or result.variant in variants.split(',') or result.method in FIRST_METHODS
+        )
         and (not protocols or result.protocol in protocols.split(','))
     ]
 

@@ -139,6 +139,22 @@ def test_every_protocol_and_share_of_labels_has_a_column():
     assert some == '| Method | Linear (Adam) | kNN |'
 
 
+def test_a_marker_may_pick_variants():
+    rows = [
+        result(variant=variant, method=method)
+        for method in ('CSVR', 'Random init')
+        for variant in ('full', 'no-pose', 'streams')
+    ]
+    lines = make_table(rows, 'demo/CSVR@full,streams?linear').splitlines()[4:]
+    assert [line.split('|')[1].strip() for line in lines] == [
+        'Random init',
+        'Random init, no-pose',
+        'Random init, streams',
+        'CSVR',
+        'CSVR, streams',
+    ]
+
+
 def test_one_pretraining_is_not_passed_off_as_several():
     def caption(*hashes):
         rows = [result(seed=seed, checkpoint_hash=name) for seed, name in enumerate(hashes)]
