@@ -10,8 +10,6 @@ downstream = 'configs/downstream/linear_gru-streams_nwucla.py'
 evaluations = [
     dict(protocols='linear,knn', config=downstream),
     dict(protocols='linear', config=downstream, label_fraction=0.1),
-]
-by_text = [
     dict(
         protocols='text-retrieval',
         config=downstream,
@@ -34,7 +32,7 @@ ladder = {
     'cross-consistency': [constant],
 }
 runs = [
-    dict(method='C2VL', pretrain=pretrain, evaluations=[*evaluations, *by_text]),
+    dict(method='C2VL', pretrain=pretrain, evaluations=evaluations),
     dict(method='MS2L + C2VL', pretrain=together, evaluations=evaluations),
 ]
 runs += [

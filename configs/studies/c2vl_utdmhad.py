@@ -12,8 +12,6 @@ downstream = 'configs/downstream/linear_gru-streams_utdmhad-skeleton.py'
 evaluations = [
     dict(protocols='linear,knn', config=downstream),
     dict(protocols='linear', config=downstream, label_fraction=0.1),
-]
-by_text = [
     dict(
         protocols='text-retrieval',
         config=downstream,
@@ -21,7 +19,7 @@ by_text = [
     ),
 ]
 runs = [
-    dict(method='C2VL', pretrain=pretrain, evaluations=[*evaluations, *by_text]),
+    dict(method='C2VL', pretrain=pretrain, evaluations=evaluations),
     dict(method='MS2L + C2VL', pretrain=together, evaluations=evaluations),
 ]
 runs += [
