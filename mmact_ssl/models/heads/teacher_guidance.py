@@ -38,7 +38,9 @@ class TeacherGuidanceHead(PretextHead):
     of student against student is a task of its own, :class:`ContrastHead`.
 
     ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardised
-    (:class:`RunningStandardiser`), because features behind a ReLU all point one way. A teacher's
+    (:class:`RunningStandardiser`), because features behind a ReLU all point one way. Frames in
+    which a pose teacher finds nobody are not valid for it; a video of which it finds nobody in one
+    of the clips has no loss with it and is nobody's negative. A teacher's
     confidence, which one kind of weights reads, is the share of the softmax that its own ``t_k(A)``
     gives to its own ``t_k(B)`` among the clips of the batch.
 
@@ -107,14 +109,22 @@ class TeacherGuidanceHead(PretextHead):
             {**(weights or dict(type='FixedTeacherWeights')), 'teachers': list(teachers)}
         )
 
-    def teacher_embeddings(self, name: str, sources: Mapping[str, Tensor]) -> list[Tensor]:
-        """A teacher's standardised embedding of each view, ``[B, D]``, without gradient."""
-        raw = []
+    def teacher_embeddings(
+        self, name: str, sources: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A teacher's standardised embeddings of both views, ``[B, D]``, and what counts.
+
+        The third is bool ``[B]``: whether the teacher has something to say of both views; where
+        not, embeddings are 0. No gradient.
+        """
+        raw, counts = [], []
         for view in self.views:
-            target = sources[f'{view}_{name}']
+            target, valid = sources[f'{view}_{name}'], sources[f'{view}_valid']
             if name in self.poses:
+                valid = valid & (target[..., 2] > 0).any(2)
                 target = body_frame(target)
-            raw.append(pool_target(target, sources[f'{view}_valid'], self.deviation[name]))
+            raw.append(pool_target(target, valid, self.deviation[name]))
+            counts.append(valid.any(1))
         standardise = cast(RunningStandardiser, self.standardisers[name])
         expected = standardise.mean.numel()
         if raw[0].shape[1] != expected:
@@ -123,32 +133,35 @@ class TeacherGuidanceHead(PretextHead):
                 f'{expected} are expected: correct teachers.{name}.channels (or joints, deviation)'
             )
         # Together: views of one video must meet one and the same map.
-        return list(standardise(torch.cat(raw)).chunk(len(raw)))
+        seen = counts[0] & counts[1]
+        both = standardise(torch.cat(raw), seen.repeat(2))
+        first, second = both.masked_fill(~seen.repeat(2)[:, None], 0).chunk(2)
+        return first, second, seen
 
-    def guide(self, name: str, sources: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss, hits and confidence of one teacher, ``[B]`` each."""
-        first, second = self.teacher_embeddings(name, sources)
+    def guide(self, name: str, sources: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """Loss, hits and confidence of one teacher, and which clips count, ``[B]`` each."""
+        first, second, seen = self.teacher_embeddings(name, sources)
         projector = self.projectors[name]
         # One view after the other: their batch statistics stay apart.
         ones = [projector(sources[view]) for view in self.views]
-        forward = info_nce(ones[0], second, self.temperature)
-        backward = info_nce(ones[1], first, self.temperature)
-        own = info_nce(first, second, self.temperature)
+        forward = info_nce(ones[0], second, self.temperature, seen)
+        backward = info_nce(ones[1], first, self.temperature, seen)
+        own = info_nce(first, second, self.temperature, seen)
         found = (forward['loss'] + backward['loss']) / 2
         near = (cosine_similarity(ones[0], first) + cosine_similarity(ones[1], second)) / 2
-        loss = self.contrast * found + self.agreement * (1 - near)
-        return loss, (forward['hit'] + backward['hit']) / 2, (-own['loss']).exp()
+        loss = self.contrast * found + self.agreement * (1 - near).masked_fill(~seen, 0)
+        return loss, (forward['hit'] + backward['hit']) / 2, (-own['loss']).exp(), seen
 
     def similarities(self, **sources: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """How like each teacher's other clips (columns) the first ones (rows) are.
 
         Returns:
             Of each teacher two matrices ``[B, B]``, -1..1: as the student's projections have it,
-            and as the teacher's own embeddings do.
+            and as the teacher's own embeddings do; 0 where the teacher has nothing to say.
         """
         found = {}
         for name, projector in self.projectors.items():
-            first, second = map(normalize, self.teacher_embeddings(name, sources))
+            first, second = map(normalize, self.teacher_embeddings(name, sources)[:2])
             student = normalize(projector(sources[self.views[0]]))
             found[name] = student @ second.T, first @ second.T
         return found
@@ -165,24 +178,30 @@ class TeacherGuidanceHead(PretextHead):
             ConfigError: A teacher gives another number of values than ``teachers`` says.
         """
         guided = {name: self.guide(name, sources) for name in self.projectors}
-        losses, hits, confidence = (torch.stack(parts) for parts in zip(*guided.values()))
-        loss, weights = self.weights(losses, confidence.detach())
+        losses, hits, confidence, counts = (torch.stack(parts) for parts in zip(*guided.values()))
+        loss, weights = self.weights(losses, confidence.detach(), counts)
+        number = counts.sum(1).clamp(min=1)
         logs = {'loss': loss}
         for k, name in enumerate(guided):
-            logs[f'{name}_error'] = losses[k].mean()
-            logs[f'{name}_accuracy'] = hits[k].mean()
+            logs[f'{name}_error'] = losses[k].sum() / number[k]
+            logs[f'{name}_accuracy'] = hits[k].sum() / number[k]
             logs[f'{name}_weight'] = weights[k]
-            logs[f'{name}_confidence'] = confidence[k].mean()
+            logs[f'{name}_confidence'] = (confidence[k] * counts[k]).sum() / number[k]
+            if name in self.poses:
+                logs[f'{name}_counted'] = counts[k].to(loss.dtype).mean()
         return logs
 
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:
-        """Per clip and teacher the error, whether the right clip was found, and confidence."""
-        guided = {name: self.guide(name, sources) for name in self.projectors}
-        return {
-            f'{name}_{what}': value
-            for name, values in guided.items()
-            for what, value in zip(('error', 'accuracy', 'confidence'), values)
-        }
+        """Per clip and teacher the error, whether the right clip was found, and confidence.
+
+        Not-a-number for clips of which the teacher has nothing to say.
+        """
+        found = {}
+        for name in self.projectors:
+            *values, seen = self.guide(name, sources)
+            for what, value in zip(('error', 'accuracy', 'confidence'), values):
+                found[f'{name}_{what}'] = value.masked_fill(~seen, float('nan'))
+        return found
 
 
 def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:

@@ -13,6 +13,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import gather, global_mean
 from mmact_ssl.registry import MODELS
 
 
@@ -28,21 +29,23 @@ class TeacherWeights(BaseModule):
         self.teachers = tuple(teachers)
 
     @abstractmethod
-    def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Weigh the teachers.
 
         Args:
             losses: ``[K, N]``, of each teacher and clip.
             confidence: ``[K, N]``, 0..1, no gradient: how sure each teacher itself is.
+            counts: bool ``[K, N]``: of which clips the teacher has something to say.
 
         Returns:
-            The loss, a scalar, and the teachers' weights, ``[K]``, 0..1, of sum 1.
+            The loss, this process's share of that of all (see :func:`global_mean`), and the
+            teachers' weights, ``[K]``, 0..1, of sum 1.
         """
 
 
 @MODELS.register_module()
 class FixedTeacherWeights(TeacherWeights):
-    """Constant weights: ``loss = sum over k of w_k * mean over n of loss_kn``.
+    """Constant weights: ``loss = sum over k of w_k * mean over counted n of loss_kn``.
 
     Args:
         teachers: names of K teachers.
@@ -69,8 +72,8 @@ class FixedTeacherWeights(TeacherWeights):
         shares = torch.tensor([value / sum(values) for value in values])
         self.register_buffer('weights', shares, persistent=False)
 
-    def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
-        return (self.weights[:, None] * losses).sum(0).mean(), self.weights
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.weights * mean_losses(losses, counts)).sum(), self.weights
 
 
 @MODELS.register_module()
@@ -82,7 +85,8 @@ class LearnedTeacherWeights(TeacherWeights):
         loss = sum over k of w_k * L_k  +  lambda * sum over k of w_k * log(K * w_k)
 
     Without the second term the easiest teacher would end with all the weight; with it the best
-    weights are ``w_k ~ exp(-L_k / lambda)``. Our choice.
+    weights are ``w_k ~ exp(-L_k / lambda)``. A teacher that has nothing to say of any clip of a
+    batch is not among the K of that batch. Our choice.
 
     Args:
         teachers: names of K teachers.
@@ -99,11 +103,14 @@ class LearnedTeacherWeights(TeacherWeights):
         self.temperature = temperature
         self.logits = nn.Parameter(torch.zeros(len(teachers)))
 
-    def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
-        log_weights = self.logits.log_softmax(0)
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        present = gather(counts.any(1)[None]).any(0)
+        absent = torch.finfo(self.logits.dtype).min
+        log_weights = self.logits.masked_fill(~present, absent).log_softmax(0)
         weights = log_weights.exp()
-        divergence = (weights * (log_weights + math.log(len(weights)))).sum()  # from all alike
-        loss = (weights * losses.mean(1)).sum() + self.temperature * divergence
+        number = max(int(present.sum()), 1)
+        divergence = (weights * (log_weights + math.log(number))).sum()  # from all alike
+        loss = (weights * mean_losses(losses, counts)).sum() + self.temperature * divergence
         return loss, weights.detach()
 
 
@@ -111,9 +118,18 @@ class LearnedTeacherWeights(TeacherWeights):
 class ConfidenceTeacherWeights(TeacherWeights):
     """For each clip, weights in proportion to how sure the teachers are of it.
 
-    ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``.
+    ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``,
+    ``c_kn`` 0 where a teacher has nothing to say of a clip; n is over clips with any teacher.
     """
 
-    def forward(self, losses: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        confidence = confidence * counts
         weights = confidence / confidence.sum(0).clamp(min=1e-12)
-        return (weights * losses).sum(0).mean(), weights.mean(1)
+        taught = counts.any(0).to(losses.dtype)
+        loss = global_mean((weights * losses).sum(0), taught)
+        return loss, weights.sum(1) / taught.sum().clamp(min=1)
+
+
+def mean_losses(losses: Tensor, counts: Tensor) -> Tensor:
+    """Each teacher's mean over its counted clips of all processes, ``[K, N]`` -> ``[K]``."""
+    return torch.stack([global_mean(*row) for row in zip(losses, counts.to(losses.dtype))])

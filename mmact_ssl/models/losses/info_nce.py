@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from mmengine.dist import get_rank
@@ -65,7 +67,9 @@ def multi_instance_info_nce(
         return dict(loss=loss / 2, accuracy=accuracy)
 
 
-def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> dict[str, Tensor]:
+def info_nce(
+    queries: Tensor, keys: Tensor, temperature: float, valid: Optional[Tensor] = None
+) -> dict[str, Tensor]:
     """InfoNCE of each query against the keys of the whole batch, of which its own is right.
 
     With both at unit length and ``s_ij = queries_i . keys_j / temperature``::
@@ -79,9 +83,11 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> dict[str, Ten
         queries: ``[N, D]``, need not be normalised.
         keys: ``[N, D]``, of frozen networks; the same N on every process.
         temperature: ``> 0``.
+        valid: bool ``[N]``: pairs that count, None for all. The others are nobody's negative.
 
     Returns:
-        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
+        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each; 0 for pairs
+        that are not valid.
     """
     with torch.autocast(queries.device.type, enabled=False):
         precision = torch.promote_types(queries.dtype, torch.float32)
@@ -91,8 +97,12 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> dict[str, Ten
         start = get_rank() * len(keys)
         own = torch.arange(start, start + len(keys), device=queries.device)
         logits = queries @ everyone.T / temperature  # (N, W*N)
+        if valid is not None:
+            logits = logits.masked_fill(~gather(valid), torch.finfo(precision).min)
         loss = F.cross_entropy(logits, own, reduction='none')
         hit = (logits.detach().argmax(1) == own).to(logits.dtype)
+        if valid is not None:
+            loss, hit = loss.masked_fill(~valid, 0), hit.masked_fill(~valid, 0)
         return dict(loss=loss, hit=hit)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
@@ -37,15 +39,20 @@ class RunningStandardiser(nn.Module):
         self.register_buffer('updates', torch.tensor(0))
 
     @torch.no_grad()
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
         """Standardise ``[N, D]``; in training mode after learning from it. No gradient.
+
+        Rows that are not ``valid``, bool ``[N]``, are not learned from; where no process has one
+        that is, nothing is.
 
         A channel that hardly varies is divided by a hundredth of the mean deviation, so that noise
         is not blown up. Before the first update, values are returned as they are.
         """
         values = values.float()
-        if self.training:
-            everyone = gather(values)
+        everyone = gather(values) if self.training else values[:0]
+        if self.training and valid is not None:
+            everyone = everyone[gather(valid)]
+        if len(everyone):
             self.mean.lerp_(everyone.mean(0), 1 - self.momentum)
             self.square.lerp_(everyone.square().mean(0), 1 - self.momentum)
             self.updates += 1

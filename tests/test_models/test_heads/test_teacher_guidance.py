@@ -208,6 +208,71 @@ def test_a_pose_teacher_is_read_in_the_bodys_frame():
     assert torch.isclose(head.loss(**sources)['loss'], expected, atol=1e-4)
 
 
+def make_pose_sources(seed: int = 0) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    sources = make_sources(seed)
+    for view in ('clip', 'other'):
+        sources[f'{view}_pose'] = torch.rand(BATCH, TIME, 4, 3, generator=generator) + 0.1
+    return sources
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.booleans(), min_size=TIME, max_size=TIME), st.integers(0, 1000))
+def test_frames_without_anybody_are_as_frames_that_only_fill_up(found, seed):
+    nobody = ~torch.tensor(found)
+    sources = make_pose_sources(seed)
+    shorter = {**sources, 'clip_valid': sources['clip_valid'] & ~nobody}
+    sources['clip_pose'][:, nobody, :, 2] = 0
+    teachers = dict(pose=dict(joints=4, deviation=True))
+    logs = make_head(teachers=teachers).loss(**sources)
+    expected = make_head(teachers=teachers).loss(**shorter)
+    assert all(torch.equal(logs[name], value) for name, value in expected.items())
+    assert logs['pose_counted'] == any(found)
+
+
+@pytest.mark.parametrize('kind', ['Fixed', 'Learned', 'Confidence'])
+@pytest.mark.parametrize('view', ['clip', 'other'])
+def test_a_video_without_anybody_takes_no_part(kind, view):
+    """In one clip is enough: there is then nothing to find, or nothing to be found by."""
+    options = dict(
+        teachers=dict(pose=dict(joints=4)),
+        weights=dict(type=f'{kind}TeacherWeights'),
+        agreement=0.5,
+    )
+    sources = make_pose_sources()
+    sources[f'{view}_pose'][2, ..., 2] = 0
+    for name in ('clip', 'other'):
+        sources[name].requires_grad_()
+    head, without = make_head(**options), make_head(**options)
+    for module in (head, without):
+        module.projectors.eval()  # the student's own statistics are of all videos
+    logs = head.loss(**sources)
+    logs['loss'].backward()
+    rest = [0, 1, 3, 4]
+    expected = without.loss(**{name: value[rest].detach() for name, value in sources.items()})
+    for name, value in expected.items():
+        if name != 'pose_counted':
+            assert torch.allclose(logs[name], value, rtol=1e-5), name
+    assert float(logs['pose_counted']) == pytest.approx(0.8)
+    for name in ('clip', 'other'):
+        assert sources[name].grad[2].abs().sum() == 0
+        assert (sources[name].grad[rest].abs().sum(1) > 0).all()
+    assert torch.equal(head.standardisers['pose'].mean, without.standardisers['pose'].mean)
+    predicted = head.eval().predict(**sources)
+    assert all(value.isnan().tolist() == [n == 2 for n in range(5)] for value in predicted.values())
+    student, teacher = head.similarities(**sources)['pose']
+    assert student[:, 2].abs().sum() == teacher[:, 2].abs().sum() == teacher[2].abs().sum() == 0
+
+
+def test_a_batch_without_anybody_teaches_nothing():
+    head, sources = make_head(teachers=dict(pose=dict(joints=4))), make_pose_sources()
+    sources['clip_pose'][..., 2] = 0
+    logs = head.loss(**sources)
+    logs['loss'].backward()
+    assert logs['loss'] == logs['pose_counted'] == head.standardisers['pose'].updates == 0
+    assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
+
+
 def test_a_perfect_student_finds_its_clips():
     """Features equal to what the teacher says of the video, through a projector that passes all."""
     head = make_head(in_channels=7, teachers=dict(image=dict(channels=7)))

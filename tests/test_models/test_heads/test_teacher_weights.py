@@ -17,10 +17,14 @@ from mmact_ssl.models.heads import (
 TEACHERS = ('image', 'action', 'pose')
 losses = torch.rand(3, 5, generator=torch.Generator().manual_seed(0)) * 3
 confidence = torch.rand(3, 5, generator=torch.Generator().manual_seed(1))
+everything = torch.ones(3, 5, dtype=torch.bool)
+# Of clip 1 the pose teacher has nothing to say, of clip 4 nobody has.
+some = everything.clone()
+some[2, 1] = some[:, 4] = False
 
 
 def test_all_alike_is_the_mean():
-    loss, weights = FixedTeacherWeights(TEACHERS)(losses, confidence)
+    loss, weights = FixedTeacherWeights(TEACHERS)(losses, confidence, everything)
     assert torch.isclose(loss, losses.mean())
     assert torch.allclose(weights, torch.full((3,), 1 / 3))
 
@@ -29,12 +33,14 @@ def test_all_alike_is_the_mean():
 @given(st.lists(st.floats(0, 10), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1))
 def test_fixed_weights_keep_the_scale(chosen):
     weights = FixedTeacherWeights(TEACHERS, dict(zip(TEACHERS, chosen)))
-    loss, shares = weights(losses, confidence)
+    loss, shares = weights(losses, confidence, everything)
     expected = sum(w * float(one.mean()) for w, one in zip(chosen, losses)) / sum(chosen)
     assert float(loss) == pytest.approx(expected, rel=1e-4)
     assert float(shares.sum()) == pytest.approx(1)
     # All losses alike: the weights do not matter.
-    assert float(weights(torch.full((3, 5), 2.0), confidence)[0]) == pytest.approx(2, rel=1e-5)
+    assert float(weights(torch.full((3, 5), 2.0), confidence, everything)[0]) == pytest.approx(
+        2, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize('chosen', [dict(sound=1.0), dict(image=-1.0), dict.fromkeys(TEACHERS, 0)])
@@ -46,11 +52,13 @@ def test_impossible_weights_are_refused(chosen):
 @pytest.mark.parametrize('temperature', [0.3, 2.0])
 def test_learned_weights_come_to_their_optimum(temperature):
     module = LearnedTeacherWeights(TEACHERS, temperature)
-    assert torch.isclose(module(losses, confidence)[0], losses.mean()), 'start: all alike'
+    assert torch.isclose(module(losses, confidence, everything)[0], losses.mean()), (
+        'start: all alike'
+    )
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
     for _ in range(500):
         optimizer.zero_grad()
-        loss, weights = module(losses, confidence)
+        loss, weights = module(losses, confidence, everything)
         loss.backward()
         optimizer.step()
     expected = (-losses.mean(1) / temperature).softmax(0)
@@ -64,7 +72,7 @@ def test_a_temperature_of_zero_is_refused():
 
 def test_confidence_weighs_each_clip_for_itself():
     module = ConfidenceTeacherWeights(TEACHERS)
-    loss, weights = module(losses, confidence)
+    loss, weights = module(losses, confidence, everything)
     expected = 0.0
     for n in range(5):
         total = sum(float(confidence[k, n]) for k in range(3))
@@ -72,4 +80,45 @@ def test_confidence_weighs_each_clip_for_itself():
     assert float(loss) == pytest.approx(expected, rel=1e-5)
     assert float(weights.sum()) == pytest.approx(1)
     sure = torch.tensor([1.0, 0.0, 0.0])[:, None].expand(3, 5)
-    assert torch.isclose(module(losses, sure)[0], losses[0].mean())
+    assert torch.isclose(module(losses, sure, everything)[0], losses[0].mean())
+
+
+def test_clips_of_which_a_teacher_has_nothing_to_say_do_not_count():
+    means = [float(losses[k, some[k]].mean()) for k in range(3)]
+    loss, _ = FixedTeacherWeights(TEACHERS)(losses, confidence, some)
+    assert float(loss) == pytest.approx(sum(means) / 3)
+    loss, _ = LearnedTeacherWeights(TEACHERS)(losses, confidence, some)
+    assert float(loss) == pytest.approx(sum(means) / 3)
+    loss, weights = ConfidenceTeacherWeights(TEACHERS)(losses, confidence, some)
+    expected = 0.0
+    for n in range(4):
+        known = [k for k in range(3) if some[k, n]]
+        total = sum(float(confidence[k, n]) for k in known)
+        expected += sum(float(confidence[k, n] / total * losses[k, n]) for k in known) / 4
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    assert float(weights.sum()) == pytest.approx(1)
+
+
+def test_an_absent_teacher_wins_no_learned_weight():
+    """Its loss of 0 would look like the easiest."""
+    module = LearnedTeacherWeights(TEACHERS)
+    absent = everything.clone()
+    absent[2] = False
+    loss, weights = module(losses, confidence, absent)
+    loss.backward()
+    assert weights[2] == 0 and module.logits.grad[2] == 0
+    two = LearnedTeacherWeights(TEACHERS[:2])
+    loss_of_two, _ = two(losses[:2], confidence[:2], everything[:2])
+    loss_of_two.backward()
+    assert torch.isclose(loss, loss_of_two)
+    assert torch.allclose(module.logits.grad[:2], two.logits.grad)
+
+
+@pytest.mark.parametrize(
+    'kind', [FixedTeacherWeights, LearnedTeacherWeights, ConfidenceTeacherWeights]
+)
+def test_a_batch_without_any_teacher_has_no_loss(kind):
+    nothing = losses.clone().requires_grad_()
+    loss, _ = kind(TEACHERS)(nothing, confidence, torch.zeros_like(everything))
+    loss.backward()
+    assert loss.isfinite() and nothing.grad.abs().sum() == 0

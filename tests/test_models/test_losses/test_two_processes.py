@@ -97,7 +97,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     # Only the projectors' batch normalisation would see half a batch.
     guidance = TeacherGuidanceHead(
         4,
-        teachers=dict(image=dict(channels=5), pose=dict(channels=21, deviation=True)),
+        teachers=dict(image=dict(channels=5), pose=dict(joints=7, deviation=True)),
         weights=dict(type='LearnedTeacherWeights'),
         hidden_dim=8,
     ).eval()
@@ -182,7 +182,9 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 **{view: torch.randn(BATCH, 4) for view in ('clip', 'other')},
                 **{f'{view}_valid': torch.ones_like(few) for view in ('clip', 'other')},
                 **{f'{view}_image': torch.randn(BATCH, 3, 5) for view in ('clip', 'other')},
-                **{f'{view}_pose': torch.randn(BATCH, 3, 7, 3) for view in ('clip', 'other')},
+                # Somebody in one clip of the first half only.
+                'clip_pose': torch.rand(BATCH, 3, 7, 3) * few.any(1)[:, None, None, None],
+                'other_pose': torch.rand(BATCH, 3, 7, 3),
             },
         ),
         video=(
