@@ -180,7 +180,8 @@ def evaluate(
     if teacher is not None:
         reader = read_teacher(teacher)
         features = teacher_features(reader, {'train': train, 'test': test})
-        backbone, checkpoint_hash = reader.meta.source, reader.meta.fingerprint
+        # Named by its cache, that is by its config; which weights they were is in the hash.
+        backbone, checkpoint_hash = Path(teacher).stem, reader.meta.fingerprint
     results = []
     for protocol in protocols:
         options = dict(cfg.get(_config_key(protocol), {}))

@@ -45,7 +45,7 @@ def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache
     )
     assert [result.metrics.get('top1', 1.0) for result in results] == [1.0, 1.0, 1.0]
     assert results[2].metrics['recall@1'] == 1.0
-    assert {result.backbone for result in results} == {'MadeTeacher(made)'}
+    assert {result.backbone for result in results} == {cache.stem}
     assert {result.checkpoint_hash for result in results} == {META.fingerprint}
 
 
