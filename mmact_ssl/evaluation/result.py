@@ -141,14 +141,19 @@ def config_hash(config: dict[str, Any], train: Split, test: Split) -> str:
     Returns:
         sha256; the same wherever ``$MMACT_SSL_DATA`` points.
     """
+    digest = hashlib.sha256(portable_text(config).encode())
+    for split in (train, test):
+        digest.update(''.join(split.lines()).encode())
+    return digest.hexdigest()
+
+
+def portable_text(config: dict[str, Any]) -> str:
+    """Write a config as text that is the same wherever ``$MMACT_SSL_DATA`` points."""
     text = json.dumps(config, sort_keys=True, default=str)
     root = os.environ.get('MMACT_SSL_DATA')
     if root:
         text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
-    digest = hashlib.sha256(text.encode())
-    for split in (train, test):
-        digest.update(''.join(split.lines()).encode())
-    return digest.hexdigest()
+    return text
 
 
 def data_version(train: Split, test: Split) -> str:

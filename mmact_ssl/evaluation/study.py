@@ -19,6 +19,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_result import PROTOCOL as PRETEXT
 from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.result import result_file_name
+from mmact_ssl.evaluation.study_record import claim, training_record
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset'}
@@ -90,7 +91,8 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
         One chain per run and seed; seed by seed, so that a stopped study has whole rows.
 
     Raises:
-        ConfigError: A key is unknown or missing, or a config does not exist.
+        ConfigError: A key is unknown or missing, a config does not exist, or two steps would write
+            one file.
     """
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
@@ -99,12 +101,14 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     for run in runs:
         _check(run, study.filename, root)
     seeds = sorted({seed for run in runs for seed in run.get('seeds', study.seeds)})
-    return [
-        _plan_run(run, seed, study.dataset, Path(work_dir), Path(results))
+    chains = [
+        _plan_run(run, seed, study.dataset, Path(work_dir), Path(results), root)
         for seed in seeds
         for run in runs
         if seed in run.get('seeds', study.seeds)
     ]
+    _check_files(chains, study.filename)
+    return chains
 
 
 def runs_of(study: Config) -> list[dict]:
@@ -140,15 +144,38 @@ def _check(run: dict, filename: str, root: str) -> None:
             raise ConfigError(f'{filename}: {config}: no such config')
 
 
-def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path) -> Chain:
+def _check_files(chains: Sequence[Chain], filename: str) -> None:
+    """Refuse two steps of which the second would find its files done by the first."""
+    writers: dict[Path, Step] = {}
+    for chain in chains:
+        for step in chain.steps:
+            for path in (*step.outputs, step.log):
+                other = writers.setdefault(path, step)
+                if other is not step:
+                    raise ConfigError(
+                        f'{filename}: {other.name!r} and {step.name!r} would both write {path}; '
+                        'give one of them another method or variant'
+                    )
+
+
+def _plan_run(
+    run: dict, seed: int, dataset: str, work_dir: Path, results: Path, root: str
+) -> Chain:
     method, variant = run['method'], run.get('variant', 'full')
     chain = Chain(f'{method} {variant} seed {seed}')
     folder = work_dir / f'{method}_{variant}_seed{seed}'.lower().replace(' ', '-')
+
+    def trained() -> str:
+        """The checkpoint, if it is of this run."""
+        claim(folder, training_record(root, run['pretrain'], _options(run, seed), dataset))
+        return last_checkpoint(folder)
+
     if run.get('pretrain') is not None:
         options = _options(run, seed)
         finished = folder / FINISHED
 
         def pretrain() -> list[str]:
+            claim(folder, training_record(root, run['pretrain'], options, dataset))
             command = ['tools/train.py', run['pretrain'], '--work-dir', str(folder)]
             command += ['--seed', str(seed)]
             if (folder / 'last_checkpoint').exists():
@@ -160,7 +187,9 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
         chain.steps.append(Step(name, pretrain, [finished], log, marker=finished))
     for evaluation in run['evaluations']:
         if evaluation['protocols'] == PRETEXT:
-            chain.steps.append(_plan_pretext(run, evaluation, seed, dataset, folder, results))
+            chain.steps.append(
+                _plan_pretext(run, evaluation, seed, dataset, folder, results, trained)
+            )
             continue
         given = evaluation.get('label_fraction')
         plan = plan_protocols(evaluation['protocols'], () if given is None else (float(given),))
@@ -181,7 +210,7 @@ def _plan_run(run: dict, seed: int, dataset: str, work_dir: Path, results: Path)
             evaluation: dict = evaluation, stem: str = stem, arguments: list[str] = arguments
         ) -> list[str]:
             command = ['tools/evaluate.py', evaluation['protocols'], evaluation['config']]
-            command.append('--random' if run.get('pretrain') is None else last_checkpoint(folder))
+            command.append('--random' if run.get('pretrain') is None else trained())
             command += ['--method', method, '--variant', variant, '--seed', str(seed), *arguments]
             command += ['--out', str(results), '--work-dir', str(folder / stem)]
             return command + _cfg_options(_options(evaluation, seed))
@@ -203,13 +232,19 @@ def _cfg_options(options: list[str]) -> list[str]:
 
 
 def _plan_pretext(
-    run: dict, evaluation: dict, seed: int, dataset: str, folder: Path, results: Path
+    run: dict,
+    evaluation: dict,
+    seed: int,
+    dataset: str,
+    folder: Path,
+    results: Path,
+    trained: Callable[[], str],
 ) -> Step:
     """Plan the test of the pretext tasks, with the config that they were trained with."""
     method, variant = run['method'], run.get('variant', 'full')
 
     def test() -> list[str]:
-        command = ['tools/test.py', evaluation['config'], last_checkpoint(folder)]
+        command = ['tools/test.py', evaluation['config'], trained()]
         command += ['--method', method]
         command += ['--variant', variant, '--seed', str(seed), '--out', str(results)]
         command += ['--work-dir', str(folder / PRETEXT)]

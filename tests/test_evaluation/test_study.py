@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.study import plan_study, run_study
-
-ROOT = Path(__file__).parents[2]
+from mmact_ssl.evaluation.study_record import training_record
 
 # Stand-ins that record how they were called, in place of hours of training.
 TRAIN = """
@@ -282,96 +280,66 @@ def test_mistakes_in_a_study_are_named(workshop):
         plan(workshop, bad_protocol)
 
 
-@pytest.mark.parametrize('name', ['csvr_demo', 'csvr_jhmdb', 'csvr_utdmhad'])
-def test_the_shipped_studies_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps: dict[str, int] = {}
-    for chain in chains:
-        steps[chain.name] = steps.get(chain.name, 0) + len(chain.steps)
-    few = int(name != 'csvr_demo')  # fine-tuned with 10 % of the labels
-    for seed in config.seeds:
-        supervised = int(few and seed == 0)  # from scratch, with all labels
-        assert steps.pop(f'Random init full seed {seed}') == 1 + few + supervised
-        assert steps.pop(f'CSVR full seed {seed}') == 3 + few
-    branches = () if name == 'csvr_utdmhad' else ('pose', 'context', 'video')
-    assert steps == {f'CSVR no-{branch} seed 0': 2 for branch in branches}
-    assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
+@pytest.mark.parametrize('interrupted', [True, False])
+@pytest.mark.parametrize(
+    ('change', 'named'),
+    [
+        (dict(cfg_options=['model.heads.video=None']), 'cfg_options'),
+        (dict(pretrain='other.py'), 'pretrain'),
+        (dict(dataset='mine'), 'dataset'),
+        (dict(text='max_epochs = 2'), 'config_hash'),
+    ],
+)
+def test_what_was_trained_otherwise_is_neither_resumed_nor_judged(
+    workshop, change, named, interrupted
+):
+    (workshop / 'other.py').write_text('lr = 1')
+    if interrupted:
+        (workshop / 'fail').touch()
+    config = study(seeds=(0,))
+    config.runs = config.runs[1:]
+    assert bool(run(workshop, plan(workshop, config))[0]) is interrupted
+    (workshop / 'fail').unlink(missing_ok=True)
+    shutil.rmtree(workshop / 'results', ignore_errors=True)
+    before = calls(workshop)
+    if 'text' in change:
+        (workshop / 'pretrain.py').write_text(change['text'])
+    elif 'dataset' in change:
+        config.dataset = change['dataset']
+    else:
+        config.runs[0].update(change)
+    (failed,), _ = run(workshop, plan(workshop, config))
+    assert calls(workshop) == before, 'nothing ran'
+    said = failed.failed.read_text().splitlines()[-1]
+    assert 'was trained otherwise' in said and f'{named}: ' in said and 'delete it' in said
+    # As the message says: the record gone, the folder is taken as it is.
+    (workshop / 'work/csvr_no-pose_seed0/study_run.json').unlink()
+    run(workshop, plan(workshop, config))
+    assert len(calls(workshop)) > len(before)
 
 
-@pytest.mark.parametrize('name', ['dtg_demo', 'dtg_jhmdb'])
-def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    names = [chain.name for chain in chains]
-    assert len(set(names)) == len(names), 'no two runs share a folder'
-    for seed in config.seeds:
-        for run_name in ('Random init full', 'DTG-Net full', 'DTG-Net no-teacher'):
-            assert f'{run_name} seed {seed}' in names
-        for method in ('Supervised', 'DTG-Net joint'):
-            for variant in ('full', 'labels-10pct'):
-                assert f'{method} {variant} seed {seed}' in names
-    assert len(names) == 3 * 7 + 7
-    downstream = config.downstream.replace('{dataset}', config.dataset)
-    dataset = Config.fromfile(ROOT / downstream).dataset_name
-    assert config.dataset == dataset == name.removeprefix('dtg_')
+def test_where_the_data_lie_does_not_make_another_training(workshop, monkeypatch):
+    (workshop / 'pretrain.py').write_text("ann_file = '{{$MMACT_SSL_DATA:data}}/demo/train.txt'")
+    records = []
+    for place in (None, '/mnt/one', '/mnt/two/'):
+        if place is None:
+            monkeypatch.delenv('MMACT_SSL_DATA', raising=False)
+        else:
+            monkeypatch.setenv('MMACT_SSL_DATA', place.rstrip('/'))
+        records.append(training_record(workshop, 'pretrain.py', [], 'demo'))
+    assert records[0] == records[1] == records[2]
 
 
-def test_the_study_of_the_sensors_poses_can_be_planned(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/studies/dtg_utdmhad.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    runs = {'Random init full': 1, 'DTG-Net full': 3, 'DTG-Net no-teacher': 2}
-    assert steps == {f'{name} seed {i}': count for name, count in runs.items() for i in range(3)}
-    assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
+@pytest.mark.parametrize('method', ['CSVR', 'csvr'])
+def test_two_runs_with_one_folder_are_refused(workshop, method):
+    config = study()
+    twin = dict(config.runs[1], method=method, cfg_options=['model.heads.video=None'])
+    with pytest.raises(ConfigError, match='would both write'):
+        plan(workshop, study(runs=[*config.runs, twin]))
 
 
-@pytest.mark.parametrize('name', ['hcpg_demo', 'hcpg_jhmdb'])
-def test_the_studies_of_parsing_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    assert len(steps) == len(chains), 'no two runs share a folder'
-    for seed in config.seeds:
-        # Pre-training, pretext tasks (with the conflict of their gradients), evaluation.
-        assert steps[f'HCPG full seed {seed}'] == steps[f'HCPG shared seed {seed}'] == 3
-        for variant in ('contrast-alone', 'parsing-alone'):
-            assert steps[f'HCPG {variant} seed {seed}'] == 2
-    assert len(steps) == 3 * 5 + 3
-
-
-@pytest.mark.parametrize('name', ['c2vl_nwucla', 'c2vl_utdmhad'])
-def test_the_studies_of_sentences_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    assert len(steps) == len(chains), 'no two runs share a folder'
-    # Pre-training, frozen features with all labels and a tenth, retrieval by text, zero-shot.
-    judged = 5 if name == 'c2vl_nwucla' else 4
-    for seed in (0, 1, 2) if name == 'c2vl_nwucla' else (0,):
-        assert steps.pop(f'C2VL full seed {seed}') == judged
-        assert steps.pop(f'MS2L + C2VL full seed {seed}') == judged
-        for rung in ('hard', 'self-similarity', 'cross-consistency'):
-            assert steps.pop(f'C2VL {rung} seed {seed}') == judged
-    noisy = {f'C2VL {kind}shuffled-{p}pct seed 0' for kind in ('hard-', '') for p in (20, 40)}
-    assert set(steps) == (noisy if name == 'c2vl_nwucla' else set())
-    outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
-    assert len(outputs) == len(set(outputs))
-    for run_ in config.runs:
-        for part in [run_.pretrain, *(entry.config for entry in run_.evaluations)]:
-            assert Config.fromfile(ROOT / part).dataset_name == config.dataset
-
-
-def test_the_study_of_skeletons_can_be_planned(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/studies/ms2l_nwucla.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    names = [chain.name for chain in chains]
-    assert names.count('MS2L full seed 2') == 1
-    assert [name for name in names if 'no-' in name] == [
-        f'MS2L no-{task} seed 0' for task in ('motion', 'jigsaw', 'contrast')
-    ]
-    for entry in config.transfer:
-        assert entry.dataset == Config.fromfile(ROOT / entry.config).dataset_name
-    outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
-    # A random encoder's fine-tuning is scratch; nothing else may be measured twice.
-    assert len(outputs) == len(set(outputs))
+def test_two_evaluations_with_one_result_are_refused(workshop):
+    config = study()
+    evaluations = [dict(protocols=one, config='linear.py') for one in ('linear,knn', 'linear')]
+    with pytest.raises(ConfigError, match='linear_seed0.json'):
+        plan(workshop, study(runs=[dict(config.runs[1], evaluations=evaluations)]))
