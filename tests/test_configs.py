@@ -209,3 +209,12 @@ def test_every_parameter_of_the_demo_config_is_trained():
     # What real and fake do to a discriminator's last bias cancels inside the hinge's margins.
     assert all('discriminator' in name and name.endswith('score.bias') for name in idle), idle
     assert sum(name.endswith('discriminator') for name in losses) == 3
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('*.py')) + sorted(CONFIGS.glob('downstream/*.py'))
+)
+def test_workers_that_train_live_on(path):
+    """mmengine seeds new workers alike, which would draw the same augmentations in each epoch."""
+    loader = Config.fromfile(path).get('train_dataloader', {})
+    assert loader.get('num_workers', 0) == 0 or loader.get('persistent_workers', False)

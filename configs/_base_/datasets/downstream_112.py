@@ -35,6 +35,8 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
+    # New workers would be seeded alike in each epoch, and draw the same crops again.
+    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='mmaction.VideoDataset', pipeline=train_pipeline),
 )
