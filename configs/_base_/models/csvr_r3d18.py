@@ -33,7 +33,10 @@ model = dict(
         context=dict(
             type='ContextMatchingHead',
             in_channels=256,
-            frame_encoder=dict(type='mmpretrain.ResNet', depth=18),
+            # Starts as torch's layers do (our choice), not as mmpretrain's do.
+            frame_encoder=dict(
+                type='mmpretrain.ResNet', depth=18, init_cfg=None, zero_init_residual=False
+            ),
             frame_channels=512,
             embedding_dim=128,
             temperature=0.07,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Optional
 
 import torch
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from mmengine.model import BaseModule, ModuleDict
+from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
@@ -44,7 +44,7 @@ class AdaptedBackbone(BaseModule):
             raise ConfigError(f'AdaptedBackbone: outputs={outputs!r}, choose some of {known}')
         self.outputs = tuple(outputs)
         self.backbone = MODELS.build(backbone)
-        self.adapters = nn.ModuleDict({name: MODELS.build(c) for name, c in chosen.items()})
+        self.adapters = ModuleDict({name: MODELS.build(c) for name, c in chosen.items()})
 
     def forward(self, frames: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Optional
 
 import torch
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeleton_validity import valid_frames
@@ -36,7 +36,7 @@ class SkeletonStreams(BaseModule):
         super().__init__(init_cfg)
         if num_streams < 1:
             raise ConfigError(f'SkeletonStreams: num_streams is {num_streams}, must be 1 or more')
-        self.encoders = nn.ModuleList(MODELS.build(encoder) for _ in range(num_streams))
+        self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
         """Encode clips.

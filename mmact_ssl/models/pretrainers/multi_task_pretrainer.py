@@ -8,7 +8,7 @@ from typing import Optional, Union, cast
 
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
@@ -84,10 +84,11 @@ class MultiTaskPretrainer(BaseModel):
         self.backbone = MODELS.build(backbone)
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
-        self.adapters = self._build_all(own)
+        # Of mmengine: initialisation does not reach into torch's own containers.
+        self.adapters = ModuleDict(_build_all(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
         self.pooling = None if pooling is None else MODELS.build(pooling)
-        self.heads = self._build_all(heads)
+        self.heads = ModuleDict(_build_all(heads))
         self.balancer: Balancer = MODELS.build(
             {**(balancer or dict(type='mmact_ssl.FixedWeights')), 'tasks': list(self.heads)}
         )
@@ -95,18 +96,16 @@ class MultiTaskPretrainer(BaseModel):
         # Called in a step with the tasks' gradients and weights, see GradientConflictHook.
         self.loss_observer: Optional[LossObserver] = None
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
-        self.teachers = self._build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
+        # Of torch: teachers have their weights already, which initialisation would overwrite.
+        self.teachers = nn.ModuleDict(
+            _build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
+        )
         self.momentum_views: tuple[str, ...] = ()
         self.momentum_encoder: Optional[MomentumCopy] = None
         if momentum_encoder is not None:
             self._copy_encoder(**momentum_encoder)
         self._check_sources()
         self._check_shared_weights()
-
-    @staticmethod
-    def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> nn.ModuleDict:
-        chosen = {name: config for name, config in (configs or {}).items() if config is not None}
-        return nn.ModuleDict({name: MODELS.build(config) for name, config in chosen.items()})
 
     def _copy_encoder(self, views: Sequence[str], momentum: float = 0.999) -> None:
         self.momentum_views = tuple(views)
@@ -373,3 +372,9 @@ def _size(losses: Mapping[str, Tensor]) -> Tensor:
     adversarial = ('generator', 'discriminator')
     plain = [v for name, v in losses.items() if not any(side in name for side in adversarial)]
     return torch.stack(plain or list(losses.values())).sum().detach()
+
+
+def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> dict[str, nn.Module]:
+    """Build what is configured; None switches an inherited entry off."""
+    chosen = {name: config for name, config in (configs or {}).items() if config is not None}
+    return {name: MODELS.build(config) for name, config in chosen.items()}
