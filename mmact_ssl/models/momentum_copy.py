@@ -21,6 +21,11 @@ class MomentumCopy(AveragedModel):
     batch's statistics would tell which key belongs to which query. With averaged statistics a key
     depends on its own sample alone, on one GPU too, and there is nothing to shuffle.
 
+    The statistics start at mean 0 and variance 1, which at this rate would stay in the copy, and
+    leave keys hardly normalised, for 1 / (1 - m) steps. So the share that floating-point buffers
+    keep is ``min(m, (1 + n) / (10 + n))``, with ``n`` the number of updates so far, the first of
+    which takes over the source's values (our choice).
+
     The statistics are averaged over all processes too, whose students see different samples, so
     that all have one and the same copy, which is what a checkpoint keeps (our choice).
 
@@ -39,6 +44,7 @@ class MomentumCopy(AveragedModel):
         if not 0 <= momentum < 1:
             raise ConfigError(f'momentum={momentum} of a momentum encoder: use 0 <= momentum < 1')
         super().__init__(source, multi_avg_fn=get_ema_multi_avg_fn(momentum), use_buffers=True)
+        self.momentum = momentum
         self.requires_grad_(False)
         self.train(False)
         # A Python flag, for to ask a tensor on the GPU would wait for it in every step.
@@ -53,7 +59,14 @@ class MomentumCopy(AveragedModel):
     @torch.no_grad()
     def follow(self, source: nn.Module) -> None:
         """Move towards the source; at first, take over its values."""
+        # A tensor, as above: at last its step is 0.
+        share = (1 + self.n_averaged) / (10 + self.n_averaged)
         self.update_parameters(source)
+        # Buffers have kept m of themselves, of which share / m is the share.
+        step = 1 - (share / self.momentum).clamp(max=1)
+        for buffer, own in zip(self.module.buffers(), source.buffers()):
+            if buffer.is_floating_point():
+                buffer.lerp_(own, step.to(buffer.dtype))
         if get_world_size() == 1:
             return
         statistics = [b for b in self.module.buffers() if b.is_floating_point()]

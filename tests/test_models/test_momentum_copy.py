@@ -23,20 +23,53 @@ def change(source: nn.Module) -> None:
             value.add_(torch.randn_like(value.float()).to(value.dtype))
 
 
-def test_it_starts_as_the_source_and_then_follows_it_by_the_formula():
+@pytest.mark.parametrize('momentum', [0.0, 0.3, 0.9])
+def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum):
     source = network()
-    follower = MomentumCopy(source, momentum=0.9)
+    follower = MomentumCopy(source, momentum)
     change(source)  # initialised after the copy was made
     follower.start(source)
     expected = {name: value.double() for name, value in source.state_dict().items()}
-    for _ in range(3):
+    statistics = {name for name, _ in source.named_buffers()}
+    for updates in range(1, 7):
         change(source)
         follower.follow(source)
         for name, value in source.state_dict().items():
-            expected[name] = 0.9 * expected[name] + 0.1 * value.double()
+            share = momentum
+            if name in statistics:
+                share = min(momentum, (1 + updates) / (10 + updates))
+            expected[name] = share * expected[name] + (1 - share) * value.double()
     for name, value in follower.module.state_dict().items():
         if value.is_floating_point():  # the number of batches is read by nobody
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_the_statistics_have_left_their_start_after_a_hundred_steps():
+    source = network()
+    follower = MomentumCopy(source, momentum=0.999)
+    follower.start(source)
+    source[1].running_mean.fill_(5.0)
+    for _ in range(100):
+        follower.follow(source)
+    torch.testing.assert_close(follower.module[1].running_mean, torch.full((4,), 5.0))
+
+
+def test_a_resumed_copy_goes_on_exactly():
+    source = network()
+    follower = MomentumCopy(source, momentum=0.9)
+    follower.start(source)
+    for _ in range(2):
+        change(source)
+        follower.follow(source)
+    resumed = MomentumCopy(network(), momentum=0.9)
+    resumed.load_state_dict(copy.deepcopy(follower.state_dict()))
+    resumed.start(source)
+    for _ in range(3):
+        change(source)
+        for one in (follower, resumed):
+            one.follow(source)
+    for name, value in resumed.state_dict().items():
+        assert torch.equal(value, follower.state_dict()[name]), name
 
 
 def test_starting_again_changes_nothing():

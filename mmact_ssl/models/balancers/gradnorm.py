@@ -32,7 +32,10 @@ class GradNorm(Balancer):
     Our choice: the descent is on ``log v_k``, which keeps weights positive, and of the sum over
     ``mean(G)``, so that the rate does not hang on the size of the gradients; each target is
     multiplied by the user's ``w_k`` over their mean, 1 in the paper. Adversarial losses do not
-    count for ``r_k``. While gradients accumulate, weights move with each part of the batch.
+    count for ``r_k``. While gradients accumulate, weights move with each part of the batch. A task
+    without a gradient in a step, such as one with nothing to count in that batch, is left out of
+    it: means are over the others, and it keeps its weight. Its first loss is that of its first step
+    with a gradient.
 
     Args:
         weights, tasks: see :class:`Balancer`; priorities, whatever the size of the losses.
@@ -41,7 +44,7 @@ class GradNorm(Balancer):
         rate: ``> 0``, step of ``log v_k``.
 
     Raises:
-        ConfigError: Training in float16, or a task whose first loss is not above 0.
+        ConfigError: Training in float16, or a task with a gradient whose first loss is not above 0.
     """
 
     learns = True
@@ -89,42 +92,46 @@ class GradNorm(Balancer):
 
         Args:
             sizes: losses of the tasks, ``[K]``.
-            norms: of their gradients without weights, ``[K]``.
+            norms: of their gradients without weights, ``[K]``; alike on all processes, and so is
+                then which tasks take part.
         """
         sizes = sizes.float().clone()
         all_reduce(sizes, op='mean')
+        pulls = norms > 0
         states = [self.states[task] for task in self.tasks]
         first = torch.stack([cast(Tensor, state.first_loss) for state in states])
-        first = torch.where(first > 0, first, sizes)
-        self._check(first)
+        first = torch.where((first == 0) & pulls, sizes, first)
+        self._check(first, pulls)
         ratios = (sizes / first).clamp(min=0)
-        rates = ratios / ratios.mean().clamp(min=1e-12)
+        rates = ratios / mean_of(ratios, pulls).clamp(min=1e-12)
         priorities = torch.tensor(
             [self.weights.get(task, 1.0) for task in self.tasks], device=sizes.device
         )
         weights = torch.stack([cast(Tensor, state.weight) for state in states])
-        weights = gradnorm_step(
-            weights, norms, rates**self.alpha * priorities / priorities.mean(), self.rate
-        )
+        # Tasks of priority 0 may be alone in a batch.
+        priorities = priorities / mean_of(priorities, pulls).clamp(min=1e-12)
+        shares = rates**self.alpha * priorities
+        weights = gradnorm_step(weights, norms, shares, self.rate)
         for state, weight, loss in zip(states, weights, first):
             cast(Tensor, state.weight).copy_(weight)
             cast(Tensor, state.first_loss).copy_(loss)
 
-    def _check(self, first: Tensor) -> None:
-        """Once a run, for it waits for the GPU: all first losses are above 0."""
+    def _check(self, first: Tensor, pulls: Tensor) -> None:
+        """Until each task has a first loss, for it waits for the GPU: all of them are above 0."""
         if self._checked:
             return
-        for task, size in zip(self.tasks, first.tolist()):
-            if not size > 0:
+        sizes = first.tolist()
+        for task, size, has_gradient in zip(self.tasks, sizes, pulls.tolist()):
+            if has_gradient and not size > 0:
                 raise ConfigError(
                     f'GradNorm measures how fast a loss falls to 0, and that of {task!r} starts at '
                     f'{size:.3g}: take another model.balancer, or switch model.heads.{task} off'
                 )
-        self._checked = True
+        self._checked = all(size > 0 for size in sizes)
 
 
 class _TaskState(nn.Module):
-    """What a checkpoint keeps of a task: its weight, and its first loss (0: none yet)."""
+    """What a checkpoint keeps of a task: its weight, and its first loss (0: no gradient yet)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,12 +144,25 @@ def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -
 
     Args:
         weights: ``[K]``, ``> 0``.
-        norms: of the gradients without weights, ``[K]``.
-        shares: targets over the mean weighted norm, ``[K]``.
+        norms: of the gradients without weights, ``[K]``; a task of norm 0 keeps its weight.
+        shares: targets over the mean weighted norm, ``[K]``; not read where the norm is 0.
         rate: size of the step.
     """
+    pulls = norms > 0
     weighted = weights * norms
-    mean = weighted.mean().clamp(min=1e-30)
+    mean = mean_of(weighted, pulls).clamp(min=1e-30)
     slope = torch.sign(weighted - mean * shares) * weighted / mean
     moved = weights * torch.exp(-rate * slope)
-    return moved * len(moved) / moved.sum()
+    # Of a sum of K, what they had before: a difference to the others' would be lost in rounding.
+    kept = len(weights) * weights.masked_fill(~pulls, 0).sum() / weights.sum()
+    return torch.where(pulls, moved * kept / moved.masked_fill(~pulls, 0).sum(), weights)
+
+
+def mean_of(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mean of the chosen values, a scalar; 0 without any.
+
+    Args:
+        values: ``[K]``.
+        chosen: bool ``[K]``.
+    """
+    return values.masked_fill(~chosen, 0).sum() / chosen.sum().clamp(min=1)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import soft_target_info_nce, soft_targets
+from mmact_ssl.models.losses import gather, soft_target_info_nce, soft_targets
 from mmact_ssl.models.momentum_copy import MomentumCopy
 from mmact_ssl.registry import MODELS
 
@@ -187,13 +187,13 @@ class PromptMatchingHead(PretextHead):
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:
         """Embeddings ``[B, D]``; of each clip whether it and its sentence find each other.
 
-        Chance is one over the batch's clips with a sentence.
+        Chance is one over the clips with a sentence of all processes, among which all search.
         """
         forward, backward = self._match(**sources)
         valid = sources['prompt_valid']
         skeletons, _ = self.embed(sources['pooled'], sources['prompt'])
         undefined = torch.full_like(forward['hit'], float('nan'))
-        chance = (1 / valid.sum().clamp(min=1)).to(undefined.dtype).expand(len(valid))
+        chance = (1 / gather(valid).sum().clamp(min=1)).to(undefined.dtype).expand(len(valid))
         return dict(
             embedding=F.normalize(skeletons, dim=-1),
             accuracy=forward['hit'].where(valid, undefined),

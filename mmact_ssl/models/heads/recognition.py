@@ -24,10 +24,14 @@ class RecognitionHead(PretextHead):
     and this head's ``cls_head`` together are the recogniser: ``tools/evaluate.py joint`` tests
     them as one, ``tools/publish_model.py --classifier`` exports them as one.
 
+    Frames that only fill up a clip of a 2D student give way to the mean over its valid frames, so
+    that TSN's average over frames is one over valid frames, as is that of the pretext tasks.
+
     Args:
         cls_head: config of an mmaction2 head with its ``num_classes``, e.g. ``mmaction.I3DHead``
             on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        reads: sources of ``trunk``, ``label``.
+        reads: sources of ``trunk``, ``label`` and, with a head for 2D students, ``valid``, which is
+            ``'<view>_valid'`` of the trunk's view unless given.
     """
 
     def __init__(
@@ -41,21 +45,30 @@ class RecognitionHead(PretextHead):
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
-
-    def _scores(self, trunk: Tensor) -> Tensor:
-        """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
         if self.of_frames:
-            return self.cls_head(trunk.transpose(1, 2).flatten(0, 1), num_segs=trunk.shape[2])
-        return self.cls_head(trunk)
+            view = self.reads['trunk'].split('.')[0]
+            self.reads.setdefault('valid', f'{view}_valid')
 
-    def loss(self, trunk: Tensor, label: Tensor) -> dict[str, Tensor]:
+    def _scores(self, trunk: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+        """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
+        if not self.of_frames:
+            return self.cls_head(trunk)
+        # Positions of a 3D student's map are not the view's frames.
+        if valid is not None and valid.shape[1] == trunk.shape[2]:
+            trunk = fill_with_mean(trunk, valid)
+        return self.cls_head(trunk.transpose(1, 2).flatten(0, 1), num_segs=trunk.shape[2])
+
+    def loss(
+        self, trunk: Tensor, label: Tensor, valid: Optional[Tensor] = None
+    ) -> dict[str, Tensor]:
         """The head's own loss and accuracies over the labelled clips.
 
         Args:
             trunk: ``[B, C, T, H, W]``.
             label: int64 ``[B]``, 0..K-1; a clip of label -1 has none and does not count.
+            valid: bool ``[B, T]``, False where a frame only fills up the clip; None: all count.
         """
-        scores = self._scores(trunk)
+        scores = self._scores(trunk, valid)
         labelled = label >= 0
         count = labelled.sum().float()
         total = count.clone()
@@ -73,8 +86,23 @@ class RecognitionHead(PretextHead):
             for name, value in outputs.items()
         }
 
-    def predict(self, trunk: Tensor, label: Tensor) -> dict[str, Tensor]:
+    def predict(
+        self, trunk: Tensor, label: Tensor, valid: Optional[Tensor] = None
+    ) -> dict[str, Tensor]:
         """Scores ``[B, K]``, and per clip whether it is told; not-a-number without a label."""
-        scores = self._scores(trunk)
+        scores = self._scores(trunk, valid)
         hit = (scores.argmax(1) == label).to(scores.dtype)
         return dict(scores=scores, accuracy=hit.masked_fill(label == -1, float('nan')))
+
+
+def fill_with_mean(trunk: Tensor, valid: Tensor) -> Tensor:
+    """A map with the mean of its valid frames in place of the others.
+
+    Args:
+        trunk: ``[B, C, T, H, W]``.
+        valid: bool ``[B, T]``.
+    """
+    kept = valid[:, None, :, None, None]
+    count = kept.sum(2, keepdim=True).clamp(min=1)
+    mean = trunk.masked_fill(~kept, 0).sum(2, keepdim=True) / count
+    return torch.where(kept, trunk, mean)

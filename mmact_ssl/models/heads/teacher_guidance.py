@@ -39,8 +39,9 @@ class TeacherGuidanceHead(PretextHead):
 
     ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardised
     (:class:`RunningStandardiser`), because features behind a ReLU all point one way. Frames in
-    which a pose teacher finds nobody are not valid for it; a video of which it finds nobody in one
-    of the clips has no loss with it and is nobody's negative. A teacher's
+    which a pose teacher finds nobody are not valid for it, nor for a joint those in which it does
+    not know that joint; a joint that it never knows stays at the body's centre. A video of which it
+    finds nobody in one of the clips has no loss with it and is nobody's negative. A teacher's
     confidence, which one kind of weights reads, is the share of the softmax that its own ``t_k(A)``
     gives to its own ``t_k(B)`` among the clips of the batch.
 
@@ -121,10 +122,10 @@ class TeacherGuidanceHead(PretextHead):
         for view in self.views:
             target, valid = sources[f'{view}_{name}'], sources[f'{view}_valid']
             if name in self.poses:
-                valid = valid & (target[..., 2] > 0).any(2)
+                valid = valid[..., None] & (target[..., 2] > 0)  # (B, T, V): each joint by itself
                 target = body_frame(target)
             raw.append(pool_target(target, valid, self.deviation[name]))
-            counts.append(valid.any(1))
+            counts.append(valid.flatten(1).any(1))
         standardise = cast(RunningStandardiser, self.standardisers[name])
         expected = standardise.mean.numel()
         if raw[0].shape[1] != expected:
@@ -209,21 +210,24 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
 
     Args:
         target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
-        valid: bool ``[B, T]``, False where a frame only fills up the clip.
+        valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
+            target's third axis, where its entries do not count in the same frames.
         deviation: append the deviation over the valid frames.
 
     Returns:
-        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation.
+        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation; 0 for
+        what has no valid frame.
     """
-    values = target.detach().float().flatten(2)  # (B, T or 1, D)
+    values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:
         valid = valid[:, :1]
-    weight = valid.to(values.dtype)[..., None]
+    weight = valid.to(values.dtype).view(*valid.shape, *[1] * (values.ndim - valid.ndim))
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
     mean = (values * weight).sum(1)
     if not deviation:
-        return mean
-    return torch.cat([mean, ((values - mean[:, None]).square() * weight).sum(1).sqrt()], dim=1)
+        return mean.flatten(1)
+    spread = ((values - mean[:, None]).square() * weight).sum(1).sqrt()
+    return torch.cat([mean.flatten(1), spread.flatten(1)], dim=1)
 
 
 def body_frame(poses: Tensor) -> Tensor:

@@ -159,6 +159,90 @@ def reordered(step: tuple[dict[str, Tensor], TrunkGradients], tasks: list[str] |
     return losses, 0.0, TrunkGradients(losses, trunk.maps, trunk.backbone)
 
 
+class Norms:
+    """Gradients of given norms, orthogonal to each other."""
+
+    def __init__(self, *norms: float) -> None:
+        self.norms = torch.tensor(norms)
+
+    def gram(self) -> Tensor:
+        return torch.diag(self.norms.square())
+
+
+def step(balancer: GradNorm, losses: list[float], norms: list[float]) -> list[float]:
+    """The weights after a step of these losses and norms."""
+    named = {task: torch.tensor(loss) for task, loss in zip(balancer.tasks, losses)}
+    balancer(named, 0.0, Norms(*norms))
+    return [float(balancer.weight(task, 0.0)) for task in balancer.tasks]
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 5), seed=st.integers(0, 10_000), alpha=st.floats(0, 2))
+def test_a_step_without_some_tasks_is_that_of_the_others(count, seed, alpha):
+    generator = torch.Generator().manual_seed(seed)
+    weights, norms, shares = 0.1 + torch.rand(3, count, generator=generator, dtype=torch.float64)
+    weights = weights * count / weights.sum()
+    pulls = torch.rand(count, generator=generator) > 0.4
+    got = gradnorm_step(weights, norms * pulls, shares**alpha, 0.1)
+    assert torch.equal(got[~pulls], weights[~pulls])
+    if pulls.any():
+        others = gradnorm_step(weights[pulls], norms[pulls], shares[pulls] ** alpha, 0.1)
+        torch.testing.assert_close(got[pulls] / got[pulls].sum(), others / others.sum())
+    assert float(got.sum()) == pytest.approx(count)
+
+
+@pytest.mark.parametrize('alpha', [0.0, 1.5])
+def test_batches_in_which_a_task_has_nothing_to_count_do_not_move_it(alpha):
+    balancer = GradNorm(alpha=alpha, tasks=('always', 'sometimes'))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        counts = float(torch.rand((), generator=generator) > 0.5)
+        weights = step(balancer, [1.0, counts], [1.0, counts])
+    assert weights == pytest.approx([1.0, 1.0])
+
+
+def test_the_others_are_balanced_among_themselves():
+    balancer = GradNorm(rate=0.1, tasks=('a', 'b', 'c'))
+    before = step(balancer, [2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+    pair = GradNorm(rate=0.1, tasks=('a', 'c'))
+    for task, loss, weight in (('a', 2.0, before[0]), ('c', 4.0, before[2])):
+        pair.states[task].first_loss.fill_(loss)
+        pair.states[task].weight.fill_(weight)
+    expected = step(pair, [1.0, 3.0], [1.0, 3.0])
+    scale = (before[0] + before[2]) / sum(expected)
+    after = step(balancer, [1.0, 0.0, 3.0], [1.0, 0.0, 3.0])
+    assert after == pytest.approx([expected[0] * scale, before[1], expected[1] * scale])
+    assert after != pytest.approx(before, abs=1e-4)
+    assert step(balancer, [0.0] * 3, [0.0] * 3) == after, 'nothing to count for any task'
+
+
+def test_a_tiny_weight_outlives_batches_of_its_task_alone():
+    balancer = GradNorm(dict(small=0.0), tasks=('large', 'small'))
+    step(balancer, [1.0, 1.0], [1.0, 1.0])
+    balancer.states['large'].weight.fill_(2.0)
+    balancer.states['small'].weight.fill_(1e-9)
+    assert step(balancer, [0.0, 1.0], [0.0, 1.0]) == pytest.approx([2.0, 1e-9], rel=1e-4)
+
+
+def test_the_first_loss_is_that_of_the_first_step_with_a_gradient():
+    balancer = GradNorm(tasks=('a', 'b'))
+    assert step(balancer, [4.0, 0.0], [1.0, 0.0]) == [1.0, 1.0]
+    # A run that is resumed in between knows which task has not been seen.
+    resumed = GradNorm(tasks=('a', 'b'))
+    resumed.load_state_dict(balancer.state_dict())
+    for one in (balancer, resumed):
+        step(one, [3.0, 5.0], [1.0, 1.0])
+        assert [float(state.first_loss) for state in one.states.values()] == [4.0, 5.0]
+    assert step(balancer, [2.0, 2.0], [1.0, 3.0]) == step(resumed, [2.0, 2.0], [1.0, 3.0])
+
+
+def test_a_later_first_loss_is_checked_too():
+    balancer = GradNorm(tasks=('a', 'b'))
+    step(balancer, [4.0, 0.0], [1.0, 0.0])
+    with pytest.raises(ConfigError, match=r"'b' starts at 0.*model\.heads\.b"):
+        step(balancer, [4.0, 0.0], [1.0, 1.0])
+
+
 def test_weights_stay_outside_of_training():
     balancer = GradNorm(tasks=('a', 'b')).eval()
     balancer(*reordered(Quadratics(dict(a=1.0, b=5.0)).step()))

@@ -6,8 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
+from torch import Tensor, nn
 
 from mmact_ssl.models.heads import RecognitionHead
+from mmact_ssl.models.pretrainers import MultiTaskPretrainer
 
 HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
@@ -47,3 +49,90 @@ def test_a_batch_without_labels_moves_nothing():
     assert loss == 0
     assert trunk.grad.abs().sum() == 0
     assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
+
+
+def make_head(kind: str = 'TSNHead') -> RecognitionHead:
+    torch.manual_seed(0)
+    head = RecognitionHead(HEADS[kind])
+    torch.nn.init.normal_(head.cls_head.fc_cls.weight)
+    return head
+
+
+def test_frames_that_only_fill_up_do_not_count_with_a_2d_student():
+    head = make_head()
+    trunk, label = torch.randn(3, 4, 5, 2, 2, requires_grad=True), torch.tensor([0, 2, 1])
+    valid = torch.arange(5) < torch.tensor([[2], [5], [1]])
+    means = [clip[:, kept].mean((1, 2, 3)) for clip, kept in zip(trunk, valid)]
+    expected = head.cls_head.fc_cls(torch.stack(means))
+    loss = head.loss(trunk, label, valid)['loss_cls']
+    torch.testing.assert_close(loss, F.cross_entropy(expected, label))
+    torch.testing.assert_close(head.predict(trunk, label, valid)['scores'], expected)
+    loss.backward()
+    pulled = trunk.grad.abs().sum((1, 3, 4)) > 0
+    assert torch.equal(pulled, valid)
+
+
+@pytest.mark.parametrize('kind', HEADS)
+def test_a_full_clip_is_left_to_the_bit(kind):
+    head, trunk = make_head(kind), torch.randn(2, 4, 3, 2, 2)
+    label, valid = torch.tensor([0, 1]), torch.ones(2, 3, dtype=torch.bool)
+    assert torch.equal(
+        head.predict(trunk, label, valid)['scores'], head.predict(trunk, label)['scores']
+    )
+
+
+def test_the_map_of_a_3d_student_is_left_as_it_is():
+    """Its positions are not the frames that are valid or not, whatever head reads it."""
+    head, trunk = make_head(), torch.randn(2, 4, 3, 2, 2)
+    label, valid = torch.tensor([0, 1]), torch.arange(6).expand(2, -1) < 2
+    assert torch.equal(
+        head.predict(trunk, label, valid)['scores'], head.predict(trunk, label)['scores']
+    )
+    assert 'valid' not in RecognitionHead(HEADS['I3DHead']).reads
+
+
+class Frames(nn.Module):
+    """A 2D student."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 2, stride=2)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.convolution(frames)
+
+
+@pytest.mark.parametrize('view', ['clip', 'other'])
+def test_the_validity_of_its_own_view_reaches_the_head(view):
+    torch.manual_seed(0)
+    heads = dict(
+        recognition=dict(
+            type=RecognitionHead, cls_head=HEADS['TSNHead'], reads=dict(trunk=f'{view}.trunk')
+        )
+    )
+    model = MultiTaskPretrainer(
+        backbone=dict(type=Frames),
+        heads=heads,
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[0.0] * 3,
+            std=[1.0] * 3,
+            views=(view,),
+            targets=(f'{view}_valid', 'label'),
+        ),
+        encode=(view,),
+        frame_wise=True,
+    )
+    torch.nn.init.normal_(model.heads['recognition'].cls_head.fc_cls.weight)
+    frames = torch.rand(2, 3, 6, 4, 4)
+    targets = {f'{view}_valid': torch.arange(6).expand(2, -1) < 4, 'label': torch.tensor([0, 2])}
+    blackened = frames.clone()
+    blackened[:, :, 4:] = 0
+    model.eval()
+    logs = [model({view: f}, targets, mode='loss') for f in (frames, blackened)]
+    assert torch.equal(logs[0]['loss'], logs[1]['loss'])
+    short = {**targets, f'{view}_valid': torch.ones(2, 4, dtype=torch.bool)}
+    both = model({view: frames}, targets, mode='predict')
+    alone = model({view: frames[:, :, :4]}, short, mode='predict')
+    for one, other in zip(both, alone):
+        torch.testing.assert_close(one['recognition'], other['recognition'])

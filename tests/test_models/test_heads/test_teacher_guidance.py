@@ -160,6 +160,27 @@ def test_frames_that_only_fill_up_change_nothing(num_valid, seed):
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.booleans())
+def test_entries_that_count_in_frames_of_their_own_are_pooled_by_themselves(seed, deviation):
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randn(BATCH, TIME, 3, 2, generator=generator)
+    known = torch.rand(BATCH, TIME, 3, generator=generator) > 0.4
+    found = pool_target(target, known, deviation).unflatten(1, (-1, 3, 2))
+    for b in range(BATCH):
+        for v in range(3):
+            values = target[b, known[b, :, v], v]  # (frames, 2)
+            expected = torch.zeros(1 + deviation, 2)
+            if len(values):
+                expected[0] = values.mean(0)
+                expected[1:] = values.std(0, correction=0)
+            torch.testing.assert_close(found[b, :, v], expected, atol=1e-6, rtol=1e-5)
+    every = torch.ones(BATCH, TIME, 3, dtype=torch.bool)
+    assert torch.equal(
+        pool_target(target, every, deviation), pool_target(target, every[..., 0], deviation)
+    )
+
+
 def test_a_teacher_of_whole_clips_gives_one_target():
     target = torch.randn(BATCH, 1, 7)
     valid = torch.zeros(BATCH, TIME, dtype=torch.bool)
@@ -194,6 +215,36 @@ def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift
     if joints > 2:
         wide = (poses[..., 2] > 0).sum(-1) > 2
         assert torch.allclose(body_frame(moved)[wide], found[wide], atol=1e-2)
+
+
+@pytest.mark.parametrize('deviation', [False, True])
+def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
+    """What still stands at one place does not move towards the centre for being hidden."""
+    head = make_head(teachers=dict(pose=dict(joints=4, deviation=deviation)))
+    head.standardisers['pose'] = Unstandardised(8 * (1 + deviation))
+    sources = make_sources()
+    for view in ('clip', 'other'):
+        sources[f'{view}_pose'] = torch.rand(BATCH, 1, 4, 3).repeat(1, TIME, 1, 1) + 0.1
+    expected = head.teacher_embeddings('pose', sources)[0]
+    sources['clip_pose'][:, 1, 0, 2] = 0
+    found = head.teacher_embeddings('pose', sources)[0]
+    torch.testing.assert_close(found[:, :2], expected[:, :2])
+    if deviation:
+        assert found[:, 8:10].abs().max() < 1e-6
+    sources['clip_pose'][:, :, 0, 2] = 0
+    found = head.teacher_embeddings('pose', sources)[0]
+    assert (found[:, :2] == 0).all() and (found[:, 2:8] != 0).all(), 'never known'
+
+
+class Unstandardised(torch.nn.Module):
+    """Targets as they are pooled."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mean = torch.zeros(channels)
+
+    def forward(self, values: Tensor, valid: Tensor) -> Tensor:
+        return values
 
 
 def test_a_pose_teacher_is_read_in_the_bodys_frame():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.models.balancers import GradNorm, TrunkGradients
 from mmact_ssl.models.heads import (
     ClassificationHead,
     ConsistencyHead,
@@ -226,7 +227,31 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
                 continue
             results[case][f'gradient of {name}'] = parameter.grad
     results['copy after'] = momentum_copy_after(rank, world_size)
+    results['chance'] = chance_of_prompts(rank, world_size)
+    results['gradnorm'] = gradnorm_after(rank, world_size)
     return results
+
+
+def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
+    """Chance to find the sentence of one's own clips, not-a-number without a sentence."""
+    head, batch = cases()['prompts']
+    own = {name: value.chunk(world_size)[rank] for name, value in batch.items()}
+    return dict(chance=head.predict(**own)['chance'])
+
+
+def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
+    """GradNorm after two batches: of the second task one process has nothing, then both have."""
+    torch.manual_seed(2)
+    trunk = nn.Linear(3, 2)
+    balancer = GradNorm(rate=0.1, tasks=('every', 'few'))
+    share = BATCH // world_size
+    for counts in (torch.arange(BATCH) < BATCH // 2, torch.zeros(BATCH, dtype=torch.bool)):
+        features = trunk(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
+        own = counts[rank * share : (rank + 1) * share]
+        few = (features[:, 1].square() * own).mean()
+        losses = dict(every=features[:, 0].square().mean(), few=few)
+        balancer(losses, 0.0, TrunkGradients(losses, [features], trunk))
+    return balancer.state_dict()
 
 
 def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
@@ -311,6 +336,21 @@ def test_every_process_has_the_same_momentum_copy(halves: list[dict], whole: dic
         assert torch.equal(value, second[name]), name
     # The mean of both halves' means is that of the whole; of variances it is not.
     torch.testing.assert_close(first['1.running_mean'], whole['copy after']['1.running_mean'])
+
+
+def test_chance_is_among_the_sentences_that_are_searched(halves: list[dict], whole: dict):
+    chance = torch.cat([half['chance']['chance'] for half in halves])
+    torch.testing.assert_close(chance, whole['chance']['chance'], equal_nan=True)
+    assert (chance[~chance.isnan()] == 1 / 4).all(), 'four of the six clips have a sentence'
+
+
+def test_every_process_leaves_the_same_tasks_out(halves: list[dict], whole: dict):
+    first, second = (half['gradnorm'] for half in halves)
+    for name, value in whole['gradnorm'].items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value)
+    assert whole['gradnorm']['states.few.first_loss'] > 0
+    assert whole['gradnorm']['states.few.weight'] != 1
 
 
 def work(rank: int, folder: Path) -> None:
