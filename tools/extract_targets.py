@@ -174,8 +174,9 @@ def run_extraction(args: argparse.Namespace) -> None:
     if is_main_process():
         rate = report.frames / max(report.seconds, 1e-9)
         what, parts = ('keys', 'sentences') if sentences is not None else ('videos', 'frames')
+        anew = f', {report.renewed} of them anew' if report.renewed else ''
         rich_print(
-            f'{report.written} {what} written, {report.skipped} were there, '
+            f'{report.written} {what} written{anew}, {report.skipped} were there, '
             f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
             f'({rate:.0f} {parts}/s): {", ".join(map(str, paths))}'
         )

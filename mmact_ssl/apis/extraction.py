@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +21,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmact_ssl.apis.video_targets import extract_video, iterate_frames, run_teachers
 from mmact_ssl.datasets.errors import BrokenSampleError
-from mmact_ssl.datasets.target_file import encode_key
 from mmact_ssl.datasets.targets import (
     TargetMeta,
     TargetReader,
@@ -73,12 +74,13 @@ class ExtractionJob:
 class ExtractionReport:
     """What one extraction did.
 
-    `written` counts videos (or keys of sentences) that were missing in a cache, `skipped` those
-    that every cache had; `frames` counts frames (or sentences); `broken` maps a video to the
-    reason.
+    `written` counts videos (or keys of sentences) that were missing in a cache or had other
+    sentences there, `renewed` the latter alone, `skipped` those that every cache had; `frames`
+    counts frames (or sentences); `broken` maps a video to the reason.
     """
 
     written: int = 0
+    renewed: int = 0
     skipped: int = 0
     frames: int = 0
     seconds: float = 0.0
@@ -165,7 +167,9 @@ def extract_many(
         targets = run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
         return targets, len(targets[0])
 
-    return _fill(jobs, names, work, 'frames', overwrite, max_broken, show_progress)
+    # A hash of a video would cost as much as to read it: only what is missing is made.
+    made_of = dict.fromkeys(names, '')
+    return _fill(jobs, made_of, work, 'frames', overwrite, max_broken, show_progress)
 
 
 def extract_sentences(
@@ -177,6 +181,8 @@ def extract_sentences(
     show_progress: bool = True,
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
+
+    A key is embedded anew if the cache has it of other sentences, or does not say of which.
 
     Args:
         teacher: Of kind 'text': `embed(list of S sentences)` gives [S, D].
@@ -194,8 +200,12 @@ def extract_sentences(
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
         return [job.meta.stored(key, values)], len(values)
 
+    made_of = {
+        key: hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
+        for key, lines in sentences.items()
+    }
     job = ExtractionJob(teacher, Path(out), dtype)
-    return _fill([job], list(sentences), work, 'sentences', overwrite, 0.0, show_progress)
+    return _fill([job], made_of, work, 'sentences', overwrite, 0.0, show_progress)
 
 
 # Of a key and the jobs that lack it: an array for each job, and how many frames it took.
@@ -204,22 +214,26 @@ Work = Callable[[str, Sequence[ExtractionJob]], 'tuple[list[np.ndarray], int]']
 
 def _fill(
     jobs: Sequence[ExtractionJob],
-    keys: Sequence[str],
+    made_of: Mapping[str, str],
     work: Work,
     unit: str,
     overwrite: bool,
     max_broken: float,
     show_progress: bool,
 ) -> ExtractionReport:
-    """Do the work of all keys that a cache lacks, shared by the ranks."""
+    """Do the work of all keys that a cache lacks or has of something else, shared by the ranks."""
     if len({job.out for job in jobs}) < len(jobs):
         raise ConfigError('two teachers would write to one cache: give their configs other names')
     rank, world_size = dist.get_dist_info()
-    shared: list[list[set[str]]] = [[]]
+    shared: list[list[dict[str, str]]] = [[]]
     if rank == 0:
-        shared = [[_prepare(job, keys, overwrite) for job in jobs]]
+        shared = [[_prepare(job, made_of, overwrite) for job in jobs]]
     dist.broadcast_object_list(shared)
-    todo = {key: [i for i, present in enumerate(shared[0]) if key not in present] for key in keys}
+    caches = shared[0]
+    todo = {
+        key: [i for i, cache in enumerate(caches) if cache.get(key) != made_of[key]]
+        for key in made_of
+    }
     missing = [key for key in todo if todo[key]]
     mine = missing[rank::world_size]
 
@@ -239,13 +253,14 @@ def _fill(
             try:
                 arrays, count = work(key, [jobs[i] for i in todo[key]])
                 for i, array in zip(todo[key], arrays):
-                    writers[i].put_stored(key, array)
+                    writers[i].put_stored(key, array, made_of[key])
             except BrokenSampleError as error:
                 report.broken[key] = error.reason
             except ValueError as error:
                 raise DataError(f'a teacher said what is no target: {error}') from error
             else:
                 report.written += 1
+                report.renewed += any(key in caches[i] for i in todo[key])
                 report.frames += count
             now = time.perf_counter()
             rate = report.frames / (now - start)
@@ -254,11 +269,14 @@ def _fill(
                 said = now
                 progress.print(progress.get_renderable())
     report.seconds = time.perf_counter() - start
-    return _finish(report, jobs, len(keys), max_broken)
+    return _finish(report, jobs, len(made_of), max_broken)
 
 
-def _prepare(job: ExtractionJob, keys: Sequence[str], overwrite: bool) -> set[str]:
-    """Create a cache or take up what a killed run left; returns the keys that it has."""
+def _prepare(job: ExtractionJob, keys: Iterable[str], overwrite: bool) -> dict[str, str]:
+    """Create a cache or take up what a killed run left.
+
+    Returns what the values of those keys that it has were made of.
+    """
     meta = job.meta
     meta.check()
     if overwrite:
@@ -266,8 +284,7 @@ def _prepare(job: ExtractionJob, keys: Sequence[str], overwrite: bool) -> set[st
             remove_cache(path)
     TargetWriter(job.out, meta).close()  # refuses a stale cache before hours of work
     merge_shards(job.out, meta)
-    present = set(TargetReader(job.out).keys())
-    return {key for key in keys if encode_key(key).decode() in present}
+    return TargetReader(job.out).made_of(keys)
 
 
 def _finish(
@@ -277,6 +294,7 @@ def _finish(
     reports = dist.all_gather_object(report)
     total = ExtractionReport(
         written=sum(part.written for part in reports),
+        renewed=sum(part.renewed for part in reports),
         skipped=report.skipped,
         frames=sum(part.frames for part in reports),
         seconds=max(part.seconds for part in reports),

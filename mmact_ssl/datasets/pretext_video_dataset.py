@@ -77,6 +77,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             **kwargs,
         )
         self.pipeline = build_pipeline(pipeline)
+        self.check_names()
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file; one dict of `filename` and `label` (-1: none) per video."""

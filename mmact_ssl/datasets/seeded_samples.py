@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import Compose
+from mmengine.dataset import BaseDataset, Compose
 
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.errors import DataError
@@ -26,6 +26,9 @@ class SeededSamples:
 
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
     the sample says so in `results['replaced']`; in test mode it is an error.
+
+    Transforms with a method `check_names(filenames)` are shown the names of all samples once the
+    annotation is read: what is wrong with all of them no single sample can tell.
 
     Attributes:
         seeded_from_start: Seed by (0, 0, index) until `set_progress` is called. Where False,
@@ -44,7 +47,6 @@ class SeededSamples:
     test_mode: bool
     pipeline: Compose
     _fully_initialized: bool
-    full_init: Callable[[], None]
     get_data_info: Callable[[int], dict[str, Any]]
     __len__: Callable[[], int]
 
@@ -66,6 +68,25 @@ class SeededSamples:
         self._progress[0] = seed
         self._progress[1] = epoch
         self._progress[2] = 1
+
+    def full_init(self) -> None:
+        """Read the annotation, if that was put off by `lazy_init`."""
+        if not self._fully_initialized:
+            super().full_init()  # type: ignore[misc]
+            self.check_names()
+
+    def check_names(self) -> None:
+        """Let the transforms check the names; call this where the pipeline is built last."""
+        if not self._fully_initialized:
+            return
+        for transform in self.pipeline.transforms:
+            if hasattr(transform, 'check_names'):
+                transform.check_names(self._filenames())
+
+    def _filenames(self) -> Iterator[str]:
+        # Of the base class: a data set's own method may read the sample.
+        infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
+        return (info['filename'] for info in infos)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         """Make sample `idx`: what the last transform of the pipeline returns.

@@ -71,6 +71,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
             **kwargs,
         )
         self.pipeline = build_pipeline(pipeline)
+        self.check_names()
 
     @property
     def lengths(self) -> np.ndarray:

@@ -7,13 +7,16 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import lmdb
 
 from mmact_ssl.datasets.target_meta import TargetCacheError
 
 TOOL = 'python tools/extract_targets.py'
+META_KEY = '__meta__'
+# Begins the names of the records of what values were made of.
+RECORD = '__made_of__:'
 MAX_KEY_BYTES = 511  # LMDB's limit
 
 # LMDB forbids opening one environment twice in a process; a reader opens it for each read.
@@ -26,6 +29,37 @@ def encode_key(key: str) -> bytes:
     if len(encoded) <= MAX_KEY_BYTES:
         return encoded
     return b'sha256:' + hashlib.sha256(encoded).hexdigest().encode()
+
+
+def record_key(name: bytes) -> bytes:
+    """Bytes that the record beside a value is kept under, of the bytes of its key."""
+    # A hash, as a long key has no room for what begins the name.
+    return f'{RECORD}{hashlib.sha256(name).hexdigest()}'.encode()
+
+
+def is_reserved(name: bytes) -> bool:
+    """Whether the bytes of a key are the cache's own and no video's."""
+    return name == META_KEY.encode() or name.startswith(RECORD.encode())
+
+
+def find_key(transaction: lmdb.Transaction, filename: str) -> str | None:
+    """Find the key of a video file, see `TargetReader.find`."""
+    parts = Path(filename).parts
+    names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
+    names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
+    return next((name for name in names if _has(transaction, encode_key(name))), None)
+
+
+def read_record(transaction: lmdb.Transaction, key: str) -> str | None:
+    """Tell what the value of a key was made of, '' if not on record; None: no value."""
+    name = encode_key(key)
+    if not _has(transaction, name):
+        return None
+    return bytes(transaction.get(record_key(name), b'')).decode(errors='replace')
+
+
+def _has(transaction: lmdb.Transaction, name: bytes) -> bool:
+    return not is_reserved(name) and transaction.get(name) is not None
 
 
 def remove_cache(path: Path) -> None:

@@ -70,7 +70,8 @@ def import_npz(
             uint8 0..255, with `layout`, a name in PART_LAYOUTS, unless no part has sides.
         out: Folder of the cache.
         annotated: Video paths of the annotation files. Names are matched to them exactly or
-            without suffix (`a1_s1` to `videos/a1_s1.mp4`), and become those. None: taken as is.
+            without suffix (`a1_s1` to `videos/a1_s1.mp4`), and become those; none serves two
+            videos. None: taken as is.
         overwrite: Replace an existing cache.
         dtypes: What values are stored in, by kind; float32 for those not named.
 
@@ -78,7 +79,8 @@ def import_npz(
         Number of videos written (those already in the cache are skipped).
 
     Raises:
-        DataError: The file is not of this format, or an annotated video is not in it.
+        DataError: The file is not of this format, or an annotated video is not in it or shares its
+            entry with another.
     """
     source = Path(source)
     kind = npz_kind(source)
@@ -187,7 +189,7 @@ def import_coco(
 
     Args:
         source: JSON with `images` (file_name, width, height) and `annotations` (image_id,
-            keypoints [V * 3] in pixels).
+            keypoints [V * 3] in pixels, pixel i centred on i).
         out: Folder of the cache.
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
@@ -226,7 +228,9 @@ def import_coco(
             raise DataError(
                 f'{source}: an annotation has {pose.size // 3} joints, {layout} has {num_joints}'
             )
-        pose = pose.reshape(num_joints, 3) / [image['width'], image['height'], 1]
+        pose = pose.reshape(num_joints, 3)
+        # COCO centres pixel i on i, the project's poses let it cover [i, i + 1).
+        pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
         pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
         pose[pose[:, 2] == 0] = 0
         poses[key][frame] = pose
@@ -270,15 +274,23 @@ def _match(
     """Rename the table's videos to the annotation's paths."""
     if annotated is None:
         return dict(spans)
+    exact = set(annotated) & set(spans)
     by_stem: dict[str, list[str]] = {}
     for name in spans:
-        by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
-    matched = {}
+        if name not in exact:
+            by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
+    matched: dict[str, slice] = {}
+    serves: dict[str, str] = {}
     for key in annotated:
-        names = [key] if key in spans else by_stem.get(PurePosixPath(key).stem, [])
+        names = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
         if len(names) != 1:
             what = 'nothing' if not names else f'several entries ({", ".join(names[:3])})'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')
+        if serves.setdefault(names[0], key) != key:
+            raise DataError(
+                f'{source}: {names[0]!r} is the only entry for two annotated videos, '
+                f'{serves[names[0]]!r} and {key!r}: name its entries as annotated'
+            )
         matched[key] = spans[names[0]]
     return matched
 

@@ -3,7 +3,8 @@
 
 A cache is a folder (`data.mdb`, `lock.mdb`). Its keys are video paths as the annotation file
 writes them (of sentences: videos or classes), its values one array each, first axis = frames of
-the video, see `target_values.py`. The key `__meta__` holds a TargetMeta as JSON.
+the video, see `target_values.py`. The key `__meta__` holds a TargetMeta as JSON; of values that
+tell what they were made of (sentences) a record lies beside each, see `record_key`.
 
 Writing is safe against a kill at any moment (a video is one transaction) and against other
 processes on the same machine (LMDB's lock). It is not safe between machines that share a network
@@ -16,20 +17,25 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 import lmdb
 import numpy as np
 
 from mmact_ssl.datasets.target_file import (
+    META_KEY,
     TOOL,
     data_bytes,
     encode_key,
+    find_key,
+    is_reserved,
     needed_bytes,
+    read_record,
     reading,
+    record_key,
     remove_cache,
 )
 from mmact_ssl.datasets.target_meta import (
@@ -60,7 +66,6 @@ __all__ = [
     'shard_path',
 ]
 
-META_KEY = '__meta__'
 MAX_META_BYTES = 1 << 16
 INITIAL_MAP_BYTES = 1 << 26
 
@@ -130,38 +135,52 @@ class TargetWriter:
     def put_many(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of several videos, all or none (see :meth:`put`)."""
         stored = {key: self.meta.stored(key, array) for key, array in arrays.items()}
-        self._store({encode_key(key): self._packed(key, stored[key]) for key in stored})
+        entries: dict[bytes, bytes | None] = {}
+        for key in stored:
+            entries.update(self._entry(key, stored[key]))
+        self._store(entries)
 
-    def put_stored(self, key: str, array: np.ndarray) -> None:
-        """Store the array of one video that `TargetMeta.stored` has made."""
-        self._store({encode_key(key): self._packed(key, array)})
+    def put_stored(self, key: str, array: np.ndarray, made_of: str = '') -> None:
+        """Store the array of one video that `TargetMeta.stored` has made.
+
+        `made_of`, e.g. a hash of what the teacher was given, is recorded in the same transaction.
+        """
+        self._store(self._entry(key, array, made_of))
+
+    def made_of(self, key: str) -> str | None:
+        """What the value of a key was made of, '' if that is not on record; None: no value."""
+        return self._transact(lambda transaction: read_record(transaction, key), write=False)
 
     def copy(self, key: str, reader: TargetReader) -> None:
         """Store what another cache of the same teacher has of a video, as it lies there."""
+        made_of = reader.made_of([key]).get(key, '')
         if reader.meta.format == self.meta.format:
-            self._store({encode_key(key): reader._read(key, read_raw)})
+            value = reader._read(key, read_raw)
+            self._store(_with_record(encode_key(key), value, made_of))
         else:
-            self.put(key, reader.get(key))
+            self.put_stored(key, self.meta.stored(key, reader.get(key)), made_of)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove videos, so that they are extracted again."""
+        names = [encode_key(key) for key in keys]
+        self._store(dict.fromkeys([*names, *map(record_key, names)]))
 
-        def write(transaction: lmdb.Transaction) -> None:
-            for key in keys:
-                transaction.delete(encode_key(key))
+    def _entry(self, key: str, array: np.ndarray, made_of: str = '') -> dict[bytes, bytes | None]:
+        name = encode_key(key)
+        if is_reserved(name):
+            raise ValueError(f'{key} is reserved and cannot be the name of a video')
+        value = pack_format_1(array) if self.meta.format == 1 else pack(name, array)
+        return _with_record(name, value, made_of)
 
-        self._transact(write, write=True)
-        self._fill_file()
+    def _store(self, values: Mapping[bytes, bytes | None]) -> None:
+        """Store all in one transaction; None removes."""
 
-    def _packed(self, key: str, array: np.ndarray) -> bytes:
-        if key == META_KEY:
-            raise ValueError(f'{META_KEY} is reserved and cannot be the name of a video')
-        return pack_format_1(array) if self.meta.format == 1 else pack(encode_key(key), array)
-
-    def _store(self, values: Mapping[bytes, bytes]) -> None:
         def write(transaction: lmdb.Transaction) -> None:
             for key, value in values.items():
-                transaction.put(key, value)
+                if value is None:
+                    transaction.delete(key)
+                else:
+                    transaction.put(key, value)
 
         self._transact(write, write=True)
         self._fill_file()
@@ -229,7 +248,7 @@ class TargetReader:
             raise stale(self.path, 'teacher', self.meta.fingerprint, fingerprint)
 
     def __len__(self) -> int:
-        return _num_entries(self.path, self.command) - 1  # the meta data are one
+        return len(self.keys())
 
     def __contains__(self, key: str) -> bool:
         with reading(self.path, self.command) as transaction:
@@ -240,7 +259,13 @@ class TargetReader:
         with reading(self.path, self.command) as transaction:
             names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
         # Only damage puts anything but UTF-8 there; such a key is not found again.
-        return [name.decode(errors='replace') for name in names if name != META_KEY.encode()]
+        return [name.decode(errors='replace') for name in names if not is_reserved(name)]
+
+    def made_of(self, keys: Iterable[str]) -> dict[str, str]:
+        """What the values of those keys that are there were made of, '' if not on record."""
+        with reading(self.path, self.command) as transaction:
+            found = {key: read_record(transaction, key) for key in keys}
+        return {key: made_of for key, made_of in found.items() if made_of is not None}
 
     def find(self, filename: str) -> str:
         """Find the key of a video file: the longest end of its path that is a key.
@@ -258,14 +283,12 @@ class TargetReader:
 
     def lookup(self, filename: str) -> str | None:
         """Find the key of a video file as :meth:`find` does; None where there is none."""
-        parts = Path(filename).parts
-        names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
-        names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
+        return self.lookup_all([filename])[0]
+
+    def lookup_all(self, filenames: Sequence[str]) -> list[str | None]:
+        """Find the keys of many video files in one transaction (see :meth:`lookup`)."""
         with reading(self.path, self.command) as transaction:
-            for name in names:
-                if name != META_KEY and transaction.get(encode_key(name)) is not None:
-                    return name
-        return None
+            return [find_key(transaction, filename) for filename in filenames]
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of the array of one video, without reading it (see :meth:`get`)."""
@@ -311,8 +334,13 @@ class TargetReader:
         )
 
 
-def _num_entries(path: Path, command: str = TOOL) -> int:
-    with reading(path, command) as transaction:
+def _with_record(name: bytes, value: bytes, made_of: str) -> dict[bytes, bytes | None]:
+    # The record of a value that this one replaces must not outlive it.
+    return {name: value, record_key(name): made_of.encode() or None}
+
+
+def _num_entries(path: Path) -> int:
+    with reading(path, TOOL) as transaction:
         return int(transaction.stat()['entries'])
 
 
@@ -337,8 +365,8 @@ def shard_path(path: str | os.PathLike[str], rank: int) -> Path:
 def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     """Move the videos of all shards beside a cache into it and remove the shards.
 
-    Shards that an earlier, killed run left are merged too; killed while merging, it can be called
-    again.
+    Of a video that both have, the shard's is taken if it was made of something else. Shards that an
+    earlier, killed run left are merged too; killed while merging, it can be called again.
 
     Returns:
         Number of videos moved.
@@ -352,8 +380,9 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
         for shard in shards:
             reader = TargetReader(shard, meta.fingerprint)
             check_meta(shard, reader.meta, meta)
+            made_of = reader.made_of(reader.keys())
             for key in sorted(set(reader.keys())):
-                if key not in writer:
+                if writer.made_of(key) != made_of.get(key, ''):
                     writer.copy(key, reader)
                     moved += 1
             shutil.rmtree(shard)

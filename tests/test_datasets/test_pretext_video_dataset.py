@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.registry import DATASETS
 
@@ -252,3 +253,13 @@ def test_the_missing_folder_is_named_before_the_missing_target_cache(tmp_path):
             pipeline=pipeline,
             prepare_command='python tools/prepare_data.py x',
         )
+
+
+def test_a_cache_that_knows_none_of_the_videos_is_refused_before_any_sample(folder, tmp_path):
+    path = tmp_path / 'texts.lmdb'
+    with TargetWriter(path, TargetMeta('text', '', 'f')) as writer:
+        writer.put('a.mp4', np.ones((1, 4), np.float32))
+    load = dict(type='LoadTargetCache', path=str(path), target='prompt', missing='mask')
+    assert len(build(folder, ['a.mp4', 'b.mp4'], pipeline=[load])) == 2
+    with pytest.raises(TargetCacheError, match=r"none of the 2 annotated.*b\.mp4'; it has 'a.mp4'"):
+        build(folder, ['b.mp4', 'c.mp4'], pipeline=[load])

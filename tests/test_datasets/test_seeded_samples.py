@@ -20,13 +20,14 @@ class Numbers(SeededSamples, BaseDataset):
 
     sample_kind = 'numbers'
 
-    def __init__(self, count, broken, max_replacements=10, test_mode=False):
+    def __init__(self, count, broken, max_replacements=10, test_mode=False, more=(), **kwargs):
         self.count, self.broken = count, broken
         self.init_seeded_samples(max_replacements)
-        super().__init__(ann_file='numbers.txt', pipeline=[self.check], test_mode=test_mode)
+        pipeline = [self.check, *more]
+        super().__init__(ann_file='numbers.txt', pipeline=pipeline, test_mode=test_mode, **kwargs)
 
     def load_data_list(self):
-        return [{'number': number} for number in range(self.count)]
+        return [{'number': number, 'filename': f'{number}'} for number in range(self.count)]
 
     def check(self, results):
         if results['number'] in self.broken:
@@ -43,7 +44,7 @@ def test_a_broken_sample_is_replaced_from_the_seed():
         assert sample['replaced'] == '1: odd' and sample['number'] == dataset[1]['number']
         seen.add(sample['number'])
     assert seen == {0, 3, 4}
-    assert dataset[0] == {'number': 0, 'sample_idx': 0, 'replaced': ''}
+    assert dataset[0] == {'number': 0, 'filename': '0', 'sample_idx': 0, 'replaced': ''}
 
 
 def test_too_many_broken_samples_end_the_search():
@@ -53,6 +54,36 @@ def test_too_many_broken_samples_end_the_search():
         Numbers(5, broken={1}, test_mode=True)[1]
     with pytest.raises(DataError, match='in a row'):  # there is no other
         Numbers(1, broken={0})[0]
+
+
+class NameCheck:
+    """Keeps what it is shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def __call__(self, results):
+        return results
+
+    def check_names(self, filenames):
+        self.shown.append(list(filenames))
+
+
+@pytest.mark.parametrize('options', [{}, {'serialize_data': False}, {'test_mode': True}])
+def test_transforms_are_shown_the_names_when_the_annotation_is_read(options):
+    first, second = NameCheck(), NameCheck()
+    Numbers(4, set(), more=[first, second], indices=[3, 1], **options)
+    assert first.shown == second.shown == [['3', '1']]
+
+
+def test_names_are_shown_once_where_reading_is_put_off():
+    check = NameCheck()
+    dataset = Numbers(2, set(), more=[check], lazy_init=True)
+    dataset.check_names()
+    assert check.shown == []
+    assert len(dataset) == 2 and dataset[0]['number'] == 0
+    dataset.full_init()
+    assert check.shown == [['0', '1']]
 
 
 def test_the_callers_generators_go_on_where_they_were():

@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.errors import DataError
 from mmact_ssl.registry import DATASETS
 
@@ -150,3 +151,20 @@ def test_mmactions_skeleton_transforms_take_the_samples(folder):
     sample = build(folder, pipeline=pipeline)[0]
     assert tuple(sample['inputs'].shape) == (1, 2, 4, 20, 3)
     assert sample['data_samples'].gt_label.tolist() == [2]
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_a_cache_that_knows_none_of_the_clips_is_refused_before_any_sample(
+    folder, tmp_path, test_mode
+):
+    path = tmp_path / 'texts.lmdb'
+    with TargetWriter(path, TargetMeta('text', '', 'f')) as writer:
+        writer.put('c', np.ones((1, 4), np.float32))
+    load = dict(type='LoadTargetCache', path=str(path), target='prompt', missing='mask')
+    options = dict(pipeline=[load], test_mode=test_mode)
+    assert len(build(folder, **options)) == 3
+    with pytest.raises(TargetCacheError, match="none of the 2 annotated samples, e.g. 'a'"):
+        build(folder, ['a 0', 'b 1'], **options)
+    lazy = build(folder, ['a 0', 'b 1'], lazy_init=True, **options)
+    with pytest.raises(TargetCacheError, match='none of the 2 annotated samples'):
+        lazy.full_init()

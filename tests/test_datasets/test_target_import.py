@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from mmact_ssl.datasets.demo_world.write import coco_annotation
 from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
 from mmact_ssl.datasets.preparation.utdmhad import project_skeleton
 from mmact_ssl.datasets.target_import import (
@@ -57,6 +58,24 @@ def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
         import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
     with pytest.raises(DataError, match=r"several entries \(u/a, v/a\).*'a.mp4'"):
         import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
+
+
+def test_an_entry_serves_one_video_only(tmp_path):
+    table(tmp_path / 'p.npz', names=('u/a.mp4', 'b'))
+    with pytest.raises(DataError, match=r"'b' is the only entry for two.*'u/b.mp4' and 'v/b.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'v/b.mp4'])
+    for annotated in (['u/a.mp4', 'v/a.mp4'], ['v/a.mp4', 'u/a.mp4']):
+        with pytest.raises(DataError, match="nothing for the annotated video 'v/a.mp4'"):
+            import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'u/b.mp4', 'u/a.mp4']) == 2
+
+
+def test_what_is_matched_exactly_does_not_make_a_stem_ambiguous(tmp_path):
+    keypoints = table(tmp_path / 'p.npz', names=('u/a.mp4', 'a'))
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['v/a.mp4', 'u/a.mp4'])
+    reader = TargetReader(tmp_path / 'x')
+    np.testing.assert_array_equal(reader.get('u/a.mp4'), keypoints[:3])
+    np.testing.assert_array_equal(reader.get('v/a.mp4'), keypoints[3:])
 
 
 @pytest.mark.parametrize(
@@ -190,7 +209,7 @@ def coco(path, images, annotations):
     return path
 
 
-def person(image_id, x=50, y=25, v=2, **fields):
+def person(image_id, x=49.5, y=24.5, v=2, **fields):
     return {'image_id': image_id, 'keypoints': [x, y, v] * 17, **fields}
 
 
@@ -215,11 +234,11 @@ def test_coco_images_tell_their_frame(tmp_path, image):
 
 def test_coco_visibility_and_the_best_person(tmp_path):
     annotations = [
-        person(0, x=10, score=0.3, area=9),
-        person(0, x=20, score=0.9, area=1),
-        person(0, x=30, score=0.5, area=99),
-        person(1, x=10, area=5),
-        person(1, x=20, area=50),
+        person(0, x=9.5, score=0.3, area=9),
+        person(0, x=19.5, score=0.9, area=1),
+        person(0, x=29.5, score=0.5, area=99),
+        person(1, x=9.5, area=5),
+        person(1, x=19.5, area=50),
         person(2, v=0),
         person(3, v=1),
         person(4, v=0.25),
@@ -231,6 +250,20 @@ def test_coco_visibility_and_the_best_person(tmp_path):
     np.testing.assert_allclose(pose[:2, 0, 0], [0.1, 0.1])
     np.testing.assert_array_equal(pose[2], 0)
     np.testing.assert_array_equal(pose[3:, 0, 2], [1, 0.25])
+
+
+def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
+    true = np.random.default_rng(0).random((3, 17, 3)).astype(np.float32)
+    true[..., 2] = [1] * 9 + [0.5] * 7 + [0]  # seen, hidden, outside
+    parts = np.ones((96, 128), np.uint8)
+    annotations = [dict(coco_annotation(pose, parts), image_id=t) for t, pose in enumerate(true)]
+    size = {'height': 96, 'width': 128}
+    images = [{'file_name': f'videos/a/{t}.jpg', **size} for t in range(3)]
+    import_coco(coco(tmp_path / 'c.json', images, annotations), tmp_path / 'x', {'videos/a.mp4': 3})
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    away = np.abs(pose - true)[:, :16, :2] * [128, 96]
+    assert away.max() < 0.006  # pixels: written with two decimals
+    np.testing.assert_array_equal(pose[..., 2], true[..., 2] > 0)
 
 
 @pytest.mark.parametrize(

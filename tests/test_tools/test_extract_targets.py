@@ -100,6 +100,13 @@ def test_sentences(tool, data, capsys):
     assert '2 keys written, 0 were there' in capsys.readouterr().out.replace('\n', '')
     reader = TargetReader(data / 'targets' / 'grey_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
+    (data / 's.json').write_text(
+        json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y']})
+    )
+    tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
+    out = capsys.readouterr().out.replace('\n', '')
+    assert '2 keys written, 1 of them anew, 1 were there' in out
+    np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
 
 
 def test_import_of_a_table_names_its_cache(tool, data, capsys):

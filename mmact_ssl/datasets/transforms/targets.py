@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
@@ -16,9 +17,6 @@ from mmact_ssl.datasets.target_meta import KINDS
 from mmact_ssl.datasets.targets import TargetCacheError, TargetReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
-
-# Samples without any target after which a worker says so: chance does not do that.
-NONE_FOUND = 500
 
 
 @TRANSFORMS.register_module()
@@ -57,13 +55,14 @@ class LoadTargetCache(BaseTransform):
             no frames of it: a skeleton clip beside the video that it was recorded with.
         missing: What to do with a video that the cache lacks. 'error', or, of sentences and whole
             videos, 'mask': mark it, for a head that leaves it out. An error nevertheless when the
-            first NONE_FOUND samples of a worker all are missing: names then do not fit.
+            cache has none of the videos of the data set: names then do not fit.
 
     Raises:
         ConfigError: An argument is unknown, or (when called) a view is not the window of frames
             that a clip teacher reads, or the target's name is taken.
         TargetCacheError: The cache is missing, damaged, stale, of another kind or layout (when
-            built); a video is missing or has another number of frames (when called).
+            built); all videos are missing (when the data set is built); a video is missing or has
+            another number of frames (when called).
     """
 
     def __init__(
@@ -91,7 +90,6 @@ class LoadTargetCache(BaseTransform):
         self.sentences = sentences
         self.missing = missing
         self.whole = whole
-        self._tried, self._found = 0, False
         self.kind = target if kind is None and target in KINDS else kind
         fingerprint = None
         config = teacher if isinstance(teacher, str) else 'CONFIG'
@@ -121,6 +119,29 @@ class LoadTargetCache(BaseTransform):
                     f'has {len(keys)} entries of kind {kind_found!r}, sentences is {sentences!r}'
                 )
             self._channels = self.reader.shape(keys[0])[1]
+
+    def check_names(self, filenames: Iterable[str]) -> None:
+        """Refuse to mask all videos of a data set, and log how many are masked.
+
+        Raises:
+            TargetCacheError: The cache has none of them.
+        """
+        if self.missing == 'error':
+            return
+        names = list(filenames)
+        masked = self.reader.lookup_all(names).count(None)
+        if masked and masked == len(names):
+            raise TargetCacheError(
+                f'target cache {self.path} has none of the {len(names)} annotated samples, e.g. '
+                f'{names[0]!r}; it has {self.reader.keys()[0]!r}: make it again with '
+                f'`{self.reader.command} --overwrite`, keyed by the names of the annotation'
+            )
+        if masked:
+            print_log(
+                f'{masked} of {len(names)} samples ({masked / len(names):.1%}) are not in the '
+                f'target cache {self.path}: their {self.target!r} is masked',
+                logger='current',
+            )
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the targets to one sample."""
@@ -163,14 +184,6 @@ class LoadTargetCache(BaseTransform):
         key = self.reader.lookup(results['filename'])
         valid = results.setdefault('target_valid', {})
         valid[self.target] = dict.fromkeys(self.views, key is not None)
-        self._found |= key is not None
-        self._tried += 1
-        if not self._found and self._tried >= NONE_FOUND:
-            raise TargetCacheError(
-                f'target cache {self.path} has none of the first {self._tried} samples, e.g. '
-                f'{results["filename"]!r}; it has {self.reader.keys()[0]!r}: make it again with '
-                f'`{self.reader.command} --overwrite`, keyed by the names of the annotation'
-            )
         return key
 
     def _frames(self, results: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
+from mmact_ssl.datasets import targets as cache_module
+from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.datasets.transforms import targets as module
 from mmact_ssl.datasets.transforms.skeleton import MakeSkeletonViews, PackSkeletonInputs
 from mmact_ssl.datasets.transforms.targets import LoadTargetCache
@@ -71,19 +72,30 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     assert 'one_prompt_valid' not in packed(path, 'a', missing='error')
 
 
-def test_names_that_match_nothing_are_an_error_after_a_while(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, 'NONE_FOUND', 3)
-    transform = load(write(tmp_path / 't'))
-    for _ in range(2):
-        transform(clip('b'))
+def test_names_that_match_nothing_are_an_error(tmp_path):
+    path = write(tmp_path / 't')
     with pytest.raises(
-        TargetCacheError, match="none of the first 3 samples.*'b'; it has 'a': make"
+        TargetCacheError, match="none of the 2 annotated samples, e.g. 'b'; it has 'a': make"
     ):
-        transform(clip('b'))
-    known = load(str(tmp_path / 't'))
-    known(clip('a'))
-    for _ in range(5):
-        known(clip('b'))
+        load(path).check_names(['b', 'c'])
+    load(path).check_names([])
+    load(path, missing='error').check_names(['b', 'c'])  # the first sample says which
+
+
+def test_the_share_that_is_masked_is_logged_without_reading_a_value(tmp_path, monkeypatch):
+    logged = []
+    monkeypatch.setattr(module, 'print_log', lambda text, logger: logged.append(text))
+    transform = load(write(tmp_path / 't'))
+    opened = []
+    reading = cache_module.reading
+    monkeypatch.setattr(cache_module, 'reading', lambda *a: opened.append(a) or reading(*a))
+    monkeypatch.setattr(TargetReader, 'get', None)
+    transform.check_names(['data/x/a', 'a.mp4'])
+    assert logged == [] and len(opened) == 1
+    transform.check_names(iter(['a', 'b', 'c']))
+    assert len(logged) == 1 and len(opened) == 2
+    assert logged[0].startswith('2 of 3 samples (66.7%) are not in the target cache')
+    assert logged[0].endswith("their 'prompt' is masked")
 
 
 def test_what_cannot_be_masked_is_refused_when_built(tmp_path):
