@@ -78,6 +78,11 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     custom.add_argument(
         '--train-subjects', type=int, nargs='+', help='split by the array subjects of the file'
     )
+    custom.add_argument(
+        '--left-handed',
+        action='store_true',
+        help='the coordinates are, as x right, y up, z depth or those of Unity: negate z',
+    )
     pickled.add_argument('--persons', type=int, default=2, help='to keep, those that move most')
 
     videos = sets.add_parser('videos', help='your own videos: any folder tree')

@@ -24,6 +24,7 @@ def prepare_custom(
     layout: str,
     unit: str = 'metres',
     train_subjects: Sequence[int] | None = None,
+    left_handed: bool = False,
 ) -> dict[str, int]:
     """Convert an npz file, which is never unpickled.
 
@@ -44,13 +45,15 @@ def prepare_custom(
         layout: a key of LAYOUTS with V joints.
         unit: of the coordinates.
         train_subjects: subjects to train on, the others test.
+        left_handed: the coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
+            so that the folder is right-handed, as all others are.
 
     Returns:
         dict: number of clips, of clips per split, and of clips left out.
 
     Raises:
         DataError: an array is missing or does not fit the others, the layout has another number of
-            joints, or the splits share a clip.
+            joints, the splits share a clip, or ``left_handed`` coordinates have no z.
     """
     table = read_table(source)
     keypoints, labels = table['keypoints'], table['labels']
@@ -61,6 +64,13 @@ def prepare_custom(
             f'{source}: keypoints of shape {list(keypoints.shape)}, layout {layout} needs '
             f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
         )
+    if left_handed:
+        if keypoints.shape[-1] == 2:
+            raise DataError(
+                f'{source}: --left-handed mends the third coordinate, the key points have 2; '
+                'leave it out'
+            )
+        keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
     if keypoints.ndim == 3:
         keypoints = keypoints[:, None]
     if 'classes' in table:

@@ -10,7 +10,7 @@ def motion_energy(tracks: np.ndarray) -> np.ndarray:
     """How much each person moves: the variances of x, y (and z) over frames and joints, added up.
 
     Args:
-        tracks: float [M, T, V, C]; all zero in frames where the person is not seen.
+        tracks: float [M, T, V, C]; joints that are not seen are zero and do not count.
 
     Returns:
         np.ndarray: float64 [M]; 0 for a person that is seen nowhere.
@@ -18,9 +18,9 @@ def motion_energy(tracks: np.ndarray) -> np.ndarray:
     Source: the FAQ of NTU RGB+D's authors, on choosing the main actor.
     """
     tracks = np.asarray(tracks, np.float64)
-    seen = tracks.any(axis=(2, 3))[:, :, None, None]  # [M, T, 1, 1]
-    count = np.maximum(seen.sum(axis=(1, 2), keepdims=True) * tracks.shape[2], 1)  # [M, 1, 1, 1]
-    mean = tracks.sum(axis=(1, 2), keepdims=True) / count  # unseen frames add zero
+    seen = tracks.any(axis=-1, keepdims=True)  # [M, T, V, 1]
+    count = np.maximum(seen.sum(axis=(1, 2), keepdims=True), 1)  # [M, 1, 1, 1]
+    mean = tracks.sum(axis=(1, 2), keepdims=True) / count  # unseen joints add zero
     square = np.where(seen, (tracks - mean) ** 2, 0.0).sum(axis=(1, 2), keepdims=True)
     return (square / count).sum(axis=(1, 2, 3))
 

@@ -21,6 +21,7 @@ from mmact_ssl.errors import DataError
 
 # Bytes of the npy header: the number of frames is known, and written into it, only at the end.
 HEADER_SIZE = 128
+SUMMARY = 'summary.json'
 
 
 class SkeletonWriter:
@@ -133,7 +134,7 @@ class SkeletonWriter:
         Args:
             splits: names of clips by the name of their list: ``xview_train`` becomes
                 ``xview_train.txt``. Names that were left out, and lists without a clip, are not
-                written.
+                written. Lists that an earlier preparation wrote are removed.
 
         Returns:
             dict: number of clips, of clips in each list, and of clips left out.
@@ -159,6 +160,7 @@ class SkeletonWriter:
             lengths=lengths,
             persons=persons,
         )
+        self._remove_earlier_lists()
         write_lines(self.out / 'classes.txt', self.classes)
         counts = {}
         for split, names in splits.items():
@@ -169,7 +171,7 @@ class SkeletonWriter:
                 counts[split] = len(kept)
         report_left_out(self.out, self.left_out)
         summary = self._summary(labels, lengths, persons, counts)
-        _write_json(self.out / 'summary.json', summary)
+        _write_json(self.out / SUMMARY, summary)
         print(describe(summary))
         meta = {
             'format': FORMAT,
@@ -181,6 +183,16 @@ class SkeletonWriter:
         }
         _write_json(self.out / META, meta)
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
+
+    def _remove_earlier_lists(self) -> None:
+        """Remove the lists that the summary of an earlier preparation names, and no other file."""
+        try:
+            earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        for path in self.out.glob('*.txt'):
+            if path.stem in earlier:
+                path.unlink()
 
     def _clean(self, name: str, clip: np.ndarray) -> np.ndarray | None:
         """Take out frames of no use; None, and a note, where none is left."""

@@ -81,7 +81,8 @@ def prepare_videos(
             ``classes.txt`` and ``test.txt`` to.
         labels_from_folders: the first folder below ``source`` is a video's class; without it
             the lists have no labels, which is all that pre-training needs.
-        test_fraction: of each class, held out as ``test.txt``; 0 for none.
+        test_fraction: of each class, held out as ``test.txt``; 0 for none, and the list of an
+            earlier hold-out, whose videos are trained on now, is removed.
         seed: of the hold-out.
         placement: 'link' or 'copy'.
 
@@ -123,6 +124,7 @@ def prepare_videos(
     names = target_names(kept, source)
     for path in track(kept, f'{placement} videos'):
         place_video(path, out / names[path], placement)
+    (out / 'test.txt').unlink(missing_ok=True)
     counts = {'train': len(kept)}
     if labels_from_folders:
         folders = [path.relative_to(source).parts[0] for path in kept]

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets import SkeletonDataset
+from mmact_ssl.datasets.demo_world.actions import Style, perform
+from mmact_ssl.datasets.demo_world.body import Morphology, body_joints
+from mmact_ssl.datasets.demo_world.camera import CAMERAS
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.preparation.custom import prepare_custom
 from mmact_ssl.datasets.preparation.files import data_root
+from mmact_ssl.datasets.prompts.posecodes import measure
+from mmact_ssl.datasets.transforms import NormaliseSkeleton
 from mmact_ssl.errors import DataError
 
 
@@ -75,6 +81,37 @@ def test_unused_clips_and_empty_frames(tmp_path):
         assert clips['lengths'].tolist() == [3, 3]
 
 
+def acted(action, camera, metres=0.0):
+    """A person of the demo world who acts and goes straight on, [T, 25, 3] in a camera's axes."""
+    joints, _ = body_joints(perform(action, Style()), Morphology(), 0.0)
+    return camera.view(joints + np.linspace(0, metres, len(joints))[:, None, None] * [0, 0, 1])
+
+
+@pytest.mark.parametrize('camera', CAMERAS['train'])
+def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
+    layout = LAYOUTS['ntu25']
+    clips = {'bow': acted('bow', camera), 'walk': acted('walk', camera, metres=2)}
+    np.savez(
+        tmp_path / 'mine.npz',
+        names=np.array(list(clips)),
+        labels=np.array([0, 1]),
+        lengths=np.array([len(clip) for clip in clips.values()]),
+        keypoints=np.concatenate(list(clips.values())).astype(np.float32),
+    )
+    out = tmp_path / 'out'
+    prepare_custom(tmp_path / 'mine.npz', out, 'ntu25', left_handed=True)
+    dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
+    for sample, (part, clip) in zip(dataset, zip(('trunk', 'travel'), clips.values())):
+        np.testing.assert_array_equal(sample['keypoint'][0], (clip * [1, 1, -1]).astype('f4'))
+        found = {code.part: code.direction for code in measure(sample['keypoint'], layout, 25)}
+        assert found[part] == 'forward'
+        for mode in ('body_axes', 'first_frame'):
+            body = NormaliseSkeleton(mode)({**sample})['keypoint'][0, 0]
+            for side in ('left', 'right'):
+                foot, ankle = body[layout.index(f'{side}_foot', f'{side}_ankle')]
+                assert foot[2] > ankle[2], 'toes point to the front'
+
+
 @pytest.mark.parametrize(
     ('content', 'options', 'message'),
     [
@@ -92,6 +129,11 @@ def test_unused_clips_and_empty_frames(tmp_path):
         (table(names=np.array([{}] * 4, dtype=object)), {}, 'not an npz file without pickles'),
         ({'names': np.array(['a'])}, {}, 'no array labels; docs/data.md shows'),
         (table(), {'train_subjects': [1]}, '--train-subjects needs an array subjects'),
+        (
+            table(keypoints=np.ones((10, 20, 2))),
+            {'left_handed': True},
+            '--left-handed mends the third coordinate, the key points have 2; leave it out',
+        ),
         (table(subjects=np.ones(4, int)), {'train_subjects': [1, 2]}, 'of subject 2; correct'),
         (
             table(train_names=np.array(['a']), val_names=np.array(['a'])),

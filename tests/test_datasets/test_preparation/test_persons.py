@@ -11,8 +11,8 @@ from mmact_ssl.datasets.preparation.persons import join_tracks, motion_energy, s
 
 
 def slow_energy(track):
-    """Variance of each coordinate over all joints of all frames in which the person is seen."""
-    points = [joint for frame in track if np.any(frame != 0) for joint in frame]
+    """Variance of each coordinate over all joints of all frames that are seen."""
+    points = [joint for frame in track for joint in frame if np.any(joint != 0)]
     return float(np.var(np.array(points, np.float64), axis=0).sum()) if points else 0.0
 
 
@@ -22,6 +22,7 @@ def test_energy_is_the_sum_of_the_variances(seed, persons, frames, coordinates):
     rng = np.random.default_rng(seed)
     tracks = rng.normal(3, rng.uniform(0.1, 2), (persons, frames, 5, coordinates))
     tracks[rng.random((persons, frames)) < 0.4] = 0
+    tracks[rng.random((persons, frames, 5)) < 0.2] = 0
     np.testing.assert_allclose(
         motion_energy(tracks), [slow_energy(track) for track in tracks], rtol=1e-9, atol=1e-12
     )
@@ -39,6 +40,12 @@ def test_the_strongest_come_first():
     tracks = np.stack([moving(0.1, 0, 10), moving(0.5, 0, 10), moving(0.3, 0, 10)])
     np.testing.assert_array_equal(strongest_persons(tracks, 2), tracks[[1, 2]])
     np.testing.assert_array_equal(strongest_persons(tracks, 5), tracks[[1, 2, 0]])
+
+
+def test_joints_that_are_lost_are_no_motion():
+    still, walking = moving(0.1, 0, 10), moving(0.3, 0, 10)
+    still[::2, 1] = 0
+    np.testing.assert_array_equal(strongest_persons(np.stack([still, walking]), 1)[0], walking)
 
 
 def test_a_person_lost_and_found_is_one():

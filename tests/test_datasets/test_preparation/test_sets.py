@@ -224,6 +224,17 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
 
 
+@pytest.mark.parametrize('labels', [False, True])
+def test_own_videos_without_the_hold_out_of_before(folder, tmp_path, labels):
+    out = tmp_path / 'out'
+    prepare_videos(folder, out, labels_from_folders=True, test_fraction=0.25)
+    held = lines(out / 'test.txt')
+    prepare_videos(folder, out, labels_from_folders=labels)
+    assert not (out / 'test.txt').exists()
+    named = {line.split()[0] for line in lines(out / 'train.txt')}
+    assert held and named >= {line.split()[0] for line in held}
+
+
 def test_own_videos_inside_their_source_are_not_listed_twice(folder):
     out = folder / 'prepared'
     first = prepare_videos(folder, out)

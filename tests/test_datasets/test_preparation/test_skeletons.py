@@ -92,6 +92,25 @@ def test_files_beside_the_coordinates(tmp_path):
     }
 
 
+def test_the_lists_of_an_earlier_split_go(tmp_path):
+    clips = {'a': clip(), 'b': clip()}
+    write(tmp_path, clips, splits={'train': ['a'], 'test': ['b'], 'one/two': []})
+    (tmp_path / 'mine.txt').write_text('a 0\n')
+    write(tmp_path, clips, splits={'xsub_train': ['b'], 'xsub_test': ['a']})
+    kept = ['classes', 'left_out', 'mine', 'xsub_test', 'xsub_train']
+    assert sorted(path.stem for path in tmp_path.glob('*.txt')) == kept
+    assert lines(tmp_path / 'xsub_train.txt') == ['b 1']
+
+
+@pytest.mark.parametrize('summary', ['', '[]', '{"splits": 3}', '{"splits": ["../mine", "x"]}'])
+def test_a_summary_that_names_no_list_of_the_folder(tmp_path, summary):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'summary.json').write_text(summary)
+    (tmp_path / 'mine.txt').touch()
+    write(tmp_path / 'out', {'a': clip()})
+    assert (tmp_path / 'mine.txt').exists() and lines(tmp_path / 'out' / 'all.txt') == ['a 0']
+
+
 def test_frames_of_no_use_are_taken_out(tmp_path):
     keypoint = clip(2, 6)
     keypoint[0, 1, 3, 2] = np.nan

@@ -2,7 +2,7 @@
 """Random changes of a skeleton clip that leave its action what it is.
 
 Each draws once for a clip: all persons and frames turn, shear or lose the same joints together.
-Frames of zeros, which are padding or lack the person, stay zeros.
+Frames of zeros, which are padding or lack the person, and missing joints stay zeros.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from scipy.spatial.transform import Rotation
 
-from mmact_ssl.datasets.transforms.skeleton.joints import layout_of, present_frames
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, layout_of
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
@@ -192,7 +192,7 @@ class JointJitter(BaseTransform):
             of_clip = np.random.normal(0, self.clip_deviation, keypoint[:, :1].shape)
             noise += of_clip.astype(np.float32)
         noise *= _drawn_joints(keypoint.shape[2], self.fraction)[:, None]
-        results['keypoint'] = keypoint + noise * present_frames(keypoint)[..., None, None]
+        results['keypoint'] = keypoint + noise * known_joints(results)[..., None]
         return results
 
     def __repr__(self) -> str:

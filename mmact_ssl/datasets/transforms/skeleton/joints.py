@@ -107,6 +107,29 @@ def present_frames(keypoint: np.ndarray) -> np.ndarray:
     return (keypoint != 0).any(axis=(-2, -1))
 
 
+def known_joints(results: Mapping[str, Any]) -> np.ndarray:
+    """bool [M, T, V]: joints of the sample's `keypoint` that are not missing.
+
+    A joint of zeros is missing, unless the sample's `never_missing`, bool [V], says that it is
+    known wherever its person is: transforms that put joints into the origin add this key.
+    """
+    keypoint = results['keypoint']
+    known = (keypoint != 0).any(axis=-1)
+    if 'never_missing' in results:
+        known |= present_frames(keypoint)[..., None] & results['never_missing']
+    return known
+
+
+def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    """bool [V]: joints that are `known` [M, T, V] wherever their person is.
+
+    Of left and right both are, or none, so that a clip may be mirrored afterwards.
+    """
+    absent = ~known.any(axis=-1, keepdims=True)
+    always = (known | absent).all(axis=(0, 1))
+    return always & always[layout.flip_indices]
+
+
 def num_valid_frames(results: Mapping[str, Any]) -> int:
     """Frames of the sample that are not padding at the end, T unless `valid_frames` says other."""
     return int(results.get('valid_frames', results['keypoint'].shape[1]))

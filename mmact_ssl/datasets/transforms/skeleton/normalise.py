@@ -9,7 +9,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import SkeletonLayout
-from mmact_ssl.datasets.transforms.skeleton.joints import layout_of, part
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    known_joints,
+    layout_of,
+    never_missing,
+    part,
+)
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
@@ -29,7 +34,8 @@ class NormaliseSkeleton(BaseTransform):
     All persons of a frame share the origin, scale and axes of the first person present, so that
     where they stand to each other is kept. With 2 coordinates the picture's axes stay and only
     origin and scale change. A joint whose coordinates are all zero is missing: it stays zero and
-    enters no mean, norm or axis. So do padding and absent persons.
+    enters no mean, norm or axis. So do padding and absent persons. Coordinates in space must be
+    right-handed, as a Kinect's: with others front and back change places (mend: docs/data.md).
 
     `mode='body_axes'`, each frame for itself: origin o = mean of spine base, left hip and right
     hip; scale = Frobenius norm of all joints after that; x = unit(left hip - o), y = unit of the
@@ -39,9 +45,12 @@ class NormaliseSkeleton(BaseTransform):
     `mode='first_frame'`, one motion for the whole clip, so that how the body moves and turns is
     kept: origin = spine base of the first frame that shows hips, shoulders and spine; y = up, x =
     from right to left hip and shoulder made orthogonal to y, z = x cross y, the way the person
-    faces. What the camera's place and direction put into the coordinates is gone.
+    faces. What the camera's place and direction put into the coordinates is gone. If no frame shows
+    all of these, the first that shows most of them is taken: origin = mean of what is known of the
+    spine base, or of all joints if none is; no turn if a joint of an axis is missing.
 
     Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3, `layout`. Modified keys: `keypoint`.
+    Added keys: `never_missing`, bool [V], joints whose zeros are places, see joints.known_joints.
 
     Args:
         mode: `body_axes` or `first_frame`.
@@ -52,8 +61,8 @@ class NormaliseSkeleton(BaseTransform):
             bends at the beginning is then not set upright, and only turns of the camera about the
             vertical are taken out.
         scale: For first_frame, the length that becomes 1: `torso` (default), median over frames of
-            the way from spine base to the shoulders' centre; `bones`, median over frames and limbs
-            of the layout; `none`, lengths stay.
+            the way from spine base to the shoulders' centre, or as `bones` if no frame shows both;
+            `bones`, median over frames and limbs of the layout; `none`, lengths stay.
 
     Raises:
         ConfigError: Unknown mode or choice, or a choice of the other mode; body_axes by the spine
@@ -88,11 +97,12 @@ class NormaliseSkeleton(BaseTransform):
         """Normalise one sample; one without any joint stays as it is."""
         layout = layout_of(results, 'NormaliseSkeleton')
         keypoint = results['keypoint']
-        known = (keypoint != 0).any(axis=-1)  # [M, T, V]
+        known = known_joints(results)
         if known.any():
             normalise = _by_body_axes if self.mode == 'body_axes' else _by_first_frame
             moved = normalise(keypoint.astype(np.float64), known, layout, **self.options)
             results['keypoint'] = np.where(known[..., None], moved, 0).astype(np.float32)
+            results['never_missing'] = never_missing(known, layout)
         return results
 
     def __repr__(self) -> str:
@@ -115,9 +125,8 @@ def _by_body_axes(
     first = known.any(axis=-1).argmax(axis=0)  # [T], the first person present
     body, seen = keypoint[first, frames], known[first, frames]  # [T, V, C], [T, V]
 
-    weight = seen[:, centre, None]  # [T, 3, 1]
-    origin = (body[:, centre] * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)  # [T, C]
-    whole, some = weight.all(axis=(1, 2)), weight.any(axis=(1, 2))
+    whole, some = seen[:, centre].all(axis=1), seen[:, centre].any(axis=1)
+    origin = _mean(body[:, centre], seen[:, centre])  # [T, C]
     origin = _filled(origin, whole if whole.any() else some)
     moved = (keypoint - origin[:, None]) * known[..., None]
     norm = np.sqrt((moved**2).sum(axis=(0, 2, 3)))  # [T]
@@ -137,30 +146,43 @@ def _by_first_frame(
     base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_centre')
     left = layout.index('left_hip', 'left_shoulder')
     right = layout.index('right_hip', 'right_shoulder')
-    whole = known[:, :, base + shoulders + left + right].all(axis=-1)  # [M, T]
-    if not whole.any():  # no frame shows them all: the first that shows anything has to do
-        whole = known.any(axis=-1)
-    frame = int(whole.any(axis=0).argmax())
-    person = int(whole[:, frame].argmax())
-    body = keypoint[person]  # [T, V, C]
-    torso = body[:, shoulders].mean(axis=1) - body[:, base].mean(axis=1)  # [T, C]
+    shown = known[:, :, base + shoulders + left + right].sum(axis=-1)  # [M, T]
+    shown[~known.any(axis=-1)] = -1  # so that one who shows other joints comes before nobody
+    best = shown == shown.max()
+    frame = int(best.any(axis=0).argmax())
+    person = int(best[:, frame].argmax())
+    body, seen = keypoint[person], known[person]  # [T, V, C], [T, V]
+    bottom = _mean(body[:, base], seen[:, base])  # [T, C]
+    torso = _mean(body[:, shoulders], seen[:, shoulders]) - bottom
 
     length = 0.0
-    if scale == 'torso':
-        length = float(np.median(np.linalg.norm(torso[whole[person]], axis=-1)))
-    elif scale == 'bones':
+    upright = seen[:, base].any(axis=1) & seen[:, shoulders].any(axis=1)
+    if scale == 'torso' and upright.any():
+        if (best[person] & upright).any():
+            upright &= best[person]
+        length = float(np.median(np.linalg.norm(torso[upright], axis=-1)))
+    elif scale != 'none':
         start, end = np.array(layout.limbs).T
         bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # [T, limbs]
-        both = known[person][:, end] & known[person][:, start]
+        both = seen[:, end] & seen[:, start]
         length = float(np.median(bones[both])) if both.any() else 0.0
-    moved = (keypoint - body[frame, base].mean(axis=0)) / (length if length > 0 else 1)
+    origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
+    moved = (keypoint - origin) / (length if length > 0 else 1)
     if keypoint.shape[-1] != 3:
+        return moved
+    if not seen[frame, left + right + (base + shoulders if up == 'torso' else [])].all():
         return moved
 
     across = (body[frame, left] - body[frame, right]).mean(axis=0)
     upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
     axes, good = _axes(x=across, y=upward, first='y')
     return moved @ axes.T if good else moved
+
+
+def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Mean [..., C] of the joints of `body` [..., V, C] that are `seen` [..., V]; 0 if none is."""
+    weight = seen[..., None]
+    return (body * weight).sum(axis=-2) / np.maximum(weight.sum(axis=-2), 1)
 
 
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:

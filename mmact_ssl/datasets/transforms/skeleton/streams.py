@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.transforms.skeleton.joints import layout_of, parents, present_frames
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    known_joints,
+    layout_of,
+    never_missing,
+    parents,
+)
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
@@ -22,16 +27,16 @@ class BonesAndMotion(BaseTransform):
 
     - `joint`: the coordinates themselves;
     - `bone`: joint minus the next joint towards the root along the layout's limbs (see
-      joints.parents); zero at the root;
+      joints.parents); zero at the root and where one of both joints is missing;
     - `motion`: joint minus the same joint one frame earlier; zero in a person's first frame and
-      wherever one of both frames is without that person;
+      wherever the joint, or that person, is missing in one of both frames;
     - `bone_motion`: the same of `bone`.
 
     mmaction2's ToMotion looks one frame ahead. Looking back, no frame knows the next one, so that
     MaskFuture may come afterwards and hides the whole future.
 
     Required keys: `keypoint` float32 [M, T, V, C], `layout`. Modified keys: `keypoint`
-    [M, T, V, len(streams) * C].
+    [M, T, V, len(streams) * C]. Added keys: `never_missing`, see joints.known_joints.
 
     Args:
         streams: Some of the above, in the order in which they are joined.
@@ -66,24 +71,28 @@ class BonesAndMotion(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Make the streams of one sample."""
         joint = results['keypoint']
-        bone = joint - joint[:, :, parents(layout_of(results, 'BonesAndMotion'))]
-        present = present_frames(joint)
+        layout = layout_of(results, 'BonesAndMotion')
+        parent = parents(layout)
+        known = known_joints(results)
+        both = known & known[:, :, parent]
+        bone = (joint - joint[:, :, parent]) * both[..., None]
         made = {
             'joint': lambda: joint,
             'bone': lambda: bone,
-            'motion': lambda: self.motion_scale * _motion(joint, present),
-            'bone_motion': lambda: self.motion_scale * _motion(bone, present),
+            'motion': lambda: self.motion_scale * _motion(joint, known),
+            'bone_motion': lambda: self.motion_scale * _motion(bone, both),
         }
         results['keypoint'] = np.concatenate([made[stream]() for stream in self.streams], axis=-1)
+        results['never_missing'] = never_missing(known, layout)
         return results
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(streams={self.streams}, motion_scale={self.motion_scale})'
 
 
-def _motion(values: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Differences [M, T, V, C] to the frame before, where `present` [M, T] says both are there."""
+def _motion(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Differences [M, T, V, C] to the frame before, where `known` [M, T, V] says both are there."""
     motion = np.zeros_like(values)
-    both = present[:, 1:] & present[:, :-1]
-    motion[:, 1:] = (values[:, 1:] - values[:, :-1]) * both[..., None, None]
+    both = known[:, 1:] & known[:, :-1]
+    motion[:, 1:] = (values[:, 1:] - values[:, :-1]) * both[..., None]
     return motion

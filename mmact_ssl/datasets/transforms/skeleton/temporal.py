@@ -10,8 +10,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.skeleton.joints import (
+    known_joints,
     num_valid_frames,
-    present_frames,
     set_frames,
 )
 from mmact_ssl.errors import ConfigError
@@ -24,8 +24,8 @@ class ResampleFrames(BaseTransform):
 
     The first and last frame that is not padding become the first and last frame; a clip of one
     frame repeats it, and of a single frame asked for the middle is taken. Between a frame with a
-    person and one without there is nothing to interpolate: the nearer one is taken, of two
-    equally near the earlier.
+    joint and one in which it, or its person, is missing there is nothing to interpolate: the
+    joint is taken from the nearer one, of two equally near the earlier.
 
     Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional: frames that are no
     padding). Modified keys: `keypoint` [M, num_frames, V, C], `total_frames`, `valid_frames`.
@@ -41,8 +41,9 @@ class ResampleFrames(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resample one sample."""
-        clip = results['keypoint'][:, : num_valid_frames(results)]
-        set_frames(results, resample(clip, self.num_frames), self.num_frames)
+        frames = num_valid_frames(results)
+        clip, known = results['keypoint'][:, :frames], known_joints(results)[:, :frames]
+        set_frames(results, resample(clip, known, self.num_frames), self.num_frames)
         return results
 
     def __repr__(self) -> str:
@@ -99,7 +100,8 @@ class TemporalCrop(BaseTransform):
         clip = results['keypoint'][:, start : start + length]
         if self.num_frames is not None:
             exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
-            clip = resample(clip, self.num_frames, exponent)
+            known = known_joints(results)[:, start : start + length]
+            clip = resample(clip, known, self.num_frames, exponent)
         set_frames(results, clip, clip.shape[1])
         return results
 
@@ -143,9 +145,12 @@ class PadFrames(BaseTransform):
         return f'{type(self).__name__}(num_frames={self.num_frames})'
 
 
-def resample(clip: np.ndarray, num_frames: int, exponent: float = 1.0) -> np.ndarray:
+def resample(
+    clip: np.ndarray, known: np.ndarray, num_frames: int, exponent: float = 1.0
+) -> np.ndarray:
     """`clip` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames.
 
+    Joints that are not `known`, bool [M, T, V], are missing: nothing is interpolated with them.
     With an exponent, what was at the share t^exponent of the clip comes to the share t.
     """
     frames = clip.shape[1]
@@ -159,9 +164,9 @@ def resample(clip: np.ndarray, num_frames: int, exponent: float = 1.0) -> np.nda
     after = np.minimum(before + 1, frames - 1)
     share = places - before  # [num_frames], of the later frame
 
-    present = present_frames(clip)
-    both = present[:, before] & present[:, after]  # [M, num_frames]
-    share = np.where(both, share, share > 0.5)[..., None, None].astype(clip.dtype)
+    both = known[:, before] & known[:, after]  # [M, num_frames, V]
+    share = share[:, None]
+    share = np.where(both, share, share > 0.5)[..., None].astype(clip.dtype)
     return clip[:, before] * (1 - share) + clip[:, after] * share
 
 

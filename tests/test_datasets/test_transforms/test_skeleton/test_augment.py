@@ -13,6 +13,7 @@ from mmact_ssl.datasets.transforms import (
     BonesAndMotion,
     JointJitter,
     JointMask,
+    NormaliseSkeleton,
     RandomRotation,
     RandomScale,
     RandomShear,
@@ -134,6 +135,20 @@ def test_jitter(make_sample):
     flat = noise[:, :, noisy].reshape(2, 400, -1)
     assert abs(np.corrcoef(flat[0].ravel(), flat[1].ravel())[0, 1]) < 0.05
     assert abs(np.corrcoef(flat[0, 1:].ravel(), flat[0, :-1].ravel())[0, 1]) < 0.05
+
+
+def test_missing_joints_get_no_noise(make_sample):
+    sample = make_sample('ntu25', persons=2, gaps=True)
+    known = sample['keypoint'].any(axis=-1)
+    out = JointJitter(deviation=0.1, clip_deviation=0.1)({**sample})['keypoint']
+    np.testing.assert_array_equal(out.any(axis=-1), known)
+    assert (out != sample['keypoint'])[known].any(axis=-1).all()
+
+
+def test_a_joint_in_the_origin_of_a_normalised_clip_gets_noise(make_sample):
+    sample = NormaliseSkeleton('first_frame')(make_sample('ntu25'))
+    assert not sample['keypoint'][0, 0, 0].any()
+    assert JointJitter()({**sample})['keypoint'].any(axis=-1).all()
 
 
 def test_jitter_of_the_clip_is_one_for_all_its_frames(make_sample):

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms.skeleton.joints import layout_of, parents, part
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    known_joints,
+    layout_of,
+    never_missing,
+    parents,
+    part,
+)
 from mmact_ssl.errors import DataError
 
 
@@ -45,6 +51,27 @@ def test_known_parents():
     assert names['hip_centre'] == 'hip_centre'
     assert names['left_hand'] == 'left_wrist' and names['head'] == 'shoulder_centre'
     assert names['right_knee'] == 'right_hip' and names['right_hip'] == 'hip_centre'
+
+
+def test_zeros_are_missing_unless_the_joint_never_is(make_sample):
+    layout = LAYOUTS['kinect20']
+    sample = make_sample(persons=2, frames=4, padding=2)
+    sample['keypoint'][1, 1] = 0  # nobody
+    known = known_joints(sample)
+    assert known[0, :4].all() and not known[1, 1].any() and not known[:, 4:].any()
+    assert never_missing(known, layout).all()
+
+    sample['keypoint'][1, 2, layout.index('left_wrist')] = 0
+    known = known_joints(sample)
+    assert known.sum() == 7 * 20 - 1
+    always = never_missing(known, layout)
+    wrists = layout.index('left_wrist', 'right_wrist')  # both, so that a flip changes nothing
+    assert np.flatnonzero(~always).tolist() == sorted(wrists)
+
+    sample['never_missing'] = always
+    sample['keypoint'][0, 0, [0, wrists[1]]] = 0
+    assert known_joints(sample)[0, 0, 0] and not known_joints(sample)[0, 0, wrists[1]]
+    np.testing.assert_array_equal(known_joints(sample)[:, 1:], known[:, 1:])
 
 
 def test_a_wrong_layout_is_named(make_sample):

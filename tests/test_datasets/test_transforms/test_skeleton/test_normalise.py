@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import NormaliseSkeleton
+from mmact_ssl.datasets.transforms.skeleton.joints import part
+from mmact_ssl.datasets.transforms.skeleton.normalise import _axes
 from mmact_ssl.errors import ConfigError
 
 # NTU's joints counted from 1, as in the paper: spine base, left hip, right hip, spine middle.
@@ -195,6 +197,119 @@ def test_missing_joints_stay_missing_and_count_for_nothing(make_sample, mode):
     if mode == 'body_axes':
         norms = np.sqrt((out.astype(np.float64) ** 2).sum((0, 2, 3)))
         np.testing.assert_allclose(norms, 1, rtol=1e-5)
+
+
+def first_frame_formula(clip, layout, up, scale):
+    """first_frame [M, T, V, C] where some frame shows all of hips, shoulders and spine."""
+    known = clip.any(axis=-1)
+    base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_centre')
+    left = layout.index('left_hip', 'left_shoulder')
+    right = layout.index('right_hip', 'right_shoulder')
+    whole = known[:, :, base + shoulders + left + right].all(axis=-1)
+    frame = int(whole.any(axis=0).argmax())
+    person = int(whole[:, frame].argmax())
+    clip = clip.astype(np.float64)
+    body = clip[person]
+    torso = body[:, shoulders].mean(axis=1) - body[:, base].mean(axis=1)
+    start, end = np.array(layout.limbs).T
+    bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)
+    length = {
+        'torso': np.median(np.linalg.norm(torso[whole[person]], axis=-1)),
+        'bones': np.median(bones[known[person][:, end] & known[person][:, start]]),
+        'none': 1,
+    }[scale]
+    moved = (clip - body[frame, base].mean(axis=0)) / length
+    if clip.shape[-1] == 3:
+        across = (body[frame, left] - body[frame, right]).mean(axis=0)
+        upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
+        moved = moved @ _axes(x=across, y=upward, first='y')[0].T
+    return np.where(known[..., None], moved, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('coordinates', [2, 3])
+@pytest.mark.parametrize('up', ['torso', 'vertical'])
+@pytest.mark.parametrize('scale', ['torso', 'bones', 'none'])
+def test_a_frame_that_shows_all_is_enough(make_sample, layout, coordinates, up, scale):
+    """To the last bit, whatever is missing in other frames."""
+    for seed in range(5):
+        sample = make_sample(layout, 2, 20, coordinates, seed, padding=2, gaps=True)
+        sample['keypoint'][1, 7] = 3 + np.random.RandomState(seed).rand(
+            *sample['keypoint'].shape[2:]
+        )
+        expected = first_frame_formula(sample['keypoint'], LAYOUTS[layout], up, scale)
+        out = NormaliseSkeleton('first_frame', up=up, scale=scale)({**sample})['keypoint']
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize('coordinates', [2, 3])
+@pytest.mark.parametrize(
+    ('layout', 'missing'),
+    [
+        ('ntu25', ['spine_base']),
+        ('kinect20', ['shoulder_centre', 'left_hip']),
+        ('jhmdb15', ['belly', 'neck', 'right_shoulder']),
+        ('coco17', ['right_hip']),
+        ('coco17', ['left_hip', 'right_hip']),
+        ('coco17', ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']),
+    ],
+)
+@pytest.mark.parametrize('scale', ['torso', 'bones'])
+def test_joints_that_no_frame_shows_put_nothing_elsewhere(
+    make_sample, layout, missing, coordinates, scale
+):
+    """Neither the place nor the size of the body counts, though zeros stay where they are."""
+    sample = make_sample(layout, 2, 5, coordinates)
+    sample['keypoint'][:, :, LAYOUTS[layout].index(*missing)] = 0
+    known = sample['keypoint'].any(axis=-1, keepdims=True)
+    moved = np.where(known, 2.5 * sample['keypoint'] + [1, -2, 4][:coordinates], 0)
+    normalise = NormaliseSkeleton('first_frame', scale=scale)
+    out = normalise({**sample})['keypoint']
+    again = normalise({**sample, 'keypoint': moved.astype(np.float32)})['keypoint']
+    np.testing.assert_allclose(again, out, atol=1e-4)
+    assert not out[~known[..., 0]].any()
+
+
+def test_origin_scale_and_axes_of_what_is_known(make_sample):
+    layout = LAYOUTS['coco17']
+    sample = make_sample('coco17', frames=5)
+    left, right = layout.index('left_hip', 'right_hip')
+    clip = sample['keypoint']
+    clip[:, :, right] = 0
+    shoulders = clip[0, :, layout.index('left_shoulder', 'right_shoulder')].mean(axis=0)
+    length = np.median(np.linalg.norm(shoulders - clip[0, :, left], axis=-1))
+    out = NormaliseSkeleton('first_frame')({**sample})['keypoint']
+    # Not turned: of an axis a joint is missing.
+    expected = np.where(clip.any(-1, keepdims=True), (clip - clip[0, 0, left]) / length, 0)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+    clip[:, :, left] = 0
+    out = NormaliseSkeleton('first_frame')({**sample})['keypoint']
+    np.testing.assert_allclose(out[0, 0].sum(axis=0), 0, atol=1e-4)  # the mean of all known
+    start, end = np.array(layout.limbs).T
+    both = out[0].any(axis=-1)[:, start] & out[0].any(axis=-1)[:, end]
+    bones = np.linalg.norm(out[0][:, start] - out[0][:, end], axis=-1)[both]
+    assert np.median(bones) == pytest.approx(1, abs=1e-5)
+
+    clip[0, :3] = 0  # nobody in the first frames
+    out = NormaliseSkeleton('first_frame')({**sample})['keypoint']
+    np.testing.assert_allclose(out[0, 3].sum(axis=0), 0, atol=1e-4)
+
+
+def test_the_vertical_needs_no_torso_to_turn(make_sample):
+    sample = make_sample('ntu25', frames=4)
+    sample['keypoint'][:, :, BASE] = 0
+    out = NormaliseSkeleton('first_frame', up='vertical')({**sample})['keypoint']
+    across = (out[0, 0, [LEFT, 4]] - out[0, 0, [RIGHT, 8]]).mean(axis=0)
+    assert across[0] > 0 and abs(across[2]) < 1e-5  # the left is at the person's left
+
+
+def test_twice_is_as_good_as_once(make_sample):
+    """What lies in the origin after the first time is no missing joint."""
+    once = NormaliseSkeleton('first_frame')(make_sample('ntu25', persons=2))
+    assert not once['keypoint'][0, 0, BASE].any() and once['never_missing'].all()
+    twice = NormaliseSkeleton('first_frame')({**once})['keypoint']
+    np.testing.assert_allclose(twice, once['keypoint'], atol=1e-5)
 
 
 def test_a_frame_without_hips_uses_the_axes_of_the_one_before(make_sample):

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import BonesAndMotion, MaskFuture, SkeletonFlip
+from mmact_ssl.datasets.transforms import (
+    BonesAndMotion,
+    MaskFuture,
+    NormaliseSkeleton,
+    ResampleFrames,
+    SkeletonFlip,
+)
 from mmact_ssl.datasets.transforms.skeleton.joints import parents
 from mmact_ssl.errors import ConfigError
 
@@ -22,10 +28,13 @@ def twin(clip, parent):
     for m in range(persons):
         for t in range(frames):
             for v in range(joints):
-                out[1, m, t, v] = clip[m, t, v].astype(float) - clip[m, t, parent[v]]
-                if t > 0 and clip[m, t].any() and clip[m, t - 1].any():
-                    out[2, m, t, v] = clip[m, t, v].astype(float) - clip[m, t - 1, v]
-                    out[3, m, t, v] = out[1, m, t, v] - out[1, m, t - 1, v]
+                joint, above = clip[m, t, v].astype(float), clip[m, t, parent[v]]
+                if joint.any() and above.any():
+                    out[1, m, t, v] = joint - above
+                if t > 0 and joint.any() and clip[m, t - 1, v].any():
+                    out[2, m, t, v] = joint - clip[m, t - 1, v]
+                    if above.any() and clip[m, t - 1, parent[v]].any():
+                        out[3, m, t, v] = out[1, m, t, v] - out[1, m, t - 1, v]
     return out
 
 
@@ -49,6 +58,41 @@ def test_streams(make_sample, layout, persons, frames, coordinates, seed):
     expected[2:] *= 10
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, np.concatenate(expected[1:], axis=-1), atol=1e-4)
+
+
+def test_a_missing_joint_has_no_bones_and_no_motion(make_sample):
+    sample = make_sample('kinect20', frames=5)
+    whole = BonesAndMotion(('bone', 'motion', 'bone_motion'))({**sample})['keypoint']
+    sample['keypoint'][0, 2, 6] = 0  # the left wrist, to which the hand (7) is a bone
+    out = BonesAndMotion(('bone', 'motion', 'bone_motion'))({**sample})['keypoint']
+    bone, motion, bone_motion = np.split(out[0], 3, axis=-1)
+    assert not bone[2, [6, 7]].any()
+    assert not motion[[2, 3], 6].any() and not bone_motion[2:4, [6, 7]].any()
+    assert motion[[2, 3], 7].all()
+    touched = np.zeros(out.shape[1:], bool)
+    touched[2:4, [6, 7]] = True
+    np.testing.assert_array_equal(out[0][~touched], whole[0][~touched])
+
+
+@pytest.mark.parametrize('flipped', [False, True])
+def test_bones_to_a_joint_in_the_origin_of_a_normalised_clip(make_sample, flipped):
+    """Where no joint is missing, streams are the plain differences to the last bit."""
+    sample = NormaliseSkeleton('first_frame')(make_sample('kinect20', persons=2, padding=2))
+    if flipped:
+        sample = SkeletonFlip(1.0)(sample)
+    joint = sample['keypoint'].copy()
+    assert not joint[0, 0, 0].any()  # hip centre
+    out = BonesAndMotion(('bone', 'motion', 'bone_motion'))(sample)
+    bone = joint - joint[:, :, parents(LAYOUTS['kinect20'])]
+    expected = np.zeros((*joint.shape[:3], 9), np.float32)
+    expected[..., :3] = bone
+    expected[:, 1:12, :, 3:6] = joint[:, 1:12] - joint[:, :11]
+    expected[:, 1:12, :, 6:] = bone[:, 1:12] - bone[:, :11]
+    np.testing.assert_array_equal(out['keypoint'], expected)
+    # Nor do streams of zeros, as the root's bones, become missing joints.
+    resampled = ResampleFrames(23)(out)['keypoint']
+    middle = (expected[:, :11] + expected[:, 1:12]) / 2
+    np.testing.assert_allclose(resampled[:, 1::2], middle, atol=1e-6)
 
 
 def test_the_kinect_bones(make_sample):

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms import PadFrames, ResampleFrames, TemporalCrop
+from mmact_ssl.datasets.transforms import (
+    NormaliseSkeleton,
+    PadFrames,
+    ResampleFrames,
+    TemporalCrop,
+)
 from mmact_ssl.errors import ConfigError
 
 
@@ -24,10 +29,12 @@ def resample_twin(clip, num_frames):
         late = min(early + 1, frames - 1)
         share = place - early
         for m in range(persons):
-            if clip[m, early].any() and clip[m, late].any():
-                out[m, i] = (1 - share) * clip[m, early].astype(float) + share * clip[m, late]
-            else:
-                out[m, i] = clip[m, late] if share > 0.5 + 1e-9 else clip[m, early]
+            for v in range(clip.shape[2]):
+                before, after = clip[m, early, v].astype(float), clip[m, late, v]
+                if before.any() and after.any():
+                    out[m, i, v] = (1 - share) * before + share * after
+                else:
+                    out[m, i, v] = after if share > 0.5 + 1e-9 else before
     return out
 
 
@@ -47,6 +54,39 @@ def test_resample(make_sample, persons, frames, num_frames, padding, gaps, seed)
     assert out['keypoint'].dtype == np.float32
     np.testing.assert_allclose(out['keypoint'], expected, atol=1e-5)
     assert out['total_frames'] == out['valid_frames'] == num_frames
+
+
+@pytest.mark.parametrize('transform', [ResampleFrames(19), TemporalCrop((1, 1), 19, warp=0.3)])
+def test_a_missing_joint_pulls_nothing_to_the_origin(transform):
+    keypoint = np.full((1, 8, 20, 3), 2, np.float32)
+    keypoint[0, 3, 5] = keypoint[0, 6:, 9] = 0
+    out = transform({'keypoint': keypoint})['keypoint']
+    assert set(np.unique(out[0, :, [5, 9]])) == {0, 2}
+    assert (np.delete(out, [5, 9], axis=2) == 2).all()
+
+
+@pytest.mark.parametrize('num_frames', [5, 12, 31])
+def test_a_clip_without_missing_joints_is_interpolated_to_the_last_bit(make_sample, num_frames):
+    sample = make_sample(persons=2)
+    sample['keypoint'][1, 4:7] = 0  # a person, not a joint
+    clip = sample['keypoint']
+    places = np.linspace(0, 11, num_frames)
+    before = np.floor(places).astype(np.int64)
+    after = np.minimum(before + 1, 11)
+    present = clip.any(axis=(2, 3))
+    both = present[:, before] & present[:, after]
+    share = places - before
+    share = np.where(both, share, share > 0.5)[..., None, None].astype(np.float32)
+    expected = clip[:, before] * (1 - share) + clip[:, after] * share
+    np.testing.assert_array_equal(ResampleFrames(num_frames)(sample)['keypoint'], expected)
+
+
+def test_a_joint_in_the_origin_of_a_normalised_clip_is_not_missing(make_sample):
+    normalised = NormaliseSkeleton('first_frame')(make_sample(frames=4))
+    clip = normalised['keypoint'].copy()
+    assert not clip[0, 0, 0].any()  # hip centre
+    out = ResampleFrames(7)({**normalised})['keypoint']
+    np.testing.assert_allclose(out[:, 1], (clip[:, 0] + clip[:, 1]) / 2, atol=1e-6)
 
 
 def test_a_straight_line_stays_straight():
