@@ -1,5 +1,5 @@
 # make test, make demo and make lint set up everything they need in .venv/ themselves.
-# Needs Python 3.9 to 3.11 with venv. The versions in requirements/constraints.txt are for 3.11.
+# Needs Python 3.11 with venv: the versions in requirements/constraints.txt are for it.
 # A stage that fails must not be hidden by the tee behind it.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -28,7 +28,7 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
-	@echo 'make demo     pre-train on generated videos, evaluate, draw: about 15 minutes on two cores'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: 12 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make clean    remove .venv/ and what the tools cached; data/ and work_dirs/ stay'
 

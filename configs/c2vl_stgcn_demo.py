@@ -11,7 +11,7 @@ prompts = f'{data_root}/targets/prompts.lmdb'
 folder = dict(
     data_prefix=dict(skeleton=data_root),
     prepare_command='python tools/prepare_data.py custom --source data/demo/skeletons.npz '
-    '--layout ntu25 --out data/demo/skeleton '
+    '--layout ntu25 --out data/demo/skeleton --left-handed '
     '--train-subjects 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15',
 )
 momentum = 0.99  # some hundred steps

@@ -2,11 +2,11 @@
 """Evaluate a pre-trained student, or a random encoder, by one or more protocols.
 
     python tools/evaluate.py linear,knn,retrieval configs/downstream/linear_r3d_demo.py \
-        work_dirs/csvr_r3d_demo/epoch_40.pth --method CSVR --out results
+        work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
     python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
         --label-fraction 0.1 --seed 1 --out results
     python tools/evaluate.py linear,semi configs/downstream/finetune_r3d_demo.py \
-        'work_dirs/csvr_r3d_demo/seed{seed}/epoch_40.pth' --seeds 0 1 2 --method CSVR \
+        'work_dirs/csvr_r3d_demo/seed{seed}/epoch_16.pth' --seeds 0 1 2 --method CSVR \
         --out results --pictures work_dirs/pictures
     python tools/evaluate.py linear,knn configs/downstream/linear_r3d_jhmdb.py --method Teacher \
         --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results

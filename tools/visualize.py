@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Draw what a pre-trained model predicts on clips that it never saw.
 
-    python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_30.pth
+    python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
 
 writes ``poses.png`` (predicted, true and last observed poses over time), ``frames.png`` (generated
 current and future frames below the real ones), ``parts.png`` (the student's part maps below the
@@ -9,7 +9,7 @@ teacher's) and ``neighbours.png`` (which of some videos each teacher finds most 
 which the student that it guides) for the tasks that the model has. Of part maps it says how well
 they fit the teacher's, and those of the mirrored clip.
 
-    python tools/visualize.py conflict work_dirs/csvr_r3d_demo
+    python tools/visualize.py conflict work_dirs/hcpg_r3d_demo
 
 writes ``conflict.png``, how the tasks' gradients agreed over a training with GradientConflictHook.
 

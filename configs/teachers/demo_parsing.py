@@ -10,7 +10,7 @@ maps of a quarter of the frame; sizes and schedule are our choice. Half of LIP's
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmseg.models', 'mmseg.datasets'], allow_failed_imports=False)
 randomness = dict(seed=0)
-data_root = 'data/demo/'
+data_root = '{{$MMACT_SSL_DATA:data}}/demo/'
 
 norm = dict(type='BN', requires_grad=True)
 model = dict(

@@ -11,7 +11,7 @@ weights/demo_pose.pth, see docs/teachers.md.
 default_scope = 'mmpose'
 custom_imports = dict(imports=['mmact_ssl.datasets.transforms'], allow_failed_imports=False)
 randomness = dict(seed=0)
-data_root = 'data/demo/'
+data_root = '{{$MMACT_SSL_DATA:data}}/demo/'
 
 codec = dict(
     type='SimCCLabel',

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from rich.progress import track
 from torch import nn
+from torch.utils.data import SequentialSampler
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import Split
@@ -43,6 +44,27 @@ class Features:
         return Features(self.values[indices], self.labels[indices])
 
 
+class WholeSampler(SequentialSampler):
+    """All samples in order, in this process alone.
+
+    mmengine's DefaultSampler gives each process a share, and waits for all of them to agree on a
+    seed: in vain where only one reads.
+
+    Args:
+        dataset: The samples.
+        seed: Not read; mmengine passes it.
+    """
+
+    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
+        super().__init__(dataset)
+
+
+def read_whole(loader: dict) -> None:
+    """Let the dataloader that ``loader`` is a config of read all samples in order."""
+    loader['sampler'] = dict(type=WholeSampler)
+    loader.pop('batch_sampler', None)  # one that groups by length would change the order
+
+
 def feature_dataloader(cfg: Config, split: str) -> dict:
     """Make the dataloader config that reads ``split`` in order and without augmentation.
 
@@ -58,8 +80,7 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
     dataset.pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
     dataset.test_mode = True
     loader.dataset = dataset
-    loader.sampler = dict(type='DefaultSampler', shuffle=False)
-    loader.pop('batch_sampler', None)  # one that groups by length would change the order
+    read_whole(loader)
     return loader
 
 

@@ -25,6 +25,9 @@ class BrokenSampleHook(Hook):
     `<work_dir>/broken_samples.json` is written (`samples`, `replaced`, `fraction`, `files`
     {message: times}) and, above the limit, all processes stop with the same error.
 
+    The counts of the last check are saved with each checkpoint, and a resumed run goes on from
+    them.
+
     Args:
         max_fraction: Largest fraction of replaced samples among all seen, 0..1.
         interval: Iterations between two checks.
@@ -44,6 +47,8 @@ class BrokenSampleHook(Hook):
         self.interval = interval
         self._samples = 0
         self._files: Counter[str] = Counter()
+        # Of all processes, at the last check: only the main one saves, and it can't ask then.
+        self._totals: dict[str, Any] = {'samples': 0, 'files': {}}
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -60,6 +65,20 @@ class BrokenSampleHook(Hook):
         """Check what an epoch left."""
         self._check(runner)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save the counts of all processes."""
+        checkpoint['broken_samples'] = self._totals
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Go on from the counts of a resumed run, in one process, since all are added up."""
+        # Weights to start from bring the samples of another run.
+        if not runner._resume or 'broken_samples' not in checkpoint:
+            return
+        self._totals = checkpoint['broken_samples']
+        if is_main_process():
+            self._samples = self._totals['samples']
+            self._files = Counter(self._totals['files'])
+
     def _check(self, runner: Runner) -> None:
         # Every process comes here at the same iterations, so that none waits in vain.
         counts = all_gather_object((self._samples, dict(self._files)))
@@ -67,6 +86,7 @@ class BrokenSampleHook(Hook):
         files: Counter[str] = Counter()
         for _, part in counts:
             files.update(part)
+        self._totals = {'samples': samples, 'files': dict(files)}
         replaced = sum(files.values())
         if not replaced:
             return

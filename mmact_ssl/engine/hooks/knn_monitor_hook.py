@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -26,6 +26,7 @@ from mmact_ssl.evaluation.features import (
     feature_dataloader,
     feature_deviation,
     forward_features,
+    read_whole,
 )
 from mmact_ssl.evaluation.knn import knn_scores
 from mmact_ssl.registry import HOOKS
@@ -40,9 +41,14 @@ class KNNMonitorHook(Hook):
     Labels never reach the student: it runs without gradients in evaluation mode, and modes and
     random states are put back, so that training is the same to the bit with and without the hook.
 
+    Of several processes the first reads all clips and the others wait for it. They do so no longer
+    than the process group's timeout (``env_cfg.dist_cfg.timeout``, seconds), which has to be raised
+    where the clips take more time.
+
     Args:
-        dataloader: Labelled clips as stock mmaction2 samples, in order and without augmentation; or
-            the path of a downstream config, whose training split is read with its test pipeline.
+        dataloader: Labelled clips as stock mmaction2 samples without augmentation, whose sampler is
+            not used: all are read in order; or the path of a downstream config, whose training
+            split is read with its test pipeline.
         data_preprocessor: For those clips; must be None where ``dataloader`` is a path, which has
             its own.
         query_dataloader: Clips to be classified. None: a part of ``dataloader`` is held out.
@@ -100,8 +106,13 @@ class KNNMonitorHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Run every ``interval`` epochs and after the last one."""
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
-        if not due or not is_main_process():
+        if not due:
             return
+        if is_main_process():
+            self._log(runner)
+        barrier()
+
+    def _log(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with untouched_training(model):
             scalars = self.measure(model)
@@ -162,10 +173,12 @@ class KNNMonitorHook(Hook):
         import mmaction.datasets  # noqa: F401  (fills the registry)
         from mmaction.registry import MODELS
 
-        if isinstance(self.dataloader, dict):
-            self.dataloader = Runner.build_dataloader(copy.deepcopy(self.dataloader))
-        if isinstance(self.query_dataloader, dict):
-            self.query_dataloader = Runner.build_dataloader(copy.deepcopy(self.query_dataloader))
+        for name in ('dataloader', 'query_dataloader'):
+            loader = getattr(self, name)
+            if isinstance(loader, dict):
+                loader = copy.deepcopy(loader)
+                read_whole(loader)
+                setattr(self, name, Runner.build_dataloader(loader))
         if isinstance(self.data_preprocessor, dict):
             self.data_preprocessor = MODELS.build(self.data_preprocessor)
 

@@ -223,7 +223,12 @@ class MultiTaskPretrainer(BaseModel):
         weight = valid.to(frames.dtype)[:, None]
         return (frames * weight).sum(2) / weight.sum(2).clamp(min=1)
 
-    def sources(self, inputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    def sources(
+        self,
+        inputs: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        data_samples: Optional[list] = None,
+    ) -> dict[str, Tensor]:
         """Everything that a head may read, by the names that :class:`PretextHead` lists."""
         sources = {**inputs, **targets}
         for view, trunk in self.encode(inputs).items():
@@ -238,7 +243,7 @@ class MultiTaskPretrainer(BaseModel):
             for view in views:
                 # With the heads that read it switched off, a teacher would work for nothing.
                 if f'{view}_{name}' in wanted:
-                    sources[f'{view}_{name}'] = self._teach(name, inputs[view])
+                    sources[f'{view}_{name}'] = self._teach(name, view, inputs[view], data_samples)
         for view in self.momentum_views:
             if any(source.startswith(f'{view}.momentum_') for source in wanted):
                 sources.update(self._momentum_features(view, sources))
@@ -263,14 +268,15 @@ class MultiTaskPretrainer(BaseModel):
         return {f'{view}.momentum_{name}': value for name, value in features.items()}
 
     @torch.no_grad()
-    def _teach(self, name: str, frames: Tensor) -> Tensor:
-        """A teacher's target of each frame, ``[B, C, T, H, W] -> [B, T, ...]``.
+    def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
+        """A teacher's target of each frame of a view, ``[B, C, T, H, W] -> [B, T, ...]``.
 
         One that reads whole clips gives one for each, ``[B, 1, ...]``.
         """
         images = self.data_preprocessor.denormalise(frames).transpose(1, 2)  # (B, T, C, H, W)
         teacher = cast(BaseTeacher, self.teachers[name])
         if teacher.window is not None:
+            teacher.check_stride(f'model.teachers.{name}', view, samples)
             return teacher(images)[:, None]
         return teacher(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
@@ -287,14 +293,15 @@ class MultiTaskPretrainer(BaseModel):
             inputs: view -> normalised frames ``[B, C, T, H, W]``, or skeletons
                 ``[B, M, T, V, C]`` with ``'<view>_valid'`` ``[B, M, T]``.
             targets: name -> ``[B, ...]``.
-            data_samples: not read; the annotation's labels must not reach pre-training.
+            data_samples: tell teachers of clips which frames they get. Nothing else is read, for
+                the annotation's labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimise) and ``'<task>/<name>'`` (to log).
                 ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``:
                 view -> trunk map.
         """
         if mode == 'tensor':
             return self.encode(inputs)
-        sources = self.sources(inputs, targets or {})
+        sources = self.sources(inputs, targets or {}, data_samples)
         reads = {
             task: {argument: sources[source] for argument, source in head.reads.items()}
             for task, head in self.tasks.items()

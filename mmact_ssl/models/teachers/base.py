@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -153,6 +154,38 @@ class BaseTeacher(nn.Module):
         N is `batch_size` if there is one; frames are on the teacher's device.
         """
         raise NotImplementedError
+
+    def check_stride(self, owner: str, view: str, samples: Iterable[Any] | None) -> None:
+        """Refuse clips whose frames are not as far apart as those that the teacher reads.
+
+        Args:
+            owner: The teacher's place in the config, for the error.
+            view: Name of the clips' view.
+            samples: Their data samples, with `frame_inds` {view: int [T]} and `total_frames`. What
+                does not say which frames it has is not checked.
+
+        Raises:
+            ConfigError: A clip has another stride, not counting frames that repeat the last one of
+                a short video.
+        """
+        if self.window is None:
+            return
+        num_frames, stride = self.window
+        for sample in samples or ():
+            inds = sample.get('frame_inds', {}).get(view)
+            total = sample.get('total_frames')
+            if inds is None or total is None:
+                continue
+            # The same clamping as SampleViews': frames beyond the end repeat the last one.
+            wanted = np.minimum(inds[0] + stride * np.arange(len(inds)), total - 1)
+            if not np.array_equal(inds, wanted):
+                found = int(inds[1] - inds[0])
+                raise ConfigError(
+                    f'{owner}, {type(self).__name__}, reads clips of stride {stride}, but the view '
+                    f'{view!r} has stride {found} (its first frames are {list(map(int, inds[:4]))})'
+                    f': give this view num_frames={num_frames}, stride={stride} in SampleViews, or '
+                    f'choose a teacher with window=({num_frames}, {found})'
+                )
 
     def train(self, mode: bool = True) -> BaseTeacher:
         """Stay in evaluation mode whatever the student does."""

@@ -148,6 +148,7 @@ def _scope(loaded: Config) -> str:
 def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
     """Read resize and size from the test pipeline of mmpretrain, mmaction2 or mmpose."""
     short_side: int | None = None
+    stretched: tuple[int, int] | None = None
     geometry: dict[str, Any] = {}
     for step in loaded.test_dataloader.dataset.pipeline:
         name = step['type'].rpartition('.')[2]
@@ -158,12 +159,16 @@ def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
             if not isinstance(scale, int) and -1 in scale:
                 short_side = max(scale)
             elif not step.get('keep_ratio', _scope(loaded) == 'mmaction'):
-                geometry = {'size': pair(scale)[::-1]}  # OpenMMLab writes (width, height)
+                stretched = pair(scale)[::-1]  # OpenMMLab writes (width, height)
+                geometry = {'size': stretched}
         elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
             size = pair(step['crop_size'])[::-1]
             if name == 'EfficientNetCenterCrop':
                 short_side = max(size) + step.get('crop_padding', 32)
-            geometry = {'size': size, 'resize': 'crop', 'short_side': short_side or max(size)}
+            if stretched is not None and short_side is None:
+                geometry = {'size': size, 'stretched': stretched}
+            else:
+                geometry = {'size': size, 'resize': 'crop', 'short_side': short_side or max(size)}
         elif name in ('TopdownAffine', 'BottomupResize'):
             geometry = {'size': pair(step['input_size'])[::-1], 'resize': 'letterbox'}
     if not geometry:

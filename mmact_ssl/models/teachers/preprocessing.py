@@ -26,6 +26,8 @@ class FrameInput:
         resize: `'stretch'`: the whole frame, its aspect lost. `'letterbox'`: the whole frame,
             aspect kept, centred on black. `'crop'`: scaled to `short_side`, then the centre.
         short_side: Of the frame before the centre is cut out, pixels.
+        stretched: (height, width) of a stretched frame before the centre is cut out, pixels. None:
+            `size`, so that nothing is cut off.
 
     Raises:
         ConfigError: Unknown resize, or a crop larger than the frame.
@@ -37,6 +39,7 @@ class FrameInput:
     bgr: bool = False
     resize: str = 'stretch'
     short_side: int = 0
+    stretched: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.resize not in RESIZES:
@@ -45,6 +48,12 @@ class FrameInput:
             raise ConfigError(
                 f'a teacher cuts {self.size} out of frames with a short side of '
                 f'{self.short_side}: raise short_side, or use another resize'
+            )
+        large = self.stretched or self.size
+        if self.resize == 'stretch' and (large[0] < self.size[0] or large[1] < self.size[1]):
+            raise ConfigError(
+                f'a teacher cuts {self.size} out of frames stretched to {self.stretched}: raise '
+                'stretched, or use another resize'
             )
 
     def __call__(self, frames: Tensor) -> Tensor:
@@ -59,7 +68,7 @@ class FrameInput:
         """Resize only: float32 [N, 3, *size], RGB, 0..255."""
         height, width = frames.shape[2:]
         if self.resize == 'stretch':
-            return scale(frames, self.size)
+            return self._centre(scale(frames, self.stretched or self.size))
         if self.resize == 'letterbox':
             new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
             square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
@@ -67,7 +76,10 @@ class FrameInput:
             square[:, :, rows, columns] = scale(frames, (new_height, new_width))
             return square
         factor = self.short_side / min(height, width)
-        scaled = scale(frames, (round(height * factor), round(width * factor)))
+        return self._centre(scale(frames, (round(height * factor), round(width * factor))))
+
+    def _centre(self, scaled: Tensor) -> Tensor:
+        """Cut the centre, [N, 3, *size], out of larger frames."""
         top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
         return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
 
@@ -87,7 +99,10 @@ class FrameInput:
 
     def identity(self) -> dict[str, Any]:
         """What a fingerprint has to know."""
-        return asdict(self)
+        values = asdict(self)
+        if self.stretched is None:
+            del values['stretched']  # caches made before there was a choice stay valid
+        return values
 
 
 def scale(images: Tensor, size: tuple[int, int]) -> Tensor:

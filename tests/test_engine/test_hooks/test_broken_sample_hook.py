@@ -9,6 +9,9 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
+from mmengine.dist import is_main_process
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
 
 from mmact_ssl.engine.hooks import BrokenSampleHook
 from mmact_ssl.errors import ConfigError, DataError
@@ -18,13 +21,19 @@ def batch(*replaced):
     return {'data_samples': [ActionDataSample(metainfo={'replaced': text}) for text in replaced]}
 
 
-def run(hook, work_dir, batches):
-    """Run one epoch of the hook as mmengine's loop does."""
-    runner = SimpleNamespace(work_dir=str(work_dir), iter=0)
+def run(hook, work_dir, batches, checkpoint=None, resume=True):
+    """Run one epoch of the hook as mmengine's loop does; returns what the main process saves."""
+    runner = SimpleNamespace(work_dir=str(work_dir), iter=0, _resume=resume)
+    if checkpoint is not None:
+        hook.after_load_checkpoint(runner, checkpoint)
     for index, data in enumerate(batches):
         hook.after_train_iter(runner, index, data, {})
         runner.iter += 1
     hook.after_train_epoch(runner)
+    saved = {}
+    if is_main_process():
+        hook.before_save_checkpoint(runner, saved)
+    return saved
 
 
 def test_whole_samples_leave_no_list(tmp_path):
@@ -69,13 +78,78 @@ def test_wrong_options_are_named():
         BrokenSampleHook(interval=0)
 
 
+def test_a_resumed_run_goes_on_counting(tmp_path):
+    whole, first, resumed = (BrokenSampleHook(max_fraction=0.5) for _ in range(3))
+    epochs = [[batch('', 'a.mp4: cut', '', '')], [batch('', '', '', '')]]
+    for name, parts in (('whole', [whole, whole]), ('parts', [first, resumed])):
+        (tmp_path / name).mkdir()
+        saved = run(parts[0], tmp_path / name, epochs[0])
+        run(parts[1], tmp_path / name, epochs[1], saved if parts[1] is resumed else None)
+    lists = [(tmp_path / n / 'broken_samples.json').read_text() for n in ('whole', 'parts')]
+    assert lists[0] == lists[1]
+    assert json.loads(lists[0])['fraction'] == 1 / 8
+
+
+def test_weights_to_start_from_bring_no_counts(tmp_path):
+    saved = run(BrokenSampleHook(max_fraction=0.5), tmp_path, [batch('', 'a.mp4: cut')])
+    (tmp_path / 'other').mkdir()
+    run(BrokenSampleHook(0), tmp_path / 'other', [batch('', '')], saved, resume=False)
+    run(BrokenSampleHook(0), tmp_path / 'other', [batch('', '')], {})
+    assert not list((tmp_path / 'other').iterdir())
+
+
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def forward(self, inputs, data_samples, mode='loss'):
+        return dict(loss=self.layer(torch.ones(1, 1)).sum())
+
+
+class Samples(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        text = '' if index else 'a.mp4: cut'
+        return dict(inputs=0, data_samples=ActionDataSample(metainfo={'replaced': text}))
+
+
+def test_the_counts_are_in_a_runs_checkpoints(tmp_path):
+    """Which are saved after an epoch's last check."""
+    for epochs in (1, 2):
+        runner = Runner(
+            model=Model(),
+            work_dir=str(tmp_path),
+            train_dataloader=dict(
+                batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler'), dataset=Samples()
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+            custom_hooks=[dict(type='BrokenSampleHook', max_fraction=0.5)],
+            default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
+            resume=epochs == 2,
+            default_scope='mmact_ssl',
+            experiment_name=f'{tmp_path.name}{epochs}',
+            log_level='WARNING',
+        )
+        runner.train()
+    found = json.loads((tmp_path / 'broken_samples.json').read_text())
+    assert (found['samples'], found['files']) == (8, {'a.mp4: cut': 2})
+
+
 def one_process(rank, address, work_dir):
     torch.set_num_threads(1)
     torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     # Every third sample of rank 1 is broken, none of rank 0: one in six together.
     data = batch('', '', f'{rank}.mp4: cut' if rank else '')
     try:
-        run(BrokenSampleHook(max_fraction=0.2), work_dir, [data] * 2)
+        saved = [run(BrokenSampleHook(max_fraction=0.2), work_dir, [data] * 2)]
+        torch.distributed.broadcast_object_list(saved)
+        resumed = run(BrokenSampleHook(max_fraction=0.2), work_dir, [data], saved[0])
+        if rank == 0:
+            assert resumed['broken_samples'] == {'samples': 18, 'files': {'1.mp4: cut': 3}}
         with pytest.raises(DataError, match=r'2 of 12 .*1\.mp4'):
             run(BrokenSampleHook(max_fraction=0.1), work_dir, [data] * 2)
     finally:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -221,3 +227,58 @@ def test_nothing_left_for_the_gallery_is_an_error(labelled):
     hook = KNNMonitorHook(labelled, PREPROCESSOR, holdout_fraction=1.0)
     with pytest.raises(ConfigError, match='leaves no gallery'):
         hook.measure(Pretrainer())
+
+
+def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(labelled, tmp_path):
+    """Each is this file, run as a program."""
+    (tmp_path / 'loader.json').write_text(json.dumps(labelled))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(rank), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+
+    torch.manual_seed(0)
+    alone = KNNMonitorHook(labelled, PREPROCESSOR, k=1).measure(Pretrainer())
+    assert json.loads((tmp_path / 'scalars.json').read_text()) == pytest.approx(alone, rel=1e-4)
+
+
+def work(rank: int, folder: Path) -> None:
+    torch.distributed.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/rendezvous',
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(seconds=120),
+    )
+    torch.manual_seed(0)
+    hook = KNNMonitorHook(json.loads((folder / 'loader.json').read_text()), PREPROCESSOR, k=1)
+    logged = folder / 'scalars.json'
+    runner = SimpleNamespace(
+        model=Pretrainer(),
+        epoch=0,
+        max_epochs=2,
+        message_hub=SimpleNamespace(update_scalar=lambda name, value: None),
+        visualizer=SimpleNamespace(
+            add_scalars=lambda scalars, step: logged.write_text(json.dumps(scalars))
+        ),
+        logger=SimpleNamespace(info=print),
+    )
+    hook.after_train_epoch(runner)
+    assert logged.is_file(), 'the other process did not wait'
+    # What comes next in training meets its like in the other process.
+    total = torch.tensor([rank + 1.0])
+    torch.distributed.all_reduce(total)
+    assert total.item() == 3
+    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    work(int(sys.argv[1]), Path(sys.argv[2]))

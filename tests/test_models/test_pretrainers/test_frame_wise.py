@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.pretrainers import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -107,3 +110,46 @@ def test_a_teacher_of_clips_gives_one_target_for_each():
     assert given.shape == (2, 1, 9)
     frames = torch.stack(raw['inputs']['clip']).float()  # (B, C, T, H, W)
     assert torch.equal(given[:, 0], frames.transpose(1, 2).mean((3, 4)).flatten(1))
+
+
+def teach(clips: list[list[int]], total: int, stride: int) -> None:
+    """A step in which a teacher of clips of 3 frames gets two clips of these frames."""
+    teachers = dict(action=dict(teacher=dict(type=ClipTeacher), views=('clip',)))
+    model = make((), teachers=teachers, reads=dict(action='clip_action'))
+    model.teachers['action'].window = (3, stride)
+    samples = [
+        ActionDataSample(metainfo=dict(frame_inds=dict(clip=np.array(inds)), total_frames=total))
+        for inds in clips
+    ]
+    batch = model.data_preprocessor(dict(data(3), data_samples=samples))
+    model(**batch, mode='loss')
+
+
+@pytest.mark.parametrize('clips', [[[0, 4, 8], [3, 7, 11]], [[0, 4, 8], [8, 8, 8]]])
+def test_clips_at_the_teachers_stride_are_taught(clips):
+    teach(clips, total=20 if clips[1][0] == 3 else 9, stride=4)
+
+
+@pytest.mark.parametrize(
+    ('clip', 'total'), [([0, 4, 4], 5), ([0, 3, 3], 4), ([2, 6, 9], 10), ([1, 1, 1], 2)]
+)
+def test_frames_that_a_short_video_repeats_do_not_count(clip, total):
+    teach([clip, clip], total, stride=4)
+
+
+@pytest.mark.parametrize(
+    ('clip', 'total', 'stride', 'found'),
+    [([0, 2, 4], 20, 4, 2), ([0, 8, 16], 20, 4, 8), ([0, 2, 3], 4, 4, 2), ([0, 4, 4], 5, 1, 4)],
+)
+def test_a_clip_of_another_stride_is_refused(clip, total, stride, found):
+    right = [min(stride * t, total - 1) for t in range(3)]
+    with pytest.raises(ConfigError) as caught:
+        teach([right, clip], total, stride)
+    message = str(caught.value)
+    for said in (
+        'model.teachers.action, ClipTeacher',
+        f"stride {stride}, but the view 'clip' has stride {found}",
+        f'num_frames=3, stride={stride} in SampleViews',
+        f'window=(3, {found})',
+    ):
+        assert said in message

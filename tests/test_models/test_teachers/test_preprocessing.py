@@ -57,11 +57,23 @@ def test_crop_takes_the_centre_of_the_scaled_frame():
     torch.testing.assert_close(images[..., 1:9, 1:9], torch.full((1, 3, 8, 8), 255.0))
 
 
+def test_the_centre_is_cut_out_of_a_stretched_frame():
+    frame = torch.zeros(1, 3, 40, 80, dtype=torch.uint8)
+    frame[..., 10:30, 20:60] = 255
+    images = FrameInput((10, 10), stretched=(20, 20)).resized(frame)
+    assert images.shape == (1, 3, 10, 10)
+    torch.testing.assert_close(images[..., 1:9, 1:9], torch.full((1, 3, 8, 8), 255.0))
+    whole = FrameInput((20, 20)).resized(frame)
+    assert torch.equal(images, whole[..., 5:15, 5:15])
+
+
 def test_impossible_inputs_are_named():
     with pytest.raises(ConfigError, match="resize='pad' of a teacher: use one of"):
         FrameInput((8, 8), resize='pad')
     with pytest.raises(ConfigError, match='with a short side of 7: raise short_side'):
         FrameInput((8, 8), resize='crop', short_side=7)
+    with pytest.raises(ConfigError, match=r'stretched to \(8, 7\): raise stretched'):
+        FrameInput((8, 8), stretched=(8, 7))
 
 
 PREPROCESSOR = {'type': 'Any', 'mean': [1, 2, 3], 'std': [4, 5, 6]}
@@ -72,6 +84,10 @@ CASES = [
      {'size': (224, 224), 'resize': 'crop', 'short_side': 256}),
     ('mmpretrain', [('Resize', 'scale', (48, 32))],
      {'size': (32, 48), 'resize': 'stretch', 'short_side': 0}),
+    ('mmpretrain', [('Resize', 'scale', (48, 40)), ('CenterCrop', 'crop_size', 32)],
+     {'size': (32, 32), 'resize': 'stretch', 'short_side': 0, 'stretched': (40, 48)}),
+    ('mmpretrain', [('Resize', 'scale', 40), ('CenterCrop', 'crop_size', 32)],
+     {'size': (32, 32), 'resize': 'stretch', 'short_side': 0, 'stretched': (40, 40)}),
     ('mmaction', [('Resize', 'scale', (-1, 256)), ('ThreeCrop', 'crop_size', 256)],
      {'size': (256, 256), 'resize': 'crop', 'short_side': 256}),
     ('mmpose', [('mmpose.TopdownAffine', 'input_size', (192, 256))],
