@@ -1,17 +1,8 @@
-# The protocols of linear_r3d_jhmdb.py on what HCPG's tasks read: the trunk and all adapters, side
-# by side, of a checkpoint that tools/publish_model.py has written with
-# --adapters appearance motion parsing.
-_base_ = 'linear_r3d_jhmdb.py'
+# The protocols of linear_r3d_jhmdb.py on the trunk and all of HCPG's adapters, side by side.
+_base_ = [
+    '../_base_/models/downstream_r3d18_small-adapted.py',
+    '../_base_/datasets/downstream_jhmdb.py',
+    '../_base_/schedules/frozen_protocols.py',
+]
 
-backbone_name = 'r3d18-small-adapted'
-adapter = dict(type='mmact_ssl.GatedAdapter', in_channels=128, out_channels=64)
-model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='mmact_ssl.AdaptedBackbone',
-        backbone=_base_.model.backbone,
-        adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
-        outputs=('trunk', 'appearance', 'motion', 'parsing'),
-    ),
-    cls_head=dict(in_channels=128 + 3 * 64),
-)
+model = dict(cls_head=dict(num_classes=21))
