@@ -88,7 +88,7 @@ def find_neighbours(model: Any, task: str, batch: dict, queries: int) -> Figure:
     """What clips find by the teachers of a guided student, and by the student."""
     head = model.heads[task]
     data = model.data_preprocessor(batch)
-    sources = model.sources(data['inputs'], data['targets'])
+    sources = model.sources(data['inputs'], data['targets'], data['data_samples'])
     similarities = head.similarities(**{name: sources[key] for name, key in head.reads.items()})
     frames = [to_images(model, data['inputs'][view]) for view in head.views]
     names = [Path(sample.filename).stem for sample in data['data_samples']]
