@@ -1,7 +1,9 @@
-"""Fixtures that several packages' tests share: small videos whose frames can be told apart."""
+"""What tests of several packages share: videos whose frames can be told apart, two processes."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -98,3 +100,23 @@ def read_index() -> Callable[[np.ndarray], int]:
 def no_scope():
     """Forget the default scope that a runner of an earlier test has set for good."""
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(scope='session')
+def in_two_processes() -> Callable[[str, Path], None]:
+    """Run a test's file as a program twice at once, with its rank and a folder as arguments."""
+
+    def run(file: str, folder: Path) -> None:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, file, str(rank), str(folder)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        outputs = [process.communicate(timeout=600)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+
+    return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -229,20 +228,12 @@ def test_nothing_left_for_the_gallery_is_an_error(labelled):
         hook.measure(Pretrainer())
 
 
-def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(labelled, tmp_path):
+def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(
+    labelled, tmp_path, in_two_processes
+):
     """Each is this file, run as a program."""
     (tmp_path / 'loader.json').write_text(json.dumps(labelled))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+    in_two_processes(__file__, tmp_path)
 
     torch.manual_seed(0)
     alone = KNNMonitorHook(labelled, PREPROCESSOR, k=1).measure(Pretrainer())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -343,9 +342,9 @@ def test_mixed_precision_trains_through_train_step_and_resumes(amp_on_cpu):
     assert_same_weights(resumed, whole, rtol=0, atol=0)
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_processes):
     """mmengine's distributed train_step, with accumulation: same weights on both, as by hand."""
-    run_in_two_processes(tmp_path)
+    in_two_processes(__file__, tmp_path)
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
     for accumulate, state in first.items():
         for name, value in state.items():
@@ -354,21 +353,6 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
         expected = reference(whole).state_dict()
         for name, value in state.items():
             torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
-
-
-def run_in_two_processes(folder: Path) -> None:
-    """Run this file as a program, twice."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
 
 
 def train_as_one_of_two(rank: int, folder: Path) -> None:

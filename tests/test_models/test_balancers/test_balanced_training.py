@@ -6,7 +6,6 @@ Run as a program this file is one of two processes, see the last test.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -171,19 +170,9 @@ def test_a_packed_gru_is_differentiated_more_than_once():
     assert all(torch.equal(*pair) for pair in zip(*results))
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_processes):
     """mmengine's distributed train_step: the same numbers on both, those of all samples."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+    in_two_processes(__file__, tmp_path)
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
     for name in GRADIENT_BALANCERS:
         model = make(dict(type=f'mmact_ssl.{name}'))

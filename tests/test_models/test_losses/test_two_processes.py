@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -267,20 +266,10 @@ def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope='module')
-def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+def halves(tmp_path_factory: pytest.TempPathFactory, in_two_processes) -> list[dict]:
     """What two processes saw: this file, run as a program, twice."""
     folder = tmp_path_factory.mktemp('two')
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+    in_two_processes(__file__, folder)
     return [torch.load(folder / f'{rank}.pt') for rank in range(2)]
 
 
