@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mmengine.config import Config
 from torch import nn
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.finetune import make_runner, recognition_metrics
 
 
 def evaluate_joint(
-    cfg: Config, recognizer: nn.Module, checkpoint: str, work_dir: str
+    cfg: Config,
+    recognizer: nn.Module,
+    checkpoint: str,
+    work_dir: str,
+    label_fraction: float = 1.0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Load the classifier of joint training and judge the recogniser as it is, without training.
 
@@ -22,13 +27,21 @@ def evaluate_joint(
         recognizer: With the student loaded.
         checkpoint: File of joint training, with one :class:`RecognitionHead`.
         work_dir: Of the Runner's logs.
+        label_fraction: Share of the labels that the training is said to have had.
 
     Returns:
         As :func:`mmact_ssl.evaluation.finetune.evaluate_finetune`.
 
     Raises:
         CheckpointError: The file has no such head, several, or one that does not fit.
+        ConfigError: The config in the file has another share of the labels.
     """
+    trained_with = trained_label_fraction(checkpoint)
+    if trained_with is not None and trained_with != label_fraction:
+        raise ConfigError(
+            f'{checkpoint}: was trained with {trained_with:g} of the labels, not '
+            f'{label_fraction:g}: give --label-fraction {trained_with:g}'
+        )
     state = classifier_state(checkpoint)
     classifier = recognizer.get_submodule('cls_head')
     own = classifier.state_dict()
@@ -64,3 +77,17 @@ def classifier_state(checkpoint: str) -> dict[str, Any]:
             'wanted one: train with one RecognitionHead, see docs/methods/dtg.md'
         )
     return {part[1]: value for part, value in found}
+
+
+def trained_label_fraction(checkpoint: str) -> float | None:
+    """Look up, in the config that a checkpoint holds, with which share of labels it was trained.
+
+    Returns:
+        1 where the config names none, which is all labels; None without a config.
+    """
+    text = load_checkpoint_safely(checkpoint, 'cpu').get('meta', {}).get('cfg')
+    if not text:
+        return None
+    # Searched and never executed: a config is code, and the file may be anybody's.
+    found = re.search(r"label_fraction'?\s*[=:]\s*([0-9.eE+-]+)", text)
+    return float(found.group(1)) if found else 1.0

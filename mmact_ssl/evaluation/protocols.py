@@ -200,7 +200,9 @@ def evaluate(
             )
         elif protocol == 'joint':
             recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
-            metrics, details = evaluate_joint(cfg, recognizer, str(checkpoint), work_dir)
+            metrics, details = evaluate_joint(
+                cfg, recognizer, str(checkpoint), work_dir, label_fraction
+            )
         else:
             if not features:
                 recognizer = build_recognizer(cfg, seed, checkpoint, prefix)

@@ -9,7 +9,11 @@ import pytest
 import torch
 
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.joint import classifier_state, evaluate_joint
+from mmact_ssl.evaluation.joint import (
+    classifier_state,
+    evaluate_joint,
+    trained_label_fraction,
+)
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
 
@@ -78,3 +82,27 @@ def test_two_classifiers_are_one_too_many(joint_checkpoint):
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
         classifier_state(str(joint_checkpoint))
+
+
+@pytest.mark.parametrize(
+    ('config', 'fraction'),
+    [
+        ('dataset = dict(label_fraction=0.1, label_seed=3)', 0.1),
+        ("dataset = {'label_fraction': 5e-2}", 0.05),
+        ('dataset = dict(ann_file=1)', 1.0),
+        ('', None),
+    ],
+)
+def test_the_share_of_labels_is_in_the_file(joint_checkpoint, config, fraction):
+    state = torch.load(joint_checkpoint, weights_only=True)
+    state['meta'] = {'cfg': config}
+    torch.save(state, joint_checkpoint)
+    assert trained_label_fraction(str(joint_checkpoint)) == fraction
+
+
+def test_another_share_than_it_was_trained_with_is_refused(linear_config, joint_checkpoint):
+    state = torch.load(joint_checkpoint, weights_only=True)
+    state['meta'] = {'cfg': 'train_dataloader = dict(dataset=dict(label_fraction=0.1))'}
+    torch.save(state, joint_checkpoint)
+    with pytest.raises(ConfigError, match=r'0\.1 of the labels, not 1: give --label-fraction 0\.1'):
+        evaluate(linear_config, ['joint'], str(joint_checkpoint), cache_dir=None)
