@@ -75,8 +75,8 @@ class RecognitionHead(PretextHead):
         if get_world_size() > 1:
             all_reduce(total, op='sum')
         if not count:
-            nothing = scores.sum() * 0
-            return dict(loss_cls=nothing, top1_acc=nothing.detach())
+            # No accuracy: a zero would enter its mean in the log.
+            return dict(loss_cls=scores.sum() * 0)
         samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labelled]]
         outputs = self.cls_head.loss_by_feat(scores[labelled], samples)
         # Means over unequally many clips a process would not average to the mean over all.
