@@ -86,6 +86,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.source == 'kinematic' and not 1 <= args.count <= MOST:
         parser.error(f'--count: choose 1 to {MOST}')
+    if args.source == 'kinematic' and not args.rate > 0:
+        parser.error('--rate: choose a number above 0')
+    if args.source == 'lmm' and args.count < 1:
+        parser.error('--count: choose 1 or more')
+    if args.source == 'lmm' and args.max_tokens < 1:
+        parser.error('--max-tokens: choose 1 or more')
     return args
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,55 @@ def test_kinematic_sentences_do_not_depend_on_labels_or_names(tool, tmp_path, da
     tool.main(['kinematic', '--data', str(renamed)])
     found = json.loads((renamed / 'sentences_kinematic.json').read_bytes())
     assert {name[1:]: lines for name, lines in found.items()} == json.loads(written[0])
+
+
+def kinematic(tool, data: Path, *options: str) -> dict[str, list[str]]:
+    out = data / 'made.json'
+    tool.main(['kinematic', '--data', str(data), '--out', str(out), *options])
+    return json.loads(out.read_text())
+
+
+def test_without_sides_no_sentence_says_left_or_right(tool, data):
+    plain = kinematic(tool, data)
+    assert re.search('left', str(plain)) and re.search('right', str(plain))
+    unsided = kinematic(tool, data, '--no-sides')
+    assert list(unsided) == list(plain)
+    assert not re.search('left|right', str(unsided))
+    assert re.search('one hand|one foot', str(unsided))
+
+
+def test_the_rate_says_what_is_quick_and_what_is_slow(tool, data):
+    words = {
+        rate: re.findall('quickly|slowly', str(kinematic(tool, data, '--rate', rate)))
+        for rate in ('0.1', '30', '300')
+    }
+    assert set(words['0.1']) == {'slowly'} and set(words['300']) == {'quickly'}
+    assert words['30'] == re.findall('quickly|slowly', str(kinematic(tool, data)))
+    assert kinematic(tool, data, '--rate', '30') == kinematic(tool, data)
+
+
+@pytest.mark.parametrize('count', ['1', '24'])
+def test_the_count_is_that_of_the_sentences(tool, data, count):
+    found = kinematic(tool, data, '--count', count)
+    assert {len(lines) for lines in found.values()} == {int(count)}
+    short, long = sorted([found, kinematic(tool, data)], key=lambda made: len(made[NAMES[0]]))
+    assert all(long[name][: len(lines)] == lines for name, lines in short.items())
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['kinematic', '--count', '0'], '--count: choose 1 to 24'),
+        (['kinematic', '--count', '25'], '--count: choose 1 to 24'),
+        (['kinematic', '--rate', '0'], '--rate: choose a number above 0'),
+        (['lmm', 'none', '--count', '0'], '--count: choose 1 or more'),
+        (['lmm', 'none', '--max-tokens', '0'], '--max-tokens: choose 1 or more'),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tool, data, arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        tool.main([*arguments, '--data', str(data)])
+    assert message in capsys.readouterr().err
 
 
 def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, capsys):
@@ -177,19 +227,8 @@ def model_folder(tmp_path_factory) -> Path:
 
 
 def test_a_vision_language_model_describes_drawn_skeletons(
-    tool, model_folder, tmp_path, data, monkeypatch
+    tool, model_folder, tmp_path, data, pictures
 ):
-    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
-    seen = []
-    from mmact_ssl.datasets.prompts.captioner import Captioner
-
-    describe = Captioner.describe
-
-    def spy(self, picture, *arguments):
-        seen.append(picture)
-        return describe(self, picture, *arguments)
-
-    monkeypatch.setattr(Captioner, 'describe', spy)
     options = ['--count', '3', '--max-tokens', '6', '--frames', '4']
     other = prepare(tmp_path / 'permuted', [1, 1, 1, 0, 0, 0])
     for folder in (data, other):
@@ -203,8 +242,63 @@ def test_a_vision_language_model_describes_drawn_skeletons(
         WORDS
     )
     # Two rows of two frames, each with a drawing.
-    assert all(picture.shape == (448, 448, 3) for picture in seen)
+    assert all(picture.shape == (448, 448, 3) for picture in pictures)
     frames = [
-        part for picture in seen for row in np.split(picture, 2) for part in np.split(row, 2, 1)
+        part for picture in pictures for row in np.split(picture, 2) for part in np.split(row, 2, 1)
     ]
     assert all((frame < 200).any() for frame in frames)
+
+
+@pytest.fixture
+def pictures(monkeypatch) -> list[np.ndarray]:
+    """What the model is shown."""
+    from mmact_ssl.datasets.prompts.captioner import Captioner
+
+    seen = []
+    describe = Captioner.describe
+
+    def spy(self, picture, *arguments):
+        seen.append(picture)
+        return describe(self, picture, *arguments)
+
+    monkeypatch.setattr(Captioner, 'describe', spy)
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    return seen
+
+
+def test_it_looks_at_the_clips_own_videos(
+    tool, model_folder, tmp_path, data, pictures, make_video, read_index
+):
+    (tmp_path / 'videos').mkdir()
+    for number, name in enumerate(NAMES):
+        make_video(tmp_path / 'videos' / f'{name}.mp4', num_frames=10 + number)
+    options = ['--count', '1', '--max-tokens', '4', '--frames', '2']
+    command = ['lmm', str(model_folder), '--data', str(data), *options]
+    tool.main([*command, '--videos', str(tmp_path / 'videos')])
+    assert [[read_index(part) for part in np.split(picture, 2)] for picture in pictures] == [
+        [0, 9 + number] for number in range(6)
+    ]
+    with pytest.raises(SystemExit, match=r"error: .* has no video of the clip 'a00_clip'"):
+        tool.main([*command, '--videos', str(tmp_path)])
+
+
+def test_a_question_begins_the_caption_of_a_model_that_is_not_of_chat(
+    tool, model_folder, data, pictures
+):
+    command = ['lmm', str(model_folder), '--data', str(data), '--count', '2', '--max-tokens', '4']
+    tool.main([*command, '--question', 'both hand waves'])
+    found = json.loads((data / 'sentences_lmm.json').read_text())
+    assert set(found) == set(NAMES) and len(pictures) == 6
+    assert all(line.startswith('both hand waves') for lines in found.values() for line in lines)
+
+
+def test_a_folder_of_another_kind_is_refused_in_one_line(tool, tmp_path, data):
+    transformers = pytest.importorskip('transformers')
+    size = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    config = transformers.BertConfig(vocab_size=9, **size)
+    transformers.BertModel(config).save_pretrained(tmp_path / 'bert')
+    with pytest.raises(
+        SystemExit, match="bert holds a network of kind 'bert', which is no"
+    ) as error:
+        tool.main(['lmm', str(tmp_path / 'bert'), '--data', str(data)])
+    assert '\n' not in str(error.value)

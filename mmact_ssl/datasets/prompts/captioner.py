@@ -33,7 +33,8 @@ class Captioner:
 
     Raises:
         DataError: The folder is missing or has no network.
-        ConfigError: transformers is not installed, or cannot read the folder.
+        ConfigError: transformers is not installed, or cannot read the folder; or what is there
+            does not look at pictures and write.
     """
 
     def __init__(
@@ -43,26 +44,8 @@ class Captioner:
         max_tokens: int = 60,
         device: str = 'cpu',
     ) -> None:
-        if not (Path(folder) / 'config.json').is_file():
-            raise DataError(
-                f'no file {folder}/config.json: give a folder with a vision-language model, as '
-                '`huggingface-cli download NAME --local-dir FOLDER` makes it'
-            )
-        try:
-            from transformers import AutoModelForVision2Seq, AutoProcessor
-        except ImportError as error:
-            raise ConfigError(
-                "the source lmm needs transformers: pip install 'mmact_ssl[teachers]'"
-            ) from error
-        try:
-            self._processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
-            network = AutoModelForVision2Seq.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            )
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f'{folder}: transformers cannot read it ({reason})') from error
-        self._network: Any = network.to(device).eval()
+        self._processor, network = _load(folder)
+        self._network = network.to(device).eval()
         self._device = device
         self._max_tokens = max_tokens
         self._text = self._ask(question)
@@ -112,3 +95,39 @@ class Captioner:
     @property
     def _is_chat(self) -> bool:
         return bool(getattr(self._processor, 'chat_template', None))
+
+
+def _load(folder: str) -> tuple[Any, Any]:
+    """Load the processor of pictures and text, and the network."""
+    if not (Path(folder) / 'config.json').is_file():
+        raise DataError(
+            f'no file {folder}/config.json: give a folder with a vision-language model, as '
+            '`huggingface-cli download NAME --local-dir FOLDER` makes it'
+        )
+    try:
+        import transformers
+    except ImportError as error:
+        raise ConfigError(
+            "the source lmm needs transformers: pip install 'mmact_ssl[teachers]'"
+        ) from error
+    local: dict[str, Any] = dict(local_files_only=True, trust_remote_code=False)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **local)
+        if type(config) not in transformers.MODEL_FOR_VISION_2_SEQ_MAPPING:
+            raise ConfigError(
+                f'{folder} holds a network of kind {config.model_type!r}, which is no '
+                'vision-language model: give one that writes about pictures, as BLIP or LLaVA'
+            )
+        processor: Any = transformers.AutoProcessor.from_pretrained(folder, **local)
+        network = transformers.AutoModelForVision2Seq.from_pretrained(
+            folder, use_safetensors=True, **local
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f'{folder}: transformers cannot read it ({reason})') from error
+    if not hasattr(processor, 'image_processor'):
+        raise ConfigError(
+            f'{folder}: transformers has no processor of both pictures and text for '
+            f'{config.model_type!r}: give a network that has one, as BLIP or LLaVA'
+        )
+    return processor, network

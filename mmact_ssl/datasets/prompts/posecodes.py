@@ -51,7 +51,7 @@ class Movement:
 
 
 def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
-    """Find what moves in a clip, strongest first, then hands that are held still.
+    """Find what moves in a clip, strongest first, then hands that are held still, by their reach.
 
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
@@ -100,8 +100,12 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
         for movement in found
         if movement.part == 'hand' and movement.amount < 1
     ]
-    moving = _join_sides(moving)
-    return sorted(moving, key=lambda movement: -movement.amount) + _join_sides(still)
+    # No key has a side in it, and what is equal in all was joined: mirrored, a clip gives the same
+    # order. How much a hand that is held still moves is noise, hence its reach.
+    moving = sorted(
+        _join_sides(moving), key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when)
+    )
+    return moving + sorted(_join_sides(still), key=lambda m: m.reach)
 
 
 @dataclass(frozen=True)
@@ -303,7 +307,7 @@ def _join_sides(movements: list[Movement]) -> list[Movement]:
             joined.append(movement)
             continue
         both = replace(
-            movement if movement.amount > twin.amount else twin,
+            max(twin, movement, key=lambda m: (m.amount, m.speed, m.returns)),
             side='both',
             when=(movement.when + twin.when) / 2,
             cycles=min(movement.cycles, twin.cycles),

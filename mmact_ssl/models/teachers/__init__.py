@@ -18,6 +18,7 @@ from mmact_ssl.models.teachers.mmpretrain_image import MMPretrainTeacher
 from mmact_ssl.models.teachers.mmseg_parsing import MMSegTeacher
 from mmact_ssl.models.teachers.onnx_image import OnnxTeacher
 from mmact_ssl.models.teachers.onnx_pose import OnnxPoseTeacher
+from mmact_ssl.models.teachers.openclip import OpenCLIPTeacher, OpenCLIPTextTeacher
 from mmact_ssl.models.teachers.sentence import SentenceTeacher
 from mmact_ssl.models.teachers.timm_image import TimmTeacher
 from mmact_ssl.registry import MODELS
@@ -32,6 +33,8 @@ __all__ = [
     'MMSegTeacher',
     'OnnxPoseTeacher',
     'OnnxTeacher',
+    'OpenCLIPTeacher',
+    'OpenCLIPTextTeacher',
     'SentenceTeacher',
     'TimmTeacher',
     'build_teacher',

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.datasets.preparation.files import data_root
 from mmact_ssl.datasets.prompts import match_clips, read_sentences, write_sentences
 from mmact_ssl.errors import DataError
 
@@ -107,3 +109,21 @@ def test_the_released_names_of_pkummd_are_matched_without_their_label():
     assert (matched.missing, matched.unused) == (['A01N02-L_4'], [])
     relabelled = {key.replace('C004', 'C017'): value for key, value in released.items()}
     assert match_clips(relabelled, ['A01N02-L_3']).sentences == {'A01N02-L_3': ['left']}
+
+
+def test_the_released_sentences_are_all_read_and_each_finds_its_clip():
+    file = data_root() / 'prompts' / 'pkuv2_language.zip'
+    if not file.is_file():
+        pytest.skip(f'no {file}: set MMACT_SSL_DATA')
+    released = read_sentences(file)  # refuses a key that comes twice
+    assert len(released) == 6952
+    assert {len(lines) for lines in released.values()} == {16}
+    clips = {}
+    for key in released:
+        found = re.fullmatch(r'A0(\d\d)N0(\d\d)V00(\d)C\d{3}L0*(\d+)', key)
+        actor, video, camera, line = found.groups()
+        clips[f'A{actor}N{video}-{" LMR"[int(camera)]}_{line}'] = key
+    assert len(clips) == 6952
+    matched = match_clips(released, clips)
+    assert not matched.missing and not matched.unused
+    assert matched.sentences == {clip: released[key] for clip, key in clips.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,6 +199,56 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
 
 
 FILES = {'config': 'config.py', 'checkpoint': 'checkpoint.pth'}
+WORDS = [
+    '[PAD]',
+    '[UNK]',
+    '[CLS]',
+    '[SEP]',
+    'a',
+    'person',
+    'waves',
+    'one',
+    'hand',
+    'both',
+    'claps',
+    'sits',
+    'down',
+    'stands',
+    'up',
+]
+
+
+@pytest.fixture(scope='session')
+def save_text_network() -> Callable[..., Path]:
+    """Saves a network of transformers, its weights made random, and a tokenizer of WORDS."""
+    transformers = pytest.importorskip('transformers')
+
+    def save(folder: Path, network: Any, length: int = 512, random: bool = True) -> Path:
+        folder.mkdir(exist_ok=True)
+        (folder / 'vocab.txt').write_text('\n'.join(WORDS))
+        tokenizer = transformers.BertTokenizerFast(
+            vocab_file=str(folder / 'vocab.txt'), model_max_length=length
+        )
+        tokenizer.save_pretrained(folder)
+        (randomise(network) if random else network).save_pretrained(folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope='session')
+def bert_folder(save_text_network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small BERT with random weights, saved as transformers saves."""
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    return save_text_network(tmp_path_factory.mktemp('bert'), transformers.BertModel(config))
 
 
 @pytest.fixture(scope='session')
