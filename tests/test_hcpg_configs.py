@@ -105,6 +105,42 @@ def test_the_student_is_the_downstream_one(name: str):
         assert downstream.backbone_name == config.backbone_name
 
 
+ADAPTED = {
+    'demo': 'hcpg_r3d_demo.py',
+    'jhmdb': 'hcpg_r3d_jhmdb.py',
+    'ucf101': 'hcpg_r3d_ucf101.py',
+    'hmdb51': 'hcpg_r3d_k400.py',
+}
+
+
+def test_all_adapted_students_are_known():
+    found = CONFIGS.glob('downstream/linear_r3d-adapted_*.py')
+    assert {path.stem.split('_')[-1] for path in found} == set(ADAPTED)
+
+
+@pytest.mark.parametrize('dataset', ADAPTED)
+def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(dataset: str):
+    adapted = load(f'downstream/linear_r3d-adapted_{dataset}.py')
+    plain = load(f'downstream/linear_r3d_{dataset}.py')
+    pretrained = load(ADAPTED[dataset])
+    backbone = adapted.model.backbone
+    assert backbone.backbone == pretrained.model.backbone == plain.model.backbone
+    assert backbone.outputs == ('trunk', *pretrained.model.adapters)
+    for name, adapter in pretrained.model.adapters.items():
+        assert backbone.adapters[name] == {**adapter, 'type': f'mmact_ssl.{adapter.type}'}
+    with torch.device('meta'):
+        features = MODELS.build(copy.deepcopy(backbone))(torch.empty(1, 3, 16, 64, 64))
+    assert features.shape[1] == adapted.model.cls_head.in_channels
+    assert adapted.backbone_name == f'{plain.backbone_name}-adapted'
+    # All but the student is as in the plain protocols.
+    for config in (adapted, plain):
+        config.model.pop('backbone')
+        config.model.cls_head.pop('in_channels')
+        for key in ('adapter', 'backbone_name'):
+            config.pop(key, None)
+    assert adapted.to_dict() == plain.to_dict()
+
+
 @pytest.mark.parametrize('name', QUEUED)
 def test_large_sets_are_contrasted_with_a_queue(name: str):
     model = build(load(name))

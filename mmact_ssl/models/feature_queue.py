@@ -41,6 +41,11 @@ class FeatureQueue(nn.Module):
         self.register_buffer('pointer', torch.tensor(0))
         self.register_buffer('filled', torch.zeros(size, dtype=torch.bool))
 
+    def clear(self) -> None:
+        """Forget all keys, as a run must that starts from the weights of another."""
+        for buffer in self.buffers():
+            buffer.zero_()
+
     @torch.no_grad()
     def enqueue(self, features: Tensor, labels: Tensor) -> None:
         """Put the keys of this step in the place of the oldest ones.

@@ -50,8 +50,15 @@ class MomentumCopy(AveragedModel):
         # A Python flag, for to ask a tensor on the GPU would wait for it in every step.
         self.started = False
 
-    def start(self, source: nn.Module) -> None:
-        """Take over the source's values unless the copy has its own, from a resumed run."""
+    def start(self, source: nn.Module, anew: bool = False) -> None:
+        """Take over the source's values unless the copy has its own, from a resumed run.
+
+        Args:
+            source: what it follows.
+            anew: take them over anyway.
+        """
+        if anew:
+            self.n_averaged.zero_()
         if self.n_averaged == 0:
             self.follow(source)
         self.started = True
@@ -67,17 +74,22 @@ class MomentumCopy(AveragedModel):
         for buffer, own in zip(self.module.buffers(), source.buffers()):
             if buffer.is_floating_point():
                 buffer.lerp_(own, step.to(buffer.dtype))
-        if get_world_size() == 1:
-            return
-        statistics = [b for b in self.module.buffers() if b.is_floating_point()]
-        if statistics:
-            joined = torch.cat([buffer.flatten() for buffer in statistics])
-            all_reduce(joined, op='mean')
-            parts = joined.split([buffer.numel() for buffer in statistics])
-            for buffer, part in zip(statistics, parts):
-                buffer.copy_(part.view_as(buffer))
+        average_statistics(self.module)
 
     def train(self, mode: bool = True) -> MomentumCopy:
         """Stay in evaluation mode whatever the student does."""
         super().train(False)
         return self
+
+
+@torch.no_grad()
+def average_statistics(module: nn.Module) -> None:
+    """Give the floating-point buffers of a network their mean over all processes."""
+    statistics = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+    if get_world_size() == 1 or not statistics:
+        return
+    joined = torch.cat([buffer.flatten() for buffer in statistics])
+    all_reduce(joined, op='mean')
+    parts = joined.split([buffer.numel() for buffer in statistics])
+    for buffer, part in zip(statistics, parts):
+        buffer.copy_(part.view_as(buffer))

@@ -48,6 +48,14 @@ def test_a_resumed_queue_goes_on_where_it_was():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_a_cleared_queue_is_as_new():
+    queue = FeatureQueue(5, 2, labels=2)
+    queue.enqueue(*keys(1, 7))
+    queue.clear()
+    for name, value in FeatureQueue(5, 2, labels=2).state_dict().items():
+        assert torch.equal(value, queue.state_dict()[name]), name
+
+
 def test_keys_are_kept_without_gradient_in_float32():
     queue = FeatureQueue(4, 2)
     queue.enqueue(

@@ -152,7 +152,7 @@ def crop_maps(
     Args:
         maps: float32 [T, C, h, w], 0..1, over the whole frame.
         box: What the view shows.
-        layout: Part layout of the C channels; '' if none has sides.
+        layout: Part layout of the C channels; '' if none has sides, see LoadTargetCache.
         size: (h, w) of the result. None: as before.
 
     Returns:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,9 @@ class LoadTargetCache(BaseTransform):
         target: Name of the target; heads read it as `<view>_<target>`. Poses are always 'pose'.
         views: Views to load for; each must be in `frame_inds`.
         layout: Layout that the cache must have, of joints or of parts. 'default': 'coco17' for
-            poses, any for maps. None: any.
+            poses, any for maps. None: any. '' for maps that have none says that no part of them is
+            left or right, so that a flip has nothing to exchange; more than two maps without a
+            layout are refused unless that is said.
         teacher: Config file with a dict `teacher`, or that dict. If given, a cache of another
             teacher is refused.
         kind: What the cache must hold. None: what `target` says if it is the name of a kind, else
@@ -58,8 +60,8 @@ class LoadTargetCache(BaseTransform):
             cache has none of the videos of the data set: names then do not fit.
 
     Raises:
-        ConfigError: An argument is unknown, or (when called) a view is not the window of frames
-            that a clip teacher reads, or the target's name is taken.
+        ConfigError: An argument is unknown, several maps have no layout, or (when called) a view
+            is not the window of frames that a clip teacher reads, or the target's name is taken.
         TargetCacheError: The cache is missing, damaged, stale, of another kind or layout (when
             built); all videos are missing (when the data set is built); a video is missing or has
             another number of frames (when called).
@@ -243,10 +245,13 @@ class LoadTargetCache(BaseTransform):
         wanted = self.layout
         if wanted == 'default':
             wanted = 'coco17' if meta.kind == 'pose' else None
+        if meta.kind == 'map' and not meta.layout:
+            self._check_no_sides(declared=wanted == '')
         if wanted is None or meta.kind not in ('pose', 'map'):
             return
         known = list(LAYOUTS if meta.kind == 'pose' else PART_LAYOUTS)
-        if wanted not in known:
+        no_sides = meta.kind == 'map' and wanted == ''
+        if wanted not in known and not no_sides:
             raise ConfigError(
                 f'LoadTargetCache: unknown layout {wanted!r}; known are {", ".join(known)}'
             )
@@ -254,6 +259,18 @@ class LoadTargetCache(BaseTransform):
             raise TargetCacheError(
                 f'target cache {self.path} has the layout {meta.layout!r}, wanted '
                 f'{wanted!r}: set layout={meta.layout!r} in LoadTargetCache'
+            )
+
+    def _check_no_sides(self, declared: bool) -> None:
+        """Refuse maps that a flip would mirror without exchanging left and right parts."""
+        keys = self.reader.keys()
+        parts = self.reader.shape(keys[0])[1] if keys else 0
+        if parts > 2 and not declared:
+            raise ConfigError(
+                f'LoadTargetCache: {self.path} has {parts} part maps and no layout, which a flip '
+                'would mirror without exchanging left and right: make it again with one of the '
+                f"layouts {', '.join(PART_LAYOUTS)}, or say by layout='' that no part of them is "
+                'left or right'
             )
 
     def __repr__(self) -> str:
@@ -284,3 +301,18 @@ class WholeFrameBox(BaseTransform):
         height, width = results['img'].shape[:2]
         results['bbox'] = np.array([[0, 0, width, height]], np.float32)
         return results
+
+
+def caches_read_by(part: Any) -> Iterator[tuple[str, str]]:
+    """Target and path of every ``LoadTargetCache`` within a part of a config, such as a dataloader.
+
+    Args:
+        part: of any nesting; what is neither a list nor a dict has none.
+    """
+    if isinstance(part, Mapping):
+        if str(part.get('type', '')).endswith('LoadTargetCache'):
+            yield part.get('target', 'pose'), part['path']
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for value in part:
+            yield from caches_read_by(value)

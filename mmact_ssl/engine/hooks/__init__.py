@@ -7,6 +7,7 @@ from .knn_monitor_hook import KNNMonitorHook
 from .momentum_copy_hook import MomentumCopyHook
 from .seed_by_progress_hook import SeedByProgressHook
 from .soft_target_hook import SoftTargetHook
+from .target_cache_hook import TargetCacheHook
 
 __all__ = [
     'BrokenSampleHook',
@@ -15,4 +16,5 @@ __all__ = [
     'MomentumCopyHook',
     'SeedByProgressHook',
     'SoftTargetHook',
+    'TargetCacheHook',
 ]

@@ -10,6 +10,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmact_ssl.models.feature_queue import FeatureQueue
+from mmact_ssl.models.momentum_copy import average_statistics
 from mmact_ssl.registry import HOOKS
 
 
@@ -19,12 +21,24 @@ class MomentumCopyHook(Hook):
 
     Not after an iteration that only accumulates gradients, in which the student stands still. For
     models without a `momentum_pairs` method, or with none, there is nothing to do.
+
+    A run that starts from the weights of another (`load_from` without `resume`) has that one's
+    student alone: copies start from it, and queues are empty, for their keys are of other weights
+    and of videos whose numbers mean other ones now.
+
+    At the end of each epoch, before a checkpoint is saved, the running statistics of what is copied
+    become their mean over all processes. A checkpoint has those of one process alone, and copies
+    follow them: without that a resumed run of several processes would have other keys.
     """
 
     def before_train(self, runner: Runner) -> None:
         """Copy the student, now initialised or loaded, unless a resumed run brings its copy."""
+        if not runner._resume:
+            for module in runner.model.modules():
+                if isinstance(module, FeatureQueue):
+                    module.clear()
         for copy, source in _pairs(runner):
-            copy.start(source)
+            copy.start(source, anew=not runner._resume)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -36,6 +50,11 @@ class MomentumCopyHook(Hook):
         if wrapper.should_update():
             for copy, source in _pairs(runner):
                 copy.follow(source)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Let all processes go on with the statistics that a checkpoint has."""
+        for _, source in _pairs(runner):
+            average_statistics(source)
 
 
 def _pairs(runner: Runner) -> list:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import torch
+from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
@@ -30,7 +31,9 @@ class UncertaintyWeights(Balancer):
     The optimiser of the student trains ``s_k``: weight decay, which pulls it to 0, is to be
     switched off by ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(
     decay_mult=0.0)))``. Adversarial losses are weighed with their task, but say nothing of its
-    uncertainty. A task whose loss stays below 0 has no optimum.
+    uncertainty. A task whose loss stays below 0 has no optimum. A task whose loss is 0 on all
+    processes, as it is where a batch has nothing that counts for it, is left out of that step: its
+    ``s_k`` gets no gradient, for 0 would say that the task is solved.
 
     Args:
         weights, tasks: see :class:`Balancer`.
@@ -57,13 +60,28 @@ class UncertaintyWeights(Balancer):
         trunk: Optional[TrunkGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
-        """The formula above, task -> loss."""
+        """The formula above, task -> loss; ``s_k`` of a task that is left out without gradient."""
         total = self.weighted_sum(losses, progress)
-        for task, loss in losses.items():
-            size = (loss if sizes is None else sizes[task]).detach()
+        own = torch.stack([(sizes or losses)[task].detach() for task in losses])
+        counts = counts_anywhere(own)
+        for task, size, count in zip(losses, own, counts):
             log_variance = self.log_variances[task]
             uncertainty = torch.exp(-log_variance) * size
             # The network learns by the weighted sum, the variance here, by the size alone.
             term = uncertainty - uncertainty.detach() + log_variance
+            # Not without the parameter: distributed training wants a gradient of each.
+            term = torch.where(count, term, log_variance.detach())
             total = total + self.weights.get(task, 1.0) * term
         return total
+
+
+def counts_anywhere(sizes: Tensor) -> Tensor:
+    """Which tasks have something to count on any process, bool ``[K]``, alike on all of them.
+
+    Args:
+        sizes: losses of the tasks, ``[K]``; each process has its share of what counts.
+    """
+    # A copy, which the exchange overwrites.
+    counts = (sizes != 0).to(torch.int64)
+    all_reduce(counts, op='max')
+    return counts.bool()

@@ -110,6 +110,7 @@ class LearnedTeacherWeights(TeacherWeights):
         weights = log_weights.exp()
         number = max(int(present.sum()), 1)
         divergence = (weights * (log_weights + math.log(number))).sum()  # from all alike
+        divergence = divergence * present.any()  # without any, a loss of 0 as other tasks have
         loss = (weights * mean_losses(losses, counts)).sum() + self.temperature * divergence
         return loss, weights.detach()
 

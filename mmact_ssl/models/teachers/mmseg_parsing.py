@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.label_maps import read_label_map
@@ -37,15 +38,16 @@ class MMSegTeacher(BaseTeacher):
             heads answer before they are enlarged.
         parts: part -> the network's classes that make it, whose probabilities are added, e.g.
             `dict(person=[12])` of ADE20K. The order is the layout's. None: every class.
-        layout: Name of the parts' order; flips need it to exchange left and right.
+        layout: Name of the parts' order, which flips need to exchange left and right; '' if no
+            part has a side.
         label_map: A file that says `parts` and `layout`, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
 
     Raises:
         DataError: A file is missing.
         ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
-            `parts` that it has not, or a label map that is wrong, of another number of classes, or
-            beside `parts` or `layout`.
+            `parts` that it has not, left or right parts without a layout, or a label map that is
+            wrong, of another number of classes, or beside `parts` or `layout`.
         CheckpointError: The weights are not the model's.
     """
 
@@ -95,7 +97,9 @@ class MMSegTeacher(BaseTeacher):
                 f'{network.out_channels}: take the label map of its data set'
             )
         load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
-        self._channels = None if parts is None else check_parts(parts, network.out_channels, config)
+        self._channels = None
+        if parts is not None:
+            self._channels = check_parts(parts, network.out_channels, config, layout)
         self._input = frame_input
         self._map_size = size
         self._network: tuple[Any, ...] = (self.hide(network),)
@@ -124,13 +128,21 @@ def _check_head(network: Any, config: str) -> None:
 
 
 def check_parts(
-    parts: Mapping[str, Sequence[int]], num_classes: int, what: str
+    parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
 ) -> tuple[tuple[int, ...], ...]:
     """List the classes of each part.
 
     Raises:
-        ConfigError: A part has none, or the network has not that many.
+        ConfigError: A part has none, or the network has not that many; or a part is called left or
+            right and no layout says which other one a flip exchanges it with.
     """
+    sides = [part for part in parts if part.startswith(('left_', 'right_'))]
+    if sides and not layout:
+        raise ConfigError(
+            f'{what} has the part {sides[0]!r} and no layout, without which a flip would not '
+            f'exchange left and right: give the teacher one of the layouts '
+            f'{", ".join(PART_LAYOUTS)}, with its parts'
+        )
     for part, classes in parts.items():
         if not classes or not all(0 <= index < num_classes for index in classes):
             raise ConfigError(

@@ -105,7 +105,7 @@ class OnnxTeacher(BaseTeacher):
         self._channels = None
         if parts is not None:
             one = self._run(torch.zeros(batch_size, 3, 8, 8, dtype=torch.uint8))
-            self._channels = check_parts(parts, one.shape[1], model)
+            self._channels = check_parts(parts, one.shape[1], model, layout)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Run on frames: uint8 [N, 3, H, W] to float32 [N, D] or [N, C, h, w]."""

@@ -76,3 +76,38 @@ def test_variances_are_kept_by_name():
     other = UncertaintyWeights(tasks=('b', 'a'))
     other.load_state_dict(saved)
     assert float(other.weight('a', 0.0)) == pytest.approx(math.exp(-1))
+
+
+def test_batches_in_which_a_task_has_nothing_to_count_do_not_move_it():
+    balancer = UncertaintyWeights(tasks=('always', 'never'))
+    optimizer = torch.optim.Adam(balancer.parameters(), lr=1e-2)
+    for _ in range(300):
+        optimizer.zero_grad()
+        balancer(dict(always=torch.tensor(0.5), never=torch.tensor(0.0)), 0.0).backward()
+        optimizer.step()
+    assert float(balancer.weight('never', 0.0)) == 1
+    assert float(balancer.weight('always', 0.0)) > 1.5
+
+
+def test_what_counts_now_and_then_ends_at_one_over_its_loss_where_it_counts():
+    balancer = UncertaintyWeights(tasks=('always', 'sometimes'))
+    optimizer = torch.optim.SGD(balancer.parameters(), lr=0.1)
+    for step in range(600):
+        optimizer.zero_grad()
+        sometimes = torch.tensor(4.0 if step % 3 == 0 else 0.0)
+        balancer(dict(always=torch.tensor(2.0), sometimes=sometimes), 0.0).backward()
+        optimizer.step()
+    assert float(balancer.weight('always', 0.0)) == pytest.approx(1 / 2, rel=1e-2)
+    assert float(balancer.weight('sometimes', 0.0)) == pytest.approx(1 / 4, rel=1e-2)
+
+
+def test_a_task_that_is_left_out_has_a_gradient_of_0():
+    """Not none, for which distributed training would wait; and the log shows no jump."""
+    balancer = make(dict(a=0.7, b=-3.0))
+    total = balancer(dict(a=torch.tensor(2.0), b=torch.tensor(0.0)), 0.0)
+    total.backward()
+    assert float(total.detach()) == pytest.approx(math.exp(-0.7) * 2 + 0.7 - 3.0)
+    assert float(balancer.log_variances['b'].grad) == 0
+    assert float(balancer.log_variances['a'].grad) == pytest.approx(
+        1 - math.exp(-0.7) * 2, abs=1e-6
+    )

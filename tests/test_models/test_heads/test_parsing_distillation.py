@@ -41,26 +41,72 @@ def nobody(parts: Tensor) -> Tensor:
     return empty
 
 
-@pytest.mark.parametrize('num_parts', [1, 3])
-def test_the_loss_is_the_slow_mean(num_parts):
-    head, values = make(num_parts, person_weight=4.0), batch(num_parts)
-    values['parts'][2, 1] = nobody(values['parts'][2, 1])
-    found = head.loss(**values)
+def shrink(parts: Tensor, pixels: int) -> Tensor:
+    """Maps ``[C, h, w]`` of a person of so many pixels, from the first row on."""
+    small = nobody(parts)
+    covered = (torch.arange(H * W) < pixels).view(H, W)
+    if len(parts) == 1:
+        small[0][covered] = 0.9
+    else:
+        small[:2, covered] = torch.tensor([[0.1], [0.9]])
+    return small
+
+
+def slow_loss(
+    head: ParsingDistillationHead, values: dict[str, Tensor]
+) -> tuple[float, float, list[tuple[int, int]]]:
+    """Loss, share of frames that count, and which these are, pixel after pixel."""
     logits = head.decoder(values['features'], (T, H, W))
     teacher = as_distribution(values['parts'])
-    divergence = part_map_divergence(logits, teacher, 2.0)
+    divergence = part_map_divergence(logits, teacher, head.temperature)
+    pixels = [(y, x) for y in range(H) for x in range(W)]
     total = weights = 0.0
+    counted = []
     for b in range(B):
         for t in range(T):
-            if (b, t) in ((1, 3), (2, 1)):
-                continue  # padding; nobody
-            for y in range(H):
-                for x in range(W):
-                    weight = 1 + 3 * (1 - teacher[b, t, 0, y, x].item())
-                    total += weight * divergence[b, t, y, x].item()
-                    weights += weight
-    assert found['loss'].item() == pytest.approx(total / weights, rel=1e-4)
-    assert found['counted'].item() == pytest.approx(10 / 12)
+            at = {(y, x): teacher[b, t, :, y, x].tolist() for y, x in pixels}
+            inside = [pixel for pixel in pixels if sum(at[pixel]) > 0]
+            persons = [pixel for pixel in inside if at[pixel][0] < 0.5]
+            if not values['valid'][b, t] or len(persons) < head.min_person * len(pixels):
+                continue
+            counted.append((b, t))
+            for y, x in inside:
+                weight = 1 + (head.person_weight - 1) * (1 - at[y, x][0])
+                total += weight * divergence[b, t, y, x].item()
+                weights += weight
+    return total / weights, len(counted) / (B * T), counted
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_the_loss_is_the_slow_mean(num_parts):
+    """With padding, nobody, a border outside the frame, and persons around the least size."""
+    head, values = make(num_parts, person_weight=4.0, min_person=0.19), batch(num_parts)
+    parts = values['parts']
+    parts[2, 1] = nobody(parts[2, 1])
+    parts[0, 0] = shrink(parts[0, 0], 5)  # of 30, and 5.7 are asked for
+    parts[0, 1] = shrink(parts[0, 1], 6)
+    parts[0, 2] = shrink(parts[0, 2], 7)
+    parts[0, 3] = shrink(parts[0, 3], 5)
+    parts[0, 2:, :, 4:] = 0  # neither a person nor less of a frame; one part calls it background
+    parts[1, :, :, :, 0] = 0
+    found = head.loss(**values)
+    loss, share, counted = slow_loss(head, values)
+    assert {(0, 0), (0, 3), (1, 3), (2, 1)}.isdisjoint(counted) and {(0, 1), (0, 2)} <= set(counted)
+    assert found['loss'].item() == pytest.approx(loss, rel=1e-4)
+    assert found['counted'].item() == pytest.approx(share) == pytest.approx(8 / 12)
+
+
+def test_pixels_outside_the_frame_have_no_gradient(monkeypatch):
+    """Nor are they a person: all of their channels are 0, that of the background too."""
+    head, values = make(), batch()
+    values['parts'][..., :2, :] = 0
+    logits = head.decoder(values['features'], (T, H, W)).detach().requires_grad_()
+    monkeypatch.setattr(head.decoder, 'forward', lambda features, size: logits)
+    head.loss(**values)['loss'].backward()
+    assert not logits.grad[..., :2, :].any()
+    assert logits.grad[0, 0, :, 2:].all()
+    values['parts'][..., 2:, :] = 0
+    assert head.loss(**values)['counted'] == 0
 
 
 @pytest.mark.parametrize('num_parts', [1, 3])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the mends
-from mmact_ssl.models.balancers import GradNorm, TrunkGradients
+from mmact_ssl.models.balancers import GradNorm, TrunkGradients, UncertaintyWeights
 from mmact_ssl.models.heads import (
     ClassificationHead,
     ConsistencyHead,
@@ -25,7 +25,7 @@ from mmact_ssl.models.heads import (
     TeacherGuidanceHead,
     VideoGenerationHead,
 )
-from mmact_ssl.models.losses import multi_instance_info_nce, weighted_smooth_l1
+from mmact_ssl.models.losses import global_mean, multi_instance_info_nce, weighted_smooth_l1
 from mmact_ssl.models.momentum_copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
@@ -228,6 +228,7 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
     results['copy after'] = momentum_copy_after(rank, world_size)
     results['chance'] = chance_of_prompts(rank, world_size)
     results['gradnorm'] = gradnorm_after(rank, world_size)
+    results['uncertainty'] = uncertainty_after(rank, world_size)
     return results
 
 
@@ -251,6 +252,22 @@ def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
         losses = dict(every=features[:, 0].square().mean(), few=few)
         balancer(losses, 0.0, TrunkGradients(losses, [features], trunk))
     return balancer.state_dict()
+
+
+def uncertainty_after(rank: int, world_size: int) -> dict[str, Tensor]:
+    """Gradients of the log variances: of one task one process has nothing, of another both have."""
+    balancer = UncertaintyWeights(tasks=('every', 'few', 'none'))
+    counted = dict(
+        every=torch.ones(BATCH),
+        few=(torch.arange(BATCH) < BATCH // 2).float(),
+        none=torch.zeros(BATCH),
+    )
+    losses = {
+        task: global_mean(torch.arange(1.0, BATCH + 1).chunk(world_size)[rank], own)
+        for task, own in ((t, c.chunk(world_size)[rank]) for t, c in counted.items())
+    }
+    balancer(losses, 0.0).backward()
+    return {name: parameter.grad for name, parameter in balancer.named_parameters()}
 
 
 def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
@@ -340,6 +357,19 @@ def test_every_process_leaves_the_same_tasks_out(halves: list[dict], whole: dict
         torch.testing.assert_close(first[name], value)
     assert whole['gradnorm']['states.few.first_loss'] > 0
     assert whole['gradnorm']['states.few.weight'] != 1
+
+
+def test_a_process_without_a_task_that_others_have_still_learns_its_uncertainty(
+    halves: list[dict], whole: dict
+):
+    """Distributed training takes the mean of both: by that of all samples, 1 - loss."""
+    first, second = (half['uncertainty'] for half in halves)
+    for task, loss in dict(every=3.5, few=2.0, none=1.0).items():
+        name = f'log_variances.{task}'
+        assert float(whole['uncertainty'][name]) == pytest.approx(1 - loss)
+        assert float(first[name] + second[name]) / 2 == pytest.approx(1 - loss)
+    # That of the process with nothing: left out by it alone, the mean would be half as large.
+    assert float(second['log_variances.few']) == 1
 
 
 def work(rank: int, folder: Path) -> None:

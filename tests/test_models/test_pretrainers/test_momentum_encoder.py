@@ -175,6 +175,12 @@ def test_resumed_training_has_the_same_copies(tmp_path):
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_a_run_from_the_weights_of_another_starts_its_copies_anew(tmp_path):
+    train(tmp_path / 'one', epochs=1)
+    _, seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
+    assert torch.equal(seen.encoder[0], seen.student[0])
+
+
 def test_keys_are_made_in_evaluation_mode_without_gradient_or_learning():
     model = make().train()
     for follower, source in model.momentum_pairs():

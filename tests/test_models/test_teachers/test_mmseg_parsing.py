@@ -44,6 +44,14 @@ def test_parts_add_classes_in_their_order(small_model, frames):
         MMSegTeacher(**files, input_size=32, parts={'head': [4]})
 
 
+def test_left_and_right_need_a_layout(small_model):
+    files = small_model('mmseg').files
+    sides = {'background': [0], 'left_arm': [1], 'right_arm': [2]}
+    with pytest.raises(ConfigError, match="has the part 'left_arm' and no layout.*flip.*lip"):
+        MMSegTeacher(**files, input_size=32, parts=sides)
+    assert MMSegTeacher(**files, input_size=32, parts={'leftovers': [3]}).layout == ''
+
+
 def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):
     config = Config.fromfile(small_model('mmseg').files['config'])
     config.model.decode_head.update(num_classes=2, out_channels=1, threshold=0.5)

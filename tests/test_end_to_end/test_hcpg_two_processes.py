@@ -1,0 +1,85 @@
+"""HCPG with momentum encoder and queue in two processes, straight through and resumed.
+
+Run as a program this file is one of the two.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import mmengine.config.config
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import Runner
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.engine.launch import fit_to_cpu
+
+QUEUE = ('filled', 'pointer')
+
+
+@pytest.mark.slow
+def test_both_have_one_queue_and_one_copy_and_a_resumed_run_those_of_the_whole(
+    hcpg_config: Config, tmp_path: Path, in_two_processes
+):
+    annotation = tmp_path / 'jhmdb' / 'train.txt'
+    lines = annotation.read_text().splitlines()
+    annotation.write_text('\n'.join([*lines, *lines[:2]]) + '\n')  # two steps of 2 x 2 an epoch
+    hcpg_config.dump(tmp_path / 'config.py')
+    in_two_processes(__file__, tmp_path)
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+
+    for name, value in first['whole'].items():
+        assert torch.equal(value, second['whole'][name]), name
+    for task in ('appearance', 'motion'):
+        queue = {name: first['whole'][f'heads.{task}.queue.{name}'] for name in QUEUE}
+        assert queue['filled'].all()
+        assert queue['pointer'] == 4 * 4 % 5, 'four steps of four keys'
+    copy = first['whole']['momentum_encoder.module.backbone.layer4.1.conv2.conv.weight']
+    student = first['whole']['backbone.layer4.1.conv2.conv.weight']
+    assert 0 < (copy - student).norm() < 0.5 * student.norm()
+
+    for rank, states in enumerate((first, second)):
+        for name, value in states['whole'].items():
+            assert torch.equal(value, states['resumed'][name]), (rank, name)
+
+
+def train(config: Config, work_dir: Path, **changes) -> dict:
+    """Train as one of two processes; the state of this one's model."""
+    config = config.copy()
+    for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
+        config.pop(key)
+    name = work_dir.name
+    config.merge_from_dict(dict(work_dir=str(work_dir), experiment_name=name, **changes))
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert isinstance(runner.model, MMDistributedDataParallel)
+    torch.distributed.barrier()  # until the checkpoint is written
+    return {key: value.clone() for key, value in runner.model.module.state_dict().items()}
+
+
+def work(rank: int, folder: Path) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2')
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
+    )
+    # Each runner formats its config four times, which takes longer than the training.
+    mmengine.config.config.FormatCode = lambda text, **_: (text, False)
+    config = Config.fromfile(folder / 'config.py')
+    config.launcher = 'pytorch'
+    fit_to_cpu(config)
+    whole = train(config, folder / 'whole')
+    half = str(folder / 'whole' / 'epoch_1.pth')
+    resumed = train(config, folder / 'resumed', resume=True, load_from=half)
+    torch.save(dict(whole=whole, resumed=resumed), folder / f'{rank}.pt')
+    torch.distributed.barrier()
+    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    work(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,58 @@
+"""What a run that starts from a checkpoint takes over of queues and copies.
+
+How copies move is in `tests/test_models/test_pretrainers/test_momentum_encoder.py`.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from mmact_ssl.engine.hooks import MomentumCopyHook
+from mmact_ssl.models.heads import ConsistencyHead
+
+
+class Model(nn.Module):
+    """A head with a queue, whose projector has gone on since the copy of it was made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = ConsistencyHead(4, 'appearance', queue_size=5, hidden_dim=8, embedding_dim=6)
+
+    def momentum_pairs(self):
+        return self.head.momentum_pairs()
+
+
+def trained() -> Model:
+    """One with three keys in its queue."""
+    model = Model()
+    for copy, source in model.momentum_pairs():
+        copy.start(source)
+    model.head.queue.enqueue(torch.ones(3, 6), torch.ones(3, 3, dtype=torch.int64))
+    with torch.no_grad():
+        model.head.projector[0].weight += 1
+    return model
+
+
+def test_weights_of_another_run_bring_neither_its_keys_nor_its_copy():
+    model = Model()
+    model.load_state_dict(trained().state_dict())
+    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=False))
+    for name, value in model.head.queue.state_dict().items():
+        assert not value.any(), name
+    for copy, source in model.momentum_pairs():
+        assert copy.started and copy.n_averaged == 1
+        for name, value in source.state_dict().items():
+            assert torch.equal(value, copy.module.state_dict()[name]), name
+
+
+def test_a_resumed_run_brings_both():
+    model, before = Model(), trained().state_dict()
+    model.load_state_dict(before)
+    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=True))
+    assert model.head.queue.filled.sum() == 3
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name

@@ -1,0 +1,159 @@
+"""Every method's tasks can be weighed by every balancer: one step of the shipped configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.registry import MODELS
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+BALANCERS = ('PCGrad', 'GradNorm', 'UncertaintyWeights')
+BATCH = 4
+Batch = tuple[dict[str, Tensor], dict[str, Tensor]]  # inputs, targets
+
+
+def clips(**lengths: int) -> Batch:
+    """Normalised frames of views, and that none of them is padding."""
+    inputs = {view: torch.randn(BATCH, 3, time, 32, 32) for view, time in lengths.items()}
+    valid = {
+        f'{view}_valid': torch.ones(BATCH, time, dtype=torch.bool) for view, time in lengths.items()
+    }
+    return inputs, valid
+
+
+def skeletons(channels: int, *views: str) -> dict[str, Tensor]:
+    inputs = {view: torch.randn(BATCH, 1, 6, 20, channels) for view in views}
+    return inputs | {f'{view}_valid': torch.ones(BATCH, 1, 6, dtype=torch.bool) for view in views}
+
+
+def csvr() -> Batch:
+    inputs, targets = clips(clip=8, future=8, keyframes=3)
+    return inputs, targets | {f'{v}_pose': torch.rand(BATCH, 8, 17, 3) for v in ('clip', 'future')}
+
+
+def dtg() -> Batch:
+    inputs, targets = clips(clip=8, other=8)
+    for view in inputs:
+        targets[f'{view}_imagenet'] = torch.randn(BATCH, 8, 1280)
+        targets[f'{view}_pose'] = torch.rand(BATCH, 8, 17, 3)
+    return inputs, targets
+
+
+def hcpg() -> Batch:
+    inputs, targets = clips(clip=8, other=8)
+    return inputs, targets | dict(
+        video=torch.arange(BATCH),
+        clip_speed=torch.tensor([1, 2, 4, 1]),
+        other_speed=torch.tensor([2, 1, 1, 4]),
+        clip_parts=(5 * torch.randn(BATCH, 8, 10, 16, 16)).softmax(2),
+    )
+
+
+def ms2l() -> Batch:
+    inputs = skeletons(3, 'clip', 'masked', 'shuffled')
+    return inputs, dict(shuffled_permutation=torch.tensor([0, 3, 5, 1]))
+
+
+def ms2l_c2vl() -> Batch:
+    inputs = skeletons(9, 'one', 'two', 'clip')
+    sentences = dict(
+        clip_prompt=torch.randn(BATCH, 1, 384),
+        clip_prompt_valid=torch.tensor([True, True, False, True]),
+    )
+    return inputs, sentences
+
+
+SMALL_VIDEO = {'model.backbone.base_channels': 4}
+# Config, what makes it small, and its batch.
+METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
+    'CSVR': (
+        'csvr_r3d_demo.py',
+        {
+            **SMALL_VIDEO,
+            'model.adapters.dynamic.in_channels': 32,
+            'model.adapters.static.in_channels': 32,
+            'model.heads.context.frame_encoder.base_channels': 4,
+            'model.heads.context.frame_encoder.stem_channels': 4,
+            'model.heads.context.frame_channels': 32,
+        },
+        csvr,
+    ),
+    'DTG-Net': (
+        'dtg_r3d_demo.py',
+        {
+            **SMALL_VIDEO,
+            'model.heads.guidance.in_channels': 32,
+            'model.heads.contrast.in_channels': 32,
+        },
+        dtg,
+    ),
+    'HCPG': (
+        'hcpg_r3d_demo.py',
+        {
+            **SMALL_VIDEO,
+            **{
+                f'model.adapters.{name}.in_channels': 32
+                for name in ('appearance', 'motion', 'parsing')
+            },
+        },
+        hcpg,
+    ),
+    'MS2L': (
+        'ms2l_gru_nwucla.py',
+        {
+            'model.backbone.hidden_size': 8,
+            **{f'model.heads.{name}.in_channels': 16 for name in ('motion', 'jigsaw', 'contrast')},
+        },
+        ms2l,
+    ),
+    'MS2L and C2VL': (
+        'ms2l-c2vl_gru_nwucla.py',
+        {
+            'model.backbone.encoder.hidden_size': 8,
+            'model.heads.contrast.in_channels': 96,
+            'model.heads.prompts.in_channels': 96,
+        },
+        ms2l_c2vl,
+    ),
+}
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+@pytest.mark.parametrize('method', METHODS)
+def test_one_step(method: str, balancer: str, monkeypatch):
+    name, small, make_batch = METHODS[method]
+    init_default_scope('mmact_ssl')
+    torch.manual_seed(0)
+    config = Config.fromfile(CONFIGS / name)
+    config.merge_from_dict(small)
+    config.model.balancer = dict(type=balancer)
+    model = MODELS.build(config.model).train()
+    model.init_weights()
+    for copy, source in model.momentum_pairs():
+        copy.start(source)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    before = {key: value.detach().clone() for key, value in model.backbone.named_parameters()}
+    inputs, targets = make_batch()
+    # The batch is as the preprocessor leaves it.
+    monkeypatch.setattr(model.data_preprocessor, 'forward', lambda data, training: data)
+    logs = model.train_step(dict(inputs=inputs, targets=targets, data_samples=None), wrapper)
+
+    losses = {key: value for key, value in logs.items() if 'loss' in key}
+    assert {key.split('/')[0] for key in losses} == {*model.tasks, 'loss'}
+    assert all(value.isfinite() for value in losses.values())
+    for key, value in model.backbone.named_parameters():
+        assert value.isfinite().all(), key
+        assert not torch.equal(value, before[key]), key
+    if model.balancer.learns:
+        assert all(logs[f'weight/{task}'] == 1 for task in model.tasks), 'those of this step'
+        weights = [float(model.balancer.weight(task, 0.0)) for task in model.tasks]
+        assert len(weights) > 1 and all(0 < weight != 1 for weight in weights)

@@ -1,0 +1,87 @@
+"""A segmentor of mmsegmentation teaches HCPG online, by the config that the docs show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import mmact_ssl  # noqa: F401  the mends
+from mmact_ssl.registry import MODELS
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def config(small_model, tmp_path: Path) -> Config:
+    """The docs' config with a small segmentor, and the student cut down."""
+    parts = dict(type='MMSegTeacher', input_size=32, parts=dict(person=[0, 1]), layout='person')
+    teacher = Config(dict(teacher={**parts, **small_model('mmseg').files}))
+    teacher.dump(tmp_path / 'teacher.py')
+    page = (ROOT / 'docs' / 'methods' / 'hcpg.md').read_text()
+    text = re.search(r'# configs/hcpg_r3d_online\.py\n.*?(?=```)', page, re.DOTALL).group()
+    text = text.replace('teachers/segformer-b0_ade20k_person.py', str(tmp_path / 'teacher.py'))
+    text = text.replace("'hcpg_r3d", f"'{ROOT}/configs/hcpg_r3d")
+    (tmp_path / 'online.py').write_text(text)
+    config = Config.fromfile(tmp_path / 'online.py')
+    config.model.backbone.base_channels = 4
+    for adapter in config.model.adapters.values():
+        adapter.in_channels = 32
+    return config
+
+
+def make(config: Config) -> torch.nn.Module:
+    init_default_scope('mmact_ssl')
+    torch.manual_seed(0)
+    return MODELS.build(config.copy().model)
+
+
+def batch() -> tuple[dict, dict]:
+    generator = torch.Generator().manual_seed(0)
+    views = {
+        view: list(torch.randint(256, (4, 3, 8, 64, 64), generator=generator, dtype=torch.uint8))
+        for view in ('clip', 'other')
+    }
+    targets = {f'{view}_valid': torch.ones(4, 8, dtype=torch.bool) for view in views}
+    targets |= dict(
+        video=torch.arange(4),
+        clip_speed=torch.tensor([1, 2, 4, 1]),
+        other_speed=torch.tensor([2, 1, 1, 4]),
+    )
+    return views, targets
+
+
+def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
+    online = make(config)
+    views, targets = batch()
+    listed = {name: list(value) for name, value in targets.items()}
+    data = online.data_preprocessor(
+        dict(inputs=views, targets=listed, data_samples=None), training=True
+    )
+    losses = online(**data, mode='loss')
+    losses['loss'].backward()
+    assert losses['parsing/counted'] > 0 and losses['parsing/loss'] > 0
+    assert online.backbone.conv1.conv.weight.grad.any()
+
+    frames = torch.stack(views['clip']).transpose(1, 2)  # (B, T, C, H, W)
+    teacher = online.teachers['parts']
+    maps = teacher(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+    assert maps.shape == (4, 8, 1, 16, 16)
+    config.model.teachers = None
+    config.model.data_preprocessor.targets = (*targets, 'clip_parts')
+    cached = make(config)
+    cached.load_state_dict(online.state_dict())  # in which the teacher has no part
+    data['targets']['clip_parts'] = maps
+    expected = cached.train()(**data, mode='loss')
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-5)
+
+
+def test_the_pipelines_read_no_cache(config: Config):
+    for loader in (config.train_dataloader, config.test_dataloader):
+        steps = [step.type for step in loader.dataset.pipeline]
+        assert steps[:2] == ['SampleViews', 'DecodeViews'] and steps[-1] == 'PackPretextInputs'
