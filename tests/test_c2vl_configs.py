@@ -19,6 +19,7 @@ import mmact_ssl  # noqa: F401  the mends
 from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.registry import DATASETS, MODELS
+from tools import visualize
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 NAMES = sorted(path.name for path in CONFIGS.glob('*c2vl_*.py'))
@@ -329,6 +330,13 @@ def test_it_trains_softens_tests_and_reads_no_label(name, made_set, tmp_path):
     metrics = runner.test()
     assert 0 <= metrics['prompts/accuracy'] <= 1
     assert np.isfinite(metrics['prompts/chance'])
+
+
+def test_that_there_is_no_picture_of_its_task_is_said(made_set, tmp_path):
+    runner = train('c2vl_gru_nwucla.py', made_set, tmp_path, made_set / 'train.txt')
+    runner.cfg.dump(tmp_path / 'config.py')
+    with pytest.raises(SystemExit, match=r'no picture of its tasks \(prompts\).*gallery'):
+        visualize.main([str(tmp_path / 'config.py'), str(tmp_path / 'epoch_2.pth')])
 
 
 def test_a_resumed_run_is_the_run_that_never_stopped(made_set, tmp_path):

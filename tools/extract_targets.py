@@ -106,8 +106,15 @@ def fill_in_data(args: argparse.Namespace) -> None:
     """Fill in which videos `--data` stands for.
 
     Raises:
-        ConfigError: Neither `--data` nor what it stands for is given.
+        ConfigError: Neither `--data` nor what it stands for is given, or sentences are to be read
+            and videos are named.
     """
+    ignored = [f'--{name}' for name in ('ann', 'videos') if getattr(args, name, None)]
+    if getattr(args, 'sentences', None) and ignored:
+        raise ConfigError(
+            f'{" and ".join(ignored)} cannot go with --sentences, whose file names the keys: all '
+            'of it is embedded. Leave them out'
+        )
     if args.data is not None and not getattr(args, 'sentences', None):
         train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
         args.ann = args.ann or [str(path) for path in (train, test) if path.is_file()]
@@ -175,8 +182,9 @@ def run_extraction(args: argparse.Namespace) -> None:
         rate = report.frames / max(report.seconds, 1e-9)
         what, parts = ('keys', 'sentences') if sentences is not None else ('videos', 'frames')
         anew = f', {report.renewed} of them anew' if report.renewed else ''
+        gone = f', {report.removed} removed that the file has not' if report.removed else ''
         rich_print(
-            f'{report.written} {what} written{anew}, {report.skipped} were there, '
+            f'{report.written} {what} written{anew}, {report.skipped} were there{gone}, '
             f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
             f'({rate:.0f} {parts}/s): {", ".join(map(str, paths))}'
         )

@@ -17,7 +17,7 @@ import torch
 
 import mmact_ssl
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.errors import CheckpointError, one_line_errors
+from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
 from mmact_ssl.evaluation.joint import classifier_state
 
 
@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--strip-prefix',
         action='store_true',
-        help='name the weights as the backbone does, without "backbone."',
+        help='name the weights as the backbone does, without "backbone."; not with --classifier',
     )
     parser.add_argument(
         '--classifier',
@@ -70,9 +70,15 @@ def export_backbone(
         The written file.
 
     Raises:
+        ConfigError: A classifier is to go along with a backbone without its prefix.
         CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``; or the
             classifier or an adapter is wanted and it has not one.
     """
+    if strip_prefix and classifier:
+        raise ConfigError(
+            '--strip-prefix makes a file that a backbone alone loads, which has no place for a '
+            'classifier: drop it, or --classifier'
+        )
     loaded = load_checkpoint_safely(checkpoint)
     weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
     # clone: a view would drag its whole storage into the file.

@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--results', default='results', help='folder of the JSON files')
     parser.add_argument('--variants', nargs='+', help='only these, e.g. full no-pose')
     parser.add_argument('--methods', nargs='+', help='only these, e.g. CSVR')
-    parser.add_argument('--seeds', nargs='+', type=int, help='only these')
+    parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")
     parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     return parser.parse_args(argv)
@@ -53,12 +53,30 @@ def load_study(args: argparse.Namespace) -> Config:
         if (not args.variants or run.get('variant', 'full') in args.variants)
         and (not args.methods or run.get('method') in args.methods)
     ]
-    if args.seeds:
-        runs = [{**run, 'seeds': args.seeds} for run in runs]
     if not runs:
         raise ConfigError(f'{args.study}: no run fits --methods, --variants')
+    if args.seeds:
+        runs = choose_seeds(runs, study, args.seeds)
     study.runs = runs
     return study
+
+
+def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict]:
+    """Keep of each run the seeds that are asked for, and the runs that have one.
+
+    Raises:
+        ConfigError: No run has any of them; names those that there are.
+    """
+    own = [(run, run.get('seeds', study.get('seeds', ()))) for run in runs]
+    chosen = [{**run, 'seeds': [seed for seed in has if seed in seeds]} for run, has in own]
+    left = [run for run in chosen if run['seeds']]
+    if not left:
+        known = sorted({seed for _, has in own for seed in has})
+        raise ConfigError(
+            f'{study.filename}: no run has --seeds {" ".join(map(str, seeds))}, they have '
+            f'{", ".join(map(str, known))}; others with --cfg-options "seeds=({seeds[0]},)"'
+        )
+    return left
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -18,6 +18,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  (the mends come before any model is imported)
+from mmact_ssl.engine.hooks import TargetCacheHook
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
@@ -40,6 +41,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--method', default='unnamed', help='row of the tables, for --out')
     parser.add_argument('--variant', default='full', help='e.g. no-pose, for --out')
     parser.add_argument('--seed', type=int, default=0, help='of the pre-training, for --out')
+    parser.add_argument(
+        '--any-teacher',
+        action='store_true',
+        help="test against targets of another teacher than the training's",
+    )
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='change the config'
@@ -135,23 +141,35 @@ def conflict_metrics(checkpoint: str) -> dict[str, float]:
     return summarise_conflict(read_conflict(log)) if log.is_file() else {}
 
 
+def write_result(cfg: Config, metrics: dict[str, float], args: argparse.Namespace) -> None:
+    """Write a result file, in one process."""
+    if is_main_process():
+        result = make_pretext_result(
+            cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
+        )
+        print(f'wrote {result.write(args.out)}')
+
+
 def main(argv: list[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
     with one_line_errors():
         cfg = load_config(args)
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(TargetCacheHook(args.any_teacher))
         load_all(runner, args.checkpoint)
         write_metrics_once(runner)
         metrics = runner.test()
-        if args.out:  # on all processes, which average their gradients
+        if not args.out:
+            return
+        try:  # on all processes, which average their gradients
             metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))
-        if args.out and is_main_process():
             metrics |= conflict_metrics(args.checkpoint)
-            result = make_pretext_result(
-                cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
-            )
-            print(f'wrote {result.write(args.out)}')
+        except Exception:
+            # The test, which may have taken hours, must not be lost with what was asked beside it.
+            write_result(cfg, metrics, args)
+            raise
+        write_result(cfg, metrics, args)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  the mends come before any model is imported
+from mmact_ssl.engine.hooks import TargetCacheHook
 from mmact_ssl.engine.launch import enable_mixed_precision, fit_to_cpu
 from mmact_ssl.errors import ConfigError, one_line_errors
 
@@ -40,7 +41,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='scale the learning rate by the actual batch size over auto_scale_lr.base_batch_size',
     )
-    parser.add_argument('--seed', type=int, help="random seed in place of the config's")
+    parser.add_argument(
+        '--seed',
+        type=int,
+        help="random seed in place of the config's; a resumed run keeps the one it began with",
+    )
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
     parser.add_argument(
         '--cfg-options',
@@ -100,7 +105,9 @@ def main(argv: list[str] | None = None) -> None:
     """Train."""
     args = parse_args(argv)
     with one_line_errors():
-        Runner.from_cfg(load_config(args)).train()
+        runner = Runner.from_cfg(load_config(args))
+        runner.register_hook(TargetCacheHook())
+        runner.train()
 
 
 if __name__ == '__main__':

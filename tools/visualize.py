@@ -25,7 +25,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -35,12 +35,11 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
 import mmact_ssl  # noqa: F401  the mends come before any model is imported
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.neighbours import guidance_neighbours
-from mmact_ssl.evaluation.part_flip import flip_agreement, mirror_part_maps
-from mmact_ssl.models.heads import TeacherGuidanceHead
+from mmact_ssl.evaluation.part_flip import find_part_layout, judge_part_maps
+from mmact_ssl.models.heads import ParsingDistillationHead, TeacherGuidanceHead
 from mmact_ssl.models.necks.video_generator import resize_frames
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization import (
@@ -53,8 +52,8 @@ from mmact_ssl.visualization import (
 )
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the command line of the pictures of a pre-trained model."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,7 +64,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--pool', type=int, default=64, help='videos that neighbours come from')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
@@ -135,14 +134,16 @@ def draw_text_gallery(argv: list[str]) -> None:
 
 
 @one_line_errors()
-def main() -> None:
-    if sys.argv[1:2] == ['conflict']:
-        draw_conflicts(sys.argv[2:])
+def main(argv: Optional[list[str]] = None) -> None:
+    """Draw what the command line asks for."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ['conflict']:
+        draw_conflicts(argv[1:])
         return
-    if sys.argv[1:2] == ['gallery']:
-        draw_text_gallery(sys.argv[2:])
+    if argv[:1] == ['gallery']:
+        draw_text_gallery(argv[1:])
         return
-    args = parse_args()
+    args = parse_args(argv)
     config = Config.fromfile(args.config)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
@@ -190,35 +191,26 @@ def main() -> None:
             {name: to_images(model, frames) for name, frames in generated.items()},
             titles,
         )
-    if 'parsing' in samples[0]:
-        pipeline = config.test_dataloader.dataset.pipeline
-        layout = PART_LAYOUTS[next(step.layout for step in pipeline if step.get('kind') == 'map')]
-        maps = torch.stack([sample['parsing']['maps'] for sample in samples])
-        data['inputs'] = {view: frames.flip(-1) for view, frames in inputs.items()}
-        data['targets'] = {**targets, 'clip_parts': mirror_part_maps(targets['clip_parts'], layout)}
-        with torch.no_grad():
-            mirrored = torch.stack(
-                [sample['parsing']['maps'] for sample in model(**data, mode='predict')]
-            )
-        overlap = torch.stack([sample['parsing']['mean_iou'] for sample in samples])
-        flipped = flip_agreement(maps, mirrored, layout)
-        means = {name: value.nanmean() for name, value in flipped.items()}
-        print(
-            f'mean IoU of {len(samples)} clips: with the teacher {overlap.nanmean():.2f}; with the '
-            f'mirrored clip {means["exchanged"]:.2f}, were left and right not exchanged '
-            f'{means["not_exchanged"]:.2f}'
-        )
-        figures['parts'] = draw_part_maps(
-            to_images(model, inputs['clip']),
-            targets['clip_parts'].numpy(),
-            maps.numpy(),
-            layout,
-            [f'{title} IoU {value:.2f}' for title, value in zip(titles, overlap.tolist())],
-        )
     for task, head in model.heads.items():
+        if isinstance(head, ParsingDistillationHead):
+            layout = find_part_layout(model, task, config.test_dataloader.dataset.pipeline)
+            judged = judge_part_maps(model, task, data, layout)
+            print(judged.summary())
+            figures['parts'] = draw_part_maps(
+                to_images(model, inputs[head.reads['features'].split('.')[0]]),
+                judged.teacher.numpy(),
+                judged.student.numpy(),
+                layout,
+                [f'{title} IoU {iou:.2f}' for title, iou in zip(titles, judged.overlap.tolist())],
+            )
         if isinstance(head, TeacherGuidanceHead):
             pool = draw_batch(config, args.pool, args.seed)
             figures['neighbours'] = find_neighbours(model, task, pool, args.num_clips)
+    if not figures:
+        raise ConfigError(
+            f'{args.config}: there is no picture of its tasks ({", ".join(model.heads)}), but of '
+            'pose, video, parsing and guidance; sentences are drawn by `visualize.py gallery`'
+        )
     for name, figure in figures.items():
         figure.savefig(out / f'{name}.png', dpi=130)
         print(out / f'{name}.png')

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmact_ssl.apis.video_targets import extract_video, iterate_frames, run_teachers
 from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.target_file import encode_key, hash_sentences
 from mmact_ssl.datasets.targets import (
     TargetMeta,
     TargetReader,
@@ -75,13 +74,15 @@ class ExtractionReport:
     """What one extraction did.
 
     `written` counts videos (or keys of sentences) that were missing in a cache or had other
-    sentences there, `renewed` the latter alone, `skipped` those that every cache had; `frames`
-    counts frames (or sentences); `broken` maps a video to the reason.
+    sentences there, `renewed` the latter alone, `skipped` those that every cache had, `removed`
+    keys that are no longer in the file of sentences; `frames` counts frames (or sentences);
+    `broken` maps a video to the reason.
     """
 
     written: int = 0
     renewed: int = 0
     skipped: int = 0
+    removed: int = 0
     frames: int = 0
     seconds: float = 0.0
     broken: dict[str, str] = field(default_factory=dict)
@@ -182,7 +183,8 @@ def extract_sentences(
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
 
-    A key is embedded anew if the cache has it of other sentences, or does not say of which.
+    A key is embedded anew if the cache has it of other sentences, or does not say of which. A key
+    that `sentences` has not is removed: a cache holds the sentences of one file.
 
     Args:
         teacher: Of kind 'text': `embed(list of S sentences)` gives [S, D].
@@ -190,7 +192,8 @@ def extract_sentences(
 
     Raises:
         ConfigError: The teacher is of another kind.
-        DataError: An existing cache is of another teacher.
+        DataError: An existing cache is of another teacher, or of another file, since it has none
+            of the keys.
     """
     if teacher.kind != 'text':
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
@@ -200,12 +203,9 @@ def extract_sentences(
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
         return [job.meta.stored(key, values)], len(values)
 
-    made_of = {
-        key: hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
-        for key, lines in sentences.items()
-    }
+    made_of = {key: hash_sentences(lines) for key, lines in sentences.items()}
     job = ExtractionJob(teacher, Path(out), dtype)
-    return _fill([job], made_of, work, 'sentences', overwrite, 0.0, show_progress)
+    return _fill([job], made_of, work, 'sentences', overwrite, 0.0, show_progress, only_these=True)
 
 
 # Of a key and the jobs that lack it: an array for each job, and how many frames it took.
@@ -220,14 +220,20 @@ def _fill(
     overwrite: bool,
     max_broken: float,
     show_progress: bool,
+    only_these: bool = False,
 ) -> ExtractionReport:
-    """Do the work of all keys that a cache lacks or has of something else, shared by the ranks."""
+    """Do the work of all keys that a cache lacks or has of something else, shared by the ranks.
+
+    With `only_these` other keys are removed from the caches.
+    """
     if len({job.out for job in jobs}) < len(jobs):
         raise ConfigError('two teachers would write to one cache: give their configs other names')
     rank, world_size = dist.get_dist_info()
     shared: list[list[dict[str, str]]] = [[]]
+    removed = 0
     if rank == 0:
         shared = [[_prepare(job, made_of, overwrite) for job in jobs]]
+        removed = sum(_remove_others(job, made_of) for job in jobs) if only_these else 0
     dist.broadcast_object_list(shared)
     caches = shared[0]
     todo = {
@@ -237,7 +243,7 @@ def _fill(
     missing = [key for key in todo if todo[key]]
     mine = missing[rank::world_size]
 
-    report = ExtractionReport(skipped=len(todo) - len(missing))
+    report = ExtractionReport(skipped=len(todo) - len(missing), removed=removed)
     start = said = time.perf_counter()
     progress = _progress(show_progress and rank == 0)
     with ExitStack() as stack:
@@ -287,6 +293,25 @@ def _prepare(job: ExtractionJob, keys: Iterable[str], overwrite: bool) -> dict[s
     return TargetReader(job.out).made_of(keys)
 
 
+def _remove_others(job: ExtractionJob, keys: Iterable[str]) -> int:
+    """Remove from a cache what is not among the keys; returns how many that were.
+
+    Raises:
+        DataError: That would be all: the cache is of something else.
+    """
+    present = TargetReader(job.out).keys()
+    wanted = {encode_key(key).decode() for key in keys}
+    others = [key for key in present if key not in wanted]
+    if others and len(others) == len(present):
+        raise DataError(
+            f'{job.out} holds {len(others)} keys, e.g. {others[0]!r}, and none of the file: give '
+            'another --out, join both files to keep both, or --overwrite to replace it'
+        )
+    with TargetWriter(job.out, job.meta) as writer:
+        writer.remove(others)
+    return len(others)
+
+
 def _finish(
     report: ExtractionReport, jobs: Sequence[ExtractionJob], num_keys: int, max_broken: float
 ) -> ExtractionReport:
@@ -296,6 +321,7 @@ def _finish(
         written=sum(part.written for part in reports),
         renewed=sum(part.renewed for part in reports),
         skipped=report.skipped,
+        removed=sum(part.removed for part in reports),
         frames=sum(part.frames for part in reports),
         seconds=max(part.seconds for part in reports),
         broken={name: reason for part in reports for name, reason in part.broken.items()},

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -56,6 +57,11 @@ def read_record(transaction: lmdb.Transaction, key: str) -> str | None:
     if not _has(transaction, name):
         return None
     return bytes(transaction.get(record_key(name), b'')).decode(errors='replace')
+
+
+def hash_sentences(sentences: Sequence[str]) -> str:
+    """Tell what embeddings were made of, in their order: the record beside a key's sentences."""
+    return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()
 
 
 def _has(transaction: lmdb.Transaction, name: bytes) -> bool:

@@ -96,7 +96,7 @@ def hash_in_name(filename: str) -> str | None:
 def download_checkpoint(
     address: str, model_dir: str | None = None, sha256: str | None = None
 ) -> str:
-    """Download a file once per machine.
+    """Download a file once per machine, by its first process; all wait for it.
 
     Args:
         address: ``http://`` or ``https://`` address.
@@ -107,22 +107,41 @@ def download_checkpoint(
         Path of the file.
 
     Raises:
-        CheckpointError: The download failed or is another file.
+        CheckpointError: The download failed on one of the machines, or is another file. All
+            processes raise it.
     """
-    from mmengine.dist import barrier, is_main_process
+    from mmengine.dist import all_gather_object
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(urlparse(address).path))
-    if is_main_process() and not os.path.exists(path):
-        os.makedirs(folder, exist_ok=True)
+    problem = ''
+    # Each machine may have a disk of its own, so that the first process of all is not enough.
+    if local_rank() == 0 and not os.path.exists(path):
         try:
+            os.makedirs(folder, exist_ok=True)
+            # Written beside and moved when whole: machines that share a disk may do so together.
             torch.hub.download_url_to_file(address, path, sha256)
         except (OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f'{address}: download failed ({error}), fetch it to {path} by hand'
-            ) from error
-    barrier()
+            problem = str(error) or repr(error)
+    # The others wait for it here, and hear of a failure: they would wait for ever otherwise.
+    problems = [found for found in all_gather_object(problem) if found]
+    if problems:
+        raise CheckpointError(
+            f'{address}: download failed ({problems[0]}), fetch it to {path} by hand'
+        )
     return path
+
+
+def local_rank() -> int:
+    """Number of this process on its machine, by what the launchers tell it; 0 if it is alone."""
+    from mmengine.dist import is_distributed
+
+    if not is_distributed():  # a process that one of several has started has their variables
+        return 0
+    for name in ('LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK', 'SLURM_LOCALID'):
+        if name in os.environ:
+            return int(os.environ[name])
+    return 0
 
 
 def register_safe_loaders() -> bool:

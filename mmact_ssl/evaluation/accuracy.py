@@ -30,8 +30,19 @@ def judge(
         metrics['top5'] = float(
             top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes))
         )
-    metrics['mean_class'] = float(np.nanmean(class_accuracy(confusion)))
+    metrics['mean_class'] = mean_class_accuracy(confusion)
     return metrics, {'confusion': confusion.tolist()}
+
+
+def mean_class_accuracy(confusion: np.ndarray) -> float:
+    """Return the mean, over the classes that have samples, of the share that is found.
+
+    mmaction2's own function also averages over classes that are only predicted, as zeros.
+
+    Args:
+        confusion: Counts [K, K], a row per true class.
+    """
+    return float(np.nanmean(class_accuracy(confusion)))
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:

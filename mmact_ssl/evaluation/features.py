@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
@@ -21,10 +19,7 @@ from torch.utils.data import SequentialSampler
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.student import weights_hash
-
-# Part of every cache key: raise it when extraction changes.
-CACHE_FORMAT = 1
+from mmact_ssl.evaluation.feature_cache import cache_key
 
 
 @dataclass(frozen=True)
@@ -167,7 +162,8 @@ def extract_features(
         recognizer: Of :func:`mmact_ssl.evaluation.student.build_recognizer`.
         splits: By name, 'train' and 'test'.
         device: Where the backbone runs.
-        cache_dir: Folder of the cache; None for none.
+        cache_dir: Folder of the cache, see :func:`mmact_ssl.evaluation.feature_cache.cache_key`;
+            None for none.
 
     Returns:
         Features by split name.
@@ -206,16 +202,6 @@ def extract_features(
             np.savez(beside, values=result[name].values, labels=result[name].labels)
             beside.replace(path)
     return result
-
-
-def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
-    """Hash all that the features of a split depend on: weights, configs, annotation, content."""
-    digest = hashlib.sha256(f'{CACHE_FORMAT} {weights_hash(backbone)}'.encode())
-    parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]
-    parts.append(cfg.get('feature_pooling'))
-    digest.update(json.dumps(parts, sort_keys=True, default=str).encode())
-    digest.update(split.fingerprint().encode())
-    return digest.hexdigest()[:32]
 
 
 def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.evaluation.data import Split
 
 LABELLED_SAMPLES = 'labelled_samples.txt'
@@ -98,11 +99,13 @@ def make_runner(
 
 
 def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Rename mmaction2's metrics: numbers by name, and the confusion matrix apart."""
-    names = {'acc/top1': 'top1', 'acc/top5': 'top5', 'acc/mean1': 'mean_class'}
+    """Rename mmaction2's metrics, and judge the confusion matrix as all other protocols do."""
+    confusion = metrics['confusion_matrix/result'].numpy()  # [K, K]
+    names = {'acc/top1': 'top1', 'acc/top5': 'top5'}
+    found = {name: float(metrics[key]) for key, name in names.items() if key in metrics}
     return (
-        {name: float(metrics[key]) for key, name in names.items() if key in metrics},
-        {'confusion': metrics['confusion_matrix/result'].tolist()},
+        {**found, 'mean_class': mean_class_accuracy(confusion)},
+        {'confusion': confusion.tolist()},
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prompts import read_sentences
 from mmact_ssl.datasets.prompts.frames import draw_skeletons
 from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
+from mmact_ssl.datasets.target_file import hash_sentences
+from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
@@ -47,8 +52,9 @@ def text_gallery(
 
     Raises:
         ConfigError: The config is of videos.
-        DataError: The file has fewer sentences about a clip than the cache, or none of the test
-            clips has one.
+        DataError: The file has other sentences about a clip than the cache was made of, or none of
+            the test clips has one. A cache of earlier versions does not say: then too few
+            sentences are an error, and others cannot be told, which is logged.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     _, test = read_splits(cfg)
@@ -59,13 +65,23 @@ def text_gallery(
     features = extract_features(cfg, recognizer, {'test': test}, device)['test']
     space = SharedSpace(checkpoint)
     folder = open_skeleton_folder(test.root, 'see docs/data.md')
+    searches = search_by_text(features, space, texts, test.names, queries, top, seed)
+    made_of = TargetReader(texts).made_of(search.key for search in searches)
+    if not all(made_of.values()):
+        print_log(
+            f'{texts} does not say of which sentences it was made: those of {sentences} are shown, '
+            'and may be others; run tools/extract_targets.py --sentences again to be sure',
+            logger='current',
+            level=logging.WARNING,
+        )
     texts_found, hits = [], []
-    for search in search_by_text(features, space, texts, test.names, queries, top, seed):
+    for search in searches:
         lines = written.get(search.key, [])
-        if search.sentence >= len(lines):
+        differ = made_of[search.key] not in ('', hash_sentences(lines))
+        if differ or search.sentence >= len(lines):
             raise DataError(
-                f'{sentences}: {len(lines)} sentences about {search.key!r}, {texts} has more: '
-                'give the file that the cache was made of'
+                f'{sentences}: has other sentences about {search.key!r} than {texts}: give the '
+                'file that the cache was made of'
             )
         texts_found.append(f'“{lines[search.sentence]}” ({test.names[search.position]})')
         row = []

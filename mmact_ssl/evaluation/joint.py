@@ -18,7 +18,6 @@ def evaluate_joint(
     recognizer: nn.Module,
     checkpoint: str,
     work_dir: str,
-    label_fraction: float = 1.0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Load the classifier of joint training and judge the recogniser as it is, without training.
 
@@ -27,21 +26,13 @@ def evaluate_joint(
         recognizer: With the student loaded.
         checkpoint: File of joint training, with one :class:`RecognitionHead`.
         work_dir: Of the Runner's logs.
-        label_fraction: Share of the labels that the training is said to have had.
 
     Returns:
         As :func:`mmact_ssl.evaluation.finetune.evaluate_finetune`.
 
     Raises:
         CheckpointError: The file has no such head, several, or one that does not fit.
-        ConfigError: The config in the file has another share of the labels.
     """
-    trained_with = trained_label_fraction(checkpoint)
-    if trained_with is not None and trained_with != label_fraction:
-        raise ConfigError(
-            f'{checkpoint}: was trained with {trained_with:g} of the labels, not '
-            f'{label_fraction:g}: give --label-fraction {trained_with:g}'
-        )
     state = classifier_state(checkpoint)
     classifier = recognizer.get_submodule('cls_head')
     own = classifier.state_dict()
@@ -79,15 +70,48 @@ def classifier_state(checkpoint: str) -> dict[str, Any]:
     return {part[1]: value for part, value in found}
 
 
-def trained_label_fraction(checkpoint: str) -> float | None:
-    """Look up, in the config that a checkpoint holds, with which share of labels it was trained.
+def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
+    """Compare the labels that a result would name with those that joint training had.
+
+    Args:
+        checkpoint: File of joint training.
+        label_fraction: Share of every class.
+        seed: Of the draw, where that is less than 1.
 
     Returns:
-        1 where the config names none, which is all labels; None without a config.
+        Whether they are known to be the same; False for a file without a config.
+
+    Raises:
+        ConfigError: The config in the file has another share of the labels or drew others.
+    """
+    trained_with = trained_labels(checkpoint)
+    if trained_with is None:
+        return False
+    fraction, label_seed = trained_with
+    if fraction != label_fraction:
+        raise ConfigError(
+            f'{checkpoint}: was trained with {fraction:g} of the labels, not '
+            f'{label_fraction:g}: give --label-fraction {fraction:g}'
+        )
+    if fraction != 1 and label_seed != seed:
+        raise ConfigError(
+            f'{checkpoint}: its labels were drawn with label_seed={label_seed}, not {seed}: give '
+            f'--seed {label_seed}, or train with train_dataloader.dataset.label_seed={seed}'
+        )
+    return True
+
+
+def trained_labels(checkpoint: str) -> tuple[float, int] | None:
+    """Look up, in the config that a checkpoint holds, with which labels it was trained.
+
+    Returns:
+        ``label_fraction``, 1 where the config names none, which is all labels, and ``label_seed``,
+        0 where it names none, as the data set has it; None without a config.
     """
     text = load_checkpoint_safely(checkpoint, 'cpu').get('meta', {}).get('cfg')
     if not text:
         return None
     # Searched and never executed: a config is code, and the file may be anybody's.
-    found = re.search(r"label_fraction'?\s*[=:]\s*([0-9.eE+-]+)", text)
-    return float(found.group(1)) if found else 1.0
+    fraction = re.search(r"label_fraction'?\s*[=:]\s*([0-9.eE+-]+)", text)
+    seed = re.search(r"label_seed'?\s*[=:]\s*(\d+)", text)
+    return float(fraction.group(1)) if fraction else 1.0, int(seed.group(1)) if seed else 0

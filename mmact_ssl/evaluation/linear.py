@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -28,7 +29,7 @@ class FittedProbe:
     Attributes:
         model: scikit-learn pipeline: standardisation, logistic regression.
         c: The chosen inverse strength of the L2 penalty.
-        folds: Folds that chose it; 0 if a class was too small to choose.
+        folds: Folds that chose it; 0 if nothing could choose.
     """
 
     model: Pipeline
@@ -52,8 +53,10 @@ def fit_probe(
         train: Labelled features.
         groups: [N]; samples of one group never part (subjects, source videos). None: no groups.
         penalties: Candidates, inverse strengths.
-        folds: At most; never more than the smallest class or than there are groups. A class of one
-            sample cannot be split, then the middle candidate is taken.
+        folds: At most; never more than the smallest class or than there are groups. Those that
+            groups leave without a sample to judge, or with one class to train on, are left out. A
+            class of one sample cannot be split. Where no fold is left the middle candidate is
+            taken.
         max_iter: Of L-BFGS.
 
     Raises:
@@ -62,23 +65,64 @@ def fit_probe(
     sizes = np.unique(train.labels, return_counts=True)[1]
     if len(sizes) < 2:
         raise ConfigError('linear probe: the training split has one class, it needs two or more')
-    folds = min(folds, int(sizes.min()))
-    if groups is not None:
-        folds = min(folds, len(np.unique(groups)))
+    splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
     model = make_pipeline(StandardScaler(), LogisticRegression(solver='lbfgs', max_iter=max_iter))
     values = train.values.astype(np.float64)
-    if folds < 2:
+    if not splits:
         c = float(sorted(penalties)[len(penalties) // 2])
+        print_log(
+            f'linear probe: {len(train.labels)} samples cannot be split to choose the penalty, '
+            f'C={c:g} is taken',
+            logger='current',
+        )
         model.set_params(logisticregression__C=c).fit(values, train.labels)
         return FittedProbe(model, c, 0)
-    splitter = StratifiedKFold(folds) if groups is None else StratifiedGroupKFold(folds)
     search = GridSearchCV(
-        model, {'logisticregression__C': sorted(penalties)}, cv=splitter, scoring='accuracy'
+        model,
+        {'logisticregression__C': sorted(penalties)},
+        cv=splits,
+        scoring='accuracy',
+        # Otherwise a fold that fails has the score nan, and with it every candidate.
+        error_score='raise',
     )
-    search.fit(values, train.labels, groups=groups)
+    search.fit(values, train.labels)
     return FittedProbe(
-        search.best_estimator_, float(search.best_params_['logisticregression__C']), folds
+        search.best_estimator_, float(search.best_params_['logisticregression__C']), len(splits)
     )
+
+
+def usable_folds(
+    labels: np.ndarray, groups: np.ndarray | None, folds: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split samples for cross-validation, without the folds that cannot choose anything.
+
+    Few groups that hold few classes each may leave a fold without a sample to judge, or with all
+    samples but those of one class in it.
+
+    Args:
+        labels: int [N].
+        groups: [N], or None.
+        folds: At most.
+
+    Returns:
+        Positions to train on and to judge, of each fold; none for less than two.
+    """
+    if groups is not None:
+        folds = min(folds, len(np.unique(groups)))
+    if folds < 2:
+        return []
+    splitter = StratifiedKFold(folds) if groups is None else StratifiedGroupKFold(folds)
+    splits = [
+        (train, judged)
+        for train, judged in splitter.split(labels, labels, groups)
+        if len(judged) and len(np.unique(labels[train])) > 1
+    ]
+    if len(splits) < folds:
+        print_log(
+            f'linear probe: {len(splits)} of {folds} folds can be used to choose the penalty',
+            logger='current',
+        )
+    return splits
 
 
 def evaluate_linear(

@@ -46,6 +46,9 @@ def mean_gradient_conflict(
     """
     model = copy.deepcopy(model).train()
     model.shared_weights = ''
+    # As the hook does before training; copies that a checkpoint has brought stay as they are.
+    for follower, source in model.momentum_pairs():
+        follower.start(source)
     measured: list[tuple[list[str], Tensor]] = []
 
     def collect(trunk: TrunkGradients, weights: Mapping[str, Any]) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 
+from mmact_ssl.datasets.transforms.targets import caches_read_by
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.result import Result, file_hash, package_versions, target_cache_version
+from mmact_ssl.evaluation.result import (
+    Result,
+    cache_version,
+    file_hash,
+    package_versions,
+    portable_path,
+    portable_text,
+    target_cache_version,
+)
 
 PROTOCOL = 'pretext'
 # What a head reports beside a metric of its own: the value of doing nothing clever.
@@ -42,10 +50,7 @@ def make_pretext_result(
         if key not in cfg:
             raise ConfigError(f'{cfg.filename}: has no {key}, which a result carries; add it')
     parts = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
-    text = json.dumps(parts, sort_keys=True, default=str)
-    root = os.environ.get('MMACT_SSL_DATA')
-    if root:
-        text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
+    text = portable_text(parts)
     data = hashlib.sha256()
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         data.update(Path(loader.dataset.ann_file).read_bytes())
@@ -68,7 +73,14 @@ def make_pretext_result(
         data_version=data.hexdigest(),
         synthetic=cfg.get('synthetic', False),
         versions=package_versions(),
+        caches={portable_path(path): cache_version(path) for path in target_caches(cfg)},
     )
+
+
+def target_caches(cfg: Config) -> list[str]:
+    """List the target caches that a pre-training config reads, in training or testing, sorted."""
+    loaders = [cfg.train_dataloader, cfg.test_dataloader]
+    return sorted({path for _, path in caches_read_by(loaders)})
 
 
 def with_trivial(metrics: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import (
     Split,
@@ -27,16 +28,18 @@ from mmact_ssl.evaluation.features import (
     feature_deviation,
 )
 from mmact_ssl.evaluation.finetune import evaluate_finetune
-from mmact_ssl.evaluation.joint import evaluate_joint
+from mmact_ssl.evaluation.joint import check_labels, evaluate_joint
 from mmact_ssl.evaluation.knn import evaluate_knn
 from mmact_ssl.evaluation.linear import evaluate_linear
 from mmact_ssl.evaluation.linear_sgd import evaluate_linear_sgd
 from mmact_ssl.evaluation.result import (
     Result,
+    cache_version,
     config_hash,
     data_version,
     file_hash,
     package_versions,
+    portable_path,
 )
 from mmact_ssl.evaluation.retrieval import evaluate_retrieval
 from mmact_ssl.evaluation.student import build_recognizer
@@ -91,8 +94,13 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
 
 
 def draws_lots(protocol: str, label_fraction: float) -> bool:
-    """Whether a protocol gives another number at another seed, the encoder being the same."""
-    return label_fraction != 1 or protocol in ('linear-sgd', 'finetune', 'joint')
+    """Whether a protocol gives another number at another seed, the checkpoint being the same.
+
+    Joint training has drawn its labels before: its checkpoint is tested as it is.
+    """
+    if protocol == 'joint':
+        return False
+    return label_fraction != 1 or protocol in ('linear-sgd', 'finetune')
 
 
 def evaluate(
@@ -118,7 +126,8 @@ def evaluate(
         cfg: Downstream config.
         protocols: Among :data:`PROTOCOLS`.
         checkpoint: The student's file; None for a random encoder.
-        seed: Of initialisation, labelled part and order.
+        seed: Of initialisation, labelled part and order; of joint training with a part of the
+            labels that of their draw.
         method: For the result.
         variant: For the result.
         label_fraction: Share of the training labels for linear, kNN and fine-tuning; of joint
@@ -168,7 +177,9 @@ def evaluate(
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     labelled = label_subset(train.names, train.labels, label_fraction, seed)
-    if label_lists is not None and label_fraction < 1:
+    known = 'joint' not in protocols or check_labels(str(checkpoint), label_fraction, seed)
+    # Not of a joint training that does not say which labels it had.
+    if label_lists is not None and label_fraction < 1 and (known or len(protocols) > 1):
         name = f'{cfg.dataset_name}_{100 * label_fraction:g}pct_seed{seed}.txt'
         save_labelled(Path(label_lists) / name, train, labelled)
     num_classes = cfg.model.cls_head.num_classes
@@ -185,6 +196,7 @@ def evaluate(
     results = []
     for protocol in protocols:
         options = dict(cfg.get(_config_key(protocol), {}))
+        caches: dict[str, str] = {}
         if protocol == 'finetune':
             # Built anew: fine-tuning must start from the student, not from where another left it.
             recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
@@ -200,9 +212,7 @@ def evaluate(
             )
         elif protocol == 'joint':
             recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
-            metrics, details = evaluate_joint(
-                cfg, recognizer, str(checkpoint), work_dir, label_fraction
-            )
+            metrics, details = evaluate_joint(cfg, recognizer, str(checkpoint), work_dir)
         else:
             if not features:
                 recognizer = build_recognizer(cfg, seed, checkpoint, prefix)
@@ -217,6 +227,7 @@ def evaluate(
                         features['test'], space, names=test.names, **options
                     )
                 )
+                caches = _texts_read(protocol, options['texts'], classes, test.names)
             else:
                 metrics, details = evaluate_frozen(
                     protocol, features, train, labelled, num_classes, options, seed
@@ -241,6 +252,8 @@ def evaluate(
                 details=details,
                 versions=package_versions(),
                 pretrained_on=pretrained_on,
+                prefix=prefix,
+                caches=caches,
             )
         )
     return results
@@ -294,11 +307,22 @@ def _read_by(cfg: Config, protocol: str) -> dict[str, Any]:
     keys = [_config_key(protocol), 'model', 'test_dataloader', 'backbone_name']
     if protocol == 'finetune':
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
+        if cfg.get('custom_hooks'):  # named only where there are any, as in earlier hashes
+            keys.append('custom_hooks')
     elif 'feature_pooling' in cfg:
         keys.append('feature_pooling')
     parts = {key: cfg.get(key) for key in keys}
     parts['train_annotation'] = cfg.train_dataloader.dataset.ann_file
     return parts
+
+
+def _texts_read(
+    protocol: str, texts: str, classes: Sequence[str], names: Sequence[str]
+) -> dict[str, str]:
+    """Version of the sentences that a protocol reads, by the path of their cache."""
+    reader = TargetReader(texts)
+    keys = classes if protocol == 'zeroshot' else reader.lookup_all(names)
+    return {portable_path(texts): cache_version(texts, [key for key in keys if key is not None])}
 
 
 def _config_key(protocol: str) -> str:

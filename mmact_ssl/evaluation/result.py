@@ -7,12 +7,13 @@ import json
 import os
 import platform
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mmact_ssl.datasets.targets import read_meta
+from mmact_ssl.datasets.targets import TargetReader, read_meta
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
 
@@ -41,6 +42,10 @@ class Result:
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
         versions: Of the packages.
         pretrained_on: Data set that the student was pre-trained on, where that was said.
+        prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
+            encoder of the same file.
+        caches: Version of each target cache that was read, beside the data version's, by path; see
+            :func:`cache_version`. Empty in files of earlier versions.
     """
 
     method: str
@@ -59,6 +64,8 @@ class Result:
     details: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     pretrained_on: str = ''
+    prefix: str = 'backbone.'
+    caches: dict[str, str] = field(default_factory=dict)
 
     @property
     def transferred(self) -> bool:
@@ -147,13 +154,18 @@ def config_hash(config: dict[str, Any], train: Split, test: Split) -> str:
     return digest.hexdigest()
 
 
-def portable_text(config: dict[str, Any]) -> str:
+def portable_text(config: Any) -> str:
     """Write a config as text that is the same wherever ``$MMACT_SSL_DATA`` points."""
     text = json.dumps(config, sort_keys=True, default=str)
     root = os.environ.get('MMACT_SSL_DATA')
     if root:
         text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
     return text
+
+
+def portable_path(path: str | os.PathLike) -> str:
+    """Write a path as :func:`portable_text` does."""
+    return str(json.loads(portable_text(os.fspath(path))))
 
 
 def data_version(train: Split, test: Split) -> str:
@@ -183,6 +195,33 @@ def target_cache_version(ann_file: str | os.PathLike) -> bytes:
     meta = read_meta(cache)
     words = {name: getattr(meta, name) for name in ('kind', 'layout', 'fingerprint', 'source')}
     return json.dumps({**words, 'format': 1}, sort_keys=True).encode()
+
+
+def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
+    """Hash what a target cache holds: the teacher, by its config and weights, and how it is stored.
+
+    Of sentences the embeddings too, as a teacher does not say which sentences it was given; other
+    targets follow from the teacher and the videos.
+
+    Args:
+        path: Folder of the cache.
+        keys: Whose sentences were read; None for all.
+
+    Returns:
+        sha256.
+
+    Raises:
+        TargetCacheError: There is none, it is damaged, or a key is not in it.
+    """
+    reader = TargetReader(path)
+    names = ('kind', 'layout', 'fingerprint', 'window', 'precision', 'dtype')
+    words = {name: getattr(reader.meta, name) for name in names}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    if reader.meta.kind == 'text':
+        for key in reader.keys() if keys is None else sorted(keys):
+            values = reader.get(key)  # [S, D]
+            digest.update(f'{key} {values.shape}\n'.encode() + values.tobytes())
+    return digest.hexdigest()
 
 
 def file_hash(path: str | os.PathLike) -> str:

@@ -86,6 +86,12 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
     ]
 
 
+def row_of(result: Result) -> Row:
+    """Return the row of the tables that a result belongs to."""
+    source = result.pretrained_on if result.transferred else ''
+    return result.method, result.variant, source, result.backbone
+
+
 def make_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
 
@@ -101,8 +107,10 @@ def make_table(results: Sequence[Result], name: str) -> str:
         The table with a caption, ending in a newline.
 
     Raises:
-        ConfigError: Two results of one column were measured by different settings, or on different
-            data. Backbones may differ in their settings, since these hold the backbone itself.
+        ConfigError: Two results of one column were measured by different settings, on different
+            data or with different contents of a cache, or two of a row of different encoders of
+            their checkpoints. Backbones may differ in their settings, since these hold the
+            backbone itself.
     """
     chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
     cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
@@ -114,9 +122,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
             for other in shown[heading]:
                 _check_comparable(name, heading, other, result)
             shown[heading].append(result)
-            source = result.pretrained_on if result.transferred else ''
-            key = (result.method, result.variant, source, result.backbone)
-            cells[key][heading].append(result)
+            cells[row_of(result)][heading].append(result)
     if not cells:
         return '*No results yet.*\n'
     columns = [column for column in COLUMNS if column[0] in shown]
@@ -137,15 +143,29 @@ def make_table(results: Sequence[Result], name: str) -> str:
 
 def _check_comparable(name: str, heading: str, one: Result, other: Result) -> None:
     """Refuse two results in one column unless they were measured alike."""
-    if one.backbone == other.backbone:
-        alike, what = one.config_hash == other.config_hash, 'by different settings'
-    else:
-        alike, what = one.data_version == other.data_version, 'on different data'
-    if not alike:
+    what = ''
+    if one.backbone != other.backbone:
+        what = '' if one.data_version == other.data_version else 'on different data'
+    elif one.config_hash != other.config_hash:
+        what = 'by different settings'
+    if row_of(one) == row_of(other) and one.prefix != other.prefix:
+        what = f'of different encoders (--prefix {one.prefix!r}, {other.prefix!r})'
+    what = what or _differing_cache(one, other)
+    if what:
         raise ConfigError(
             f'results of {name}, column {heading!r}: {one.file_name} and {other.file_name} were '
             f'measured {what}; measure one again'
         )
+
+
+def _differing_cache(one: Result, other: Result) -> str:
+    """Name a cache that two results read in different versions; '' where there is none.
+
+    Results of earlier versions do not say which they read: they are taken as they are.
+    """
+    shared = sorted(set(one.caches) & set(other.caches))
+    differing = [path for path in shared if one.caches[path] != other.caches[path]]
+    return f'with different contents of {differing[0]}' if differing else ''
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -161,17 +181,20 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         The table with a caption, ending in a newline.
 
     Raises:
-        ConfigError: Two results of a variant were measured by different settings.
+        ConfigError: Two results of a variant were measured by different settings, or with
+            different contents of a cache.
     """
     variants: dict[str, list[Result]] = defaultdict(list)
     chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
     for result in sorted(chosen, key=lambda r: (r.variant not in FIRST_VARIANTS, r.variant)):
         variants[result.variant].append(result)
         first = variants[result.variant][0]
-        if result.config_hash != first.config_hash:
+        what = '' if result.config_hash == first.config_hash else 'by different settings'
+        what = what or _differing_cache(first, result)
+        if what:
             raise ConfigError(
                 f'pretext results of {name}: {first.file_name} and {result.file_name} were '
-                'measured by different settings; measure one again'
+                f'measured {what}; measure one again'
             )
     if not variants:
         return '*No results yet.*\n'

@@ -74,6 +74,7 @@ class SharedSpace:
 
         Raises:
             DataError: The values are of another size than the projector was trained with.
+            CheckpointError: What comes out are no numbers, as of a training that diverged.
         """
         projector = self.projectors[side]
         expected = projector[0].in_features
@@ -89,7 +90,15 @@ class SharedSpace:
         rows = torch.as_tensor(values, dtype=torch.float64)
         if side == 'prompt':  # as the head reads them
             rows = F.normalize(rows, dim=1)
-        return F.normalize(projector(rows), dim=1).numpy()
+        embedded = F.normalize(projector(rows), dim=1)
+        # Not-a-number is above and below nothing: comparisons would take it for the best or worst.
+        if not embedded.isfinite().all():
+            raise CheckpointError(
+                f'{self.checkpoint}: its encoder or its {side} projector gives numbers that are '
+                'not finite, so that the training has diverged: train again, e.g. with a smaller '
+                'learning rate'
+            )
+        return embedded.numpy()
 
 
 def _projector(state: dict[str, Tensor], prefix: str) -> Any:
@@ -160,8 +169,9 @@ def evaluate_text_retrieval(
     """
     shares: list[list[float]] = []
     for position, _, similarity in _similarities(test, space, texts, names):
-        # Clips that are as similar count before it: a collapsed space finds nothing.
-        rank = (similarity >= similarity[:, [position]]).sum(axis=1)
+        # Clips that are as similar count before it: a collapsed space finds nothing. So do those
+        # that cannot be compared.
+        rank = (~(similarity < similarity[:, [position]])).sum(axis=1)
         shares.append([float((rank <= k).mean()) for k in topk])
     metrics = {f'recall@{k}': share for k, share in zip(topk, np.mean(shares, axis=0).tolist())}
     return metrics, {'clips': len(names), 'without_sentence': len(names) - len(shares)}

@@ -10,6 +10,7 @@ import torch
 from mmact_ssl.apis.extraction import ExtractionJob, ExtractionReport, extract_sentences
 from mmact_ssl.apis.inspection import inspect_cache
 from mmact_ssl.datasets.targets import TargetReader, TargetWriter, shard_path
+from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher
 
 SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
@@ -84,3 +85,25 @@ def test_what_a_killed_rank_has_embedded_anew_is_taken_over(cache):
     assert (report.written, report.renewed, report.skipped, seen) == (1, 1, 2, ['eleven'])
     np.testing.assert_array_equal(TargetReader(cache).get('b'), [[8]])
     assert not shard_path(cache, 1).exists()
+
+
+def test_keys_that_the_file_no_longer_has_are_removed(cache):
+    long = 'x' * 600  # over LMDB's limit: kept under its hash
+    extract(cache, {**SENTENCES, long: ['far']})
+    report, seen = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
+    assert (report.written, report.skipped, report.removed, seen) == (1, 2, 2, ['up'])
+    reader = TargetReader(cache)
+    assert len(reader) == 3 and long in reader
+    assert {'a', 'clap'}.isdisjoint(reader.keys())
+    assert reader.made_of(['a']) == {}, 'nor does the record stay'
+    report, _ = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
+    assert (report.skipped, report.removed) == (3, 0)
+
+
+def test_a_file_without_any_key_of_the_cache_does_not_empty_it(cache):
+    with pytest.raises(DataError, match=r"t\.lmdb holds 3 keys, e\.g\. 'a', and none of the file"):
+        extract(cache, {'sit down': ['one sits']})
+    assert TargetReader(cache).keys() == ['a', 'b', 'clap']
+    teacher = TextTeacher()
+    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True, show_progress=False)
+    assert TargetReader(cache).keys() == ['sit']

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import itertools
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -265,6 +266,53 @@ def test_downloads_are_checked_and_loaded_as_data(
             CheckpointLoader.load_checkpoint(f'{address}/{name}')
         assert '\n' not in str(info.value)
     assert not (tmp_path / 'hub/checkpoints/wrong-01234567.pth').exists()
+
+
+def download_two(rank: int, folder: str) -> None:
+    """One of three processes: the first two on one machine, the third on another."""
+    machine, number = divmod(rank, 2)
+    os.environ['LOCAL_RANK'] = str(number)
+    torch.distributed.init_process_group(
+        'gloo', f'file://{folder}/meeting', rank=rank, world_size=3
+    )
+    lines = []
+
+    def download(address: str, path: str, sha256: str | None) -> None:
+        lines.append('asked')
+        if 'absent' in address and machine == 1:
+            raise OSError('not found')
+        Path(path).write_text(f'content of {address}')
+
+    torch.hub.download_url_to_file = download
+    disk = f'{folder}/disk_of_{machine}'
+    for name in ('good.pth', 'absent.pth'):
+        try:
+            path = checkpoint_module.download_checkpoint(f'https://x.org/{name}', disk)
+            lines.append(Path(path).read_text())
+        except CheckpointError as error:
+            lines.append(str(error))
+    Path(folder, f'rank{rank}.txt').write_text('\n'.join(lines))
+    torch.distributed.destroy_process_group()
+
+
+def test_each_machine_downloads_once_and_all_hear_of_a_failure(tmp_path: Path):
+    torch.multiprocessing.start_processes(
+        download_two, (str(tmp_path),), nprocs=3, start_method='fork'
+    )
+    for rank in range(3):
+        lines = (tmp_path / f'rank{rank}.txt').read_text().splitlines()
+        assert lines.count('asked') == (0 if rank == 1 else 2)
+        good, failure = [line for line in lines if line != 'asked']
+        assert good == 'content of https://x.org/good.pth'
+        assert failure.startswith('https://x.org/absent.pth: download failed (not found), fetch')
+
+
+def test_a_process_alone_downloads_whatever_number_it_has(tmp_path: Path, monkeypatch):
+    """As where a program is started by one of several processes."""
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', lambda url, path, _: Path(path).touch())
+    path = checkpoint_module.download_checkpoint('https://x.org/a.pth', str(tmp_path))
+    assert path == str(tmp_path / 'a.pth') and Path(path).is_file()
 
 
 def test_the_allow_list_holds_no_way_to_run_code():

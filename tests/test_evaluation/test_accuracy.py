@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.evaluation.accuracy import class_accuracy, judge
+from mmact_ssl.evaluation.finetune import recognition_metrics
 
 
 @settings(deadline=None, max_examples=30)
@@ -36,3 +38,27 @@ def test_against_the_twin(num_classes, count, seed):
 def test_a_class_without_samples_has_no_accuracy():
     accuracy = class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [2, 0, 2]]))
     np.testing.assert_array_equal(accuracy, [0.75, np.nan, 0.5])
+
+
+def test_fine_tuning_has_the_mean_over_classes_of_the_other_protocols():
+    """Where a class is predicted that the test split has not, mmaction2 counts it as a zero."""
+    from mmaction.evaluation import AccMetric, ConfusionMatrix, mean_class_accuracy
+
+    labels, scores = np.array([0, 0, 1, 1]), np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+    accuracy = AccMetric().compute_metrics(
+        [dict(pred=row, label=int(k)) for row, k in zip(scores, labels)]
+    )
+    matrix = ConfusionMatrix(3).compute_metrics(
+        [
+            dict(pred_label=torch.tensor([row.argmax()]), gt_label=torch.tensor([k]))
+            for row, k in zip(scores, labels)
+        ]
+    )
+    metrics, details = recognition_metrics(
+        {f'acc/{key}': value for key, value in accuracy.items()}
+        | {f'confusion_matrix/{key}': value for key, value in matrix.items()}
+    )
+    judged, same = judge(labels, scores, 3)
+    assert metrics['mean_class'] == judged['mean_class'] == pytest.approx(0.75)
+    assert mean_class_accuracy(scores, labels) == pytest.approx(0.5)
+    assert (metrics['top1'], details) == (judged['top1'], same)

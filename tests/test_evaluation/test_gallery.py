@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,12 +13,14 @@ import torch
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prompts.frames import draw_skeletons
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+from mmact_ssl.datasets.target_file import hash_sentences
+from mmact_ssl.datasets.targets import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.gallery import text_gallery
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads import PromptMatchingHead
+from tools import visualize
 
 NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]
 
@@ -82,6 +85,41 @@ def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_
     (result,) = evaluate(skeleton_config, ['text-retrieval'], parts['checkpoint'], cache_dir=None)
     assert 0 < found < 1
     assert result.metrics['recall@3'] == pytest.approx(found)
+
+
+def test_the_command_draws_it(skeleton_config, parts, tmp_path, capsys):
+    skeleton_config.dump(tmp_path / 'config.py')
+    options = ['--clip-texts', parts['texts'], '--sentences', parts['sentences']]
+    options += ['--queries', '2', '--top', '3', '--frames', '2']
+    options += ['--out', str(tmp_path / 'pictures')]
+    visualize.main(['gallery', str(tmp_path / 'config.py'), parts['checkpoint'], *options])
+    path = capsys.readouterr().out.splitlines()[-1]
+    assert path == str(tmp_path / 'pictures' / 'gallery.png')
+    assert cv2.imread(path).std() > 10
+
+
+def test_only_sentences_that_the_cache_was_made_of_are_shown(skeleton_config, parts, monkeypatch):
+    from mmact_ssl.evaluation import gallery
+
+    said: list[str] = []
+    monkeypatch.setattr(gallery, 'print_log', lambda text, **options: said.append(text))
+    lines = json.loads(Path(parts['sentences']).read_text())
+    text_gallery(skeleton_config, **parts, queries=2, top=2, frames=2)
+    (remark,) = said
+    assert 'prompts does not say of which sentences it was made' in remark
+    said.clear()
+    reader = TargetReader(parts['texts'])
+    values = {name: reader.get(name) for name in NAMES}
+    with TargetWriter(parts['texts'], reader.meta) as writer:
+        for name in NAMES:
+            writer.put_stored(name, values[name], hash_sentences(lines[name]))
+    asked, _ = text_gallery(skeleton_config, **parts, queries=6, top=2, frames=2)
+    assert len(asked) == 6 and not said
+    # As many, but about another clip each.
+    exchanged = dict(zip(NAMES, [lines[name] for name in NAMES[1:] + NAMES[:1]]))
+    Path(parts['sentences']).write_text(json.dumps(exchanged))
+    with pytest.raises(DataError, match=r's\.json: has other sentences about .* than .*prompts'):
+        text_gallery(skeleton_config, **parts, queries=2, top=2, frames=2)
 
 
 def test_another_file_of_sentences_and_videos_are_refused(

@@ -12,10 +12,11 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.joint import (
     classifier_state,
     evaluate_joint,
-    trained_label_fraction,
+    trained_labels,
 )
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
+from tools.evaluate import parse_args, plan_steps
 
 
 @pytest.fixture
@@ -85,19 +86,19 @@ def test_two_classifiers_are_one_too_many(joint_checkpoint):
 
 
 @pytest.mark.parametrize(
-    ('config', 'fraction'),
+    ('config', 'labels'),
     [
-        ('dataset = dict(label_fraction=0.1, label_seed=3)', 0.1),
-        ("dataset = {'label_fraction': 5e-2}", 0.05),
-        ('dataset = dict(ann_file=1)', 1.0),
+        ('dataset = dict(label_fraction=0.1, label_seed=3)', (0.1, 3)),
+        ("dataset = {'label_fraction': 5e-2, 'label_seed': 12}", (0.05, 12)),
+        ('dataset = dict(ann_file=1)', (1.0, 0)),
         ('', None),
     ],
 )
-def test_the_share_of_labels_is_in_the_file(joint_checkpoint, config, fraction):
+def test_the_drawn_labels_are_named_in_the_file(joint_checkpoint, config, labels):
     state = torch.load(joint_checkpoint, weights_only=True)
     state['meta'] = {'cfg': config}
     torch.save(state, joint_checkpoint)
-    assert trained_label_fraction(str(joint_checkpoint)) == fraction
+    assert trained_labels(str(joint_checkpoint)) == labels
 
 
 def test_another_share_than_it_was_trained_with_is_refused(linear_config, joint_checkpoint):
@@ -106,3 +107,41 @@ def test_another_share_than_it_was_trained_with_is_refused(linear_config, joint_
     torch.save(state, joint_checkpoint)
     with pytest.raises(ConfigError, match=r'0\.1 of the labels, not 1: give --label-fraction 0\.1'):
         evaluate(linear_config, ['joint'], str(joint_checkpoint), cache_dir=None)
+
+
+def test_labels_of_another_draw_are_refused_and_not_listed(
+    linear_config, joint_checkpoint, tmp_path
+):
+    state = torch.load(joint_checkpoint, weights_only=True)
+
+    def measure(config: str, seed: int, folder: str) -> list[str]:
+        state['meta'] = {'cfg': config}
+        torch.save(state, joint_checkpoint)
+        evaluate(
+            linear_config,
+            ['joint'],
+            str(joint_checkpoint),
+            label_fraction=0.5,
+            seed=seed,
+            work_dir=str(tmp_path / 'run'),
+            cache_dir=None,
+            label_lists=str(tmp_path / folder),
+        )
+        return [path.name for path in (tmp_path / folder).glob('*')]
+
+    config = 'train_dataloader = dict(dataset=dict(label_fraction=0.5, label_seed=3))'
+    assert measure(config, 3, 'own') == ['made_50pct_seed3.txt']
+    with pytest.raises(ConfigError, match=r'drawn with label_seed=3, not 0: give --seed 3, or'):
+        measure(config, 0, 'another')
+    assert not (tmp_path / 'another').exists()
+    assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
+
+
+def test_one_joint_training_is_one_result_and_several_are_several():
+    def steps(*argv: str) -> list:
+        return plan_steps(parse_args(['joint', 'c.py', *argv, '--seeds', '0', '1']))
+
+    for fraction in (1.0, 0.1):
+        options = ['--label-fraction', str(fraction)]
+        assert steps('one.pth', *options) == [(0, fraction, ['joint'])]
+        assert steps('{seed}.pth', *options) == [(s, fraction, ['joint']) for s in (0, 1)]

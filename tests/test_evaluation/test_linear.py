@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import scipy.optimize
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation import linear
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.linear import evaluate_linear, fit_probe
 
@@ -115,6 +118,56 @@ def test_folds_follow_the_smallest_class():
     single = blobs(10, 0).part(np.array([0, 10, 11, 20, 21]))
     probe = fit_probe(single, penalties=(10.0, 1.0, 0.1))
     assert (probe.folds, probe.c) == (0, 1.0)
+
+
+def test_folds_that_cannot_choose_are_left_out(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
+    # The large group holds all of class 1: without it there is one class to train on.
+    generator = np.random.default_rng(0)
+    labels = np.array([0] * 12 + [1] * 6)
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4] + [4] * 6)
+    train = Features(generator.normal(size=(18, 100)).astype(np.float32), labels)
+    train.values[:, 0] += 1.5 * labels
+    usual = StratifiedGroupKFold(5).split(labels, labels, groups)
+    assert any(len(np.unique(labels[rest])) == 1 for rest, _ in usual)
+    probe = fit_probe(train, groups, penalties=(1e-3, 1e3))
+    assert probe.folds == 4
+    assert said == ['linear probe: 4 of 5 folds can be used to choose the penalty']
+    # Twin: the accuracy of each candidate over the folds that are left.
+    accuracies = []
+    for c in (1e-3, 1e3):
+        scores = []
+        for rest, judged in StratifiedGroupKFold(5).split(labels, labels, groups):
+            if len(np.unique(labels[rest])) > 1:
+                model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
+                values = train.values.astype(np.float64)
+                model.fit(values[rest], labels[rest])
+                scores.append(model.score(values[judged], labels[judged]))
+        accuracies.append(np.mean(scores))
+    assert accuracies[0] != accuracies[1]
+    assert probe.c == (1e-3, 1e3)[int(np.argmax(accuracies))]
+
+
+def test_without_a_usable_fold_the_middle_penalty_is_taken(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
+    two = blobs(10, 0, classes=2)
+    probe = fit_probe(two, groups=two.labels, penalties=(10.0, 1.0, 0.1))  # a class a group
+    assert (probe.folds, probe.c) == (0, 1.0)
+    assert said == [
+        'linear probe: 0 of 2 folds can be used to choose the penalty',
+        'linear probe: 20 samples cannot be split to choose the penalty, C=1 is taken',
+    ]
+
+
+def test_a_failing_fit_is_not_hidden(monkeypatch):
+    def fail(self, values, *args, **kwargs):
+        raise FloatingPointError('no fit')
+
+    monkeypatch.setattr(LogisticRegression, 'fit', fail)
+    with pytest.raises(FloatingPointError, match='no fit'):
+        fit_probe(blobs(10, 0))
 
 
 def test_one_class_is_refused():

@@ -94,6 +94,47 @@ def test_it_is_the_cosine_of_the_gradients_of_the_mean_loss():
     assert found['mean_gradient/up~down'] < -0.9
 
 
+def test_a_model_with_a_momentum_encoder_is_measured():
+    """Copies that no training has started yet are those of the student as it is."""
+
+    class Follow(Aim):
+        def __init__(self) -> None:
+            super().__init__(0.0)
+            self.reads = dict(trunk='clip.trunk', key='clip.momentum_trunk')
+
+        def loss(self, trunk: Tensor, key: Tensor) -> dict[str, Tensor]:
+            return dict(loss=(trunk - key - 1).square().mean())
+
+    model, batches = make_model(up=2.0), make_batches(2)
+    with DefaultScope.overwrite_default_scope('mmact_ssl'):
+        model = MultiTaskPretrainer(
+            backbone=dict(type=Backbone),
+            heads=dict(up=dict(type=Aim, aim=2.0), follow=dict(type=Follow)),
+            data_preprocessor=dict(
+                type='PretextDataPreprocessor', mean=[0.5] * 3, std=[0.5] * 3, views=('clip',)
+            ),
+            momentum_encoder=dict(views=('clip',)),
+        )
+    found = mean_gradient_conflict(model, batches, 2)
+    assert not model.momentum_encoder.started, 'the model stays as it is'
+
+    def loss_of_follow(frames: Tensor) -> Tensor:
+        trunk = model.backbone(frames)
+        return (trunk - trunk.detach() - 1).square().mean()
+
+    gradients = []
+    for loss in (
+        lambda x: (model.backbone(x).flatten(1).mean(1) - 2).square().mean(),
+        loss_of_follow,
+    ):
+        model.zero_grad()
+        for batch in batches:
+            loss(model.data_preprocessor(batch, True)['inputs']['clip']).backward()
+        parts = [p.grad.flatten() for p in model.backbone.parameters()]
+        gradients.append(torch.cat(parts).clone())
+    assert found['mean_gradient/up~follow'] == pytest.approx(cosine(*gradients), abs=1e-5)
+
+
 def test_too_few_batches_are_refused():
     for number in (0, 1, 4):
         with pytest.raises(ConfigError, match='conflict_batches'):

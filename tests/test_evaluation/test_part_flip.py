@@ -6,12 +6,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
+import mmact_ssl  # noqa: F401  the mends
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
-from mmact_ssl.evaluation.part_flip import flip_agreement, mirror_part_maps
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.part_flip import (
+    find_part_layout,
+    flip_agreement,
+    judge_part_maps,
+    mirror_part_maps,
+)
+from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.teachers.base import BaseTeacher
 
 LAYOUT = PART_LAYOUTS['demo_parts']
-LEFT, RIGHT = LAYOUT.index('left_arm', 'right_arm')
+FACE, LEFT, RIGHT = LAYOUT.index('face', 'left_arm', 'right_arm')
+FRAMES, HEIGHT, WIDTH = 2, 5, 9
 
 
 @settings(deadline=None, max_examples=20)
@@ -55,3 +66,142 @@ def test_a_person_alone_has_no_sides():
     assert float(found['exchanged']) == float(found['not_exchanged']) == 0.0
     found = flip_agreement(person, 1 - person, PART_LAYOUTS['person'])
     assert float(found['exchanged']) == pytest.approx(1.0)
+
+
+def paint(face: int, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames ``[3, T, H, W]`` and part maps ``[T, C, H, W]`` of a person who faces the camera.
+
+    Its arms are columns in one colour, of which the left has a patch, its face a spot at the top.
+    """
+    frames = torch.zeros(3, FRAMES, HEIGHT, WIDTH)
+    maps = torch.zeros(FRAMES, LAYOUT.num_parts, HEIGHT, WIDTH)
+    for channel, part, row, column in (
+        (0, LEFT, slice(1, 4), left),
+        (0, RIGHT, slice(1, 4), right),
+        (1, FACE, 0, face),
+    ):
+        frames[channel, :, row, column] = 1
+        maps[:, part, row, column] = 1
+    frames[2, :, 1:4, left] = 1
+    maps[:, 0] = 1 - maps.sum(1)
+    return frames, maps
+
+
+class ByTheFace(nn.Module):
+    """Knows the sides: who faces the camera has the left arm on the picture's right."""
+
+    def forward(self, frames: Tensor, size: tuple[int, ...]) -> Tensor:
+        arms, face = frames[:, 0], frames[:, 1]  # (B, T, H, W)
+        column = face.amax(2).argmax(2)[..., None, None]  # (B, T, 1, 1)
+        beyond = (torch.arange(frames.shape[-1]) > column) * torch.ones_like(arms)
+        return as_logits(face, arms * beyond, arms * (1 - beyond))
+
+
+class ByThePatch(nn.Module):
+    """Blind to sides: an arm with a patch is a left one, in the mirror too."""
+
+    def forward(self, frames: Tensor, size: tuple[int, ...]) -> Tensor:
+        arms, face, patch = frames.unbind(1)
+        return as_logits(face, arms * patch, arms * (1 - patch))
+
+
+def as_logits(face: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    parts = torch.zeros(*face.shape[:2], LAYOUT.num_parts, *face.shape[2:])
+    parts[:, :, FACE], parts[:, :, LEFT], parts[:, :, RIGHT] = face, left, right
+    parts[:, :, 0] = 1 - parts.sum(2)
+    return 20 * parts
+
+
+def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrainer:
+    """One whose trunk is the frames themselves, and that reads the parts with this decoder.
+
+    Its teacher's maps are targets, or come from one that works online.
+    """
+    cached = ('clip_parts',) if online is None else ()
+    model = MultiTaskPretrainer(
+        backbone=dict(type=nn.Identity),
+        heads=dict(
+            parsing=dict(
+                type='mmact_ssl.ParsingDistillationHead',
+                in_channels=3,
+                num_parts=LAYOUT.num_parts,
+                map_size=(HEIGHT, WIDTH),
+                hidden_dim=8,
+            )
+        ),
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[0.0] * 3,
+            std=[1.0] * 3,
+            views=('clip',),
+            targets=('clip_valid', *cached),
+        ),
+        teachers=None if online is None else dict(parts=dict(teacher=online, views=('clip',))),
+    )
+    model.heads['parsing'].decoder = decoder
+    return model.eval()
+
+
+def people() -> dict:
+    """Two clips of people, as the model's preprocessor gives them."""
+    frames, maps = zip(paint(face=3, left=6, right=1), paint(face=5, left=7, right=2))
+    targets = dict(clip_parts=torch.stack(maps), clip_valid=torch.ones(2, FRAMES, dtype=torch.bool))
+    return dict(inputs=dict(clip=torch.stack(frames)), targets=targets, data_samples=None)
+
+
+def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
+    data = people()
+    judged = judge_part_maps(student(ByTheFace()), 'parsing', data, LAYOUT)
+    assert judged.overlap.tolist() == judged.of_mirrored.tolist() == [1, 1]
+    assert judged.flipped['exchanged'].tolist() == [1, 1]
+    # The face alone is where it was, of three parts.
+    assert judged.flipped['not_exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert torch.equal(judged.teacher, data['targets']['clip_parts'])
+    torch.testing.assert_close(judged.student, judged.teacher, rtol=0, atol=1e-4)
+    assert judged.summary() == (
+        'mean IoU of 2 clips: with the teacher 1.00, mirrored 1.00; with the mirrored clip 1.00, '
+        'were left and right not exchanged 0.33'
+    )
+    for name, value in people()['inputs'].items():
+        assert torch.equal(data['inputs'][name], value), 'the clips are as they were'
+
+
+def test_a_student_that_is_blind_to_sides_is_found_out():
+    judged = judge_part_maps(student(ByThePatch()), 'parsing', people(), LAYOUT)
+    assert judged.overlap.tolist() == [1, 1], 'which the clips alone do not show'
+    assert judged.of_mirrored.tolist() == pytest.approx([1 / 3] * 2)
+    assert judged.flipped['exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert judged.flipped['not_exchanged'].tolist() == [1, 1]
+
+
+class Parser(BaseTeacher):
+    """Makes the exact maps from the frames, online."""
+
+    kind = 'map'
+
+    def __init__(self, layout: str) -> None:
+        super().__init__({}, {})
+        self.layout = layout
+
+    def predict(self, frames: Tensor) -> Tensor:
+        logits = ByTheFace()((frames[None].float() > 0).float().transpose(1, 2), ())
+        return logits[0].softmax(1).round()
+
+
+def test_a_parser_that_works_online_is_asked_for_the_mirrored_clip():
+    model = student(ByTheFace(), dict(type=Parser, layout='demo_parts'))
+    data = people()
+    expected = data['targets'].pop('clip_parts')
+    judged = judge_part_maps(model, 'parsing', data, find_part_layout(model, 'parsing', []))
+    assert torch.equal(judged.teacher, expected)
+    assert judged.of_mirrored.tolist() == [1, 1]
+
+
+def test_the_layout_is_that_of_the_cache_and_missed_by_name():
+    model = student(ByTheFace())
+    cache = dict(type='LoadTargetCache', target='parts', layout='demo_parts')
+    other = dict(type='LoadTargetCache', target='masks', layout='person')
+    pipeline = [dict(type='SampleViews'), other, cache, other]
+    assert find_part_layout(model, 'parsing', pipeline) is LAYOUT
+    with pytest.raises(ConfigError, match="'clip_parts' is None.*LoadTargetCache.*lip"):
+        find_part_layout(model, 'parsing', [other])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from mmengine.config import Config
 
+from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_result import make_pretext_result, with_trivial
 from mmact_ssl.evaluation.result import Result
+from mmact_ssl.evaluation.tables import make_pretext_table
 
 
 def test_metrics_are_paired_with_their_trivial_answers():
@@ -76,6 +81,31 @@ def test_other_coordinates_are_another_version_of_the_data(cfg, tmp_path):
         (tmp_path / 'meta.json').write_text(sha)
         versions.add(make(cfg, tmp_path).data_version)
     assert len(versions) == 2
+
+
+def test_every_cache_that_is_read_is_recorded(cfg, tmp_path):
+    def write(name: str, kind: str, fingerprint: str) -> dict:
+        with TargetWriter(tmp_path / name, TargetMeta(kind, '', fingerprint), overwrite=True) as w:
+            w.put('a.mp4', np.ones((1, 4), np.float32))
+        return dict(type='mmact_ssl.LoadTargetCache', path=str(tmp_path / name), target=name)
+
+    before = make(cfg, tmp_path)
+    assert before.caches == {}
+    cfg.train_dataloader.dataset.pipeline = [write('parts.lmdb', 'embedding', 'one')]
+    inner = dict(pipeline=[dict(type='Other', path='x'), write('prompts.lmdb', 'text', 'one')])
+    cfg.test_dataloader.dataset = dict(
+        type='Wrapper', dataset=inner, ann_file=cfg.test_dataloader.dataset.ann_file
+    )
+    first = make(cfg, tmp_path)
+    assert list(first.caches) == [str(tmp_path / name) for name in ('parts.lmdb', 'prompts.lmdb')]
+    assert first.data_version == before.data_version
+    write('parts.lmdb', 'embedding', 'two')
+    second = make(cfg, tmp_path)
+    changed = [path for path in first.caches if first.caches[path] != second.caches[path]]
+    assert changed == [str(tmp_path / 'parts.lmdb')]
+    assert (second.config_hash, second.data_version) == (first.config_hash, first.data_version)
+    with pytest.raises(ConfigError, match=r'different contents of .*parts\.lmdb'):
+        make_pretext_table([first, replace(second, seed=2)], 'made/CSVR')
 
 
 def test_a_config_without_a_name_is_refused(cfg, tmp_path):

@@ -174,6 +174,32 @@ def test_settings_of_a_protocol_change_its_hash_alone(linear_config):
     assert retrieval == same_retrieval
 
 
+def test_hooks_of_fine_tuning_change_its_hash(finetune_config, monkeypatch):
+    from mmact_ssl.evaluation import protocols
+
+    monkeypatch.setattr(protocols, 'evaluate_finetune', lambda *args, **kwargs: ({}, {}))
+
+    def made_hash() -> str:
+        return evaluate(finetune_config, ['finetune'], None)[0].config_hash
+
+    plain = made_hash()
+    finetune_config.custom_hooks = []
+    assert made_hash() == plain
+    finetune_config.custom_hooks = [dict(type='EMAHook')]
+    assert made_hash() != plain
+
+
+def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoint):
+    import torch
+
+    content = torch.load(student_checkpoint, weights_only=True)['state_dict']
+    state = {key.replace('backbone.', 'copy.'): value for key, value in content.items()}
+    torch.save(dict(state_dict=state), student_checkpoint)
+    checkpoint = str(student_checkpoint)
+    result = evaluate(linear_config, ['knn'], checkpoint, prefix='copy.', cache_dir=None)[0]
+    assert result.prefix == 'copy.'
+
+
 def test_mistakes_are_one_line(linear_config, tmp_path):
     with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint.*--random'):
         evaluate(linear_config, ['knn'], str(tmp_path / 'none.pth'))

@@ -13,10 +13,12 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.result import (
     Result,
+    cache_version,
     config_hash,
     data_version,
     file_hash,
     package_versions,
+    portable_path,
     result_file_name,
 )
 
@@ -72,7 +74,8 @@ def test_results_of_transfer_are_told_apart_and_older_files_are_read(tmp_path):
     assert other.file_name == 'csvr_full_demo-from-nwucla_linear_seed0.json'
     assert (own.transferred, other.transferred) == (False, True)
     content = json.loads(own.write(tmp_path).read_text())
-    del content['pretrained_on']
+    for later in ('pretrained_on', 'prefix', 'caches'):
+        del content[later]
     (tmp_path / 'old.json').write_text(json.dumps(content))
     assert Result.read(tmp_path / 'old.json') == result()
 
@@ -117,6 +120,36 @@ def test_a_cache_of_another_format_is_the_same_data(tmp_path):
     with lmdb.open(str(cache)) as environment, environment.begin(write=True) as transaction:
         transaction.put(b'__meta__', first_format)
     assert data_version(train, test) == now
+
+
+def write_cache(path, kind='text', fingerprint='teacher', **arrays) -> str:
+    with TargetWriter(path, TargetMeta(kind, '', fingerprint), overwrite=True) as writer:
+        writer.put_many({key: np.asarray(value, np.float32) for key, value in arrays.items()})
+    return str(path)
+
+
+def test_the_version_of_sentences_follows_teacher_and_content(tmp_path):
+    texts = dict(a=[[1.0, 2.0]], b=[[3.0, 4.0], [5.0, 6.0]])
+    path = write_cache(tmp_path / 't', **texts)
+    first, of_a = cache_version(path), cache_version(path, ['a'])
+    assert len({first, of_a, cache_version(path, ['b'])}) == 3
+    assert first == cache_version(write_cache(tmp_path / 'same', **texts), ['b', 'a'])
+    assert first != cache_version(write_cache(path, fingerprint='another', **texts))
+    write_cache(path, a=texts['a'], b=texts['b'][::-1])
+    assert first != cache_version(path), 'sentences in another order'
+    assert of_a == cache_version(path, ['a']), 'what is not read does not count'
+
+
+def test_the_version_of_other_targets_follows_the_teacher_alone(tmp_path):
+    one = cache_version(write_cache(tmp_path / 'x', 'embedding', a=[[1.0]]))
+    assert one == cache_version(write_cache(tmp_path / 'x', 'embedding', a=[[1.0]], b=[[2.0]]))
+    assert one != cache_version(write_cache(tmp_path / 'x', 'embedding', 'another', a=[[1.0]]))
+
+
+def test_paths_are_the_same_wherever_the_data_lie(monkeypatch):
+    monkeypatch.setenv('MMACT_SSL_DATA', '/mnt/a "b"')
+    assert portable_path('/mnt/a "b"/x/t.lmdb') == 'data/x/t.lmdb'
+    assert portable_path('elsewhere/t.lmdb') == 'elsewhere/t.lmdb'
 
 
 def test_the_file_hash_is_sha256(tmp_path):

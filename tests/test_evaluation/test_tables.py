@@ -105,6 +105,23 @@ def test_results_that_cannot_be_compared_are_not_mixed(changes):
         make_table(mixed, 'demo')
 
 
+def test_results_of_different_sentences_are_not_mixed():
+    def row(method, caches, **changes):
+        return result(method, 'full', 'zeroshot', caches=caches, **changes)
+
+    one, other = {'data/classes.lmdb': 'one'}, {'data/classes.lmdb': 'other'}
+    assert 'Zero-shot' in make_table([row('A', one), row('B', one), row('C', {})], 'demo')
+    with pytest.raises(ConfigError, match=r'different contents of data/classes\.lmdb'):
+        make_table([row('A', one), row('B', other)], 'demo')
+
+
+def test_a_momentum_copy_and_the_student_are_not_one_row():
+    copy = dict(prefix='momentum_encoder.module.backbone.', seed=1)
+    assert make_table([result(), result(variant='copy', **copy)], 'demo')
+    with pytest.raises(ConfigError, match='of different encoders .*momentum_encoder'):
+        make_table([result(), result(**copy)], 'demo')
+
+
 def test_another_backbone_is_named_and_has_its_own_settings():
     other = dict(backbone='stgcn', config_hash='other')
     lines = make_table([result(value=0.5), result('MS2L', value=0.75, **other)], 'demo').split('\n')

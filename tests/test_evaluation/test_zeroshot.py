@@ -12,6 +12,7 @@ import torch
 
 from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation import zeroshot
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
@@ -172,6 +173,35 @@ def test_a_collapsed_space_finds_nothing(identity, tmp_path):
     assert evaluate_text_retrieval(features, identity, cache, names, (1,))[0]['recall@1'] == 0
 
 
+@pytest.mark.parametrize('broken', [float('nan'), float('inf')])
+def test_a_diverged_training_is_refused(tmp_path, broken):
+    head = PromptMatchingHead(WIDTH, WIDTH, hidden_dim=6, embedding_dim=4)
+    features = Features(np.eye(WIDTH), np.arange(WIDTH) % 3)
+    names = [f'clip{i}' for i in range(WIDTH)]
+    clips = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
+    classes = write_texts(tmp_path / 'classes', {name: np.ones((1, WIDTH)) for name in CLASSES})
+
+    def measure(values: Features) -> None:
+        space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head))
+        with pytest.raises(CheckpointError, match=r'c\.pth: .*projector gives numbers .* diverged'):
+            evaluate_text_retrieval(values, space, clips, names)
+        with pytest.raises(CheckpointError, match='diverged'):
+            evaluate_zeroshot(values, space, classes, CLASSES)
+
+    measure(Features(np.full((WIDTH, WIDTH), broken), features.labels))
+    with torch.no_grad():
+        for projector in (head.skeleton_projector, head.prompt_projector):
+            projector[2].bias.fill_(broken)
+    measure(features)
+
+
+def test_what_cannot_be_compared_counts_before_the_own_clip(monkeypatch):
+    rows = [(1, 'a', np.array([[0.1, 0.5, np.nan]])), (2, 'b', np.array([[0.1, 0.5, np.nan]]))]
+    monkeypatch.setattr(zeroshot, '_similarities', lambda *args: iter(rows))
+    metrics, _ = evaluate_text_retrieval(None, None, '', ['x', 'y', 'z'], (1, 2, 3))
+    assert metrics == {'recall@1': 0.0, 'recall@2': 0.5, 'recall@3': 1.0}
+
+
 def test_what_lacks_is_named(identity, tmp_path):
     features = Features(np.ones((2, WIDTH)), np.array([0, 1]))
     texts = write_texts(tmp_path / 't', {'carry': np.ones((1, WIDTH))})
@@ -218,6 +248,15 @@ def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_p
     assert [result.protocol for result in results] == [*protocols, 'knn']
     assert results[0].details['classes'] == CLASSES
     assert results[1].details == {'clips': 6, 'without_sentence': 3}
+    assert [list(result.caches) for result in results] == [[classes], [clips], []]
+    with TargetWriter(clips, TargetMeta('text', '', 'f')) as writer:
+        writer.put('not_of_the_test_split', np.ones((1, 6), np.float32))
+    with TargetWriter(classes, TargetMeta('text', '', 'f')) as writer:
+        writer.put('wave', np.ones((1, 6), np.float32))
+    again = evaluate(skeleton_config, protocols, pretrained, cache_dir=None)
+    assert [result.config_hash for result in again] == [r.config_hash for r in results[:2]]
+    assert again[0].caches != results[0].caches, 'other sentences about a class'
+    assert again[1].caches == results[1].caches, 'no test clip has others'
     with pytest.raises(ConfigError, match='zeroshot needs the projectors .* drop --random'):
         evaluate(skeleton_config, ['zeroshot'], None, cache_dir=None)
     with pytest.raises(ConfigError, match='reads no labels of training: drop --label-fraction'):

@@ -237,11 +237,18 @@ def test_the_test_program_names_mistakes(world):
 
 def test_a_study_can_be_cut_down(capsys):
     study = str(ROOT / 'configs/studies/csvr_demo.py')
-    options = ['--seeds', '5', '--variants', 'no-pose', '--work-dir', 'nowhere', '--results', 'no']
-    run_study.main([study, '--dry-run', *options])
+    folders = ['--work-dir', 'nowhere', '--results', 'no']
+    options = ['--seeds', '5', '0', '--variants', 'no-pose']
+    run_study.main([study, '--dry-run', *options, *folders])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2  # pre-training and the probes
-    assert all('CSVR no-pose seed 5' in line for line in lines)
+    assert all('CSVR no-pose seed 0' in line for line in lines)
+    # This study has the seeds 0, 1, 2; its runs without a branch have 0 alone.
+    run_study.main([study, '--dry-run', '--seeds', '1', *folders])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all(' seed 1' in line and 'no-' not in line for line in lines)
+    with pytest.raises(SystemExit, match='no run has --seeds 1 5, they have 0;'):
+        run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
     with pytest.raises(SystemExit, match='no run fits'):
         run_study.main([study, '--dry-run', '--methods', 'MS2L'])
 

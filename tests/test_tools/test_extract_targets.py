@@ -101,12 +101,17 @@ def test_sentences(tool, data, capsys):
     reader = TargetReader(data / 'targets' / 'grey_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
     (data / 's.json').write_text(
-        json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y']})
+        json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']})
     )
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out.replace('\n', '')
-    assert '2 keys written, 1 of them anew, 1 were there' in out
+    assert '3 keys written, 1 of them anew, 1 were there, 0 broken' in out
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
+    (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
+    tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
+    out = capsys.readouterr().out.replace('\n', ' ')
+    assert '2 were there, 2 removed that the file has not, 0 broken' in out
+    assert reader.keys() == ['clap', 'sit']
 
 
 def test_import_of_a_table_names_its_cache(tool, data, capsys):
@@ -154,6 +159,16 @@ def test_inspect_and_mend(tool, data, capsys):
         (['text'], ['--data', '{data}'], 'reads sentences: give --sentences'),
         (['pose'], ['--data', '{data}', '--sentences', '{data}/s.json'], 'reads no sentences'),
         (['text', 'text'], ['--data', '{data}', '--sentences', '{data}/s.json'], 'one config'),
+        (
+            ['text'],
+            ['--sentences', '{data}/s.json', '--data', '{data}', '--ann', '{data}/test.txt'],
+            '--ann cannot go with --sentences',
+        ),
+        (
+            ['text'],
+            ['--sentences', '{data}/s.json', '--out', 'x', '--ann', 'a', '--videos', 'b'],
+            '--ann and --videos cannot go',
+        ),
         (['box'], ['--data', '{data}'], "target kind 'box' is unknown"),
     ],
 )

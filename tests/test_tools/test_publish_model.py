@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mmact_ssl.errors import CheckpointError
-from tools.publish_model import export_backbone
+from tools.publish_model import export_backbone, main
 
 BACKBONE = dict(
     type='mmaction.ResNet3d',
@@ -80,6 +80,18 @@ def test_the_classifier_of_joint_training_goes_along(training_checkpoint: Path, 
 def test_without_a_classifier_none_can_go_along(training_checkpoint: Path, tmp_path: Path):
     with pytest.raises(CheckpointError, match='0 classifiers'):
         export_backbone(training_checkpoint, tmp_path / 'a', classifier=True)
+
+
+def test_a_classifier_does_not_go_with_a_backbone_alone(training_checkpoint: Path, tmp_path: Path):
+    content = torch.load(training_checkpoint, weights_only=True)
+    content['state_dict']['heads.recognition.cls_head.fc_cls.weight'] = torch.ones(3, 4)
+    torch.save(content, training_checkpoint)
+    argv = [str(training_checkpoint), str(tmp_path / 'out' / 'x'), '--strip-prefix', '--classifier']
+    with pytest.raises(
+        SystemExit, match='error: --strip-prefix makes a file that a backbone alone'
+    ):
+        main(argv)
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):

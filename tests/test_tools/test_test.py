@@ -13,7 +13,8 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, DataError
+from tools import test as test_tool
 from tools.test import conflict_metrics, load_all, write_metrics_once
 
 
@@ -54,6 +55,33 @@ def test_the_conflict_of_a_training_goes_with_its_checkpoint(tmp_path):
     record = dict(epoch=1, step=1, norms=dict(a=1.0, b=2.0), cosines={'a~b': -0.25})
     (tmp_path / FILE_NAME).write_text(json.dumps(record) + '\n')
     assert conflict_metrics(checkpoint) == {'conflict/a~b': -0.25, 'conflict/a~b/below_zero': 1.0}
+
+
+@pytest.mark.parametrize('failing', ['mean_conflict_metrics', 'conflict_metrics'])
+def test_a_test_is_not_lost_with_the_measurements_beside_it(tmp_path, monkeypatch, failing):
+    made = []
+
+    def fail(*args):
+        raise DataError('broken')
+
+    def stand_in(cfg, metrics, *args):
+        made.append(metrics)
+        return SimpleNamespace(write=lambda folder: folder)
+
+    runner = SimpleNamespace(
+        test=lambda: {'pose/error': 0.5}, register_hook=lambda hook: None, cfg={}
+    )
+    monkeypatch.setattr(test_tool.Runner, 'from_cfg', lambda cfg: runner)
+    for name in ('load_all', 'write_metrics_once'):
+        monkeypatch.setattr(test_tool, name, lambda *args: None)
+    monkeypatch.setattr(test_tool, 'load_config', lambda args: {})
+    monkeypatch.setattr(test_tool, 'make_pretext_result', stand_in)
+    argv = ['c.py', 'c.pth', '--out', str(tmp_path)]
+    test_tool.main(argv)
+    monkeypatch.setattr(test_tool, failing, fail)
+    with pytest.raises(SystemExit, match='error: broken'):
+        test_tool.main(argv)
+    assert made == [{'pose/error': 0.5}] * 2
 
 
 @pytest.mark.parametrize('rank', [0, 1])

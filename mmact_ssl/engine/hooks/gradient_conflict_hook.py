@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Optional, Union
 
 import torch
@@ -34,7 +35,9 @@ class GradientConflictHook(Hook):
     samples of all processes, before any projection. Scalars ``conflict/<a>~<b>``, the cosine of two
     tasks, and ``conflict/norm/<task>``, the norm after the task's weight, go to the message hub and
     the visualiser; all go as a line of JSON to ``gradient_conflict.jsonl`` in the work dir, which
-    ``tools/visualize.py conflict`` draws. Two tasks of which one has no gradient have no cosine.
+    ``tools/visualize.py conflict`` draws. Measurements that lie there of another training, or of
+    steps that a resumed one takes again, are removed at the start. Two tasks of which one has no
+    gradient have no cosine.
 
     Args:
         interval: iterations from one measurement to the next, ``> 0``; the first iteration of the
@@ -55,8 +58,10 @@ class GradientConflictHook(Hook):
         self._measured: Optional[tuple[list[str], Tensor]] = None
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse other models before the first batch is read."""
+        """Refuse other models before the first batch is read, and begin the file or take it up."""
         _pretrainer(runner)
+        if is_main_process():
+            keep_measurements(Path(runner.work_dir) / FILE_NAME, runner.iter)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Ask the model for its gradients in the step to come, if one is due."""
@@ -90,8 +95,37 @@ class GradientConflictHook(Hook):
             return
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         record = dict(epoch=runner.epoch + 1, step=runner.iter + 1, norms=norms, cosines=cosines)
-        with open(os.path.join(runner.work_dir, FILE_NAME), 'a', encoding='utf-8') as stream:
+        with open(Path(runner.work_dir) / FILE_NAME, 'a', encoding='utf-8') as stream:
             stream.write(json.dumps(record) + '\n')
+
+
+def keep_measurements(file: Path, steps: int) -> None:
+    """Remove from a file of measurements what does not belong to the training that goes on.
+
+    Args:
+        file: Of lines of JSON with a ``step`` from 1 on; there may be none.
+        steps: Iterations that the training has behind it; 0 removes the file. Later steps go, as
+            do lines that a killed process has not finished.
+    """
+    if not file.is_file():
+        return
+    lines = file.read_text(encoding='utf-8').splitlines()
+    kept = [line for line in lines if 0 < _step(line) <= steps]
+    if not kept:
+        file.unlink()
+    elif kept != lines:
+        # Written beside and moved, so that a kill loses nothing.
+        beside = file.with_name(f'.{os.getpid()}.{file.name}')
+        beside.write_text(''.join(f'{line}\n' for line in kept), encoding='utf-8')
+        beside.replace(file)
+
+
+def _step(line: str) -> int:
+    """Step of a measurement; 0 for what is none."""
+    try:
+        return int(json.loads(line)['step'])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def norms_and_cosines(

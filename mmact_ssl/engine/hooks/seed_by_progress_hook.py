@@ -24,7 +24,9 @@ class SeedByProgressHook(Hook):
     So a resumed run draws what a run that never stopped draws, and no epoch repeats the
     augmentations of another. Before each epoch the training data sets learn the seed and the
     epoch (those with a `set_progress`, also inside wrappers such as ConcatDataset); before each
-    iteration Python's, numpy's and torch's global generators are seeded in the main process.
+    iteration Python's, numpy's and torch's global generators are seeded in the main process. The
+    sampler gets the runner's seed, which a resumed run reads from its checkpoint, whatever seed
+    the config or the command line gives now.
 
     Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
     hears of a new round through the data.
@@ -46,12 +48,17 @@ class SeedByProgressHook(Hook):
         self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse loops that cannot be seeded."""
+        """Refuse loops that cannot be seeded, and give the sampler the run's seed."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'SeedByProgressHook needs an epoch-based training loop: set '
                 'train_cfg.by_epoch=True or remove the hook'
             )
+        # mmengine has built it with the config's seed, before the checkpoint told another.
+        loader = runner.train_dataloader
+        for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
+            if sampler is not None and hasattr(sampler, 'seed'):
+                sampler.seed = int(runner.seed)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tell the data sets; their workers fetch the epoch's first batch after this."""

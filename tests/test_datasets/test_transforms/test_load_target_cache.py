@@ -181,6 +181,28 @@ def test_a_wrong_layout_kind_or_path_is_refused_when_built(cache, tmp_path):
     LoadTargetCache(cache, layout=None)
 
 
+def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
+    """A flip would mirror them and exchange nothing."""
+
+    def cache(parts, layout=''):
+        path = tmp_path / f'{parts}{layout}'
+        return write(path, TargetMeta('map', layout, 'f'), np.zeros((2, parts, 2, 2)))
+
+    three = cache(3)
+    message = r"3 has 3 part maps and no layout.*left and right.*lip.*layout=''"
+    for layout in ('default', None):
+        with pytest.raises(ConfigError, match=message):
+            LoadTargetCache(three, target='parts', layout=layout)
+    LoadTargetCache(three, target='parts', layout='')
+    LoadTargetCache(cache(2), target='parts')  # background and person
+    LoadTargetCache(cache(20, 'lip'), target='parts')
+    with pytest.raises(TargetCacheError, match="has the layout 'atr', wanted '': set"):
+        LoadTargetCache(cache(18, 'atr'), target='parts', layout='')
+    poses = write(tmp_path / 'p', TargetMeta('pose', 'coco17', 'f'), np.zeros((2, 17, 3)))
+    with pytest.raises(ConfigError, match="unknown layout ''"):
+        LoadTargetCache(poses, layout='')
+
+
 def test_whole_frame_box():
     results = WholeFrameBox()({'img': np.zeros((30, 40, 3)), 'bbox': np.ones((1, 4))})
     np.testing.assert_array_equal(results['bbox'], [[0, 0, 40, 30]])

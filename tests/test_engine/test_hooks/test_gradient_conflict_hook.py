@@ -155,6 +155,25 @@ def test_a_resumed_run_continues_to_the_bit(tmp_path, balancer):
     ]
 
 
+def test_measurements_of_another_training_do_not_stay(tmp_path):
+    """Of a longer one in the same folder, and of steps that are taken again after resuming."""
+    train(tmp_path / 'run', interval=1, epochs=3)
+    first = records(tmp_path / 'run')
+    assert [record['step'] for record in first] == list(range(1, 13))
+    train(tmp_path / 'run', interval=3, epochs=1)
+    assert [record['step'] for record in records(tmp_path / 'run')] == [1, 4]
+    # The last checkpoint is that of step 4; a killed process had gone on to step 7.
+    lines = [dict(first[0], step=1), dict(first[1], step=4), dict(first[2], step=7)]
+    text = ''.join(json.dumps(line) + '\n' for line in lines)
+    (tmp_path / 'run' / FILE_NAME).write_text(text + '{"epoch": 3, "st')
+    checkpoint = str(tmp_path / 'run' / 'epoch_1.pth')
+    train(tmp_path / 'run', interval=2, epochs=2, resume=True, load_from=checkpoint)
+    found = records(tmp_path / 'run')
+    assert [record['step'] for record in found] == [1, 4, 5, 7]
+    assert found[:2] == lines[:2]
+    assert found[3] != lines[2]
+
+
 def test_numbers_are_those_of_single_tasks(tmp_path):
     """In the first step, against each task's own backward pass in the same forward pass."""
     seen = {}

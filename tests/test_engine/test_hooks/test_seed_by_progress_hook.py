@@ -18,14 +18,15 @@ DRAWS: list[tuple] = []
 
 
 class Dataset(BaseDataset):
-    """Three samples that tell what they were told."""
+    """A few samples that tell what they were told."""
 
-    def __init__(self):
+    def __init__(self, size=3):
         self.progress = torch.zeros(2, dtype=torch.int64)
+        self.lengths = np.arange(size)
         super().__init__()
 
     def load_data_list(self):
-        return [{'index': index} for index in range(3)]
+        return [{'index': index} for index in range(len(self.lengths))]
 
     def set_progress(self, seed, epoch):
         self.progress.share_memory_()
@@ -46,7 +47,9 @@ class Model(BaseModel):
         return {'loss': self.weight * 0}
 
 
-def train(tmp_path, dataset, hook, epochs=2, num_workers=0, resume=False, by_epoch=True):
+def train(
+    tmp_path, dataset, hook, epochs=2, num_workers=0, resume=False, by_epoch=True, seed=7, **loader
+):
     DRAWS.clear()
     rounds = {'max_epochs': epochs} if by_epoch else {'max_iters': 3}
     runner = Runner(
@@ -58,12 +61,13 @@ def train(tmp_path, dataset, hook, epochs=2, num_workers=0, resume=False, by_epo
             'batch_size': 1,
             'num_workers': num_workers,
             'persistent_workers': num_workers > 0,
+            **loader,
         },
         train_cfg={'by_epoch': by_epoch, **rounds},
         optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
         custom_hooks=[hook],
         default_hooks={'logger': None, 'runtime_info': None},
-        randomness={'seed': 7},
+        randomness={'seed': seed},
         resume=resume,
         experiment_name=f'{tmp_path.name}-{random.getrandbits(60)}',
         log_level='ERROR',
@@ -94,6 +98,25 @@ def test_a_resumed_run_draws_the_same(tmp_path):
     torch.manual_seed(1)
     second = train(tmp_path / 'parts', Dataset(), SeedByProgressHook(), epochs=3, resume=True)
     assert first + second == whole
+
+
+@pytest.mark.parametrize(
+    'batches', [{}, {'batch_sampler': {'type': 'mmact_ssl.LengthBucketBatchSampler'}}]
+)
+def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(tmp_path, batches):
+    loader = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}, **batches}
+
+    def order(name, epochs, **changes):
+        hook = SeedByProgressHook()
+        draws = train(tmp_path / name, Dataset(8), hook, epochs, **loader, **changes)
+        return [told for told, _ in draws]
+
+    whole = order('whole', 3)
+    assert len({told[2] for told in whole[:8]}) == 8
+    first = order('parts', 1)
+    assert first + order('parts', 3, resume=True, seed=1) == whole
+    other = order('other', 1, seed=1)
+    assert [told[2] for told in other] != [told[2] for told in first], 'the seed decides'
 
 
 def test_another_seed_draws_others(tmp_path):

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The name that frozen features are kept under: a hash of all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import nn
+
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.student import weights_hash
+
+# Part of every key: raise it when files of features are written in another way.
+CACHE_FORMAT = 2
+PACKAGE = Path(__file__).parents[1]
+# What reads, transforms, encodes and pools a sample, and what mends the packages below. Whole
+# folders, as a helper may move from one file to another: a needless extraction takes minutes, a
+# wrong number stays.
+EXTRACTION_CODE = (
+    'compat.py',
+    'datasets/*.py',
+    'datasets/transforms/**/*.py',
+    'evaluation/features.py',
+    'models/*.py',
+    'models/backbones/*.py',
+    'models/data_preprocessors/*.py',
+    'models/necks/*.py',
+)
+EXTRACTION_PACKAGES = (
+    'mmaction2',
+    'mmengine',
+    'mmcv',
+    'mmcv-lite',
+    'torch',
+    'numpy',
+    'decord',
+    'av',
+    'opencv-python',
+    'opencv-python-headless',
+)
+
+
+def code_version(root: Path = PACKAGE) -> str:
+    """Hash the code that makes features: this package's files and the versions of others.
+
+    Args:
+        root: Folder of the package.
+
+    Returns:
+        sha256.
+    """
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in EXTRACTION_CODE for file in root.glob(pattern)}):
+        digest.update(f'{file.relative_to(root).as_posix()}\n'.encode() + file.read_bytes())
+    for package in EXTRACTION_PACKAGES:
+        try:
+            digest.update(f'{package} {version(package)}\n'.encode())
+        except PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+# Of the files as they were imported, whatever becomes of them while the program runs.
+CODE_VERSION = code_version()
+
+
+def imported_code(modules: Sequence[str]) -> str:
+    """Hash the modules that a config's ``custom_imports`` names, a package with all that it holds.
+
+    Args:
+        modules: Names; those of this package are left out, see :func:`code_version`.
+
+    Returns:
+        sha256.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        if module.split('.')[0] == PACKAGE.name:
+            continue
+        origin = getattr(sys.modules.get(module), '__file__', None)
+        if origin is None:  # a failed import that is allowed to fail, or compiled in
+            continue
+        file = Path(origin)
+        for part in sorted(file.parent.rglob('*.py')) if file.name == '__init__.py' else [file]:
+            digest.update(f'{module} {part.name}\n'.encode() + part.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
+    """Hash all that the features of a split depend on: weights, code, configs, annotation, content.
+
+    Args:
+        cfg: Downstream config.
+        backbone: With its weights.
+        loader: Config of the dataloader that reads the split.
+        split: For its samples and what lies behind them.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    digest = hashlib.sha256(f'{CACHE_FORMAT} {weights_hash(backbone)} {CODE_VERSION}'.encode())
+    imports = (cfg.get('custom_imports') or {}).get('imports') or ()
+    digest.update(imported_code([imports] if isinstance(imports, str) else imports).encode())
+    parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]
+    parts.append(cfg.get('feature_pooling'))
+    digest.update(json.dumps(parts, sort_keys=True, default=str).encode())
+    digest.update(split.fingerprint().encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frozen features are read again only where the same code would make them again."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from torch import nn
+
+from mmact_ssl.evaluation import feature_cache as module
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.feature_cache import (
+    EXTRACTION_CODE,
+    PACKAGE,
+    cache_key,
+    code_version,
+    imported_code,
+)
+from mmact_ssl.evaluation.features import feature_dataloader
+
+
+@pytest.fixture
+def copied(tmp_path) -> Path:
+    """The package's files elsewhere, to be changed."""
+    return Path(shutil.copytree(PACKAGE, tmp_path / 'mmact_ssl'))
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'datasets/transforms/skeleton/normalise.py',
+        'datasets/transforms/geometry.py',
+        'datasets/skeleton_dataset.py',
+        'models/backbones/skeleton_gru.py',
+        'models/necks/skeleton_pooling.py',
+        'models/skeleton_validity.py',
+        'evaluation/features.py',
+        'compat.py',
+    ],
+)
+def test_a_change_of_what_makes_features_changes_the_code_version(copied, name):
+    assert code_version(copied) == module.CODE_VERSION
+    (copied / name).write_text((copied / name).read_text() + '\nX = 1\n')
+    assert code_version(copied) != module.CODE_VERSION
+
+
+def test_a_change_of_something_else_does_not(copied):
+    (copied / 'models/heads/jigsaw.py').write_text('X = 1\n')
+    assert code_version(copied) == module.CODE_VERSION
+
+
+def test_the_versions_of_other_packages_count(monkeypatch):
+    monkeypatch.setattr(module, 'version', lambda package: '0')
+    assert code_version() != module.CODE_VERSION
+
+
+def test_code_goes_into_the_key(skeleton_config, monkeypatch):
+    train, _ = read_splits(skeleton_config)
+    loader = feature_dataloader(skeleton_config, 'train')
+    backbone = nn.Linear(1, 1)
+    first = cache_key(skeleton_config, backbone, loader, train)
+    assert cache_key(skeleton_config, backbone, loader, train) == first
+    monkeypatch.setattr(module, 'CODE_VERSION', 'of another transform')
+    assert cache_key(skeleton_config, backbone, loader, train) != first
+
+
+def test_code_that_a_config_imports_counts(tmp_path, monkeypatch):
+    (tmp_path / 'my_package').mkdir()
+    for name in ('my_transform.py', 'my_package/__init__.py', 'my_package/backbone.py'):
+        (tmp_path / name).write_text('X = 1\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ('my_transform', 'my_package'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / 'c.py').write_text("custom_imports = dict(imports=['my_transform', 'my_package'])")
+    names = Config.fromfile(tmp_path / 'c.py').custom_imports.imports
+    versions = [imported_code(names), imported_code(['mmact_ssl', *names, 'not_there'])]
+    assert versions[0] == versions[1]
+    for name in ('my_transform.py', 'my_package/backbone.py'):
+        (tmp_path / name).write_text('X = 2\n')
+        versions.append(imported_code(names))
+    assert len(set(versions)) == 3
+
+
+def test_what_a_config_imports_goes_into_the_key(skeleton_config, monkeypatch):
+    train, _ = read_splits(skeleton_config)
+    loader = feature_dataloader(skeleton_config, 'train')
+    asked = []
+    monkeypatch.setattr(module, 'imported_code', lambda names: asked.append(names) or str(names))
+    keys = set()
+    for imports in (None, dict(imports='one'), dict(imports=['one'])):
+        skeleton_config.custom_imports = imports
+        keys.add(cache_key(skeleton_config, nn.Identity(), loader, train))
+    assert [list(names) for names in asked] == [[], ['one'], ['one']]
+    assert len(keys) == 2
+
+
+# Imported by the code of extraction, and no part of what it computes; losses and teachers are of
+# training alone.
+NO_FEATURES = {'errors', 'registry', 'engine', 'evaluation', 'models.losses', 'models.teachers'}
+NO_FEATURES |= {'datasets.preparation'}
+
+
+def test_no_helper_of_extraction_is_left_out():
+    """Every module of the package that the hashed files import is hashed too."""
+    hashed = {file for pattern in EXTRACTION_CODE for file in PACKAGE.glob(pattern)}
+    assert len(hashed) > 40
+    for file in hashed:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.level:
+                continue
+            package, _, name = (node.module or '').partition('.')
+            if package != PACKAGE.name or any(
+                f'{name}.'.startswith(f'{part}.') for part in NO_FEATURES
+            ):
+                continue
+            source = PACKAGE / name.replace('.', '/')
+            found = source.with_suffix('.py')
+            assert {found, source / '__init__.py'} & hashed, f'{file} reads {node.module}'
