@@ -141,15 +141,6 @@ def conflict_metrics(checkpoint: str) -> dict[str, float]:
     return summarise_conflict(read_conflict(log)) if log.is_file() else {}
 
 
-def write_result(cfg: Config, metrics: dict[str, float], args: argparse.Namespace) -> None:
-    """Write a result file, in one process."""
-    if is_main_process():
-        result = make_pretext_result(
-            cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
-        )
-        print(f'wrote {result.write(args.out)}')
-
-
 def main(argv: list[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
@@ -162,14 +153,15 @@ def main(argv: list[str] | None = None) -> None:
         metrics = runner.test()
         if not args.out:
             return
-        try:  # on all processes, which average their gradients
-            metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))
-            metrics |= conflict_metrics(args.checkpoint)
-        except Exception:
-            # The test, which may have taken hours, must not be lost with what was asked beside it.
-            write_result(cfg, metrics, args)
-            raise
-        write_result(cfg, metrics, args)
+        # On all processes, which average their gradients. A failure writes nothing: half a result
+        # would pass for a whole one, in a study too.
+        metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))
+        metrics |= conflict_metrics(args.checkpoint)
+        if is_main_process():
+            result = make_pretext_result(
+                cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
+            )
+            print(f'wrote {result.write(args.out)}')
 
 
 if __name__ == '__main__':

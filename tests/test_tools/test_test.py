@@ -58,7 +58,7 @@ def test_the_conflict_of_a_training_goes_with_its_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize('failing', ['mean_conflict_metrics', 'conflict_metrics'])
-def test_a_test_is_not_lost_with_the_measurements_beside_it(tmp_path, monkeypatch, failing):
+def test_half_a_result_is_not_written(tmp_path, monkeypatch, failing):
     made = []
 
     def fail(*args):
@@ -81,7 +81,7 @@ def test_a_test_is_not_lost_with_the_measurements_beside_it(tmp_path, monkeypatc
     monkeypatch.setattr(test_tool, failing, fail)
     with pytest.raises(SystemExit, match='error: broken'):
         test_tool.main(argv)
-    assert made == [{'pose/error': 0.5}] * 2
+    assert made == [{'pose/error': 0.5}], 'of the first call alone'
 
 
 @pytest.mark.parametrize('rank', [0, 1])
