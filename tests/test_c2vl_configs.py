@@ -114,8 +114,25 @@ def test_the_studies_climb_the_documented_ladder():
     for study in ('c2vl_nwucla', 'c2vl_utdmhad'):
         config = load(f'studies/{study}.py')
         assert [*map(list, config.ladder.values()), []] == list(LADDER.values())
-        runs = [run for run in config.runs if 'shuffled' not in run.get('variant', '')]
-        assert [list(run.get('cfg_options', [])) for run in runs[2:]] == list(LADDER.values())[:3]
+        rungs = [run for run in config.runs if run.get('variant') in config.ladder]
+        assert [list(run.cfg_options) for run in rungs] == list(LADDER.values())[:3]
+        assert [run.method for run in config.runs if 'variant' not in run] == [
+            'C2VL',
+            'MS2L + C2VL',
+        ]
+
+
+@pytest.mark.parametrize('name', ['c2vl_gru_nwucla', 'ms2l-c2vl_gru_utdmhad'])
+def test_each_stream_of_grus_meets_the_sentences_unless_the_study_joins_them(name):
+    config = load(f'{name}.py')
+    streams = config.model.backbone.num_streams
+    assert config.model.heads.prompts.streams == config.model.pooling.streams == streams == 3
+    study = load('studies/c2vl_nwucla.py')
+    joined = [run for run in study.runs if run.get('variant') == 'one-projector']
+    for run in joined:
+        head = MODELS.build(merged(config, run.cfg_options).model.heads.prompts)
+        assert len(head.skeleton_projector) == len(head.prompt_projector) == 1
+    assert len(joined) == 2
 
 
 def test_wrong_sentences_are_read_by_training_alone():

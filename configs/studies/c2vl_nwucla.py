@@ -45,6 +45,18 @@ runs += [
     )
     for variant, options in ladder.items()
 ]
+# Two seeds: all streams meet the sentences by one projector.
+runs += [
+    dict(
+        method=run['method'],
+        variant='one-projector',
+        pretrain=run['pretrain'],
+        cfg_options=['model.heads.prompts.streams=1'],
+        evaluations=evaluations,
+        seeds=(0, 1),
+    )
+    for run in runs[:2]
+]
 # One seed: a share of the training clips exchanged their sentences.
 runs += [
     dict(

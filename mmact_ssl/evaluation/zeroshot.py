@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
@@ -77,7 +77,7 @@ class SharedSpace:
             CheckpointError: What comes out are no numbers, as of a training that diverged.
         """
         projector = self.projectors[side]
-        expected = projector[0].in_features
+        expected = projector.in_channels
         if values.shape[1] != expected:
             mend = {
                 'skeleton': 'use the downstream config of the encoder that was pre-trained',
@@ -102,12 +102,16 @@ class SharedSpace:
 
 
 def _projector(state: dict[str, Tensor], prefix: str) -> Any:
-    """Build a projector of the sizes that the weights have."""
-    from mmact_ssl.models.heads.projector import make_plain_projector
+    """Build a head's projector of as many streams, and of the sizes, that the weights have."""
+    from mmact_ssl.models.heads.projector import StreamProjectors
 
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    hidden, inputs = own['0.weight'].shape
-    projector: nn.Module = make_plain_projector(inputs, hidden, len(own['2.weight']))
+    streams = len({key.split('.')[0] for key in own})
+    hidden, inputs = own['0.0.weight'].shape
+    split = prefix.endswith('skeleton_projector.')
+    projector = StreamProjectors(
+        inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
+    )
     projector.load_state_dict(own)
     return projector.double().eval()
 

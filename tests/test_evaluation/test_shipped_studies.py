@@ -83,8 +83,9 @@ def test_the_studies_of_sentences_can_be_planned(name, tmp_path):
         assert steps.pop(f'MS2L + C2VL full seed {seed}') == judged
         for rung in ('hard', 'self-similarity', 'cross-consistency'):
             assert steps.pop(f'C2VL {rung} seed {seed}') == judged
-    noisy = {f'C2VL {kind}shuffled-{p}pct seed 0' for kind in ('hard-', '') for p in (20, 40)}
-    assert set(steps) == (noisy if name == 'c2vl_nwucla' else set())
+    more = {f'C2VL {kind}shuffled-{p}pct seed 0' for kind in ('hard-', '') for p in (20, 40)}
+    more |= {f'{m} one-projector seed {i}' for m in ('C2VL', 'MS2L + C2VL') for i in (0, 1)}
+    assert set(steps) == (more if name == 'c2vl_nwucla' else set())
     outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
     assert len(outputs) == len(set(outputs))
     for run_ in config.runs:

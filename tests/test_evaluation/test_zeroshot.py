@@ -47,7 +47,7 @@ def identity(tmp_path) -> SharedSpace:
     head = PromptMatchingHead(WIDTH, WIDTH, hidden_dim=2 * WIDTH, embedding_dim=WIDTH)
     eye = torch.eye(WIDTH)
     with torch.no_grad():
-        for projector in (head.skeleton_projector, head.prompt_projector):
+        for projector in (head.skeleton_projector[0], head.prompt_projector[0]):
             projector[0].weight.copy_(torch.cat([eye, -eye]))
             projector[2].weight.copy_(torch.cat([eye, -eye], 1))
             projector[0].bias.zero_()
@@ -55,11 +55,13 @@ def identity(tmp_path) -> SharedSpace:
     return SharedSpace(write_checkpoint(tmp_path / 'identity.pth', head))
 
 
-def test_the_space_is_that_of_the_head(tmp_path):
+@pytest.mark.parametrize('streams', [1, 3])
+def test_the_space_is_that_of_the_head(tmp_path, streams):
     torch.manual_seed(0)
-    head = PromptMatchingHead(5, 7, cross_consistency=True, hidden_dim=6, embedding_dim=4)
+    sizes = dict(hidden_dim=6, embedding_dim=4, streams=streams)
+    head = PromptMatchingHead(5 * streams, 7, cross_consistency=True, **sizes)
     space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head, **{'backbone.w': torch.ones(1)}))
-    pooled, prompt = torch.randn(3, 5), torch.randn(3, 1, 7)
+    pooled, prompt = torch.randn(3, 5 * streams), torch.randn(3, 1, 7)
     with torch.no_grad():
         expected = [torch.nn.functional.normalize(v, dim=1) for v in head.embed(pooled, prompt)]
     found = space.embed('skeleton', pooled.numpy()), space.embed('prompt', prompt[:, 0].numpy())
@@ -190,7 +192,7 @@ def test_a_diverged_training_is_refused(tmp_path, broken):
 
     measure(Features(np.full((WIDTH, WIDTH), broken), features.labels))
     with torch.no_grad():
-        for projector in (head.skeleton_projector, head.prompt_projector):
+        for projector in (head.skeleton_projector[0], head.prompt_projector[0]):
             projector[2].bias.fill_(broken)
     measure(features)
 

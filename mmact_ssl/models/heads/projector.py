@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def make_projector(
@@ -32,3 +34,36 @@ def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -
         nn.ReLU(inplace=True),
         nn.Linear(hidden_dim, out_channels),
     )
+
+
+class StreamProjectors(nn.ModuleList):
+    """A plain projector for each stream, ``[N, C] -> [N, streams * out_channels]``.
+
+    Each stream's part of the output has length 1, so that a cosine of two outputs is the mean of
+    the streams' cosines, and no stream counts more than another. Our choice.
+
+    Args:
+        in_channels: C.
+        streams: how many.
+        split: each reads its own of as many equal parts of the input; off: each reads all.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_dim: int,
+        out_channels: int,
+        streams: int = 1,
+        split: bool = True,
+    ) -> None:
+        self.split = split
+        self.in_channels = in_channels
+        own = in_channels // streams if split else in_channels
+        super().__init__(
+            make_plain_projector(own, hidden_dim, out_channels) for _ in range(streams)
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Project, stream after stream."""
+        parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
+        return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)

@@ -15,7 +15,7 @@ from mmact_ssl.models.momentum_copy import MomentumCopy
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_plain_projector
+from .projector import StreamProjectors
 
 
 @MODELS.register_module()
@@ -58,11 +58,14 @@ class PromptMatchingHead(PretextHead):
         share: beta, 0 .. 1; read with ``cross_consistency`` only.
         momentum: what a projector's moving average keeps of itself in each step; take the momentum
             encoder's.
+        streams: of skeletons' features made of as many equal parts, one after another, each meets
+            the sentences by projectors of its own, and the losses are summed: no stream can leave
+            the work to another. Our choice, as in :class:`ContrastHead`.
         reads: sources of ``pooled``, ``prompt``, ``prompt_valid``, and ``momentum_pooled``.
 
     Raises:
-        ConfigError: A temperature is not positive, ``share`` is not in 0 .. 1, or ``momentum`` is
-            not below 1.
+        ConfigError: A temperature is not positive, ``share`` is not in 0 .. 1, ``momentum`` is not
+            below 1, or the streams do not divide the features.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class PromptMatchingHead(PretextHead):
         target_temperature: float = 0.1,
         share: float = 0.5,
         momentum: float = 0.999,
+        streams: int = 1,
         reads: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
@@ -94,12 +98,19 @@ class PromptMatchingHead(PretextHead):
                 f'PromptMatchingHead: temperature={temperature}, target_temperature='
                 f'{target_temperature} must be above 0, share={share} within 0 and 1'
             )
+        if streams < 1 or in_channels % streams:
+            raise ConfigError(
+                f'PromptMatchingHead: in_channels={in_channels} are not streams={streams} equal '
+                'parts'
+            )
         self.temperature = temperature
         self.target_temperature = target_temperature
         self.share = share
         self.alpha = 0.0
-        self.skeleton_projector = make_plain_projector(in_channels, hidden_dim, embedding_dim)
-        self.prompt_projector = make_plain_projector(prompt_channels, hidden_dim, embedding_dim)
+        self.streams = streams
+        sizes = (hidden_dim, embedding_dim, streams)
+        self.skeleton_projector = StreamProjectors(in_channels, *sizes)
+        self.prompt_projector = StreamProjectors(prompt_channels, *sizes, split=False)
         self.momentum_projectors: Optional[nn.ModuleDict] = None
         if cross_consistency:
             self.momentum_projectors = nn.ModuleDict(
@@ -119,7 +130,10 @@ class PromptMatchingHead(PretextHead):
         ]
 
     def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` in the shared space, ``[B, D]`` each."""
+        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` in the shared space.
+
+        Both ``[B, S * D]``: S streams, one after another, of length 1 each.
+        """
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def _match(
@@ -138,10 +152,14 @@ class PromptMatchingHead(PretextHead):
                     self.momentum_projectors['skeleton'](momentum_pooled.detach()),
                     self.momentum_projectors['prompt'](unit_sentence(prompt)),
                 )
-        forward = self._find(skeletons, sentences, average, prompt_valid)
-        reverse = None if average is None else average[::-1]
-        backward = self._find(sentences, skeletons, reverse, prompt_valid)
-        return forward, backward
+        spaces = (skeletons, sentences, *(average or ()))
+        forward, backward = [], []
+        for own in zip(*(space.chunk(self.streams, dim=1) for space in spaces)):
+            pair = (own[2], own[3]) if average is not None else None
+            reverse = (own[3], own[2]) if average is not None else None
+            forward.append(self._find(own[0], own[1], pair, prompt_valid))
+            backward.append(self._find(own[1], own[0], reverse, prompt_valid))
+        return _join_streams(forward), _join_streams(backward)
 
     def _find(
         self,
@@ -185,8 +203,9 @@ class PromptMatchingHead(PretextHead):
         )
 
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:
-        """Embeddings ``[B, D]``; of each clip whether it and its sentence find each other.
+        """Embeddings ``[B, S * D]``; of each clip whether it and its sentence find each other.
 
+        With several streams, in what share of them.
         Chance is one over the clips with a sentence of all processes, among which all search.
         """
         forward, backward = self._match(**sources)
@@ -200,6 +219,12 @@ class PromptMatchingHead(PretextHead):
             sentence_accuracy=backward['hit'].where(valid, undefined),
             chance=chance.where(valid, undefined),
         )
+
+
+def _join_streams(found: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The sum of the streams' losses, and the mean of all else."""
+    joined = {name: torch.stack([own[name] for own in found]).mean(0) for name in found[0]}
+    return {**joined, 'loss': torch.stack([own['loss'] for own in found]).sum()}
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:

@@ -207,9 +207,48 @@ def test_what_is_read_is_named_by_the_view():
     assert reads['momentum_pooled'] == 'clip.momentum_pooled'
 
 
+@pytest.mark.parametrize('momentum', [False, True])
+def test_each_stream_meets_the_sentences_by_itself(momentum):
+    """As two heads, each of which sees its own half of the features."""
+    both = make_head(in_channels=2 * IN, streams=2, cross_consistency=momentum)
+    with torch.no_grad():  # averages that differ from the projectors
+        for average in both.momentum_projectors.parameters() if momentum else ():
+            average.add_(0.1)
+    alone = [make_head(cross_consistency=momentum) for _ in range(2)]
+    for index, head in enumerate(alone):
+        for name, value in head.state_dict().items():
+            if 'n_averaged' not in name:
+                *path, _, layer, kind = name.split('.')
+                value.copy_(both.state_dict()['.'.join([*path, str(index), layer, kind])])
+    halves = [make_sources(momentum), make_sources(momentum)]
+    sources = dict(halves[0])
+    for name in ('pooled', 'momentum_pooled')[: 1 + momentum]:
+        halves[1][name] = halves[1][name].flip(0) * 2
+        sources[name] = torch.cat([half[name] for half in halves], dim=1)
+    for head in (both, *alone):
+        head.alpha = 0.6
+    found = both.loss(**sources)
+    one, other = (head.loss(**half) for head, half in zip(alone, halves))
+    torch.testing.assert_close(found['loss'], one['loss'] + other['loss'])
+    assert not torch.isclose(one['loss'], other['loss'])
+    for name in ('accuracy', 'sentence_accuracy', 'perplexity', 'skeleton_perplexity'):
+        torch.testing.assert_close(found[name], (one[name] + other[name]) / 2)
+    parts = [head.embed(half['pooled'], half['prompt']) for head, half in zip(alone, halves)]
+    for space, expected in zip(both.embed(sources['pooled'], sources['prompt']), zip(*parts)):
+        torch.testing.assert_close(space, torch.cat(expected, dim=1))
+        lengths = [part.square().sum(1) for part in space.chunk(2, dim=1)]
+        torch.testing.assert_close(torch.stack(lengths), torch.ones_like(torch.stack(lengths)))
+
+
 @pytest.mark.parametrize(
     'wrong',
-    [dict(temperature=0), dict(target_temperature=-1), dict(share=2)],
+    [
+        dict(temperature=0),
+        dict(target_temperature=-1),
+        dict(share=2),
+        dict(streams=0),
+        dict(streams=2),
+    ],
 )
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(ConfigError, match=f'PromptMatchingHead: .*{next(iter(wrong))}'):
