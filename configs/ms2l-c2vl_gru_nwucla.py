@@ -23,7 +23,6 @@ model = dict(
         prompts=dict(
             type='PromptMatchingHead',
             in_channels=768,
-            streams=3,
             prompt_channels=384,
             cross_consistency=True,
             momentum=momentum,

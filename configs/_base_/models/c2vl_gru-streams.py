@@ -21,7 +21,6 @@ model = dict(
         prompts=dict(
             type='PromptMatchingHead',
             in_channels=768,  # mean and maximum of three streams
-            streams=3,
             prompt_channels=384,  # MiniLM
             cross_consistency=True,
             momentum=momentum,
