@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.feature_queue import FeatureQueue
 from mmact_ssl.models.momentum_copy import average_statistics
 from mmact_ssl.registry import HOOKS
@@ -23,8 +24,8 @@ class MomentumCopyHook(Hook):
     models without a `momentum_pairs` method, or with none, there is nothing to do.
 
     A run that starts from the weights of another (`load_from` without `resume`) has that one's
-    student alone: copies start from it, and queues are empty, for their keys are of other weights
-    and of videos whose numbers mean other ones now.
+    student alone: copies start from it, queues are empty, for their keys are of other weights
+    and of videos whose numbers mean other ones now, and a balancer forgets that one's losses.
 
     At the end of each epoch, before a checkpoint is saved, the running statistics of what is copied
     become their mean over all processes. A checkpoint has those of one process alone, and copies
@@ -37,6 +38,8 @@ class MomentumCopyHook(Hook):
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):
                     module.clear()
+                elif isinstance(module, Balancer):
+                    module.restart()
         for copy, source in _pairs(runner):
             copy.start(source, anew=not runner._resume)
 

@@ -50,6 +50,9 @@ class Balancer(BaseModule):
         weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
         return torch.stack(weighted).sum()
 
+    def restart(self) -> None:
+        """Forget what was learned of the tasks, as at the start of a training."""
+
     @abstractmethod
     def forward(
         self,

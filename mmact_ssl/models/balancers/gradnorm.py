@@ -70,6 +70,12 @@ class GradNorm(Balancer):
         # A copy, for the weights move before the backward pass.
         return cast(Tensor, self.states[task].weight).clone()
 
+    def restart(self) -> None:
+        for state in self.states.values():
+            cast(Tensor, state.weight).fill_(1.0)
+            cast(Tensor, state.first_loss).zero_()
+        self._checked = False
+
     def forward(
         self,
         losses: dict[str, Tensor],

@@ -53,6 +53,10 @@ class UncertaintyWeights(Balancer):
     def weight(self, task: str, progress: float) -> Tensor:
         return self.weights.get(task, 1.0) * torch.exp(-self.log_variances[task].detach())
 
+    def restart(self) -> None:
+        for log_variance in self.log_variances.values():
+            log_variance.data.zero_()
+
     def forward(
         self,
         losses: dict[str, Tensor],

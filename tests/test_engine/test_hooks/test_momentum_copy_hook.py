@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 from torch import nn
 
 from mmact_ssl.engine.hooks import MomentumCopyHook
 from mmact_ssl.models.heads import ConsistencyHead
+from mmact_ssl.registry import MODELS
 
 
 class Model(nn.Module):
@@ -56,3 +58,23 @@ def test_a_resumed_run_brings_both():
     assert model.head.queue.filled.sum() == 3
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize('type_', ['GradNorm', 'UncertaintyWeights', 'FixedWeights', 'PCGrad'])
+def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
+    """Of another run it would know losses that were never this one's."""
+    fresh, loaded = (
+        MODELS.build(dict(type=type_, tasks=('motion', 'jigsaw'), weights=dict(motion=2.0)))
+        for _ in range(2)
+    )
+    with torch.no_grad():
+        for value in loaded.state_dict().values():
+            value.add_(0.5)
+    learned = {name: value.clone() for name, value in loaded.state_dict().items()}
+    model = nn.ModuleDict(dict(balancer=loaded))
+    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=True))
+    assert all(torch.equal(value, learned[name]) for name, value in loaded.state_dict().items())
+    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=False))
+    start = fresh.state_dict()
+    assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
+    assert len(start) == dict(GradNorm=4, UncertaintyWeights=2).get(type_, 0)
