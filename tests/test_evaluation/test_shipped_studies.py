@@ -95,6 +95,17 @@ def test_the_studies_of_sentences_can_be_planned(name, tmp_path):
             assert Config.fromfile(ROOT / part).dataset_name == config.dataset
 
 
+def test_the_study_of_sentences_and_frames_can_be_planned(tmp_path):
+    config = Config.fromfile(ROOT / 'configs/studies/c2vl_demo.py')
+    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
+    steps = {chain.name: len(chain.steps) for chain in chains}
+    # Sentences find clips in the space that was trained; a random encoder has none.
+    assert steps == {'C2VL full seed 0': 4, 'Random init full seed 0': 2}
+    for run_ in config.runs:
+        for entry in run_.evaluations:
+            assert Config.fromfile(ROOT / entry.config).dataset_name == config.dataset
+
+
 def test_the_study_of_skeletons_can_be_planned(tmp_path):
     config = Config.fromfile(ROOT / 'configs/studies/ms2l_nwucla.py')
     chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
