@@ -1,4 +1,4 @@
-# C2VL with sentences and frames on the skeletons of the demo world (synthetic), an hour on two cores.
+# C2VL with sentences and frames on the skeletons of the demo world (synthetic).
 dataset = 'demo-skeleton'
 seeds = (0,)
 
