@@ -10,6 +10,7 @@ prepare_command = (
 data_root = '{{$MMACT_SSL_DATA:data}}/demo/skeleton'
 
 train_pipeline = _base_.train_pipeline
+train_pipeline[1].num_frames = 32  # as in pre-training
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_dataloader = dict(
     dataset=dict(ann_file=f'{data_root}/xsub_train.txt', pipeline=train_pipeline, **folder)
