@@ -3,7 +3,7 @@
 _base_ = 'c2vl_nwucla.py'
 
 dataset = 'utdmhad-skeleton'
-seeds = (0, 1)
+seeds = (0,)
 
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton'
 pretrain = 'configs/c2vl_gru_utdmhad.py'
