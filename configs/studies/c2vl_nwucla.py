@@ -58,7 +58,7 @@ runs += [
     )
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
-# A share of the training clips exchanged their sentences.
+# A share of the training clips exchanged their sentences; with 20 % one seed.
 runs += [
     dict(
         method='C2VL',
