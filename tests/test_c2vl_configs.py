@@ -98,7 +98,7 @@ def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
     own = load(name).train_dataloader.dataset.pipeline[-2]['views'].clip
     left_out = {'SkeletonFlip'} if name in GRU else {'SkeletonFlip', 'BonesAndMotion'}
     expected = [dict(step) for step in two_views if step.type not in left_out]
-    if name not in GRU:
+    if name not in GRU and name != DEMO:  # its clips are shorter
         expected[0]['num_frames'] = 64
     assert [dict(step) for step in own] == expected
 
