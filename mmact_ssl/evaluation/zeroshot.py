@@ -57,7 +57,8 @@ class SharedSpace:
                 'pre-training, not an exported student'
             )
         self.projectors = {
-            side: _projector(state, f'heads.{tasks[0]}.{side}_projector.') for side in SIDES
+            side: _projector(checkpoint, state, f'heads.{tasks[0]}.{side}_projector.')
+            for side in SIDES
         }
         self.checkpoint = checkpoint
 
@@ -101,11 +102,16 @@ class SharedSpace:
         return embedded.numpy()
 
 
-def _projector(state: dict[str, Tensor], prefix: str) -> Any:
+def _projector(checkpoint: str, state: dict[str, Tensor], prefix: str) -> Any:
     """Build a head's projector of as many streams, and of the sizes, that the weights have."""
     from mmact_ssl.models.heads.projector import StreamProjectors
 
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    if '0.0.weight' not in own:
+        raise CheckpointError(
+            f'{checkpoint}: its {prefix.rstrip(".")} has {sorted(own)}, as in an earlier version '
+            'of this package: pre-train again'
+        )
     streams = len({key.split('.')[0] for key in own})
     hidden, inputs = own['0.0.weight'].shape
     split = prefix.endswith('skeleton_projector.')

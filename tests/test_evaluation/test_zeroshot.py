@@ -69,6 +69,15 @@ def test_the_space_is_that_of_the_head(tmp_path, streams):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
 
 
+def test_projectors_of_an_earlier_version_are_named(tmp_path):
+    head = PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4)
+    path = write_checkpoint(tmp_path / 'c.pth', head)
+    state = torch.load(path)['state_dict']
+    torch.save({k.replace('_projector.0.', '_projector.'): v for k, v in state.items()}, path)
+    with pytest.raises(CheckpointError, match=r'c\.pth: .*skeleton_projector .*pre-train again'):
+        SharedSpace(path)
+
+
 def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
     prompts, frames = (PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4) for _ in range(2))
     others = {f'heads.frames.{key}': value for key, value in frames.state_dict().items()}
