@@ -33,7 +33,7 @@ test_dataloader = dict(
     )
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-# Places are drawn anew for each clip here: nothing about an action is to be learnt from them.
+# Places are drawn anew for each clip here: nothing about an action is to be learned from them.
 model = dict(
     # Few frames to generate, so that two cores need minutes.
     heads=dict(video=dict(channels=16, frame_stride=4)),

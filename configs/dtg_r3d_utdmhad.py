@@ -14,8 +14,8 @@ targets[0].update(path=f'{data_root}/targets/pose.lmdb', layout='kinect20')
 # As for CSVR: actions last longer here than in JHMDB, some differ only in left and right, and the
 # camera stands still.
 clip = dict(num_frames=8, stride=4)
-sample_views = dict(type='SampleViews', clip=clip, other=clip)
-sample_test_views = dict(type='SampleViews', clip=clip, other=clip, test_mode=True)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
+sample_test_views = dict(type='SampleViews', clip=clip, clip_b=clip, test_mode=True)
 make_views = _base_.make_views
 for view in make_views[1:3]:
     view.transforms[0].update(area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1))
@@ -35,7 +35,7 @@ test_dataloader = dict(
     )
 )
 model = dict(
-    data_preprocessor=dict(targets=['clip_valid', 'clip_pose', 'other_valid', 'other_pose']),
+    data_preprocessor=dict(targets=['clip_valid', 'clip_pose', 'clip_b_valid', 'clip_b_pose']),
     heads=dict(guidance=dict(teachers=teachers, weights=None)),
 )
 train_cfg = dict(max_epochs=30)

@@ -29,7 +29,7 @@ test_dataloader = dict(
         **folder,
     )
 )
-# How the tasks' gradients agree on the trunk, for tools/visualize.py conflict.
+# How the tasks' gradients agree on the shared backbone, for tools/visualize.py conflict.
 custom_hooks = [*_base_.custom_hooks, dict(type='GradientConflictHook', interval=20)]
 # And over so many training batches afterwards, in the mean, for tools/test.py --out.
 conflict_batches = 84

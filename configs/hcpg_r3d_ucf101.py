@@ -21,8 +21,8 @@ train_dataloader = dict(
 queue_size = 4_096
 model = dict(
     encode=('clip',),
-    momentum_encoder=dict(views=('other',), momentum=0.999),
+    momentum_encoder=dict(views=('clip_b',), momentum=0.999),
     heads=dict(appearance=dict(queue_size=queue_size), motion=dict(queue_size=queue_size)),
 )
-# How the tasks' gradients agree on the trunk, for tools/visualize.py conflict.
+# How the tasks' gradients agree on the shared backbone, for tools/visualize.py conflict.
 custom_hooks = [*_base_.custom_hooks, dict(type='GradientConflictHook', interval=200)]

@@ -1,10 +1,10 @@
 """Self-supervised pre-training of video and skeleton models on OpenMMLab."""
 
-from mmact_ssl.compat import apply_mends, check_versions
+from mmact_ssl.compat import apply_fixes, check_versions
 from mmact_ssl.version import __version__
 
-# The order matters: the mends let mmcv and mmaction2 be imported at all, the check reads versions.
+# The order matters: the fixes let mmcv and mmaction2 be imported at all, the check reads versions.
 check_versions()
-apply_mends()
+apply_fixes()
 
 __all__ = ['__version__']

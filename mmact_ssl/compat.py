@@ -1,9 +1,9 @@
-"""The one place that mends breakage of upstream packages. Empty is the goal.
+"""The one place that fixes breakage of upstream packages. Empty is the goal.
 
-Each mend is a function that first asks whether the breakage is there and returns whether it did
+Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
-:func:`mend_missing_drn` and :func:`mend_checkpoint_loading` act. tests/test_compat.py fails once a
-mend is no longer needed.
+:func:`fix_missing_drn` and :func:`fix_checkpoint_loading` act. tests/test_compat.py fails once a
+fix is no longer needed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REQUIRED_VERSIONS = {
     'mmaction': (('mmaction2',), '1.2.0', '2.0.0', "'mmaction2>=1.2.0,<2.0.0'"),
 }
 
-# Holds the schemas that mend_torchvision_operators declared: they vanish with the object.
+# Holds the schemas that fix_torchvision_operators declared: they vanish with the object.
 _libraries: list[torch.library.Library] = []
 
 
@@ -51,24 +51,24 @@ def check_versions() -> None:
             )
 
 
-def apply_mends() -> list[str]:
-    """Apply every mend that this environment needs; a second call changes nothing.
+def apply_fixes() -> list[str]:
+    """Apply every fix that this environment needs; a second call changes nothing.
 
     Returns:
-        The names of the mends that acted, in order.
+        The names of the fixes that acted, in order.
     """
     # torchvision first: importing mmcv, mmaction2 or timm imports it.
-    mends: list[Callable[[], bool]] = [
-        mend_torchvision_operators,
-        mend_missing_drn,
-        mend_missing_mmcv_operators,
-        mend_cuda_set_device,
-        mend_checkpoint_loading,
+    fixes: list[Callable[[], bool]] = [
+        fix_torchvision_operators,
+        fix_missing_drn,
+        fix_missing_mmcv_operators,
+        fix_cuda_set_device,
+        fix_checkpoint_loading,
     ]
-    return [mend.__name__ for mend in mends if mend()]
+    return [fix.__name__ for fix in fixes if fix()]
 
 
-def mend_torchvision_operators() -> bool:
+def fix_torchvision_operators() -> bool:
     """Declare ``torchvision::nms`` and ``qnms`` where torchvision's own library cannot load.
 
     torchvision's wheel is linked to CUDA. Beside a CPU build of torch its library does not load,
@@ -87,7 +87,7 @@ def mend_torchvision_operators() -> bool:
     return True
 
 
-def mend_missing_drn() -> bool:
+def fix_missing_drn() -> bool:
     """Stand in for ``mmaction.models.localizers.drn``, which mmaction2 1.2.0 forgot to package.
 
     Without it ``import mmaction.models`` fails (open-mmlab/mmaction2#2714). DRN itself stays
@@ -112,7 +112,7 @@ def mend_missing_drn() -> bool:
     return True
 
 
-def mend_missing_mmcv_operators() -> bool:
+def fix_missing_mmcv_operators() -> bool:
     """Stand in for ``mmcv._ext``, the compiled operators that mmcv-lite does not have.
 
     ``mmseg.models`` and parts of mmdet import operators that most of their models never call.
@@ -139,19 +139,19 @@ def mend_missing_mmcv_operators() -> bool:
     return True
 
 
-def mend_cuda_set_device() -> bool:
+def fix_cuda_set_device() -> bool:
     """Make ``torch.cuda.set_device`` do nothing on a machine without a CUDA device.
 
     mmengine's launcher calls it whatever the backend, so that a gloo launch on CPU fails.
     """
-    # device_count asks NVML and, unlike is_available, never initialises CUDA before a fork.
+    # device_count asks NVML and, unlike is_available, never initializes CUDA before a fork.
     if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore_device:
         return False
     torch.cuda.set_device = _ignore_device
     return True
 
 
-def mend_checkpoint_loading() -> bool:
+def fix_checkpoint_loading() -> bool:
     """Make mmengine load checkpoints as data, and its own resume files at all.
 
     torch >= 2.6 loads weights only and then refuses the HistoryBuffer in mmengine's resume files;

@@ -1,4 +1,4 @@
-"""Errors whose message is one line for the user: what is at fault and how to mend it."""
+"""Errors whose message is one line for the user: what is at fault and how to fix it."""
 
 from __future__ import annotations
 

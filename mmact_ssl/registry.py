@@ -6,6 +6,12 @@ A registry imports the modules in its ``locations`` when it is first used, so th
 e.g. ``mmaction.ResNet3d``.
 """
 
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -26,6 +32,18 @@ from mmengine.registry import Registry
 
 SCOPE = 'mmact_ssl'
 
+
+def import_submodules(name: str, path: Iterable[str]) -> None:
+    """Import every module of a package and of the packages in it, so that each registers its parts.
+
+    Args:
+        name: The package's ``__name__``.
+        path: Its ``__path__``.
+    """
+    for module in pkgutil.walk_packages(path, f'{name}.'):
+        importlib.import_module(module.name)
+
+
 DATASETS = Registry(
     'dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=['mmact_ssl.datasets']
 )
@@ -36,10 +54,15 @@ TRANSFORMS = Registry(
     'transform',
     parent=MMENGINE_TRANSFORMS,
     scope=SCOPE,
-    locations=['mmact_ssl.datasets.transforms'],
+    locations=['mmact_ssl.datasets.transforms', 'mmact_ssl.targets'],
 )
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmact_ssl.models'])
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmact_ssl.engine.hooks'])
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope=SCOPE,
+    locations=['mmact_ssl.engine.hooks', 'mmact_ssl.targets'],
+)
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope=SCOPE, locations=['mmact_ssl.engine'])
 OPTIM_WRAPPERS = Registry(
     'optim_wrapper',

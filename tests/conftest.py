@@ -19,8 +19,8 @@ NUM_BITS = 10
 def index_image(index: int, width: int, height: int) -> np.ndarray:
     """A picture that carries its index, uint8 [H, W, 3].
 
-    The upper half are `NUM_BITS` columns, white or black as the bits of the index, the lower half
-    a coloured slope that moves with it.
+    The upper half are ``NUM_BITS`` columns, white or black as the bits of the index, the lower half
+    a colored slope that moves with it.
     """
     image = np.zeros((height, width, 3), np.uint8)
     columns = np.arange(width) * NUM_BITS // width
@@ -32,10 +32,10 @@ def index_image(index: int, width: int, height: int) -> np.ndarray:
 
 
 def index_of(image: np.ndarray) -> int:
-    """The index that a picture of `index_image` carries, at any size."""
+    """The index that a picture of ``index_image`` carries, at any size."""
     height, width = image.shape[:2]
-    centres = ((np.arange(NUM_BITS) + 0.5) * width / NUM_BITS).astype(int)
-    return int(((image[height // 4, centres].mean(axis=-1) > 128) << np.arange(NUM_BITS)).sum())
+    centers = ((np.arange(NUM_BITS) + 0.5) * width / NUM_BITS).astype(int)
+    return int(((image[height // 4, centers].mean(axis=-1) > 128) << np.arange(NUM_BITS)).sum())
 
 
 def write_video(
@@ -86,13 +86,13 @@ def write_video(
 
 @pytest.fixture(scope='session')
 def make_video() -> Callable[..., Path]:
-    """Writes a small video, see `write_video`."""
+    """Writes a small video, see ``write_video``."""
     return write_video
 
 
 @pytest.fixture(scope='session')
 def read_index() -> Callable[[np.ndarray], int]:
-    """Reads the index of a frame from a picture of such a video, see `index_of`."""
+    """Reads the index of a frame from a picture of such a video, see ``index_of``."""
     return index_of
 
 

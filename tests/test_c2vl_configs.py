@@ -15,10 +15,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-import mmact_ssl  # noqa: F401  the mends
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tools import visualize
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -37,7 +37,7 @@ def load(name: str) -> Config:
 
 
 def documented_ladder() -> dict[str, list[str]]:
-    """Variant -> its `--cfg-options`, as the method's page lists them."""
+    """Variant -> its ``--cfg-options``, as the method's page lists them."""
     page = (CONFIGS.parent / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
     _, _, rest = page.partition('| variant | `--cfg-options` |\n|---|---|\n')
     table, _, _ = rest.partition('\n\n')
@@ -75,12 +75,12 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     config = load(name)
     model = MODELS.build(config.model)
     for loader, sentences in ((config.train_dataloader, 'draw'), (config.test_dataloader, 'mean')):
-        prompt, *frames, normalise, views, pack = loader.dataset.pipeline
+        prompt, *frames, normalize, views, pack = loader.dataset.pipeline
         assert [step.target for step in frames] == (['frames'] if name == DEMO else [])
         assert prompt.path == f'{config.data_root}/targets/prompts.lmdb'
         assert (prompt.get('sentences', 'draw'), prompt.missing) == (sentences, 'mask')
         assert prompt['views'] == ('clip',)
-        assert normalise.type == 'NormaliseSkeleton'
+        assert normalize.type == 'NormalizeSkeleton'
         assert 'SkeletonFlip' not in [step.type for step in views['views'].clip]
         assert tuple(pack['views']) == tuple(model.encode_names)
         assert not pack.get('label', False)
@@ -188,7 +188,7 @@ def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
     assert passes == ([True, False] if model.momentum_encoder is not None else [True])
 
 
-def test_the_demo_matches_frames_too_and_reads_no_labelled_sentence():
+def test_the_demo_matches_frames_too_and_reads_no_labeled_sentence():
     config = load(DEMO)
     assert config.synthetic
     model = MODELS.build(config.model)
@@ -241,9 +241,9 @@ def test_each_graph_network_has_its_downstream_config(name: str):
     for loader in ('train_dataloader', 'test_dataloader'):
         theirs, own = downstream[loader].dataset, config[loader].dataset
         assert theirs.ann_file == own.ann_file and theirs.data_prefix == own.data_prefix
-        normalise, resample, layout, _ = theirs.pipeline
-        assert normalise.type.endswith(own.pipeline[-3].type)
-        assert normalise.mode == own.pipeline[-3].mode
+        normalize, resample, layout, _ = theirs.pipeline
+        assert normalize.type.endswith(own.pipeline[-3].type)
+        assert normalize.mode == own.pipeline[-3].mode
         assert resample.num_frames == own.pipeline[-2]['views'].clip[0].num_frames
         assert layout.num_person == (1 if name == 'demo' else 2)
     assert re.search(downstream.linear.group_pattern, clip).group(1) == subject

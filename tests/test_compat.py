@@ -1,6 +1,6 @@
-"""Each mend: needed still, works, and does nothing where it is not needed.
+"""Each fix: needed still, works, and does nothing where it is not needed.
 
-A test named ``..._is_still_needed`` fails once upstream is mended: then delete the mend.
+A test named ``..._is_still_needed`` fails once upstream is fixed: then delete the fix.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from mmact_ssl import compat
 
 ON_CPU_TORCH = torch.version.cuda is None
-IMPORT_MENDS = ('mend_torchvision_operators', 'mend_missing_drn', 'mend_missing_mmcv_operators')
+IMPORT_MENDS = ('fix_torchvision_operators', 'fix_missing_drn', 'fix_missing_mmcv_operators')
 
 
 def run_python(code: str) -> str:
@@ -31,9 +31,9 @@ def run_python(code: str) -> str:
     return result.stdout.strip()
 
 
-def error_without(mend: str, statement: str) -> str:
-    """Run a statement with every import mend but one; return 'ErrorType: message' or 'none'."""
-    others = [name for name in IMPORT_MENDS if name != mend]
+def error_without(fix: str, statement: str) -> str:
+    """Run a statement with every import fix but one; return 'ErrorType: message' or 'none'."""
+    others = [name for name in IMPORT_MENDS if name != fix]
     return run_python(f"""
         import importlib.util
         spec = importlib.util.spec_from_file_location('compat', {str(compat.__file__)!r})
@@ -52,18 +52,18 @@ def error_without(mend: str, statement: str) -> str:
 
 @pytest.mark.skipif(not ON_CPU_TORCH, reason='only a CPU build of torch breaks torchvision')
 def test_torchvision_mend_is_still_needed():
-    error = error_without('mend_torchvision_operators', 'import torchvision')
+    error = error_without('fix_torchvision_operators', 'import torchvision')
     assert 'torchvision::nms does not exist' in error
 
 
 def test_drn_mend_is_still_needed():
-    error = error_without('mend_missing_drn', 'import mmaction.models')
+    error = error_without('fix_missing_drn', 'import mmaction.models')
     assert error == "ModuleNotFoundError: No module named 'mmaction.models.localizers.drn'"
 
 
 @pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
 def test_mmcv_operators_mend_is_still_needed():
-    error = error_without('mend_missing_mmcv_operators', 'import mmseg.models')
+    error = error_without('fix_missing_mmcv_operators', 'import mmseg.models')
     assert error == "ModuleNotFoundError: No module named 'mmcv._ext'"
 
 
@@ -94,8 +94,8 @@ def test_checkpoint_mend_is_still_needed(tmp_path: Path):
     """
     # The lines before are mmengine's log.
     assert run_python(code).splitlines()[-1] in ('UnpicklingError UnpicklingError', 'loaded loaded')
-    mended = run_python('import mmact_ssl\n' + textwrap.dedent(code))
-    assert mended.splitlines()[-1] == 'loaded CheckpointError'
+    fixed = run_python('import mmact_ssl\n' + textwrap.dedent(code))
+    assert fixed.splitlines()[-1] == 'loaded CheckpointError'
 
 
 def test_every_package_imports_with_the_mends():
@@ -131,7 +131,7 @@ def test_configs_reach_mmaction2_through_our_scope():
 
 
 def test_a_second_call_does_nothing():
-    assert compat.apply_mends() == []
+    assert compat.apply_fixes() == []
 
 
 @pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
@@ -171,7 +171,7 @@ def openmmlab_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_a_working_environment_is_left_alone(openmmlab_environment: Path):
     set_device = torch.cuda.set_device
     modules = set(sys.modules)
-    assert compat.apply_mends() == []
+    assert compat.apply_fixes() == []
     assert torch.cuda.set_device is set_device
     assert set(sys.modules) == modules
     assert compat._libraries == []
@@ -180,13 +180,13 @@ def test_a_working_environment_is_left_alone(openmmlab_environment: Path):
 def test_each_missing_piece_is_noticed(
     openmmlab_environment: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The same environment with one piece broken at a time: exactly that mend acts."""
+    """The same environment with one piece broken at a time: exactly that fix acts."""
     monkeypatch.setitem(sys.modules, 'mmcv._ext', None)  # restored after the test
     monkeypatch.delitem(sys.modules, 'mmcv._ext')
     (openmmlab_environment / 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so').unlink()
-    assert compat.apply_mends() == ['mend_missing_mmcv_operators']
+    assert compat.apply_fixes() == ['fix_missing_mmcv_operators']
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
-    assert compat.apply_mends() == ['mend_cuda_set_device']
+    assert compat.apply_fixes() == ['fix_cuda_set_device']
 
 
 def test_torchvision_built_for_cpu_is_left_alone(
@@ -194,7 +194,7 @@ def test_torchvision_built_for_cpu_is_left_alone(
 ):
     monkeypatch.setattr(torch.version, 'cuda', None)
     (openmmlab_environment / 'torchvision/_C.so').write_bytes(b'\x7fELF libtorch_cpu.so')
-    assert not compat.mend_torchvision_operators()
+    assert not compat.fix_torchvision_operators()
 
 
 @pytest.mark.parametrize(

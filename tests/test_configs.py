@@ -13,7 +13,7 @@ from mmengine.config import Config, DictAction
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
@@ -45,7 +45,7 @@ def count(module: torch.nn.Module) -> int:
 
 
 def r3d18_parameters(width: int) -> int:
-    """Convolutions without bias, each with a batch normalisation of two numbers a channel."""
+    """Convolutions without bias, each with a batch normalization of two numbers a channel."""
 
     def convolution(inward: int, outward: int, kernel: int) -> int:
         return inward * outward * kernel + 2 * outward
@@ -120,18 +120,20 @@ def test_r3d18_is_torchvisions():
 
 
 @pytest.mark.parametrize(
-    ('student', 'frames', 'trunk'),
+    ('student', 'frames', 'feature_map'),
     [
         ('r3d18', (2, 3, 16, 112, 112), (2, 512, 2, 7, 7)),
         ('r3d18_small', (2, 3, 8, 64, 64), (2, 128, 1, 4, 4)),
     ],
 )
-def test_shapes_of_the_trunk_and_the_adapters(student: str, frames: tuple, trunk: tuple):
+def test_shapes_of_the_feature_map_and_the_adapters(
+    student: str, frames: tuple, feature_map: tuple
+):
     model = build(load(STUDENTS[student]))
     features = model.backbone(torch.empty(frames, device='meta'))
-    assert tuple(features.shape) == trunk
+    assert tuple(features.shape) == feature_map
     for adapter in model.adapters.values():
-        assert adapter(features).shape[2:] == trunk[2:]
+        assert adapter(features).shape[2:] == feature_map[2:]
 
 
 @pytest.mark.parametrize('off', ['pose', 'context', 'video'])
@@ -158,7 +160,7 @@ def test_a_branch_is_switched_off_on_the_command_line():
     wrapper = OPTIM_WRAPPER_CONSTRUCTORS.build(
         dict(type=config.optim_wrapper.pop('constructor'), optim_wrapper_cfg=config.optim_wrapper)
     )(model)
-    assert type(wrapper) is OptimWrapper, 'no discriminator, no second optimiser'
+    assert type(wrapper) is OptimWrapper, 'no discriminator, no second optimizer'
 
 
 @pytest.mark.parametrize('student', STUDENTS)

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -49,14 +49,14 @@ def test_what_the_heads_read_is_loaded(name: str):
         teachers = config.model.heads.guidance.teachers.items()
         assert set(caches) == {name for name, settings in teachers if settings}
         for step in caches.values():
-            assert step.views == ('clip', 'other')
+            assert step.views == ('clip', 'clip_b')
             assert step.path.startswith(f'{config.data_root}/targets/')
         sampled = pipeline[0]
-        assert sampled.type == 'SampleViews' and {'clip', 'other'} <= set(sampled)
+        assert sampled.type == 'SampleViews' and {'clip', 'clip_b'} <= set(sampled)
         # Each clip is augmented by a draw of its own, unless it is only cut from the middle.
         own = [step.views for step in pipeline if step.type == 'TransformViews']
         if loader is config.train_dataloader:
-            assert own == [('clip',), ('other',)]
+            assert own == [('clip',), ('clip_b',)]
         assert pipeline[-1].get('label', False) == (name in JOINT)
         assert loader.dataset.ann_file.startswith(config.data_root)
     assert ('label' in model.data_preprocessor.targets) == (name in JOINT)
@@ -72,12 +72,12 @@ def test_features_have_the_channels_that_the_heads_say(name: str):
     steps = config.train_dataloader.dataset.pipeline
     size = next(step for step in steps if step.type == 'TransformViews').transforms[1].scale[0]
     frames = torch.empty(2, 3, sample.num_frames, size, size, device='meta')
-    trunk = model.encode({'clip': frames, 'other': frames})['clip']
-    assert trunk.shape[1] == config.model.heads.guidance.in_channels
+    feature_map = model.encode({'clip': frames, 'clip_b': frames})['clip']
+    assert feature_map.shape[1] == config.model.heads.guidance.in_channels
     if model.frame_wise:
-        assert trunk.shape[2] == sample.num_frames
+        assert feature_map.shape[2] == sample.num_frames
     if name in JOINT:
-        scores = model.heads['recognition']._scores(trunk)
+        scores = model.heads['recognition']._scores(feature_map)
         assert scores.shape == (2, config.model.heads.recognition.cls_head.num_classes)
 
 

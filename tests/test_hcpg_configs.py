@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.registry import MODELS
 
@@ -58,7 +58,7 @@ def test_what_the_heads_read_is_loaded(name: str):
         pipeline = loader.dataset.pipeline
         sampled, cache = pipeline[:2]
         assert sampled.type == 'SampleViews' and sampled.differ
-        for view in ('clip', 'other'):
+        for view in ('clip', 'clip_b'):
             assert len(sampled[view].stride) > 1, 'a speed is drawn, and packed'
         assert (cache.type, cache.target, cache.kind) == ('LoadTargetCache', 'parts', 'map')
         assert cache.path.startswith(f'{config.data_root}/targets/')
@@ -69,7 +69,7 @@ def test_what_the_heads_read_is_loaded(name: str):
                 assert step.map_size == head.map_size
         if loader is config.train_dataloader:
             own = [step.views for step in pipeline if step.type == 'TransformViews']
-            assert own == [('clip',), ('other',)]
+            assert own == [('clip',), ('clip_b',)]
         assert pipeline[-1].video and not pipeline[-1].get('label', False)
         assert loader.dataset.ann_file.startswith(config.data_root)
     assert 'label' not in model.data_preprocessor.targets
@@ -84,14 +84,14 @@ def test_features_and_maps_have_the_shapes_that_the_heads_say(name: str):
     steps = config.train_dataloader.dataset.pipeline
     size = next(step for step in steps if step.type == 'TransformViews').transforms[1].scale[0]
     frames = torch.empty(2, 3, clip.num_frames, size, size, device='meta')
-    trunk = model.backbone(frames)
+    feature_map = model.backbone(frames)
     head = model.heads['parsing']
-    assert trunk.shape[2] * config.model.heads.parsing.frames_per_step == clip.num_frames
-    adapted = model.adapters['parsing'](trunk)
+    assert feature_map.shape[2] * config.model.heads.parsing.frames_per_step == clip.num_frames
+    adapted = model.adapters['parsing'](feature_map)
     maps = head.decoder(adapted, (clip.num_frames, *head.map_size))
     assert maps.shape == (2, clip.num_frames, head.num_parts, *head.map_size)
     for task in ('appearance', 'motion'):
-        projected = model.heads[task]._project(model.adapters[task](trunk))
+        projected = model.heads[task]._project(model.adapters[task](feature_map))
         assert projected.shape == (2, config.model.heads[task].embedding_dim)
 
 
@@ -125,7 +125,7 @@ def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(dat
     pretrained = load(ADAPTED[dataset])
     backbone = adapted.model.backbone
     assert backbone.backbone == pretrained.model.backbone == plain.model.backbone
-    assert backbone.outputs == ('trunk', *pretrained.model.adapters)
+    assert backbone.outputs == ('feature_map', *pretrained.model.adapters)
     for name, adapter in pretrained.model.adapters.items():
         assert backbone.adapters[name] == {**adapter, 'type': f'mmact_ssl.{adapter.type}'}
     with torch.device('meta'):
@@ -144,9 +144,9 @@ def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(dat
 @pytest.mark.parametrize('name', QUEUED)
 def test_large_sets_are_contrasted_with_a_queue(name: str):
     model = build(load(name))
-    assert model.encode_names == ('clip',) and model.momentum_views == ('other',)
+    assert model.encode_names == ('clip',) and model.momentum_views == ('clip_b',)
     for task in ('appearance', 'motion'):
-        assert model.heads[task].reads['key'] == f'other.momentum_{task}'
+        assert model.heads[task].reads['key'] == f'clip_b.momentum_{task}'
         assert len(model.heads[task].queue.features) >= 4096
     assert len(model.momentum_pairs()) == 3
     exported = {key for key in model.state_dict() if key.startswith('backbone.')}
@@ -177,7 +177,7 @@ def test_ablations_are_options(name, options, tasks, adapters):
 
 def test_the_queue_can_be_switched_off_and_on():
     off = {
-        'model.encode': ['clip', 'other'],
+        'model.encode': ['clip', 'clip_b'],
         'model.momentum_encoder': None,
         'model.heads.appearance.queue_size': 0,
         'model.heads.motion.queue_size': 0,
@@ -185,7 +185,7 @@ def test_the_queue_can_be_switched_off_and_on():
     assert build(load('hcpg_r3d_k400.py', off)).momentum_pairs() == []
     on = {
         'model.encode': ['clip'],
-        'model.momentum_encoder': {'views': ['other'], 'momentum': 0.99},
+        'model.momentum_encoder': {'views': ['clip_b'], 'momentum': 0.99},
         'model.heads.appearance.queue_size': 512,
         'model.heads.motion.queue_size': 512,
     }
@@ -202,7 +202,7 @@ def test_every_parameter_of_the_small_student_is_trained(options):
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()
-    inputs = {view: torch.randn(4, 3, 8, 64, 64) for view in ('clip', 'other')}
+    inputs = {view: torch.randn(4, 3, 8, 64, 64) for view in ('clip', 'clip_b')}
     targets = {f'{view}_valid': torch.ones(4, 8, dtype=torch.bool) for view in inputs}
     targets |= dict(
         video=torch.arange(4),

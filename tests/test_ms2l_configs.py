@@ -12,9 +12,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -174,14 +174,14 @@ def test_the_moving_strategy_ends_with_classification_alone():
 
 def read_only_transforms(pipeline: list) -> list[dict]:
     """What a pipeline does to a clip's coordinates without drawing or padding anything."""
-    names = {'NormaliseSkeleton', 'ResampleFrames', 'BonesAndMotion'}
+    names = {'NormalizeSkeleton', 'ResampleFrames', 'BonesAndMotion'}
     shown = [{**step, 'type': step['type'].removeprefix('mmact_ssl.')} for step in pipeline]
     return [step for step in shown if step['type'] in names]
 
 
 @pytest.mark.parametrize('path', sorted((CONFIGS / 'downstream').glob('*_gru*.py')), ids=str)
 def test_downstream_reads_what_pretraining_read(path: Path):
-    """Same encoder, same normalisation, same streams at the same scale, same number of frames."""
+    """Same encoder, same normalization, same streams at the same scale, same number of frames."""
     after = Config.fromfile(path)
     two_views = 'gru-streams' in path.name
     before = load(f'ms2l{"-twoview" if two_views else ""}_gru_nwucla.py')

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Measure how fast this package is against mmaction2 and against released code.
 
     python tools/benchmark.py data [--videos FILE ...] [--samples N] [--out FILE.json]
@@ -6,7 +5,7 @@
     python tools/benchmark.py teachers [--config CONFIG] [--steps N] [--out FILE.json]
     python tools/benchmark.py conflict [--config CONFIG] [--steps N] [--out FILE.json]
 
-`data`: samples per second of one data worker. Ours makes a clip and a future of 16 frames each at
+``data``: samples per second of one data worker. Ours makes a clip and a future of 16 frames each at
 stride 2, three I-frames and the poses of clip and future from a pose cache; mmaction2's decord
 pipeline makes the clip and the future alone, as one clip of 32 frames at stride 2. Both read the
 same files in turn, on one core, from random starts of the same distribution. The ratio
@@ -14,13 +13,13 @@ of elapsed times wavers on a busy machine, that of processor times less so. With
 --videos two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in
 H.264 with libx264's defaults, which place a key frame every 250 frames.
 
-`ms2l`: seconds and memory of MS2L's training step on skeleton clips of unequal length, by ways to
+``ms2l``: seconds and memory of MS2L's training step on skeleton clips of unequal length, by ways to
 run its GRUs, see mmact_ssl/evaluation/ms2l_speed.py.
 
-`teachers`: seconds of a training step with targets from caches and from teachers online, see
+``teachers``: seconds of a training step with targets from caches and from teachers online, see
 mmact_ssl/evaluation/teacher_speed.py.
 
-`conflict`: what GradientConflictHook adds to a training step, see
+``conflict``: what GradientConflictHook adds to a training step, see
 mmact_ssl/evaluation/conflict_speed.py.
 """
 
@@ -44,12 +43,12 @@ import cv2
 import numpy as np
 import torch
 
-import mmact_ssl  # noqa: F401  mends mmaction2's import
+import mmact_ssl  # noqa: F401  fixes mmaction2's import
 from mmact_ssl.datasets import PretextVideoDataset
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import one_line_errors
 from mmact_ssl.evaluation import conflict_speed, ms2l_speed, teacher_speed
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 SIZES = ((340, 256), (1920, 1080))
 NUM_MADE = 2
@@ -152,7 +151,7 @@ def gather_videos(args: argparse.Namespace) -> dict[tuple[int, int], list[Path]]
 
 
 def build_datasets(videos: list[Path], folder: Path) -> dict[str, Any]:
-    """The two data sets over the same files, the poses of ours cached under `folder`."""
+    """The two data sets over the same files, the poses of ours cached under ``folder``."""
     from mmaction.datasets import VideoDataset
     from mmengine.registry import DefaultScope
 

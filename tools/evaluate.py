@@ -24,10 +24,10 @@ from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
-import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
+import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.pictures import write_pictures
-from mmact_ssl.evaluation.protocols import RANDOM, draws_lots, evaluate, plan_protocols
+from mmact_ssl.evaluation.protocols import RANDOM, evaluate, is_stochastic, plan_protocols
 from mmact_ssl.evaluation.result import Result, result_file_name
 from mmact_ssl.evaluation.tables import format_cell
 
@@ -188,7 +188,7 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
     for seed in args.seeds:
         for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():
             if one_encoder and seed != args.seeds[0]:
-                protocols = [name for name in protocols if draws_lots(name, fraction)]
+                protocols = [name for name in protocols if is_stochastic(name, fraction)]
             if protocols:
                 steps.append((seed, fraction, protocols))
     return steps

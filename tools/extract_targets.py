@@ -8,7 +8,7 @@
     python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
     python tools/extract_targets.py import-coco poses.json --ann data/x/train.txt --out CACHE
     python tools/extract_targets.py import-skeletons data/utdmhad/skeleton --data data/utdmhad \
-        --focal 130 --centre 79 60 --size 160 120
+        --focal 130 --center 79 60 --size 160 120
     python tools/extract_targets.py inspect CACHE [--verify [--drop-damaged]]
 """
 
@@ -22,19 +22,19 @@ from pathlib import Path
 import torch
 from rich import print as rich_print
 
-from mmact_ssl.apis.extraction import (
+from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.prompts import read_sentences
+from mmact_ssl.targets.cache import TargetWriter, read_meta
+from mmact_ssl.targets.extraction import (
     ExtractionJob,
     extract_many,
     extract_sentences,
     iterate_frames,
     read_annotations,
 )
-from mmact_ssl.apis.inspection import inspect_cache
-from mmact_ssl.datasets.prompts import read_sentences
-from mmact_ssl.datasets.target_import import import_coco, import_npz, import_skeletons, npz_kind
-from mmact_ssl.datasets.target_meta import STORAGE
-from mmact_ssl.datasets.targets import TargetWriter, read_meta
-from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons, npz_kind
+from mmact_ssl.targets.inspection import inspect_cache
+from mmact_ssl.targets.meta import STORAGE
 
 MODES = ('import-npz', 'import-coco', 'import-skeletons', 'inspect')
 
@@ -63,7 +63,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     coco.add_argument('--layout', default='coco17', help='joint order of the key points')
     skeletons = modes.add_parser('import-skeletons', help='project skeletons into their videos')
     skeletons.add_argument('--focal', type=float, required=True, help="the camera's, in pixels")
-    skeletons.add_argument('--centre', type=float, nargs=2, required=True, metavar=('X', 'Y'))
+    skeletons.add_argument('--center', type=float, nargs=2, required=True, metavar=('X', 'Y'))
     skeletons.add_argument('--size', type=int, nargs=2, required=True, metavar=('WIDTH', 'HEIGHT'))
     for importer in (npz, coco, skeletons):
         importer.add_argument('source', help='the file or folder to import')
@@ -103,10 +103,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def fill_in_data(args: argparse.Namespace) -> None:
-    """Fill in which videos `--data` stands for.
+    """Fill in which videos ``--data`` stands for.
 
     Raises:
-        ConfigError: Neither `--data` nor what it stands for is given, or sentences are to be read
+        ConfigError: Neither ``--data`` nor what it stands for is given, or sentences are to be read
             and videos are named.
     """
     ignored = [f'--{name}' for name in ('ann', 'videos') if getattr(args, name, None)]
@@ -131,10 +131,10 @@ def dtypes(args: argparse.Namespace) -> dict[str, str]:
 
 
 def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
-    """Name the cache of each teacher: `pose.lmdb` for the only pose teacher, else its config.
+    """Name the cache of each teacher: ``pose.lmdb`` for the only pose teacher, else its config.
 
     Raises:
-        ConfigError: `--out` is given for several teachers.
+        ConfigError: ``--out`` is given for several teachers.
     """
     if args.out is not None:
         if len(kinds) > 1:
@@ -199,7 +199,7 @@ def run_import(args: argparse.Namespace) -> None:
     if is_table:
         written = import_npz(args.source, out, names, args.overwrite, dtypes(args))
     elif args.mode == 'import-skeletons':
-        camera = (args.focal, tuple(args.centre), tuple(args.size))
+        camera = (args.focal, tuple(args.center), tuple(args.size))
         written = import_skeletons(args.source, out, *camera, names, args.overwrite)
     else:
         root = Path(args.videos or Path(args.ann[0]).parent)
@@ -230,7 +230,7 @@ def inspect(cache: str, verify: bool, drop_damaged: bool) -> int:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the tool; an error that the user can mend is one line."""
+    """Run the tool; an error that the user can fix is one line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
     with one_line_errors():
         if args.mode == 'inspect':

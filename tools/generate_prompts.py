@@ -22,19 +22,19 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
-from mmact_ssl.apis.extraction import read_annotations
+import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.prompts import (
+from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
+from mmact_ssl.errors import DataError, one_line_errors
+from mmact_ssl.prompts import (
     match_clips,
     read_class_texts,
     read_sentences,
     shuffle_sentences,
     write_sentences,
 )
-from mmact_ssl.datasets.prompts.kinematic import MOST, describe
-from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
-from mmact_ssl.errors import DataError, one_line_errors
+from mmact_ssl.prompts.kinematic import MOST, describe
+from mmact_ssl.targets.extraction import read_annotations
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -136,8 +136,8 @@ def generate(args: argparse.Namespace) -> Path:
                 made[name] = describe(keypoint, layout, args.count, args.rate, sides)
         else:
             # Needed here only: it imports transformers.
-            from mmact_ssl.datasets.prompts.captioner import Captioner
-            from mmact_ssl.datasets.prompts.frames import frame_sheet
+            from mmact_ssl.prompts.captioner import Captioner
+            from mmact_ssl.prompts.frames import frame_sheet
 
             captioner = Captioner(args.model, args.question, args.max_tokens, args.device)
             for name, keypoint in clips:
@@ -181,7 +181,7 @@ def describe_classes(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the tool; an error that the user can mend is one line."""
+    """Run the tool; an error that the user can fix is one line."""
     args = parse_args(argv)
     run = dict(shuffle=shuffle, classes=describe_classes).get(args.source, generate)
     with one_line_errors():

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Prepare a data set: ``python tools/prepare_data.py --help`` lists them."""
 
 from __future__ import annotations
@@ -8,10 +7,10 @@ import importlib
 from pathlib import Path
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.preparation.files import PLACEMENTS, data_root
 from mmact_ssl.errors import DataError, one_line_errors
+from mmact_ssl.preparation.files import PLACEMENTS, data_root
 
-# Module of mmact_ssl.datasets.preparation, and its function.
+# Module of mmact_ssl.preparation, and its function.
 PREPARATIONS = {
     'demo': ('demo', 'prepare_demo'),
     'jhmdb': ('jhmdb', 'prepare_jhmdb'),
@@ -74,7 +73,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
         own.add_argument('--source', type=Path, help=f'the {what}')
         own.add_argument('--out', type=Path, required=True)
         own.add_argument('--layout', choices=tuple(LAYOUTS), required=True, help='joint order')
-    custom.add_argument('--unit', default='metres', help='of the coordinates')
+    custom.add_argument('--unit', default='meters', help='of the coordinates')
     custom.add_argument(
         '--train-subjects', type=int, nargs='+', help='split by the array subjects of the file'
     )
@@ -121,7 +120,7 @@ def prepare(args: argparse.Namespace) -> dict[str, int]:
         )
     # Imported late, so that one set's needs never stop another.
     module, function = PREPARATIONS[args.name]
-    module = importlib.import_module(f'mmact_ssl.datasets.preparation.{module}')
+    module = importlib.import_module(f'mmact_ssl.preparation.{module}')
     return getattr(module, function)(**options)
 
 

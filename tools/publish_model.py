@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--classifier',
         action='store_true',
-        help='export the classifier of joint training as "cls_head." too: a whole recogniser',
+        help='export the classifier of joint training as "cls_head." too: a whole recognizer',
     )
     parser.add_argument(
         '--adapters',

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-import mmact_ssl  # noqa: F401  (mends upstream before anything of mmaction2 is imported)
+import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.study import plan_study, run_study
 

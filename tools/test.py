@@ -17,14 +17,14 @@ from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-import mmact_ssl  # noqa: F401  (the mends come before any model is imported)
-from mmact_ssl.engine.hooks import TargetCacheHook
+import mmact_ssl  # noqa: F401  (the fixes come before any model is imported)
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
 from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
-from mmact_ssl.visualization import read_conflict, summarise_conflict
+from mmact_ssl.targets import TargetCacheHook
+from mmact_ssl.visualization import read_conflict, summarize_conflict
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -135,10 +135,10 @@ def conflict_metrics(checkpoint: str) -> dict[str, float]:
     """Say how the tasks' gradients agreed over the training that wrote a checkpoint.
 
     Returns:
-        See :func:`summarise_conflict`; nothing where the training had no GradientConflictHook.
+        See :func:`summarize_conflict`; nothing where the training had no GradientConflictHook.
     """
     log = Path(checkpoint).with_name(FILE_NAME)
-    return summarise_conflict(read_conflict(log)) if log.is_file() else {}
+    return summarize_conflict(read_conflict(log)) if log.is_file() else {}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,10 +13,10 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import mmact_ssl  # noqa: F401  the mends come before any model is imported
-from mmact_ssl.engine.hooks import TargetCacheHook
+import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.engine.launch import enable_mixed_precision, fit_to_cpu
 from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.targets import TargetCacheHook
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -5,7 +5,7 @@
 
 writes ``poses.png`` (predicted, true and last observed poses over time), ``frames.png`` (generated
 current and future frames below the real ones), ``parts.png`` (the student's part maps below the
-teacher's) and ``neighbours.png`` (which of some videos each teacher finds most like a clip, and
+teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a clip, and
 which the student that it guides) for the tasks that the model has. Of part maps it says how well
 they fit the teacher's, and those of the mirrored clip.
 
@@ -34,13 +34,13 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
-import mmact_ssl  # noqa: F401  the mends come before any model is imported
+import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.neighbours import guidance_neighbours
+from mmact_ssl.evaluation.neighbors import guidance_neighbors
 from mmact_ssl.evaluation.part_flip import find_part_layout, judge_part_maps
 from mmact_ssl.models.heads import ParsingDistillationHead, TeacherGuidanceHead
-from mmact_ssl.models.necks.video_generator import resize_frames
+from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization import (
     draw_conflict,
@@ -61,20 +61,20 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint that it wrote')
     parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
     parser.add_argument('--num-clips', type=int, default=4)
-    parser.add_argument('--pool', type=int, default=64, help='videos that neighbours come from')
+    parser.add_argument('--pool', type=int, default=64, help='videos that neighbors come from')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     return parser.parse_args(argv)
 
 
 def to_images(model: Any, frames: torch.Tensor) -> np.ndarray:
-    """Normalised ``[N, 3, T, H, W]`` to uint8 ``[N, T, H, W, 3]``."""
-    images = model.data_preprocessor.denormalise(frames)
+    """Normalized ``[N, 3, T, H, W]`` to uint8 ``[N, T, H, W, 3]``."""
+    images = model.data_preprocessor.denormalize(frames)
     return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
 
 def draw_batch(config: Config, size: int, seed: int) -> dict:
-    """The first `size` clips of the test split, in an order that the seed draws."""
+    """The first ``size`` clips of the test split, in an order that the seed draws."""
     loader_config = config.test_dataloader
     loader_config.update(batch_size=size, num_workers=0)
     loader_config.pop('persistent_workers', None)
@@ -83,7 +83,7 @@ def draw_batch(config: Config, size: int, seed: int) -> dict:
 
 
 @torch.no_grad()
-def find_neighbours(model: Any, task: str, batch: dict, queries: int) -> Figure:
+def find_neighbors(model: Any, task: str, batch: dict, queries: int) -> Figure:
     """What clips find by the teachers of a guided student, and by the student."""
     head = model.heads[task]
     data = model.data_preprocessor(batch)
@@ -91,7 +91,7 @@ def find_neighbours(model: Any, task: str, batch: dict, queries: int) -> Figure:
     similarities = head.similarities(**{name: sources[key] for name, key in head.reads.items()})
     frames = [to_images(model, data['inputs'][view]) for view in head.views]
     names = [Path(sample.filename).stem for sample in data['data_samples']]
-    return draw_gallery(*guidance_neighbours(similarities, frames, names, queries))
+    return draw_gallery(*guidance_neighbors(similarities, frames, names, queries))
 
 
 def draw_conflicts(argv: list[str]) -> None:
@@ -205,7 +205,7 @@ def main(argv: Optional[list[str]] = None) -> None:
             )
         if isinstance(head, TeacherGuidanceHead):
             pool = draw_batch(config, args.pool, args.seed)
-            figures['neighbours'] = find_neighbours(model, task, pool, args.num_clips)
+            figures['neighbors'] = find_neighbors(model, task, pool, args.num_clips)
     if not figures:
         raise ConfigError(
             f'{args.config}: there is no picture of its tasks ({", ".join(model.heads)}), but of '

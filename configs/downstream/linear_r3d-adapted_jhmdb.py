@@ -1,4 +1,5 @@
-# The protocols of linear_r3d_jhmdb.py on the trunk and all of HCPG's adapters, side by side.
+# The protocols of linear_r3d_jhmdb.py on the shared backbone and all of HCPG's adapters, side by
+# side.
 _base_ = [
     '../_base_/models/downstream_r3d18_small-adapted.py',
     '../_base_/datasets/downstream_jhmdb.py',

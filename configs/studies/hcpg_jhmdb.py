@@ -33,7 +33,7 @@ runs += [
         ('parsing-alone', [*no_contrast, 'model.encode=[clip]'], [frozen]),
     )
 ]
-# One seed: balancers that weigh the tasks or mend their gradients.
+# One seed: balancers that weigh the tasks or fix their gradients.
 runs += [
     dict(
         method='HCPG',

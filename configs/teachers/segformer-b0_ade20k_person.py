@@ -1,6 +1,6 @@
 """SegFormer-b0 trained on ADE20K, from mmsegmentation's model zoo; a frame to the person's mask.
 
-Of its 150 classes number 12 is `person`. A parser of body parts is one entry more: see
+Of its 150 classes number 12 is ``person``. A parser of body parts is one entry more: see
 docs/teachers.md. Downloaded once and compared with its hash; a path will do as well.
 """
 

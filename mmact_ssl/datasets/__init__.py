@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Data sets and their targets."""
 
 from .pretext_video_dataset import PretextVideoDataset

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Errors that the data sets raise and handle."""
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from mmact_ssl.errors import DataError
 class BrokenSampleError(DataError):
     """A video or clip that cannot give a sample: unreadable, empty or too short.
 
-    `SeededSamples` replaces such a sample by another and notes the reason; everything else
+    ``SeededSamples`` replaces such a sample by another and notes the reason; everything else
     that goes wrong in a pipeline is a mistake of the configuration and stops the run.
 
     Args:

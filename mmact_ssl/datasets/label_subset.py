@@ -1,5 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Drawing the labelled part of a data set."""
+"""Drawing the labeled part of a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from mmact_ssl.errors import ConfigError
 def label_subset(
     names: Sequence[str], labels: np.ndarray, fraction: float, seed: int
 ) -> np.ndarray:
-    """Draw the labelled part of a training split, the same share of every class.
+    """Draw the labeled part of a training split, the same share of every class.
 
     Each class keeps ``max(1, round(fraction * size))`` samples. The draw depends on the names of a
     class and the seed alone, not on the order of the file nor on other classes, and at one seed a

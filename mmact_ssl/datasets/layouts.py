@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Skeleton layouts: joint names, left and right joints, and limbs."""
 
 from __future__ import annotations
@@ -85,14 +84,14 @@ LAYOUTS: dict[str, SkeletonLayout] = {
         # Kinect v1: NW-UCLA, MSR Action3D, UTKinect and (reordered) UTD-MHAD.
         _layout(
             'kinect20',
-            'hip_centre spine shoulder_centre head left_shoulder left_elbow left_wrist left_hand '
+            'hip_center spine shoulder_center head left_shoulder left_elbow left_wrist left_hand '
             'right_shoulder right_elbow right_wrist right_hand left_hip left_knee left_ankle '
             'left_foot right_hip right_knee right_ankle right_foot',
-            'hip_centre-spine spine-shoulder_centre shoulder_centre-head '
-            'shoulder_centre-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
-            'left_wrist-left_hand shoulder_centre-right_shoulder right_shoulder-right_elbow '
-            'right_elbow-right_wrist right_wrist-right_hand hip_centre-left_hip left_hip-left_knee '
-            'left_knee-left_ankle left_ankle-left_foot hip_centre-right_hip right_hip-right_knee '
+            'hip_center-spine spine-shoulder_center shoulder_center-head '
+            'shoulder_center-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
+            'left_wrist-left_hand shoulder_center-right_shoulder right_shoulder-right_elbow '
+            'right_elbow-right_wrist right_wrist-right_hand hip_center-left_hip left_hip-left_knee '
+            'left_knee-left_ankle left_ankle-left_foot hip_center-right_hip right_hip-right_knee '
             'right_knee-right_ankle right_ankle-right_foot',
         ),
         # Kinect v2: NTU RGB+D (Shahroudy et al. 2016) and PKU-MMD, counted from 0.

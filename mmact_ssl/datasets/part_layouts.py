@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Part layouts: which channel of a part map is which part of a person, and what a flip swaps."""
 
 from __future__ import annotations

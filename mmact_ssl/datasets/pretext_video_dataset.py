@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Videos to pre-train on, with or without labels."""
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from mmact_ssl.registry import DATASETS
 
 @DATASETS.register_module()
 class PretextVideoDataset(SeededSamples, VideoDataset):
-    """mmaction2's VideoDataset made fit for long runs over unlabelled, imperfect video.
+    """mmaction2's VideoDataset made fit for long runs over unlabeled, imperfect video.
 
-    The annotation file has a line `path` or `path label` per video, paths relative to
-    `data_prefix['video']`; blank lines are passed over.
+    The annotation file has a line ``path`` or ``path label`` per video, paths relative to
+    ``data_prefix['video']``; blank lines are passed over.
 
     Two differences. Missing folders, annotations and videos are found when the data set is built.
     Broken videos are replaced and all randomness of a sample depends on (seed, epoch, index), see
@@ -30,8 +29,8 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
 
     Args:
         ann_file: Annotation file.
-        pipeline: Configs of the transforms, the last one `PackPretextInputs`.
-        data_prefix: `video`: folder of the videos.
+        pipeline: Configs of the transforms, the last one ``PackPretextInputs``.
+        data_prefix: ``video``: folder of the videos.
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other videos get -1. For supervised heads beside pretext tasks.
         label_seed: Of that draw.
@@ -43,7 +42,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         **kwargs: As for mmengine's BaseDataset.
 
     Raises:
-        ConfigError: `label_fraction` is not in (0, 1].
+        ConfigError: ``label_fraction`` is not in (0, 1].
         DataError: Annotation or folder missing, annotation empty or malformed, a video missing.
     """
 
@@ -80,23 +79,23 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         self.check_names()
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file; one dict of `filename` and `label` (-1: none) per video."""
+        """Read the annotation file; one dict of ``filename`` and ``label`` (-1: none) per video."""
         if not os.path.isfile(self.ann_file):
-            raise DataError(f'annotation file {self.ann_file} is missing{self._mend("ann_file")}')
+            raise DataError(f'annotation file {self.ann_file} is missing{self._fix("ann_file")}')
         folder = self.data_prefix.get('video') or ''
         if folder and not os.path.isdir(folder):
-            raise DataError(f'video folder {folder} is missing{self._mend("data_prefix[video]")}')
+            raise DataError(f'video folder {folder} is missing{self._fix("data_prefix[video]")}')
         with open(self.ann_file, encoding='utf-8') as lines:
             data_list = [self._parse(line.strip(), folder) for line in lines if line.strip()]
         if not data_list:
-            raise DataError(f'annotation file {self.ann_file} is empty{self._mend("ann_file")}')
+            raise DataError(f'annotation file {self.ann_file} is empty{self._fix("ann_file")}')
 
         missing = _missing(info['filename'] for info in data_list)
         if missing and (not self.skip_missing or len(missing) == len(data_list)):
             first = next(info['filename'] for info in data_list if info['filename'] in missing)
             raise DataError(
                 f'{len(missing)} of {len(data_list)} videos of {self.ann_file} are missing, the '
-                f'first is {first}{self._mend("data_prefix[video]")}'
+                f'first is {first}{self._fix("data_prefix[video]")}'
             )
         present = [info for info in data_list if info['filename'] not in missing]
         self._drop_labels(present)
@@ -104,13 +103,13 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
 
     def _drop_labels(self, data_list: list[dict]) -> None:
         """Take the labels of those that are not drawn."""
-        labelled = [info for info in data_list if info['label'] >= 0]
-        if self.label_fraction == 1 or not labelled:
+        labeled = [info for info in data_list if info['label'] >= 0]
+        if self.label_fraction == 1 or not labeled:
             return
-        names = [info['filename'] for info in labelled]
-        labels = np.array([info['label'] for info in labelled])
+        names = [info['filename'] for info in labeled]
+        labels = np.array([info['label'] for info in labeled])
         drawn = set(label_subset(names, labels, self.label_fraction, self.label_seed).tolist())
-        for position, info in enumerate(labelled):
+        for position, info in enumerate(labeled):
             if position not in drawn:
                 info['label'] = -1
 
@@ -120,9 +119,9 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             path, label = line, '-1'
         return {'filename': os.path.join(folder, path.strip()), 'label': int(label)}
 
-    def _mend(self, argument: str) -> str:
-        mend = f': correct {argument}'
-        return f'{mend} or run `{self.prepare_command}`' if self.prepare_command else mend
+    def _fix(self, argument: str) -> str:
+        fix = f': correct {argument}'
+        return f'{fix} or run `{self.prepare_command}`' if self.prepare_command else fix
 
 
 def _missing(filenames: Iterator[str]) -> set[str]:

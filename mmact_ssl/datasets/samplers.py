@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Batches of clips of like length."""
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from mmact_ssl.registry import DATA_SAMPLERS
 class LengthBucketBatchSampler(Sampler):
     """Put clips of like length into one batch, so that little of it is padding.
 
-    The sampler's shuffled order is cut into pools of `pool_batches` batches, each pool sorted by
+    The sampler's shuffled order is cut into pools of ``pool_batches`` batches, each pool sorted by
     length and cut into batches, and the order of all batches shuffled. Which clips meet in a
     batch and when it comes differ from epoch to epoch and depend on the sampler's seed and epoch
-    alone. Short of the last, incomplete batch all have `batch_size` clips.
+    alone. Short of the last, incomplete batch all have ``batch_size`` clips.
 
     In distributed training each process sorts its own share of the shuffled data; the order of
     batches is shuffled alike in all, so that at each step they work on clips of like length and do
     not wait for each other. As DefaultSampler gives all the same number of clips, all have the
     same number of batches.
 
-    To use it, keep `sampler=dict(type='DefaultSampler', shuffle=True)` and `batch_size` in the
-    data loader and add `batch_sampler=dict(type='LengthBucketBatchSampler')`.
+    To use it, keep ``sampler=dict(type='DefaultSampler', shuffle=True)`` and ``batch_size`` in the
+    data loader and add ``batch_sampler=dict(type='LengthBucketBatchSampler')``.
 
     Args:
-        sampler: mmengine's DefaultSampler, shuffling, of a data set with an attribute `lengths`
+        sampler: Mmengine's DefaultSampler, shuffling, of a data set with an attribute ``lengths``
             [N], the frames of each clip. mmengine passes it.
         batch_size: Clips in a batch. mmengine passes it.
         pool_batches: Batches in a pool. 1 sorts nothing; the more, the less padding and the less
@@ -42,7 +41,7 @@ class LengthBucketBatchSampler(Sampler):
 
     Raises:
         ConfigError: The sampler is another one or does not shuffle, the data set has no fitting
-            `lengths`, or a number is below 1.
+            ``lengths``, or a number is below 1.
 
     Source: bucketing as usual in speech and translation; the pool is our choice.
     """

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """What the pre-training data sets share: repeatable randomness and stand-ins for broken samples."""
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ class SeededSamples:
 
     All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it:
     mmengine seeds workers by their number, which draws the same augmentations anew in every epoch
-    and others after a resume. `SeedByProgressHook` calls `set_progress` before each epoch.
+    and others after a resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
 
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
-    the sample says so in `results['replaced']`; in test mode it is an error.
+    the sample says so in ``results['replaced']``; in test mode it is an error.
 
-    Transforms with a method `check_names(filenames)` are shown the names of all samples once the
+    Transforms with a method ``check_names(filenames)`` are shown the names of all samples once the
     annotation is read: what is wrong with all of them no single sample can tell.
 
     Attributes:
-        seeded_from_start: Seed by (0, 0, index) until `set_progress` is called. Where False,
+        seeded_from_start: Seed by (0, 0, index) until ``set_progress`` is called. Where False,
             samples draw from the process's own generators until then, so that a run without the
             hook does not repeat one augmentation in all epochs.
         sample_kind: What the error message calls the samples.
@@ -51,7 +50,7 @@ class SeededSamples:
     __len__: Callable[[], int]
 
     def init_seeded_samples(self, max_replacements: int) -> None:
-        """Call this in `__init__`, before the data set's own.
+        """Call this in ``__init__``, before the data set's own.
 
         Args:
             max_replacements: Broken samples in a row after which the search for a whole one ends.
@@ -70,7 +69,7 @@ class SeededSamples:
         self._progress[2] = 1
 
     def full_init(self) -> None:
-        """Read the annotation, if that was put off by `lazy_init`."""
+        """Read the annotation, if that was put off by ``lazy_init``."""
         if not self._fully_initialized:
             super().full_init()  # type: ignore[misc]
             self.check_names()
@@ -89,7 +88,7 @@ class SeededSamples:
         return (info['filename'] for info in infos)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Make sample `idx`: what the last transform of the pipeline returns.
+        """Make sample ``idx``: what the last transform of the pipeline returns.
 
         Raises:
             BrokenSampleError: In test mode.
@@ -118,14 +117,14 @@ class SeededSamples:
         )
 
     def _other(self, idx: int) -> int:
-        """Draw an index other than `idx`, if there is one."""
+        """Draw an index other than ``idx``, if there is one."""
         if len(self) == 1:
             return idx
         return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
 
 
 def build_pipeline(pipeline: Sequence[dict | Callable]) -> Compose:
-    """Build transforms in this package's scope; those of others are written `mmaction.Resize`.
+    """Build transforms in this package's scope; those of others are written ``mmaction.Resize``.
 
     Left to itself, mmengine looks for transforms in the scope that the last runner was built with.
     """

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Skeleton clips to pre-train on and to evaluate with."""
 
 from __future__ import annotations
@@ -20,21 +19,22 @@ from mmact_ssl.registry import DATASETS
 class SkeletonDataset(SeededSamples, BaseActionDataset):
     """Clips of a prepared skeleton folder, by the names in an annotation file.
 
-    The annotation file has a line `name label` or, without a label (-1), `name` per clip; blank
-    lines are passed over. The same class serves pre-training and mmaction2's recognisers. The
+    The annotation file has a line ``name label`` or, without a label (-1), ``name`` per clip; blank
+    lines are passed over. The same class serves pre-training and mmaction2's recognizers. The
     coordinates stay on disk and are mapped into memory, so that workers share them.
 
-    The pipeline gets `keypoint` (float32 [M, T, V, C], a copy that may be changed; persons that are
-    absent are zero throughout), `total_frames` T, `frame_dir` and `filename` (the clip's name),
-    `label`, `layout` (a key of LAYOUTS), `start_index` 0, `modality` 'Pose' and `replaced`.
+    The pipeline gets ``keypoint`` (float32 [M, T, V, C], a copy that may be changed; persons that
+    are absent are zero throughout), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's
+    name), ``label``, ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and
+    ``replaced``.
 
-    Once `SeedByProgressHook` has called `set_progress`, randomness depends on (seed, epoch, index),
-    see SeededSamples; until then it is the process's own.
+    Once ``SeedByProgressHook`` has called ``set_progress``, randomness depends on (seed, epoch,
+    index), see SeededSamples; until then it is the process's own.
 
     Args:
         ann_file: Annotation file.
-        pipeline: Transforms; those of mmaction2 are written with their scope, `mmaction.…`.
-        data_prefix: `skeleton`: the prepared folder.
+        pipeline: Transforms; those of mmaction2 are written with their scope, ``mmaction.…``.
+        data_prefix: ``skeleton``: the prepared folder.
         prepare_command: Command that makes this data set, quoted when something is missing.
         max_replacements: Broken clips in a row after which the search for a whole one ends.
         test_mode: No replacement: a broken clip is an error.
@@ -58,7 +58,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
-        self._mend = f'run `{prepare_command}`' if prepare_command else 'see docs/data.md'
+        self._fix = f'run `{prepare_command}`' if prepare_command else 'see docs/data.md'
         self._coordinates: np.ndarray | None = None
         self.init_seeded_samples(max_replacements)
         # The pipeline is built last, so that a missing folder is the first thing to be named.
@@ -87,8 +87,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 "data_prefix=dict(skeleton='data/NAME')"
             )
         if not os.path.isfile(self.ann_file):
-            raise DataError(f'annotation file {self.ann_file} is missing: {self._mend}')
-        self.folder = open_skeleton_folder(self.data_prefix['skeleton'], self._mend)
+            raise DataError(f'annotation file {self.ann_file} is missing: {self._fix}')
+        self.folder = open_skeleton_folder(self.data_prefix['skeleton'], self._fix)
         positions = {name: position for position, name in enumerate(self.folder.names.tolist())}
         starts = self.folder.starts
         data_list = []
@@ -100,7 +100,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 if name not in positions:
                     raise DataError(
                         f'{self.ann_file}:{number}: clip {name} is not in {self.folder.path}: '
-                        f'{self._mend}'
+                        f'{self._fix}'
                     )
                 clip = positions[name]
                 data_list.append(
@@ -113,7 +113,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                     }
                 )
         if not data_list:
-            raise DataError(f'annotation file {self.ann_file} is empty: {self._mend}')
+            raise DataError(f'annotation file {self.ann_file} is empty: {self._fix}')
         return data_list
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -137,12 +137,12 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         name, *rest = line.split()
         if len(rest) > 1 or (rest and not rest[0].lstrip('-').isdigit()):
             raise DataError(
-                f'{self.ann_file}:{number}: {line.strip()!r} is not "name label": {self._mend}'
+                f'{self.ann_file}:{number}: {line.strip()!r} is not "name label": {self._fix}'
             )
         label = int(rest[0]) if rest else -1
         if not -1 <= label < folder.num_classes:
             raise DataError(
                 f'{self.ann_file}:{number}: label {label} of {name} is out of range, '
-                f'{folder.path} has {folder.num_classes} classes: {self._mend}'
+                f'{folder.path} has {folder.num_classes} classes: {self._fix}'
             )
         return name, label

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The prepared folder of a skeleton data set: what lies in it, and opening it."""
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ class SkeletonFolder:
     """The clips of a prepared folder, N of them, F frames in all; none of it is unpickled.
 
     Attributes:
-        path: the folder.
-        layout: a key of LAYOUTS with V joints.
-        unit: of the coordinates, as ``'metres'`` or ``'pixels'``.
-        num_classes: number of classes of the whole set; labels are below it.
+        path: The folder.
+        layout: A key of LAYOUTS with V joints.
+        unit: Of the coordinates, as ``'meters'`` or ``'pixels'``.
+        num_classes: Number of classes of the whole set; labels are below it.
         names: str [N], all different.
         labels: int64 [N], from 0.
         lengths: int64 [N], frames of each clip, at least 1.
         persons: int64 [N], persons in each clip, 1..M; they come before the absent ones.
         shape: (F, M, V, C) of the coordinates.
-        sha256: of the file of coordinates, as written when it was prepared.
+        sha256: Of the file of coordinates, as written when it was prepared.
     """
 
     path: Path
@@ -56,24 +55,24 @@ class SkeletonFolder:
         return np.load(self.path / SKELETONS, mmap_mode='r', allow_pickle=False)
 
 
-def open_skeleton_folder(path: str | os.PathLike[str], mend: str) -> SkeletonFolder:
+def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFolder:
     """Open a prepared folder and check that its parts fit together.
 
     Args:
-        path: folder with ``skeletons.npy`` (float32 [F, M, V, C], all clips joined along time),
+        path: Folder with ``skeletons.npy`` (float32 [F, M, V, C], all clips joined along time),
             ``clips.npz`` (``names``, ``labels``, ``lengths``, ``persons``) and ``meta.json``
             (``format``, ``dataset``, ``layout``, ``unit``, ``classes``, ``sha256``).
-        mend: what to do about a fault, in a few words; ends every message.
+        fix: What to do about a fault, in a few words; ends every message.
 
     Raises:
         DataError: a part is missing, of another format, or does not fit the others.
     """
     path = Path(path)
     if not path.is_dir():
-        raise DataError(f'skeleton folder {path} is missing: {mend}')
+        raise DataError(f'skeleton folder {path} is missing: {fix}')
     for name in (META, SKELETONS, CLIPS):  # meta.json is written last
         if not (path / name).is_file():
-            raise DataError(f'{path / name} is missing, the folder is incomplete: {mend}')
+            raise DataError(f'{path / name} is missing, the folder is incomplete: {fix}')
     try:
         meta = json.loads((path / META).read_text(encoding='utf-8'))
         with np.load(path / CLIPS, allow_pickle=False) as table:
@@ -81,7 +80,7 @@ def open_skeleton_folder(path: str | os.PathLike[str], mend: str) -> SkeletonFol
         coordinates = np.load(path / SKELETONS, mmap_mode='r', allow_pickle=False)
         if meta['format'] != FORMAT:
             raise DataError(
-                f'{path / META}: format {meta["format"]}, this version reads {FORMAT}: {mend}'
+                f'{path / META}: format {meta["format"]}, this version reads {FORMAT}: {fix}'
             )
         folder = SkeletonFolder(
             path=path,
@@ -94,35 +93,35 @@ def open_skeleton_folder(path: str | os.PathLike[str], mend: str) -> SkeletonFol
         )
     # numpy raises these for a file that is cut short, is none of its own, or holds pickles.
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
-        raise DataError(f'{path}: not a prepared skeleton folder ({error}): {mend}') from error
-    _check(folder, mend)
+        raise DataError(f'{path}: not a prepared skeleton folder ({error}): {fix}') from error
+    _check(folder, fix)
     return folder
 
 
-def _check(folder: SkeletonFolder, mend: str) -> None:
+def _check(folder: SkeletonFolder, fix: str) -> None:
     """Raise DataError where sizes or labels do not fit together."""
     if folder.layout not in LAYOUTS:
         raise DataError(
             f'{folder.path / META}: unknown layout {folder.layout!r}; known are '
-            f'{", ".join(LAYOUTS)}: {mend}'
+            f'{", ".join(LAYOUTS)}: {fix}'
         )
     joints = LAYOUTS[folder.layout].num_joints
     shape = folder.shape
     if len(shape) != 4 or shape[2] != joints or shape[3] not in (2, 3):
         raise DataError(
             f'{folder.path / SKELETONS}: shape {list(shape)}, layout {folder.layout} needs '
-            f'[F, M, {joints}, 2 or 3]: {mend}'
+            f'[F, M, {joints}, 2 or 3]: {fix}'
         )
     sizes = {len(folder.names), len(folder.labels), len(folder.lengths), len(folder.persons)}
     if len(sizes) != 1 or folder.lengths.sum() != shape[0] or folder.lengths.min(initial=1) < 1:
         raise DataError(
             f'{folder.path / CLIPS}: names, labels, lengths and persons do not add up to the '
-            f'{shape[0]} frames of {SKELETONS}: {mend}'
+            f'{shape[0]} frames of {SKELETONS}: {fix}'
         )
     if len(folder.labels) and not 0 <= folder.labels.min() <= folder.labels.max() < (
         folder.num_classes
     ):
         raise DataError(
             f'{folder.path / CLIPS}: labels {folder.labels.min()} to {folder.labels.max()}, '
-            f'{META} says {folder.num_classes} classes: {mend}'
+            f'{META} says {folder.num_classes} classes: {fix}'
         )

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Reading chosen frames of a video file, no more of it than they need."""
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _REFORMAT_OPTIONS: dict[str, Any] = (
 
 
 def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Size (width, height) in pixels with the short side brought to `short_side`, ratio kept."""
+    """Size (width, height) in pixels with the short side brought to ``short_side``, ratio kept."""
     if short_side is None:
         return width, height
     scale = short_side / min(width, height)
@@ -39,7 +38,7 @@ class VideoReader:
     """Random access to the frames of one video file, exact to the frame.
 
     Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
-    number of frames, their order and the key frames without decoding. `read` then decodes from
+    number of frames, their order and the key frames without decoding. ``read`` then decodes from
     the key frame before each wanted frame to the last wanted one; on the way it leaves out the
     frames that no other refers to, and converts and scales only what was asked for.
 
@@ -84,7 +83,7 @@ class VideoReader:
         self._container.close()
 
     def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
-        """Up to `count` key frames nearest to a frame.
+        """Up to ``count`` key frames nearest to a frame.
 
         Nearness is counted in packets, in the order of decoding. Of two as near the earlier one
         comes first.
@@ -149,8 +148,8 @@ class VideoReader:
     def _index(self) -> None:
         """Demux the file once and lay down the tables, all in the order of decoding.
 
-        `_rank[p]` is the frame that packet p shows, -1 for none; `_position` is its inverse;
-        `_is_key[p]` says that decoding can start at p.
+        ``_rank[p]`` is the frame that packet p shows, -1 for none; ``_position`` is its inverse;
+        ``_is_key[p]`` says that decoding can start at p.
         """
         if not self._container.streams.video:
             raise self._broken('has no video stream')
@@ -231,8 +230,8 @@ class VideoReader:
     def _decode(self, start, stop, needed, keep, count=False) -> None:
         """Decode packets start to stop - 1 and hand out their frames.
 
-        Of packets that are not in `needed` those that others do not refer to are left out; an
-        empty `needed` leaves out none.
+        Of packets that are not in ``needed`` those that others do not refer to are left out; an
+        empty ``needed`` leaves out none.
         """
         codec = self._stream.codec_context
         shown = 0

@@ -11,9 +11,9 @@ from mmact_ssl.errors import ConfigError
 
 
 def enable_mixed_precision(cfg: Config) -> None:
-    """Switch the optimiser wrapper to mixed precision with a dynamic loss scale.
+    """Switch the optimizer wrapper to mixed precision with a dynamic loss scale.
 
-    A constructor with several optimisers reads the same two keys for all of them.
+    A constructor with several optimizers reads the same two keys for all of them.
 
     Raises:
         ConfigError: There is no GPU, or the config uses a wrapper of its own.

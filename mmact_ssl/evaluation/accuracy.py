@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Accuracy of classifiers and the confusion matrix behind it, the same for every protocol."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The labelled splits that a downstream config names: reading, checking, drawing a part of them."""
+"""The labeled splits that a downstream config names: reading, checking, drawing a part of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         dataset: Config of an mmaction2 ``VideoDataset``, with ``ann_file`` and
             ``data_prefix=dict(video=...)``, or of a ``SkeletonDataset``, with
             ``data_prefix=dict(skeleton=...)``.
-        prepare_command: Quoted in every error as the mend.
+        prepare_command: Quoted in every error as the fix.
 
     Raises:
         DataError: The annotation file, a video or a skeleton clip is missing, or a line is not
@@ -120,9 +120,9 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
         DataError: As :func:`read_split`.
         ConfigError: The labels do not agree with ``num_classes``, or the splits share a sample.
     """
-    mend = cfg.get('prepare_command', 'see docs/data.md')
-    train = read_split(cfg.train_dataloader.dataset, mend)
-    test = read_split(cfg.test_dataloader.dataset, mend)
+    fix = cfg.get('prepare_command', 'see docs/data.md')
+    train = read_split(cfg.train_dataloader.dataset, fix)
+    test = read_split(cfg.test_dataloader.dataset, fix)
     num_classes = cfg.model.cls_head.num_classes
     found = np.unique(train.labels)
     if len(found) != num_classes or found[-1] != num_classes - 1:
@@ -133,7 +133,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     if test.labels.max() >= num_classes:
         raise ConfigError(
             f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
-            f'{train.ann_file}; {mend}'
+            f'{train.ann_file}; {fix}'
         )
     shared = {os.path.join(train.root, name) for name in train.names} & {
         os.path.join(test.root, name) for name in test.names
@@ -141,23 +141,23 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     if shared:
         raise ConfigError(
             f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
-            f'{min(shared)}; {mend}'
+            f'{min(shared)}; {fix}'
         )
     return train, test
 
 
-def save_labelled(path: str | os.PathLike, train: Split, labelled: np.ndarray) -> None:
-    """Keep the drawn labelled samples, as an annotation file, so that others can use the same.
+def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
+    """Keep the drawn labeled samples, as an annotation file, so that others can use the same.
 
     Args:
         path: File to write.
         train: The training split.
-        labelled: Positions of :func:`mmact_ssl.datasets.label_subset.label_subset`.
+        labeled: Positions of :func:`mmact_ssl.datasets.label_subset.label_subset`.
 
     Raises:
         DataError: The file lists other samples.
     """
-    path, text = Path(path), ''.join(train.lines(labelled))
+    path, text = Path(path), ''.join(train.lines(labeled))
     if path.is_file():
         if path.read_text(encoding='utf-8') != text:
             raise DataError(
@@ -205,7 +205,7 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
     found = [re.search(pattern, name) for name in names]
     if None in found:
         raise ConfigError(
-            f'group_pattern {pattern!r} does not match {names[found.index(None)]!r}; mend '
+            f'group_pattern {pattern!r} does not match {names[found.index(None)]!r}; fix '
             'linear.group_pattern'
         )
     return np.asarray([match.group(1) for match in found if match is not None])

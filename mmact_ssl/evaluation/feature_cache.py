@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The name that frozen features are kept under: a hash of all that they depend on."""
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mmact_ssl.evaluation.student import weights_hash
 # Part of every key: raise it when files of features are written in another way.
 CACHE_FORMAT = 2
 PACKAGE = Path(__file__).parents[1]
-# What reads, transforms, encodes and pools a sample, and what mends the packages below. Whole
+# What reads, transforms, encodes and pools a sample, and what fixes the packages below. Whole
 # folders, as a helper may move from one file to another: a needless extraction takes minutes, a
 # wrong number stays.
 EXTRACTION_CODE = (

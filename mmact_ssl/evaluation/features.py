@@ -127,7 +127,7 @@ def forward_features(
 
     Args:
         backbone: Takes float [B*num_clips, C, T, H, W], or skeletons [B*num_clips, M, T, V, C].
-        data_preprocessor: Turns a collated batch into stacked, normalised ``inputs`` of
+        data_preprocessor: Turns a collated batch into stacked, normalized ``inputs`` of
             [B, num_clips, ...] and ``data_samples`` with ``gt_label``.
         batches: Of a dataloader.
         pooling: Of skeletons: takes the backbone's map and the valid frames, bool
@@ -218,7 +218,7 @@ def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarra
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
-def feature_deviation(values: np.ndarray) -> float:
+def feature_std(values: np.ndarray) -> float:
     """Measure collapse by the deviation of unit-length features, as SimSiam does.
 
     Chen and He, arXiv 2011.10566.
@@ -235,9 +235,9 @@ def feature_deviation(values: np.ndarray) -> float:
 
 
 def effective_rank(values: np.ndarray) -> float:
-    """Count the directions that features use: exp of the entropy of normalised singular values.
+    """Count the directions that features use: exp of the entropy of normalized singular values.
 
-    Roy and Vetterli, "The effective rank", EUSIPCO 2007; of the centred features (our choice).
+    Roy and Vetterli, "The effective rank", EUSIPCO 2007; of the centered features (our choice).
 
     Args:
         values: [N, D].

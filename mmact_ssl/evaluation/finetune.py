@@ -15,7 +15,7 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.evaluation.data import Split
 
-LABELLED_SAMPLES = 'labelled_samples.txt'
+LABELLED_SAMPLES = 'labeled_samples.txt'
 
 
 def evaluate_finetune(
@@ -29,20 +29,20 @@ def evaluate_finetune(
     pretrained: bool = False,
     pretrained_lr_mult: float = 1.0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Train the whole recogniser by the config's schedule and judge the last epoch.
+    """Train the whole recognizer by the config's schedule and judge the last epoch.
 
     The schedule is the config's alone: no epoch is chosen and nothing is tuned on the test split.
-    The labelled samples are written to ``<work_dir>/labelled_samples.txt``.
+    The labeled samples are written to ``<work_dir>/labeled_samples.txt``.
 
     Args:
         cfg: Downstream config with a training schedule.
-        recognizer: Initialised, the student loaded.
+        recognizer: Initialized, the student loaded.
         train: The training split.
         work_dir: Of the Runner: logs, the last checkpoint.
         seed: Of the drawn samples, their order and augmentation.
         label_fraction: Share of every class that is used, see
             :func:`mmact_ssl.datasets.label_subset.label_subset`.
-        min_iters_per_epoch: A small labelled part is repeated until an epoch has this many
+        min_iters_per_epoch: A small labeled part is repeated until an epoch has this many
             iterations, so that few labels do not mean almost no training.
         pretrained: Whether the student was loaded; False is training from scratch.
         pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's, at
@@ -52,18 +52,18 @@ def evaluate_finetune(
         Metrics in 0..1: ``top1``, ``top5``, ``mean_class``; and details: ``confusion``, counts, a
         row per true class, a column per predicted one.
     """
-    labelled = label_subset(train.names, train.labels, label_fraction, seed)
+    labeled = label_subset(train.names, train.labels, label_fraction, seed)
     Path(work_dir).mkdir(parents=True, exist_ok=True)
     ann_file = Path(work_dir) / LABELLED_SAMPLES
-    ann_file.write_text(''.join(train.lines(labelled)), encoding='utf-8')
+    ann_file.write_text(''.join(train.lines(labeled)), encoding='utf-8')
     cfg = copy.deepcopy(cfg)
     if pretrained:
         slow_down(cfg.optim_wrapper, pretrained_lr_mult)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
-    per_epoch = math.ceil(len(labelled) / loader.batch_size)
+    per_epoch = math.ceil(len(labeled) / loader.batch_size)
     if per_epoch < min_iters_per_epoch:
-        times = math.ceil(min_iters_per_epoch * loader.batch_size / len(labelled))
+        times = math.ceil(min_iters_per_epoch * loader.batch_size / len(labeled))
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
     cfg.train_dataloader = loader
     runner = make_runner(cfg, recognizer, work_dir, seed, train=True)
@@ -74,7 +74,7 @@ def evaluate_finetune(
 def make_runner(
     cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
 ) -> Runner:
-    """Make the Runner that tests a recogniser and, if asked, trains it by the config's schedule."""
+    """Make the Runner that tests a recognizer and, if asked, trains it by the config's schedule."""
     several = isinstance(cfg.test_evaluator, (list, tuple))
     evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')

@@ -10,16 +10,16 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.prompts import read_sentences
-from mmact_ssl.datasets.prompts.frames import draw_skeletons
 from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
-from mmact_ssl.datasets.target_file import hash_sentences
-from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.evaluation.zeroshot import SharedSpace, search_by_text
+from mmact_ssl.prompts import read_sentences
+from mmact_ssl.prompts.frames import draw_skeletons
+from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.file import hash_sentences
 from mmact_ssl.visualization.gallery import Hit
 
 
@@ -37,15 +37,15 @@ def text_gallery(
     """Let sentences search as the protocol ``text-retrieval`` does, and draw what they find.
 
     Args:
-        cfg: downstream config of skeletons.
-        checkpoint: of a pre-training with sentences.
-        texts: cache of their embeddings, keyed by clip name.
-        sentences: the JSON file that the cache was made of.
-        queries: sentences, each about another clip.
-        top: clips that each finds.
-        frames: of a clip, side by side.
-        seed: of what is drawn.
-        device: of the encoder.
+        cfg: Downstream config of skeletons.
+        checkpoint: Of a pre-training with sentences.
+        texts: Cache of their embeddings, keyed by clip name.
+        sentences: The JSON file that the cache was made of.
+        queries: Sentences, each about another clip.
+        top: Clips that each finds.
+        frames: Of a clip, side by side.
+        seed: Of what is drawn.
+        device: Of the encoder.
 
     Returns:
         The sentences, each with the name of its clip; for each the clips found, the nearest first.
@@ -66,8 +66,8 @@ def text_gallery(
     space = SharedSpace(checkpoint)
     folder = open_skeleton_folder(test.root, 'see docs/data.md')
     searches = search_by_text(features, space, texts, test.names, queries, top, seed)
-    made_of = TargetReader(texts).made_of(search.key for search in searches)
-    if not all(made_of.values()):
+    source_hash = TargetReader(texts).source_hash(search.key for search in searches)
+    if not all(source_hash.values()):
         print_log(
             f'{texts} does not say of which sentences it was made: those of {sentences} are shown, '
             'and may be others; run tools/extract_targets.py --sentences again to be sure',
@@ -77,7 +77,7 @@ def text_gallery(
     texts_found, hits = [], []
     for search in searches:
         lines = written.get(search.key, [])
-        differ = made_of[search.key] not in ('', hash_sentences(lines))
+        differ = source_hash[search.key] not in ('', hash_sentences(lines))
         if differ or search.sentence >= len(lines):
             raise DataError(
                 f'{sentences}: has other sentences about {search.key!r} than {texts}: give the '

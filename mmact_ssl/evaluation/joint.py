@@ -16,7 +16,7 @@ from mmact_ssl.evaluation.finetune import make_runner, recognition_metrics
 def evaluate_joint(
     cfg: Config, recognizer: nn.Module, checkpoint: str, work_dir: str
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Load the classifier of joint training and judge the recogniser as it is, without training.
+    """Load the classifier of joint training and judge the recognizer as it is, without training.
 
     Args:
         cfg: Downstream config.

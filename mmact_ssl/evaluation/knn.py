@@ -1,4 +1,4 @@
-"""k nearest neighbours on frozen features: cosine similarity, votes weighted by temperature."""
+"""k nearest neighbors on frozen features: cosine similarity, votes weighted by temperature."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nearest(
     Args:
         queries: Unit rows [Q, D].
         gallery: Unit rows [G, D].
-        k: Neighbours; at most G are found.
+        k: Neighbors; at most G are found.
         chunk: Queries at a time.
 
     Returns:
@@ -49,12 +49,12 @@ def knn_scores(
     2018.
 
     Args:
-        train: Labelled samples.
+        train: Labeled samples.
         queries: [Q, D].
         num_classes: Number of classes.
-        k: Neighbours.
+        k: Neighbors.
         temperature: Of the votes, > 0.
-        center: Subtract the training mean before normalising.
+        center: Subtract the training mean before normalizing.
 
     Returns:
         float64 [Q, num_classes].
@@ -83,7 +83,7 @@ def evaluate_knn(
     temperature: float = 0.07,
     center: bool = False,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Classify the test split by its neighbours in the training split.
+    """Classify the test split by its neighbors in the training split.
 
     Args:
         train: Training features.

@@ -1,4 +1,4 @@
-"""Linear probe: logistic regression on frozen, standardised features."""
+"""Linear probe: logistic regression on frozen, standardized features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features
 
 # Inverse strengths of the L2 penalty among which cross-validation chooses (our choice): features
-# are standardised, so that one grid fits all encoders.
+# are standardized, so that one grid fits all encoders.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
@@ -27,7 +27,7 @@ class FittedProbe:
     """A fitted probe.
 
     Attributes:
-        model: scikit-learn pipeline: standardisation, logistic regression.
+        model: Scikit-learn pipeline: standardization, logistic regression.
         c: The chosen inverse strength of the L2 penalty.
         folds: Folds that chose it; 0 if nothing could choose.
     """
@@ -46,11 +46,11 @@ def fit_probe(
 ) -> FittedProbe:
     """Fit the probe; the penalty is chosen by cross-validation inside the training split.
 
-    Folds are runs of neighbouring samples in each class, not shuffled: neighbours in an annotation
+    Folds are runs of neighboring samples in each class, not shuffled: neighbors in an annotation
     file are often cut from one recording, and a shuffled fold would reward remembering it.
 
     Args:
-        train: Labelled features.
+        train: Labeled features.
         groups: [N]; samples of one group never part (subjects, source videos). None: no groups.
         penalties: Candidates, inverse strengths.
         folds: At most; never more than the smallest class or than there are groups. Those that

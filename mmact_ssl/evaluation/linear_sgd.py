@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Linear probe as MS2L publishes it: a linear layer on frozen features, trained by Adam."""
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ def fit_linear_layer(
     step: int = 30,
     gamma: float = 0.1,
 ) -> nn.Linear:
-    """Train a linear layer with Adam and cross-entropy, without standardising or tuning anything.
+    """Train a linear layer with Adam and cross-entropy, without standardizing or tuning anything.
 
     MS2L, arXiv 2010.05599 (released code): the defaults. The layer starts as torch's linear layers
     do, and a last batch that is smaller is used too (our choice).
 
     Args:
-        train: Labelled features.
+        train: Labeled features.
         num_classes: Number of classes.
         seed: Of the start and of the order of samples.
         epochs: Passes through the samples, each in a new order.

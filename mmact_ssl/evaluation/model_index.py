@@ -25,8 +25,8 @@ def results_by_config(
     """Find what was measured of the models that the configs describe as they are.
 
     Args:
-        studies: configs of studies, which say what config is which method on which data set.
-        results: all.
+        studies: Configs of studies, which say what config is which method on which data set.
+        results: All.
 
     Returns:
         Config -> results on the set of its pre-training; none of runs with options of their own.
@@ -81,7 +81,7 @@ def update_model_index(
 
     Args:
         path: ``model-index.yml``; each model's second line is its ``Config``.
-        found: of :func:`results_by_config`.
+        found: Of :func:`results_by_config`.
         write: False: only compare.
 
     Returns:

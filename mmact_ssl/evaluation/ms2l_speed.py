@@ -1,17 +1,17 @@
-# SPDX-License-Identifier: Apache-2.0
 """How long MS2L's training step takes on clips of unequal length, by ways to run its GRUs.
 
-For `tools/benchmark.py ms2l`.
+For ``tools/benchmark.py ms2l``.
 
-All ways have the same weights, the three tasks, Adam and random coordinates, and but for `bucketed`
-the same batches. They differ in how the GRUs of encoder and decoder treat unequal lengths:
+All ways have the same weights, the three tasks, Adam and random coordinates, and but for
+``bucketed`` the same batches. They differ in how the GRUs of encoder and decoder treat unequal
+lengths:
 
-- `ours`: each clip's own frames alone, by the package;
-- `padded`: all frames of clips padded to the longest of the set, padding read, as MS2L's released
+- ``ours``: each clip's own frames alone, by the package;
+- ``padded``: all frames of clips padded to the longest of the set, padding read, as MS2L's released
   code does;
-- `padded-to-batch`: the same, padded to the longest of the batch;
-- `torch-packed`: torch's packed sequences; reads what `ours` reads, so losses must agree;
-- `bucketed`: clips sorted by length, so that those of a batch are of like length, padded to the
+- ``padded-to-batch``: the same, padded to the longest of the batch;
+- ``torch-packed``: torch's packed sequences; reads what ``ours`` reads, so losses must agree;
+- ``bucketed``: clips sorted by length, so that those of a batch are of like length, padded to the
   longest of the batch, each direction reversed by the clip's length.
 """
 
@@ -38,7 +38,7 @@ from mmact_ssl.models import heads
 from mmact_ssl.models.backbones import SkeletonGRU, skeleton_gru
 from mmact_ssl.models.heads import motion_prediction
 from mmact_ssl.models.necks import SkeletonPooling
-from mmact_ssl.models.packed_gru import run_packed_gru
+from mmact_ssl.models.networks.packed_gru import run_packed_gru
 
 FLOOR = 2.5  # how many times faster than `padded` ours has to be
 SEGMENTS = 3
@@ -147,11 +147,15 @@ class Step(nn.Module):
     def forward(self, clip: Tensor, valid: Tensor) -> Tensor:
         """The three losses [3] of clips [B, M, T, V, C]."""
         views = dict(clip=clip, **make_views(clip, valid))
-        trunks = self.backbone(torch.cat(list(views.values())), valid.repeat(3, 1, 1)).chunk(3)
-        pooled = {view: self.pooling(trunk, valid) for view, trunk in zip(views, trunks)}
+        feature_maps = self.backbone(torch.cat(list(views.values())), valid.repeat(3, 1, 1)).chunk(
+            3
+        )
+        pooled = {
+            view: self.pooling(feature_map, valid) for view, feature_map in zip(views, feature_maps)
+        }
         permutation = torch.full((len(clip),), 3)  # (1, 2, 0), of make_views
         losses = (
-            self.motion.loss(trunks[1], clip, valid),
+            self.motion.loss(feature_maps[1], clip, valid),
             self.jigsaw.loss(pooled['shuffled'], permutation),
             self.contrast.loss(**pooled),
         )
@@ -193,7 +197,7 @@ def peak_memory() -> float:
 def train(
     name: str, shape: SkeletonSet, lengths: np.ndarray, longest: int, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Train one way for an epoch of `lengths` [batches, B]; give seconds, MiB and first losses."""
+    """Train one way for an epoch of ``lengths`` [batches, B]: seconds, MiB and first losses."""
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     way, step = WAYS[name], Step(shape, args.hidden)
@@ -226,14 +230,14 @@ def train(
 
 
 def in_own_process(*args: Any) -> dict[str, Any]:
-    """`train` in a child, for the peak memory of a process never falls."""
+    """``train`` in a child, for the peak memory of a process never falls."""
     with multiprocessing.get_context('fork').Pool(1) as pool:
         return pool.apply(train, args)
 
 
 def benchmark_set(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """Run all ways on one set and print its table."""
-    # The first optimiser imports this, which takes seconds: once here, not in each child.
+    # The first optimizer imports this, which takes seconds: once here, not in each child.
     import torch._dynamo  # noqa: F401
 
     shape = SETS[name]

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """How well a student tells parts, and left from right: of a mirrored clip it must say the same."""
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from mmact_ssl.datasets.part_layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import ParsingDistillationHead
 from mmact_ssl.models.losses import as_distribution, part_overlap
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 
 
 @dataclass(frozen=True)
-class PartJudgement:
+class PartJudgment:
     """What a student says of the parts in N clips and in their mirror images.
 
     Attributes:
-        teacher, student: part maps of the clips, ``[N, T, C, h, w]``, 0..1.
-        overlap: of the student's with the teacher's, ``[N]``, 0..1; not-a-number where both show
+        teacher, student: Part maps of the clips, ``[N, T, C, h, w]``, 0..1.
+        overlap: Of the student's with the teacher's, ``[N]``, 0..1; NaN where both show
             nobody.
-        of_mirrored: the same of the mirrored clips with the mirrored maps, ``[N]``.
-        flipped: see :func:`flip_agreement`.
+        of_mirrored: The same of the mirrored clips with the mirrored maps, ``[N]``.
+        flipped: See :func:`flip_agreement`.
     """
 
     teacher: Tensor
@@ -50,15 +49,15 @@ class PartJudgement:
 @torch.no_grad()
 def judge_part_maps(
     model: MultiTaskPretrainer, task: str, data: Mapping[str, Any], layout: PartLayout
-) -> PartJudgement:
+) -> PartJudgment:
     """Let a student tell the parts in clips and in their mirror images.
 
     Args:
-        model: in evaluation mode.
-        task: of its :class:`ParsingDistillationHead`.
-        data: what the model's preprocessor makes: ``inputs``, ``targets``, ``data_samples``. The
+        model: In evaluation mode.
+        task: Of its :class:`ParsingDistillationHead`.
+        data: What the model's preprocessor makes: ``inputs``, ``targets``, ``data_samples``. The
             teacher's maps are mirrored with the clip, or asked for again where it works online.
-        layout: of the parts, see :func:`find_part_layout`.
+        layout: Of the parts, see :func:`find_part_layout`.
     """
     head = cast(ParsingDistillationHead, model.heads[task])
     teacher, own = _predict(model, head, data)
@@ -68,7 +67,7 @@ def judge_part_maps(
     if head.reads['parts'] in targets:
         targets[head.reads['parts']] = mirror_part_maps(teacher, layout)
     mirrored = _predict(model, head, {**data, 'inputs': inputs, 'targets': targets})[1]
-    return PartJudgement(
+    return PartJudgment(
         teacher=teacher,
         student=own['maps'],
         overlap=own['mean_iou'],
@@ -92,9 +91,9 @@ def find_part_layout(
     """The order of the parts that a head learns, as its teacher or the pipeline names it.
 
     Args:
-        model: with the teacher, if it works online.
-        task: of its :class:`ParsingDistillationHead`.
-        pipeline: of the data set, with the cache's ``LoadTargetCache``, if there is one.
+        model: With the teacher, if it works online.
+        task: Of its :class:`ParsingDistillationHead`.
+        pipeline: Of the data set, with the cache's ``LoadTargetCache``, if there is one.
 
     Raises:
         ConfigError: Neither names a layout.
@@ -121,8 +120,8 @@ def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) ->
 
     Args:
         maps: ``[..., C, h, w]``.
-        layout: of the C parts.
-        exchange: give what lies left to the right and the other way round, as a mirror does.
+        layout: Of the C parts.
+        exchange: Give what lies left to the right and the other way round, as a mirror does.
     """
     mirrored = maps.flip(-1)
     if not exchange:
@@ -138,7 +137,7 @@ def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dic
 
     Args:
         maps, of_mirrored: ``[B, T, C, h, w]``, 0..1.
-        layout: of the C parts.
+        layout: Of the C parts.
 
     Returns:
         ``exchanged`` and ``not_exchanged``: ``[B]``, 0..1, as :func:`part_overlap`; both are the

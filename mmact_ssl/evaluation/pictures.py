@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Pictures of results: the confusion matrix and the accuracy of every class, over seeds."""
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from mmact_ssl.registry import METRICS
 class PretextMetric(BaseMetric):
     """Average, over samples, of every metric that the heads' ``predict`` returns.
 
-    A metric is what a head predicts as one number a sample; not-a-number leaves a sample out of
+    A metric is what a head predicts as one number a sample; NaN leaves a sample out of
     that metric's mean. Metrics are named ``'<task>/<name>'``.
     """
 

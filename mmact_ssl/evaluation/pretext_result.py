@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmact_ssl.datasets.transforms.targets import caches_read_by
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.result import (
     Result,
@@ -20,6 +19,7 @@ from mmact_ssl.evaluation.result import (
     portable_text,
     target_cache_version,
 )
+from mmact_ssl.targets.load_targets import caches_read_by
 
 PROTOCOL = 'pretext'
 # What a head reports beside a metric of its own: the value of doing nothing clever.

@@ -12,20 +12,19 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import (
     Split,
     class_names,
     groups_by_pattern,
     read_splits,
-    save_labelled,
+    save_labeled,
 )
 from mmact_ssl.evaluation.features import (
     Features,
     effective_rank,
     extract_features,
-    feature_deviation,
+    feature_std,
 )
 from mmact_ssl.evaluation.finetune import evaluate_finetune
 from mmact_ssl.evaluation.joint import check_labels, evaluate_joint
@@ -49,6 +48,7 @@ from mmact_ssl.evaluation.zeroshot import (
     evaluate_text_retrieval,
     evaluate_zeroshot,
 )
+from mmact_ssl.targets.cache import TargetReader
 
 FROZEN = ('linear', 'linear-sgd', 'knn', 'retrieval')
 # These read a text cache and the projectors of the pre-training beside the frozen features.
@@ -93,7 +93,7 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
     return plan
 
 
-def draws_lots(protocol: str, label_fraction: float) -> bool:
+def is_stochastic(protocol: str, label_fraction: float) -> bool:
     """Whether a protocol gives another number at another seed, the checkpoint being the same.
 
     Joint training has drawn its labels before: its checkpoint is tested as it is.
@@ -126,7 +126,7 @@ def evaluate(
         cfg: Downstream config.
         protocols: Among :data:`PROTOCOLS`.
         checkpoint: The student's file; None for a random encoder.
-        seed: Of initialisation, labelled part and order; of joint training with a part of the
+        seed: Of initialization, labeled part and order; of joint training with a part of the
             labels that of their draw.
         method: For the result.
         variant: For the result.
@@ -138,7 +138,7 @@ def evaluate(
         device: Of feature extraction.
         pretrained_on: Data set that the student comes from, for the result.
         label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1, see
-            :func:`mmact_ssl.evaluation.data.save_labelled`; None for none.
+            :func:`mmact_ssl.evaluation.data.save_labeled`; None for none.
         teacher: Cache of a teacher's embeddings, judged in place of an encoder's features.
 
     Returns:
@@ -176,12 +176,12 @@ def evaluate(
             raise ConfigError(f'{protocol}: give the text cache by {option} CACHE')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    labelled = label_subset(train.names, train.labels, label_fraction, seed)
+    labeled = label_subset(train.names, train.labels, label_fraction, seed)
     known = 'joint' not in protocols or check_labels(str(checkpoint), label_fraction, seed)
     # Not of a joint training that does not say which labels it had.
     if label_lists is not None and label_fraction < 1 and (known or len(protocols) > 1):
         name = f'{cfg.dataset_name}_{100 * label_fraction:g}pct_seed{seed}.txt'
-        save_labelled(Path(label_lists) / name, train, labelled)
+        save_labeled(Path(label_lists) / name, train, labeled)
     num_classes = cfg.model.cls_head.num_classes
     classes = class_names(train, num_classes)
     checkpoint_hash = RANDOM if checkpoint is None else file_hash(checkpoint)
@@ -230,7 +230,7 @@ def evaluate(
                 caches = _texts_read(protocol, options['texts'], classes, test.names)
             else:
                 metrics, details = evaluate_frozen(
-                    protocol, features, train, labelled, num_classes, options, seed
+                    protocol, features, train, labeled, num_classes, options, seed
                 )
         if 'confusion' in details:
             details['classes'] = classes
@@ -263,7 +263,7 @@ def evaluate_frozen(
     protocol: str,
     features: dict[str, Features],
     train: Split,
-    labelled: np.ndarray,
+    labeled: np.ndarray,
     num_classes: int,
     options: dict[str, Any],
     seed: int = 0,
@@ -274,7 +274,7 @@ def evaluate_frozen(
         protocol: Among :data:`FROZEN`.
         features: Of the splits 'train' and 'test'.
         train: The training split, for the names that ``group_pattern`` reads.
-        labelled: Positions of the labelled training samples.
+        labeled: Positions of the labeled training samples.
         num_classes: Number of classes.
         options: The config's entry ``<protocol>``, with ``_`` for ``-``.
         seed: Of what is drawn.
@@ -282,22 +282,22 @@ def evaluate_frozen(
     Returns:
         Metrics, among them ``feature_std`` and ``effective_rank`` of the test split, and details.
     """
-    labelled_train, test = features['train'].part(labelled), features['test']
+    labeled_train, test = features['train'].part(labeled), features['test']
     details: dict[str, Any] = {}
     if protocol == 'linear':
         groups = groups_by_pattern(
-            [train.names[i] for i in labelled], options.pop('group_pattern', None)
+            [train.names[i] for i in labeled], options.pop('group_pattern', None)
         )
-        metrics, details = evaluate_linear(labelled_train, test, num_classes, groups, **options)
+        metrics, details = evaluate_linear(labeled_train, test, num_classes, groups, **options)
     elif protocol == 'linear-sgd':
         metrics, details = evaluate_linear_sgd(
-            labelled_train, test, num_classes, seed=seed, **options
+            labeled_train, test, num_classes, seed=seed, **options
         )
     elif protocol == 'knn':
-        metrics, details = evaluate_knn(labelled_train, test, num_classes, **options)
+        metrics, details = evaluate_knn(labeled_train, test, num_classes, **options)
     else:
-        metrics = evaluate_retrieval(labelled_train, test, **options)
-    metrics['feature_std'] = feature_deviation(test.values)
+        metrics = evaluate_retrieval(labeled_train, test, **options)
+    metrics['feature_std'] = feature_std(test.values)
     metrics['effective_rank'] = effective_rank(test.values)
     return metrics, details
 

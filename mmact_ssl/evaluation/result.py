@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mmact_ssl.datasets.targets import TargetReader, read_meta
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
+from mmact_ssl.targets.cache import TargetReader, read_meta
 
 REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-learn', 'numpy')
 
@@ -31,13 +31,13 @@ class Result:
         protocol: 'linear', 'linear-sgd', 'knn', 'retrieval', 'zeroshot', 'text-retrieval',
             'finetune', 'joint' or 'pretext'.
         backbone: The config's ``backbone_name``.
-        seed: Of initialisation, labelled part and order.
+        seed: Of initialization, labeled part and order.
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
         label_fraction: Share of the training labels that was used.
         config: Path of the downstream config.
-        config_hash: sha256 of :func:`config_hash`.
-        checkpoint_hash: sha256 of the file, or 'random'.
-        data_version: sha256 of :func:`data_version`.
+        config_hash: Sha256 of :func:`config_hash`.
+        checkpoint_hash: Sha256 of the file, or 'random'.
+        data_version: Sha256 of :func:`data_version`.
         synthetic: Whether the videos are made, not filmed.
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
         versions: Of the packages.

@@ -21,8 +21,8 @@ def evaluate_retrieval(
     Args:
         train: Gallery.
         test: Queries.
-        topk: Numbers of neighbours; one above the gallery's size counts the whole gallery.
-        center: Subtract the gallery's mean before normalising.
+        topk: Numbers of neighbors; one above the gallery's size counts the whole gallery.
+        center: Subtract the gallery's mean before normalizing.
 
     Returns:
         ``recall@k`` in 0..1 for each k.

@@ -1,4 +1,4 @@
-"""Building a stock mmaction2 recogniser and loading the pre-trained student into it, loudly."""
+"""Building a stock mmaction2 recognizer and loading the pre-trained student into it, loudly."""
 
 from __future__ import annotations
 
@@ -98,19 +98,19 @@ def load_student(
 def build_recognizer(
     cfg: Config, seed: int, checkpoint: str | None = None, prefix: str = 'backbone.'
 ) -> nn.Module:
-    """Build the config's recogniser with mmaction2's own initialisation, then load the student.
+    """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
-    A random encoder (no checkpoint) keeps its batch normalisation's identity running statistics, as
+    A random encoder (no checkpoint) keeps its batch normalization's identity running statistics, as
     is usual for this baseline.
 
     Args:
         cfg: Downstream config with ``model``.
-        seed: Of the initialisation: the same seed gives the same head and the same random encoder.
-        checkpoint: File of :func:`load_student`; None for random initialisation.
+        seed: Of the initialization: the same seed gives the same head and the same random encoder.
+        checkpoint: File of :func:`load_student`; None for random initialization.
         prefix: As in :func:`load_student`.
 
     Returns:
-        The recogniser, on CPU.
+        The recognizer, on CPU.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
@@ -118,7 +118,7 @@ def build_recognizer(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         recognizer = MODELS.build(cfg.model)
-        # mmengine logs four lines for every parameter that it initialises.
+        # mmengine logs four lines for every parameter that it initializes.
         logger = MMLogger.get_current_instance()
         level = logger.level
         logger.setLevel(logging.WARNING)

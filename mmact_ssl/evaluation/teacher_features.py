@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.targets.cache import TargetReader
 
 
 def read_teacher(path: str) -> TargetReader:

@@ -50,7 +50,7 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
     """The same training with the teachers inside the model and no cache.
 
     Args:
-        cfg: Pre-training config that reads targets by `LoadTargetCache`.
+        cfg: Pre-training config that reads targets by ``LoadTargetCache``.
         teachers: Target -> the teacher's config.
 
     Raises:
@@ -90,7 +90,7 @@ class Training:
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
 
     def step(self, number: int) -> tuple[float, float]:
-        """Train on batch `number`; elapsed and processor seconds, loading included."""
+        """Train on batch ``number``; elapsed and processor seconds, loading included."""
         start = time.perf_counter(), time.process_time()
         first = number * self.batch_size
         indices = np.arange(first, first + self.batch_size) % len(self.dataset)

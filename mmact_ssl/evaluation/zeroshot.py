@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """What skeletons and sentences in one space give for free: classes and clips found by text.
 
 Sentences come embedded, from a cache, so that no text library is needed here. Sentences about
@@ -16,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.datasets.targets import TargetReader
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, DataError
 from mmact_ssl.evaluation.accuracy import judge
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.targets.cache import TargetReader
 
 SIDES = ('skeleton', 'prompt')
 # What the configs call the head that reads sentences.
@@ -80,19 +79,19 @@ class SharedSpace:
         projector = self.projectors[side]
         expected = projector.in_channels
         if values.shape[1] != expected:
-            mend = {
+            fix = {
                 'skeleton': 'use the downstream config of the encoder that was pre-trained',
                 'prompt': 'use the text encoder of the pre-training',
             }[side]
             raise DataError(
                 f'{self.checkpoint}: its {side} projector reads {expected} values, there are '
-                f'{values.shape[1]}: {mend}'
+                f'{values.shape[1]}: {fix}'
             )
         rows = torch.as_tensor(values, dtype=torch.float64)
         if side == 'prompt':  # as the head reads them
             rows = F.normalize(rows, dim=1)
         embedded = F.normalize(projector(rows), dim=1)
-        # Not-a-number is above and below nothing: comparisons would take it for the best or worst.
+        # NaN is above and below nothing: comparisons would take it for the best or worst.
         if not embedded.isfinite().all():
             raise CheckpointError(
                 f'{self.checkpoint}: its encoder or its {side} projector gives numbers that are '
@@ -104,7 +103,7 @@ class SharedSpace:
 
 def _projector(checkpoint: str, state: dict[str, Tensor], prefix: str) -> Any:
     """Build a head's projector of as many streams, and of the sizes, that the weights have."""
-    from mmact_ssl.models.heads.projector import StreamProjectors
+    from mmact_ssl.models.networks.projector import StreamProjectors
 
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if '0.0.weight' not in own:
@@ -149,9 +148,9 @@ def evaluate_zeroshot(
             f'{missing[0]!r}; it has {reader.keys()[:3]}: key the sentences by the lines of '
             'classes.txt'
         )
-    centres = np.stack([space.embed('prompt', reader.get(name)).mean(axis=0) for name in classes])
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
-    return judge(test.labels, space.embed('skeleton', test.values) @ centres.T, len(classes))
+    centers = np.stack([space.embed('prompt', reader.get(name)).mean(axis=0) for name in classes])
+    centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
+    return judge(test.labels, space.embed('skeleton', test.values) @ centers.T, len(classes))
 
 
 def evaluate_text_retrieval(
@@ -168,7 +167,7 @@ def evaluate_text_retrieval(
         space: Of the pre-training.
         texts: Text cache keyed by clip name.
         names: Of the clips, in the order of the features.
-        topk: Numbers of neighbours.
+        topk: Numbers of neighbors.
 
     Returns:
         ``recall@k``, 0..1, the mean over clips of the share of their sentences that find them
@@ -192,9 +191,9 @@ class TextSearch:
     """What one sentence about a test clip finds.
 
     Attributes:
-        position: of the clip that it is about, in the order of the features.
-        key: of that clip in the text cache.
-        sentence: which of the clip's, from 0.
+        position: Of the clip that it is about, in the order of the features.
+        key: Of that clip in the text cache.
+        sentence: Which of the clip's, from 0.
         nearest: int ``[k]``, positions of the most similar clips, the nearest first.
         similarity: ``[k]``, their cosines.
     """
@@ -218,10 +217,10 @@ def search_by_text(
     """Let some sentences search, as :func:`evaluate_text_retrieval` lets all.
 
     Args:
-        test, space, texts, names: as there.
-        count: of clips drawn, all if there are fewer; of each one sentence is drawn.
-        top: number of clips to find, all if there are fewer.
-        seed: of what is drawn.
+        test, space, texts, names: As there.
+        count: Of clips drawn, all if there are fewer; of each one sentence is drawn.
+        top: Number of clips to find, all if there are fewer.
+        seed: Of what is drawn.
 
     Raises:
         DataError: No clip has a sentence.

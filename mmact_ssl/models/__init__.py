@@ -1,14 +1,6 @@
 """Students, pretext heads, teachers; importing this registers them all."""
 
-from . import backbones, balancers, data_preprocessors, heads, losses, necks, pretrainers, teachers
+from mmact_ssl.registry import import_submodules
 
-__all__ = [
-    'backbones',
-    'balancers',
-    'data_preprocessors',
-    'heads',
-    'losses',
-    'necks',
-    'pretrainers',
-    'teachers',
-]
+# Nothing is listed by hand: a new head, loss or backbone is one new file.
+import_submodules(__name__, __path__)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Persons, joints and coordinates that a module is built for, against those that it gets."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Which frames and persons of a padded batch of skeleton clips are real.
 
 A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
@@ -20,7 +19,7 @@ def valid_frames(x: Tensor) -> Tensor:
     of its first person, so that no mean is ever taken over nothing. Our choice.
 
     Args:
-        x: ``[B, M, T, V, C]``, coordinates; one that is not-a-number is not zero.
+        x: ``[B, M, T, V, C]``, coordinates; one that is NaN is not zero.
 
     Returns:
         bool ``[B, M, T]``.
@@ -45,7 +44,7 @@ def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
     """Validity of a backbone's map whose time axis is shorter than the clip's.
 
     ``ceil(length * T' / T)`` of the T' frames are valid: a frame of the map counts when the clip's
-    frame at which a strided convolution centres it does.
+    frame at which a strided convolution centers it does.
 
     Args:
         valid: ``[B, M, T]``.

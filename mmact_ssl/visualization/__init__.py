@@ -1,6 +1,6 @@
 """Pictures of what the pretext tasks predict, how they get along, and what sentences find."""
 
-from .conflict import draw_conflict, read_conflict, summarise_conflict
+from .conflict import draw_conflict, read_conflict, summarize_conflict
 from .frames import draw_generated_frames
 from .gallery import Hit, draw_gallery
 from .parts import draw_part_maps
@@ -14,5 +14,5 @@ __all__ = [
     'draw_part_maps',
     'draw_predicted_poses',
     'read_conflict',
-    'summarise_conflict',
+    'summarize_conflict',
 ]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from mmact_ssl.errors import DataError
 
-# More lines than these cannot be told apart; the others are drawn in grey.
+# More lines than these cannot be told apart; the others are drawn in gray.
 MOST_LINES = 6
 
 
@@ -51,11 +51,11 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
     return chosen
 
 
-def summarise_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
+def summarize_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Put a training's cosines in two numbers a pair of tasks.
 
     Args:
-        records: from :func:`read_conflict`.
+        records: From :func:`read_conflict`.
 
     Returns:
         ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the share of
@@ -74,11 +74,11 @@ def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
     """Draw cosines and norms over the training, and the mean cosine of every pair of tasks.
 
     Thin lines are measurements, thick ones their running mean. Of many pairs those with the lowest
-    mean have colours and names, the others are grey.
+    mean have colors and names, the others are gray.
 
     Args:
-        records: from :func:`read_conflict`.
-        title: above the picture.
+        records: From :func:`read_conflict`.
+        title: Above the picture.
     """
     steps = np.array([record['step'] for record in records])
     tasks, pairs = list(records[0]['norms']), list(records[0]['cosines'])
@@ -102,7 +102,7 @@ def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
 
 
 def _table(records: Sequence[dict], kind: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    # None becomes not-a-number.
+    # None becomes NaN.
     return {name: np.array([r[kind][name] for r in records], dtype=float) for name in names}
 
 
@@ -129,14 +129,14 @@ def _draw_lines(
     width = 2 * (len(steps) // 40) + 1
     for rank, name in enumerate(order):
         shown = rank < MOST_LINES
-        colour = f'C{rank}' if shown else '0.8'
+        color = f'C{rank}' if shown else '0.8'
         smooth = running_mean(curves[name], width)
         if shown and width > 1:
-            axis.plot(steps, curves[name], color=colour, linewidth=0.5, alpha=0.4)
+            axis.plot(steps, curves[name], color=color, linewidth=0.5, alpha=0.4)
         axis.plot(
             steps,
             smooth,
-            color=colour,
+            color=color,
             linewidth=1.6 if shown else 0.8,
             label=name if shown else None,
             marker='o' if len(steps) == 1 else None,
@@ -161,7 +161,7 @@ def _draw_matrix(axis: Axes, tasks: Sequence[str], cosines: dict[str, np.ndarray
                 text = f'{known.mean():+.2f}\n{100 * (known < 0).mean():.0f} % < 0'
             axis.text(j, i, text, ha='center', va='center', fontsize=font)
     bound = max(0.1, float(np.nanmax(np.abs(means), initial=0.0)))
-    # Pale at both ends, so that black numbers can be read on every colour.
+    # Pale at both ends, so that black numbers can be read on every color.
     axis.imshow(means, cmap='RdBu', vmin=-2 * bound, vmax=2 * bound)
     axis.set_xticks(range(len(tasks)), tasks, rotation=45, ha='right', fontsize=8)
     axis.set_yticks(range(len(tasks)), tasks, fontsize=8)

@@ -15,7 +15,7 @@ def draw_generated_frames(
 
     Args:
         real, generated: ``'current'`` and ``'future'``: uint8 ``[N, T, R, R, 3]``.
-        titles: a name for each clip.
+        titles: A name for each clip.
     """
     count, current = real['current'].shape[:2]
     total = current + real['future'].shape[1]

@@ -33,10 +33,10 @@ class Hit:
     """One clip that was found, or that searches.
 
     Attributes:
-        name: of the clip.
+        name: Of the clip.
         strip: uint8 ``[H, W, 3]``, RGB: frames of it, side by side.
-        mark: a key of MARKS.
-        similarity: cosine, -1 .. 1.
+        mark: A key of MARKS.
+        similarity: Cosine, -1 .. 1.
     """
 
     name: str
@@ -49,8 +49,8 @@ def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figur
     """One row a search, with what is searched for above the clips found, the nearest first.
 
     Args:
-        queries: sentences, or whose search it is, from top to bottom.
-        hits: of each search; the clip that searches, if it is one, before those that it finds.
+        queries: Sentences, or whose search it is, from top to bottom.
+        hits: Of each search; the clip that searches, if it is one, before those that it finds.
     """
     top = max(len(row) for row in hits)
     aspect = hits[0][0].strip.shape[1] / hits[0][0].strip.shape[0]

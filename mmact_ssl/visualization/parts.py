@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """A student's part maps beside its teacher's."""
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ def part_numbers(maps: np.ndarray) -> np.ndarray:
     return maps.argmax(axis=-3)
 
 
-def part_colours(layout: PartLayout) -> dict[str, tuple[float, float, float, float]]:
-    """A colour, RGBA 0..1, for each part but the background, in the order of their numbers."""
+def part_colors(layout: PartLayout) -> dict[str, tuple[float, float, float, float]]:
+    """A color, RGBA 0..1, for each part but the background, in the order of their numbers."""
     names = [name for name in layout.names if name != 'background']
     palette = matplotlib.colormaps['tab20'].colors  # type: ignore[attr-defined]
     return {name: (*palette[i % len(palette)], OPACITY) for i, name in enumerate(names)}
@@ -46,14 +45,14 @@ def draw_part_maps(
     Args:
         frames: uint8 ``[N, T, H, W, 3]``.
         teacher, student: ``[N, T, C, h, w]``, 0..1.
-        layout: of the C parts.
-        titles: a name for each clip.
-        columns: frames of a clip that are drawn, all if there are fewer.
+        layout: Of the C parts.
+        titles: A name for each clip.
+        columns: Frames of a clip that are drawn, all if there are fewer.
     """
     count, time, height, width = frames.shape[:4]
     steps = np.linspace(0, time - 1, min(columns, time)).round().astype(int)
-    colours = part_colours(layout)
-    table = np.array([(0.0, 0.0, 0.0, 0.0), *colours.values()])
+    colors = part_colors(layout)
+    table = np.array([(0.0, 0.0, 0.0, 0.0), *colors.values()])
     figure = Figure(figsize=(1.6 * len(steps) + 0.6, 3.4 * count + 0.6), layout='constrained')
     axes = figure.subplots(2 * count, len(steps), squeeze=False)
     for clip in range(count):
@@ -66,6 +65,6 @@ def draw_part_maps(
                 axis.imshow(parts, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
                 axis.set(xticks=[], yticks=[])
             row[0].set_ylabel(f'{titles[clip]}\n{name}', fontsize=7)
-    patches = [Patch(color=colour, label=name) for name, colour in colours.items()]
+    patches = [Patch(color=color, label=name) for name, color in colors.items()]
     figure.legend(handles=patches, loc='outside lower center', ncols=4, fontsize=7)
     return figure

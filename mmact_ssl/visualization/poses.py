@@ -28,8 +28,8 @@ def draw_predicted_poses(
         true: ``[N, T, V, 3]``: x, y as fractions of the frame, visibility (0: joint not drawn).
         predicted: ``[N, T, V, 2]``, fractions of the frame.
         last: ``[N, V, 3]``, the last observed pose, which "repeat the last pose" would predict.
-        layout: name of the skeleton layout.
-        titles: a name for each clip.
+        layout: Name of the skeleton layout.
+        titles: A name for each clip.
     """
     count, time, height, width = frames.shape[:4]
     figure = Figure(figsize=(1.6 * time, 1.75 * count + 0.5), layout='constrained')
@@ -57,8 +57,8 @@ def draw_predicted_poses(
 
 
 def _draw_skeleton(
-    axis: Axes, pose: np.ndarray, seen: np.ndarray, layout: str, colour: str, label: str
+    axis: Axes, pose: np.ndarray, seen: np.ndarray, layout: str, color: str, label: str
 ) -> None:
     for start, end in LAYOUTS[layout].limbs:
         if seen[start] and seen[end]:
-            axis.plot(*pose[[start, end]].T, color=colour, linewidth=1.5, label=label)
+            axis.plot(*pose[[start, end]].T, color=color, linewidth=1.5, label=label)

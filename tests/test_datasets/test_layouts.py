@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Skeleton layouts."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Part layouts."""
 
 from __future__ import annotations
@@ -6,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.demo_world.render import LIP_LABELS
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS, PartLayout
+from mmact_ssl.demo_world.render import LIP_LABELS
 
 NUM_PARTS = {'person': 1, 'demo_parts': 10, 'lip': 20, 'atr': 18, 'pascal_person': 7}
 

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.registry import DATASETS
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
 AUGMENT = [
     {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},

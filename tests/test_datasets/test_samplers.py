@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """LengthBucketBatchSampler, alone, in several processes and inside mmengine's data loader."""
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def log_normal(clips, seed=0):
 
 
 def sampler_of(dataset, seed=0, rank=0, world_size=1):
-    """A DefaultSampler as it would be in process `rank` of `world_size`."""
+    """A DefaultSampler as it would be in process ``rank`` of ``world_size``."""
     sampler = DefaultSampler(dataset, shuffle=True, seed=seed)
     sampler.rank = rank
     sampler.num_samples = -(-len(dataset) // world_size)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The replacement of broken samples, and the draws that do not touch the caller's."""
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from mmact_ssl.errors import DataError
 
 
 class Numbers(SeededSamples, BaseDataset):
-    """Samples 0, 1, …; those in `broken` raise."""
+    """Samples 0, 1, …; those in ``broken`` raise."""
 
     sample_kind = 'numbers'
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """SkeletonDataset: samples, early errors, randomness, copies."""
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import pytest
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
-from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
 CLIPS = {
     name: np.random.default_rng(seed).normal(size=(persons, length, 20, 3)).astype(np.float32)

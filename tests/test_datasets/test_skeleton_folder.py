@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Opening a prepared skeleton folder: what is wrong with it is said at once."""
 
 from __future__ import annotations
@@ -8,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def cut(name, size):
         (change_clips(names=np.array(['a', None])), 'not a prepared skeleton folder'),  # pickled
     ],
 )
-def test_what_is_wrong_is_one_line_with_the_mend(folder, damage, message):
+def test_what_is_wrong_is_one_line_with_the_fix(folder, damage, message):
     damage(folder)
     with pytest.raises(DataError, match=message) as error:
         open_skeleton_folder(folder, 'prepare it again')

@@ -110,7 +110,7 @@ def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
         for index, frame in reader.read([0, 7, 40], short_side).items():
             assert frame.shape == (*size, 3) and frame.dtype == np.uint8
             area = cv2.resize(expected[index], size[::-1], interpolation=cv2.INTER_AREA)
-            # Two roundings, and colour scaled before its conversion instead of after.
+            # Two roundings, and color scaled before its conversion instead of after.
             assert np.abs(frame.astype(int) - area).mean() < 4
 
 
@@ -149,7 +149,7 @@ def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, re
     ('name', 'codec', 'pix_fmt'),
     [('odd.mp4', 'libx264', 'yuv444p'), ('alpha.mov', 'png', 'rgba'), ('gray.mkv', 'ffv1', 'gray')],
 )
-def test_odd_sizes_alpha_and_grey(name, codec, pix_fmt, tmp_path, make_video, read_index):
+def test_odd_sizes_alpha_and_gray(name, codec, pix_fmt, tmp_path, make_video, read_index):
     path = make_video(
         tmp_path / name, num_frames=9, width=161, height=121, codec=codec, pix_fmt=pix_fmt
     )

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-import mmact_ssl  # noqa: F401  the mends
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
+import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
@@ -44,7 +44,7 @@ def write_video(path: Path, seed: int) -> np.ndarray:
 
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """$MMACT_SSL_DATA with a set `demo`: 8 videos of 24 frames, lists, and a pose cache."""
+    """$MMACT_SSL_DATA with a set ``demo``: 8 videos of 24 frames, lists, and a pose cache."""
     root = tmp_path_factory.mktemp('data')
     (root / 'demo' / 'videos').mkdir(parents=True)
     meta = TargetMeta(kind='pose', layout='coco17', fingerprint='made for tests', source='tests')
@@ -70,7 +70,7 @@ class TrainingRun:
         self.log = work_dir.with_suffix('.log')
 
     def options(self, epochs: int, batch_size: int = 2, workers: int = 1) -> list[str]:
-        """Command-line options of a run of `epochs` epochs."""
+        """Command-line options of a run of ``epochs`` epochs."""
         return [
             f'--work-dir={self.work_dir}',
             '--cfg-options',
@@ -169,7 +169,7 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
         {
             'model.backbone.base_channels': 4,
             'model.encode': ['clip'],
-            'model.momentum_encoder': {'views': ['other'], 'momentum': 0.9},
+            'model.momentum_encoder': {'views': ['clip_b'], 'momentum': 0.9},
             'model.heads.appearance.queue_size': 5,
             'model.heads.motion.queue_size': 5,
             'train_dataloader.batch_size': 2,

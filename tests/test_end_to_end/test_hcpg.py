@@ -17,10 +17,10 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.datasets.targets import TargetCacheError, TargetReader, TargetWriter
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.hooks import TargetCacheHook
 from mmact_ssl.registry import DATASETS, MODELS
+from mmact_ssl.targets import TargetCacheHook
+from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter
 from tools import train as training
 from tools import visualize
 
@@ -37,9 +37,9 @@ def test_the_pipeline_gives_what_the_heads_read(hcpg_config: Config):
     targets = data['targets']
     assert targets['clip_parts'].shape == (6, 8, 1, 16, 16)
     assert len(targets['video'].unique()) == 6
-    assert (targets['clip_speed'] != targets['other_speed']).all()
+    assert (targets['clip_speed'] != targets['clip_b_speed']).all()
     # Of nine frames eight fit at the first speed only.
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         assert targets[f'{view}_valid'][1].all() == (targets[f'{view}_speed'][1] == 1)
     assert not targets['clip_parts'][2].any() and targets['clip_parts'][0].any()
     losses = model(**data, mode='loss')

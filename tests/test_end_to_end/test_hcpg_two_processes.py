@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.launch import fit_to_cpu
 
 QUEUE = ('filled', 'pointer')

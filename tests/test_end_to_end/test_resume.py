@@ -11,7 +11,7 @@ ITERATIONS_PER_EPOCH = 4
 
 @pytest.mark.slow
 def test_a_killed_run_resumes_exactly(training_run):
-    """All losses of all tasks, every iteration, and at the end weights and both optimisers."""
+    """All losses of all tasks, every iteration, and at the end weights and both optimizers."""
     whole, killed = training_run('whole'), training_run('killed')
     whole.train('configs/csvr_r3d_demo.py', *whole.options(epochs=3))
     steps = [(epoch, 4 * (epoch - 1) + i) for epoch in (1, 2, 3) for i in (1, 2, 3, 4)]

@@ -1,4 +1,4 @@
-"""A labelled world of tiny made videos, and the downstream configs pointed at it."""
+"""A labeled world of tiny made videos, and the downstream configs pointed at it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRAIN_PER_CLASS, TEST_PER_CLASS = 4, 2
 
 
 def write_video(path: Path, label: int, number: int, frames: int = 20) -> None:
-    """Write a bright square whose colour tells the class; its place is random."""
+    """Write a bright square whose color tells the class; its place is random."""
     generator = np.random.default_rng([label, number])
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (80, 64))
     y, x = generator.integers(0, 32, size=2)
@@ -29,9 +29,9 @@ def write_video(path: Path, label: int, number: int, frames: int = 20) -> None:
 
 
 @pytest.fixture(scope='session')
-def labelled_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labeled_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with ``videos``, ``train.txt`` (4 a class) and ``test.txt`` (2 a class)."""
-    root = tmp_path_factory.mktemp('labelled')
+    root = tmp_path_factory.mktemp('labeled')
     (root / 'videos').mkdir()
     lines: dict[str, list[str]] = {'train': [], 'test': []}
     for label in range(NUM_CLASSES):
@@ -60,16 +60,14 @@ def point_at(cfg: Config, root: Path) -> Config:
 
 
 @pytest.fixture
-def linear_config(labelled_world: Path) -> Config:
-    return point_at(
-        Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labelled_world
-    )
+def linear_config(labeled_world: Path) -> Config:
+    return point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
 
 
 @pytest.fixture
-def finetune_config(labelled_world: Path) -> Config:
+def finetune_config(labeled_world: Path) -> Config:
     cfg = point_at(
-        Config.fromfile(ROOT / 'configs/downstream/finetune_r3d_jhmdb.py'), labelled_world
+        Config.fromfile(ROOT / 'configs/downstream/finetune_r3d_jhmdb.py'), labeled_world
     )
     cfg.train_cfg.max_epochs = 2
     cfg.param_scheduler = [dict(type='LinearLR', start_factor=0.5, begin=0, end=1)]
@@ -115,7 +113,7 @@ def skeleton_folder(tmp_path: Path) -> Path:
         lengths=np.array([len(clip) for clip in clips]),
         persons=np.ones(len(clips), dtype=np.int64),
     )
-    meta = dict(format=1, dataset='made', layout='kinect20', unit='metres', classes=NUM_CLASSES)
+    meta = dict(format=1, dataset='made', layout='kinect20', unit='meters', classes=NUM_CLASSES)
     (root / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'of the coordinates'}))
     (root / 'classes.txt').write_text('carry\nsit down\nwave\n')
     for split, content in lines.items():

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Accuracies against a loop, and classes without samples."""
 
 from __future__ import annotations

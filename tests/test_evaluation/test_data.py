@@ -1,4 +1,4 @@
-"""Reading and checking labelled splits, and drawing a part of the labels."""
+"""Reading and checking labeled splits, and drawing a part of the labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmact_ssl.evaluation.data import (
     groups_by_pattern,
     read_split,
     read_splits,
-    save_labelled,
+    save_labeled,
 )
 
 
@@ -25,7 +25,7 @@ def test_splits_are_read_in_order(linear_config):
     assert np.bincount(test.labels).tolist() == [2, 2, 2]
 
 
-def test_a_missing_annotation_names_the_mend(tmp_path):
+def test_a_missing_annotation_names_the_fix(tmp_path):
     with pytest.raises(DataError, match=r'none\.txt: no such annotation file; make it: do this'):
         read_split(dict(ann_file=str(tmp_path / 'none.txt'), data_prefix=dict(video='')), 'do this')
 
@@ -63,10 +63,10 @@ def test_drawn_labels_are_written_once_and_never_silently_changed(tmp_path):
     train = Split('train.txt', '', ['a.mp4', 'b.mp4', 'c.mp4'], np.array([0, 0, 1]))
     path = tmp_path / 'labels' / 'x.txt'
     for _ in range(2):
-        save_labelled(path, train, np.array([1, 2]))
+        save_labeled(path, train, np.array([1, 2]))
         assert path.read_text() == 'b.mp4 0\nc.mp4 1\n'
     with pytest.raises(DataError, match=r'x\.txt: lists other samples .*delete it'):
-        save_labelled(path, train, np.array([0, 2]))
+        save_labeled(path, train, np.array([0, 2]))
     assert [file.name for file in path.parent.iterdir()] == ['x.txt']
 
 
@@ -106,7 +106,7 @@ def test_the_fingerprint_follows_the_content(skeleton_folder):
 
     found = [fingerprint()]
     meta = json.loads((skeleton_folder / 'meta.json').read_text())
-    (skeleton_folder / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'other'}))
+    (skeleton_folder / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'clip_b'}))
     found.append(fingerprint())
     (skeleton_folder / 'xview_test.txt').write_text('a00_v3_0 0\n')
     found.append(fingerprint())

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Frozen features are read again only where the same code would make them again."""
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def copied(tmp_path) -> Path:
 @pytest.mark.parametrize(
     'name',
     [
-        'datasets/transforms/skeleton/normalise.py',
+        'datasets/transforms/skeleton/normalize.py',
         'datasets/transforms/geometry.py',
         'datasets/skeleton_dataset.py',
         'models/backbones/skeleton_gru.py',

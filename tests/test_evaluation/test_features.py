@@ -12,7 +12,7 @@ from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import (
     effective_rank,
     extract_features,
-    feature_deviation,
+    feature_std,
     normalize,
     pool_features,
 )
@@ -31,7 +31,7 @@ def test_features_are_those_of_single_clips_averaged(linear_config):
     assert found.values.shape == (6, 64)
     assert found.values.dtype == np.float32
     assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
-    # Twin: mmaction2's own dataset, one clip at a time, normalised by hand.
+    # Twin: mmaction2's own dataset, one clip at a time, normalized by hand.
     from mmaction.registry import DATASETS
 
     dataset = DATASETS.build(linear_config.test_dataloader.dataset)
@@ -114,6 +114,6 @@ def test_effective_rank_ignores_shift_scale_and_rotation():
 
 def test_feature_deviation_tells_collapse_from_spread():
     generator = np.random.default_rng(0)
-    assert feature_deviation(generator.normal(size=(4000, 64))) == pytest.approx(1, abs=0.02)
+    assert feature_std(generator.normal(size=(4000, 64))) == pytest.approx(1, abs=0.02)
     one_direction = generator.uniform(1, 9, size=(100, 1)) * generator.normal(size=(1, 64))
-    assert feature_deviation(one_direction) == pytest.approx(0, abs=1e-9)
+    assert feature_std(one_direction) == pytest.approx(0, abs=1e-9)

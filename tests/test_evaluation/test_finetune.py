@@ -54,9 +54,7 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
 
 
 @pytest.mark.parametrize('fraction, count', [(0.5, 6), (1.0, 12)])
-def test_only_the_labelled_samples_are_read(
-    finetune_config, tmp_path, monkeypatch, fraction, count
-):
+def test_only_the_labeled_samples_are_read(finetune_config, tmp_path, monkeypatch, fraction, count):
     from mmaction.datasets import VideoDataset
 
     read: dict[str, set[str]] = {'train': set(), 'test': set()}

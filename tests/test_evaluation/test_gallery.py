@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.prompts.frames import draw_skeletons
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.datasets.target_file import hash_sentences
-from mmact_ssl.datasets.targets import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.gallery import text_gallery
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.prompts.frames import draw_skeletons
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
+from mmact_ssl.targets.file import hash_sentences
 from tools import visualize
 
 NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]

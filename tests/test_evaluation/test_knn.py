@@ -56,7 +56,7 @@ def test_chunks_change_nothing():
         np.testing.assert_allclose(whole, part)
 
 
-def test_equal_neighbours_keep_the_gallery_order():
+def test_equal_neighbors_keep_the_gallery_order():
     gallery = np.array([[1.0, 0.0]] * 5)
     assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
 

@@ -1,4 +1,4 @@
-"""The linear probe: right, standardised by the training split, and blind to the test split."""
+"""The linear probe: right, standardized by the training split, and blind to the test split."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_against_a_float64_twin():
 
 def test_the_test_split_is_never_fitted(monkeypatch):
     train, test = blobs(10, 0), blobs(10, 1)
-    # Marked: no row of the test split can come from the training split, in any standardisation.
+    # Marked: no row of the test split can come from the training split, in any standardization.
     seen: list[np.ndarray] = []
     statistics: list[np.ndarray] = []
     fit, scale = LogisticRegression.fit, StandardScaler.fit

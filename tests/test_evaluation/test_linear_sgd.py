@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The linear layer trained by Adam: against a loop in float64, seeded, blind to the test split."""
 
 from __future__ import annotations

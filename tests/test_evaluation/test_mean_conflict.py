@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
 class Backbone(nn.Module):
@@ -32,13 +32,13 @@ class Aim(PretextHead):
     """Wants the map's mean to be some number."""
 
     def __init__(self, aim: float) -> None:
-        super().__init__(dict(trunk='clip.trunk'))
+        super().__init__(dict(feature_map='clip.feature_map'))
         self.aim = aim
 
-    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
-        return dict(loss=(trunk.flatten(1).mean(1) - self.aim).square().mean())
+    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+        return dict(loss=(feature_map.flatten(1).mean(1) - self.aim).square().mean())
 
-    def predict(self, trunk: Tensor) -> dict[str, Tensor]:
+    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
         return {}
 
 
@@ -100,10 +100,10 @@ def test_a_model_with_a_momentum_encoder_is_measured():
     class Follow(Aim):
         def __init__(self) -> None:
             super().__init__(0.0)
-            self.reads = dict(trunk='clip.trunk', key='clip.momentum_trunk')
+            self.reads = dict(feature_map='clip.feature_map', key='clip.momentum_feature_map')
 
-        def loss(self, trunk: Tensor, key: Tensor) -> dict[str, Tensor]:
-            return dict(loss=(trunk - key - 1).square().mean())
+        def loss(self, feature_map: Tensor, key: Tensor) -> dict[str, Tensor]:
+            return dict(loss=(feature_map - key - 1).square().mean())
 
     model, batches = make_model(up=2.0), make_batches(2)
     with DefaultScope.overwrite_default_scope('mmact_ssl'):
@@ -119,8 +119,8 @@ def test_a_model_with_a_momentum_encoder_is_measured():
     assert not model.momentum_encoder.started, 'the model stays as it is'
 
     def loss_of_follow(frames: Tensor) -> Tensor:
-        trunk = model.backbone(frames)
-        return (trunk - trunk.detach() - 1).square().mean()
+        feature_map = model.backbone(frames)
+        return (feature_map - feature_map.detach() - 1).square().mean()
 
     gradients = []
     for loss in (

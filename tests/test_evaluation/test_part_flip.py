@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import (
@@ -17,7 +17,7 @@ from mmact_ssl.evaluation.part_flip import (
     judge_part_maps,
     mirror_part_maps,
 )
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 
 LAYOUT = PART_LAYOUTS['demo_parts']
@@ -71,7 +71,7 @@ def test_a_person_alone_has_no_sides():
 def paint(face: int, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Frames ``[3, T, H, W]`` and part maps ``[T, C, H, W]`` of a person who faces the camera.
 
-    Its arms are columns in one colour, of which the left has a patch, its face a spot at the top.
+    Its arms are columns in one color, of which the left has a patch, its face a spot at the top.
     """
     frames = torch.zeros(3, FRAMES, HEIGHT, WIDTH)
     maps = torch.zeros(FRAMES, LAYOUT.num_parts, HEIGHT, WIDTH)
@@ -113,7 +113,7 @@ def as_logits(face: Tensor, left: Tensor, right: Tensor) -> Tensor:
 
 
 def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrainer:
-    """One whose trunk is the frames themselves, and that reads the parts with this decoder.
+    """One whose feature_map is the frames themselves, and that reads the parts with this decoder.
 
     Its teacher's maps are targets, or come from one that works online.
     """

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Pictures hold the numbers of the results that they were drawn from."""
 
 from __future__ import annotations

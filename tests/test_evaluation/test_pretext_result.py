@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_result import make_pretext_result, with_trivial
 from mmact_ssl.evaluation.result import Result
 from mmact_ssl.evaluation.tables import make_pretext_table
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 
 def test_metrics_are_paired_with_their_trivial_answers():

@@ -15,9 +15,9 @@ from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import (
     FROZEN,
-    draws_lots,
     evaluate,
     evaluate_frozen,
+    is_stochastic,
     plan_protocols,
 )
 from mmact_ssl.evaluation.result import file_hash
@@ -118,11 +118,11 @@ def frozen(protocol: str, seed: int = 0, **options):
 
 def test_what_draws_no_lots_is_the_same_at_every_seed():
     for protocol in FROZEN:
-        assert draws_lots(protocol, 0.5)
+        assert is_stochastic(protocol, 0.5)
         # Scores are equal only if the layer is: a wrong seed would show in one of the metrics.
         same = frozen(protocol, seed=0) == frozen(protocol, seed=1)
-        assert same != draws_lots(protocol, 1.0), protocol
-    assert draws_lots('finetune', 1.0)
+        assert same != is_stochastic(protocol, 1.0), protocol
+    assert is_stochastic('finetune', 1.0)
 
 
 def test_the_layer_trained_by_adam_reads_its_settings(linear_config):
@@ -280,12 +280,12 @@ def test_every_downstream_config_of_skeletons_is_whole(path):
     clip[:, :, :, :5] = torch.randn(1, 1, persons, 5, joints, 3)
     with torch.no_grad():
         scores = recognizer(clip, mode='tensor', stage='head')
-        trunk = recognizer.backbone(clip[0])
+        feature_map = recognizer.backbone(clip[0])
         shorter = recognizer.backbone(clip[0, :, :, :5])
     assert scores.shape == (1, cfg.model.cls_head.num_classes)
     if '_gru_' in path.stem:
-        torch.testing.assert_close(trunk, shorter)  # padding is not seen
+        torch.testing.assert_close(feature_map, shorter)  # padding is not seen
     else:
         assert any(step.type == 'ResampleFrames' for step in pipelines[0]), 'there is no padding'
-    pooled = MODELS.build(cfg.feature_pooling)(trunk)
+    pooled = MODELS.build(cfg.feature_pooling)(feature_map)
     assert pooled.shape == (1, cfg.model.cls_head.in_channels)

@@ -8,7 +8,6 @@ import lmdb
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.result import (
@@ -21,6 +20,7 @@ from mmact_ssl.evaluation.result import (
     portable_path,
     result_file_name,
 )
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 
 def split(ann_file='train.txt', labels=(0, 1)) -> Split:

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Every protocol on skeleton clips: padding must not be felt, and labels must be in their place."""
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
     recognizer = build_recognizer(skeleton_config, 0)
     found = hook.measure(recognizer)
     features = extract(skeleton_config)['train']
-    # Twin: 2 of 4 clips of each class are held out; each takes the class of its nearest neighbour.
+    # Twin: 2 of 4 clips of each class are held out; each takes the class of its nearest neighbor.
     from mmact_ssl.datasets.label_subset import label_subset
 
     held = label_subset([f'{i:09d}' for i in range(12)], features.labels, 0.5, 0)

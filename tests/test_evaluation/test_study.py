@@ -238,7 +238,7 @@ def test_transfer_is_judged_beside_the_own_data_set(workshop):
     del config.runs[0]
     config.runs[0].evaluations = [
         dict(protocols='linear', config='linear.py'),
-        dict(protocols='linear', config='finetune.py', dataset='other'),
+        dict(protocols='linear', config='finetune.py', dataset='clip_b'),
     ]
     failed, lines = run(workshop, plan(workshop, config))
     assert not failed, lines
@@ -285,7 +285,7 @@ def test_mistakes_in_a_study_are_named(workshop):
     ('change', 'named'),
     [
         (dict(cfg_options=['model.heads.video=None']), 'cfg_options'),
-        (dict(pretrain='other.py'), 'pretrain'),
+        (dict(pretrain='clip_b.py'), 'pretrain'),
         (dict(dataset='mine'), 'dataset'),
         (dict(text='max_epochs = 2'), 'config_hash'),
     ],
@@ -293,7 +293,7 @@ def test_mistakes_in_a_study_are_named(workshop):
 def test_what_was_trained_otherwise_is_neither_resumed_nor_judged(
     workshop, change, named, interrupted
 ):
-    (workshop / 'other.py').write_text('lr = 1')
+    (workshop / 'clip_b.py').write_text('lr = 1')
     if interrupted:
         (workshop / 'fail').touch()
     config = study(seeds=(0,))

@@ -97,7 +97,7 @@ def test_the_order_of_the_files_does_not_matter():
 
 
 @pytest.mark.parametrize(
-    'changes', [dict(config_hash='other'), dict(backbone='r3d18', data_version='other')]
+    'changes', [dict(config_hash='clip_b'), dict(backbone='r3d18', data_version='clip_b')]
 )
 def test_results_that_cannot_be_compared_are_not_mixed(changes):
     mixed = [*RESULTS, result('DTG-Net', **changes)]
@@ -109,7 +109,7 @@ def test_results_of_different_sentences_are_not_mixed():
     def row(method, caches, **changes):
         return result(method, 'full', 'zeroshot', caches=caches, **changes)
 
-    one, other = {'data/classes.lmdb': 'one'}, {'data/classes.lmdb': 'other'}
+    one, other = {'data/classes.lmdb': 'one'}, {'data/classes.lmdb': 'clip_b'}
     assert 'Zero-shot' in make_table([row('A', one), row('B', one), row('C', {})], 'demo')
     with pytest.raises(ConfigError, match=r'different contents of data/classes\.lmdb'):
         make_table([row('A', one), row('B', other)], 'demo')
@@ -123,7 +123,7 @@ def test_a_momentum_copy_and_the_student_are_not_one_row():
 
 
 def test_another_backbone_is_named_and_has_its_own_settings():
-    other = dict(backbone='stgcn', config_hash='other')
+    other = dict(backbone='stgcn', config_hash='clip_b')
     lines = make_table([result(value=0.5), result('MS2L', value=0.75, **other)], 'demo').split('\n')
     assert ', backbone in brackets, ' in lines[0]
     assert lines[4:6] == ['| CSVR (r3d18-small) | 50.0 |', '| MS2L (stgcn) | 75.0 |']
@@ -253,7 +253,7 @@ def test_variants_of_pretext_tasks_stand_side_by_side():
         protocol='pretext',
         variant='shared',
         metrics={'conflict/a~b': -0.5, 'x/accuracy': 0.5, 'x/chance': 0.1},
-        config_hash='other',
+        config_hash='clip_b',
     )
     full = [pretext(seed, **{'x/accuracy': 0.25, 'x/chance': 0.125}) for seed in (0, 1)]
     assert make_pretext_table([shared, *full], 'demo/CSVR') == (
@@ -267,7 +267,7 @@ def test_variants_of_pretext_tasks_stand_side_by_side():
 
 
 def test_pretext_results_of_other_settings_are_not_mixed():
-    other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='other')
+    other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='clip_b')
     with pytest.raises(ConfigError, match='measured by different settings'):
         make_pretext_table([pretext(**{'a/b': 1.0}), other], 'demo/CSVR')
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.targets import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
 META = TargetMeta('embedding', '', 'a' * 64, 'MadeTeacher(made)')
 

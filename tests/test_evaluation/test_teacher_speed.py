@@ -41,18 +41,18 @@ def test_the_caches_give_way_to_teachers_of_the_same_targets():
     assert 'LoadTargetCache' not in kinds
     before = [step.type for step in cached.train_dataloader.dataset.pipeline]
     assert [kind for kind in before if kind != 'LoadTargetCache'] == kinds
-    assert online.model.data_preprocessor.targets == ['clip_valid', 'other_valid']
+    assert online.model.data_preprocessor.targets == ['clip_valid', 'clip_b_valid']
     model = MODELS.build(online.model)
     heads = MODELS.build(cached.model).heads
     assert {task: head.reads for task, head in model.heads.items()} == {
         task: head.reads for task, head in heads.items()
     }
     frames = torch.zeros(2, 3, 8, 64, 64)
-    inputs = dict(clip=frames, other=frames)
+    inputs = dict(clip=frames, clip_b=frames)
     valid = torch.ones(2, 8, dtype=torch.bool)
     sources = model.sources(inputs, dict(clip_valid=valid, other_valid=valid))
     assert sources['clip_imagenet'].shape == (2, 8, 1280)
-    assert sources['other_pose'].shape == (2, 8, 51)
+    assert sources['clip_b_pose'].shape == (2, 8, 51)
 
 
 @pytest.mark.parametrize('names', [('imagenet',), ('imagenet', 'pose', 'sound')])

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation import zeroshot
 from mmact_ssl.evaluation.features import Features
@@ -23,6 +22,7 @@ from mmact_ssl.evaluation.zeroshot import (
     search_by_text,
 )
 from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 CLASSES = ['carry', 'sit down', 'wave']
 WIDTH = 8
@@ -86,9 +86,9 @@ def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
         expected = getattr(prompts, f'{side}_projector').state_dict()
         for key, value in space.projectors[side].state_dict().items():
             torch.testing.assert_close(value, expected[key].double())
-    renamed = {key.replace('frames', 'other'): value for key, value in others.items()}
+    renamed = {key.replace('frames', 'clip_b'): value for key, value in others.items()}
     torch.save(dict(state_dict={**others, **renamed}), tmp_path / 'two.pth')
-    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'other'\].*'prompts'"):
+    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'clip_b'\].*'prompts'"):
         SharedSpace(str(tmp_path / 'two.pth'))
 
 
@@ -102,8 +102,8 @@ def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp
     for row in values:
         scores = []
         for name in CLASSES:
-            centre = sum(text / np.linalg.norm(text) for text in texts[name])
-            scores.append(row @ centre / np.linalg.norm(centre))
+            center = sum(text / np.linalg.norm(text) for text in texts[name])
+            scores.append(row @ center / np.linalg.norm(center))
         expected.append(int(np.argmax(scores)))
     metrics, details = evaluate_zeroshot(Features(values, labels), identity, cache, CLASSES)
     assert metrics['top1'] == pytest.approx(np.mean(np.array(expected) == labels))
@@ -309,7 +309,7 @@ def test_evaluating_imports_no_text_library(skeleton_config, pretrained, tmp_pat
 
 
 def test_the_student_leaves_without_text_weights(skeleton_config, pretrained):
-    """What loads strictly into the stock recogniser is the encoder and nothing else."""
+    """What loads strictly into the stock recognizer is the encoder and nothing else."""
     recognizer = build_recognizer(skeleton_config, 0, pretrained)
     state = torch.load(pretrained, weights_only=True)['state_dict']
     encoder = {key for key in state if key.startswith('backbone.')}

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Validity of frames and persons against loops over them."""
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def test_each_special_clip():
 
 @pytest.mark.parametrize('stride', [1, 2, 4])
 @pytest.mark.parametrize('time', [4, 8, 20])
-def test_scaled_frames_are_those_that_a_strided_convolution_centres_on_valid_ones(stride, time):
+def test_scaled_frames_are_those_that_a_strided_convolution_centers_on_valid_ones(stride, time):
     lengths = torch.arange(1, time + 1)
     valid = (torch.arange(time) < lengths[:, None])[:, None].repeat(1, 2, 1)
     valid[:, 1] = False

@@ -9,11 +9,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
-from mmact_ssl.datasets.targets import TargetMeta, TargetWriter
 from mmact_ssl.evaluation.result import Result
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tools import evaluate
 
 CLASSES = ['carry', 'sit down', 'wave']

@@ -117,7 +117,7 @@ def test_the_table_has_a_column_for_each_seed(capsys):
     assert '│ 0.250 │ 0.750 │ 0.500 ± 0.354 │' in shown
     assert 'one checkpoint: the deviation is that of the drawn labels' in shown
     knn = made_result(0, protocol='knn')
-    evaluate.print_results([made_result(0), made_result(1, checkpoint_hash='other'), knn])
+    evaluate.print_results([made_result(0), made_result(1, checkpoint_hash='clip_b'), knn])
     shown = capsys.readouterr().out
     assert 'one checkpoint' not in shown
     assert shown.count('effective_rank') == 1, 'both protocols read the same features'
@@ -207,7 +207,7 @@ def test_a_checkpoint_or_random_must_be_given(capsys):
     assert 'pre-trained on nothing' in capsys.readouterr().err
 
 
-def test_a_finetuned_recogniser_is_tested(world, capsys):
+def test_a_finetuned_recognizer_is_tested(world, capsys):
     cheap = [
         *CHEAP[:4],
         'train_cfg.max_epochs=1',
@@ -218,7 +218,7 @@ def test_a_finetuned_recogniser_is_tested(world, capsys):
     evaluate.main([*argv, '--work-dir', 'tuned', *cheap])
     written = json.loads(Path('one.json').read_text())
     assert written['label_fraction'] == 0.5
-    assert len(Path('tuned/labelled_samples.txt').read_text().splitlines()) == 21
+    assert len(Path('tuned/labeled_samples.txt').read_text().splitlines()) == 21
     test_tool.main([FINETUNE, 'tuned/epoch_1.pth', '--dump', 'scores.pkl', *cheap])
     shown = capsys.readouterr().out
     assert f'acc/top1: {written["metrics"]["top1"]:.4f}' in shown, 'the same accuracy'

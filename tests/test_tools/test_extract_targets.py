@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.targets import TargetReader
+from mmact_ssl.targets.cache import TargetReader
 
 ROOT = Path(__file__).parents[2]
 MODULE = """
@@ -20,17 +20,17 @@ from mmact_ssl.registry import MODELS
 
 
 @MODELS.register_module(force=True)
-class GreyTeacher(BaseTeacher):
+class GrayTeacher(BaseTeacher):
     def __init__(self, kind):
         super().__init__({'kind': kind}, {})
         self.kind = kind
         self.layout = {'pose': 'coco17', 'map': 'person'}.get(kind, '')
 
     def predict(self, frames):
-        grey = frames.float().mean(1) / 255  # (N, H, W)
+        gray = frames.float().mean(1) / 255  # (N, H, W)
         if self.kind == 'map':
-            return grey[:, None, ::8, ::8]
-        mean = grey.mean((1, 2))
+            return gray[:, None, ::8, ::8]
+        mean = gray.mean((1, 2))
         return mean[:, None, None].expand(-1, 17, 3) if self.kind == 'pose' else mean[:, None]
 
     def embed(self, sentences):
@@ -46,14 +46,14 @@ def tool():
 @pytest.fixture
 def data(tmp_path, make_video, monkeypatch):
     """Two videos with an annotation, and configs of teachers of all kinds."""
-    (tmp_path / 'grey_teacher.py').write_text(MODULE)
+    (tmp_path / 'gray_teacher.py').write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, 'dont_write_bytecode', True)
-    monkeypatch.delitem(sys.modules, 'grey_teacher', raising=False)
+    monkeypatch.delitem(sys.modules, 'gray_teacher', raising=False)
     for kind in ('pose', 'map', 'embedding', 'text', 'box'):
-        (tmp_path / f'grey_{kind}.py').write_text(
-            "custom_imports = dict(imports=['grey_teacher'])\n"
-            f"teacher = dict(type='GreyTeacher', kind='{kind}')\n"
+        (tmp_path / f'gray_{kind}.py').write_text(
+            "custom_imports = dict(imports=['gray_teacher'])\n"
+            f"teacher = dict(type='GrayTeacher', kind='{kind}')\n"
         )
     for i in range(2):
         make_video(tmp_path / f'{i}.mp4', num_frames=6 + i, width=64, height=48)
@@ -63,7 +63,7 @@ def data(tmp_path, make_video, monkeypatch):
 
 
 def config(data, kind):
-    return str(data / f'grey_{kind}.py')
+    return str(data / f'gray_{kind}.py')
 
 
 def test_several_teachers_fill_a_cache_each(tool, data, capsys):
@@ -74,8 +74,8 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
     assert '2 videos written, 0 were there, 0 broken; 13 frames' in out
     for name, kind, dtype in (
         ('pose', 'pose', 'float32'),
-        ('grey_map', 'map', 'uint8'),
-        ('grey_embedding', 'embedding', 'float16'),
+        ('gray_map', 'map', 'uint8'),
+        ('gray_embedding', 'embedding', 'float16'),
     ):
         reader = TargetReader(data / 'targets' / f'{name}.lmdb')
         assert (reader.meta.kind, reader.meta.dtype) == (kind, dtype)
@@ -85,12 +85,12 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
 
 
 def test_two_pose_teachers_do_not_share_a_cache(tool, data):
-    other = data / 'other.py'
+    other = data / 'clip_b.py'
     other.write_text(Path(config(data, 'pose')).read_text())
     tool([config(data, 'pose'), str(other), '--data', str(data)])
     assert sorted(path.name for path in (data / 'targets').iterdir()) == [
-        'grey_pose.lmdb',
-        'other.lmdb',
+        'gray_pose.lmdb',
+        'clip_b.lmdb',
     ]
 
 
@@ -98,7 +98,7 @@ def test_sentences(tool, data, capsys):
     (data / 's.json').write_text(json.dumps({'0.mp4': ['one', 'three'], 'clap': ['x']}))
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     assert '2 keys written, 0 were there' in capsys.readouterr().out.replace('\n', '')
-    reader = TargetReader(data / 'targets' / 'grey_text.lmdb')
+    reader = TargetReader(data / 'targets' / 'gray_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
     (data / 's.json').write_text(
         json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']})
@@ -125,9 +125,9 @@ def test_import_of_a_table_names_its_cache(tool, data, capsys):
     assert TargetReader(data / 'targets' / 'pose.lmdb').meta.kind == 'pose'
 
 
-def test_inspect_and_mend(tool, data, capsys):
+def test_inspect_and_fix(tool, data, capsys):
     tool([config(data, 'embedding'), '--data', str(data)])
-    cache = data / 'targets' / 'grey_embedding.lmdb'
+    cache = data / 'targets' / 'gray_embedding.lmdb'
     capsys.readouterr()
     tool(['inspect', str(cache), '--verify'])
     out = capsys.readouterr().out

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'generate_prompts.py'
 NAMES = [f'a0{number}_clip' for number in range(6)]
@@ -46,11 +46,11 @@ def test_kinematic_sentences_do_not_depend_on_labels_or_names(tool, tmp_path, da
     for folder in (data, other):
         tool.main(['kinematic', '--data', str(folder)])
         written.append((folder / 'sentences_kinematic.json').read_bytes())
-    unlabelled = tmp_path / 'unlabelled.txt'
-    unlabelled.write_text('\n'.join(NAMES))
-    labelled = tmp_path / 'labelled.txt'
-    labelled.write_text('\n'.join(f'{name} 1' for name in NAMES))
-    for ann in (unlabelled, labelled):
+    unlabeled = tmp_path / 'unlabeled.txt'
+    unlabeled.write_text('\n'.join(NAMES))
+    labeled = tmp_path / 'labeled.txt'
+    labeled.write_text('\n'.join(f'{name} 1' for name in NAMES))
+    for ann in (unlabeled, labeled):
         out = tmp_path / f'{ann.stem}.json'
         tool.main(['kinematic', '--data', str(data), '--ann', str(ann), '--out', str(out)])
         written.append(out.read_bytes())
@@ -252,7 +252,7 @@ def test_a_vision_language_model_describes_drawn_skeletons(
 @pytest.fixture
 def pictures(monkeypatch) -> list[np.ndarray]:
     """What the model is shown."""
-    from mmact_ssl.datasets.prompts.captioner import Captioner
+    from mmact_ssl.prompts.captioner import Captioner
 
     seen = []
     describe = Captioner.describe

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The command line of tools/prepare_data.py."""
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.demo_world.write import write_video
+from mmact_ssl.demo_world.write import write_video
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 
@@ -44,7 +43,7 @@ SOURCED = ['jhmdb', 'utdmhad', 'videos', 'nwucla', 'ntu60', 'ntu120', 'pkummd1',
 
 
 @pytest.mark.parametrize('name', SOURCED)
-def test_a_missing_source_is_one_line_with_the_mend(tool, tmp_path, name):
+def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, name):
     with pytest.raises(SystemExit) as stop:
         tool.main([name, '--source', str(tmp_path / 'nowhere')])
     message = str(stop.value)
@@ -56,7 +55,7 @@ def test_a_missing_source_is_one_line_with_the_mend(tool, tmp_path, name):
 
 def test_every_set_has_its_function(tool):
     for module, function in tool.PREPARATIONS.values():
-        module = importlib.import_module(f'mmact_ssl.datasets.preparation.{module}')
+        module = importlib.import_module(f'mmact_ssl.preparation.{module}')
         assert callable(getattr(module, function))
 
 

@@ -32,7 +32,7 @@ BACKBONE = dict(
 
 @pytest.fixture
 def training_checkpoint(tmp_path: Path) -> Path:
-    """What a training run leaves: backbone, heads, optimiser, log."""
+    """What a training run leaves: backbone, heads, optimizer, log."""
     from mmact_ssl.registry import MODELS
 
     torch.manual_seed(0)
@@ -103,17 +103,17 @@ def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):
 def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Path):
     """As load_from, and as the backbone's pretrained: no backbone key missing or unexpected.
 
-    A fresh interpreter without mmact_ssl; mmaction2's own broken wheel is the one thing to mend.
+    A fresh interpreter without mmact_ssl; mmaction2's own broken wheel is the one thing to fix.
     """
     published = export_backbone(training_checkpoint, tmp_path / 'x')
     stripped = export_backbone(training_checkpoint, tmp_path / 'y', strip_prefix=True)
     backbone = {**BACKBONE, 'type': 'ResNet3d'}
     code = f"""
 import importlib.util, torch
-spec = importlib.util.spec_from_file_location('mends', {mends_path()!r})
-mends = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(mends)
-mends.mend_torchvision_operators(), mends.mend_missing_drn(), mends.mend_missing_mmcv_operators()
+spec = importlib.util.spec_from_file_location('fixes', {mends_path()!r})
+fixes = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fixes)
+fixes.fix_torchvision_operators(), fixes.fix_missing_drn(), fixes.fix_missing_mmcv_operators()
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmaction.registry import MODELS

@@ -35,7 +35,7 @@ class Runner(SimpleNamespace):
     ids=['missing', 'left over', 'of another shape'],
 )
 def test_nothing_is_tested_with_random_weights(tmp_path, saved, complaint):
-    path = tmp_path / 'other.pth'
+    path = tmp_path / 'clip_b.pth'
     torch.save(saved.state_dict(), path)
     runner = Runner(model=nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)))
     with pytest.raises(CheckpointError, match=rf'other\.pth: does not fit .*{complaint}'):

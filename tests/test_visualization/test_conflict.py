@@ -14,7 +14,7 @@ from mmact_ssl.visualization.conflict import (
     draw_conflict,
     read_conflict,
     running_mean,
-    summarise_conflict,
+    summarize_conflict,
 )
 
 
@@ -96,7 +96,7 @@ def test_a_training_in_two_numbers_a_pair():
     records = [record(1, cosine=-0.5), record(11, cosine=0.1), record(21, cosine=None)]
     for one in records:
         one['cosines']['b~c'] = None
-    assert summarise_conflict(records) == {
+    assert summarize_conflict(records) == {
         'conflict/a~b': pytest.approx(-0.2),
         'conflict/a~b/below_zero': 0.5,
         'conflict/a~c': pytest.approx(-0.2),

@@ -8,11 +8,11 @@ from mmact_ssl.visualization import draw_generated_frames
 
 
 def strips(current: int, future: int, offset: int) -> dict[str, np.ndarray]:
-    """Videos whose grey value says clip, kind and time."""
+    """Videos whose gray value says clip, kind and time."""
 
     def video(count: int, start: int) -> np.ndarray:
-        grey = offset + start + 40 * np.arange(2)[:, None] + np.arange(count)
-        return np.broadcast_to(grey[..., None, None, None], (2, count, 4, 4, 3)).astype(np.uint8)
+        gray = offset + start + 40 * np.arange(2)[:, None] + np.arange(count)
+        return np.broadcast_to(gray[..., None, None, None], (2, count, 4, 4, 3)).astype(np.uint8)
 
     return dict(current=video(current, 0), future=video(future, current))
 

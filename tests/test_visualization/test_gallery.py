@@ -34,8 +34,8 @@ def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
             np.testing.assert_array_equal(image.get_array(), expected.strip)
             assert axis.get_title() == f'{rank}. {expected.name} ({expected.similarity:.2f})'
             assert axis.get_xlabel() == CAPTIONS[expected.mark]
-            colours = {spine.get_edgecolor() for spine in axis.spines.values()}
-            assert all(same_color(colour, MARKS[expected.mark]) for colour in colours)
+            colors = {spine.get_edgecolor() for spine in axis.spines.values()}
+            assert all(same_color(color, MARKS[expected.mark]) for color in colors)
 
 
 def test_a_clip_that_searches_has_no_rank():

@@ -1,4 +1,4 @@
-"""Part maps are drawn where they lie on the frame, in the colours that the legend names."""
+"""Part maps are drawn where they lie on the frame, in the colors that the legend names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from matplotlib.colors import same_color
 
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
 from mmact_ssl.visualization import draw_part_maps
-from mmact_ssl.visualization.parts import part_colours, part_numbers
+from mmact_ssl.visualization.parts import part_colors, part_numbers
 
 LAYOUT = PART_LAYOUTS['pascal_person']
 
@@ -29,7 +29,7 @@ def test_teacher_above_student_on_frames_spread_in_time():
     teacher[:, :, 1] = student[:, :, 2] = 1
     figure = draw_part_maps(frames, teacher, student, LAYOUT, ['one', 'two'], columns=3)
     axes = np.array(figure.axes).reshape(4, 3)
-    colours = part_colours(LAYOUT)
+    colors = part_colors(LAYOUT)
     for row, (clip, name) in enumerate(
         [(0, 'one\nteacher'), (0, 'one\nstudent'), (1, 'two\nteacher'), (1, 'two\nstudent')]
     ):
@@ -39,11 +39,11 @@ def test_teacher_above_student_on_frames_spread_in_time():
             np.testing.assert_array_equal(frame.get_array(), frames[clip, step])
             assert parts.get_extent() == [-0.5, 15.5, 11.5, -0.5]
             shown = parts.get_array().reshape(-1, 4)
-            assert (shown == colours['head' if name.endswith('teacher') else 'torso']).all()
+            assert (shown == colors['head' if name.endswith('teacher') else 'torso']).all()
     legend = figure.legends[0]
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == list(LAYOUT.names[1:])
     assert all(
-        same_color(patch.get_facecolor(), colours[name])
+        same_color(patch.get_facecolor(), colors[name])
         for patch, name in zip(legend.get_patches(), texts)
     )

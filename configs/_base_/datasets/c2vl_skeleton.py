@@ -15,7 +15,7 @@ prompt = dict(
 )
 train_pipeline = [
     prompt,
-    dict(type='NormaliseSkeleton', mode='first_frame'),
+    dict(type='NormalizeSkeleton', mode='first_frame'),
     dict(type='MakeSkeletonViews', views=dict(clip=augment)),
     dict(type='PackSkeletonInputs', views=('clip',)),
 ]

@@ -1,7 +1,7 @@
-# Whole clips, normalised as in pre-training and padded with zeros at the end to the set's longest;
+# Whole clips, normalized as in pre-training and padded with zeros at the end to the set's longest;
 # a set's own file names folders.
 train_pipeline = [
-    dict(type='mmact_ssl.NormaliseSkeleton', mode='first_frame'),
+    dict(type='mmact_ssl.NormalizeSkeleton', mode='first_frame'),
     dict(type='PadFrames', num_frames=0),
     dict(type='mmaction.FormatGCNInput', num_person=1),
     dict(type='mmaction.PackActionInputs'),

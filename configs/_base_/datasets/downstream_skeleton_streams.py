@@ -2,7 +2,7 @@
 # Frozen features are taken without augmentation; fine-tuning cuts, turns, shears and mirrors. The
 # configs that inherit this put them in their data loaders.
 streams_test_pipeline = [
-    dict(type='mmact_ssl.NormaliseSkeleton', mode='first_frame'),
+    dict(type='mmact_ssl.NormalizeSkeleton', mode='first_frame'),
     dict(type='mmact_ssl.ResampleFrames', num_frames=32),
     dict(type='mmact_ssl.BonesAndMotion', motion_scale=10),
     dict(type='mmaction.FormatGCNInput', num_person=1),

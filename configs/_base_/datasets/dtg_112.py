@@ -1,7 +1,7 @@
 # DTG-Net's views for R3D-18: two clips of 16 frames from anywhere in a video, at 112x112, each cut,
-# mirrored and coloured in its own way; and what three teachers say of them: an ImageNet
-# classifier, an image-based action recogniser and a pose network's backbone, see teachers/.
-views = ('clip', 'other')
+# mirrored and colored in its own way; and what three teachers say of them: an ImageNet
+# classifier, an image-based action recognizer and a pose network's backbone, see teachers/.
+views = ('clip', 'clip_b')
 # One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
 # must know of it.
 teachers = dict(
@@ -26,11 +26,11 @@ augment = [
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
     dict(type='mmaction.ColorJitter'),
 ]
-sample_views = dict(type='SampleViews', clip=clip, other=clip)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment),
-    dict(type='TransformViews', views=('other',), transforms=augment),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
     dict(type='PackPretextInputs', views=views),
 ]
 train_dataloader = dict(

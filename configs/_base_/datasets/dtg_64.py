@@ -1,6 +1,6 @@
 # DTG-Net's views for the small student: two clips of 8 frames at 64x64; and what its teachers, an
 # ImageNet classifier and a pose network, say of them.
-views = ('clip', 'other')
+views = ('clip', 'clip_b')
 # One entry a teacher: its cache, made by tools/extract_targets.py, and what TeacherGuidanceHead
 # must know of it.
 teachers = dict(
@@ -23,14 +23,14 @@ augment = [
     dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
 ]
-sample_views = dict(type='SampleViews', clip=clip, other=clip)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 make_views = [
     dict(type='DecodeViews', short_side=80),
     dict(type='TransformViews', views=('clip',), transforms=augment),
-    dict(type='TransformViews', views=('other',), transforms=augment),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
     dict(type='PackPretextInputs', views=views),
 ]
-sample_test_views = dict(type='SampleViews', clip=clip, other=clip, test_mode=True)
+sample_test_views = dict(type='SampleViews', clip=clip, clip_b=clip, test_mode=True)
 make_test_views = [
     dict(type='DecodeViews', short_side=64),
     dict(

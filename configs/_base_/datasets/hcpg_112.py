@@ -1,5 +1,5 @@
 # HCPG's views for R3D-18: two clips of 16 frames from anywhere in a video, at 112x112, played at
-# two different speeds, each cut, mirrored and coloured in its own way; and the part maps of the
+# two different speeds, each cut, mirrored and colored in its own way; and the part maps of the
 # first, which are cut and mirrored with it.
 clip = dict(num_frames=16, stride=(1, 2, 4))
 augment = [
@@ -8,7 +8,7 @@ augment = [
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
     dict(type='mmaction.ColorJitter'),
 ]
-sample_views = dict(type='SampleViews', clip=clip, other=clip, differ=True)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 # The configs that use this put the folder of the cache before its name. The only parser with
 # weights in mmsegmentation's model zoo knows persons; one of body parts is another path, layout and
 # model.heads.parsing.num_parts.
@@ -22,8 +22,8 @@ parts = dict(
 make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment, map_size=(28, 28)),
-    dict(type='TransformViews', views=('other',), transforms=augment),
-    dict(type='PackPretextInputs', views=('clip', 'other'), video=True),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
+    dict(type='PackPretextInputs', views=('clip', 'clip_b'), video=True),
 ]
 train_dataloader = dict(
     batch_size=32,

@@ -6,7 +6,7 @@ augment = [
     dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
 ]
-sample_views = dict(type='SampleViews', clip=clip, other=clip, differ=True)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 # The configs that use this put the folder of the cache before its name.
 parts = dict(
     type='LoadTargetCache',
@@ -18,19 +18,19 @@ parts = dict(
 make_views = [
     dict(type='DecodeViews', short_side=80),
     dict(type='TransformViews', views=('clip',), transforms=augment, map_size=(16, 16)),
-    dict(type='TransformViews', views=('other',), transforms=augment),
-    dict(type='PackPretextInputs', views=('clip', 'other'), video=True),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
+    dict(type='PackPretextInputs', views=('clip', 'clip_b'), video=True),
 ]
-sample_test_views = dict(type='SampleViews', clip=clip, other=clip, differ=True, test_mode=True)
+sample_test_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True, test_mode=True)
 make_test_views = [
     dict(type='DecodeViews', short_side=64),
     dict(
         type='TransformViews',
-        views=('clip', 'other'),
+        views=('clip', 'clip_b'),
         transforms=[dict(type='mmaction.CenterCrop', crop_size=64)],
         map_size=(16, 16),
     ),
-    dict(type='PackPretextInputs', views=('clip', 'other'), video=True),
+    dict(type='PackPretextInputs', views=('clip', 'clip_b'), video=True),
 ]
 train_dataloader = dict(
     batch_size=16,

@@ -12,7 +12,7 @@ augment = [
     dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
 train_pipeline = [
-    dict(type='NormaliseSkeleton', mode='first_frame'),
+    dict(type='NormalizeSkeleton', mode='first_frame'),
     dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment)),
     dict(type='PackSkeletonInputs', views=('one', 'two')),
 ]

@@ -4,7 +4,7 @@
 # choice is mode='body_axes'; the released run leaves coordinates as they are, and does not shuffle.
 # A set's own file names its folder.
 train_pipeline = [
-    dict(type='NormaliseSkeleton', mode='first_frame'),
+    dict(type='NormalizeSkeleton', mode='first_frame'),
     dict(
         type='MakeSkeletonViews',
         views=dict(

@@ -26,6 +26,6 @@ model = dict(
         ),
     ),
     # From trials on JHMDB's training split, see docs/methods/csvr.md. Adam trains what one head
-    # owns alone alike under any weight, so that these weights say who shapes the trunk.
+    # owns alone alike under any weight, so that these weights say who shapes the feature map.
     balancer=dict(weights=dict(pose=20.0, context=0.5, video=0.5)),
 )

@@ -1,4 +1,4 @@
-# The GRUs over streams in mmaction2's recogniser of skeletons: mean and maximum over a clip's
+# The GRUs over streams in mmaction2's recognizer of skeletons: mean and maximum over a clip's
 # frames, a linear layer.
 _base_ = '../students/skeleton_gru_streams.py'
 

@@ -1,4 +1,4 @@
-# The GRU in mmaction2's recogniser of skeletons: the mean over a clip's frames, a linear layer.
+# The GRU in mmaction2's recognizer of skeletons: the mean over a clip's frames, a linear layer.
 _base_ = '../students/skeleton_gru.py'
 
 backbone_name = 'gru'

@@ -1,4 +1,4 @@
-# What HCPG's tasks read: the trunk and all adapters, side by side, of a checkpoint that
+# What HCPG's tasks read: the feature map and all adapters, side by side, of a checkpoint that
 # tools/publish_model.py has written with --adapters appearance motion parsing.
 _base_ = 'downstream_r3d18.py'
 
@@ -10,7 +10,7 @@ model = dict(
         type='mmact_ssl.AdaptedBackbone',
         backbone=_base_.model.backbone,
         adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
-        outputs=('trunk', 'appearance', 'motion', 'parsing'),
+        outputs=('feature_map', 'appearance', 'motion', 'parsing'),
     ),
     cls_head=dict(in_channels=512 + 3 * 256),
 )

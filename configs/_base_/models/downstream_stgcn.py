@@ -1,4 +1,4 @@
-# ST-GCN in mmaction2's recogniser of skeletons.
+# ST-GCN in mmaction2's recognizer of skeletons.
 _base_ = '../students/stgcn.py'
 
 backbone_name = 'stgcn'

@@ -6,10 +6,10 @@ tasks = dict(
         type='PretextDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        views=('clip', 'other'),
-        targets=('clip_valid', 'other_valid'),
+        views=('clip', 'clip_b'),
+        targets=('clip_valid', 'clip_b_valid'),
     ),
-    encode=('clip', 'other'),
+    encode=('clip', 'clip_b'),
     # Each view is a batch of its own, so that batch statistics don't mix them.
     encode_together=False,
     heads=dict(
@@ -23,7 +23,7 @@ tasks = dict(
         contrast=dict(
             type='ContrastHead',
             in_channels=512,
-            views=('clip', 'other'),
+            views=('clip', 'clip_b'),
             target='pair',
             temperature=0.1,
             self_similarity=None,

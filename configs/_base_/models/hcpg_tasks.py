@@ -11,17 +11,17 @@ tasks = dict(
         type='PretextDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        views=('clip', 'other'),
+        views=('clip', 'clip_b'),
         targets=(
             'video',
             'clip_speed',
-            'other_speed',
+            'clip_b_speed',
             'clip_valid',
-            'other_valid',
+            'clip_b_valid',
             'clip_parts',
         ),
     ),
-    encode=('clip', 'other'),
+    encode=('clip', 'clip_b'),
     # Each view is a batch of its own, so that batch statistics don't mix them.
     encode_together=False,
     # One representation for all tasks: motion='appearance', parsing='appearance'.

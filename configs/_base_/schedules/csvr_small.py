@@ -1,4 +1,4 @@
-# The same optimisers for minutes on two cores.
+# The same optimizers for minutes on two cores.
 _base_ = 'csvr_adamw.py'
 
 train_cfg = dict(max_epochs=40)

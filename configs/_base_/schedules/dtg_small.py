@@ -1,4 +1,4 @@
-# The same optimiser for minutes on two cores.
+# The same optimizer for minutes on two cores.
 _base_ = 'pretrain_adamw.py'
 
 train_cfg = dict(max_epochs=20)

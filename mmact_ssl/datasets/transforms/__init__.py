@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Transforms of the pre-training pipelines."""
 
 from .formatting import PackPretextInputs
@@ -9,7 +8,7 @@ from .skeleton import (
     JointMask,
     MakeSkeletonViews,
     MaskFuture,
-    NormaliseSkeleton,
+    NormalizeSkeleton,
     PackSkeletonInputs,
     PadFrames,
     RandomRotation,
@@ -20,7 +19,6 @@ from .skeleton import (
     SkeletonFlip,
     TemporalCrop,
 )
-from .targets import LoadTargetCache
 from .views import DecodeViews, SampleViews, TransformViews
 
 __all__ = [
@@ -29,10 +27,9 @@ __all__ = [
     'HorizontalFlip',
     'JointJitter',
     'JointMask',
-    'LoadTargetCache',
     'MakeSkeletonViews',
     'MaskFuture',
-    'NormaliseSkeleton',
+    'NormalizeSkeleton',
     'PackPretextInputs',
     'PackSkeletonInputs',
     'PadFrames',

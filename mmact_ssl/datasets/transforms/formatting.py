@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Packing the views and targets of a sample."""
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from mmact_ssl.registry import TRANSFORMS
 class PackPretextInputs(BaseTransform):
     """Pack views and their targets into tensors.
 
-    Required keys: `views`, `valid`; optional `poses` (pixels), `target_meta` and the targets that
-    it names, `target_valid`, `speed`, `label`, `filename`, `frame_inds`, `total_frames`,
-    `replaced`.
+    Required keys: ``views``, ``valid``; optional ``poses`` (pixels), ``target_meta`` and the
+    targets that it names, ``target_valid``, ``speed``, ``label``, ``filename``, ``frame_inds``,
+    ``total_frames``, ``replaced``.
 
     Returns a dict of
 
-    - `inputs` {view: uint8 tensor [C=3, T, H, W], RGB};
-    - `targets` {`<view>_valid`: bool tensor [T], False where the frame is padding;
-      `<view>_pose`: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
+    - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB};
+    - ``targets`` {``<view>_valid``: bool tensor [T], False where the frame is padding;
+      ``<view>_pose``: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
       image (0..1 inside, others outside), score 0..1, 0 = unknown;
-      `<view>_<target>`: float32 tensor of any other target, see LoadTargetCache;
-      `<view>_<target>_valid`: bool scalar, of a target that may be missing;
-      `<view>_speed`: int64 scalar, the stride in frames, of views whose stride was drawn;
-      `label`: int64 scalar, -1 = none, only if asked for;
-      `video`: int64 scalar that tells videos apart (CRC-32 of the file name), only if asked for};
-    - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
-      none), and the rest as meta information.
+      ``<view>_<target>``: float32 tensor of any other target, see LoadTargetCache;
+      ``<view>_<target>_valid``: bool scalar, of a target that may be missing;
+      ``<view>_speed``: int64 scalar, the stride in frames, of views whose stride was drawn;
+      ``label``: int64 scalar, -1 = none, only if asked for;
+      ``video``: int64 scalar that tells videos apart (CRC-32 of the file name), only if asked for};
+    - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
+      is none), and the rest as meta information.
 
     Args:
         views: Names of the views to pack.
@@ -96,7 +95,7 @@ class PackPretextInputs(BaseTransform):
 
 
 def pack_targets(results: dict[str, Any], views: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Pack what LoadTargetCache has put beside the views: `<view>_<target>`, `..._valid`."""
+    """Pack what LoadTargetCache has put beside the views: ``<view>_<target>``, ``..._valid``."""
     targets: dict[str, torch.Tensor] = {}
     for target in results.get('target_meta', {}):
         valid = results.get('target_valid', {}).get(target, {})

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Geometric transforms of frames, poses and part maps together."""
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from mmact_ssl.registry import TRANSFORMS
 class HorizontalFlip(BaseTransform):
     """Mirror frames and poses, left joints becoming right ones.
 
-    In place of mmaction2's `Flip`, which takes a joint at x = 0 for a missing one and leaves it
+    In place of mmaction2's ``Flip``, which takes a joint at x = 0 for a missing one and leaves it
     where it is: there, a joint on the frame's left edge stays on the left when the picture
     turns. A joint is missing when its score is 0, wherever it is, so here every x becomes
     width - x. Vertical flips and flow are not offered.
 
-    Required keys: `imgs`, `img_shape`; optional `keypoint` [M, T, V, 2] in continuous pixels and
-    `keypoint_score` [M, T, V]. Modified keys: the same. Added keys: `flip`.
+    Required keys: ``imgs``, ``img_shape``; optional ``keypoint`` [M, T, V, 2] in continuous pixels
+    and ``keypoint_score`` [M, T, V]. Modified keys: the same. Added keys: ``flip``.
 
     Args:
         layout: Name of the skeleton layout, which tells left from right.
@@ -82,7 +81,7 @@ PROBES = np.array([[0.2357111, 0.3179183], [0.7193237, 0.4271929], [0.4519411, 0
 class ViewBox:
     """The rectangle of a frame that a view of it shows, in fractions of the frame.
 
-    `left` > `right` if the view is mirrored, `top` > `bottom` if it is upside down.
+    ``left`` > ``right`` if the view is mirrored, ``top`` > ``bottom`` if it is upside down.
     """
 
     left: float
@@ -175,8 +174,8 @@ def crop_maps(
 def _weights(start: float, stop: float, pixels: int, wanted: int) -> np.ndarray:
     """How much each old pixel counts in each new one, float32 [wanted, pixels]; rows sum to 1."""
     scale = (stop - start) * pixels / wanted  # old pixels in a new one
-    centres = start * pixels + scale * (np.arange(wanted) + 0.5)
-    distance = np.abs(centres[:, None] - (np.arange(pixels) + 0.5))
+    centers = start * pixels + scale * (np.arange(wanted) + 0.5)
+    distance = np.abs(centers[:, None] - (np.arange(pixels) + 0.5))
     weights = np.clip(1 - distance / max(1, abs(scale)), 0, None)
-    weights[(centres < 0) | (centres > pixels)] = 0
+    weights[(centers < 0) | (centers > pixels)] = 0
     return (weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)).astype(np.float32)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Choosing, decoding and augmenting the views of a video."""
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 class SampleViews(BaseTransform):
     """Choose the frames of each view of a video.
 
-    `clip` are `num_frames` frames, `stride` apart, from a random start; `other` is a second clip
-    from a start of its own; `future` goes on one clip stride after the clip's last frame with its
-    own number and stride; `keyframes` are the key frames nearest to the clip's centre in the order
-    of decoding, in the order of the video.
+    ``clip`` are ``num_frames`` frames, ``stride`` apart, from a random start; ``other`` is a second
+    clip from a start of its own; ``future`` goes on one clip stride after the clip's last frame
+    with its own number and stride; ``keyframes`` are the key frames nearest to the clip's center in
+    the order of decoding, in the order of the video.
 
     A start is uniform over all positions at which clip and future, or the other clip, fit. In a
     video that is too short it is 0, frames beyond the end repeat the last one and are not valid.
@@ -33,23 +32,23 @@ class SampleViews(BaseTransform):
     A stride that is a list is drawn from it, uniformly: the clip is played at one of several
     speeds.
 
-    Required keys: `filename`. Added keys: `total_frames`; `frame_inds` {view: int64 [T]}; `valid`
-    {view: bool [T]}; `speed` {view: the stride that was drawn}, of views with a list of strides;
-    `video_reader`, which `DecodeViews` uses up.
+    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 [T]};
+    ``valid`` {view: bool [T]}; ``speed`` {view: the stride that was drawn}, of views with a list of
+    strides; ``video_reader``, which ``DecodeViews`` uses up.
 
     Args:
-        clip: `num_frames` and `stride` (or several to draw from) of the clip.
+        clip: ``num_frames`` and ``stride`` (or several to draw from) of the clip.
         future: The same for the frames after it. None: no such view.
-        keyframes: `num_frames`, the number of slots. None: no such view.
-        test_mode: Take the middle start instead of a random one; with `other`, the first start for
-            the clip and the last one for the other. Of several strides, take the first one for
+        keyframes: ``num_frames``, the number of slots. None: no such view.
+        test_mode: Take the middle start instead of a random one; with ``other``, the first start
+            for the clip and the last one for the other. Of several strides, take the first one for
             the clip and the last one for the others.
-        other: `num_frames` and `stride` of the other clip. None: no such view.
+        other: ``num_frames`` and ``stride`` of the other clip. None: no such view.
         differ: Draw the other clip's stride among those that are not the clip's.
 
     Raises:
-        ConfigError: An option is missing or below 1, or `differ` where the strides leave no choice.
-        BrokenSampleError: The video is unreadable or has fewer than 2 frames.
+        ConfigError: An option is missing or below 1, or ``differ`` where the strides leave no
+        choice. BrokenSampleError: The video is unreadable or has fewer than 2 frames.
 
     Source: clip, future and keyframes are CSVR's views, clip and other DTG-Net's image sequences,
     and at two speeds those of RSPNet (arXiv 2011.07949); positions, repetition and uniform speeds
@@ -72,7 +71,7 @@ class SampleViews(BaseTransform):
         self.keyframes = (
             None if keyframes is None else _checked('keyframes', keyframes, ('num_frames',))
         )
-        self.other = None if other is None else _checked('other', other, ('num_frames', 'stride'))
+        self.other = None if other is None else _checked('clip_b', other, ('num_frames', 'stride'))
         self.test_mode = test_mode
         self.differ = differ
         if differ:
@@ -101,9 +100,9 @@ class SampleViews(BaseTransform):
                 frame_inds[view] = np.minimum(inds, total - 1)
         if self.keyframes is not None:
             clip_inds = frame_inds['clip'][valid['clip']]
-            centre = int(clip_inds[0] + clip_inds[-1]) // 2
+            center = int(clip_inds[0] + clip_inds[-1]) // 2
             slots = self.keyframes['num_frames']
-            found = reader.keyframes_near(centre, slots)
+            found = reader.keyframes_near(center, slots)
             frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
             valid['keyframes'] = np.arange(slots) < len(found)
 
@@ -120,12 +119,12 @@ class SampleViews(BaseTransform):
     def _draw_strides(self) -> dict[str, int]:
         """Choose the stride of each view of frames."""
         drawn: dict[str, int] = {}
-        for view in ('clip', 'future', 'other'):
+        for view in ('clip', 'future', 'clip_b'):
             options = getattr(self, view)
             if options is None:
                 continue
             strides = _strides(options)
-            if view == 'other' and self.differ:
+            if view == 'clip_b' and self.differ:
                 strides = tuple(stride for stride in strides if stride != drawn['clip'])
             if len(strides) == 1 or self.test_mode:
                 drawn[view] = strides[0 if view == 'clip' else -1]
@@ -141,7 +140,7 @@ class SampleViews(BaseTransform):
         }
         if 'future' in offsets:
             offsets['future'] += self.clip['num_frames'] * strides['clip']
-        other = {'other': offsets.pop('other')} if 'other' in offsets else None
+        other = {'clip_b': offsets.pop('clip_b')} if 'clip_b' in offsets else None
         return [offsets] if other is None else [offsets, other]
 
     def _start(self, total: int, group: Mapping[str, np.ndarray]) -> int:
@@ -151,12 +150,12 @@ class SampleViews(BaseTransform):
             return int(np.random.randint(slack + 1))
         if self.other is None:
             return slack // 2
-        return slack if 'other' in group else 0
+        return slack if 'clip_b' in group else 0
 
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
-            f'keyframes={self.keyframes}, test_mode={self.test_mode}, other={self.other}, '
+            f'keyframes={self.keyframes}, test_mode={self.test_mode}, clip_b={self.other}, '
             f'differ={self.differ})'
         )
 
@@ -165,11 +164,11 @@ class SampleViews(BaseTransform):
 class DecodeViews(BaseTransform):
     """Decode the chosen frames of all views in one pass, scaled while decoding.
 
-    Required keys: `frame_inds`, `video_reader` (removed), `poses` (optional): {view: float32
+    Required keys: ``frame_inds``, ``video_reader`` (removed), ``poses`` (optional): {view: float32
     [T, V, 3]} with x, y as fractions of the frame.
 
-    Added keys: `views` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: `poses`, now
-    float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
+    Added keys: ``views`` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: ``poses``,
+    now float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
@@ -205,23 +204,23 @@ class DecodeViews(BaseTransform):
 class TransformViews(BaseTransform):
     """Run mmaction2's transforms on frames, poses and part maps of some views together.
 
-    The frames of the views are joined to one `imgs` and the poses to one `keypoint` [1, T, V, 2]
-    and `keypoint_score` [1, T, V], as mmaction2's transforms want them. All views of one
+    The frames of the views are joined to one ``imgs`` and the poses to one ``keypoint`` [1, T, V,
+    2] and ``keypoint_score`` [1, T, V], as mmaction2's transforms want them. All views of one
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
-    With part maps, `keypoint` has three persons more, probes whose movement says what the
+    With part maps, ``keypoint`` has three persons more, probes whose movement says what the
     transforms did to the frames (see geometry.py). A transform that draws from the key points what
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 
-    Required keys: `views`; optional `poses` and, of the targets in `target_meta`, those of kind
-    'map', {view: float32 [T, C, h, w] over the whole frame}, for any of the views. Modified keys:
-    the same; maps then cover the whole view.
+    Required keys: ``views``; optional ``poses`` and, of the targets in ``target_meta``, those of
+    kind 'map', {view: float32 [T, C, h, w] over the whole frame}, for any of the views. Modified
+    keys: the same; maps then cover the whole view.
 
     Args:
         views: Names of the views to join.
-        transforms: Configs of transforms on `imgs`, `keypoint`, `keypoint_score`, `img_shape`.
-            They must keep the number and order of frames.
+        transforms: Configs of transforms on ``imgs``, ``keypoint``, ``keypoint_score``,
+            ``img_shape``. They must keep the number and order of frames.
         map_size: (h, w) that part maps are brought to. None: they keep their size.
 
     Raises:

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Hooks of the training loop."""
 
 from .broken_sample_hook import BrokenSampleHook
@@ -7,7 +6,6 @@ from .knn_monitor_hook import KNNMonitorHook
 from .momentum_copy_hook import MomentumCopyHook
 from .seed_by_progress_hook import SeedByProgressHook
 from .soft_target_hook import SoftTargetHook
-from .target_cache_hook import TargetCacheHook
 
 __all__ = [
     'BrokenSampleHook',
@@ -16,5 +14,4 @@ __all__ = [
     'MomentumCopyHook',
     'SeedByProgressHook',
     'SoftTargetHook',
-    'TargetCacheHook',
 ]

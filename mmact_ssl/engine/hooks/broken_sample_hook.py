@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Count the broken samples of a run and stop when they are too many."""
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from mmact_ssl.registry import HOOKS
 class BrokenSampleHook(Hook):
     """Count samples that stand in for broken ones, list them, and stop above a limit.
 
-    Reads the meta information `replaced` of the data samples of each training batch. Every
-    `interval` iterations and at the end of each epoch the counts of all processes are added up,
-    `<work_dir>/broken_samples.json` is written (`samples`, `replaced`, `fraction`, `files`
-    {message: times}) and, above the limit, all processes stop with the same error.
+    Reads the meta information ``replaced`` of the data samples of each training batch. Every
+    ``interval`` iterations and at the end of each epoch the counts of all processes are added up,
+    ``<work_dir>/broken_samples.json`` is written (``samples``, ``replaced``, ``fraction``,
+    ``files`` {message: times}) and, above the limit, all processes stop with the same error.
 
     The counts of the last check are saved with each checkpoint, and a resumed run goes on from
     them.
@@ -106,5 +105,5 @@ class BrokenSampleHook(Hook):
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='
                 f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '
-                f'mend or take out the files listed in {path}'
+                f'fix or take out the files listed in {path}'
             )

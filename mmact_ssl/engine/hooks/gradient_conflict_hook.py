@@ -1,4 +1,4 @@
-"""Watch how the tasks' gradients agree on the trunk, without touching the training."""
+"""Watch how the tasks' gradients agree on the shared backbone, without touching the training."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import TrunkGradients
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.balancers import SharedGradients
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import HOOKS
 
 FILE_NAME = 'gradient_conflict.jsonl'
@@ -31,18 +31,18 @@ class GradientConflictHook(Hook):
     """Log cosines and norms of the tasks' gradients, every so many iterations.
 
     Each task's gradient on ``model.shared_weights`` (the last weights of the backbone by default)
-    is taken over the forward pass of the training step, see :class:`TrunkGradients`, over the
+    is taken over the forward pass of the training step, see :class:`SharedGradients`, over the
     samples of all processes, before any projection. Scalars ``conflict/<a>~<b>``, the cosine of two
     tasks, and ``conflict/norm/<task>``, the norm after the task's weight, go to the message hub and
-    the visualiser; all go as a line of JSON to ``gradient_conflict.jsonl`` in the work dir, which
+    the visualizer; all go as a line of JSON to ``gradient_conflict.jsonl`` in the work dir, which
     ``tools/visualize.py conflict`` draws. Measurements that lie there of another training, or of
     steps that a resumed one takes again, are removed at the start. Two tasks of which one has no
     gradient have no cosine.
 
     Args:
-        interval: iterations from one measurement to the next, ``> 0``; the first iteration of the
+        interval: Iterations from one measurement to the next, ``> 0``; the first iteration of the
             training is measured too. One costs a backward pass through the heads and from the
-            trunk's map to the shared weights.
+            feature map to the shared weights.
 
     Raises:
         ConfigError: The interval is not above 0, or the model is no MultiTaskPretrainer.
@@ -69,13 +69,15 @@ class GradientConflictHook(Hook):
             self._scale = _loss_scale(runner.optim_wrapper)
             _pretrainer(runner).loss_observer = self.measure
 
-    def measure(self, trunk: TrunkGradients, weights: Mapping[str, Union[float, Tensor]]) -> None:
+    def measure(
+        self, feature_map: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
+    ) -> None:
         """Take the weighted gradients' inner products, in the middle of a step."""
-        gram = trunk.gram(self._scale).double()
+        gram = feature_map.gram(self._scale).double()
         factors = torch.stack(
-            [torch.as_tensor(weights[task]).to(gram) for task in trunk.tasks]
+            [torch.as_tensor(weights[task]).to(gram) for task in feature_map.tasks]
         ).detach()
-        self._measured = trunk.tasks, factors[:, None] * gram * factors
+        self._measured = feature_map.tasks, factors[:, None] * gram * factors
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -136,8 +138,8 @@ def norms_and_cosines(
     A norm that half precision has made infinite is not, nor a cosine with it or with a norm of 0.
 
     Args:
-        tasks: names.
-        gram: inner products, ``[K, K]``.
+        tasks: Names.
+        gram: Inner products, ``[K, K]``.
     """
     rows = gram.tolist()
     squares = [rows[k][k] for k in range(len(tasks))]

@@ -24,7 +24,7 @@ from mmact_ssl.evaluation.features import (
     build_pooling,
     effective_rank,
     feature_dataloader,
-    feature_deviation,
+    feature_std,
     forward_features,
     read_whole,
 )
@@ -34,10 +34,10 @@ from mmact_ssl.registry import HOOKS
 
 @HOOKS.register_module()
 class KNNMonitorHook(Hook):
-    """Classify labelled clips by the neighbours of their student features, every few epochs.
+    """Classify labeled clips by the neighbors of their student features, every few epochs.
 
     Logs ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
-    :mod:`mmact_ssl.evaluation.features`) to the log, the message hub and the visualiser, by epoch.
+    :mod:`mmact_ssl.evaluation.features`) to the log, the message hub and the visualizer, by epoch.
     Labels never reach the student: it runs without gradients in evaluation mode, and modes and
     random states are put back, so that training is the same to the bit with and without the hook.
 
@@ -46,7 +46,7 @@ class KNNMonitorHook(Hook):
     where the clips take more time.
 
     Args:
-        dataloader: Labelled clips as stock mmaction2 samples without augmentation, whose sampler is
+        dataloader: Labeled clips as stock mmaction2 samples without augmentation, whose sampler is
             not used: all are read in order; or the path of a downstream config, whose training
             split is read with its test pipeline.
         data_preprocessor: For those clips; must be None where ``dataloader`` is a path, which has
@@ -54,7 +54,7 @@ class KNNMonitorHook(Hook):
         query_dataloader: Clips to be classified. None: a part of ``dataloader`` is held out.
         holdout_fraction: Share of every class that is held out then.
         interval: Epochs between two runs; it also runs after the last epoch.
-        k: Neighbours.
+        k: Neighbors.
         temperature: Of their votes.
         feature_pooling: Config of the pooling of skeleton features, such as
             ``dict(type='mmact_ssl.SkeletonPooling')``; None: the mean over all positions, for
@@ -153,7 +153,7 @@ class KNNMonitorHook(Hook):
         scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
         return {
             'knn/top1': float((scores.argmax(axis=1) == queries.labels).mean()),
-            'knn/feature_std': feature_deviation(queries.values),
+            'knn/feature_std': feature_std(queries.values),
             'knn/effective_rank': effective_rank(queries.values),
         }
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Let momentum copies follow the student."""
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from mmact_ssl.models.balancers.balancer import Balancer
-from mmact_ssl.models.feature_queue import FeatureQueue
-from mmact_ssl.models.momentum_copy import average_statistics
+from mmact_ssl.models.momentum.copy import average_statistics
+from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.registry import HOOKS
 
 
 @HOOKS.register_module()
 class MomentumCopyHook(Hook):
-    """Move each :class:`MomentumCopy` of the model once after each step of the optimiser.
+    """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
     Not after an iteration that only accumulates gradients, in which the student stands still. For
-    models without a `momentum_pairs` method, or with none, there is nothing to do.
+    models without a ``momentum_pairs`` method, or with none, there is nothing to do.
 
-    A run that starts from the weights of another (`load_from` without `resume`) has that one's
+    A run that starts from the weights of another (``load_from`` without ``resume``) has that one's
     student alone: copies start from it, queues are empty, for their keys are of other weights
     and of videos whose numbers mean other ones now, and a balancer forgets that one's losses.
 
@@ -33,7 +32,7 @@ class MomentumCopyHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Copy the student, now initialised or loaded, unless a resumed run brings its copy."""
+        """Copy the student, now initialized or loaded, unless a resumed run brings its copy."""
         if not runner._resume:
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):

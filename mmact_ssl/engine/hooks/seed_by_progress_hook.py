@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Make all randomness a function of how far the run has come."""
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class SeedByProgressHook(Hook):
 
     So a resumed run draws what a run that never stopped draws, and no epoch repeats the
     augmentations of another. Before each epoch the training data sets learn the seed and the
-    epoch (those with a `set_progress`, also inside wrappers such as ConcatDataset); before each
+    epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset); before each
     iteration Python's, numpy's and torch's global generators are seeded in the main process. The
     sampler gets the runner's seed, which a resumed run reads from its checkpoint, whatever seed
     the config or the command line gives now.
@@ -79,7 +78,7 @@ class SeedByProgressHook(Hook):
 
 
 def _leaves(dataset: Any) -> Iterator[Any]:
-    """The data sets inside wrappers that keep theirs in `dataset` or `datasets`."""
+    """The data sets inside wrappers that keep theirs in ``dataset`` or ``datasets``."""
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     inner = [part for part in inner if part is not None]
     if not inner:

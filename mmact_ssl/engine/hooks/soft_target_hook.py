@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """C2VL's progressive softening of targets."""
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ class SoftTargetHook(Hook):
     goes on where it was, for alpha depends on the step alone.
 
     Args:
-        alpha_max: at the end of training, 0 (targets stay hard) .. 1.
+        alpha_max: At the end of training, 0 (targets stay hard) .. 1.
         schedule: ``'cosine'``, or ``'constant'``: ``alpha_max`` all the time.
-        task: name of the head in ``model.heads``.
+        task: Name of the head in ``model.heads``.
 
     Raises:
         ConfigError: ``alpha_max`` or ``schedule`` is none of these, or the task is another head.

@@ -1,4 +1,4 @@
-"""Two optimisers, one backward pass."""
+"""Two optimizers, one backward pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 
 @OPTIM_WRAPPERS.register_module()
 class AdversarialOptimWrapper(OptimWrapperDict):
-    """Step a student's and its adversary's optimiser after one backward pass.
+    """Step a student's and its adversary's optimizer after one backward pass.
 
     Heads compute the student's losses through discriminators with frozen weights, and the
     discriminators' losses on detached samples. Each parameter then gets the gradient of its own
@@ -27,7 +27,7 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     alternative, a second forward pass after the adversary's step, would encode each view twice.
 
     Args:
-        student, adversary: built optimiser wrappers of the same type.
+        student, adversary: Built optimizer wrappers of the same type.
     """
 
     def __init__(self, student: OptimWrapper, adversary: OptimWrapper) -> None:
@@ -41,7 +41,7 @@ class AdversarialOptimWrapper(OptimWrapperDict):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Mixed precision and, while gradients accumulate, no synchronisation."""
+        """Mixed precision and, while gradients accumulate, no synchronization."""
         with self['student'].optim_context(model):
             yield
 
@@ -83,11 +83,11 @@ class AdversarialOptimWrapperConstructor:
 
     Config: that of an ordinary ``optim_wrapper``, plus ``adversary``, which overrides
     ``optimizer`` and ``clip_grad`` for the adversary. A model without discriminators (all
-    adversarial tasks switched off) gets an ordinary optimiser wrapper.
+    adversarial tasks switched off) gets an ordinary optimizer wrapper.
 
     Args:
         optim_wrapper_cfg: ``type``, ``optimizer``, ``adversary``, and what ``type`` takes.
-        paramwise_cfg: as in mmengine, for both sides.
+        paramwise_cfg: As in mmengine, for both sides.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
@@ -118,7 +118,7 @@ class AdversarialOptimWrapperConstructor:
         )
 
     def _build(self, side: str, model: nn.Module, members: set[int]) -> OptimWrapper:
-        # The stock constructor walks the module tree; a frozen parameter gets no optimiser there.
+        # The stock constructor walks the module tree; a frozen parameter gets no optimizer there.
         return _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
 
 

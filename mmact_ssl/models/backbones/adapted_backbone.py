@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """A student with the adapters of its pretext tasks, for downstream work."""
 
 from __future__ import annotations
@@ -16,15 +15,16 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class AdaptedBackbone(BaseModule):
-    """What one task reads, or several side by side, in place of the trunk.
+    """What one task reads, or several side by side, in place of the feature map.
 
     In a downstream config it takes the student's place; its weights are written by
     ``tools/publish_model.py CHECKPOINT OUTPUT --adapters NAME ...``.
 
     Args:
-        backbone: the student.
-        adapters: name -> adapter, as in pre-training; those that were exported, None for others.
-        outputs: ``'trunk'`` and names of adapters, concatenated along the channels in this order.
+        backbone: The student.
+        adapters: Name -> adapter, as in pre-training; those that were exported, None for others.
+        outputs: ``'feature_map'`` and names of adapters, concatenated along the channels in this
+            order.
 
     Raises:
         ConfigError: An output that is not there, or none.
@@ -39,7 +39,7 @@ class AdaptedBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         chosen = {name: config for name, config in adapters.items() if config is not None}
-        known = ('trunk', *chosen)
+        known = ('feature_map', *chosen)
         if isinstance(outputs, str) or not outputs or not set(outputs) <= set(known):
             raise ConfigError(f'AdaptedBackbone: outputs={outputs!r}, choose some of {known}')
         self.outputs = tuple(outputs)
@@ -49,6 +49,9 @@ class AdaptedBackbone(BaseModule):
     def forward(self, frames: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""
         features = self.backbone(frames)
-        trunk = features[-1] if isinstance(features, (tuple, list)) else features
-        maps = [trunk if name == 'trunk' else self.adapters[name](trunk) for name in self.outputs]
+        feature_map = features[-1] if isinstance(features, (tuple, list)) else features
+        maps = [
+            feature_map if name == 'feature_map' else self.adapters[name](feature_map)
+            for name in self.outputs
+        ]
         return torch.cat(maps, dim=1)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """mmaction2's graph networks on any joint layout, by name."""
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from mmact_ssl.registry import MODELS
 def graph_of_layout(layout: str) -> dict[str, Any]:
     """Describe a layout as mmaction2's ``Graph`` reads it.
 
-    The centre is, of the joints that are neither left nor right, the one with the smallest sum of
+    The center is, of the joints that are neither left nor right, the one with the smallest sum of
     distances, in limbs, to all joints (our choice; for ``ntu25`` and ``coco17`` it is mmaction2's
     own); limbs point to it.
 
@@ -51,10 +50,10 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
     convolutions: they read padding. Give them clips of one length (``ResampleFrames``).
 
     Args:
-        network: config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
+        network: Config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
             is ``STGCN`` with ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
-        layout: name of the joint layout.
-        mode: of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
+        layout: Name of the joint layout.
+        mode: Of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
             ST-GCN++.
 
     Raises:

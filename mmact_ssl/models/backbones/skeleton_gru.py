@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """MS2L's encoder of skeleton sequences."""
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
-from mmact_ssl.models.packed_gru import run_packed_gru
+from mmact_ssl.models.networks.packed_gru import run_packed_gru
 from mmact_ssl.models.skeleton_shape import check_skeleton_shape, skeleton_shape
 from mmact_ssl.models.skeleton_validity import clip_lengths, valid_frames
 from mmact_ssl.registry import MODELS
@@ -25,11 +24,11 @@ class SkeletonGRU(BaseModule):
     at its own end of the clip and padding is not computed, see :func:`run_packed_gru`.
 
     Args:
-        layout: name of the joint layout, which gives the number of joints V.
+        layout: Name of the joint layout, which gives the number of joints V.
         num_persons: M.
-        in_channels: coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
-        hidden_size: units a direction.
-        num_layers: layers.
+        in_channels: Coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
+        hidden_size: Units a direction.
+        num_layers: Layers.
         pool: ``'mean'`` or ``'mean_max'`` gives what :class:`SkeletonPooling` makes of each clip's
             frames as one frame, for a stock mmaction2 head, whose own mean would count padding.
             None gives all frames.
@@ -83,7 +82,7 @@ class SkeletonGRU(BaseModule):
         valid = valid_frames(x) if valid is None else valid
         frames = x.transpose(1, 2).flatten(2)  # (B, T, M*V*C)
         features = run_packed_gru(self.gru, frames, clip_lengths(valid))  # (B, T, 2*hidden)
-        trunk = features.transpose(1, 2)[:, None, :, :, None].contiguous()
+        feature_map = features.transpose(1, 2)[:, None, :, :, None].contiguous()
         if self.pool is None:
-            return trunk
-        return self.pool(trunk, valid)[:, None, :, None, None]
+            return feature_map
+        return self.pool(feature_map, valid)[:, None, :, None, None]

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """One encoder for each stream of a skeleton."""
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ class SkeletonStreams(BaseModule):
     motion is usual for skeletons (2s-AGCN, Shi et al. 2019); one network for all here, our choice.
 
     Args:
-        encoder: config of one encoder, such as ``SkeletonGRU``; all have its settings, and weights
+        encoder: Config of one encoder, such as ``SkeletonGRU``; all have its settings, and weights
             of their own. It takes ``valid``.
-        num_streams: number of streams; the clip's channels are split into as many equal parts.
+        num_streams: Number of streams; the clip's channels are split into as many equal parts.
 
     Raises:
         ConfigError: Fewer than one stream.

@@ -4,7 +4,7 @@ from .balancer import Balancer
 from .fixed_weights import FixedWeights, ScheduledWeights
 from .gradnorm import GradNorm
 from .pcgrad import PCGrad
-from .trunk_gradients import TrunkGradients, shared_weights
+from .shared_gradients import SharedGradients, shared_weights
 from .uncertainty import UncertaintyWeights
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     'GradNorm',
     'PCGrad',
     'ScheduledWeights',
-    'TrunkGradients',
+    'SharedGradients',
     'UncertaintyWeights',
     'shared_weights',
 ]

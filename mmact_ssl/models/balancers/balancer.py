@@ -12,17 +12,17 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 
-from .trunk_gradients import TrunkGradients
+from .shared_gradients import SharedGradients
 
 
 class Balancer(BaseModule):
     """Makes one loss of the tasks' losses.
 
     Args:
-        weights: task -> weight ``>= 0`` that the user gives; a task that is not named has weight 1.
+        weights: Task -> weight ``>= 0`` that the user gives; a task that is not named has weight 1.
             Tasks that the model lacks are ignored, so that switching a head off needs no second
             change.
-        tasks: the tasks of the model, which fills them in; a balancer that keeps something of each
+        tasks: The tasks of the model, which fills them in; a balancer that keeps something of each
             needs them.
     """
 
@@ -40,8 +40,8 @@ class Balancer(BaseModule):
         """What the task's loss is multiplied by in the step to come.
 
         Args:
-            task: its name.
-            progress: share of the training, ``0 <= progress <= 1``.
+            task: Its name.
+            progress: Share of the training, ``0 <= progress <= 1``.
         """
         return self.weights.get(task, 1.0)
 
@@ -58,22 +58,23 @@ class Balancer(BaseModule):
         self,
         losses: dict[str, Tensor],
         progress: float,
-        trunk: Optional[TrunkGradients] = None,
+        feature_map: Optional[SharedGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
-        """One scalar to minimise.
+        """One scalar to minimize.
 
         Args:
-            losses: task -> scalar.
-            progress: share of the training, ``0 <= progress <= 1``.
-            trunk: the same losses' gradients on the trunk, for balancers that look at them.
-            sizes: task -> how far the task is, without gradient: its loss without adversarial
+            losses: Task -> scalar.
+            progress: Share of the training, ``0 <= progress <= 1``.
+            feature_map: The same losses' gradients on the shared backbone, for balancers that look
+            at them. sizes: Task -> how far the task is, without gradient: its loss without
+            adversarial
                 parts; the losses themselves unless given.
         """
 
 
 def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
-    """Refuse float16, in which a task's gradient vanishes without the loss scale of the optimiser.
+    """Refuse float16, in which a task's gradient vanishes without the loss scale of the optimizer.
 
     Raises:
         ConfigError: The step runs in float16.

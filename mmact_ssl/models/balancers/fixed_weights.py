@@ -12,7 +12,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .balancer import Balancer
-from .trunk_gradients import TrunkGradients
+from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
@@ -20,14 +20,14 @@ class FixedWeights(Balancer):
     """Sum of the tasks' losses with constant weights.
 
     Args:
-        weights, tasks: see :class:`Balancer`.
+        weights, tasks: See :class:`Balancer`.
     """
 
     def forward(
         self,
         losses: dict[str, Tensor],
         progress: float,
-        trunk: Optional[TrunkGradients] = None,
+        feature_map: Optional[SharedGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
         """Weighted sum of scalars, task -> loss."""
@@ -39,9 +39,9 @@ class ScheduledWeights(FixedWeights):
     """Weights that move during training.
 
     Args:
-        weights: task -> weight, or ``(first, last)``, the weights at the start and at the end.
+        weights: Task -> weight, or ``(first, last)``, the weights at the start and at the end.
         shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
-        tasks: see :class:`Balancer`.
+        tasks: See :class:`Balancer`.
 
     Raises:
         ConfigError: a schedule that is neither a number nor a pair, or an unknown shape.

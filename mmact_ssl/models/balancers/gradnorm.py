@@ -13,12 +13,12 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .balancer import Balancer, refuse_half_precision
-from .trunk_gradients import TrunkGradients
+from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
 class GradNorm(Balancer):
-    """Move the weights until a task that lags behind pulls harder at the trunk.
+    """Move the weights until a task that lags behind pulls harder at the feature map.
 
     With ``G_k = v_k * |d loss_k / d W|`` the norm of task k's gradient on the shared weights W,
     ``r_k`` its loss over its first one, divided by the mean of these ratios over tasks, and
@@ -38,7 +38,7 @@ class GradNorm(Balancer):
     with a gradient.
 
     Args:
-        weights, tasks: see :class:`Balancer`; priorities, whatever the size of the losses.
+        weights, tasks: See :class:`Balancer`; priorities, whatever the size of the losses.
         alpha: ``>= 0``, how hard a task that lags behind pulls; 0 makes all norms equal. The paper
             takes 1.5 for tasks that differ much and 0.12 for such as are alike (as reported).
         rate: ``> 0``, step of ``log v_k``.
@@ -80,15 +80,15 @@ class GradNorm(Balancer):
         self,
         losses: dict[str, Tensor],
         progress: float,
-        trunk: Optional[TrunkGradients] = None,
+        feature_map: Optional[SharedGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
         """The sum by the present weights; those of the next step are made, in training mode."""
         refuse_half_precision(self, losses)
         total = self.weighted_sum(losses, progress)
         if self.training:
-            assert trunk is not None
-            norms = trunk.gram().diagonal().sqrt()
+            assert feature_map is not None
+            norms = feature_map.gram().diagonal().sqrt()
             self._move(torch.stack([(sizes or losses)[task].detach() for task in losses]), norms)
         return total
 
@@ -97,8 +97,8 @@ class GradNorm(Balancer):
         """Set the weights of the next step.
 
         Args:
-            sizes: losses of the tasks, ``[K]``.
-            norms: of their gradients without weights, ``[K]``; alike on all processes, and so is
+            sizes: Losses of the tasks, ``[K]``.
+            norms: Of their gradients without weights, ``[K]``; alike on all processes, and so is
                 then which tasks take part.
         """
         sizes = sizes.float().clone()
@@ -150,9 +150,9 @@ def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -
 
     Args:
         weights: ``[K]``, ``> 0``.
-        norms: of the gradients without weights, ``[K]``; a task of norm 0 keeps its weight.
-        shares: targets over the mean weighted norm, ``[K]``; not read where the norm is 0.
-        rate: size of the step.
+        norms: Of the gradients without weights, ``[K]``; a task of norm 0 keeps its weight.
+        shares: Targets over the mean weighted norm, ``[K]``; not read where the norm is 0.
+        rate: Size of the step.
     """
     pulls = norms > 0
     weighted = weights * norms

@@ -11,17 +11,17 @@ from torch import Tensor
 from mmact_ssl.registry import MODELS
 
 from .balancer import Balancer, refuse_half_precision
-from .trunk_gradients import TrunkGradients
+from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
 class PCGrad(Balancer):
     """Take out of each task's gradient what works against another task.
 
-    With ``g_k`` the gradient of ``w_k * loss_k`` on the trunk, for each task i and all others j in
-    random order: where ``p_i . g_j < 0``, ``p_i -= (p_i . g_j) / |g_j|^2 * g_j``, starting from
-    ``p_i = g_i``; the trunk is trained by ``sum_i p_i``. Source: Yu et al., NeurIPS 2020 (arXiv
-    2001.06782), algorithm 1.
+    With ``g_k`` the gradient of ``w_k * loss_k`` on the shared backbone, for each task i and all
+    others j in random order: where ``p_i . g_j < 0``, ``p_i -= (p_i . g_j) / |g_j|^2 * g_j``,
+    starting from ``p_i = g_i``; the feature map is trained by ``sum_i p_i``. Source: Yu et al.,
+    NeurIPS 2020 (arXiv 2001.06782), algorithm 1.
 
     Every ``p_i`` is a combination of the ``g_k``, so that the projected sum is ``sum_k c_k * g_k``,
     and the ``c_k`` follow from the tasks' inner products alone. These are taken on
@@ -31,7 +31,7 @@ class PCGrad(Balancer):
     the batch is projected by itself.
 
     Args:
-        weights, tasks: see :class:`Balancer`.
+        weights, tasks: See :class:`Balancer`.
 
     Raises:
         ConfigError: Training in float16.
@@ -41,27 +41,27 @@ class PCGrad(Balancer):
         self,
         losses: dict[str, Tensor],
         progress: float,
-        trunk: Optional[TrunkGradients] = None,
+        feature_map: Optional[SharedGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
-        """The plain weighted sum, with the projected gradient on the trunk."""
+        """The plain weighted sum, with the projected gradient on the shared backbone."""
         refuse_half_precision(self, losses)
-        assert trunk is not None
+        assert feature_map is not None
         weights = torch.tensor([self.weight(task, progress) for task in losses])
-        weights = weights.to(trunk.gram())
-        gram = weights[:, None] * trunk.gram() * weights
+        weights = weights.to(feature_map.gram())
+        gram = weights[:, None] * feature_map.gram() * weights
         # Drawn from the progress: the same on all processes and in a resumed run, and no other
         # random number of the training changes.
         factors = projected_sum(gram, random.Random(progress))
-        return self.weighted_sum(losses, progress) + trunk.steer(weights * (factors - 1))
+        return self.weighted_sum(losses, progress) + feature_map.steer(weights * (factors - 1))
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
     """The factors ``[K]`` by which K gradients make the sum of their projections.
 
     Args:
-        gram: inner products of the gradients, ``[K, K]``.
-        generator: draws the order of the projections of each gradient.
+        gram: Inner products of the gradients, ``[K, K]``.
+        generator: Draws the order of the projections of each gradient.
     """
     count = len(gram)
     orders = [

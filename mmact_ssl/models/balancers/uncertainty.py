@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmact_ssl.registry import MODELS
 
 from .balancer import Balancer
-from .trunk_gradients import TrunkGradients
+from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
@@ -28,7 +28,7 @@ class UncertaintyWeights(Balancer):
     form of a regression for all tasks and times 2, so that training starts from the plain sum; the
     ``w_k``, priorities of the tasks whatever the size of their losses, are our choice.
 
-    The optimiser of the student trains ``s_k``: weight decay, which pulls it to 0, is to be
+    The optimizer of the student trains ``s_k``: weight decay, which pulls it to 0, is to be
     switched off by ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(
     decay_mult=0.0)))``. Adversarial losses are weighed with their task, but say nothing of its
     uncertainty. A task whose loss stays below 0 has no optimum. A task whose loss is 0 on all
@@ -36,7 +36,7 @@ class UncertaintyWeights(Balancer):
     ``s_k`` gets no gradient, for 0 would say that the task is solved.
 
     Args:
-        weights, tasks: see :class:`Balancer`.
+        weights, tasks: See :class:`Balancer`.
     """
 
     learns = True
@@ -61,7 +61,7 @@ class UncertaintyWeights(Balancer):
         self,
         losses: dict[str, Tensor],
         progress: float,
-        trunk: Optional[TrunkGradients] = None,
+        feature_map: Optional[SharedGradients] = None,
         sizes: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
         """The formula above, task -> loss; ``s_k`` of a task that is left out without gradient."""
@@ -83,7 +83,7 @@ def counts_anywhere(sizes: Tensor) -> Tensor:
     """Which tasks have something to count on any process, bool ``[K]``, alike on all of them.
 
     Args:
-        sizes: losses of the tasks, ``[K]``; each process has its share of what counts.
+        sizes: Losses of the tasks, ``[K]``; each process has its share of what counts.
     """
     # A copy, which the exchange overwrites.
     counts = (sizes != 0).to(torch.int64)

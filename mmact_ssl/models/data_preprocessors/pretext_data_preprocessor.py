@@ -1,4 +1,4 @@
-"""From a collated batch to normalised tensors on the device."""
+"""From a collated batch to normalized tensors on the device."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class PretextDataPreprocessor(BaseDataPreprocessor):
-    """Stack views and targets, move them to the device and normalise the frames.
+    """Stack views and targets, move them to the device and normalize the frames.
 
     Args:
-        mean, std: per RGB channel, in units of 0..255.
-        views: names of the views that the pipeline packs.
-        targets: names of the targets that the pipeline packs.
+        mean, std: Per RGB channel, in units of 0..255.
+        views: Names of the views that the pipeline packs.
+        targets: Names of the targets that the pipeline packs.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class PretextDataPreprocessor(BaseDataPreprocessor):
         """
         data = self.cast_data(data)
         inputs = {
-            view: self.normalise(torch.stack(tuple(self._take(data, 'inputs', view))))
+            view: self.normalize(torch.stack(tuple(self._take(data, 'inputs', view))))
             for view in self.views
         }
         targets = {
@@ -75,12 +75,12 @@ class PretextDataPreprocessor(BaseDataPreprocessor):
             )
         return data[group][name]
 
-    def normalise(self, frames: Tensor) -> Tensor:
+    def normalize(self, frames: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` in 0..255 to zero mean and unit deviation."""
         return (frames.float() - self.mean) / self.std
 
-    def denormalise(self, frames: Tensor) -> Tensor:
-        """The inverse of :meth:`normalise`, rounded to whole grey values in 0..255.
+    def denormalize(self, frames: Tensor) -> Tensor:
+        """The inverse of :meth:`normalize`, rounded to whole gray values in 0..255.
 
         Rounding gives back the very frames that were decoded, so that a teacher which reads them
         computes what it computes on decoded frames, to the bit.

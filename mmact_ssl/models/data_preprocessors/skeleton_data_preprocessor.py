@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """From a collated batch of skeleton clips of many lengths to padded tensors on the device."""
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
     """Pad the clips of each view to the longest of the batch and say which frames are real.
 
     Args:
-        views: names of the views that the pipeline packs.
-        targets: names of the targets that the pipeline packs.
-        frames_multiple: pad to a multiple of so many frames, for a backbone with strides in time.
+        views: Names of the views that the pipeline packs.
+        targets: Names of the targets that the pipeline packs.
+        frames_multiple: Pad to a multiple of so many frames, for a backbone with strides in time.
     """
 
     def __init__(

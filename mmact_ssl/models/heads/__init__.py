@@ -1,3 +1,9 @@
+from mmact_ssl.models.balancers.teacher_weights import (
+    ConfidenceTeacherWeights,
+    FixedTeacherWeights,
+    LearnedTeacherWeights,
+)
+
 from .classification import ClassificationHead
 from .consistency import ConsistencyHead
 from .context_matching import ContextMatchingHead
@@ -10,11 +16,6 @@ from .pretext_head import PretextHead
 from .prompt_matching import PromptMatchingHead
 from .recognition import RecognitionHead
 from .teacher_guidance import TeacherGuidanceHead
-from .teacher_weights import (
-    ConfidenceTeacherWeights,
-    FixedTeacherWeights,
-    LearnedTeacherWeights,
-)
 from .video_generation import VideoGenerationHead
 
 __all__ = [

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Supervised classification beside the pretext tasks."""
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ class ClassificationHead(PretextHead):
     arXiv 2010.05599. Weights Xavier-normal and bias zero, as in its released code.
 
     Args:
-        in_channels: size of the pooled feature.
+        in_channels: Size of the pooled feature.
         num_classes: K.
-        reads: sources of ``pooled``, ``label``.
+        reads: Sources of ``pooled``, ``label``.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class ClassificationHead(PretextHead):
         nn.init.zeros_(self.classifier.bias)
 
     def loss(self, pooled: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy and accuracy over the labelled clips.
+        """Cross-entropy and accuracy over the labeled clips.
 
         Args:
             pooled: ``[B, D]``.
@@ -52,7 +51,7 @@ class ClassificationHead(PretextHead):
         return classification_loss(self.classifier(pooled), label, 'ClassificationHead')
 
     def predict(self, pooled: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Logits ``[B, K]``, and per clip whether it is told; not-a-number without a label."""
+        """Logits ``[B, K]``, and per clip whether it is told; NaN without a label."""
         logits = self.classifier(pooled)
         hit = (logits.argmax(1) == label).to(logits.dtype)
         return dict(logits=logits, accuracy=hit.masked_fill(label == -1, float('nan')))

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Contrast of clips that are alike in appearance, or in motion."""
 
 from __future__ import annotations
@@ -9,18 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.feature_queue import FeatureQueue
 from mmact_ssl.models.losses import (
     gather,
     gather_with_gradient,
     global_mean,
     multi_positive_info_nce,
 )
-from mmact_ssl.models.momentum_copy import MomentumCopy
+from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.models.momentum.queue import FeatureQueue
+from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_projector
 
 CONSISTENCIES = ('appearance', 'motion')
 
@@ -48,16 +47,16 @@ class ConsistencyHead(PretextHead):
     choice: MoCo has no negatives from this batch, and cannot tell videos apart).
 
     Args:
-        in_channels: channels of the maps.
+        in_channels: Channels of the maps.
         consistency: ``'appearance'`` or ``'motion'``.
-        adapter: what is read of the views: ``'trunk'`` or the name of an adapter.
-        queue_size: keys to keep; 0: none, contrast in the batch.
-        momentum: of the projector's copy, used with a queue only.
+        adapter: What is read of the views: ``'feature_map'`` or the name of an adapter.
+        queue_size: Keys to keep; 0: none, contrast in the batch.
+        momentum: Of the projector's copy, used with a queue only.
         temperature: ``> 0``.
-        hidden_dim, embedding_dim: sizes of the projector, whose output is normalised over the
+        hidden_dim, embedding_dim: Sizes of the projector, whose output is normalized over the
             batch: a task that is hard at first, as motion is, would else put all clips in one
             point, from where hardly a gradient leads away.
-        reads: argument -> source, where that is not of ``clip`` (query) or ``other`` (key).
+        reads: Argument -> source, where that is not of ``clip`` (query) or ``other`` (key).
 
     Raises:
         ConfigError: An unknown consistency or a negative size of the queue.
@@ -67,7 +66,7 @@ class ConsistencyHead(PretextHead):
         self,
         in_channels: int,
         consistency: str,
-        adapter: str = 'trunk',
+        adapter: str = 'feature_map',
         queue_size: int = 0,
         momentum: float = 0.999,
         temperature: float = 0.1,
@@ -81,15 +80,15 @@ class ConsistencyHead(PretextHead):
                 f'ConsistencyHead: consistency={consistency!r}, queue_size={queue_size}; use one '
                 f'of {CONSISTENCIES} and a size of 0 or more'
             )
-        key = f'other.momentum_{adapter}' if queue_size else f'other.{adapter}'
+        key = f'clip_b.momentum_{adapter}' if queue_size else f'clip_b.{adapter}'
         usual = dict(query=f'clip.{adapter}', key=key, video='video')
         if consistency == 'motion':
-            for name, view in (('query', 'clip'), ('key', 'other')):
+            for name, view in (('query', 'clip'), ('key', 'clip_b')):
                 usual.update({f'{name}_{what}': f'{view}_{what}' for what in ('speed', 'valid')})
         super().__init__({**usual, **(reads or {})}, init_cfg)
         self.consistency = consistency
         self.temperature = temperature
-        self.projector = make_projector(in_channels, hidden_dim, embedding_dim, centre=True)
+        self.projector = make_projector(in_channels, hidden_dim, embedding_dim, center=True)
         self.momentum_projector: Optional[MomentumCopy] = None
         self.queue: Optional[FeatureQueue] = None
         if queue_size:
@@ -109,7 +108,7 @@ class ConsistencyHead(PretextHead):
         Args:
             query, key: ``[B, C, T, H, W]``, maps of the two clips.
             video: int64 ``[B]``, equal for clips of one video.
-            labels: for motion ``query_speed``, ``key_speed``, int64 ``[B]``, and ``query_valid``,
+            labels: For motion ``query_speed``, ``key_speed``, int64 ``[B]``, and ``query_valid``,
                 ``key_valid``, bool ``[B, T]``.
         """
         of_query = clip_labels(video, labels.get('query_speed'), labels.get('query_valid'))
@@ -133,7 +132,7 @@ class ConsistencyHead(PretextHead):
     ) -> dict[str, Tensor]:
         """Projection of the first clip ``[B, E]``; hits ``[B]``, 0..1, in the batch, no queue.
 
-        Not-a-number for clips without a positive or a negative.
+        NaN for clips without a positive or a negative.
         """
         of_query = clip_labels(video, labels.get('query_speed'), labels.get('query_valid'))
         of_key = clip_labels(video, labels.get('key_speed'), labels.get('key_valid'))

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses import multi_instance_info_nce
+from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_plain_projector
 
 
 @MODELS.register_module()
@@ -22,13 +22,13 @@ class ContextMatchingHead(PretextHead):
     multi-instance InfoNCE is as reported; encoder, projectors and temperature are our choice.
 
     Args:
-        in_channels: channels of the static map.
-        frame_encoder: the 2D network of the I-frames, trained with the rest.
-        frame_channels: channels of its last map.
-        embedding_dim: size of the shared space.
-        hidden_dim: size of the projectors' hidden layer.
-        temperature: of the InfoNCE.
-        reads: sources of ``static``, ``keyframes``, ``keyframes_valid``.
+        in_channels: Channels of the static map.
+        frame_encoder: The 2D network of the I-frames, trained with the rest.
+        frame_channels: Channels of its last map.
+        embedding_dim: Size of the shared space.
+        hidden_dim: Size of the projectors' hidden layer.
+        temperature: Of the InfoNCE.
+        reads: Sources of ``static``, ``keyframes``, ``keyframes_valid``.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ContextMatchingHead(PretextHead):
     ) -> tuple[Tensor, Tensor]:
         """Embeddings of the clips ``[B, D]`` and of the I-frames ``[B, K, D]``.
 
-        Padded I-frames are never encoded, because batch normalisation would see them.
+        Padded I-frames are never encoded, because batch normalization would see them.
         """
         clips = self.clip_projector(static.flatten(2).mean(2))
         images = keyframes.transpose(1, 2)[keyframes_valid]  # (sum of valid, 3, H, W)
@@ -72,7 +72,7 @@ class ContextMatchingHead(PretextHead):
 
         Args:
             static: ``[B, C, T', H', W']``.
-            keyframes: ``[B, 3, K, H, W]``, normalised.
+            keyframes: ``[B, 3, K, H, W]``, normalized.
             keyframes_valid: bool ``[B, K]``.
         """
         clips, frames = self.embed(static, keyframes, keyframes_valid)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Contrast between the views of a clip."""
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_projector
 
 
 @MODELS.register_module()
@@ -30,21 +29,21 @@ class ContrastHead(PretextHead):
     The first with the temperature and the self-similarity given here as defaults is as published
     (MS2L, arXiv 2010.05599, and its released code); gradients flow through the mean. The second is
     the usual contrast of two augmented views. Each view goes through the projector's batch
-    normalisation as a batch of its own, as in the released code, so that views do not share
+    normalization as a batch of its own, as in the released code, so that views do not share
     statistics.
 
     Args:
-        in_channels: size of the pooled features.
-        views: two views or more.
-        target: what a view is contrasted with, ``'mean'`` or ``'pair'``.
+        in_channels: Size of the pooled features.
+        views: Two views or more.
+        target: What a view is contrasted with, ``'mean'`` or ``'pair'``.
         temperature: ``> 0``; 0.1 is usual for two augmented views.
-        self_similarity: of a row with itself in the softmax; None leaves it out, see
+        self_similarity: Of a row with itself in the softmax; None leaves it out, see
             :func:`nt_xent`.
-        hidden_dim, embedding_dim: sizes of the projector.
-        streams: of a feature made of as many equal parts, one after another, each is contrasted by
+        hidden_dim, embedding_dim: Sizes of the projector.
+        streams: Of a feature made of as many equal parts, one after another, each is contrasted by
             a projector of its own, and the losses are summed: no stream can leave the work to
             another. Our choice.
-        reads: view -> source, where that is not ``'<view>.pooled'``.
+        reads: View -> source, where that is not ``'<view>.pooled'``.
 
     Raises:
         ConfigError: Fewer than two views, an unknown target, a source of another view, or features
@@ -111,7 +110,7 @@ class ContrastHead(PretextHead):
         """NT-Xent, and how often the most similar row is the partner.
 
         Args:
-            pooled: view -> ``[B, D]``.
+            pooled: View -> ``[B, D]``.
         """
         loss, hits, _ = self._contrast(pooled)
         return dict(loss=loss, accuracy=hits.mean())

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """MS2L's jigsaw puzzle in time."""
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from typing import Optional
 from torch import Tensor
 
 from mmact_ssl.models.losses import classification_loss
+from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_projector
 
 
 @MODELS.register_module()
@@ -24,10 +23,10 @@ class JigsawHead(PretextHead):
     its released code).
 
     Args:
-        in_channels: size of the pooled feature.
-        segments: how many segments the pipeline shuffles.
-        hidden_dim: size of the hidden layer.
-        reads: sources of ``pooled``, ``permutation``.
+        in_channels: Size of the pooled feature.
+        segments: How many segments the pipeline shuffles.
+        hidden_dim: Size of the hidden layer.
+        reads: Sources of ``pooled``, ``permutation``.
     """
 
     def __init__(

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Human parsing, distilled from a teacher."""
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from mmact_ssl.models.losses import (
     part_map_divergence,
     part_overlap,
 )
-from mmact_ssl.models.necks import PartDecoder
+from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
@@ -37,17 +36,17 @@ class ParsingDistillationHead(PretextHead):
     (arXiv 2204.12729); decoder, weights and this rule are our choice.
 
     Args:
-        in_channels: channels of the map that is read.
-        num_parts: channels C of the part maps: the background first, or 1, the person alone.
+        in_channels: Channels of the map that is read.
+        num_parts: Channels C of the part maps: the background first, or 1, the person alone.
         map_size: (h, w) of the part maps, the ``map_size`` of TransformViews.
-        adapter: what is read of the view: ``'trunk'`` or the name of an adapter.
-        frames_per_step: frames of the clip for a step of the map.
-        hidden_dim, stages: of the decoder.
+        adapter: What is read of the view: ``'feature_map'`` or the name of an adapter.
+        frames_per_step: Frames of the clip for a step of the map.
+        hidden_dim, stages: Of the decoder.
         temperature: ``> 0``.
-        person_weight: weight of a person's pixel, that of the background is 1.
-        min_person: share of a frame, 0..1.
-        view: of which the parts are told.
-        reads: argument -> source, where that is not the view's.
+        person_weight: Weight of a person's pixel, that of the background is 1.
+        min_person: Share of a frame, 0..1.
+        view: Of which the parts are told.
+        reads: Argument -> source, where that is not the view's.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class ParsingDistillationHead(PretextHead):
         in_channels: int,
         num_parts: int,
         map_size: Sequence[int],
-        adapter: str = 'trunk',
+        adapter: str = 'feature_map',
         frames_per_step: int = 8,
         hidden_dim: int = 64,
         stages: int = 2,
@@ -80,7 +79,7 @@ class ParsingDistillationHead(PretextHead):
 
         Args:
             features: ``[B, C', T', H', W']``.
-            parts: the teacher's maps, ``[B, T, C, h, w]``, 0..1.
+            parts: The teacher's maps, ``[B, T, C, h, w]``, 0..1.
             valid: bool ``[B, T]``.
 
         Raises:

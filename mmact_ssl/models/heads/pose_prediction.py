@@ -27,11 +27,11 @@ class PoseGenerator(nn.Module):
     choice.
 
     Args:
-        feature_dim: size of the dynamic feature ``f_d``.
-        num_joints: joints of the skeleton layout.
-        observed_frames: how many of the last observed poses condition the prediction.
-        noise_dim: size of the noise that makes the generator stochastic, 0 for none.
-        hidden_dim: size of the GRU's state.
+        feature_dim: Size of the dynamic feature ``f_d``.
+        num_joints: Joints of the skeleton layout.
+        observed_frames: How many of the last observed poses condition the prediction.
+        noise_dim: Size of the noise that makes the generator stochastic, 0 for none.
+        hidden_dim: Size of the GRU's state.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class PoseDiscriminator(nn.Module):
     dynamic feature (Miyato and Koyama, ICLR 2018, equation 3). Our choice.
 
     Args:
-        feature_dim: size of the dynamic feature.
-        num_joints: joints of the skeleton layout.
-        hidden_dim: channels.
+        feature_dim: Size of the dynamic feature.
+        num_joints: Joints of the skeleton layout.
+        hidden_dim: Channels.
     """
 
     def __init__(self, feature_dim: int, num_joints: int, hidden_dim: int) -> None:
@@ -107,20 +107,20 @@ class PosePredictionHead(PretextHead):
     from the video, and hinge losses for both sides. Frames without a person have weight 0.
     Coordinates are those of
     the view: moved to the frame of the observed body they were predicted better, but the student
-    learnt less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
+    learned less (docs/methods/csvr.md). That CSVR predicts future poses with a conditional GAN is
     published (arXiv 2401.07584, abstract); the networks and losses are our choice.
 
     Args:
-        in_channels: channels of the dynamic map.
-        num_joints: joints of the poses' layout.
-        observed_frames: last observed poses that the generator sees.
-        from_video_weight: weight of the same prediction from poses that a linear map of ``f_d``
+        in_channels: Channels of the dynamic map.
+        num_joints: Joints of the poses' layout.
+        observed_frames: Last observed poses that the generator sees.
+        from_video_weight: Weight of the same prediction from poses that a linear map of ``f_d``
             reads, and of their own distance to the observed ones; 0 for none. Given the observed
             poses, only what they don't tell has to come from the video; without them, everything.
-        noise_dim, hidden_dim: see :class:`PoseGenerator`.
+        noise_dim, hidden_dim: See :class:`PoseGenerator`.
         adversarial_weight: 0 leaves a plain regression without discriminator.
-        beta: turning point of the smooth-L1 loss, in units of half the view's side.
-        reads: sources of ``dynamic``, ``observed_pose``, ``observed_valid``, ``future_pose``,
+        beta: Turning point of the smooth-L1 loss, in units of half the view's side.
+        reads: Sources of ``dynamic``, ``observed_pose``, ``observed_valid``, ``future_pose``,
             ``future_valid``.
 
     Raises:
@@ -162,9 +162,9 @@ class PosePredictionHead(PretextHead):
 
     @staticmethod
     def _prepare(pose: Tensor, valid: Tensor) -> Tensor:
-        """Poses ``[B, T, V, 3]``: x and y centred to -1..1, weight (visibility, 0 for padding).
+        """Poses ``[B, T, V, 3]``: x and y centered to -1..1, weight (visibility, 0 for padding).
 
-        The coordinates of joints without weight become 0: they may carry any number, not-a-number
+        The coordinates of joints without weight become 0: they may carry any number, NaN
         included, and 0 * nan is nan.
         """
         weight = pose[..., 2:].where(valid[..., None, None], 0.0)

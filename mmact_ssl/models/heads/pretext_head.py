@@ -8,7 +8,7 @@ from typing import Any, Optional
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmact_ssl.models.momentum_copy import MomentumCopy
+from mmact_ssl.models.momentum.copy import MomentumCopy
 
 
 class PretextHead(BaseModule):
@@ -17,21 +17,21 @@ class PretextHead(BaseModule):
     A head names what it reads; the trainer hands it exactly that, as keyword arguments of
     :meth:`loss` and :meth:`predict`, so that a head can't depend on another one. Sources are
 
-    - ``'<view>'``: the frames of a view, normalised, ``[B, C, T, H, W]``, or its skeletons,
+    - ``'<view>'``: the frames of a view, normalized, ``[B, C, T, H, W]``, or its skeletons,
       ``[B, M, T, V, C]``;
     - ``'<view>_valid'``: of skeletons, which persons and frames are no padding, bool ``[B, M, T]``;
-    - ``'<view>.trunk'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
+    - ``'<view>.feature_map'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
     - ``'<view>.pooled'``: that map as one feature, ``[B, D]``;
     - ``'<view>.<adapter>'``: that map through an adapter of the model;
-    - ``'<view>.momentum_trunk'``, ``'<view>.momentum_pooled'`` and
+    - ``'<view>.momentum_feature_map'``, ``'<view>.momentum_pooled'`` and
       ``'<view>.momentum_<adapter>'``: the same by the momentum encoder, without gradient;
     - ``'<view>_<target>'``: a target, from the pipeline or a teacher.
 
     Parameters under an attribute whose name starts with ``discriminator`` are trained by the
-    adversary's optimiser.
+    adversary's optimizer.
 
     Args:
-        reads: argument name -> source name.
+        reads: Argument name -> source name.
     """
 
     def __init__(self, reads: dict[str, str], init_cfg: Optional[dict] = None) -> None:
@@ -54,5 +54,5 @@ class PretextHead(BaseModule):
     def predict(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
         """Predictions, batch axis first; what has no other axis is a metric, averaged over samples.
 
-        Not-a-number marks a sample for which a metric is not defined.
+        NaN marks a sample for which a metric is not defined.
         """

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """C2VL's matching of skeletons with sentences."""
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import gather, soft_target_info_nce, soft_targets
-from mmact_ssl.models.momentum_copy import MomentumCopy
+from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import StreamProjectors
 
 
 @MODELS.register_module()
@@ -40,28 +39,28 @@ class PromptMatchingHead(PretextHead):
     ``K`` is that of ``z`` and ``w``, or of their moving averages where there are any, so that one
     temperature suits all: the frozen encoder's cosines lie much closer together, and tell less of
     what the body does. Targets carry no gradient. A clip without a sentence is in no row and no
-    column. The projectors have no batch normalisation, so that no statistics mix clips with and
+    column. The projectors have no batch normalization, so that no statistics mix clips with and
     without a sentence, or differ between a projector and its moving average.
 
     Args:
-        in_channels: size of the pooled features of skeletons.
-        prompt_channels: size of the cached embeddings of sentences.
-        view: the view that is matched; its target ``'<view>_<target>'`` comes from
+        in_channels: Size of the pooled features of skeletons.
+        prompt_channels: Size of the cached embeddings of sentences.
+        view: The view that is matched; its target ``'<view>_<target>'`` comes from
             :class:`LoadTargetCache`.
         target: ``'prompt'``, or the name of what else a clip has one embedding of, such as the mean
             over the frames of its video; it then takes the place of the sentence.
-        cross_consistency: read the momentum encoder's ``'<view>.momentum_pooled'`` for ``S'``. Off:
+        cross_consistency: Read the momentum encoder's ``'<view>.momentum_pooled'`` for ``S'``. Off:
             the self-similarity alone softens the targets.
-        hidden_dim, embedding_dim: sizes of the projectors.
-        temperature: tau, ``> 0``.
-        target_temperature: tau_k, ``> 0``.
-        share: beta, 0 .. 1; read with ``cross_consistency`` only.
-        momentum: what a projector's moving average keeps of itself in each step; take the momentum
+        hidden_dim, embedding_dim: Sizes of the projectors.
+        temperature: Tau, ``> 0``.
+        target_temperature: Tau_k, ``> 0``.
+        share: Beta, 0 .. 1; read with ``cross_consistency`` only.
+        momentum: What a projector's moving average keeps of itself in each step; take the momentum
             encoder's.
-        streams: of skeletons' features made of as many equal parts, one after another, each meets
+        streams: Of skeletons' features made of as many equal parts, one after another, each meets
             the sentences by projectors of its own, and the losses are summed: no stream can leave
             the work to another. Our choice, as in :class:`ContrastHead`.
-        reads: sources of ``pooled``, ``prompt``, ``prompt_valid``, and ``momentum_pooled``.
+        reads: Sources of ``pooled``, ``prompt``, ``prompt_valid``, and ``momentum_pooled``.
 
     Raises:
         ConfigError: A temperature is not positive, ``share`` is not in 0 .. 1, ``momentum`` is not
@@ -168,7 +167,7 @@ class PromptMatchingHead(PretextHead):
         average: Optional[tuple[Tensor, Tensor]],
         valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Loss and hits of queries among keys; `average`: both by the moving averages."""
+        """Loss and hits of queries among keys; ``average``: both by the moving averages."""
         own = keys if average is None else average[1]
         common = dict(share=self.share, temperature=self.target_temperature)
         target = soft_targets(valid, self.alpha, own, average, **common)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """mmaction2's classification heads beside the pretext tasks."""
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from .pretext_head import PretextHead
 
 @MODELS.register_module()
 class RecognitionHead(PretextHead):
-    """The classifier of any mmaction2 recogniser, trained together with the pretext tasks.
+    """The classifier of any mmaction2 recognizer, trained together with the pretext tasks.
 
     For joint end-to-end training (DTG-Net's second use, arXiv 2006.07609). The student's backbone
-    and this head's ``cls_head`` together are the recogniser: ``tools/evaluate.py joint`` tests
+    and this head's ``cls_head`` together are the recognizer: ``tools/evaluate.py joint`` tests
     them as one, ``tools/publish_model.py --classifier`` exports them as one.
 
     Frames that only fill up a clip of a 2D student give way to the mean over its valid frames, so
     that TSN's average over frames is one over valid frames, as is that of the pretext tasks.
 
     Args:
-        cls_head: config of an mmaction2 head with its ``num_classes``, e.g. ``mmaction.I3DHead``
+        cls_head: Config of an mmaction2 head with its ``num_classes``, e.g. ``mmaction.I3DHead``
             on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        reads: sources of ``trunk``, ``label`` and, with a head for 2D students, ``valid``, which is
-            ``'<view>_valid'`` of the trunk's view unless given.
+        reads: Sources of ``feature_map``, ``label`` and, with a head for 2D students, ``valid``,
+            which is ``'<view>_valid'`` of the feature map's view unless given.
     """
 
     def __init__(
@@ -40,45 +39,49 @@ class RecognitionHead(PretextHead):
         reads: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        super().__init__({'trunk': 'clip.trunk', 'label': 'label', **(reads or {})}, init_cfg)
+        super().__init__(
+            {'feature_map': 'clip.feature_map', 'label': 'label', **(reads or {})}, init_cfg
+        )
         # Its parts, such as the loss, are named without scope and are mmaction2's.
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
         if self.of_frames:
-            view = self.reads['trunk'].split('.')[0]
+            view = self.reads['feature_map'].split('.')[0]
             self.reads.setdefault('valid', f'{view}_valid')
 
-    def _scores(self, trunk: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def _scores(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
         """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
         if not self.of_frames:
-            return self.cls_head(trunk)
+            return self.cls_head(feature_map)
         # Positions of a 3D student's map are not the view's frames.
-        if valid is not None and valid.shape[1] == trunk.shape[2]:
-            trunk = fill_with_mean(trunk, valid)
-        return self.cls_head(trunk.transpose(1, 2).flatten(0, 1), num_segs=trunk.shape[2])
+        if valid is not None and valid.shape[1] == feature_map.shape[2]:
+            feature_map = fill_with_mean(feature_map, valid)
+        return self.cls_head(
+            feature_map.transpose(1, 2).flatten(0, 1), num_segs=feature_map.shape[2]
+        )
 
     def loss(
-        self, trunk: Tensor, label: Tensor, valid: Optional[Tensor] = None
+        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
     ) -> dict[str, Tensor]:
-        """The head's own loss and accuracies over the labelled clips.
+        """The head's own loss and accuracies over the labeled clips.
 
         Args:
-            trunk: ``[B, C, T, H, W]``.
+            feature_map: ``[B, C, T, H, W]``.
             label: int64 ``[B]``, 0..K-1; a clip of label -1 has none and does not count.
             valid: bool ``[B, T]``, False where a frame only fills up the clip; None: all count.
         """
-        scores = self._scores(trunk, valid)
-        labelled = label >= 0
-        count = labelled.sum().float()
+        scores = self._scores(feature_map, valid)
+        labeled = label >= 0
+        count = labeled.sum().float()
         total = count.clone()
         if get_world_size() > 1:
             all_reduce(total, op='sum')
         if not count:
             # No accuracy: a zero would enter its mean in the log.
             return dict(loss_cls=scores.sum() * 0)
-        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labelled]]
-        outputs = self.cls_head.loss_by_feat(scores[labelled], samples)
+        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]
+        outputs = self.cls_head.loss_by_feat(scores[labeled], samples)
         # Means over unequally many clips a process would not average to the mean over all.
         share = count * get_world_size() / total
         return {
@@ -87,22 +90,22 @@ class RecognitionHead(PretextHead):
         }
 
     def predict(
-        self, trunk: Tensor, label: Tensor, valid: Optional[Tensor] = None
+        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
     ) -> dict[str, Tensor]:
-        """Scores ``[B, K]``, and per clip whether it is told; not-a-number without a label."""
-        scores = self._scores(trunk, valid)
+        """Scores ``[B, K]``, and per clip whether it is told; NaN without a label."""
+        scores = self._scores(feature_map, valid)
         hit = (scores.argmax(1) == label).to(scores.dtype)
         return dict(scores=scores, accuracy=hit.masked_fill(label == -1, float('nan')))
 
 
-def fill_with_mean(trunk: Tensor, valid: Tensor) -> Tensor:
+def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     """A map with the mean of its valid frames in place of the others.
 
     Args:
-        trunk: ``[B, C, T, H, W]``.
+        feature_map: ``[B, C, T, H, W]``.
         valid: bool ``[B, T]``.
     """
     kept = valid[:, None, :, None, None]
     count = kept.sum(2, keepdim=True).clamp(min=1)
-    mean = trunk.masked_fill(~kept, 0).sum(2, keepdim=True) / count
-    return torch.where(kept, trunk, mean)
+    mean = feature_map.masked_fill(~kept, 0).sum(2, keepdim=True) / count
+    return torch.where(kept, feature_map, mean)

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Guidance of a student by several frozen teachers."""
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import info_nce
-from mmact_ssl.models.necks import RunningStandardiser
+from mmact_ssl.models.necks import RunningStandardizer
+from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
-from .projector import make_projector
 
 
 @MODELS.register_module()
@@ -37,28 +36,28 @@ class TeacherGuidanceHead(PretextHead):
     videos a student soon tells them apart by anything; what it agrees with says more. A contrast
     of student against student is a task of its own, :class:`ContrastHead`.
 
-    ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardised
-    (:class:`RunningStandardiser`), because features behind a ReLU all point one way. Frames in
+    ``t_k`` is the mean over the clip's valid frames of what the teacher says of each, standardized
+    (:class:`RunningStandardizer`), because features behind a ReLU all point one way. Frames in
     which a pose teacher finds nobody are not valid for it, nor for a joint those in which it does
-    not know that joint; a joint that it never knows stays at the body's centre. A video of which it
+    not know that joint; a joint that it never knows stays at the body's center. A video of which it
     finds nobody in one of the clips has no loss with it and is nobody's negative. A teacher's
     confidence, which one kind of weights reads, is the share of the softmax that its own ``t_k(A)``
     gives to its own ``t_k(B)`` among the clips of the batch.
 
     Args:
-        in_channels: size of the pooled features.
-        teachers: name -> ``dict(channels=..., deviation=False)``, channels the number of values
+        in_channels: Size of the pooled features.
+        teachers: Name -> ``dict(channels=..., deviation=False)``, channels the number of values
             that the target ``'<view>_<name>'`` has per frame; or ``dict(joints=..., ...)`` for a
             pose teacher, whose poses are moved into the body's frame, see :func:`body_frame`. With
             ``deviation`` the values' deviation over the clip's frames is appended to their mean:
             what moves.
-        views: the two clips.
-        weights: config of a :class:`TeacherWeights`, without its teachers.
-        contrast: weight of finding the other clip of the video, ``>= 0``.
-        agreement: weight of saying what the teacher says of the same clip, ``>= 0``.
-        temperature: of the contrast, ``> 0``.
-        hidden_dim: of the projectors.
-        reads: argument -> source, where that is not ``'<view>.pooled'``, ``'<view>_valid'`` or
+        views: The two clips.
+        weights: Config of a :class:`TeacherWeights`, without its teachers.
+        contrast: Weight of finding the other clip of the video, ``>= 0``.
+        agreement: Weight of saying what the teacher says of the same clip, ``>= 0``.
+        temperature: Of the contrast, ``> 0``.
+        hidden_dim: Of the projectors.
+        reads: Argument -> source, where that is not ``'<view>.pooled'``, ``'<view>_valid'`` or
             ``'<view>_<teacher>'``.
 
     Raises:
@@ -69,7 +68,7 @@ class TeacherGuidanceHead(PretextHead):
         self,
         in_channels: int,
         teachers: Mapping[str, Mapping[str, Any]],
-        views: Sequence[str] = ('clip', 'other'),
+        views: Sequence[str] = ('clip', 'clip_b'),
         weights: Optional[dict] = None,
         contrast: float = 1.0,
         agreement: float = 0.0,
@@ -100,12 +99,12 @@ class TeacherGuidanceHead(PretextHead):
         self.deviation = {name: t.get('deviation', False) for name, t in teachers.items()}
         self.poses = {name for name, settings in teachers.items() if 'joints' in settings}
         self.projectors = nn.ModuleDict()
-        self.standardisers = nn.ModuleDict()
+        self.standardizers = nn.ModuleDict()
         for name, settings in teachers.items():
             channels = 2 * settings['joints'] if name in self.poses else settings['channels']
             channels *= 2 if self.deviation[name] else 1
             self.projectors[name] = make_projector(in_channels, hidden_dim, channels)
-            self.standardisers[name] = RunningStandardiser(channels)
+            self.standardizers[name] = RunningStandardizer(channels)
         self.weights = MODELS.build(
             {**(weights or dict(type='FixedTeacherWeights')), 'teachers': list(teachers)}
         )
@@ -113,7 +112,7 @@ class TeacherGuidanceHead(PretextHead):
     def teacher_embeddings(
         self, name: str, sources: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A teacher's standardised embeddings of both views, ``[B, D]``, and what counts.
+        """A teacher's standardized embeddings of both views, ``[B, D]``, and what counts.
 
         The third is bool ``[B]``: whether the teacher has something to say of both views; where
         not, embeddings are 0. No gradient.
@@ -126,8 +125,8 @@ class TeacherGuidanceHead(PretextHead):
                 target = body_frame(target)
             raw.append(pool_target(target, valid, self.deviation[name]))
             counts.append(valid.flatten(1).any(1))
-        standardise = cast(RunningStandardiser, self.standardisers[name])
-        expected = standardise.mean.numel()
+        standardize = cast(RunningStandardizer, self.standardizers[name])
+        expected = standardize.mean.numel()
         if raw[0].shape[1] != expected:
             raise ConfigError(
                 f'TeacherGuidanceHead: teachers.{name} gives {raw[0].shape[1]} values a clip, but '
@@ -135,7 +134,7 @@ class TeacherGuidanceHead(PretextHead):
             )
         # Together: views of one video must meet one and the same map.
         seen = counts[0] & counts[1]
-        both = standardise(torch.cat(raw), seen.repeat(2))
+        both = standardize(torch.cat(raw), seen.repeat(2))
         first, second = both.masked_fill(~seen.repeat(2)[:, None], 0).chunk(2)
         return first, second, seen
 
@@ -171,7 +170,7 @@ class TeacherGuidanceHead(PretextHead):
         """The weighted loss; of each teacher its error, its weight and how often it is met.
 
         Args:
-            sources: view -> ``[B, C]``; ``'<view>_valid'`` -> bool ``[B, T]``;
+            sources: View -> ``[B, C]``; ``'<view>_valid'`` -> bool ``[B, T]``;
                 ``'<view>_<teacher>'`` -> ``[B, T, ...]``, or ``[B, 1, ...]`` from a teacher that
                 reads whole clips.
 
@@ -195,7 +194,7 @@ class TeacherGuidanceHead(PretextHead):
     def predict(self, **sources: Tensor) -> dict[str, Tensor]:
         """Per clip and teacher the error, whether the right clip was found, and confidence.
 
-        Not-a-number for clips of which the teacher has nothing to say.
+        NaN for clips of which the teacher has nothing to say.
         """
         found = {}
         for name in self.projectors:
@@ -212,7 +211,7 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
         target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
         valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
             target's third axis, where its entries do not count in the same frames.
-        deviation: append the deviation over the valid frames.
+        deviation: Append the deviation over the valid frames.
 
     Returns:
         float32 ``[B, D]``, D the product of the other axes, twice that with the deviation; 0 for
@@ -231,7 +230,7 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
 
 
 def body_frame(poses: Tensor) -> Tensor:
-    """Joints relative to the body's centre, in units of its size: alike whatever the crop.
+    """Joints relative to the body's center, in units of its size: alike whatever the crop.
 
     With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
     ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``. Our

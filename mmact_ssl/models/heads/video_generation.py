@@ -17,7 +17,7 @@ from mmact_ssl.models.losses import (
     r1_penalty,
 )
 from mmact_ssl.models.necks import adaptive_instance_norm
-from mmact_ssl.models.necks.video_generator import (
+from mmact_ssl.models.networks.video_gan import (
     LATENT_SIZE,
     GeneratedLevel,
     VideoDiscriminator,
@@ -42,14 +42,14 @@ class VideoGenerationHead(PretextHead):
     frame.
 
     Args:
-        in_channels: channels of the static and of the dynamic map.
-        channels: of the generators at 4x4.
-        discriminator_channels: of the discriminators' first block.
-        resolutions: sides of the generated frames.
-        frame_stride: generate every so many frames of each view, to save time.
+        in_channels: Channels of the static and of the dynamic map.
+        channels: Of the generators at 4x4.
+        discriminator_channels: Of the discriminators' first block.
+        resolutions: Sides of the generated frames.
+        frame_stride: Generate every so many frames of each view, to save time.
         adversarial_weight: 0 leaves plain reconstruction without discriminators.
-        r1_weight, r1_interval: weight and interval of the R1 penalty; weight 0 for none.
-        reads: sources of ``static``, ``dynamic``, ``current``, ``current_valid``, ``future``,
+        r1_weight, r1_interval: Weight and interval of the R1 penalty; weight 0 for none.
+        reads: Sources of ``static``, ``dynamic``, ``current``, ``current_valid``, ``future``,
             ``future_valid``.
     """
 
@@ -96,7 +96,7 @@ class VideoGenerationHead(PretextHead):
             )
 
     def get_extra_state(self) -> Tensor:
-        """Steps taken so far, so that a resumed run penalises in the same steps."""
+        """Steps taken so far, so that a resumed run penalizes in the same steps."""
         return torch.tensor(self.steps)
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -129,7 +129,7 @@ class VideoGenerationHead(PretextHead):
 
         Args:
             static, dynamic: ``[B, C, T', H', W']``.
-            current, future: ``[B, 3, T, H, W]``, normalised.
+            current, future: ``[B, 3, T, H, W]``, normalized.
             current_valid, future_valid: bool ``[B, T]``, False for padding, which no loss counts.
         """
         last = current[:, :, -1:]  # what the future continues
@@ -138,7 +138,7 @@ class VideoGenerationHead(PretextHead):
         )
         lengths = [frames.shape[2] for frames, _ in real.values()]
         generated = self._generate(static, dynamic, last, *lengths)
-        penalise = self.r1_weight > 0 and self.steps % self.r1_interval == 0
+        penalize = self.r1_weight > 0 and self.steps % self.r1_interval == 0
         losses: dict[str, Tensor] = {}
         for name, levels in generated.items():
             frames, valid = real[name]
@@ -157,7 +157,7 @@ class VideoGenerationHead(PretextHead):
                     score = call_with_frozen_weights(discriminator, fake * shown)
                     fooling.append(hinge_generator_loss(score))
                     judging.append(
-                        self._judge(discriminator, target * shown, fake.detach() * shown, penalise)
+                        self._judge(discriminator, target * shown, fake.detach() * shown, penalize)
                     )
             losses[f'loss_{name}'] = torch.stack(reconstruction).mean()
             if self.adversarial_weight > 0:
@@ -179,9 +179,9 @@ class VideoGenerationHead(PretextHead):
         return losses
 
     def _judge(
-        self, discriminator: nn.Module, real: Tensor, fake: Tensor, penalise: bool
+        self, discriminator: nn.Module, real: Tensor, fake: Tensor, penalize: bool
     ) -> Tensor:
-        if not penalise:
+        if not penalize:
             return hinge_discriminator_loss(discriminator(real), discriminator(fake))
         # Second derivatives overflow half precision.
         with torch.autocast(real.device.type, enabled=False):
@@ -199,7 +199,7 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> dict[str, Tensor]:
-        """Normalised frames ``[B, 3, T / stride, R, R]``, and the future's distances ``[B]``."""
+        """Normalized frames ``[B, 3, T / stride, R, R]``, and the future's distances ``[B]``."""
         last = current[:, :, -1:]
         current, _ = self._wanted(current, current_valid)
         future, future_valid = self._wanted(future, future_valid)

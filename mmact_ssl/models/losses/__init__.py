@@ -11,14 +11,14 @@ from .nt_xent import nt_xent
 from .parsing import as_distribution, part_logits, part_map_divergence, part_overlap
 from .pose import mean_joint_error, weighted_smooth_l1
 from .soft_targets import soft_target_info_nce, soft_targets
-from .statistics import effective_rank, feature_deviation
+from .statistics import effective_rank, feature_std
 
 __all__ = [
     'as_distribution',
     'call_with_frozen_weights',
     'classification_loss',
     'effective_rank',
-    'feature_deviation',
+    'feature_std',
     'gather',
     'gather_with_gradient',
     'global_mean',

@@ -16,7 +16,7 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     Source: Lim and Ye 2017 (arXiv 1705.02894), as used by SAGAN and TGANv2.
 
     Args:
-        real, fake: scores of real and of generated samples, any shape.
+        real, fake: Scores of real and of generated samples, any shape.
     """
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Cross-entropy over the rows that have a class."""
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ def classification_loss(logits: Tensor, target: Tensor, owner: str) -> dict[str,
     Args:
         logits: ``[N, K]``.
         target: int64 ``[N]``, -1..K-1.
-        owner: who calls, for the error message.
+        owner: Who calls, for the error message.
 
     Returns:
         ``loss``, 0 with a gradient of zero where no row has a target, and ``accuracy``, 0 there.

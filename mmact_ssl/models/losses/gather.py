@@ -46,7 +46,7 @@ def global_mean(values: Tensor, weight: Tensor) -> Tensor:
 
     Args:
         values: ``[N, ...]``.
-        weight: same shape, ``>= 0``, no gradient.
+        weight: Same shape, ``>= 0``, no gradient.
 
     Returns:
         A scalar; 0 (with a gradient of zero) where no row anywhere has weight.

@@ -27,7 +27,7 @@ def multi_instance_info_nce(
     second direction and the shared temperature are our choice. Negatives come from all processes.
 
     Args:
-        queries: ``[N, D]``, need not be normalised.
+        queries: ``[N, D]``, need not be normalized.
         keys: ``[N, K, D]``: the keys of sample ``i`` are ``keys[i]``.
         keys_valid: bool ``[N, K]``; an invalid key is neither a positive nor a negative.
         temperature: ``> 0``.
@@ -80,7 +80,7 @@ def info_nce(
     gradient.
 
     Args:
-        queries: ``[N, D]``, need not be normalised.
+        queries: ``[N, D]``, need not be normalized.
         keys: ``[N, D]``, of frozen networks; the same N on every process.
         temperature: ``> 0``.
         valid: bool ``[N]``: pairs that count, None for all. The others are nobody's negative.
@@ -120,7 +120,7 @@ def multi_positive_info_nce(
     it is InfoNCE.
 
     Args:
-        queries: ``[N, D]``, need not be normalised.
+        queries: ``[N, D]``, need not be normalized.
         keys: ``[M, D]``, gathered by the caller.
         positive, negative: bool ``[N, M]``; a key that is neither takes no part.
         temperature: ``> 0``.

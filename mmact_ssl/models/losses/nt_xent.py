@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """NT-Xent, the contrast of two sets of which row i of one belongs to row i of the other."""
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from .gather import gather_with_gradient
 def nt_xent(
     first: Tensor, second: Tensor, temperature: float, self_similarity: Optional[float] = -1.0
 ) -> dict[str, Tensor]:
-    """Normalised temperature-scaled cross-entropy, both directions in one mean of 2N rows.
+    """Normalized temperature-scaled cross-entropy, both directions in one mean of 2N rows.
 
     With ``u_1 .. u_2N`` the rows of both sets at unit length, ``i'`` the partner of row ``i`` and
     ``s_ij = u_i . u_j / temperature``, ``s_ii = self_similarity / temperature``::
@@ -27,9 +26,9 @@ def nt_xent(
     processes.
 
     Args:
-        first, second: ``[N, D]``, need not be normalised; the same N on every process.
+        first, second: ``[N, D]``, need not be normalized; the same N on every process.
         temperature: ``> 0``.
-        self_similarity: what stands for the similarity of a row with itself; None leaves it out.
+        self_similarity: What stands for the similarity of a row with itself; None leaves it out.
 
     Returns:
         ``loss``, and ``hit``, float ``[2, N]``: 1 where a row's partner is the most similar of all

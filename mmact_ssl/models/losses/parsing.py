@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Part maps: distillation, and overlap."""
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     2, whose factor tau^2 keeps the gradient's size. HCPG's own form is not known to us.
 
     Args:
-        logits: the student's, ``[B, T, C, h, w]``.
-        teacher: probabilities of :func:`as_distribution`, ``[B, T, max(C, 2), h, w]``; no gradient.
+        logits: The student's, ``[B, T, C, h, w]``.
+        teacher: Probabilities of :func:`as_distribution`, ``[B, T, max(C, 2), h, w]``; no gradient.
         temperature: ``> 0``.
 
     Returns:
@@ -68,11 +67,11 @@ def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     student or teacher shows in the clip.
 
     Args:
-        student, teacher: probabilities, ``[B, T, C, h, w]``, background first.
+        student, teacher: Probabilities, ``[B, T, C, h, w]``, background first.
         counted: bool ``[B, T, h, w]``.
 
     Returns:
-        ``[B]``, 0..1; not-a-number where there is no part at all.
+        ``[B]``, 0..1; NaN where there is no part at all.
     """
     parts = student.shape[2]
     shown = [

@@ -14,12 +14,12 @@ def weighted_smooth_l1(prediction: Tensor, target: Tensor, weight: Tensor, beta:
     Args:
         prediction, target: ``[..., V, C]`` joint coordinates of the same unit as ``beta``.
         weight: ``[..., V]`` in 0..1, visibility; 0 leaves a joint out altogether.
-        beta: distance at which the loss turns from quadratic to linear.
+        beta: Distance at which the loss turns from quadratic to linear.
 
     Returns:
         A scalar; 0 with zero gradient where no joint is seen.
     """
-    # A joint that is not seen may carry any number, not-a-number included: 0 * nan is nan.
+    # A joint that is not seen may carry any number, NaN included: 0 * nan is nan.
     target = target.where(weight[..., None] > 0, target.new_zeros(()))
     distance = F.smooth_l1_loss(prediction, target, reduction='none', beta=beta).mean(-1)
     return global_mean(distance, weight)
@@ -33,7 +33,7 @@ def mean_joint_error(prediction: Tensor, target: Tensor, weight: Tensor) -> Tens
         weight: ``[N, T, V]``.
 
     Returns:
-        ``[N]``, in the unit of the coordinates; not-a-number for a sample in which no joint is
+        ``[N]``, in the unit of the coordinates; NaN for a sample in which no joint is
         seen.
     """
     target = target.where(weight[..., None] > 0, target.new_zeros(()))

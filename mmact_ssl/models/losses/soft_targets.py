@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Contrast of two modalities with targets between one's own partner and all that are alike."""
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def soft_target_info_nce(
     processes, with gradients.
 
     Args:
-        queries, keys: ``[N, D]``, need not be normalised; the same N on every process.
+        queries, keys: ``[N, D]``, need not be normalized; the same N on every process.
         valid: bool ``[N]``: pairs that count; the others are neither rows nor columns.
         target: ``[N, W*N]``, rows of sum 1, zero at columns that are not valid, W processes.
         temperature: ``> 0``.
@@ -81,9 +80,9 @@ def soft_targets(
         valid: bool ``[N]``; the same N on every process.
         alpha: 0 (identity) .. 1.
         own: ``[N, E]``: embeddings whose likeness softens the rows, of the modality of the keys.
-        momentum: query and key embeddings of the moving average, ``[N, D]`` each.
-        share: of the self-similarity, 0 .. 1.
-        temperature: of the targets, ``> 0``.
+        momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
+        share: Of the self-similarity, 0 .. 1.
+        temperature: Of the targets, ``> 0``.
 
     Returns:
         ``[N, W*N]``, at least float32, without gradient; W processes.

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def feature_deviation(features: Tensor) -> Tensor:
-    """Mean standard deviation of l2-normalised features, times ``sqrt(D)``.
+def feature_std(features: Tensor) -> Tensor:
+    """Mean standard deviation of l2-normalized features, times ``sqrt(D)``.
 
     1 for features spread evenly over the sphere, 0 for collapsed ones (Chen and He, SimSiam,
     CVPR 2021, section 4.1).
@@ -16,12 +16,12 @@ def feature_deviation(features: Tensor) -> Tensor:
     Args:
         features: ``[N, D]``.
     """
-    normalised = F.normalize(features.detach().float(), dim=1)
-    return normalised.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
+    normalized = F.normalize(features.detach().float(), dim=1)
+    return normalized.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
 
 
 def effective_rank(features: Tensor) -> Tensor:
-    """Exponential of the entropy of the normalised singular values of the centred features.
+    """Exponential of the entropy of the normalized singular values of the centered features.
 
     Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)``; 1 or less means collapse to a
     line.
@@ -30,14 +30,14 @@ def effective_rank(features: Tensor) -> Tensor:
         features: ``[N, D]``.
 
     Returns:
-        A scalar; not-a-number for features that are not finite.
+        A scalar; NaN for features that are not finite.
     """
-    centred = features.detach().float()
-    centred = centred - centred.mean(0)
+    centered = features.detach().float()
+    centered = centered - centered.mean(0)
     # The decomposition ends in an error where a number is not finite; that must not end a training
     # whose loss scale would skip the step.
-    finite = centred.isfinite().all()
-    singular = torch.linalg.svdvals(centred.where(finite, centred.new_zeros(())))
+    finite = centered.isfinite().all()
+    singular = torch.linalg.svdvals(centered.where(finite, centered.new_zeros(())))
     share = singular / singular.sum().clamp(min=1e-12)
     rank = torch.special.entr(share).sum().exp()
     return rank.where(finite, rank.new_tensor(float('nan')))

@@ -1,14 +1,12 @@
 from .adaptive_instance_norm import adaptive_instance_norm
-from .part_decoder import PartDecoder
-from .running_standardiser import RunningStandardiser
+from .running_standardizer import RunningStandardizer
 from .skeleton_pooling import SkeletonPooling
 from .task_adapter import ConvolutionAdapter, GatedAdapter
 
 __all__ = [
     'ConvolutionAdapter',
     'GatedAdapter',
-    'PartDecoder',
-    'RunningStandardiser',
+    'RunningStandardizer',
     'SkeletonPooling',
     'adaptive_instance_norm',
 ]

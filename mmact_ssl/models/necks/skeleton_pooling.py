@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """One feature for a skeleton clip, from the backbone's map."""
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class SkeletonPooling(BaseModule):
 
     Args:
         mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
-        streams: the channels are as many equal streams, one after another; what is made of each
+        streams: The channels are as many equal streams, one after another; what is made of each
             stays together: mean and maximum of the first, of the second, and so on.
 
     Raises:
@@ -38,26 +37,27 @@ class SkeletonPooling(BaseModule):
             raise ConfigError(f"SkeletonPooling: mode={mode!r}, use 'mean' or 'mean_max'")
         self.mode = mode
 
-    def forward(self, trunk: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def forward(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
         """Pool.
 
         Args:
-            trunk: ``[B, M', C', T', V']``; M' is M, or 1 where the backbone has merged the persons.
-            valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None: everything counts.
+            feature_map: ``[B, M', C', T', V']``; M' is M, or 1 where the backbone has merged the
+            persons. valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None:
+            everything counts.
 
         Returns:
             ``[B, C']``, or ``[B, 2 * C']``.
         """
-        values = trunk.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
+        values = feature_map.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
         if valid is None:
-            counts = trunk.new_ones(len(trunk), 1, 1, 1, 1, dtype=torch.bool)
+            counts = feature_map.new_ones(len(feature_map), 1, 1, 1, 1, dtype=torch.bool)
         else:
-            scaled = scale_valid(valid, trunk.shape[3])  # (B, M, T')
-            if trunk.shape[1] == 1:
+            scaled = scale_valid(valid, feature_map.shape[3])  # (B, M, T')
+            if feature_map.shape[1] == 1:
                 scaled = scaled.any(1, keepdim=True)
             counts = scaled[:, None, :, :, None]  # (B, 1, M', T', 1)
         counts = counts.expand(-1, 1, *values.shape[2:])
-        # `where`, not a product: what padding holds may be anything, not-a-number included.
+        # `where`, not a product: what padding holds may be anything, NaN included.
         total = values.where(counts, 0.0).flatten(2).sum(2)
         pooled = total / counts.flatten(1).sum(1, keepdim=True)
         if self.mode == 'mean':

@@ -1,4 +1,4 @@
-"""A task's own reading of the shared trunk."""
+"""A task's own reading of the shared feature_map."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class ConvolutionAdapter(BaseModule):
-    """A 1x1x1 convolution on the trunk's map.
+    """A 1x1x1 convolution on the feature map.
 
     CSVR reads a dynamic and a static feature from one backbone; that each is one such convolution
     is our choice.
 
     Args:
-        in_channels: channels of the trunk.
-        out_channels: channels of the adapted map.
+        in_channels: Channels of the feature map.
+        out_channels: Channels of the adapted map.
     """
 
     def __init__(
@@ -28,23 +28,23 @@ class ConvolutionAdapter(BaseModule):
         super().__init__(init_cfg)
         self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
 
-    def forward(self, trunk: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
-        return self.convolution(trunk)
+        return self.convolution(feature_map)
 
 
 @MODELS.register_module()
 class GatedAdapter(BaseModule):
-    """A gate for each channel of the trunk's map, then a 1x1x1 convolution.
+    """A gate for each channel of the feature map, then a 1x1x1 convolution.
 
-    The gate lets a task choose among the trunk's channels clip by clip: squeeze and excitation (Hu
-    et al., arXiv 1709.01507, equations 2 to 4). HCPG (arXiv 2204.12729) gives each task a
-    representation of its own; that it is made this way is our choice.
+    The gate lets a task choose among the feature map's channels clip by clip: squeeze and
+    excitation (Hu et al., arXiv 1709.01507, equations 2 to 4). HCPG (arXiv 2204.12729) gives each
+    task a representation of its own; that it is made this way is our choice.
 
     Args:
-        in_channels: channels of the trunk.
-        out_channels: channels of the adapted map.
-        reduction: by which the gate's hidden layer is narrower than the trunk.
+        in_channels: Channels of the feature map.
+        out_channels: Channels of the adapted map.
+        reduction: By which the gate's hidden layer is narrower than the feature map.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class GatedAdapter(BaseModule):
         )
         self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
 
-    def forward(self, trunk: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
-        gate = self.gate(trunk.flatten(2).mean(2))  # (B, in_channels)
-        return self.convolution(trunk * gate[..., None, None, None])
+        gate = self.gate(feature_map.flatten(2).mean(2))  # (B, in_channels)
+        return self.convolution(feature_map * gate[..., None, None, None])

@@ -45,10 +45,10 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
     """Build a teacher.
 
     Args:
-        config: Config file with a dict `teacher`, or such a dict itself.
+        config: Config file with a dict ``teacher``, or such a dict itself.
 
     Raises:
-        ConfigError: The file has no dict `teacher`, or that is no teacher.
+        ConfigError: The file has no dict ``teacher``, or that is no teacher.
     """
     if isinstance(config, Mapping):
         settings = dict(config)

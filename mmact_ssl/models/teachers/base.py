@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.datasets.target_import import file_sha256
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.weights import require_file
+from mmact_ssl.targets.importers import file_sha256
 
 PRECISIONS = ('float32', 'float16')
 
@@ -23,24 +23,24 @@ class BaseTeacher(nn.Module):
     """A frozen network that makes targets and owns its preprocessing.
 
     Subclasses implement :meth:`predict` and set up their network with :meth:`hide`. A network that
-    is hidden moves with the module (`.to()`, `.cuda()`) but is no submodule: it has no entry in
-    `state_dict()`, `parameters()` or an optimizer, `.train()` does not reach it, and strict loading
-    of a student that holds a teacher works.
+    is hidden moves with the module (``.to()``, ``.cuda()``) but is no submodule: it has no entry in
+    ``state_dict()``, ``parameters()`` or an optimizer, ``.train()`` does not reach it, and strict
+    loading of a student that holds a teacher works.
 
     Args:
-        config: What decides the output besides the weights; JSON-serialisable. No file paths, so
+        config: What decides the output besides the weights; JSON-serializable. No file paths, so
             that moving a file changes no fingerprint.
         files: Weights by name.
         batch_size: Frames or clips per forward pass, the last pass padded with black ones: kernels
             sum in an order that depends on the batch size, so only with one size are online and
             cached targets equal to the bit. None: all at once, for what is exact in any batch.
-        precision: `'float16'` runs the network under autocast in half precision, faster on a GPU
+        precision: ``'float16'`` runs the network under autocast in half precision, faster on a GPU
             and slower on a CPU. Targets are float32 either way; it is part of the fingerprint.
 
     Attributes:
-        kind: What a target is: `'pose'`, `'embedding'`, `'map'` or `'text'` (`'box'`: the boxes
-            that a pose teacher may ask for, no target).
-        layout: Names the joints of a pose or the parts of a map; `''` otherwise.
+        kind: What a target is: ``'pose'``, ``'embedding'``, ``'map'`` or ``'text'`` (``'box'``: the
+            boxes that a pose teacher may ask for, no target).
+        layout: Names the joints of a pose or the parts of a map; ``''`` otherwise.
         window: None: reads single frames. (number of frames, stride): reads clips of these.
 
     Raises:
@@ -109,12 +109,12 @@ class BaseTeacher(nn.Module):
         """Make targets.
 
         Args:
-            frames: [N, 3, H, W], or with a `window` clips [N, T, 3, H, W]; RGB, 0..255, any dtype
+            frames: [N, 3, H, W], or with a ``window`` clips [N, T, 3, H, W]; RGB, 0..255, any dtype
                 (rounded to bytes).
 
         Returns:
-            Targets float32 on the device of `frames`, without gradient. Pose [N, V, 3]: x and y as
-            fractions of the frame, score 0..1 (0: unknown, x = y = 0). Embedding [N, D]. Map
+            Targets float32 on the device of ``frames``, without gradient. Pose [N, V, 3]: x and y
+            as fractions of the frame, score 0..1 (0: unknown, x = y = 0). Embedding [N, D]. Map
             [N, C, h, w]: probability of each part, 0..1, over the whole frame.
         """
         self._check_shape(frames)
@@ -125,14 +125,14 @@ class BaseTeacher(nn.Module):
         return self.in_chunks(self.predict, frames)
 
     def in_chunks(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-        """Run `function` on `batch_size` inputs at a time, without gradient, at our precision.
+        """Run ``function`` on ``batch_size`` inputs at a time, without gradient, at our precision.
 
         Args:
             function: Maps [batch_size, ...] on the teacher's device to as many results.
             inputs: [N, ...], N >= 0, on any device.
 
         Returns:
-            [N, ...], float32, on the device of `inputs`.
+            [N, ...], float32, on the device of ``inputs``.
         """
         size = self.batch_size or max(len(inputs), 1)
         outputs = []
@@ -151,7 +151,7 @@ class BaseTeacher(nn.Module):
     def predict(self, frames: Tensor) -> Tensor:
         """Make targets of uint8 frames [N, 3, H, W] (or clips), without gradient.
 
-        N is `batch_size` if there is one; frames are on the teacher's device.
+        N is ``batch_size`` if there is one; frames are on the teacher's device.
         """
         raise NotImplementedError
 
@@ -161,8 +161,8 @@ class BaseTeacher(nn.Module):
         Args:
             owner: The teacher's place in the config, for the error.
             view: Name of the clips' view.
-            samples: Their data samples, with `frame_inds` {view: int [T]} and `total_frames`. What
-                does not say which frames it has is not checked.
+            samples: Their data samples, with ``frame_inds`` {view: int [T]} and ``total_frames``.
+                What does not say which frames it has is not checked.
 
         Raises:
             ConfigError: A clip has another stride, not counting frames that repeat the last one of

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Label maps: files that say which classes of a segmentor make which part."""
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ class LabelMap:
     """A segmentor's classes, folded to the parts of a layout.
 
     Attributes:
-        layout: name of a part layout.
-        num_classes: of the segmentor.
-        parts: part -> indices of its classes, in the order of the layout.
+        layout: Name of a part layout.
+        num_classes: Of the segmentor.
+        parts: Part -> indices of its classes, in the order of the layout.
     """
 
     layout: str
@@ -30,11 +29,11 @@ class LabelMap:
 
 
 def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
-    """Read a label map: JSON with `layout`, `classes`, `parts` and `ignored`.
+    """Read a label map: JSON with ``layout``, ``classes``, ``parts`` and ``ignored``.
 
-    `classes` are the names of the segmentor's classes in the order of its channels, `parts` says
-    of each part of the layout which of them make it, `ignored` are those that make none. Nothing
-    is left to chance: each class must be in exactly one place.
+    ``classes`` are the names of the segmentor's classes in the order of its channels, ``parts``
+    says of each part of the layout which of them make it, ``ignored`` are those that make none.
+    Nothing is left to chance: each class must be in exactly one place.
 
     Raises:
         DataError: No such file.

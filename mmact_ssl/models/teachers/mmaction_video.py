@@ -1,4 +1,4 @@
-"""Recognisers from mmaction2: one embedding of each frame or clip."""
+"""Recognizers from mmaction2: one embedding of each frame or clip."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class MMActionTeacher(BaseTeacher):
-    """The pooled map of an mmaction2 recogniser's backbone: the video's or image's action teacher.
+    """The pooled map of an mmaction2 recognizer's backbone: the video's or image's action teacher.
 
-    A 2D recogniser (TSN) reads single frames: [N, 3, H, W] to [N, D]. A 3D one (SlowOnly,
+    A 2D recognizer (TSN) reads single frames: [N, 3, H, W] to [N, D]. A 3D one (SlowOnly,
     R(2+1)D) reads clips: [N, T, 3, H, W] to [N, D], averaged over time and space; SlowFast's two
     maps are put side by side. The checkpoint's classifier is not read, so a network of any data set
     will do, one that this package has pre-trained too.
 
     Args:
-        config: mmaction2 config file, or `mmaction::` and its path in the installed mmaction2.
+        config: Mmaction2 config file, or ``mmaction::`` and its path in the installed mmaction2.
         checkpoint: Its weights, see :func:`find_weights`.
         window: (number of frames, stride) of a clip. None: of the config's test pipeline for a 3D
-            recogniser, single frames for a 2D one. A 2D one with a window averages over the clip's
+            recognizer, single frames for a 2D one. A 2D one with a window averages over the clip's
             frames; those that shift features between frames (TSM) need one of their
-            `num_segments`.
-        input_size: None: as the config's test pipeline resizes, and its centre crop. Else a side
+            ``num_segments``.
+        input_size: None: as the config's test pipeline resizes, and its center crop. Else a side
             or (height, width) to which the whole frame is stretched.
         batch_size: Frames or clips per forward pass.
         precision: See BaseTeacher.
 
     Raises:
         DataError: A file is missing.
-        ConfigError: Not a 2D or 3D recogniser, or its window or input size is unknown.
+        ConfigError: Not a 2D or 3D recognizer, or its window or input size is unknown.
         CheckpointError: The weights are not the backbone's.
     """
 
@@ -97,7 +97,7 @@ def _is_3d(network: Any, config: str) -> bool:
     from mmaction.models import Recognizer2D, Recognizer3D
 
     if not isinstance(network, (Recognizer2D, Recognizer3D)):
-        raise ConfigError(f'{config} is a {type(network).__name__}, not a 2D or 3D recogniser')
+        raise ConfigError(f'{config} is a {type(network).__name__}, not a 2D or 3D recognizer')
     return isinstance(network, Recognizer3D)
 
 
@@ -121,7 +121,7 @@ def _find_window(
 
 
 def _check_segments(network: Any, config: str, window: tuple[int, int] | None) -> None:
-    """Refuse single frames to a 2D backbone that mixes neighbours: it would mix the batch."""
+    """Refuse single frames to a 2D backbone that mixes neighbors: it would mix the batch."""
     segments = getattr(network.backbone, 'num_segments', None)
     if segments is not None and (window is None or window[0] != segments):
         raise ConfigError(

@@ -27,7 +27,7 @@ class MMDetPersonDetector(BaseTeacher):
     family do not.
 
     Args:
-        config: mmdet config file, or `mmdet::` and its path in the installed mmdet.
+        config: Mmdet config file, or ``mmdet::`` and its path in the installed mmdet.
         checkpoint: Its weights, see :func:`find_weights`.
         category: Label of persons; 0 in COCO.
         min_score: Boxes that score less are nobody.

@@ -24,7 +24,7 @@ from mmact_ssl.models.teachers.weights import (
 
 
 def load_model_config(config: str, what: str) -> Config:
-    """Load an OpenMMLab config from a file or, written `mmpose::...`, from an installed package.
+    """Load an OpenMMLab config from a file or, written ``mmpose::...``, from an installed package.
 
     Raises:
         DataError: There is no such file.
@@ -51,7 +51,7 @@ def load_model_config(config: str, what: str) -> Config:
 
 
 def without_init(config: Any) -> Any:
-    """Drop every `init_cfg` and `pretrained`: a checkpoint follows, and no download is wanted."""
+    """Drop every ``init_cfg`` and ``pretrained``: a checkpoint follows, nothing is downloaded."""
     if isinstance(config, dict):
         kept = (key for key in config if key not in ('init_cfg', 'pretrained'))
         return {key: without_init(config[key]) for key in kept}
@@ -61,7 +61,7 @@ def without_init(config: Any) -> Any:
 
 
 def build_network(model: Mapping[str, Any], scope: str) -> nn.Module:
-    """Build a model whose pieces are written without scope: `mmpose`, `mmseg`, ..."""
+    """Build a model whose pieces are written without scope: ``mmpose``, ``mmseg``, ..."""
     import_module(f'{scope}.models')  # fills its registry
     with DefaultScope.overwrite_default_scope(scope):
         # mmseg reads its nested settings as attributes.
@@ -71,10 +71,10 @@ def build_network(model: Mapping[str, Any], scope: str) -> nn.Module:
 def load_parts(
     network: nn.Module, checkpoint: str, parts: tuple[str, ...], prefix: str = ''
 ) -> None:
-    """Load all weights of a network that consists of `parts` of the checkpoint's.
+    """Load all weights of a network that consists of ``parts`` of the checkpoint's.
 
     Args:
-        prefix: The part that the network is by itself, e.g. `'backbone.'`.
+        prefix: The part that the network is by itself, e.g. ``'backbone.'``.
 
     Raises:
         CheckpointError: The checkpoint has not exactly these; see :func:`load_by_name`.
@@ -92,7 +92,7 @@ def read_input(
         loaded: The config: mean, deviation and channel order are its data_preprocessor's.
         config: Names it in errors.
         input_size: None: as the test pipeline resizes and crops. Else a side or (height, width).
-        resize: How the whole frame gets the given size: `'stretch'` or `'letterbox'`.
+        resize: How the whole frame gets the given size: ``'stretch'`` or ``'letterbox'``.
 
     Raises:
         ConfigError: The test pipeline does not say.
@@ -112,7 +112,7 @@ def read_input(
 
 
 def scope_of(loaded: Config, config: str) -> str:
-    """Find the package of a config: `mmpretrain`, `mmaction`, `mmpose`, `mmseg` or `mmdet`.
+    """Package of a config: ``mmpretrain``, ``mmaction``, ``mmpose``, ``mmseg`` or ``mmdet``.
 
     Raises:
         ConfigError: It does not say.

@@ -30,11 +30,11 @@ class MMBackboneTeacher(BaseTeacher):
     part of the checkpoint is read, so that any head may have been trained on it.
 
     Args:
-        config: Config file, or `mmpose::`, `mmseg::`, ... and its path in the installed package.
-        checkpoint: Its weights, see :func:`find_weights`.
+        config: Config file, or ``mmpose::``, ``mmseg::``, ... and its path in the installed
+        package. checkpoint: Its weights, see :func:`find_weights`.
         input_size: None: as the test pipeline of mmpose or mmpretrain says. Else a side or (height,
             width) of the input.
-        resize: How the whole frame gets a given `input_size`: `'stretch'` or `'letterbox'`.
+        resize: How the whole frame gets a given ``input_size``: ``'stretch'`` or ``'letterbox'``.
         batch_size, precision: See BaseTeacher.
 
     Raises:

@@ -26,8 +26,8 @@ class MMPosePoseTeacher(BaseTeacher):
     """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
 
     Args:
-        config: mmpose config file, or its path in the installed mmpose (`mmpose::body_2d.../x.py`).
-        checkpoint: Its weights, see :func:`find_weights`.
+        config: Mmpose config file, or its path in the installed mmpose
+        (``mmpose::body_2d.../x.py``). checkpoint: Its weights, see :func:`find_weights`.
         layout: Joint order of the model's output.
         batch_size: Frames per forward pass.
         person_detector: None: the whole frame is the box. Else a registered module that maps
@@ -114,7 +114,7 @@ class MMPosePoseTeacher(BaseTeacher):
         best = int(box_scores.argmax())
         if box_scores[best] < self.min_person_score:
             return np.zeros((scores.shape[1], 3), np.float32)
-        # mmpose centres pixel i on i, the project's poses let it cover [i, i + 1).
+        # mmpose centers pixel i on i, the project's poses let it cover [i, i + 1).
         points = np.asarray(persons.keypoints)[best] + 0.5
         return np.concatenate([points, scores[best][:, None]], axis=1).astype(np.float32)
 

@@ -28,10 +28,11 @@ class MMPretrainTeacher(BaseTeacher):
     """What an image classifier of mmpretrain knows just before it names the class: [N, D].
 
     Args:
-        config: mmpretrain config file, or `mmpretrain::` and its path in the installed mmpretrain.
-        checkpoint: Its weights, see :func:`find_weights`.
-        stage: Of mmpretrain's `extract_feat`: `'pre_logits'`, the classifier's input, or `'neck'`,
-            the pooled map, for which the checkpoint needs no head (`torchvision://resnet50`).
+        config: Mmpretrain config file, or ``mmpretrain::`` and its path in the installed
+        mmpretrain. checkpoint: Its weights, see :func:`find_weights`.
+        stage: Of mmpretrain's ``extract_feat``: ``'pre_logits'``, the classifier's input, or
+            ``'neck'``, the pooled map, for which the checkpoint needs no head
+            (``torchvision://resnet50``).
         input_size: None: as the config's test pipeline resizes and crops. Else a side or (height,
             width) to which the whole frame is stretched.
         batch_size, precision: See BaseTeacher.

@@ -31,23 +31,23 @@ class MMSegTeacher(BaseTeacher):
     The whole frame at once: a config that slides a window is run whole (our choice).
 
     Args:
-        config: mmsegmentation config file, or `mmseg::` and its path in the installed mmseg.
+        config: Mmsegmentation config file, or ``mmseg::`` and its path in the installed mmseg.
         checkpoint: Its weights, see :func:`find_weights`.
         input_size: Side or (height, width) to which the whole frame is stretched.
         map_size: (h, w) of the maps. None: a quarter of the input, the resolution at which most
             heads answer before they are enlarged.
-        parts: part -> the network's classes that make it, whose probabilities are added, e.g.
-            `dict(person=[12])` of ADE20K. The order is the layout's. None: every class.
+        parts: Part -> the network's classes that make it, whose probabilities are added, e.g.
+            ``dict(person=[12])`` of ADE20K. The order is the layout's. None: every class.
         layout: Name of the parts' order, which flips need to exchange left and right; '' if no
             part has a side.
-        label_map: A file that says `parts` and `layout`, see :func:`read_label_map`.
+        label_map: A file that says ``parts`` and ``layout``, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
 
     Raises:
         DataError: A file is missing.
         ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
-            `parts` that it has not, left or right parts without a layout, or a label map that is
-            wrong, of another number of classes, or beside `parts` or `layout`.
+            ``parts`` that it has not, left or right parts without a layout, or a label map that is
+            wrong, of another number of classes, or beside ``parts`` or ``layout``.
         CheckpointError: The weights are not the model's.
     """
 

@@ -28,18 +28,18 @@ class OnnxTeacher(BaseTeacher):
 
     Args:
         model: The ONNX file, see :func:`find_weights`.
-        kind: `'embedding'` (a map is averaged over its positions) or `'map'`.
+        kind: ``'embedding'`` (a map is averaged over its positions) or ``'map'``.
         input_size: Side or (height, width) of the input, pixels.
-        axes: Of the input and of a map in the output: `'NCHW'` or `'NHWC'`.
+        axes: Of the input and of a map in the output: ``'NCHW'`` or ``'NHWC'``.
         mean, std: The input is (value - mean) / std of values 0..255, per channel.
         bgr: Whether the network reads blue first.
-        resize: How the frame becomes the input: `'stretch'` or `'letterbox'` (black border, cut
+        resize: How the frame becomes the input: ``'stretch'`` or ``'letterbox'`` (black border, cut
             off maps again).
         output: Name of the output; None: the only one.
-        activation: Of a map, to make it a probability: `'none'`, `'sigmoid'` or `'softmax'`.
+        activation: Of a map, to make it a probability: ``'none'``, ``'sigmoid'`` or ``'softmax'``.
         map_size: (h, w) of maps; None: the network's own. Needed with a letterbox, else frames of
             another aspect would have maps of another size.
-        parts: part -> channels of the map, added; None: every channel.
+        parts: Part -> channels of the map, added; None: every channel.
         layout: Name of the parts' order.
         batch_size: Frames per pass; what the file says, if it says.
         num_threads: Threads of onnxruntime. One by default: extraction runs many processes.

@@ -9,7 +9,7 @@ from mmact_ssl.errors import ConfigError
 
 
 def open_session(model: str, what: str, num_threads: int, providers: Sequence[str]) -> Any:
-    """Open an `onnxruntime.InferenceSession`.
+    """Open an ``onnxruntime.InferenceSession``.
 
     Args:
         model: The ONNX file.

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """CLIP networks of open_clip: sentences and frames in one space."""
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ class OpenCLIPTextTeacher(BaseTeacher):
     Nothing is downloaded. Sentences are cut at the network's length, 77 tokens of CLIP.
 
     Args:
-        model: Name of the network in open_clip, e.g. `'ViT-B-32'`, or a file with its config, as
-            the `open_clip_config.json` beside published weights.
+        model: Name of the network in open_clip, e.g. ``'ViT-B-32'``, or a file with its config, as
+            the ``open_clip_config.json`` beside published weights.
         checkpoint: Weights of both towers under open_clip's names, see :func:`find_weights`.
-        normalise: Scale embeddings to length 1, as CLIP compares them.
+        normalize: Scale embeddings to length 1, as CLIP compares them.
         batch_size, precision: See BaseTeacher.
 
     Raises:
@@ -49,7 +48,7 @@ class OpenCLIPTextTeacher(BaseTeacher):
         self,
         model: str,
         checkpoint: str,
-        normalise: bool = True,
+        normalize: bool = True,
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
@@ -62,9 +61,9 @@ class OpenCLIPTextTeacher(BaseTeacher):
                 'give the folder of the same model in transformers to SentenceTeacher'
             )
         path = find_weights(checkpoint, 'checkpoint of OpenCLIPTextTeacher')
-        identity = {'model': config, 'normalise': normalise}
+        identity = {'model': config, 'normalize': normalize}
         super().__init__(identity, {'checkpoint': path}, batch_size, precision)
-        self._normalise = normalise
+        self._normalize = normalize
         self._tokenizer: Any = open_clip.SimpleTokenizer(
             context_length=text.get('context_length', 77), **text.get('tokenizer_kwargs', {})
         )
@@ -95,7 +94,7 @@ class OpenCLIPTextTeacher(BaseTeacher):
     def _encode(self, tokens: Tensor) -> Tensor:
         """Embed token numbers [S, L]: [S, D]."""
         embedding = self._network[0].encode_text(tokens).float()
-        return F.normalize(embedding, dim=1) if self._normalise else embedding
+        return F.normalize(embedding, dim=1) if self._normalize else embedding
 
 
 @MODELS.register_module()
@@ -104,9 +103,9 @@ class OpenCLIPTeacher(BaseTeacher):
 
     Args:
         model, checkpoint: See OpenCLIPTextTeacher; one checkpoint serves both.
-        normalise: Scale embeddings to length 1, as CLIP compares them.
-        resize: To the network's own input size, see :class:`FrameInput`: `'stretch'`, `'crop'` or
-            `'letterbox'`; None: as the config file says, else `'crop'`.
+        normalize: Scale embeddings to length 1, as CLIP compares them.
+        resize: To the network's own input size, see :class:`FrameInput`: ``'stretch'``, ``'crop'``
+            or ``'letterbox'``; None: as the config file says, else ``'crop'``.
         mean, std: Of each channel, RGB in units of 0..255; None: as the config file says, else
             those of CLIP.
         batch_size, precision: See BaseTeacher.
@@ -121,7 +120,7 @@ class OpenCLIPTeacher(BaseTeacher):
         self,
         model: str,
         checkpoint: str,
-        normalise: bool = True,
+        normalize: bool = True,
         resize: str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
@@ -139,15 +138,15 @@ class OpenCLIPTeacher(BaseTeacher):
         resize = resize or _RESIZES.get(mode, mode)
         size = pair(network.visual.image_size)
         self._input = FrameInput(size, tuple(mean), tuple(std), False, resize, max(size))
-        identity = {'model': config, 'normalise': normalise, 'input': self._input.identity()}
+        identity = {'model': config, 'normalize': normalize, 'input': self._input.identity()}
         super().__init__(identity, {'checkpoint': path}, batch_size, precision)
-        self._normalise = normalise
+        self._normalize = normalize
         self._network: tuple[Any, ...] = (self.hide(network),)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Embed frames: uint8 [N, 3, H, W] to float32 [N, D]."""
         embedding = self._network[0].encode_image(self._input(frames)).float()
-        return F.normalize(embedding, dim=1) if self._normalise else embedding
+        return F.normalize(embedding, dim=1) if self._normalize else embedding
 
 
 def _import(owner: str) -> Any:

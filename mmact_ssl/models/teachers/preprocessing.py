@@ -17,17 +17,17 @@ RESIZES = ('stretch', 'crop', 'letterbox')
 
 @dataclass(frozen=True)
 class FrameInput:
-    """Resize, channel order and normalisation of a network's input.
+    """Resize, channel order and normalization of a network's input.
 
     Args:
         size: (height, width) of the input, pixels.
         mean, std: Of each channel, in units of 0..255 and in the network's channel order.
         bgr: Whether the network reads blue first.
-        resize: `'stretch'`: the whole frame, its aspect lost. `'letterbox'`: the whole frame,
-            aspect kept, centred on black. `'crop'`: scaled to `short_side`, then the centre.
-        short_side: Of the frame before the centre is cut out, pixels.
-        stretched: (height, width) of a stretched frame before the centre is cut out, pixels. None:
-            `size`, so that nothing is cut off.
+        resize: ``'stretch'``: the whole frame, its aspect lost. ``'letterbox'``: the whole frame,
+            aspect kept, centered on black. ``'crop'``: scaled to ``short_side``, then the center.
+        short_side: Of the frame before the center is cut out, pixels.
+        stretched: (height, width) of a stretched frame before the center is cut out, pixels. None:
+            ``size``, so that nothing is cut off.
 
     Raises:
         ConfigError: Unknown resize, or a crop larger than the frame.
@@ -57,7 +57,7 @@ class FrameInput:
             )
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Prepare uint8 RGB [N, 3, H, W]: float32 [N, 3, *size], normalised."""
+        """Prepare uint8 RGB [N, 3, H, W]: float32 [N, 3, *size], normalized."""
         images = self.resized(frames)
         if self.bgr:
             images = images.flip(1)
@@ -68,7 +68,7 @@ class FrameInput:
         """Resize only: float32 [N, 3, *size], RGB, 0..255."""
         height, width = frames.shape[2:]
         if self.resize == 'stretch':
-            return self._centre(scale(frames, self.stretched or self.size))
+            return self._center(scale(frames, self.stretched or self.size))
         if self.resize == 'letterbox':
             new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
             square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
@@ -76,10 +76,10 @@ class FrameInput:
             square[:, :, rows, columns] = scale(frames, (new_height, new_width))
             return square
         factor = self.short_side / min(height, width)
-        return self._centre(scale(frames, (round(height * factor), round(width * factor))))
+        return self._center(scale(frames, (round(height * factor), round(width * factor))))
 
-    def _centre(self, scaled: Tensor) -> Tensor:
-        """Cut the centre, [N, 3, *size], out of larger frames."""
+    def _center(self, scaled: Tensor) -> Tensor:
+        """Cut the center, [N, 3, *size], out of larger frames."""
         top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
         return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
 
@@ -114,7 +114,7 @@ def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def letterbox_geometry(height: int, width: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Place a frame in a box of `size` = (height, width), aspect kept, centred.
+    """Place a frame in a box of ``size`` = (height, width), aspect kept, centered.
 
     Returns:
         (height, width, top, left) of the frame in the box, pixels.

@@ -44,12 +44,12 @@ class SentenceTeacher(BaseTeacher):
     Nothing is downloaded, no code of the folder is run, and weights must be safetensors.
 
     Args:
-        folder: A folder that transformers or sentence-transformers has saved (`config.json`,
-            `model.safetensors` and a tokenizer, perhaps `modules.json`), or `package://NAME/FOLDER`
-            inside an installed Python package.
-        pooling: Over a sentence's tokens, `'mean'`, `'max'`, or `'cls'`, the first. None: what
-            `modules.json` says, else `'mean'`. A text tower has its own.
-        normalise: Scale embeddings to length 1. None: as `modules.json` says, else yes.
+        folder: A folder that transformers or sentence-transformers has saved (``config.json``,
+            ``model.safetensors`` and a tokenizer, perhaps ``modules.json``), or
+            ``package://NAME/FOLDER`` inside an installed Python package.
+        pooling: Over a sentence's tokens, ``'mean'``, ``'max'``, or ``'cls'``, the first. None:
+            what ``modules.json`` says, else ``'mean'``. A text tower has its own.
+        normalize: Scale embeddings to length 1. None: as ``modules.json`` says, else yes.
         max_tokens: Longer sentences are cut. None: what the folder says, else 256. Never more than
             the folder's tokenizer and network take.
         batch_size: Sentences of one length at once. A clip's few sentences seldom share one, and
@@ -69,7 +69,7 @@ class SentenceTeacher(BaseTeacher):
         self,
         folder: str,
         pooling: str | None = None,
-        normalise: bool | None = None,
+        normalize: bool | None = None,
         max_tokens: int | None = None,
         batch_size: int = 1,
         precision: str = 'float32',
@@ -91,11 +91,11 @@ class SentenceTeacher(BaseTeacher):
                 f'pooling={pooling!r} of SentenceTeacher: {type(network).__name__} in {path} has a '
                 'text tower with a pooling of its own; leave it out'
             )
-        if normalise is None:
-            normalise = modules.normalise is not False
+        if normalize is None:
+            normalize = modules.normalize is not False
         limit = _most_tokens(tokenizer, network)
         max_tokens = min(max_tokens or modules.max_tokens or 256, limit)
-        identity = {'pooling': pooling, 'normalise': normalise, 'max_tokens': max_tokens}
+        identity = {'pooling': pooling, 'normalize': normalize, 'max_tokens': max_tokens}
         files = {
             name: str(modules.network / name)
             for name in FILES
@@ -111,7 +111,7 @@ class SentenceTeacher(BaseTeacher):
         super().__init__(identity, files, batch_size, precision)
         self._name = path.parent.name if path.name == 'model' else path.name
         self._pooling = pooling
-        self._normalise = normalise
+        self._normalize = normalize
         self._max_tokens = max_tokens
         self._lower_case = modules.lower_case
         self._tokenizer = tokenizer
@@ -128,7 +128,7 @@ class SentenceTeacher(BaseTeacher):
         """Embed sentences.
 
         Sentences of as many tokens run together, so that none is padded and an embedding does not
-        depend on its neighbours.
+        depend on its neighbors.
 
         Returns:
             float32 [S, D], without gradient, on the CPU; in order.
@@ -137,7 +137,7 @@ class SentenceTeacher(BaseTeacher):
             DataError: There is no sentence, or one is empty.
         """
         rows: dict[int, Tensor] = {}
-        tokens = self._tokenise(strip_sentences(sentences, 'SentenceTeacher'))
+        tokens = self._tokenize(strip_sentences(sentences, 'SentenceTeacher'))
         by_length: dict[int, list[int]] = {}
         for index, numbers in enumerate(tokens):
             by_length.setdefault(len(numbers), []).append(index)
@@ -154,7 +154,7 @@ class SentenceTeacher(BaseTeacher):
         """
         raise ConfigError('SentenceTeacher reads sentences, not frames: use it for a text cache')
 
-    def _tokenise(self, sentences: list[str]) -> list[list[int]]:
+    def _tokenize(self, sentences: list[str]) -> list[list[int]]:
         """Token numbers of each sentence."""
         if self._lower_case:
             sentences = [sentence.lower() for sentence in sentences]
@@ -177,13 +177,13 @@ class SentenceTeacher(BaseTeacher):
             embedding = pool(features, self._pooling)
         for layer in self._dense:
             embedding = layer(embedding)
-        return F.normalize(embedding, dim=1) if self._normalise else embedding
+        return F.normalize(embedding, dim=1) if self._normalize else embedding
 
     def _try_out(self, path: Path) -> None:
         """Refuse a network that does not make one vector of a sentence, before any work is done."""
         try:
             with torch.no_grad():
-                shape = self._encode(torch.tensor(self._tokenise(['a']))).shape
+                shape = self._encode(torch.tensor(self._tokenize(['a']))).shape
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
                 f'{path}: {type(self._network[0]).__name__} cannot embed a sentence ({error}): '

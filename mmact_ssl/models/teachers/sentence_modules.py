@@ -1,5 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
-"""What a folder of sentence-transformers does to a network's output, by its `modules.json`."""
+"""What a folder of sentence-transformers does to a network's output, by its ``modules.json``."""
 
 from __future__ import annotations
 
@@ -40,9 +39,9 @@ class SentenceModules:
 
     Attributes:
         network: Folder of the network and its tokenizer.
-        pooling: Keys of POOLINGS, several joined by `+`; None: the folder does not say.
+        pooling: Keys of POOLINGS, several joined by ``+``; None: the folder does not say.
         dense: Folders of the linear layers that follow.
-        normalise: Whether embeddings are scaled to length 1 in the end; None: it does not say.
+        normalize: Whether embeddings are scaled to length 1 in the end; None: it does not say.
         max_tokens: Longer sentences are cut; None: it does not say.
         lower_case: Whether sentences are put into lower case.
     """
@@ -50,13 +49,13 @@ class SentenceModules:
     network: Path
     pooling: str | None = None
     dense: tuple[Path, ...] = ()
-    normalise: bool | None = None
+    normalize: bool | None = None
     max_tokens: int | None = None
     lower_case: bool = False
 
 
 def read_modules(folder: Path) -> SentenceModules:
-    """Read `modules.json` and what belongs to it.
+    """Read ``modules.json`` and what belongs to it.
 
     Args:
         folder: As sentence-transformers saves, or of transformers alone, which says nothing.

@@ -28,15 +28,15 @@ class TimmTeacher(BaseTeacher):
     """The pooled feature of a timm network, which its classifier would read: [N, D].
 
     Args:
-        model: Name of the network in timm, e.g. `'tf_efficientnet_lite0'`.
-        checkpoint: Its weights with those of the classifier, see :func:`find_weights`; or `'timm'`:
-            those that timm publishes under the name, through the Hugging Face cache.
-        match: `'name'`: weights have timm's names. `'order'`: another implementation saved them
+        model: Name of the network in timm, e.g. ``'tf_efficientnet_lite0'``.
+        checkpoint: Its weights with those of the classifier, see :func:`find_weights`; or
+            ``'timm'``: those that timm publishes under the name, through the Hugging Face cache.
+        match: ``'name'``: weights have timm's names. ``'order'``: another implementation saved them
             under its own names, in the same order; see :func:`load_by_order`.
-        input_size: None: timm's own for the network, short side and centre crop. Else a side or
+        input_size: None: timm's own for the network, short side and center crop. Else a side or
             (height, width) to which the whole frame is stretched.
         mean, std: Of each channel, RGB in units of 0..255; None: timm's.
-        model_args: More arguments of `timm.create_model`, e.g. `dict(num_classes=400)`.
+        model_args: More arguments of ``timm.create_model``, e.g. ``dict(num_classes=400)``.
         batch_size, precision: See BaseTeacher.
 
     Raises:

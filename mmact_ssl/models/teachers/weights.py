@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmact_ssl.datasets.target_import import file_sha256
 from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.targets.importers import file_sha256
 
 # Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
@@ -32,10 +32,10 @@ def find_weights(where: str, what: str) -> str:
     """Find weights, downloading them if they are an address; returns a local path.
 
     Args:
-        where: A path; `package://NAME/FILE`, a file inside an installed Python package, which is
-            not imported; `https://.../name-<sha256>.pth` or `...#sha256=<hex>`, kept in torch hub's
-            folder and compared with its hash; `torchvision://NAME` as mmengine writes it
-            (`resnet50`, `resnet50.imagenet1k_v2`).
+        where: A path; ``package://NAME/FILE``, a file inside an installed Python package, which is
+            not imported; ``https://.../name-<sha256>.pth`` or ``...#sha256=<hex>``, kept in torch
+            hub's folder and compared with its hash; ``torchvision://NAME`` as mmengine writes it
+            (``resnet50``, ``resnet50.imagenet1k_v2``).
         what: Names the weights in errors.
 
     Raises:
@@ -60,7 +60,7 @@ def find_weights(where: str, what: str) -> str:
 
 
 def find_in_package(name: str, what: str) -> str:
-    """Find `PACKAGE/path` in an installed package, without importing it: a file or a folder.
+    """Find ``PACKAGE/path`` in an installed package, without importing it: a file or a folder.
 
     Raises:
         DataError: The package is not installed or has no such file; names where it was looked for.
@@ -80,9 +80,10 @@ def find_in_package(name: str, what: str) -> str:
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read weights by name from `.safetensors` or a torch file, never running code.
+    """Read weights by name from ``.safetensors`` or a torch file, never running code.
 
-    A dict `state_dict` or `model` around them is opened, a prefix `module.` (DDP) is taken off.
+    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` (DDP) is taken
+    off.
 
     Raises:
         CheckpointError: Not readable, refused, or no weights.
@@ -135,8 +136,8 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
 def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     """Load weights saved under other names by a network that is built in the same order.
 
-    The number of weights, and for each the shape and the last part of its name (`weight`, `bias`,
-    `running_mean`, ...), must be the same.
+    The number of weights, and for each the shape and the last part of its name (``weight``,
+    ``bias``, ``running_mean``, ...), must be the same.
 
     Raises:
         CheckpointError: They are not; names the first that differs.
@@ -159,9 +160,9 @@ def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) ->
 
 
 def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[str, Tensor]:
-    """Keep the weights of some parts of an OpenMMLab model, e.g. `('backbone', 'neck')`.
+    """Keep the weights of some parts of an OpenMMLab model, e.g. ``('backbone', 'neck')``.
 
-    A checkpoint without any `backbone.` is one of a bare backbone, as torchvision publishes them:
+    A checkpoint without any ``backbone.`` is one of a bare backbone, as torchvision publishes them:
     it gets the prefix and loses its classifier.
     """
     if not any(name.startswith('backbone.') for name in state):

@@ -81,8 +81,8 @@ def test_data_sample():
     assert (data_sample.filename, data_sample.total_frames) == ('a.mp4', 9)
     assert data_sample.frame_inds['clip'].tolist() == [0, 1, 2, 3]
     assert data_sample.replaced == 'b.mp4: is broken'
-    for unlabelled in (made_results(), made_results(label=-1)):
-        data_sample = pack.transform(unlabelled)['data_samples']
+    for unlabeled in (made_results(), made_results(label=-1)):
+        data_sample = pack.transform(unlabeled)['data_samples']
         assert 'gt_label' not in data_sample and data_sample.replaced == ''
 
 

@@ -21,7 +21,7 @@ TRANSFORMS = [
 
 
 def find_dot(image):
-    """Centre (x, y) of the brightness, in continuous pixels, or None if there is none."""
+    """Center (x, y) of the brightness, in continuous pixels, or None if there is none."""
     weight = image[..., 1].astype(float)
     if weight.max() < 100:
         return None
@@ -38,7 +38,7 @@ def find_dot(image):
 )
 def test_a_dot_at_a_joint_stays_at_the_joint(seed, joint, x, y):
     image = np.zeros((128, 170, 3), np.uint8)
-    image[y - 4 : y + 4, x - 4 : x + 4] = 255  # centred on (x, y) in continuous pixels
+    image[y - 4 : y + 4, x - 4 : x + 4] = 255  # centered on (x, y) in continuous pixels
     pose = np.zeros((1, 17, 3), np.float32)
     pose[0, joint] = x, y, 1
     random.seed(seed)

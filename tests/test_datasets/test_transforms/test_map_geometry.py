@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
-from mmact_ssl.datasets.targets import TargetMeta
 from mmact_ssl.datasets.transforms import TransformViews
 from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes, view_box
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
+from mmact_ssl.targets.cache import TargetMeta
 
 HEIGHT, WIDTH = 120, 160
 CROP = {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)}

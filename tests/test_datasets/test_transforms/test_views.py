@@ -29,62 +29,62 @@ def sample(transform, video):
 
 
 def test_the_other_clip_has_a_start_of_its_own(video):
-    transform = SampleViews(clip=CLIP, other={'num_frames': 3, 'stride': 5})
+    transform = SampleViews(clip=CLIP, clip_b={'num_frames': 3, 'stride': 5})
     starts = set()
     for seed in range(400):
         np.random.seed(seed)
         inds = sample(transform, video)['frame_inds']
         np.testing.assert_array_equal(inds['clip'], np.add(inds['clip'][0], [0, 3, 6, 9]))
-        np.testing.assert_array_equal(inds['other'], np.add(inds['other'][0], [0, 5, 10]))
-        starts.add((int(inds['clip'][0]), int(inds['other'][0])))
+        np.testing.assert_array_equal(inds['clip_b'], np.add(inds['clip_b'][0], [0, 5, 10]))
+        starts.add((int(inds['clip'][0]), int(inds['clip_b'][0])))
     firsts, others = zip(*starts)
     assert (min(firsts), max(firsts)) == (0, 30) and (min(others), max(others)) == (0, 29)
     assert len(starts) > 250, 'drawn apart'
-    fixed = sample(SampleViews(CLIP, other={'num_frames': 3, 'stride': 5}, test_mode=True), video)
-    assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['other'][0]) == (0, 29)
+    fixed = sample(SampleViews(CLIP, clip_b={'num_frames': 3, 'stride': 5}, test_mode=True), video)
+    assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['clip_b'][0]) == (0, 29)
 
 
 def test_the_strides_are_drawn_and_told(video):
     transform = SampleViews(
         clip={'num_frames': 4, 'stride': (1, 2, 4)},
         future={'num_frames': 2, 'stride': 3},
-        other={'num_frames': 3, 'stride': (1, 2, 4)},
+        clip_b={'num_frames': 3, 'stride': (1, 2, 4)},
     )
     seen = set()
     for seed in range(200):
         np.random.seed(seed)
         results = sample(transform, video)
         speed, inds = results['speed'], results['frame_inds']
-        assert set(speed) == {'clip', 'other'}, 'the stride of the future is never another'
+        assert set(speed) == {'clip', 'clip_b'}, 'the stride of the future is never another'
         for view, stride in speed.items():
             assert set(np.diff(inds[view])) == {stride}
         assert inds['future'][0] == inds['clip'][-1] + speed['clip']
         assert np.diff(inds['future']) == [3]
-        seen.add((speed['clip'], speed['other']))
+        seen.add((speed['clip'], speed['clip_b']))
     assert seen == {(one, two) for one in (1, 2, 4) for two in (1, 2, 4)}
     assert 'speed' not in sample(SampleViews(clip=CLIP), video)
 
 
 def test_the_other_clip_may_have_to_differ_in_speed(video):
     clip = {'num_frames': 3, 'stride': [1, 2, 4]}
-    transform = SampleViews(clip=clip, other=clip, differ=True)
+    transform = SampleViews(clip=clip, clip_b=clip, differ=True)
     seen = set()
     for seed in range(100):
         np.random.seed(seed)
         speed = sample(transform, video)['speed']
-        seen.add((speed['clip'], speed['other']))
+        seen.add((speed['clip'], speed['clip_b']))
     assert seen == {(one, two) for one in (1, 2, 4) for two in (1, 2, 4) if one != two}
-    fixed = sample(SampleViews(clip=clip, other=clip, differ=True, test_mode=True), video)
-    assert fixed['speed'] == {'clip': 1, 'other': 4}
+    fixed = sample(SampleViews(clip=clip, clip_b=clip, differ=True, test_mode=True), video)
+    assert fixed['speed'] == {'clip': 1, 'clip_b': 4}
 
 
 def test_a_clip_that_is_played_too_fast_for_its_video_is_marked(tmp_path, make_video):
     path = str(make_video(tmp_path / 'short.mp4', num_frames=9))
     clip = {'num_frames': 4, 'stride': (2, 4)}
-    results = sample(SampleViews(clip=clip, other=clip, differ=True, test_mode=True), path)
+    results = sample(SampleViews(clip=clip, clip_b=clip, differ=True, test_mode=True), path)
     assert results['valid']['clip'].all()
-    assert results['frame_inds']['other'].tolist() == [0, 4, 8, 8]
-    assert results['valid']['other'].tolist() == [True, True, True, False]
+    assert results['frame_inds']['clip_b'].tolist() == [0, 4, 8, 8]
+    assert results['valid']['clip_b'].tolist() == [True, True, True, False]
 
 
 def test_one_stride_draws_as_before(video):
@@ -108,7 +108,7 @@ def test_future_goes_on_where_the_clip_ends(video):
         np.testing.assert_array_equal(results['frame_inds']['future'], np.add(start, [12, 14, 16]))
         assert all(valid.all() for valid in results['valid'].values())
         assert results['total_frames'] == 40
-        # The centre, start + 4, is nearest to these (I-frames at 0, 12, 24, 36; B-frames move
+        # The center, start + 4, is nearest to these (I-frames at 0, 12, 24, 36; B-frames move
         # packets by up to 3 places).
         assert set(results['frame_inds']['keyframes']) <= {0, 12, 24, 36}
         assert np.abs(results['frame_inds']['keyframes'] - start - 4).min() <= 9
@@ -157,7 +157,7 @@ def test_one_frame_is_no_video(tmp_path, make_video):
         ),
         ({'clip': {**CLIP, 'stride': (2, 2)}}, 'no two alike'),
         ({'clip': {**CLIP, 'stride': ()}}, 'at least 1 each'),
-        ({'clip': CLIP, 'other': CLIP, 'differ': True}, r'differ wants another stride .*\[3\]'),
+        ({'clip': CLIP, 'clip_b': CLIP, 'differ': True}, r'differ wants another stride .*\[3\]'),
         ({'clip': CLIP, 'differ': True}, 'differ wants another stride'),
     ],
 )

@@ -18,7 +18,7 @@ from mmact_ssl.engine.hooks.gradient_conflict_hook import (
 )
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
 class Backbone(nn.Module):
@@ -38,17 +38,17 @@ class Head(PretextHead):
     """Draws random numbers and counts its steps, as heads do."""
 
     def __init__(self, view: str, aim: float) -> None:
-        super().__init__(dict(trunk=f'{view}.trunk'))
+        super().__init__(dict(feature_map=f'{view}.feature_map'))
         self.aim = aim
         self.norm = nn.BatchNorm3d(4)
         self.classifier = nn.Conv3d(4, 1, 1)
 
-    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
-        features = nn.functional.dropout(self.norm(trunk), 0.2)
+    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+        features = nn.functional.dropout(self.norm(feature_map), 0.2)
         noise = 0.1 * torch.rand(())
         return dict(loss=(self.classifier(features) - self.aim - noise).square().mean())
 
-    def predict(self, trunk: Tensor) -> dict[str, Tensor]:
+    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
         return {}
 
 
@@ -59,7 +59,7 @@ class Frames(torch.utils.data.Dataset):
     def __getitem__(self, index: int) -> dict:
         generator = torch.Generator().manual_seed(index)
         views = torch.randint(256, (2, 3, 2, 4, 4), generator=generator, dtype=torch.uint8)
-        return dict(inputs=dict(clip=views[0], other=views[1]), targets={}, data_samples=None)
+        return dict(inputs=dict(clip=views[0], clip_b=views[1]), targets={}, data_samples=None)
 
 
 def train(work_dir: Path, *, interval: int | None, epochs: int = 2, **changes) -> Runner:
@@ -72,16 +72,16 @@ def train(work_dir: Path, *, interval: int | None, epochs: int = 2, **changes) -
         backbone=dict(type=Backbone),
         heads=dict(
             up=dict(type=Head, view='clip', aim=2.0),
-            down=dict(type=Head, view='other', aim=-2.0),
+            down=dict(type=Head, view='clip_b', aim=-2.0),
             third=dict(type=Head, view='clip', aim=0.5),
         ),
         data_preprocessor=dict(
             type='PretextDataPreprocessor',
             mean=[128.0] * 3,
             std=[64.0] * 3,
-            views=('clip', 'other'),
+            views=('clip', 'clip_b'),
         ),
-        encode=('clip', 'other'),
+        encode=('clip', 'clip_b'),
     )
     runner = Runner(
         model=model | changes.pop('model', {}),
@@ -208,16 +208,16 @@ def test_numbers_are_those_of_single_tasks(tmp_path):
         backbone=dict(type=Backbone),
         heads=dict(
             up=dict(type=Head, view='clip', aim=2.0),
-            down=dict(type=Head, view='other', aim=-2.0),
+            down=dict(type=Head, view='clip_b', aim=-2.0),
             third=dict(type=Head, view='clip', aim=0.5),
         ),
         data_preprocessor=dict(
             type='mmact_ssl.PretextDataPreprocessor',
             mean=[128.0] * 3,
             std=[64.0] * 3,
-            views=('clip', 'other'),
+            views=('clip', 'clip_b'),
         ),
-        encode=('clip', 'other'),
+        encode=('clip', 'clip_b'),
         balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(up=2.0)),
     )
     twin.balancer.register_forward_pre_hook(keep)

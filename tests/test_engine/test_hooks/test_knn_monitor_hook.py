@@ -68,8 +68,8 @@ class Noise(torch.utils.data.Dataset):
 
 
 @pytest.fixture(scope='module')
-def labelled(tmp_path_factory) -> dict:
-    """Dataloader config of ten tiny labelled videos of two classes that colour tells apart."""
+def labeled(tmp_path_factory) -> dict:
+    """Dataloader config of ten tiny labeled videos of two classes that color tells apart."""
     root = tmp_path_factory.mktemp('knn')
     generator = np.random.default_rng(0)
     lines = []
@@ -128,11 +128,11 @@ def train(work_dir: Path, hooks: list) -> Runner:
     return runner
 
 
-def test_training_is_the_same_to_the_bit_with_and_without(labelled, tmp_path):
+def test_training_is_the_same_to_the_bit_with_and_without(labeled, tmp_path):
     torch.manual_seed(0)
     without = train(tmp_path / 'without', [])
     torch.manual_seed(0)
-    hook = dict(type='KNNMonitorHook', dataloader=labelled, data_preprocessor=PREPROCESSOR)
+    hook = dict(type='KNNMonitorHook', dataloader=labeled, data_preprocessor=PREPROCESSOR)
     with_hook = train(tmp_path / 'with', [hook])
     for key, value in without.model.state_dict().items():
         assert torch.equal(value, with_hook.model.state_dict()[key]), key
@@ -142,8 +142,8 @@ def test_training_is_the_same_to_the_bit_with_and_without(labelled, tmp_path):
     assert len(with_hook.message_hub.get_scalar('knn/top1').data[0]) == 3
 
 
-def test_colours_are_told_apart_and_logged(labelled, tmp_path):
-    hook = KNNMonitorHook(labelled, PREPROCESSOR, interval=2, k=3)
+def test_colors_are_told_apart_and_logged(labeled, tmp_path):
+    hook = KNNMonitorHook(labeled, PREPROCESSOR, interval=2, k=3)
     runner = train(tmp_path / 'run', [hook])
     top1 = runner.message_hub.get_scalar('knn/top1').data[0]
     assert top1.tolist() == [1.0, 1.0], 'after the second and the last epoch'
@@ -153,14 +153,14 @@ def test_colours_are_told_apart_and_logged(labelled, tmp_path):
     assert '"step": 3' in scalars
 
 
-def test_the_measure_against_the_twin(labelled):
+def test_the_measure_against_the_twin(labeled):
     import mmaction.datasets  # noqa: F401
     from mmaction.registry import DATASETS
 
     torch.manual_seed(0)
     model = Pretrainer()
-    found = KNNMonitorHook(labelled, PREPROCESSOR, holdout_fraction=0.4, k=2).measure(model)
-    dataset = DATASETS.build(labelled['dataset'])
+    found = KNNMonitorHook(labeled, PREPROCESSOR, holdout_fraction=0.4, k=2).measure(model)
+    dataset = DATASETS.build(labeled['dataset'])
     values, labels = [], []
     for position in range(10):
         sample = dataset[position]
@@ -176,9 +176,9 @@ def test_the_measure_against_the_twin(labelled):
     assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
 
 
-def test_queries_can_be_given(labelled):
-    hook = KNNMonitorHook(labelled, PREPROCESSOR, query_dataloader=labelled, k=1)
-    assert hook.measure(Pretrainer())['knn/top1'] == 1.0, 'each clip is its own neighbour'
+def test_queries_can_be_given(labeled):
+    hook = KNNMonitorHook(labeled, PREPROCESSOR, query_dataloader=labeled, k=1)
+    assert hook.measure(Pretrainer())['knn/top1'] == 1.0, 'each clip is its own neighbor'
 
 
 def test_modes_and_random_states_are_put_back():
@@ -197,12 +197,12 @@ def test_modes_and_random_states_are_put_back():
     assert states[2] == torch.get_rng_state().tolist()
 
 
-def test_no_gradient_and_no_statistic_reaches_the_student(labelled):
+def test_no_gradient_and_no_statistic_reaches_the_student(labeled):
     model = Pretrainer()
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with untouched_training(model):
-        KNNMonitorHook(labelled, PREPROCESSOR).measure(model)
+        KNNMonitorHook(labeled, PREPROCESSOR).measure(model)
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in before.items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -215,28 +215,28 @@ def test_a_downstream_config_is_enough():
     assert hook.data_preprocessor.type == 'mmaction.ActionDataPreprocessor'
 
 
-def test_the_preprocessor_is_asked_for(labelled):
+def test_the_preprocessor_is_asked_for(labeled):
     with pytest.raises(ConfigError, match='data_preprocessor'):
-        KNNMonitorHook(labelled)
+        KNNMonitorHook(labeled)
     with pytest.raises(ConfigError, match='data_preprocessor'):
         KNNMonitorHook('configs/x.py', PREPROCESSOR)
 
 
-def test_nothing_left_for_the_gallery_is_an_error(labelled):
-    hook = KNNMonitorHook(labelled, PREPROCESSOR, holdout_fraction=1.0)
+def test_nothing_left_for_the_gallery_is_an_error(labeled):
+    hook = KNNMonitorHook(labeled, PREPROCESSOR, holdout_fraction=1.0)
     with pytest.raises(ConfigError, match='leaves no gallery'):
         hook.measure(Pretrainer())
 
 
 def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(
-    labelled, tmp_path, in_two_processes
+    labeled, tmp_path, in_two_processes
 ):
     """Each is this file, run as a program."""
-    (tmp_path / 'loader.json').write_text(json.dumps(labelled))
+    (tmp_path / 'loader.json').write_text(json.dumps(labeled))
     in_two_processes(__file__, tmp_path)
 
     torch.manual_seed(0)
-    alone = KNNMonitorHook(labelled, PREPROCESSOR, k=1).measure(Pretrainer())
+    alone = KNNMonitorHook(labeled, PREPROCESSOR, k=1).measure(Pretrainer())
     assert json.loads((tmp_path / 'scalars.json').read_text()) == pytest.approx(alone, rel=1e-4)
 
 

@@ -115,7 +115,7 @@ def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(tmp_path, batch
     assert len({told[2] for told in whole[:8]}) == 8
     first = order('parts', 1)
     assert first + order('parts', 3, resume=True, seed=1) == whole
-    other = order('other', 1, seed=1)
+    other = order('clip_b', 1, seed=1)
     assert [told[2] for told in other] != [told[2] for told in first], 'the seed decides'
 
 

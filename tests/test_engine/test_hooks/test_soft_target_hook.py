@@ -16,7 +16,7 @@ from mmact_ssl.models.heads import PromptMatchingHead
 def make_runner() -> SimpleNamespace:
     model = nn.Module()
     head = PromptMatchingHead(3, 4, hidden_dim=2, embedding_dim=2)
-    model.heads = nn.ModuleDict(dict(prompts=head, other=nn.Linear(1, 1)))
+    model.heads = nn.ModuleDict(dict(prompts=head, clip_b=nn.Linear(1, 1)))
     return SimpleNamespace(model=model, iter=0, max_iters=8)
 
 
@@ -40,7 +40,7 @@ def test_alpha_rises_by_half_a_cosine_from_zero():
     assert constant == [0.4] * 8
 
 
-@pytest.mark.parametrize('task', ['other', 'none'])
+@pytest.mark.parametrize('task', ['clip_b', 'none'])
 def test_another_head_is_refused_before_the_first_step(task):
     with pytest.raises(ConfigError, match=f'model.heads.{task} is no PromptMatchingHead'):
         SoftTargetHook(task=task).before_train(make_runner())

@@ -1,4 +1,4 @@
-"""Two optimisers, one backward pass: against plain torch code, and in two processes."""
+"""Two optimizers, one backward pass: against plain torch code, and in two processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch import Tensor, nn
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.optimizers import (
     AdversarialOptimWrapper,
     AdversarialOptimWrapperConstructor,
@@ -82,7 +82,7 @@ def reference(
     clip_adversary: float | None = None,
     lr: float = 0.05,
 ) -> TwoSided:
-    """Plain torch: each side's gradient by itself, then a step of each optimiser."""
+    """Plain torch: each side's gradient by itself, then a step of each optimizer."""
     model = TwoSided()
     sides = (model.backbone, model.head)
     optimizers = (
@@ -113,7 +113,7 @@ def members(wrapper: OptimWrapper) -> list[int]:
     return [id(p) for group in wrapper.optimizer.param_groups for p in group['params']]
 
 
-def test_every_trainable_parameter_has_exactly_one_optimiser():
+def test_every_trainable_parameter_has_exactly_one_optimizer():
     model = TwoSided()
     model.backbone[0].bias.requires_grad_(False)
     wrapper = build(model)
@@ -131,7 +131,7 @@ def test_every_trainable_parameter_has_exactly_one_optimiser():
     assert wrapper['adversary'].optimizer.defaults['betas'] == (0.0, 0.9)
 
 
-def test_steps_equal_two_optimisers_by_hand():
+def test_steps_equal_two_optimizers_by_hand():
     model = TwoSided()
     start = copy.deepcopy(model)
     train(model, build(model), batches(5))
@@ -176,7 +176,7 @@ def test_the_adversary_inherits_clipping_and_its_norm_is_logged_apart():
 
 
 def test_clipping_by_value_works_for_both_sides():
-    """mmengine takes `type` out of the settings that it is given."""
+    """mmengine takes ``type`` out of the settings that it is given."""
     config = {**CONFIG, 'clip_grad': dict(type='value', clip_value=1e-3)}
     wrapper = build(TwoSided(), config)
     for side in wrapper.values():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.backbones import AdaptedBackbone
@@ -34,7 +34,7 @@ def pretrained(tmp_path_factory):
     return model, path
 
 
-@pytest.mark.parametrize('outputs', [('trunk', *TASKS), ('motion',)])
+@pytest.mark.parametrize('outputs', [('feature_map', *TASKS), ('motion',)])
 def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     model, path = pretrained
     config = Config.fromfile(CONFIGS / 'downstream' / 'linear_r3d-adapted_jhmdb.py')
@@ -46,13 +46,16 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
         for name in TASKS
     }
     exported = [name for name in TASKS if name in outputs]
-    config.model.cls_head.in_channels = 32 * ('trunk' in outputs) + 64 * len(exported)
+    config.model.cls_head.in_channels = 32 * ('feature_map' in outputs) + 64 * len(exported)
     published = export_backbone(path, tmp_path / 'x', adapters=exported)
     recognizer = build_recognizer(config, seed=0, checkpoint=str(published)).eval()
     frames = torch.randn(2, 3, 8, 32, 32)
     with torch.no_grad():
-        trunk = model.backbone(frames)
-        maps = [trunk if name == 'trunk' else model.adapters[name](trunk) for name in outputs]
+        feature_map = model.backbone(frames)
+        maps = [
+            feature_map if name == 'feature_map' else model.adapters[name](feature_map)
+            for name in outputs
+        ]
         found = recognizer.backbone(frames)
     torch.testing.assert_close(found, torch.cat(maps, dim=1))
     assert found.shape[1] == config.model.cls_head.in_channels
@@ -65,7 +68,7 @@ def test_an_adapter_that_is_not_in_the_checkpoint_is_named(pretrained, tmp_path)
         export_backbone(pretrained[1], tmp_path / 'x', adapters=('motion', 'pose'))
 
 
-@pytest.mark.parametrize('outputs', ['trunk', (), ('trunk', 'pose')])
+@pytest.mark.parametrize('outputs', ['feature_map', (), ('feature_map', 'pose')])
 def test_an_output_that_is_not_there_is_named(outputs):
-    with pytest.raises(ConfigError, match=r"choose some of \('trunk', 'a'\)"):
+    with pytest.raises(ConfigError, match=r"choose some of \('feature_map', 'a'\)"):
         AdaptedBackbone(dict(type='Identity'), dict(a=dict(type='Identity')), outputs)

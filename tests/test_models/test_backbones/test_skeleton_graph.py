@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Stock graph networks on every layout, and MS2L's heads on their maps."""
 
 from __future__ import annotations
@@ -6,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-import mmact_ssl  # noqa: F401  the mends come before any model is imported
+import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones import build_graph_network, graph_of_layout
@@ -19,7 +18,7 @@ SMALL = dict(base_channels=8, num_stages=3, inflate_stages=[2], down_stages=[2])
 
 
 @pytest.mark.parametrize('layout', list(LAYOUTS))
-def test_limbs_point_to_the_centre(layout):
+def test_limbs_point_to_the_center(layout):
     graph, limbs = graph_of_layout(layout), LAYOUTS[layout].limbs
     assert {frozenset(limb) for limb in graph['inward']} == {frozenset(limb) for limb in limbs}
     steps, border = {graph['center']: 0}, [graph['center']]
@@ -33,7 +32,7 @@ def test_limbs_point_to_the_centre(layout):
     assert Graph(layout=graph).A.shape == (3, len(steps), len(steps))
 
 
-def test_centres():
+def test_centers():
     assert graph_of_layout('ntu25')['center'] == Graph('nturgb+d').center
     assert graph_of_layout('coco17')['center'] == Graph('coco').center
     for layout, name in (('kinect20', 'spine'), ('jhmdb15', 'neck')):
@@ -60,17 +59,17 @@ def test_heads_train_every_weight_of_a_graph_network(network, mode):
     clip = torch.randn(4, 2, 8, 20, 3)
     valid = torch.ones(4, 2, 8, dtype=torch.bool)
     clip[1, 1], valid[1, 1] = 0, False
-    trunk = backbone(clip)
-    assert trunk.shape == (4, 2, 16, 4, 20)
-    pooled = SkeletonPooling()(trunk, valid)
+    feature_map = backbone(clip)
+    assert feature_map.shape == (4, 2, 16, 4, 20)
+    pooled = SkeletonPooling()(feature_map, valid)
     sizes = dict(in_channels=16)
     losses = [
         MotionPredictionHead(layout='kinect20', num_persons=2, hidden_size=8, **sizes).loss(
-            trunk, clip, valid
+            feature_map, clip, valid
         )['loss'],
         JigsawHead(hidden_dim=8, **sizes).loss(pooled, torch.tensor([0, 5, 1, 3]))['loss'],
         ContrastHead(views=('one', 'two'), hidden_dim=8, embedding_dim=8, **sizes).loss(
-            one=pooled, two=SkeletonPooling()(trunk.roll(1, 3), valid)
+            one=pooled, two=SkeletonPooling()(feature_map.roll(1, 3), valid)
         )['loss'],
     ]
     torch.stack(losses).sum().backward()

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """MS2L's encoder: its start, its shapes, its reading of padding, and stock mmaction2 around it."""
 
 from __future__ import annotations
@@ -55,16 +54,16 @@ def test_starts_as_published():
 def test_a_clip_is_encoded_as_if_alone():
     """In the order persons, joints, coordinates; frames of other lengths beside it don't matter."""
     backbone, clips = make(), make_clips()
-    trunk = backbone(clips)
-    assert trunk.shape == (3, 1, 12, 7, 1)
+    feature_map = backbone(clips)
+    assert feature_map.shape == (3, 1, 12, 7, 1)
     for b, length in enumerate((7, 3, 1)):
         frames = [
             torch.cat([clips[b, m, t, v] for m in range(2) for v in range(15)])
             for t in range(length)
         ]
         expected = backbone.gru(torch.stack(frames)[None])[0][0]  # (length, 12)
-        torch.testing.assert_close(trunk[b, 0, :, :length, 0].T, expected)
-        assert not trunk[b, 0, :, length:].any()
+        torch.testing.assert_close(feature_map[b, 0, :, :length, 0].T, expected)
+        assert not feature_map[b, 0, :, length:].any()
 
 
 def test_given_validity_counts_zeroed_frames_as_frames():
@@ -82,10 +81,10 @@ def test_given_validity_counts_zeroed_frames_as_frames():
 
 def test_pooled_is_the_mean_and_maximum_over_each_clips_own_frames():
     clips = make_clips()
-    trunk, mean, both = make()(clips), make(pool='mean')(clips), make(pool='mean_max')(clips)
+    feature_map, mean, both = make()(clips), make(pool='mean')(clips), make(pool='mean_max')(clips)
     assert mean.shape == (3, 1, 12, 1, 1) and both.shape == (3, 1, 24, 1, 1)
     for b, length in enumerate((7, 3, 1)):
-        frames = trunk[b, 0, :, :length, 0]
+        frames = feature_map[b, 0, :, :length, 0]
         torch.testing.assert_close(mean[b, 0, :, 0, 0], frames.mean(1))
         torch.testing.assert_close(both[b, 0, :12, 0, 0], frames.mean(1))
         torch.testing.assert_close(both[b, 0, 12:, 0, 0], frames.amax(1))
@@ -96,11 +95,11 @@ def test_an_unknown_pool_is_refused():
         make(pool='max')
 
 
-def test_a_stock_recogniser_trains_and_its_gradient_reaches_every_weight():
+def test_a_stock_recognizer_trains_and_its_gradient_reaches_every_weight():
     import mmaction.models  # noqa: F401  (fills the registry)
 
     with DefaultScope.overwrite_default_scope('mmaction'):
-        recogniser = MMACTION_MODELS.build(
+        recognizer = MMACTION_MODELS.build(
             dict(
                 type='RecognizerGCN',
                 backbone=dict(
@@ -110,11 +109,11 @@ def test_a_stock_recogniser_trains_and_its_gradient_reaches_every_weight():
             )
         )
     clips = torch.randn(2, 3, 1, 6, 25, 3)  # batch, clips of a sample, persons, frames, ...
-    feature, _ = recogniser.extract_feat(clips)
-    scores = recogniser.cls_head(feature)
+    feature, _ = recognizer.extract_feat(clips)
+    scores = recognizer.cls_head(feature)
     assert scores.shape == (6, 4)
     scores.square().sum().backward()
-    for name, parameter in recogniser.named_parameters():
+    for name, parameter in recognizer.named_parameters():
         assert parameter.grad is not None and bool(parameter.grad.any()), name
 
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Streams are encoded apart, and a stream that ends in zeros has the clip's length."""
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ def make_clips() -> torch.Tensor:
 
 def test_each_stream_has_an_encoder_of_its_own_that_sees_nothing_else():
     backbone, clips = make(), make_clips()
-    trunk = backbone(clips)
-    assert trunk.shape == (2, 1, 30, 6, 1)
+    feature_map = backbone(clips)
+    assert feature_map.shape == (2, 1, 30, 6, 1)
     for i, encoder in enumerate(backbone.encoders):
         for b, length in enumerate((6, 4)):
             alone = encoder(
@@ -37,10 +36,10 @@ def test_each_stream_has_an_encoder_of_its_own_that_sees_nothing_else():
                 torch.ones(1, 1, length, dtype=torch.bool),
             )
             torch.testing.assert_close(
-                trunk[b, :, 10 * i : 10 * i + 10, :length], alone[0], atol=1e-6, rtol=1e-5
+                feature_map[b, :, 10 * i : 10 * i + 10, :length], alone[0], atol=1e-6, rtol=1e-5
             )
         gradient = torch.autograd.grad(
-            trunk[:, :, 10 * i : 10 * i + 10].sum(), encoder.parameters()
+            feature_map[:, :, 10 * i : 10 * i + 10].sum(), encoder.parameters()
         )
         assert all(value.abs().sum() > 0 for value in gradient)
     first = [encoder.gru.weight_hh_l0 for encoder in backbone.encoders]

@@ -1,4 +1,4 @@
-"""Balancers inside the trainer: config, adversarial losses, accumulation, two optimisers, two GPUs.
+"""Balancers inside the trainer: config, adversarial losses, accumulation, two optimizers, two GPUs.
 
 Run as a program this file is one of two processes, see the last test.
 """
@@ -15,13 +15,13 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones import SkeletonGRU
-from mmact_ssl.models.balancers import FixedWeights, TrunkGradients
+from mmact_ssl.models.balancers import FixedWeights, SharedGradients
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 GRADIENT_BALANCERS = ('PCGrad', 'GradNorm')
 ALL_BALANCERS = ('FixedWeights', *GRADIENT_BALANCERS, 'UncertaintyWeights')
@@ -41,14 +41,14 @@ class Backbone(nn.Module):
 
 class Head(PretextHead):
     def __init__(self, aim: float) -> None:
-        super().__init__(dict(trunk='clip.trunk'))
+        super().__init__(dict(feature_map='clip.feature_map'))
         self.aim = aim
         self.classifier = nn.Conv3d(4, 1, 1)
 
-    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
-        return dict(loss=(self.classifier(trunk) - self.aim).square().mean())
+    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+        return dict(loss=(self.classifier(feature_map) - self.aim).square().mean())
 
-    def predict(self, trunk: Tensor) -> dict[str, Tensor]:
+    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
         return {}
 
 
@@ -57,11 +57,11 @@ class AdversarialHead(Head):
         super().__init__(aim)
         self.discriminator = nn.Linear(4, 1)
 
-    def loss(self, trunk: Tensor) -> dict[str, Tensor]:
-        fake = trunk.mean((2, 3, 4))
+    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+        fake = feature_map.mean((2, 3, 4))
         frozen = nn.functional.linear(fake, self.discriminator.weight.detach())
         return dict(
-            **super().loss(trunk),
+            **super().loss(feature_map),
             loss_generator=-frozen.mean() - 50,
             loss_discriminator=self.discriminator(fake.detach()).square().mean(),
         )
@@ -97,28 +97,28 @@ def sgd(model: nn.Module, **settings) -> OptimWrapper:
 class Recorder(FixedWeights):
     """Keeps what it was given."""
 
-    def forward(self, losses, progress, trunk=None, sizes=None):
-        self.given = losses, trunk, sizes
-        return super().forward(losses, progress, trunk, sizes)
+    def forward(self, losses, progress, feature_map=None, sizes=None):
+        self.given = losses, feature_map, sizes
+        return super().forward(losses, progress, feature_map, sizes)
 
 
 def test_a_balancer_gets_tasks_gradients_and_sizes_without_adversarial_losses():
     model = make(dict(type=Recorder, weights=dict(up=2.0)), adversarial=True)
     assert model.balancer.tasks == ('up', 'down')
     outputs = model(**model.data_preprocessor(batch(0)), mode='loss')
-    losses, trunk, sizes = model.balancer.given
-    assert list(losses) == list(sizes) == trunk.tasks == ['up', 'down']
+    losses, feature_map, sizes = model.balancer.given
+    assert list(losses) == list(sizes) == feature_map.tasks == ['up', 'down']
     parts = {name: value for name, value in outputs.items() if name.startswith('up/')}
     assert len(parts) == 3
     torch.testing.assert_close(losses['up'].detach(), sum(parts.values()))
     assert torch.equal(sizes['up'], outputs['up/loss'])
     assert torch.equal(sizes['down'], losses['down'])
     assert not any(size.requires_grad for size in sizes.values())
-    assert trunk.gram().shape == (2, 2)
+    assert feature_map.gram().shape == (2, 2)
 
 
 @pytest.mark.parametrize('name', ALL_BALANCERS)
-def test_two_optimisers_and_accumulation(name):
+def test_two_optimizers_and_accumulation(name):
     """A step after every second batch; the discriminator gets its own gradient, weighted."""
     model = make(dict(type=f'mmact_ssl.{name}'), adversarial=True)
     optimizer = dict(type='SGD', lr=0.01)
@@ -164,7 +164,7 @@ def test_a_packed_gru_is_differentiated_more_than_once():
         features = backbone(skeletons, valid[:, None])
         losses = dict(one=features.square().mean(), two=(features - 1).abs().mean())
         if measured:
-            TrunkGradients(losses, [features], backbone, '').gram()
+            SharedGradients(losses, [features], backbone, '').gram()
         sum(losses.values()).backward()
         results.append([parameter.grad for parameter in backbone.parameters()])
     assert all(torch.equal(*pair) for pair in zip(*results))

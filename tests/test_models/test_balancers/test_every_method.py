@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
@@ -22,7 +22,7 @@ Batch = tuple[dict[str, Tensor], dict[str, Tensor]]  # inputs, targets
 
 
 def clips(**lengths: int) -> Batch:
-    """Normalised frames of views, and that none of them is padding."""
+    """Normalized frames of views, and that none of them is padding."""
     inputs = {view: torch.randn(BATCH, 3, time, 32, 32) for view, time in lengths.items()}
     valid = {
         f'{view}_valid': torch.ones(BATCH, time, dtype=torch.bool) for view, time in lengths.items()

@@ -31,11 +31,11 @@ def test_gradients_are_weighted_too():
 )
 def test_scheduled_weights_move_from_first_to_last(shape, expected):
     balancer = ScheduledWeights(dict(pose=(1, 3), context=[2, 0], video=0.5), shape)
-    losses = dict(pose=torch.tensor(1.0), context=torch.tensor(10.0), other=torch.tensor(100.0))
+    losses = dict(pose=torch.tensor(1.0), context=torch.tensor(10.0), clip_b=torch.tensor(100.0))
     for progress, weight in expected.items():
         assert balancer.weight('pose', progress) == pytest.approx(weight)
         assert balancer.weight('video', progress) == 0.5
-        assert balancer.weight('other', progress) == 1
+        assert balancer.weight('clip_b', progress) == 1
         # context falls as pose rises: 2 - (weight - 1)
         total = float(balancer(losses, progress))
         assert total == pytest.approx(weight + 10 * (3 - weight) + 100)

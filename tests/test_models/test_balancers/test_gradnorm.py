@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import GradNorm, TrunkGradients
+from mmact_ssl.models.balancers import GradNorm, SharedGradients
 from mmact_ssl.models.balancers.gradnorm import gradnorm_step
 
 
@@ -43,7 +43,7 @@ def test_a_step_is_the_published_descent(count, seed, alpha):
 
 
 class Quadratics(nn.Module):
-    """Tasks |scale * (trunk - aim)|^2 that share a trunk of one layer."""
+    """Tasks |scale * (feature_map - aim)|^2 that share a feature_map of one layer."""
 
     def __init__(self, scales: dict[str, float], dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -53,13 +53,13 @@ class Quadratics(nn.Module):
         self.inputs = torch.randn(32, 8).to(dtype)
         self.aims = self.inputs @ torch.randn(8, len(scales)).to(dtype)
 
-    def step(self) -> tuple[dict[str, Tensor], TrunkGradients]:
+    def step(self) -> tuple[dict[str, Tensor], SharedGradients]:
         features = self.backbone(self.inputs)
         losses = {
             task: scale * (features[:, k] - self.aims[:, k]).square().mean()
             for k, (task, scale) in enumerate(self.scales.items())
         }
-        return losses, TrunkGradients(losses, [features], self.backbone)
+        return losses, SharedGradients(losses, [features], self.backbone)
 
 
 def test_three_steps_of_training_equal_the_slow_twin():
@@ -68,9 +68,9 @@ def test_three_steps_of_training_equal_the_slow_twin():
     balancer = GradNorm(alpha=0.5, rate=0.1, tasks=list(scales))
     weights, first = torch.ones(3, dtype=torch.float64), None
     for _ in range(3):
-        losses, trunk = model.step()
+        losses, feature_map = model.step()
         before = {task: float(balancer.weight(task, 0.0)) for task in scales}
-        total = balancer(losses, 0.0, trunk)
+        total = balancer(losses, 0.0, feature_map)
         assert float(total.detach()) == pytest.approx(
             sum(before[t] * float(losses[t].detach()) for t in losses)
         )
@@ -103,15 +103,15 @@ def train(balancer: GradNorm | None, scales: dict[str, float], steps: int = 300)
     model = Quadratics(scales)
     optimizer = torch.optim.SGD(model.parameters(), lr=2e-3)
     for step in range(steps):
-        losses, trunk = model.step()
+        losses, feature_map = model.step()
         if step == 0:
             first = torch.stack(list(losses.values())).detach()
         weights = torch.ones(len(scales))
         if balancer is not None:
             weights = torch.stack([balancer.weight(task, 0.0) for task in scales])
-        norms = weights * trunk.gram().diagonal().sqrt()
+        norms = weights * feature_map.gram().diagonal().sqrt()
         optimizer.zero_grad()
-        total = sum(losses.values()) if balancer is None else balancer(losses, 0.0, trunk)
+        total = sum(losses.values()) if balancer is None else balancer(losses, 0.0, feature_map)
         total.backward()
         optimizer.step()
     return torch.stack([norms, torch.stack(list(losses.values())).detach() / first])
@@ -153,10 +153,10 @@ def test_the_checkpoint_holds_all_that_the_next_step_needs():
     assert float(whole.weight('a', 0.0)) != 1
 
 
-def reordered(step: tuple[dict[str, Tensor], TrunkGradients], tasks: list[str] | None = None):
-    losses, trunk = step
+def reordered(step: tuple[dict[str, Tensor], SharedGradients], tasks: list[str] | None = None):
+    losses, feature_map = step
     losses = {task: losses[task] for task in tasks or losses}
-    return losses, 0.0, TrunkGradients(losses, trunk.maps, trunk.backbone)
+    return losses, 0.0, SharedGradients(losses, feature_map.maps, feature_map.backbone)
 
 
 class Norms:
@@ -253,8 +253,8 @@ def test_mistakes_are_named():
     with pytest.raises(ConfigError, match='alpha=-1'):
         GradNorm(alpha=-1)
     balancer = GradNorm(tasks=('a', 'b'))
-    losses, progress, trunk = reordered(Quadratics(dict(a=1.0, b=-5.0)).step())
+    losses, progress, feature_map = reordered(Quadratics(dict(a=1.0, b=-5.0)).step())
     with pytest.raises(ConfigError, match=r"'b' starts at -.*model\.heads\.b"):
-        balancer(losses, progress, trunk)
+        balancer(losses, progress, feature_map)
     # What counts is how far the task is, not its adversarial part.
-    balancer(losses, progress, trunk, dict(a=losses['a'], b=-losses['b']))
+    balancer(losses, progress, feature_map, dict(a=losses['a'], b=-losses['b']))

@@ -1,4 +1,4 @@
-"""From lists of decoded frames to normalised batches, and back to the bit."""
+"""From lists of decoded frames to normalized batches, and back to the bit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def batch() -> dict:
     poses = [torch.rand(2, 6, 3, generator=generator) for _ in range(2)]
     valid = [torch.tensor([True, False]), torch.tensor([True, True])]
     return dict(
-        inputs=dict(clip=clips, other=clips),
+        inputs=dict(clip=clips, clip_b=clips),
         targets=dict(clip_pose=poses, clip_valid=valid),
         data_samples=['a', 'b'],
     )
 
 
-def test_stacks_and_normalises_each_channel():
+def test_stacks_and_normalizes_each_channel():
     preprocessor = PretextDataPreprocessor(
         **IMAGENET, views=('clip',), targets=('clip_pose', 'clip_valid')
     )
@@ -36,8 +36,8 @@ def test_stacks_and_normalises_each_channel():
     assert out['inputs']['clip'].shape == (2, 3, 2, 4, 5)
     for b in range(2):
         for c in range(3):
-            grey = data['inputs']['clip'][b][c].float()
-            expected = (grey - IMAGENET['mean'][c]) / IMAGENET['std'][c]
+            gray = data['inputs']['clip'][b][c].float()
+            expected = (gray - IMAGENET['mean'][c]) / IMAGENET['std'][c]
             torch.testing.assert_close(out['inputs']['clip'][b, c], expected)
     assert torch.equal(out['targets']['clip_pose'], torch.stack(data['targets']['clip_pose']))
     assert out['targets']['clip_valid'].dtype == torch.bool
@@ -54,19 +54,19 @@ def test_stacks_and_normalises_each_channel():
         ([110.2008, 100.63983, 95.99475], [58.14765, 56.46975, 55.332]),
     ],
 )
-def test_denormalise_gives_back_every_grey_value_to_the_bit(mean, std):
+def test_denormalize_gives_back_every_gray_value_to_the_bit(mean, std):
     preprocessor = PretextDataPreprocessor(mean, std, views=('clip',))
-    grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 1, 16, 16).expand(1, 3, -1, -1, -1)
-    normal = preprocessor.normalise(grey)
-    assert torch.equal(preprocessor.denormalise(normal), grey.float())
+    gray = torch.arange(256, dtype=torch.uint8).view(1, 1, 1, 16, 16).expand(1, 3, -1, -1, -1)
+    normal = preprocessor.normalize(gray)
+    assert torch.equal(preprocessor.denormalize(normal), gray.float())
     # Generated frames may leave the range.
-    assert float(preprocessor.denormalise(normal * 100).max()) == 255
-    assert float(preprocessor.denormalise(normal * 100 - 1000).min()) == 0
+    assert float(preprocessor.denormalize(normal * 100).max()) == 255
+    assert float(preprocessor.denormalize(normal * 100 - 1000).min()) == 0
 
 
 def test_what_is_missing_is_named():
     preprocessor = PretextDataPreprocessor(**IMAGENET, views=('clip', 'future'))
-    with pytest.raises(DataError, match=r"inputs\['future'\].*\['clip', 'other'\]"):
+    with pytest.raises(DataError, match=r"inputs\['future'\].*\['clip', 'clip_b'\]"):
         preprocessor(batch())
     preprocessor = PretextDataPreprocessor(**IMAGENET, views=('clip',), targets=('future_pose',))
     with pytest.raises(DataError, match=r"targets\['future_pose'\].*PackPretextInputs"):

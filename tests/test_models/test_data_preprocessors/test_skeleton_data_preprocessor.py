@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """From lists of clips of many lengths to padded batches that know what is real."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The supervised task beside the pretext tasks."""
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def test_clips_cannot_all_go_to_one_point(consistency):
 
 
 def slow(rows: list[Clip], columns: list[Clip], old: list[Clip], motion: bool, temperature: float):
-    """Loss and accuracy, one pair after the other; `columns` may contain the very rows."""
+    """Loss and accuracy, one pair after the other; ``columns`` may contain the very rows."""
     losses, hits = [], []
     for row in rows:
         positive, negative = [], []
@@ -136,7 +136,7 @@ def test_against_the_queue_it_is_the_slow_formula(consistency):
 
 
 def _project_without_learning(head: ConsistencyHead, features: Tensor) -> Tensor:
-    """What `_project` will give in training mode, running statistics left alone."""
+    """What ``_project`` will give in training mode, running statistics left alone."""
     buffers = {name: value.clone() for name, value in head.projector.named_buffers()}
     projected = head._project(features).detach()
     for name, value in head.projector.named_buffers():
@@ -197,11 +197,11 @@ def test_without_a_pair_there_is_no_loss():
 
 def test_what_the_heads_read():
     assert make('appearance', adapter='gate').reads == dict(
-        query='clip.gate', key='other.gate', video='video'
+        query='clip.gate', key='clip_b.gate', video='video'
     )
     reads = make('motion', queue_size=3, adapter='gate').reads
-    assert reads['key'] == 'other.momentum_gate'
-    assert reads['key_valid'] == 'other_valid' and reads['query_speed'] == 'clip_speed'
+    assert reads['key'] == 'clip_b.momentum_gate'
+    assert reads['key_valid'] == 'clip_b_valid' and reads['query_speed'] == 'clip_speed'
     with pytest.raises(ConfigError, match="consistency='speed'"):
         make('speed')
 

@@ -12,7 +12,7 @@ from mmact_ssl.models.losses import multi_instance_info_nce
 
 
 class TinyEncoder(nn.Module):
-    """A 2D network with batch normalisation that returns a tuple, as OpenMMLab backbones do."""
+    """A 2D network with batch normalization that returns a tuple, as OpenMMLab backbones do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def make_sources() -> dict[str, Tensor]:
 
 
 def test_padding_never_reaches_the_frame_encoder():
-    """Losses, gradients and the statistics of batch normalisation don't know of padding."""
+    """Losses, gradients and the statistics of batch normalization don't know of padding."""
     outcomes = []
     for garbage in (0.0, 1e4, float('nan')):
         head, sources = make_head(), make_sources()

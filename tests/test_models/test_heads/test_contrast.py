@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Contrast of views with their mean and in pairs, against the published formula."""
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ def test_predict_counts_partners():
         (dict(views=('clip',)), 'two views'),
         (dict(views='clip'), 'two views'),
         (dict(reads=dict(fast='fast.pooled')), "reads of .*'fast'"),
-        (dict(target='centre'), "target='centre'"),
+        (dict(target='center'), "target='center'"),
     ],
 )
 def test_wrong_settings_are_named(settings, match):

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The jigsaw's classifier, its start and its scores."""
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def test_loss_equals_the_formula():
     )
     losses['loss'].backward()
     assert pooled.grad.abs().sum() > 0
-    # Batch normalisation takes the first bias away again.
+    # Batch normalization takes the first bias away again.
     for name, parameter in head.named_parameters():
         assert name == 'classifier.0.bias' or parameter.grad.abs().sum() > 0, name
 

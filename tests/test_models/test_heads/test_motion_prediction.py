@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Motion prediction: clip by clip against a loop, what never counts, and any backbone's map."""
 
 from __future__ import annotations
@@ -29,17 +28,21 @@ def make_sources(persons: int = 1, time: int = TIME, joints: int = 1) -> dict[st
     for b, (length, present) in enumerate(zip(LENGTHS, PRESENT)):
         valid[b, list(present), :length] = True
     clip = torch.randn(3, PERSONS, TIME, JOINTS, COORDINATES, generator=generator).double()
-    trunk = torch.randn(3, persons, CHANNELS, time, joints, generator=generator).double()
-    return dict(trunk=trunk, clip=clip * valid[..., None, None], clip_valid=valid)
+    feature_map = torch.randn(3, persons, CHANNELS, time, joints, generator=generator).double()
+    return dict(feature_map=feature_map, clip=clip * valid[..., None, None], clip_valid=valid)
 
 
-def slow_prediction(head: MotionPredictionHead, trunk: Tensor, b: int) -> Tensor:
+def slow_prediction(head: MotionPredictionHead, feature_map: Tensor, b: int) -> Tensor:
     """Of clip b: [length, M, V, C], each frame's feature found by hand, the decoder on it alone."""
-    persons = range(trunk.shape[1]) if trunk.shape[1] == 1 else PRESENT[b]
+    persons = range(feature_map.shape[1]) if feature_map.shape[1] == 1 else PRESENT[b]
     frames = []
     for t in range(LENGTHS[b]):
-        source = t * trunk.shape[3] // TIME
-        values = [trunk[b, m, :, source, v].clone() for m in persons for v in range(trunk.shape[4])]
+        source = t * feature_map.shape[3] // TIME
+        values = [
+            feature_map[b, m, :, source, v].clone()
+            for m in persons
+            for v in range(feature_map.shape[4])
+        ]
         frames.append(sum(values) / len(values))
     decoded = head.decoder(torch.stack(frames)[None])[0][0]
     return head.output(decoded).view(-1, PERSONS, JOINTS, COORDINATES)
@@ -52,7 +55,7 @@ def test_loss_and_errors_equal_a_loop(count, shape):
     head, sources = make(count=count), make_sources(*shape)
     squares, errors = [], []
     for b, length in enumerate(LENGTHS):
-        prediction = slow_prediction(head, sources['trunk'], b)
+        prediction = slow_prediction(head, sources['feature_map'], b)
         persons = PRESENT[b] if count == 'valid' else range(PERSONS)
         for m in persons:
             for t in range(length):
@@ -76,9 +79,9 @@ def test_loss_and_errors_equal_a_loop(count, shape):
 
 
 def gradients(head: MotionPredictionHead, sources: dict[str, Tensor]) -> list[Tensor]:
-    trunk = sources['trunk'].clone().requires_grad_()
-    loss = head.loss(**{**sources, 'trunk': trunk})['loss']
-    return [loss, *torch.autograd.grad(loss, [trunk, *head.parameters()])]
+    feature_map = sources['feature_map'].clone().requires_grad_()
+    loss = head.loss(**{**sources, 'feature_map': feature_map})['loss']
+    return [loss, *torch.autograd.grad(loss, [feature_map, *head.parameters()])]
 
 
 @pytest.mark.parametrize('garbage', [1e3, math.nan])
@@ -86,7 +89,9 @@ def test_padding_of_the_features_never_counts(garbage):
     head, sources = make(), make_sources()
     padded = ~sources['clip_valid'].any(1)[:, None, None, :, None]  # (3, 1, 1, T, 1)
     expected = gradients(head, sources)
-    got = gradients(head, {**sources, 'trunk': sources['trunk'].masked_fill(padded, garbage)})
+    got = gradients(
+        head, {**sources, 'feature_map': sources['feature_map'].masked_fill(padded, garbage)}
+    )
     assert all(torch.equal(one, other) for one, other in zip(got, expected))
     assert not expected[1][padded.expand_as(expected[1])].any()
     assert expected[1].any() and all(gradient.any() for gradient in expected[2:])
@@ -95,7 +100,7 @@ def test_padding_of_the_features_never_counts(garbage):
 def test_more_padding_changes_the_published_mean_alone():
     sources = make_sources()
     longer = {
-        'trunk': torch.cat([sources['trunk']] * 2, 3),
+        'feature_map': torch.cat([sources['feature_map']] * 2, 3),
         'clip': torch.nn.functional.pad(sources['clip'], (0, 0, 0, 0, 0, TIME)),
         'clip_valid': torch.nn.functional.pad(sources['clip_valid'], (0, TIME)),
     }

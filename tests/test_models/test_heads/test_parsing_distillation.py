@@ -172,6 +172,6 @@ def test_maps_of_another_shape_are_named(shape):
 
 
 def test_what_it_reads():
-    assert make(adapter='parsing', view='other').reads == dict(
-        features='other.parsing', parts='other_parts', valid='other_valid'
+    assert make(adapter='parsing', view='clip_b').reads == dict(
+        features='clip_b.parsing', parts='clip_b_parts', valid='clip_b_valid'
     )

@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmact_ssl.models.heads import RecognitionHead
-from mmact_ssl.models.pretrainers import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
@@ -24,32 +24,32 @@ def scope():
 
 
 @pytest.mark.parametrize('kind', HEADS)
-def test_the_loss_is_the_cross_entropy_of_the_labelled_clips(kind):
+def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
     torch.manual_seed(0)
     head = RecognitionHead(HEADS[kind])
     torch.nn.init.normal_(head.cls_head.fc_cls.weight)
-    trunk, label = torch.randn(5, 4, 2, 3, 3), torch.tensor([0, -1, 2, 1, -1])
+    feature_map, label = torch.randn(5, 4, 2, 3, 3), torch.tensor([0, -1, 2, 1, -1])
     # Both heads average over frames and places before, or after, a linear layer.
-    scores = head.cls_head.fc_cls(trunk.flatten(2).mean(2))
+    scores = head.cls_head.fc_cls(feature_map.flatten(2).mean(2))
     expected = F.cross_entropy(scores[[0, 2, 3]], label[[0, 2, 3]])
-    outputs = head.loss(trunk, label)
+    outputs = head.loss(feature_map, label)
     assert torch.isclose(outputs['loss_cls'], expected)
     hits = (scores.argmax(1) == label).float()[[0, 2, 3]]
     assert torch.isclose(outputs['top1_acc'].float(), hits.mean())
-    predicted = head.predict(trunk, label)
+    predicted = head.predict(feature_map, label)
     assert torch.allclose(predicted['scores'], scores, atol=1e-6)
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
 
 
 def test_a_batch_without_labels_moves_nothing():
     head = RecognitionHead(HEADS['I3DHead'])
-    trunk = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
-    outputs = head.loss(trunk, torch.tensor([-1, -1]))
+    feature_map = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
+    outputs = head.loss(feature_map, torch.tensor([-1, -1]))
     assert not any('acc' in name for name in outputs)  # a zero would enter the log's mean
     loss = outputs['loss_cls']
     loss.backward()
     assert loss == 0
-    assert trunk.grad.abs().sum() == 0
+    assert feature_map.grad.abs().sum() == 0
     assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
 
 
@@ -62,33 +62,35 @@ def make_head(kind: str = 'TSNHead') -> RecognitionHead:
 
 def test_frames_that_only_fill_up_do_not_count_with_a_2d_student():
     head = make_head()
-    trunk, label = torch.randn(3, 4, 5, 2, 2, requires_grad=True), torch.tensor([0, 2, 1])
+    feature_map, label = torch.randn(3, 4, 5, 2, 2, requires_grad=True), torch.tensor([0, 2, 1])
     valid = torch.arange(5) < torch.tensor([[2], [5], [1]])
-    means = [clip[:, kept].mean((1, 2, 3)) for clip, kept in zip(trunk, valid)]
+    means = [clip[:, kept].mean((1, 2, 3)) for clip, kept in zip(feature_map, valid)]
     expected = head.cls_head.fc_cls(torch.stack(means))
-    loss = head.loss(trunk, label, valid)['loss_cls']
+    loss = head.loss(feature_map, label, valid)['loss_cls']
     torch.testing.assert_close(loss, F.cross_entropy(expected, label))
-    torch.testing.assert_close(head.predict(trunk, label, valid)['scores'], expected)
+    torch.testing.assert_close(head.predict(feature_map, label, valid)['scores'], expected)
     loss.backward()
-    pulled = trunk.grad.abs().sum((1, 3, 4)) > 0
+    pulled = feature_map.grad.abs().sum((1, 3, 4)) > 0
     assert torch.equal(pulled, valid)
 
 
 @pytest.mark.parametrize('kind', HEADS)
 def test_a_full_clip_is_left_to_the_bit(kind):
-    head, trunk = make_head(kind), torch.randn(2, 4, 3, 2, 2)
+    head, feature_map = make_head(kind), torch.randn(2, 4, 3, 2, 2)
     label, valid = torch.tensor([0, 1]), torch.ones(2, 3, dtype=torch.bool)
     assert torch.equal(
-        head.predict(trunk, label, valid)['scores'], head.predict(trunk, label)['scores']
+        head.predict(feature_map, label, valid)['scores'],
+        head.predict(feature_map, label)['scores'],
     )
 
 
 def test_the_map_of_a_3d_student_is_left_as_it_is():
     """Its positions are not the frames that are valid or not, whatever head reads it."""
-    head, trunk = make_head(), torch.randn(2, 4, 3, 2, 2)
+    head, feature_map = make_head(), torch.randn(2, 4, 3, 2, 2)
     label, valid = torch.tensor([0, 1]), torch.arange(6).expand(2, -1) < 2
     assert torch.equal(
-        head.predict(trunk, label, valid)['scores'], head.predict(trunk, label)['scores']
+        head.predict(feature_map, label, valid)['scores'],
+        head.predict(feature_map, label)['scores'],
     )
     assert 'valid' not in RecognitionHead(HEADS['I3DHead']).reads
 
@@ -104,12 +106,14 @@ class Frames(nn.Module):
         return self.convolution(frames)
 
 
-@pytest.mark.parametrize('view', ['clip', 'other'])
+@pytest.mark.parametrize('view', ['clip', 'clip_b'])
 def test_the_validity_of_its_own_view_reaches_the_head(view):
     torch.manual_seed(0)
     heads = dict(
         recognition=dict(
-            type=RecognitionHead, cls_head=HEADS['TSNHead'], reads=dict(trunk=f'{view}.trunk')
+            type=RecognitionHead,
+            cls_head=HEADS['TSNHead'],
+            reads=dict(feature_map=f'{view}.feature_map'),
         )
     )
     model = MultiTaskPretrainer(

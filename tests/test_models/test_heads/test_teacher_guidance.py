@@ -31,7 +31,7 @@ def make_head(**changes) -> TeacherGuidanceHead:
 def make_sources(seed: int = 0, num_valid: int = TIME) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     sources: dict[str, Tensor] = {}
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         sources[view] = torch.randn(BATCH, IN, generator=generator)
         sources[f'{view}_valid'] = torch.arange(TIME).expand(BATCH, -1) < num_valid
         for name, channels in CHANNELS.items():
@@ -54,7 +54,7 @@ def slow_embedding(target: Tensor, valid: Tensor, deviation: bool) -> list[list[
     return rows
 
 
-def slow_standardise(both: list[list[float]]) -> list[list[float]]:
+def slow_standardize(both: list[list[float]]) -> list[list[float]]:
     """The first update of a running mean is corrected to the batch's own mean and deviation."""
     columns = list(zip(*both))
     means = [sum(column) / len(column) for column in columns]
@@ -87,16 +87,16 @@ def test_the_loss_is_that_of_the_slow_twin(num_valid):
     for name, deviation in (('image', False), ('pose', True)):
         both = [
             row
-            for view in ('clip', 'other')
+            for view in ('clip', 'clip_b')
             for row in slow_embedding(
                 sources[f'{view}_{name}'], sources[f'{view}_valid'], deviation
             )
         ]
-        both = slow_standardise(both)
+        both = slow_standardize(both)
         first, second = both[:BATCH], both[BATCH:]
         projector = head.projectors[name]
         with torch.no_grad():
-            ones = [projector(sources[view]).double().tolist() for view in ('clip', 'other')]
+            ones = [projector(sources[view]).double().tolist() for view in ('clip', 'clip_b')]
         forward, backward = slow_info_nce(ones[0], second, 0.3), slow_info_nce(ones[1], first, 0.3)
         errors.append(sum(forward + backward) / (2 * BATCH))
         assert float(logs[f'{name}_error']) == pytest.approx(errors[-1], rel=1e-4)
@@ -111,17 +111,17 @@ def test_agreement_is_with_what_the_teacher_says_of_the_same_clip(contrast, agre
     sources = make_sources()
     teachers = dict(image=dict(channels=7))
     head = make_head(teachers=teachers, contrast=contrast, agreement=agreement)
-    both = slow_standardise(
+    both = slow_standardize(
         [
             row
-            for view in ('clip', 'other')
+            for view in ('clip', 'clip_b')
             for row in slow_embedding(sources[f'{view}_image'], sources[f'{view}_valid'], False)
         ]
     )
     with torch.no_grad():
         ones = [
             row
-            for view in ('clip', 'other')
+            for view in ('clip', 'clip_b')
             for row in head.projectors['image'](sources[view]).double().tolist()
         ]
 
@@ -141,7 +141,7 @@ def test_the_student_learns_and_the_targets_do_not():
         value.requires_grad_(value.is_floating_point())
     head.loss(**sources)['loss'].backward()
     for name, value in sources.items():
-        if name in ('clip', 'other'):
+        if name in ('clip', 'clip_b'):
             assert value.grad.abs().sum() > 0
         else:
             assert value.grad is None
@@ -153,7 +153,7 @@ def test_the_student_learns_and_the_targets_do_not():
 def test_frames_that_only_fill_up_change_nothing(num_valid, seed):
     sources = make_sources(seed, num_valid)
     expected = make_head().loss(**sources)
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         for name in CHANNELS:
             sources[f'{view}_{name}'][:, num_valid:] = 1e6
     found = make_head().loss(**sources)
@@ -202,13 +202,13 @@ def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift
             if not known:
                 assert found[b, t].abs().sum() == 0
                 continue
-            centre = [sum(row[2] * row[i] for row in known) / total for i in (0, 1)]
-            square = sum(row[2] * sum((row[i] - centre[i]) ** 2 for i in (0, 1)) for row in known)
+            center = [sum(row[2] * row[i] for row in known) / total for i in (0, 1)]
+            square = sum(row[2] * sum((row[i] - center[i]) ** 2 for i in (0, 1)) for row in known)
             size = max(math.sqrt(square / total), 1e-3)
             for v in range(joints):
                 for i in (0, 1):
                     known_joint = float(poses[b, t, v, 2]) > 0
-                    expected = (float(poses[b, t, v, i]) - centre[i]) / size if known_joint else 0
+                    expected = (float(poses[b, t, v, i]) - center[i]) / size if known_joint else 0
                     assert float(found[b, t, v, i]) == pytest.approx(expected, abs=2e-3)
     moved = poses.clone()
     moved[..., :2] = zoom * moved[..., :2] + shift
@@ -219,11 +219,11 @@ def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift
 
 @pytest.mark.parametrize('deviation', [False, True])
 def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
-    """What still stands at one place does not move towards the centre for being hidden."""
+    """What still stands at one place does not move towards the center for being hidden."""
     head = make_head(teachers=dict(pose=dict(joints=4, deviation=deviation)))
-    head.standardisers['pose'] = Unstandardised(8 * (1 + deviation))
+    head.standardizers['pose'] = Unstandardized(8 * (1 + deviation))
     sources = make_sources()
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         sources[f'{view}_pose'] = torch.rand(BATCH, 1, 4, 3).repeat(1, TIME, 1, 1) + 0.1
     expected = head.teacher_embeddings('pose', sources)[0]
     sources['clip_pose'][:, 1, 0, 2] = 0
@@ -236,7 +236,7 @@ def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
     assert (found[:, :2] == 0).all() and (found[:, 2:8] != 0).all(), 'never known'
 
 
-class Unstandardised(torch.nn.Module):
+class Unstandardized(torch.nn.Module):
     """Targets as they are pooled."""
 
     def __init__(self, channels: int) -> None:
@@ -250,11 +250,11 @@ class Unstandardised(torch.nn.Module):
 def test_a_pose_teacher_is_read_in_the_bodys_frame():
     head = make_head(teachers=dict(pose=dict(joints=4)))
     sources = make_sources()
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         sources[f'{view}_pose'] = torch.rand(BATCH, TIME, 4, 3)
     expected = head.loss(**sources)['loss']
     head = make_head(teachers=dict(pose=dict(joints=4)))
-    for view in ('clip', 'other'):  # another crop of every frame
+    for view in ('clip', 'clip_b'):  # another crop of every frame
         sources[f'{view}_pose'] = sources[f'{view}_pose'] * torch.tensor([2.0, 2.0, 1.0])
     assert torch.isclose(head.loss(**sources)['loss'], expected, atol=1e-4)
 
@@ -262,7 +262,7 @@ def test_a_pose_teacher_is_read_in_the_bodys_frame():
 def make_pose_sources(seed: int = 0) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     sources = make_sources(seed)
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         sources[f'{view}_pose'] = torch.rand(BATCH, TIME, 4, 3, generator=generator) + 0.1
     return sources
 
@@ -282,7 +282,7 @@ def test_frames_without_anybody_are_as_frames_that_only_fill_up(found, seed):
 
 
 @pytest.mark.parametrize('kind', ['Fixed', 'Learned', 'Confidence'])
-@pytest.mark.parametrize('view', ['clip', 'other'])
+@pytest.mark.parametrize('view', ['clip', 'clip_b'])
 def test_a_video_without_anybody_takes_no_part(kind, view):
     """In one clip is enough: there is then nothing to find, or nothing to be found by."""
     options = dict(
@@ -292,7 +292,7 @@ def test_a_video_without_anybody_takes_no_part(kind, view):
     )
     sources = make_pose_sources()
     sources[f'{view}_pose'][2, ..., 2] = 0
-    for name in ('clip', 'other'):
+    for name in ('clip', 'clip_b'):
         sources[name].requires_grad_()
     head, without = make_head(**options), make_head(**options)
     for module in (head, without):
@@ -305,10 +305,10 @@ def test_a_video_without_anybody_takes_no_part(kind, view):
         if name != 'pose_counted':
             assert torch.allclose(logs[name], value, rtol=1e-5), name
     assert float(logs['pose_counted']) == pytest.approx(0.8)
-    for name in ('clip', 'other'):
+    for name in ('clip', 'clip_b'):
         assert sources[name].grad[2].abs().sum() == 0
         assert (sources[name].grad[rest].abs().sum(1) > 0).all()
-    assert torch.equal(head.standardisers['pose'].mean, without.standardisers['pose'].mean)
+    assert torch.equal(head.standardizers['pose'].mean, without.standardizers['pose'].mean)
     predicted = head.eval().predict(**sources)
     assert all(value.isnan().tolist() == [n == 2 for n in range(5)] for value in predicted.values())
     student, teacher = head.similarities(**sources)['pose']
@@ -320,7 +320,7 @@ def test_a_batch_without_anybody_teaches_nothing():
     sources['clip_pose'][..., 2] = 0
     logs = head.loss(**sources)
     logs['loss'].backward()
-    assert logs['loss'] == logs['pose_counted'] == head.standardisers['pose'].updates == 0
+    assert logs['loss'] == logs['pose_counted'] == head.standardizers['pose'].updates == 0
     assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
 
 
@@ -328,16 +328,16 @@ def test_a_perfect_student_finds_its_clips():
     """Features equal to what the teacher says of the video, through a projector that passes all."""
     head = make_head(in_channels=7, teachers=dict(image=dict(channels=7)))
     head.projectors['image'] = torch.nn.Identity()
-    head.standardisers.eval()
+    head.standardizers.eval()
     generator = torch.Generator().manual_seed(1)
     video = torch.randn(BATCH, 7, generator=generator)
     sources = make_sources()
-    for view in ('clip', 'other'):
+    for view in ('clip', 'clip_b'):
         sources[view] = video
         sources[f'{view}_image'] = video[:, None].expand(-1, TIME, -1)
     logs = head.loss(**sources)
     assert logs['image_accuracy'] == 1
-    strangers = head.loss(**{**sources, 'clip': video.roll(1, 0), 'other': video.roll(1, 0)})
+    strangers = head.loss(**{**sources, 'clip': video.roll(1, 0), 'clip_b': video.roll(1, 0)})
     assert strangers['image_accuracy'] == 0
     assert strangers['loss'] > logs['loss']
 
@@ -358,9 +358,9 @@ def test_similarities_are_those_that_hits_and_confidence_come_from():
     head.loss(**sources)
     head.eval()
     predicted, similarities = head.predict(**sources), head.similarities(**sources)
-    back = {name: sources[other] for name, other in (('clip', 'other'), ('other', 'clip'))}
-    for view in ('clip', 'other'):
-        other = 'other' if view == 'clip' else 'clip'
+    back = {name: sources[other] for name, other in (('clip', 'clip_b'), ('clip_b', 'clip'))}
+    for view in ('clip', 'clip_b'):
+        other = 'clip_b' if view == 'clip' else 'clip'
         for name in ('valid', *CHANNELS):
             back[f'{view}_{name}'] = sources[f'{other}_{name}']
     own = torch.arange(BATCH)

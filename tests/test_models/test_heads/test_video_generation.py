@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.heads import VideoGenerationHead, video_generation
-from mmact_ssl.models.necks.video_generator import GeneratedLevel, resize_frames
+from mmact_ssl.models.networks.video_gan import GeneratedLevel, resize_frames
 
 STUDENT_LOSSES = (
     'loss_current',
@@ -112,7 +112,7 @@ class ClockGenerator(nn.Module):
 
 @pytest.mark.parametrize('stride', [1, 2, 3])
 def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int):
-    """Videos whose grey value is the time: a generator that paints it has no loss."""
+    """Videos whose gray value is the time: a generator that paints it has no loss."""
     head, sources = make_head(adversarial_weight=0, frame_stride=stride), make_sources()
     time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 16, 16)
     sources.update(current=time, future=10 + time)
@@ -128,7 +128,7 @@ def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int
     assert float(losses['loss_future']) == pytest.approx(0.5**2 / 2)  # smooth-L1
     assert float(losses['mse']) == pytest.approx(0.25)
     assert float(losses['l1']) == pytest.approx(0.5)
-    # The baseline repeats the clip's last frame, of grey value 5, at the positions that were drawn.
+    # The baseline repeats the clip's last frame, of gray value 5, at the positions that were drawn.
     drawn = [p for p in range(stride, 6, 2 * stride) if sources['future_valid'][0, p]]
     expected = sum(10 + p - 5 for p in drawn) / max(len(drawn), 1)
     assert float(losses['l1_repeat_last']) == pytest.approx(expected)
@@ -168,7 +168,7 @@ def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
     assert math.isnan(predicted['l1_repeat_last'][1])
 
 
-def penalised_steps(head: VideoGenerationHead, steps: int, monkeypatch) -> list[int]:
+def penalized_steps(head: VideoGenerationHead, steps: int, monkeypatch) -> list[int]:
     """In which of the next training steps R1 is computed, and for how many discriminators."""
     sources, counts = make_sources(), []
     real = video_generation.r1_penalty
@@ -186,16 +186,16 @@ def penalised_steps(head: VideoGenerationHead, steps: int, monkeypatch) -> list[
 def test_r1_comes_every_interval_at_all_resolutions_and_survives_a_resume(monkeypatch):
     whole = make_head()
     four = len(whole.discriminators)  # both views, each resolution
-    assert penalised_steps(whole, 9, monkeypatch) == [four, 0, 0, 0, four, 0, 0, 0, four]
+    assert penalized_steps(whole, 9, monkeypatch) == [four, 0, 0, 0, four, 0, 0, 0, four]
 
     killed = make_head()
-    assert penalised_steps(killed, 3, monkeypatch) == [four, 0, 0]
+    assert penalized_steps(killed, 3, monkeypatch) == [four, 0, 0]
     file = io.BytesIO()
     torch.save(killed.state_dict(), file)
     file.seek(0)
     resumed = make_head()
     resumed.load_state_dict(torch.load(file, weights_only=True))
-    assert penalised_steps(resumed, 3, monkeypatch) == [0, four, 0]
+    assert penalized_steps(resumed, 3, monkeypatch) == [0, four, 0]
 
 
 def test_evaluation_does_not_move_the_r1_steps():

@@ -1,5 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Cross-entropy over labelled rows against a loop."""
+"""Cross-entropy over labeled rows against a loop."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import classification_loss
 
 
-def test_equals_a_loop_over_the_labelled_rows():
+def test_equals_a_loop_over_the_labeled_rows():
     torch.manual_seed(0)
     logits = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
     target = torch.tensor([2, -1, 0, int(logits[3].argmax()), -1])

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """NT-Xent against a slow transcription of its formula, row by row."""
 
 from __future__ import annotations

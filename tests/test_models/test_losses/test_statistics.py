@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.models.losses import effective_rank, feature_deviation
+from mmact_ssl.models.losses import effective_rank, feature_std
 
 
 def features(num: int, dim: int, seed: int = 0) -> torch.Tensor:
@@ -19,18 +19,16 @@ def test_feature_deviation_equals_its_formula():
     values = features(7, 5).numpy().astype(np.float64) + 1
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     expected = np.mean([unit[:, d].std() for d in range(5)]) * math.sqrt(5)
-    assert float(feature_deviation(torch.tensor(values))) == pytest.approx(expected, rel=1e-5)
+    assert float(feature_std(torch.tensor(values))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_feature_deviation_of_a_collapse_and_of_a_sphere():
     one_point = torch.ones(6, 1) * torch.tensor([3.0, -1.0, 2.0])
-    assert float(feature_deviation(one_point)) == pytest.approx(0, abs=1e-6)
-    assert float(feature_deviation(features(2000, 64))) == pytest.approx(1, abs=0.02)
+    assert float(feature_std(one_point)) == pytest.approx(0, abs=1e-6)
+    assert float(feature_std(features(2000, 64))) == pytest.approx(1, abs=0.02)
     # Lengths do not count.
     values = features(6, 4)
-    torch.testing.assert_close(
-        feature_deviation(values * torch.rand(6, 1).add(0.1)), feature_deviation(values)
-    )
+    torch.testing.assert_close(feature_std(values * torch.rand(6, 1).add(0.1)), feature_std(values))
 
 
 def test_effective_rank_equals_its_formula():
@@ -55,10 +53,10 @@ def test_a_diverged_run_shows_as_not_a_number_instead_of_ending():
         values = features(6, 4)
         values[2, 1] = wrong
         assert math.isnan(effective_rank(values))
-        assert math.isnan(feature_deviation(values))
+        assert math.isnan(feature_std(values))
 
 
 def test_statistics_carry_no_gradient():
     values = features(6, 4).requires_grad_()
-    assert not feature_deviation(values).requires_grad
+    assert not feature_std(values).requires_grad
     assert not effective_rank(values).requires_grad

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import mmact_ssl  # noqa: F401  the mends
-from mmact_ssl.models.balancers import GradNorm, TrunkGradients, UncertaintyWeights
+import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.models.balancers import GradNorm, SharedGradients, UncertaintyWeights
 from mmact_ssl.models.heads import (
     ClassificationHead,
     ConsistencyHead,
@@ -26,13 +26,13 @@ from mmact_ssl.models.heads import (
     VideoGenerationHead,
 )
 from mmact_ssl.models.losses import global_mean, multi_instance_info_nce, weighted_smooth_l1
-from mmact_ssl.models.momentum_copy import MomentumCopy
+from mmact_ssl.models.momentum.copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
 
 
 class FrameEncoder(nn.Module):
-    """A 2D network without batch normalisation, which would see half a batch."""
+    """A 2D network without batch normalization, which would see half a batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class SmoothL1(nn.Module):
 
 
 def consistency(kind: str, queue_size: int = 0) -> ConsistencyHead:
-    """The batch normalisation of its projector would see half a batch, so that rests."""
+    """The batch normalization of its projector would see half a batch, so that rests."""
     head = ConsistencyHead(
         4, kind, queue_size=queue_size, temperature=0.5, hidden_dim=8, embedding_dim=5
     )
@@ -94,14 +94,14 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
     for render in video.generators['future'].render.values():
         nn.init.normal_(render.change.weight, std=0.1)  # the start does not depend on the features
-    # Only the projectors' batch normalisation would see half a batch.
+    # Only the projectors' batch normalization would see half a batch.
     guidance = TeacherGuidanceHead(
         4,
         teachers=dict(image=dict(channels=5), pose=dict(joints=7, deviation=True)),
         weights=dict(type='LearnedTeacherWeights'),
         hidden_dim=8,
     ).eval()
-    guidance.standardisers.train()
+    guidance.standardizers.train()
     prompts = PromptMatchingHead(4, 5, cross_consistency=True, hidden_dim=8, embedding_dim=6)
     prompts.alpha = 0.6
     return dict(
@@ -134,14 +134,14 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         motion=(
             MotionPredictionHead(4, 'jhmdb15', coordinates=2, hidden_size=6),
             dict(
-                trunk=torch.randn(BATCH, 1, 4, 3, 1),
+                feature_map=torch.randn(BATCH, 1, 4, 3, 1),
                 clip=torch.randn(BATCH, 1, 3, 15, 2),
                 # Clips of one frame, then of three.
                 clip_valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
             ),
         ),
         contrast=(
-            # Batch normalisation would see half a batch.
+            # Batch normalization would see half a batch.
             ContrastHead(4, ('one', 'two', 'three'), hidden_dim=8, embedding_dim=6).eval(),
             {view: torch.randn(BATCH, 4) for view in ('one', 'two', 'three')},
         ),
@@ -174,17 +174,19 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             RecognitionHead(
                 dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0)
             ),
-            dict(trunk=torch.randn(BATCH, 4, 2, 2, 2), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
+            dict(
+                feature_map=torch.randn(BATCH, 4, 2, 2, 2), label=torch.tensor([-1, 2, -1, 0, 1, 1])
+            ),
         ),
         guidance=(
             guidance,
             {
-                **{view: torch.randn(BATCH, 4) for view in ('clip', 'other')},
-                **{f'{view}_valid': torch.ones_like(few) for view in ('clip', 'other')},
-                **{f'{view}_image': torch.randn(BATCH, 3, 5) for view in ('clip', 'other')},
+                **{view: torch.randn(BATCH, 4) for view in ('clip', 'clip_b')},
+                **{f'{view}_valid': torch.ones_like(few) for view in ('clip', 'clip_b')},
+                **{f'{view}_image': torch.randn(BATCH, 3, 5) for view in ('clip', 'clip_b')},
                 # Somebody in one clip of the first half only.
                 'clip_pose': torch.rand(BATCH, 3, 7, 3) * few.any(1)[:, None, None, None],
-                'other_pose': torch.rand(BATCH, 3, 7, 3),
+                'clip_b_pose': torch.rand(BATCH, 3, 7, 3),
             },
         ),
         video=(
@@ -233,7 +235,7 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
 
 
 def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
-    """Chance to find the sentence of one's own clips, not-a-number without a sentence."""
+    """Chance to find the sentence of one's own clips, NaN without a sentence."""
     head, batch = cases()['prompts']
     own = {name: value.chunk(world_size)[rank] for name, value in batch.items()}
     return dict(chance=head.predict(**own)['chance'])
@@ -242,15 +244,15 @@ def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
 def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
     """GradNorm after two batches: of the second task one process has nothing, then both have."""
     torch.manual_seed(2)
-    trunk = nn.Linear(3, 2)
+    feature_map = nn.Linear(3, 2)
     balancer = GradNorm(rate=0.1, tasks=('every', 'few'))
     share = BATCH // world_size
     for counts in (torch.arange(BATCH) < BATCH // 2, torch.zeros(BATCH, dtype=torch.bool)):
-        features = trunk(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
+        features = feature_map(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
         own = counts[rank * share : (rank + 1) * share]
         few = (features[:, 1].square() * own).mean()
         losses = dict(every=features[:, 0].square().mean(), few=few)
-        balancer(losses, 0.0, TrunkGradients(losses, [features], trunk))
+        balancer(losses, 0.0, SharedGradients(losses, [features], feature_map))
     return balancer.state_dict()
 
 
@@ -336,7 +338,7 @@ def test_every_process_has_the_queue_of_one(halves: list[dict], whole: dict):
 
 
 def test_every_process_has_the_same_momentum_copy(halves: list[dict], whole: dict):
-    """Though batch normalisation has other statistics in each."""
+    """Though batch normalization has other statistics in each."""
     first, second = (half['copy after'] for half in halves)
     for name, value in first.items():
         assert torch.equal(value, second[name]), name

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Pooling over what is there, against loops."""
 
 from __future__ import annotations
@@ -38,38 +37,38 @@ def test_equals_a_loop_over_valid_entries(seed, num_persons, merged, stride, joi
     mapped_time = math.ceil(time / stride)
     generator = torch.Generator().manual_seed(seed)
     shape = (3, 1 if merged else num_persons, 5, mapped_time, joints)
-    trunk = torch.randn(shape, generator=generator)
+    feature_map = torch.randn(shape, generator=generator)
     counted = torch.zeros(shape, dtype=torch.bool)
     for b in range(3):
         frames = math.ceil(lengths[b] * mapped_time / time)
         first = 0 if merged else num_persons - persons[b]
         counted[b, first:, :, :frames] = True
-    trunk = trunk.masked_fill(~counted, math.nan)
+    feature_map = feature_map.masked_fill(~counted, math.nan)
 
-    mean = SkeletonPooling()(trunk, valid)
-    both = SkeletonPooling('mean_max')(trunk, valid)
+    mean = SkeletonPooling()(feature_map, valid)
+    both = SkeletonPooling('mean_max')(feature_map, valid)
     for b in range(3):
         for c in range(5):
-            values = trunk[b, :, c][counted[b, :, c]].double()
+            values = feature_map[b, :, c][counted[b, :, c]].double()
             assert float(mean[b, c]) == pytest.approx(float(values.mean()), abs=1e-5)
             assert float(both[b, 5 + c]) == pytest.approx(float(values.max()))
     assert torch.equal(both[:, :5], mean)
 
 
 def test_without_validity_everything_counts():
-    trunk = torch.randn(2, 2, 3, 4, 5)
-    pooled = SkeletonPooling('mean_max')(trunk)
-    torch.testing.assert_close(pooled[:, :3], trunk.mean((1, 3, 4)))
-    torch.testing.assert_close(pooled[:, 3:], trunk.amax((1, 3, 4)))
+    feature_map = torch.randn(2, 2, 3, 4, 5)
+    pooled = SkeletonPooling('mean_max')(feature_map)
+    torch.testing.assert_close(pooled[:, :3], feature_map.mean((1, 3, 4)))
+    torch.testing.assert_close(pooled[:, 3:], feature_map.amax((1, 3, 4)))
 
 
 def test_padding_gets_no_gradient():
-    trunk = torch.randn(2, 2, 3, 4, 5, requires_grad=True)
+    feature_map = torch.randn(2, 2, 3, 4, 5, requires_grad=True)
     valid = make_valid([4, 2], [2, 1], num_persons=2, time=4)
-    SkeletonPooling('mean_max')(trunk, valid).square().sum().backward()
-    counted = valid[:, :, None, :, None].expand_as(trunk)
-    assert not trunk.grad[~counted].any()
-    assert bool((trunk.grad[counted] != 0).all())
+    SkeletonPooling('mean_max')(feature_map, valid).square().sum().backward()
+    counted = valid[:, :, None, :, None].expand_as(feature_map)
+    assert not feature_map.grad[~counted].any()
+    assert bool((feature_map.grad[counted] != 0).all())
 
 
 def test_an_unknown_mode_is_named():
@@ -78,7 +77,7 @@ def test_an_unknown_mode_is_named():
 
 
 def test_of_several_streams_what_is_made_of_each_stays_together():
-    trunk = torch.randn(2, 1, 6, 4, 1)
-    pooled = SkeletonPooling('mean_max', streams=3)(trunk)
-    each = [SkeletonPooling('mean_max')(part) for part in trunk.chunk(3, dim=2)]
+    feature_map = torch.randn(2, 1, 6, 4, 1)
+    pooled = SkeletonPooling('mean_max', streams=3)(feature_map)
+    each = [SkeletonPooling('mean_max')(part) for part in feature_map.chunk(3, dim=2)]
     assert torch.equal(pooled, torch.cat(each, dim=1))

@@ -10,24 +10,24 @@ from mmact_ssl.models.necks import ConvolutionAdapter, GatedAdapter
 def test_each_place_is_adapted_by_one_matrix():
     torch.manual_seed(0)
     adapter = ConvolutionAdapter(in_channels=3, out_channels=5)
-    trunk = torch.randn(2, 3, 2, 4, 4)
+    feature_map = torch.randn(2, 3, 2, 4, 4)
     weight, bias = adapter.convolution.weight[:, :, 0, 0, 0], adapter.convolution.bias
-    expected = torch.einsum('oc,bcthw->bothw', weight, trunk) + bias.view(1, -1, 1, 1, 1)
-    torch.testing.assert_close(adapter(trunk), expected)
+    expected = torch.einsum('oc,bcthw->bothw', weight, feature_map) + bias.view(1, -1, 1, 1, 1)
+    torch.testing.assert_close(adapter(feature_map), expected)
 
 
 def test_a_gated_adapter_is_the_slow_formula():
     torch.manual_seed(0)
     adapter = GatedAdapter(8, 3, reduction=2).double()
-    trunk = torch.randn(2, 8, 2, 3, 3).double()
-    found = adapter(trunk)
+    feature_map = torch.randn(2, 8, 2, 3, 3).double()
+    found = adapter(feature_map)
     squeeze, _, excite, _ = adapter.gate
     for b in range(2):
-        mean = torch.stack([trunk[b, c].mean() for c in range(8)])
+        mean = torch.stack([feature_map[b, c].mean() for c in range(8)])
         hidden = (squeeze.weight @ mean + squeeze.bias).clamp(min=0)
         gate = 1 / (1 + (-(excite.weight @ hidden + excite.bias)).exp())
         for position in ((0, 0, 0), (1, 2, 1)):
-            gated = gate * trunk[(b, slice(None), *position)]
+            gated = gate * feature_map[(b, slice(None), *position)]
             expected = adapter.convolution.weight[:, :, 0, 0, 0] @ gated + adapter.convolution.bias
             torch.testing.assert_close(found[(b, slice(None), *position)], expected)
 
@@ -36,8 +36,8 @@ def test_a_closed_gate_lets_nothing_through():
     adapter = GatedAdapter(4, 2)
     torch.nn.init.constant_(adapter.gate[2].bias, -200.0)
     torch.nn.init.zeros_(adapter.gate[2].weight)
-    trunk = torch.randn(2, 4, 1, 2, 2, requires_grad=True)
-    out = adapter(trunk)
+    feature_map = torch.randn(2, 4, 1, 2, 2, requires_grad=True)
+    out = adapter(feature_map)
     torch.testing.assert_close(out, adapter.convolution.bias[:, None, None, None].expand_as(out))
     out.sum().backward()
-    assert not trunk.grad.any()
+    assert not feature_map.grad.any()

@@ -63,11 +63,11 @@ def model(*parts: bytes) -> bytes:
 
 @pytest.fixture(scope='session')
 def onnx() -> SimpleNamespace:
-    """Writes ONNX files by hand, because the package `onnx` is needed for nothing else."""
+    """Writes ONNX files by hand, because the package ``onnx`` is needed for nothing else."""
     return SimpleNamespace(node=node, constant=constant, tensor_info=tensor_info, model=model)
 
 
-def randomise(network: nn.Module, seed: int = 0) -> nn.Module:
+def randomize(network: nn.Module, seed: int = 0) -> nn.Module:
     """Random weights and batch-norm statistics, so that every layer matters."""
     generator = torch.Generator().manual_seed(seed)
     for name, value in network.state_dict().items():
@@ -189,7 +189,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
             if family == 'mmpretrain':
                 settings['data_preprocessor'] = {**NORMALISE, 'to_rgb': True, 'num_classes': 7}
             Config(settings).dump(str(folder / 'config.py'))
-            network = randomise(mmlab.build_network(MODELS[family], scope))
+            network = randomize(mmlab.build_network(MODELS[family], scope))
             torch.save({'state_dict': network.state_dict()}, folder / 'checkpoint.pth')
             files = {name: str(folder / f) for name, f in FILES.items()}
             made[family] = SimpleNamespace(files=files, network=network, folder=Path(folder))
@@ -230,7 +230,7 @@ def save_text_network() -> Callable[..., Path]:
             vocab_file=str(folder / 'vocab.txt'), model_max_length=length
         )
         tokenizer.save_pretrained(folder)
-        (randomise(network) if random else network).save_pretrained(folder)
+        (randomize(network) if random else network).save_pretrained(folder)
         return folder
 
     return save

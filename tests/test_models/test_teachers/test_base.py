@@ -12,7 +12,7 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class MeanTeacher(BaseTeacher):
-    """Mean colour through a normalised linear layer, in the place of a pose."""
+    """Mean color through a normalized linear layer, in the place of a pose."""
 
     layout = 'coco17'
 

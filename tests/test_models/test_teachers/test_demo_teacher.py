@@ -8,11 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmact_ssl.apis.extraction import extract_targets, read_annotations
-from mmact_ssl.datasets.demo_world.write import write_demo_world
-from mmact_ssl.datasets.preparation.poses import read_poses
-from mmact_ssl.datasets.targets import TargetReader
+from mmact_ssl.demo_world.write import write_demo_world
 from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.preparation.poses import read_poses
+from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.extraction import extract_targets, read_annotations
 
 CONFIG = 'configs/teachers/demo_pose_teacher.py'
 WEIGHTS = Path('configs/teachers/weights/demo_pose.pth')
@@ -27,7 +27,7 @@ def world(tmp_path_factory):
 
 
 def pck(found, truth, threshold=0.1):
-    """Fraction of known joints within `threshold` of the person's larger side (PCK, as in MPII)."""
+    """Share of known joints within ``threshold`` of the person's larger side (PCK, MPII)."""
     known = truth[..., 2] > 0
     points = np.where(known[..., None], truth[..., :2], np.nan)
     size = np.nanmax(np.nanmax(points, 1) - np.nanmin(points, 1), -1)

@@ -8,13 +8,13 @@ from mmact_ssl.models.teachers import MMActionTeacher, mmlab
 
 
 def prepared(clips):
-    """[N, T, 3, 45, 60] resized to a short side of 40, the centre of 32, normalised, RGB."""
+    """[N, T, 3, 45, 60] resized to a short side of 40, the center of 32, normalized, RGB."""
     images = tv.center_crop(tv.resize(clips.float(), [40, 53], antialias=True), [32, 32])
     mean, std = torch.tensor([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]])
     return (images - mean[:, None, None]) / std[:, None, None]
 
 
-def test_a_2d_recogniser_reads_frames(small_model, frames):
+def test_a_2d_recognizer_reads_frames(small_model, frames):
     small = small_model('mmaction_2d')
     teacher = MMActionTeacher(**small.files)
     assert teacher.window is None
@@ -23,7 +23,7 @@ def test_a_2d_recogniser_reads_frames(small_model, frames):
     torch.testing.assert_close(teacher(frames), maps.mean((2, 3)), atol=1e-4, rtol=1e-4)
 
 
-def test_a_2d_recogniser_with_a_window_averages_over_frames(small_model, frames, clips):
+def test_a_2d_recognizer_with_a_window_averages_over_frames(small_model, frames, clips):
     files = small_model('mmaction_2d').files
     teacher = MMActionTeacher(**files, window=(4, 3))
     assert teacher.window == (4, 3)
@@ -32,7 +32,7 @@ def test_a_2d_recogniser_with_a_window_averages_over_frames(small_model, frames,
     torch.testing.assert_close(teacher(clips), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_a_3d_recogniser_reads_clips_of_its_config(small_model, clips):
+def test_a_3d_recognizer_reads_clips_of_its_config(small_model, clips):
     small = small_model('mmaction_3d')
     teacher = MMActionTeacher(**small.files)
     assert teacher.window == (4, 2)
@@ -71,7 +71,7 @@ def test_a_backbone_that_shifts_between_frames_needs_its_window(small_model, tmp
     teacher = MMActionTeacher(**files, window=(4, 2), batch_size=2)
     embedding = teacher(clips)
     assert embedding.shape == (2, 512)
-    clips[1] = 0  # neighbours in the batch are no neighbours in time
+    clips[1] = 0  # neighbors in the batch are no neighbors in time
     assert torch.equal(teacher(clips)[0], embedding[0])
 
 
@@ -87,7 +87,7 @@ def test_no_pretrained_weights_of_a_config_are_downloaded(small_model, tmp_path)
     assert teacher(torch.zeros(1, 3, 40, 40, dtype=torch.uint8)).shape == (1, 96)
 
 
-def test_other_recognisers_are_refused(small_model, tmp_path):
+def test_other_recognizers_are_refused(small_model, tmp_path):
     config = Config.fromfile(small_model('mmaction_3d').files['config'])
     config.test_dataloader.dataset.pipeline.pop(0)
     config.dump(str(tmp_path / 'unsampled.py'))
@@ -98,5 +98,5 @@ def test_other_recognisers_are_refused(small_model, tmp_path):
         backbone=dict(type='STGCN', graph_cfg=dict(layout='coco', mode='stgcn_spatial')),
     )
     config.dump(str(tmp_path / 'gcn.py'))
-    with pytest.raises(ConfigError, match='gcn.py is a RecognizerGCN, not a 2D or 3D recogniser'):
+    with pytest.raises(ConfigError, match='gcn.py is a RecognizerGCN, not a 2D or 3D recognizer'):
         MMActionTeacher(str(tmp_path / 'gcn.py'), 'none.pth')

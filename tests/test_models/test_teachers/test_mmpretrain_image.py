@@ -45,7 +45,7 @@ def test_a_bare_backbone_will_do_for_the_neck(small_model, frames, tmp_path):
 def test_a_given_size_takes_the_whole_frame(small_model, frames):
     teacher = MMPretrainTeacher(**small_model('mmpretrain').files, input_size=(32, 48))
     edge = frames.clone()
-    edge[..., :4] = 0  # a centre crop would not see it
+    edge[..., :4] = 0  # a center crop would not see it
     assert not torch.equal(teacher(edge), teacher(frames))
 
 

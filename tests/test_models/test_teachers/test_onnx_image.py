@@ -3,10 +3,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.datasets.preparation.files import data_root
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import OnnxTeacher, build_teacher
 from mmact_ssl.models.teachers.preprocessing import scale
+from mmact_ssl.preparation.files import data_root
 
 pytest.importorskip('onnxruntime')
 SIZE = 32
@@ -15,16 +15,16 @@ WEIGHTS = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
 
 @pytest.fixture
 def embedding(tmp_path, onnx):
-    """NCHW, any batch: the mean colour through a matrix, and the mean colour itself."""
+    """NCHW, any batch: the mean color through a matrix, and the mean color itself."""
     path = tmp_path / 'embedding.onnx'
     path.write_bytes(
         onnx.model(
-            onnx.node('ReduceMean', ['image'], 'colour', axes=[2, 3], keepdims=0),
-            onnx.node('MatMul', ['colour', 'weights'], 'feature'),
+            onnx.node('ReduceMean', ['image'], 'color', axes=[2, 3], keepdims=0),
+            onnx.node('MatMul', ['color', 'weights'], 'feature'),
             onnx.constant('weights', WEIGHTS),
             onnx.tensor_info(11, 'image', 1, ('batch', 3, SIZE, SIZE)),
             onnx.tensor_info(12, 'feature', 1, ('batch', 5)),
-            onnx.tensor_info(12, 'colour', 1, ('batch', 3)),
+            onnx.tensor_info(12, 'color', 1, ('batch', 3)),
         )
     )
     return str(path)
@@ -49,12 +49,12 @@ def test_an_embedding_is_that_of_the_session(embedding, frames):
     mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
     config = {'kind': 'embedding', 'input_size': SIZE, 'mean': mean, 'std': std, 'batch_size': 3}
     teacher = OnnxTeacher(embedding, output='feature', **config)
-    colour = scale(frames, (SIZE, SIZE)).mean((2, 3))
-    wanted = ((colour - torch.tensor(mean)) / torch.tensor(std)) @ torch.from_numpy(WEIGHTS)
+    color = scale(frames, (SIZE, SIZE)).mean((2, 3))
+    wanted = ((color - torch.tensor(mean)) / torch.tensor(std)) @ torch.from_numpy(WEIGHTS)
     torch.testing.assert_close(teacher(frames), wanted, atol=1e-5, rtol=1e-4)
     assert torch.equal(teacher(frames), torch.cat([teacher(frame[None]) for frame in frames]))
-    swapped = OnnxTeacher(embedding, output='colour', bgr=True, **config)(frames)
-    wanted = (colour.flip(1) - torch.tensor(mean)) / torch.tensor(std)
+    swapped = OnnxTeacher(embedding, output='color', bgr=True, **config)(frames)
+    wanted = (color.flip(1) - torch.tensor(mean)) / torch.tensor(std)
     torch.testing.assert_close(swapped, wanted, atol=1e-5, rtol=1e-4)
     assert teacher.kind == 'embedding'
 
@@ -105,14 +105,14 @@ def test_mistakes_are_named(embedding, mask, tmp_path, frames):
         OnnxTeacher(mask, 'map', SIZE)
     with pytest.raises(ConfigError, match=r'the teacher gives \[4, 32, 32, 3\]'):
         OnnxTeacher(mask, 'map', SIZE, axes='NHWC', batch_size=4)
-    with pytest.raises(ConfigError, match=r"has the outputs \['feature', 'colour'\]: set output"):
+    with pytest.raises(ConfigError, match=r"has the outputs \['feature', 'color'\]: set output"):
         OnnxTeacher(embedding, 'embedding', SIZE)
     with pytest.raises(ConfigError, match=r"resize='letterbox': set map_size"):
         OnnxTeacher(mask, 'map', SIZE, axes='NHWC', resize='letterbox')
     with pytest.raises(
         ConfigError, match=r'OnnxTeacher\(embedding.onnx\): output .* a map has 4 axe'
     ):
-        OnnxTeacher(embedding, 'map', SIZE, output='colour')(frames)
+        OnnxTeacher(embedding, 'map', SIZE, output='color')(frames)
     with pytest.raises(ConfigError, match='onnxruntime has no NoSuchProvider'):
         OnnxTeacher(mask, 'map', SIZE, axes='NHWC', providers=['NoSuchProvider'])
     (tmp_path / 'text.onnx').write_text('no network')

@@ -86,7 +86,7 @@ def test_letterbox_geometry(height, width, size):
     np.testing.assert_allclose(undone, [[0, 0, 1], [1, 1, 0.5]], atol=1e-6)
 
 
-def test_letterbox_keeps_colours_and_borders_black():
+def test_letterbox_keeps_colors_and_borders_black():
     image = np.full((30, 60, 3), (10, 200, 90), np.uint8)
     square = letterbox(image, 64)
     np.testing.assert_array_equal(square[16:48], np.broadcast_to(image[0, 0], (32, 64, 3)))
@@ -108,7 +108,7 @@ def test_batching_changes_no_bit(model):
 
 
 def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
-    other = tmp_path / 'other.onnx'
+    other = tmp_path / 'clip_b.onnx'
     other.write_bytes(centroid_model(onnx, score=0.5))
     config = {'type': 'OnnxPoseTeacher', 'model': model, 'input_size': SIZE}
     prints = {

@@ -58,7 +58,7 @@ def test_sentences_are_embedded_as_the_library_does(small):
     tokens = open_clip.get_tokenizer(f'local-dir:{Path(small["model"]).parent}')(SENTENCES)
     with torch.no_grad():
         wanted = library(small).encode_text(tokens)
-    found = OpenCLIPTextTeacher(**small, normalise=False).embed(SENTENCES)
+    found = OpenCLIPTextTeacher(**small, normalize=False).embed(SENTENCES)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
     unit = OpenCLIPTextTeacher(**small).embed(SENTENCES)
     torch.testing.assert_close(unit, wanted / wanted.norm(dim=1, keepdim=True))
@@ -73,7 +73,7 @@ def test_frames_are_embedded_as_the_library_does(small, frames):
     images = [prepare(Image.fromarray(frame.permute(1, 2, 0).numpy())) for frame in square]
     with torch.no_grad():
         wanted = network.encode_image(torch.stack(images))
-    found = OpenCLIPTeacher(**small, normalise=False)(square)
+    found = OpenCLIPTeacher(**small, normalize=False)(square)
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
     unit = OpenCLIPTeacher(**small)(square)
     torch.testing.assert_close(unit, wanted / wanted.norm(dim=1, keepdim=True), atol=1e-4, rtol=0)
@@ -86,13 +86,13 @@ def test_frames_are_resized_as_the_file_says_or_as_asked(small, frames):
         images = FrameInput((16, 16), **values, resize=resize, short_side=16)(frames)
         with torch.no_grad():
             wanted = network.encode_image(images)
-        teacher = OpenCLIPTeacher(**small, normalise=False, batch_size=2, **arguments)
+        teacher = OpenCLIPTeacher(**small, normalize=False, batch_size=2, **arguments)
         torch.testing.assert_close(teacher(frames), wanted, atol=1e-4, rtol=1e-4)
     other = OpenCLIPTeacher(**small, mean=(0, 0, 0), std=(1, 1, 1))
     assert other.fingerprint() != OpenCLIPTeacher(**small).fingerprint()
 
 
-def test_neighbours_and_order_change_no_bit(small):
+def test_neighbors_and_order_change_no_bit(small):
     teacher = OpenCLIPTextTeacher(**small, batch_size=3)
     together = teacher.embed(SENTENCES)
     assert torch.equal(together, torch.cat([teacher.embed([line]) for line in SENTENCES]))
@@ -117,7 +117,7 @@ def test_it_is_frozen_and_known_by_its_content(small, tmp_path):
     assert not any(module.training for module in teacher._network[0].modules())
     moved = {name: shutil.copy(path, tmp_path) for name, path in small.items()}
     assert build_teacher({**config, **moved}).fingerprint() == teacher.fingerprint()
-    assert build_teacher({**config, 'normalise': False}).fingerprint() != teacher.fingerprint()
+    assert build_teacher({**config, 'normalize': False}).fingerprint() != teacher.fingerprint()
     weights = library(small).state_dict()
     next(iter(weights.values())).add_(1)
     save_file(weights, moved['checkpoint'])
@@ -181,9 +181,9 @@ def test_mistakes_are_named(small, tmp_path, frames):
             OpenCLIPTextTeacher(str(broken), checkpoint)
     with pytest.raises(DataError, match='no file .*checkpoint of OpenCLIPTextTeacher'):
         OpenCLIPTextTeacher(small['model'], str(tmp_path / 'none.pth'))
-    save_file({'logit_scale': torch.zeros(())}, tmp_path / 'other.safetensors')
-    with pytest.raises(CheckpointError, match=r'other.safetensors does not fit .*CLIP: it lacks'):
-        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'other.safetensors'))
+    save_file({'logit_scale': torch.zeros(())}, tmp_path / 'clip_b.safetensors')
+    with pytest.raises(CheckpointError, match=r'clip_b.safetensors does not fit .*CLIP: it lacks'):
+        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'clip_b.safetensors'))
     teacher = OpenCLIPTextTeacher(**small)
     with pytest.raises(DataError, match='OpenCLIPTextTeacher: no sentence, or an empty one'):
         teacher.embed([])

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmact_ssl  # noqa: F401  the mends
+import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ def batch() -> tuple[dict, dict]:
     generator = torch.Generator().manual_seed(0)
     views = {
         view: list(torch.randint(256, (4, 3, 8, 64, 64), generator=generator, dtype=torch.uint8))
-        for view in ('clip', 'other')
+        for view in ('clip', 'clip_b')
     }
     targets = {f'{view}_valid': torch.ones(4, 8, dtype=torch.bool) for view in views}
     targets |= dict(

@@ -15,7 +15,7 @@ MEAN, STD = (10.0, 20.0, 30.0), (2.0, 4.0, 5.0)
 
 @given(st.integers(8, 70), st.integers(8, 70))
 @settings(max_examples=30, deadline=None)
-def test_a_plain_colour_stays_itself_and_a_letterbox_keeps_the_aspect(height, width):
+def test_a_plain_color_stays_itself_and_a_letterbox_keeps_the_aspect(height, width):
     frames = torch.tensor([200, 100, 50], dtype=torch.uint8).reshape(1, 3, 1, 1)
     frames = frames.expand(1, 3, height, width)
     for resize in ('stretch', 'crop'):
@@ -30,7 +30,7 @@ def test_a_plain_colour_stays_itself_and_a_letterbox_keeps_the_aspect(height, wi
     torch.testing.assert_close(inside.sum(), boxed.sum())  # black outside
 
 
-def test_channels_and_normalisation_follow_the_networks_order():
+def test_channels_and_normalization_follow_the_networks_order():
     frames = torch.tensor([200, 100, 50], dtype=torch.uint8).reshape(1, 3, 1, 1)
     images = FrameInput((1, 1), MEAN, STD, bgr=True)(frames)
     torch.testing.assert_close(images.flatten(), torch.tensor([20.0, 20.0, 34.0]))
@@ -50,14 +50,14 @@ def test_what_shows_the_frame_is_cut_out_of_a_map(shape):
     torch.testing.assert_close(scale(cut, shape), frame.float(), atol=8, rtol=0)
 
 
-def test_crop_takes_the_centre_of_the_scaled_frame():
+def test_crop_takes_the_center_of_the_scaled_frame():
     frame = torch.zeros(1, 3, 40, 80, dtype=torch.uint8)
     frame[..., 10:30, 30:50] = 255
     images = FrameInput((10, 10), resize='crop', short_side=20).resized(frame)
     torch.testing.assert_close(images[..., 1:9, 1:9], torch.full((1, 3, 8, 8), 255.0))
 
 
-def test_the_centre_is_cut_out_of_a_stretched_frame():
+def test_the_center_is_cut_out_of_a_stretched_frame():
     frame = torch.zeros(1, 3, 40, 80, dtype=torch.uint8)
     frame[..., 10:30, 20:60] = 255
     images = FrameInput((10, 10), stretched=(20, 20)).resized(frame)
@@ -115,7 +115,7 @@ def test_the_input_is_read_from_a_config(scope, steps, wanted, swaps):
     assert (given['size'], given['resize']) == ((20, 30), 'letterbox')
 
 
-def test_a_normalisation_beside_the_model_is_found():
+def test_a_normalization_beside_the_model_is_found():
     loaded = Config({'data_preprocessor': {**PREPROCESSOR, 'to_rgb': True}, 'model': {}})
     assert read_input(loaded, 'x.py', 8).mean == (1, 2, 3)
     assert not read_input(loaded, 'x.py', 8).bgr

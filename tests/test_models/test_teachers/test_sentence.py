@@ -26,19 +26,19 @@ def test_it_is_the_masked_mean_of_a_padded_batch(folder):
     with torch.no_grad():
         hidden = network(**batch).last_hidden_state
     mean = (hidden * mask).sum(1) / mask.sum(1)
-    teacher = SentenceTeacher(str(folder), normalise=False)
+    teacher = SentenceTeacher(str(folder), normalize=False)
     assert teacher.kind == 'text'
     torch.testing.assert_close(teacher.embed(SENTENCES), mean, atol=1e-5, rtol=1e-5)
     unit = SentenceTeacher(str(folder)).embed(SENTENCES)
     torch.testing.assert_close(unit, mean / mean.norm(dim=1, keepdim=True), atol=1e-5, rtol=1e-5)
-    first = SentenceTeacher(str(folder), pooling='cls', normalise=False).embed(SENTENCES)
+    first = SentenceTeacher(str(folder), pooling='cls', normalize=False).embed(SENTENCES)
     torch.testing.assert_close(first, hidden[:, 0], atol=1e-5, rtol=1e-5)
-    largest = SentenceTeacher(str(folder), pooling='max', normalise=False).embed(SENTENCES)
+    largest = SentenceTeacher(str(folder), pooling='max', normalize=False).embed(SENTENCES)
     maximum = hidden.masked_fill(mask == 0, -torch.inf).amax(1)
     torch.testing.assert_close(largest, maximum, atol=1e-5, rtol=1e-5)
 
 
-def test_neighbours_and_order_change_no_bit(folder):
+def test_neighbors_and_order_change_no_bit(folder):
     teacher = SentenceTeacher(str(folder), batch_size=2)
     together = teacher.embed(SENTENCES * 2)
     alone = torch.cat([teacher.embed([sentence]) for sentence in SENTENCES * 2])
@@ -95,7 +95,7 @@ def test_of_a_network_of_pictures_and_text_it_is_the_projected_text(
     assert found.shape == (5, width)
     unit = wanted / wanted.norm(dim=1, keepdim=True)
     torch.testing.assert_close(found, unit, atol=1e-5, rtol=1e-5)
-    plain = SentenceTeacher(str(tmp_path / 'm'), normalise=False).embed(SENTENCES)
+    plain = SentenceTeacher(str(tmp_path / 'm'), normalize=False).embed(SENTENCES)
     torch.testing.assert_close(plain, wanted[:4], atol=1e-5, rtol=1e-5)
     assert torch.equal(teacher.embed(SENTENCES[1:2]), found[1:2])
     with pytest.raises(ConfigError, match="pooling='mean' .* text tower with a pooling of"):
@@ -113,7 +113,7 @@ def test_a_text_tower_alone_is_projected_if_its_projection_is_there(
     tower = getattr(transformers, kind)(config)
     assert not tower.load_state_dict(whole.state_dict(), strict=False).missing_keys
     found = SentenceTeacher(
-        str(save_text_network(tmp_path / 'alone', tower, random=False)), normalise=False
+        str(save_text_network(tmp_path / 'alone', tower, random=False)), normalize=False
     ).embed(SENTENCES)
     if kind == 'CLIPTextModel':  # what the projection would read
         found = found @ whole.text_projection.weight.T
@@ -127,7 +127,7 @@ def test_of_an_encoder_and_decoder_it_is_the_encoder(kind, save_text_network, tm
         vocab_size=VOCABULARY, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2
     )
     encoder = getattr(transformers, kind)(config).eval()
-    teacher = SentenceTeacher(str(save_text_network(tmp_path / 't5', encoder)), normalise=False)
+    teacher = SentenceTeacher(str(save_text_network(tmp_path / 't5', encoder)), normalize=False)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / 't5')
     for sentence, found in zip(SENTENCES, teacher.embed(SENTENCES)):
         tokens = tokenizer(sentence, return_tensors='pt')['input_ids']
@@ -150,7 +150,7 @@ def test_it_is_frozen_and_known_by_its_content(folder, tmp_path):
     words = vocabulary.read_text().split()
     vocabulary.write_text('\n'.join([*words[:4], *words[:3:-1]]))
     assert SentenceTeacher(str(tmp_path / 'moved')).fingerprint() != teacher.fingerprint()
-    other = SentenceTeacher(str(folder), normalise=False)
+    other = SentenceTeacher(str(folder), normalize=False)
     assert other.fingerprint() != teacher.fingerprint()
 
 

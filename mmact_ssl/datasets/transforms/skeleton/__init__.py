@@ -1,5 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Transforms of skeleton clips: float32 `[M, T, V, C]`, persons, frames, joints, coordinates."""
+"""Transforms of skeleton clips: float32 ``[M, T, V, C]``, persons, frames, joints, coordinates."""
 
 from .augment import (
     JointJitter,
@@ -9,7 +8,7 @@ from .augment import (
     RandomShear,
     SkeletonFlip,
 )
-from .normalise import NormaliseSkeleton
+from .normalize import NormalizeSkeleton
 from .pretext import MaskFuture, ShuffleSegments
 from .streams import BonesAndMotion
 from .temporal import PadFrames, ResampleFrames, TemporalCrop
@@ -21,7 +20,7 @@ __all__ = [
     'JointMask',
     'MakeSkeletonViews',
     'MaskFuture',
-    'NormaliseSkeleton',
+    'NormalizeSkeleton',
     'PackSkeletonInputs',
     'PadFrames',
     'RandomRotation',

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Random changes of a skeleton clip that leave its action what it is.
 
 Each draws once for a clip: all persons and frames turn, shear or lose the same joints together.
@@ -21,12 +20,12 @@ from mmact_ssl.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomRotation(BaseTransform):
-    """Turn a clip about the origin of its coordinates; normalise it first.
+    """Turn a clip about the origin of its coordinates; normalize it first.
 
     Angles a, b, c about x, y, z are uniform; a point p becomes Rz(c) Ry(b) Rx(a) p. With 2
     coordinates the turn is Rz(c).
 
-    Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
 
     Args:
         degrees: Largest angle, in degrees, either way: one number, or one each for x, y, z.
@@ -62,7 +61,7 @@ class RandomRotation(BaseTransform):
 class RandomShear(BaseTransform):
     """Add to each coordinate random multiples of the others: p becomes S p, the diagonal of S is 1.
 
-    Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
 
     Args:
         amplitude: The multiples are uniform in -amplitude..amplitude.
@@ -92,9 +91,9 @@ class RandomShear(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomScale(BaseTransform):
-    """Make a clip larger or smaller about the origin of its coordinates; normalise it first.
+    """Make a clip larger or smaller about the origin of its coordinates; normalize it first.
 
-    Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
 
     Args:
         amplitude: The factor is uniform in 1 - amplitude..1 + amplitude.
@@ -123,9 +122,10 @@ class RandomScale(BaseTransform):
 class SkeletonFlip(BaseTransform):
     """Mirror a clip: x becomes -x, and left joints become right ones.
 
-    The mirror stands in the origin; normalise the clip first, or the body may change its place.
+    The mirror stands in the origin; normalize the clip first, or the body may change its place.
 
-    Required keys: `keypoint` float32 [M, T, V, C], C 2 or 3, `layout`. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
+        ``keypoint``.
 
     Args:
         flip_ratio: Probability of a flip, 0..1.
@@ -161,7 +161,7 @@ class JointJitter(BaseTransform):
     The former is a sensor's noise, the latter makes another body. Both are drawn for each person
     and coordinate.
 
-    Required keys: `keypoint` float32 [M, T, V, C]. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C]. Modified keys: ``keypoint``.
 
     Args:
         deviation: Standard deviation of the noise of a frame, in units of the coordinates.
@@ -206,10 +206,10 @@ class JointJitter(BaseTransform):
 class JointMask(BaseTransform):
     """Set some joints to zero for the whole clip.
 
-    Zero lies in the body's middle only in normalised clips; normalise first. Bones that end at a
+    Zero lies in the body's middle only in normalized clips; normalize first. Bones that end at a
     masked joint mean nothing: put BonesAndMotion before this.
 
-    Required keys: `keypoint` float32 [M, T, V, C]. Modified keys: `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C]. Modified keys: ``keypoint``.
 
     Args:
         fraction: Smallest and largest share of the joints that are masked, 0 <= smallest <=

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """What the skeleton transforms know of a clip: its layout, its body, its frames."""
 
 from __future__ import annotations
@@ -15,33 +14,33 @@ from mmact_ssl.errors import DataError
 # The joints whose mean plays a part of the body. Hips and shoulders have one name in every layout.
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     'kinect20': {
-        'spine_base': ('hip_centre',),
+        'spine_base': ('hip_center',),
         'spine': ('spine',),
-        'shoulder_centre': ('shoulder_centre',),
+        'shoulder_center': ('shoulder_center',),
     },
     'ntu25': {
         'spine_base': ('spine_base',),
         'spine': ('spine_mid',),
-        'shoulder_centre': ('spine_shoulder',),
+        'shoulder_center': ('spine_shoulder',),
     },
     'jhmdb15': {
         'spine_base': ('belly',),
         'spine': ('neck',),
-        'shoulder_centre': ('neck',),
+        'shoulder_center': ('neck',),
     },
     'coco17': {
         'spine_base': ('left_hip', 'right_hip'),
         'spine': ('left_shoulder', 'right_shoulder'),
-        'shoulder_centre': ('left_shoulder', 'right_shoulder'),
+        'shoulder_center': ('left_shoulder', 'right_shoulder'),
     },
 }
 
 
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
-    """The layout that the sample names in `layout`.
+    """The layout that the sample names in ``layout``.
 
     Args:
-        results: Sample with `keypoint` [M, T, V, C] and `layout`.
+        results: Sample with ``keypoint`` [M, T, V, C] and ``layout``.
         transform: Name of the transform that asks, for the error.
 
     Raises:
@@ -66,7 +65,8 @@ def part(layout: SkeletonLayout, name: str) -> list[int]:
 
     Args:
         layout: One of LAYOUTS.
-        name: `spine_base`, `spine`, `shoulder_centre`, or a joint of the layout such as `left_hip`.
+        name: ``spine_base``, ``spine``, ``shoulder_center``, or a joint of the layout such as
+        ``left_hip``.
     """
     return layout.index(*_PARTS[layout.name].get(name, (name,)))
 
@@ -90,17 +90,17 @@ def parents(layout: SkeletonLayout) -> np.ndarray:
         for limb in layout.limbs:
             if joint not in limb:
                 continue
-            neighbour = limb[1] if limb[0] == joint else limb[0]
-            if neighbour not in parent:
-                parent[neighbour] = joint
-                reached.append(neighbour)
+            neighbor = limb[1] if limb[0] == joint else limb[0]
+            if neighbor not in parent:
+                parent[neighbor] = joint
+                reached.append(neighbor)
     tree = np.array([parent[joint] for joint in range(layout.num_joints)])
     tree.setflags(write=False)  # the cache hands out the same array to all
     return tree
 
 
 def present_frames(keypoint: np.ndarray) -> np.ndarray:
-    """bool [M, T]: frames of `keypoint` [M, T, V, C] in which the person has a non-zero coordinate.
+    """Frames of ``keypoint`` [M, T, V, C] with a non-zero coordinate of the person, bool [M, T].
 
     A frame of zeros is padding, or one without that person.
     """
@@ -108,9 +108,9 @@ def present_frames(keypoint: np.ndarray) -> np.ndarray:
 
 
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:
-    """bool [M, T, V]: joints of the sample's `keypoint` that are not missing.
+    """bool [M, T, V]: joints of the sample's ``keypoint`` that are not missing.
 
-    A joint of zeros is missing, unless the sample's `never_missing`, bool [V], says that it is
+    A joint of zeros is missing, unless the sample's ``never_missing``, bool [V], says that it is
     known wherever its person is: transforms that put joints into the origin add this key.
     """
     keypoint = results['keypoint']
@@ -121,7 +121,7 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
 
 
 def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """bool [V]: joints that are `known` [M, T, V] wherever their person is.
+    """bool [V]: joints that are ``known`` [M, T, V] wherever their person is.
 
     Of left and right both are, or none, so that a clip may be mirrored afterwards.
     """
@@ -131,11 +131,11 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:
-    """Frames of the sample that are not padding at the end, T unless `valid_frames` says other."""
+    """Number of frames before the padding: ``valid_frames`` of the sample, or T without it."""
     return int(results.get('valid_frames', results['keypoint'].shape[1]))
 
 
 def set_frames(results: dict[str, Any], keypoint: np.ndarray, valid_frames: int) -> None:
-    """Give the sample other frames, of which the first `valid_frames` are no padding."""
+    """Give the sample other frames, of which the first ``valid_frames`` are no padding."""
     frames = keypoint.shape[1]
     results.update(keypoint=keypoint, total_frames=frames, valid_frames=valid_frames)

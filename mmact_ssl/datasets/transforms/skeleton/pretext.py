@@ -1,5 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
-"""The changes of a clip that MS2L's tasks undo or recognise."""
+"""The changes of a clip that MS2L's tasks undo or recognize."""
 
 from __future__ import annotations
 
@@ -21,8 +20,8 @@ class MaskFuture(BaseTransform):
 
     Of T frames that are no padding the first ceil(keep * T) are kept, so always at least one.
 
-    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
-    `keypoint`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
+    ``keypoint``.
 
     Args:
         keep: Share that is kept, 0 < keep <= 1.
@@ -59,9 +58,9 @@ class ShuffleSegments(BaseTransform):
     permutation that leaves all in place, 0, which is what it shows. (The published code divides
     such a clip together with its padding and gives a random target that cannot be told.)
 
-    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
-    `keypoint`. Added keys: `targets['permutation']`, int64, the permutation's place in the order
-    of itertools.permutations, 0..segments! - 1.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
+    ``keypoint``. Added keys: ``targets['permutation']``, int64, the permutation's place in the
+    order of itertools.permutations, 0..segments! - 1.
 
     Args:
         segments: Number of segments, 2..6 (720 permutations; more are no sensible classes).

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Bones and motion beside the joints."""
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ _STREAMS = ('joint', 'bone', 'motion', 'bone_motion')
 class BonesAndMotion(BaseTransform):
     """Replace the coordinates of each joint by one or more streams, joined along C.
 
-    - `joint`: the coordinates themselves;
-    - `bone`: joint minus the next joint towards the root along the layout's limbs (see
+    - ``joint``: the coordinates themselves;
+    - ``bone``: joint minus the next joint towards the root along the layout's limbs (see
       joints.parents); zero at the root and where one of both joints is missing;
-    - `motion`: joint minus the same joint one frame earlier; zero in a person's first frame and
+    - ``motion``: joint minus the same joint one frame earlier; zero in a person's first frame and
       wherever the joint, or that person, is missing in one of both frames;
-    - `bone_motion`: the same of `bone`.
+    - ``bone_motion``: the same of ``bone``.
 
     mmaction2's ToMotion looks one frame ahead. Looking back, no frame knows the next one, so that
     MaskFuture may come afterwards and hides the whole future.
 
-    Required keys: `keypoint` float32 [M, T, V, C], `layout`. Modified keys: `keypoint`
-    [M, T, V, len(streams) * C]. Added keys: `never_missing`, see joints.known_joints.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``layout``. Modified keys: ``keypoint``
+    [M, T, V, len(streams) * C]. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         streams: Some of the above, in the order in which they are joined.
-        motion_scale: What `motion` and `bone_motion` are multiplied with. From one frame to the
+        motion_scale: What ``motion`` and ``bone_motion`` are multiplied with. From one frame to the
             next a joint moves by a small part of the body's size; a factor of about 10 puts motion
-            beside the coordinates for a network whose first layer does not normalise its input.
+            beside the coordinates for a network whose first layer does not normalize its input.
 
     Raises:
         ConfigError: A stream is unknown or twice there, or there is none, or the scale is not
@@ -91,7 +90,7 @@ class BonesAndMotion(BaseTransform):
 
 
 def _motion(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Differences [M, T, V, C] to the frame before, where `known` [M, T, V] says both are there."""
+    """Differences [M, T, V, C] to the frame before, where both are ``known`` [M, T, V]."""
     motion = np.zeros_like(values)
     both = known[:, 1:] & known[:, :-1]
     motion[:, 1:] = (values[:, 1:] - values[:, :-1]) * both[..., None]

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Which frames of a skeleton clip there are."""
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ class ResampleFrames(BaseTransform):
     joint and one in which it, or its person, is missing there is nothing to interpolate: the
     joint is taken from the nearer one, of two equally near the earlier.
 
-    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional: frames that are no
-    padding). Modified keys: `keypoint` [M, num_frames, V, C], `total_frames`, `valid_frames`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional: frames that are no
+    padding). Modified keys: ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
 
     Args:
         num_frames: Frames afterwards, at least 1.
@@ -54,20 +53,20 @@ class ResampleFrames(BaseTransform):
 class TemporalCrop(BaseTransform):
     """Cut a random run of frames out of a clip.
 
-    The run's length is a share of the frames that are no padding, drawn uniformly from `area` and
+    The run's length is a share of the frames that are no padding, drawn uniformly from ``area`` and
     rounded, at least 1 frame; its place is uniform. Padding is dropped.
 
-    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
-    `keypoint`, `total_frames`, `valid_frames`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
+    ``keypoint``, ``total_frames``, ``valid_frames``.
 
     Args:
         area: Smallest and largest share, 0 < smallest <= largest <= 1.
         num_frames: Frames to which the run is resampled, see ResampleFrames. None: it stays.
         warp: How much faster or slower the run's start may pass than its end: the place t, in 0..1,
-            shows what was at t^k, log k normal of this deviation. 0: evenly. Needs `num_frames`.
+            shows what was at t^k, log k normal of this deviation. 0: evenly. Needs ``num_frames``.
 
     Raises:
-        ConfigError: The shares are none, or `warp` is negative or has no `num_frames`.
+        ConfigError: The shares are none, or ``warp`` is negative or has no ``num_frames``.
 
     Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021), area and warp our
     choice.
@@ -119,8 +118,8 @@ class PadFrames(BaseTransform):
     Of a longer clip, frames at even distances are kept: of T frames those at
     floor((i + 1/2) T / num_frames).
 
-    Required keys: `keypoint` float32 [M, T, V, C], `valid_frames` (optional). Modified keys:
-    `keypoint` [M, num_frames, V, C], `total_frames`, `valid_frames`.
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
+    ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
 
     Args:
         num_frames: Frames afterwards, at least 1.
@@ -148,9 +147,9 @@ class PadFrames(BaseTransform):
 def resample(
     clip: np.ndarray, known: np.ndarray, num_frames: int, exponent: float = 1.0
 ) -> np.ndarray:
-    """`clip` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames.
+    """``clip`` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames.
 
-    Joints that are not `known`, bool [M, T, V], are missing: nothing is interpolated with them.
+    Joints that are not ``known``, bool [M, T, V], are missing: nothing is interpolated with them.
     With an exponent, what was at the share t^exponent of the clip comes to the share t.
     """
     frames = clip.shape[1]

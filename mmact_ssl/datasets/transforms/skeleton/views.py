@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Making and packing the views of a skeleton clip."""
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ class MakeSkeletonViews(BaseTransform):
     the pipeline is common to all views, and what stands in a view's list is drawn for it alone.
     Padding at the end, if a transform put some there, is cut off: a view has its true length.
 
-    Required keys: `keypoint` float32 [M, T, V, C], and what the transforms need. Added keys:
-    `views` {view: float32 [M, T', V, C']}; `targets` {`<view>_<name>`: what a view's transforms
-    left in `targets[name]`, such as `permutation`}.
+    Required keys: ``keypoint`` float32 [M, T, V, C], and what the transforms need. Added keys:
+    ``views`` {view: float32 [M, T', V, C']}; ``targets`` {``<view>_<name>``: what a view's
+    transforms left in ``targets[name]``, such as ``permutation``}.
 
     Args:
         views: Name of each view and configs of its transforms; an empty list is the clip as it is.
@@ -71,16 +70,17 @@ class MakeSkeletonViews(BaseTransform):
 class PackSkeletonInputs(BaseTransform):
     """Pack skeleton views and their targets into tensors.
 
-    Required keys: `views`; optional `targets`, `target_meta` and the targets that it names,
-    `target_valid`, `label`, `filename`, `frame_dir`, `total_frames`, `replaced`.
+    Required keys: ``views``; optional ``targets``, ``target_meta`` and the targets that it names,
+    ``target_valid``, ``label``, ``filename``, ``frame_dir``, ``total_frames``, ``replaced``.
 
     Returns a dict of
 
-    - `inputs` {view: float32 tensor [M, T, V, C]};
-    - `targets` {name: tensor}, those of `targets`, those of LoadTargetCache (`<view>_<target>`,
-      float32, and `<view>_<target>_valid`, bool), and `label`, an int64 scalar, if asked for;
-    - `data_samples`: ActionDataSample with `gt_label` if the annotation has one (a label of -1 is
-      none), and the rest as meta information.
+    - ``inputs`` {view: float32 tensor [M, T, V, C]};
+    - ``targets`` {name: tensor}, those of ``targets``, those of LoadTargetCache
+      (``<view>_<target>``, float32, and ``<view>_<target>_valid``, bool), and ``label``, an int64
+      scalar, if asked for;
+    - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
+      is none), and the rest as meta information.
 
     Args:
         views: Names of the views to pack.

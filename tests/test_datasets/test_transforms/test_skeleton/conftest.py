@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """A skeleton sample with everything that is awkward in real ones."""
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def random_sample(
     """A sample as SkeletonDataset gives it, bodies of random shape that move a little.
 
     Args:
-        padding: Frames of zeros added at the end, told by `valid_frames`.
+        padding: Frames of zeros added at the end, told by ``valid_frames``.
         gaps: Leave out persons in some frames and some joints.
     """
     random = np.random.RandomState(seed)
@@ -50,5 +49,5 @@ def random_sample(
 
 @pytest.fixture(scope='session')
 def make_sample() -> Callable[..., dict[str, Any]]:
-    """Makes a skeleton sample, see `random_sample`."""
+    """Makes a skeleton sample, see ``random_sample``."""
     return random_sample

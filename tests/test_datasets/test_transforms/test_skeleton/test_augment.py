@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Rotation, shear, flip, jitter and joint mask."""
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from mmact_ssl.datasets.transforms import (
     BonesAndMotion,
     JointJitter,
     JointMask,
-    NormaliseSkeleton,
+    NormalizeSkeleton,
     RandomRotation,
     RandomScale,
     RandomShear,
@@ -145,8 +144,8 @@ def test_missing_joints_get_no_noise(make_sample):
     assert (out != sample['keypoint'])[known].any(axis=-1).all()
 
 
-def test_a_joint_in_the_origin_of_a_normalised_clip_gets_noise(make_sample):
-    sample = NormaliseSkeleton('first_frame')(make_sample('ntu25'))
+def test_a_joint_in_the_origin_of_a_normalized_clip_gets_noise(make_sample):
+    sample = NormalizeSkeleton('first_frame')(make_sample('ntu25'))
     assert not sample['keypoint'][0, 0, 0].any()
     assert JointJitter()({**sample})['keypoint'].any(axis=-1).all()
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Parts of the body and the way to its root."""
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mmact_ssl.errors import DataError
 
 @pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
 def test_every_layout_has_the_parts(layout):
-    for name in ('spine_base', 'spine', 'shoulder_centre', 'left_hip', 'right_shoulder'):
+    for name in ('spine_base', 'spine', 'shoulder_center', 'left_hip', 'right_shoulder'):
         found = part(layout, name)
         # A part in the middle is its own mirror image.
         if not name.startswith(('left', 'right')):
@@ -48,9 +47,9 @@ def test_known_parents():
     names = {
         child: layout.names[parents(layout)[layout.names.index(child)]] for child in layout.names
     }
-    assert names['hip_centre'] == 'hip_centre'
-    assert names['left_hand'] == 'left_wrist' and names['head'] == 'shoulder_centre'
-    assert names['right_knee'] == 'right_hip' and names['right_hip'] == 'hip_centre'
+    assert names['hip_center'] == 'hip_center'
+    assert names['left_hand'] == 'left_wrist' and names['head'] == 'shoulder_center'
+    assert names['right_knee'] == 'right_hip' and names['right_hip'] == 'hip_center'
 
 
 def test_zeros_are_missing_unless_the_joint_never_is(make_sample):

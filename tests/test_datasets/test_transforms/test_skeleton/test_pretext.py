@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """MaskFuture and ShuffleSegments."""
 
 from __future__ import annotations

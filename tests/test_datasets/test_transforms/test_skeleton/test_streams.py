@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """BonesAndMotion."""
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import (
     BonesAndMotion,
     MaskFuture,
-    NormaliseSkeleton,
+    NormalizeSkeleton,
     ResampleFrames,
     SkeletonFlip,
 )
@@ -75,13 +74,13 @@ def test_a_missing_joint_has_no_bones_and_no_motion(make_sample):
 
 
 @pytest.mark.parametrize('flipped', [False, True])
-def test_bones_to_a_joint_in_the_origin_of_a_normalised_clip(make_sample, flipped):
+def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flipped):
     """Where no joint is missing, streams are the plain differences to the last bit."""
-    sample = NormaliseSkeleton('first_frame')(make_sample('kinect20', persons=2, padding=2))
+    sample = NormalizeSkeleton('first_frame')(make_sample('kinect20', persons=2, padding=2))
     if flipped:
         sample = SkeletonFlip(1.0)(sample)
     joint = sample['keypoint'].copy()
-    assert not joint[0, 0, 0].any()  # hip centre
+    assert not joint[0, 0, 0].any()  # hip center
     out = BonesAndMotion(('bone', 'motion', 'bone_motion'))(sample)
     bone = joint - joint[:, :, parents(LAYOUTS['kinect20'])]
     expected = np.zeros((*joint.shape[:3], 9), np.float32)
@@ -99,7 +98,7 @@ def test_the_kinect_bones(make_sample):
     sample = make_sample('kinect20')
     out = BonesAndMotion(('bone',))({**sample})['keypoint']
     clip = sample['keypoint']
-    assert not out[:, :, 0].any()  # hip centre, the root
+    assert not out[:, :, 0].any()  # hip center, the root
     np.testing.assert_array_equal(out[:, :, 7], clip[:, :, 7] - clip[:, :, 6])  # hand from wrist
     np.testing.assert_array_equal(out[:, :, 16], clip[:, :, 16] - clip[:, :, 0])  # right hip
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """ResampleFrames, TemporalCrop and PadFrames."""
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms import (
-    NormaliseSkeleton,
+    NormalizeSkeleton,
     PadFrames,
     ResampleFrames,
     TemporalCrop,
@@ -81,11 +80,11 @@ def test_a_clip_without_missing_joints_is_interpolated_to_the_last_bit(make_samp
     np.testing.assert_array_equal(ResampleFrames(num_frames)(sample)['keypoint'], expected)
 
 
-def test_a_joint_in_the_origin_of_a_normalised_clip_is_not_missing(make_sample):
-    normalised = NormaliseSkeleton('first_frame')(make_sample(frames=4))
-    clip = normalised['keypoint'].copy()
-    assert not clip[0, 0, 0].any()  # hip centre
-    out = ResampleFrames(7)({**normalised})['keypoint']
+def test_a_joint_in_the_origin_of_a_normalized_clip_is_not_missing(make_sample):
+    normalized = NormalizeSkeleton('first_frame')(make_sample(frames=4))
+    clip = normalized['keypoint'].copy()
+    assert not clip[0, 0, 0].any()  # hip center
+    out = ResampleFrames(7)({**normalized})['keypoint']
     np.testing.assert_allclose(out[:, 1], (clip[:, 0] + clip[:, 1]) / 2, atol=1e-6)
 
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """MakeSkeletonViews and PackSkeletonInputs."""
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def test_two_views_of_their_own_lengths_without_padding(make_sample):
             whole=[],
             padded=[dict(type='PadFrames', num_frames=30)],
             cropped=[dict(type='TemporalCrop', area=(0.5, 0.5))],
-            other=[dict(type='ResampleFrames', num_frames=5), dict(type='BonesAndMotion')],
+            clip_b=[dict(type='ResampleFrames', num_frames=5), dict(type='BonesAndMotion')],
         )
     )(make_sample(frames=10, padding=2))['views']
     shapes = {name: view.shape for name, view in views.items()}
@@ -55,7 +54,7 @@ def test_two_views_of_their_own_lengths_without_padding(make_sample):
         'whole': (1, 10, 20, 3),
         'padded': (1, 10, 20, 3),
         'cropped': (1, 5, 20, 3),
-        'other': (1, 5, 20, 9),
+        'clip_b': (1, 5, 20, 9),
     }
 
 
@@ -95,9 +94,9 @@ def test_pack_labels(make_sample):
     pack = PackSkeletonInputs(('clip',), label=True)
     label = pack(results)['targets']['label']
     assert label.dtype == torch.int64 and label.shape == () and int(label) == 3
-    unlabelled = pack({**results, 'label': -1})
-    assert int(unlabelled['targets']['label']) == -1
-    assert 'gt_label' not in unlabelled['data_samples']
+    unlabeled = pack({**results, 'label': -1})
+    assert int(unlabeled['targets']['label']) == -1
+    assert 'gt_label' not in unlabeled['data_samples']
 
 
 def test_what_is_missing_is_named(make_sample):
@@ -113,7 +112,7 @@ def test_from_samples_to_a_batch(make_sample):
     pipeline = [
         TRANSFORMS.build({'_scope_': SCOPE, **config})
         for config in (
-            dict(type='NormaliseSkeleton', mode='body_axes'),
+            dict(type='NormalizeSkeleton', mode='body_axes'),
             dict(type='MakeSkeletonViews', views=MS2L),
             dict(type='PackSkeletonInputs', views=list(MS2L), label=True),
         )

@@ -1,0 +1,223 @@
+"""Taking position, size and direction of the body out of a skeleton."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.layouts import SkeletonLayout
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    known_joints,
+    layout_of,
+    never_missing,
+    part,
+)
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import TRANSFORMS
+
+_EPS = 1e-6  # of the body's size: below it a direction is noise
+
+# Of each mode, its choices with their values, the default first.
+_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    'body_axes': {'torso': ('spine_base', 'spine')},
+    'first_frame': {'up': ('torso', 'vertical'), 'scale': ('torso', 'bones', 'none')},
+}
+
+
+@TRANSFORMS.register_module()
+class NormalizeSkeleton(BaseTransform):
+    """Move skeletons to the body's own origin, scale and axes.
+
+    All persons of a frame share the origin, scale and axes of the first person present, so that
+    where they stand to each other is kept. With 2 coordinates the picture's axes stay and only
+    origin and scale change. A joint whose coordinates are all zero is missing: it stays zero and
+    enters no mean, norm or axis. So do padding and absent persons. Coordinates in space must be
+    right-handed, as a Kinect's: with others front and back change places (fix: docs/data.md).
+
+    ``mode='body_axes'``, each frame for itself: origin o = mean of spine base, left hip and right
+    hip; scale = Frobenius norm of all joints after that; x = unit(left hip - o), y = unit of the
+    torso joint - o made orthogonal to x, z = x cross y. A frame without these joints uses origin
+    and axes of the frame before it, or the first that has them.
+
+    ``mode='first_frame'``, one motion for the whole clip, so that how the body moves and turns is
+    kept: origin = spine base of the first frame that shows hips, shoulders and spine; y = up, x =
+    from right to left hip and shoulder made orthogonal to y, z = x cross y, the way the person
+    faces. What the camera's place and direction put into the coordinates is gone. If no frame shows
+    all of these, the first that shows most of them is taken: origin = mean of what is known of the
+    spine base, or of all joints if none is; no turn if a joint of an axis is missing.
+
+    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
+    ``keypoint``. Added keys: ``never_missing``, bool [V], joints whose zeros are places, see
+    joints.known_joints.
+
+    Args:
+        mode: ``body_axes`` or ``first_frame``.
+        torso: For body_axes, the torso joint. ``spine_base`` (default) is what the published code
+            takes; ``spine`` is the joint above it, for layouts without a spine base of its own.
+        up: For first_frame, the way up. ``torso`` (default): from spine base to the shoulders'
+            center. ``vertical``: the recording's y axis, which must point up; a person who lies or
+            bends at the beginning is then not set upright, and only turns of the camera about the
+            vertical are taken out.
+        scale: For first_frame, the length that becomes 1: ``torso`` (default), median over frames
+            of the way from spine base to the shoulders' center, or as ``bones`` if no frame shows
+            both; ``bones``, median over frames and limbs of the layout; ``none``, lengths stay.
+
+    Raises:
+        ConfigError: Unknown mode or choice, or a choice of the other mode; body_axes by the spine
+            base in a layout that has none apart from the hips (coco17).
+        DataError: The sample's layout is unknown or does not fit.
+
+    Source: body_axes is MS2L's published code (NTU joints 1, 13, 17 for origin and axes); what
+    happens to missing joints, and all of first_frame, are our choice.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        torso: str | None = None,
+        up: str | None = None,
+        scale: str | None = None,
+    ) -> None:
+        if mode not in _CHOICES:
+            raise ConfigError(f'NormalizeSkeleton: mode is {mode!r}, must be {_either(_CHOICES)}')
+        choices = _CHOICES[mode]
+        given = {'torso': torso, 'up': up, 'scale': scale}
+        for name, value in given.items():
+            if value is not None and value not in choices.get(name, ()):
+                fix = f'must be {_either(choices[name])}' if name in choices else 'leave it out'
+                raise ConfigError(
+                    f'NormalizeSkeleton: mode={mode!r} has no {name}={value!r}: {fix}'
+                )
+        self.mode = mode
+        self.options = {name: given[name] or values[0] for name, values in choices.items()}
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Normalize one sample; one without any joint stays as it is."""
+        layout = layout_of(results, 'NormalizeSkeleton')
+        keypoint = results['keypoint']
+        known = known_joints(results)
+        if known.any():
+            normalize = _by_body_axes if self.mode == 'body_axes' else _by_first_frame
+            moved = normalize(keypoint.astype(np.float64), known, layout, **self.options)
+            results['keypoint'] = np.where(known[..., None], moved, 0).astype(np.float32)
+            results['never_missing'] = never_missing(known, layout)
+        return results
+
+    def __repr__(self) -> str:
+        options = ''.join(f', {name}={value!r}' for name, value in self.options.items())
+        return f'{type(self).__name__}(mode={self.mode!r}{options})'
+
+
+def _by_body_axes(
+    keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLayout, torso: str
+) -> np.ndarray:
+    hip, spine = part(layout, 'left_hip'), part(layout, torso)
+    center = part(layout, 'spine_base') + hip + part(layout, 'right_hip')
+    three = keypoint.shape[-1] == 3
+    if three and set(spine) <= set(hip + part(layout, 'right_hip')):
+        raise ConfigError(
+            f'NormalizeSkeleton: layout {layout.name!r} has no spine base apart from the hips: '
+            "set torso='spine'"
+        )
+    frames = np.arange(keypoint.shape[1])
+    first = known.any(axis=-1).argmax(axis=0)  # [T], the first person present
+    body, seen = keypoint[first, frames], known[first, frames]  # [T, V, C], [T, V]
+
+    whole, some = seen[:, center].all(axis=1), seen[:, center].any(axis=1)
+    origin = _mean(body[:, center], seen[:, center])  # [T, C]
+    origin = _filled(origin, whole if whole.any() else some)
+    moved = (keypoint - origin[:, None]) * known[..., None]
+    norm = np.sqrt((moved**2).sum(axis=(0, 2, 3)))  # [T]
+    moved /= np.where(norm > 0, norm, 1)[:, None, None]
+    if not three:
+        return moved
+
+    body = moved[first, frames]
+    axes, good = _axes(x=body[:, hip].mean(axis=1), y=body[:, spine].mean(axis=1), first='x')
+    good &= seen[:, hip + spine].all(axis=1)
+    return moved @ _filled(axes, good).swapaxes(-1, -2) if good.any() else moved
+
+
+def _by_first_frame(
+    keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLayout, up: str, scale: str
+) -> np.ndarray:
+    base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
+    left = layout.index('left_hip', 'left_shoulder')
+    right = layout.index('right_hip', 'right_shoulder')
+    shown = known[:, :, base + shoulders + left + right].sum(axis=-1)  # [M, T]
+    shown[~known.any(axis=-1)] = -1  # so that one who shows other joints comes before nobody
+    best = shown == shown.max()
+    frame = int(best.any(axis=0).argmax())
+    person = int(best[:, frame].argmax())
+    body, seen = keypoint[person], known[person]  # [T, V, C], [T, V]
+    bottom = _mean(body[:, base], seen[:, base])  # [T, C]
+    torso = _mean(body[:, shoulders], seen[:, shoulders]) - bottom
+
+    length = 0.0
+    upright = seen[:, base].any(axis=1) & seen[:, shoulders].any(axis=1)
+    if scale == 'torso' and upright.any():
+        if (best[person] & upright).any():
+            upright &= best[person]
+        length = float(np.median(np.linalg.norm(torso[upright], axis=-1)))
+    elif scale != 'none':
+        start, end = np.array(layout.limbs).T
+        bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # [T, limbs]
+        both = seen[:, end] & seen[:, start]
+        length = float(np.median(bones[both])) if both.any() else 0.0
+    origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
+    moved = (keypoint - origin) / (length if length > 0 else 1)
+    if keypoint.shape[-1] != 3:
+        return moved
+    if not seen[frame, left + right + (base + shoulders if up == 'torso' else [])].all():
+        return moved
+
+    across = (body[frame, left] - body[frame, right]).mean(axis=0)
+    upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
+    axes, good = _axes(x=across, y=upward, first='y')
+    return moved @ axes.T if good else moved
+
+
+def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Mean [..., C] of the ``seen`` [..., V] joints of ``body`` [..., V, C]; 0 if none is."""
+    weight = seen[..., None]
+    return (body * weight).sum(axis=-2) / np.maximum(weight.sum(axis=-2), 1)
+
+
+def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal axes from two directions.
+
+    Args:
+        x, y: [..., 3].
+        first: Which of both is kept; the other is made orthogonal to it.
+
+    Returns:
+        [..., 3, 3], the rows x, y and z = x cross y; and bool [...], whether the directions are
+        long enough and apart. Where they are not the axes mean nothing.
+    """
+    kept, other = (x, y) if first == 'x' else (y, x)
+    lengths = [np.linalg.norm(kept, axis=-1), np.linalg.norm(other, axis=-1)]
+    kept = kept / np.maximum(lengths[0], _EPS)[..., None]
+    other = other / np.maximum(lengths[1], _EPS)[..., None]
+    other = other - kept * (kept * other).sum(axis=-1, keepdims=True)
+    lengths.append(np.linalg.norm(other, axis=-1))
+    other = other / np.maximum(lengths[2], _EPS)[..., None]
+    x, y = (kept, other) if first == 'x' else (other, kept)
+    axes = np.stack([x, y, np.cross(x, y)], axis=-2)
+    return axes, np.minimum.reduce(lengths) > _EPS
+
+
+def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """``values`` [T, ...] with those not ``good`` [T] replaced by the last good ones before them.
+
+    Those before the first good one take that; if none is good all stay as they are.
+    """
+    if not good.any():
+        return values
+    source = np.maximum.accumulate(np.where(good, np.arange(len(good)), good.argmax()))
+    return values[source]
+
+
+def _either(names: Any) -> str:
+    return ' or '.join(repr(name) for name in names)

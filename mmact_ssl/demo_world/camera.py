@@ -1,0 +1,77 @@
+"""Pinhole cameras of the demo world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that looks at a point of the world.
+
+    Attributes:
+        azimuth: Radians that the camera stands to the left (of a person with heading 0).
+        elevation: Radians above the horizon, looking down.
+        roll: Radians, image turned clockwise.
+        distance: Meters from the target.
+        focal: Focal length in widths of the image.
+        target: The point looked at, meters.
+        shift: float [2] or [T, 2], what is added to the image position, in widths of the image.
+    """
+
+    azimuth: float
+    elevation: float
+    focal: float
+    roll: float = 0.0
+    distance: float = 4.0
+    target: tuple[float, float, float] = (0.0, 0.9, 0.0)
+    shift: np.ndarray | tuple[float, float] = (0.0, 0.0)
+
+    def axes(self) -> np.ndarray:
+        """float64 [3, 3]: rows are the image's right, the image's up and the depth direction."""
+        depth = -np.array(
+            [
+                np.sin(self.azimuth) * np.cos(self.elevation),
+                np.sin(self.elevation),
+                np.cos(self.azimuth) * np.cos(self.elevation),
+            ]
+        )
+        right = np.array([np.cos(self.azimuth), 0.0, -np.sin(self.azimuth)])
+        up = np.cross(right, -depth) * -1.0
+        cos, sin = np.cos(self.roll), np.sin(self.roll)
+        return np.stack([cos * right - sin * up, sin * right + cos * up, depth])
+
+    def view(self, points: np.ndarray) -> np.ndarray:
+        """World points [..., 3] in camera axes [..., 3]: x right, y up, z depth; meters."""
+        axes = self.axes()
+        position = np.asarray(self.target) - self.distance * axes[2]
+        return (points - position) @ axes.T
+
+    def project(self, viewed: np.ndarray) -> np.ndarray:
+        """Camera-axes points [T, V, 3] to the image [T, V, 2], fractions of a square frame."""
+        shift = np.broadcast_to(self.shift, (len(viewed), 2))[:, None]
+        flat = viewed[..., :2] / viewed[..., 2:] * np.array([self.focal, -self.focal])
+        return flat + 0.5 + shift
+
+    def moved(self, shift: np.ndarray) -> Camera:
+        """This camera with another ``shift``."""
+        return replace(self, shift=shift)
+
+
+def _cameras(*rows: tuple[float, float, float]) -> tuple[Camera, ...]:
+    """Cameras from (azimuth, elevation, both in degrees, focal length)."""
+    return tuple(
+        Camera(np.deg2rad(azimuth), np.deg2rad(elevation), focal)
+        for azimuth, elevation, focal in rows
+    )
+
+
+# Test cameras stand between and beyond the training cameras, at other heights and lenses.
+CAMERAS = {
+    'train': _cameras(
+        (-50, 4, 1.3), (-28, 16, 1.6), (-6, 8, 1.2), (12, 22, 1.5), (34, 2, 1.8), (55, 12, 1.4)
+    ),
+    'test': _cameras((-40, 10, 1.5), (3, 14, 1.7), (44, 7, 1.25)),
+}

@@ -1,0 +1,135 @@
+"""How each task pulls at the feature map that all tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+
+
+class SharedGradients:
+    """The tasks' gradients on the shared backbone, computed when somebody asks, and once a step.
+
+    Each task is differentiated by itself, back to the feature map's maps and the shared weights,
+    over the graph of the step's one forward pass: the graph stays, ``.grad`` and buffers are not
+    touched and no random number is drawn, so that training does not notice. With the last weights
+    of the backbone as shared weights that costs a backward pass through the heads and one layer.
+
+    Args:
+        losses: Task -> scalar, not yet weighted.
+        maps: The feature map of each encoded view, ``[B, C', ...]``, which the tasks read.
+        backbone: The feature map.
+        prefix: Of its parameters on which tasks are compared, see :func:`shared_weights`.
+    """
+
+    def __init__(
+        self,
+        losses: Mapping[str, Tensor],
+        maps: Sequence[Tensor],
+        backbone: nn.Module,
+        prefix: Optional[str] = None,
+    ) -> None:
+        self.losses = dict(losses)
+        self.maps = list(maps)
+        self.backbone = backbone
+        self.prefix = prefix
+        self._on_maps: Optional[list[list[Tensor]]] = None
+        self._rows: Optional[Tensor] = None
+        self._gram: Optional[Tensor] = None
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks, in the order of all rows and columns."""
+        return list(self.losses)
+
+    def gram(self, scale: float = 1.0) -> Tensor:
+        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks.
+
+        Over the samples of all processes: gradients are averaged first, as distributed training
+        averages them, so that all processes get the same numbers.
+
+        Args:
+            scale: Loss scale of mixed precision, ``> 0``, without which small gradients vanish in
+                half precision; it is divided out again. It counts where it is given first.
+        """
+        if self._gram is None:
+            rows = self.rows(scale)
+            with torch.autocast(rows.device.type, enabled=False):
+                self._gram = rows @ rows.T
+        return self._gram
+
+    def rows(self, scale: float = 1.0) -> Tensor:
+        """The tasks' gradients on the shared weights, ``[K, P]``, see :meth:`gram`."""
+        if self._rows is None:
+            self._differentiate(scale)
+        assert self._rows is not None
+        return self._rows
+
+    def steer(self, factors: Tensor) -> Tensor:
+        """A scalar of value 0 that, added to the loss, changes what reaches the feature map.
+
+        Backward it adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every map z, and
+        with it ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
+        what lies behind the maps (adapters, heads) does not notice.
+
+        Args:
+            factors: Of the tasks, ``[K]``.
+        """
+        self.rows()
+        assert self._on_maps is not None
+        total = factors.new_zeros(())
+        for view, features in enumerate(self.maps):
+            pull = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
+            pull = torch.tensordot(factors.to(pull.dtype), pull, dims=1)
+            total = total + (features.float() * pull).sum()
+        return total - total.detach()
+
+    def _differentiate(self, scale: float) -> None:
+        inputs = [*self.maps, *shared_weights(self.backbone, self.prefix)]
+        self._on_maps, on_weights = [], []
+        for loss in self.losses.values():
+            gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
+            if loss.requires_grad:
+                gradients = torch.autograd.grad(
+                    loss * scale, inputs, retain_graph=True, allow_unused=True
+                )
+            # A task need not read every view, nor the feature map at all.
+            filled = [
+                torch.zeros_like(source, dtype=torch.float32) if g is None else g.float() / scale
+                for source, g in zip(inputs, gradients)
+            ]
+            self._on_maps.append(filled[: len(self.maps)])
+            on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
+        self._rows = torch.stack(on_weights)  # (K, P)
+        all_reduce(self._rows, op='mean')
+
+
+def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn.Parameter]:
+    """The parameters of a backbone on which tasks are compared.
+
+    Args:
+        backbone: The student.
+        prefix: Of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all. None:
+            the last weight with two axes or more, as GradNorm (arXiv 1711.02257, section 3.1)
+            takes the last shared layer to save time.
+
+    Raises:
+        ConfigError: No trainable parameter is there.
+    """
+    trainable = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
+    if prefix is None:
+        chosen = [parameter for parameter in trainable.values() if parameter.ndim > 1][-1:]
+    else:
+        start = f'{prefix}.' if prefix else ''
+        chosen = [p for name, p in trainable.items() if f'{name}.'.startswith(start)]
+    if not chosen:
+        raise ConfigError(
+            f'model.shared_weights={prefix!r}: the backbone has no trainable parameter of that '
+            f'prefix; there are {sorted({name.split(".")[0] for name in trainable})}'
+        )
+    return chosen

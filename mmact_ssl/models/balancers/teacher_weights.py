@@ -1,0 +1,135 @@
+"""How much each teacher counts."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses import gather, global_mean
+from mmact_ssl.registry import MODELS
+
+
+class TeacherWeights(BaseModule):
+    """What the three kinds have in common.
+
+    Args:
+        teachers: Names of K teachers, in the order of the losses' rows.
+    """
+
+    def __init__(self, teachers: Sequence[str]) -> None:
+        super().__init__()
+        self.teachers = tuple(teachers)
+
+    @abstractmethod
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Weigh the teachers.
+
+        Args:
+            losses: ``[K, N]``, of each teacher and clip.
+            confidence: ``[K, N]``, 0..1, no gradient: how sure each teacher itself is.
+            counts: bool ``[K, N]``: of which clips the teacher has something to say.
+
+        Returns:
+            The loss, this process's share of that of all (see :func:`global_mean`), and the
+            teachers' weights, ``[K]``, 0..1, of sum 1.
+        """
+
+
+@MODELS.register_module()
+class FixedTeacherWeights(TeacherWeights):
+    """Constant weights: ``loss = sum over k of w_k * mean over counted n of loss_kn``.
+
+    Args:
+        teachers: Names of K teachers.
+        weights: Teacher -> weight ``>= 0``, scaled to sum 1; teachers not named weigh 1 before
+            that. None: all alike.
+
+    Raises:
+        ConfigError: A weight is of no teacher or negative, or all are 0.
+    """
+
+    weights: Tensor
+
+    def __init__(self, teachers: Sequence[str], weights: Optional[dict[str, float]] = None) -> None:
+        super().__init__(teachers)
+        weights = weights or {}
+        if set(weights) - set(teachers) or min(weights.values(), default=0) < 0:
+            raise ConfigError(
+                f'FixedTeacherWeights: weights={weights}; name some of {list(teachers)}, each '
+                'with a weight of at least 0'
+            )
+        values = [float(weights.get(name, 1.0)) for name in teachers]
+        if not sum(values) > 0:
+            raise ConfigError(f'FixedTeacherWeights: weights={weights}; at least one must be > 0')
+        shares = torch.tensor([value / sum(values) for value in values])
+        self.register_buffer('weights', shares, persistent=False)
+
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.weights * mean_losses(losses, counts)).sum(), self.weights
+
+
+@MODELS.register_module()
+class LearnedTeacherWeights(TeacherWeights):
+    """Weights that training finds, by a softmax over one free number a teacher.
+
+    With ``L_k`` a teacher's mean loss and ``lambda`` the temperature::
+
+        loss = sum over k of w_k * L_k  +  lambda * sum over k of w_k * log(K * w_k)
+
+    Without the second term the easiest teacher would end with all the weight; with it the best
+    weights are ``w_k ~ exp(-L_k / lambda)``. A teacher that has nothing to say of any clip of a
+    batch is not among the K of that batch. Our choice.
+
+    Args:
+        teachers: Names of K teachers.
+        temperature: Lambda ``> 0``; large: all alike, small: the easiest alone.
+
+    Raises:
+        ConfigError: The temperature is not positive.
+    """
+
+    def __init__(self, teachers: Sequence[str], temperature: float = 1.0) -> None:
+        super().__init__(teachers)
+        if temperature <= 0:
+            raise ConfigError(f'LearnedTeacherWeights: temperature={temperature}, choose > 0')
+        self.temperature = temperature
+        self.logits = nn.Parameter(torch.zeros(len(teachers)))
+
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        present = gather(counts.any(1)[None]).any(0)
+        absent = torch.finfo(self.logits.dtype).min
+        log_weights = self.logits.masked_fill(~present, absent).log_softmax(0)
+        weights = log_weights.exp()
+        number = max(int(present.sum()), 1)
+        divergence = (weights * (log_weights + math.log(number))).sum()  # from all alike
+        divergence = divergence * present.any()  # without any, a loss of 0 as other tasks have
+        loss = (weights * mean_losses(losses, counts)).sum() + self.temperature * divergence
+        return loss, weights.detach()
+
+
+@MODELS.register_module()
+class ConfidenceTeacherWeights(TeacherWeights):
+    """For each clip, weights in proportion to how sure the teachers are of it.
+
+    ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``,
+    ``c_kn`` 0 where a teacher has nothing to say of a clip; n is over clips with any teacher.
+    """
+
+    def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        confidence = confidence * counts
+        weights = confidence / confidence.sum(0).clamp(min=1e-12)
+        taught = counts.any(0).to(losses.dtype)
+        loss = global_mean((weights * losses).sum(0), taught)
+        return loss, weights.sum(1) / taught.sum().clamp(min=1)
+
+
+def mean_losses(losses: Tensor, counts: Tensor) -> Tensor:
+    """Each teacher's mean over its counted clips of all processes, ``[K, N]`` -> ``[K]``."""
+    return torch.stack([global_mean(*row) for row in zip(losses, counts.to(losses.dtype))])

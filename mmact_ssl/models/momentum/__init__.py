@@ -1,0 +1,1 @@
+"""Moving averages of networks, and queues of their features."""

@@ -1,0 +1,1 @@
+"""Networks that heads are made of."""

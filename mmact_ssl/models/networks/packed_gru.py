@@ -1,0 +1,145 @@
+"""GRUs over sequences of unequal length that never see padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import Function, once_differentiable
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
+    """Run a GRU on the first ``length`` frames of each sequence.
+
+    Each direction starts at its own end of the sequence, so that padding enters no state, and
+    padding is not computed. The result is that of torch's packed sequences, which CUDA devices use.
+    On CPU these are slow to train: in the backward pass every time step writes a gradient of
+    the whole batch's size, so that time grows with the square of the length. There the loop of
+    this file takes a third of the time (docs/benchmarks.md).
+
+    Args:
+        gru: ``batch_first``, with biases, without dropout.
+        x: ``[B, T, D]``.
+        lengths: int64 ``[B]``, 1..T.
+
+    Returns:
+        ``[B, T, hidden_size * directions]`` of the GRU's type; 0 in the padding.
+    """
+    if x.is_cuda:
+        return _run_torch(gru, x, lengths)
+    # Mixed precision would round each step's state; the products here are too small to gain by it.
+    with torch.autocast(x.device.type, enabled=False):
+        return _run_loop(gru, x.to(next(gru.parameters()).dtype), lengths)
+
+
+def _run_torch(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
+    # cuDNN asks for the lengths on the host: the one wait for the device in a step.
+    packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+
+def _run_loop(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
+    """Frames sorted by time, then by falling length: at each time the first rows are at work."""
+    batch, time = x.shape[:2]
+    order = lengths.argsort(descending=True, stable=True)
+    within = torch.arange(time, device=x.device)[:, None] < lengths[order]  # (T, B)
+    step, rank = within.nonzero(as_tuple=True)  # each [sum of lengths]
+    index = order[rank] * time + step  # where a packed frame lies in x
+    rows = [count for count in within.sum(1).tolist() if count]  # sequences at work at each time
+    packed = x.flatten(0, 1)[index]
+    for layer in range(gru.num_layers):
+        outputs = []
+        for reverse in (False, True)[: 1 + gru.bidirectional]:
+            suffix = f'l{layer}_reverse' if reverse else f'l{layer}'
+            parts = ('weight_ih', 'weight_hh', 'bias_ih', 'bias_hh')
+            parameters = [getattr(gru, f'{part}_{suffix}') for part in parts]
+            outputs.append(_PackedDirection.apply(packed, *parameters, rows, reverse))
+        packed = torch.cat(outputs, dim=1)
+    padded = packed.new_zeros(batch * time, packed.shape[1]).index_copy(0, index, packed)
+    return padded.unflatten(0, (batch, time))
+
+
+class _PackedDirection(Function):
+    """One direction of one layer of :class:`torch.nn.GRU` over packed frames.
+
+    With ``a = W_ih x + b_ih`` and ``b = W_hh h + b_hh``, each in its parts r, z and n::
+
+        r = sigmoid(a_r + b_r)    z = sigmoid(a_z + b_z)    n = tanh(a_n + r * b_n)
+        h' = n + z * (h - n)
+
+    The gradient is written out because autograd adds up a matrix of the size of ``W_hh`` at each
+    time step, where one product after the last step does: 5 to 25 % of a training step, and half of
+    what is kept for the backward pass.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        packed: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor,
+        bias_hh: Tensor,
+        rows: Sequence[int],
+        reverse: bool,
+    ) -> Tensor:
+        """``[sum(rows), D] -> [sum(rows), H]``.
+
+        Args:
+            rows: Sequences at work at each time, falling. Row i of each time is the same sequence.
+            reverse: From the last time to the first: a sequence then joins in, from a state of 0,
+                at its own last frame.
+        """
+        size = weight_hh.shape[1]
+        gates = torch.addmm(bias_ih, packed, weight_ih.T)  # a; the loop makes r, z, n of it
+        before, after, b_n = (packed.new_empty(len(packed), size) for _ in range(3))
+        state = packed.new_zeros(rows[0], size)
+        ends = list(accumulate(rows))
+        steps = [slice(end - count, end) for end, count in zip(ends, rows)]
+        steps = steps[::-1] if reverse else steps
+        for step in steps:
+            h = state[: step.stop - step.start]
+            before[step] = h
+            b = torch.addmm(bias_hh, h, weight_hh.T)
+            b_n[step] = b[:, 2 * size :]
+            r, z = gates[step, : 2 * size].add_(b[:, : 2 * size]).sigmoid_().chunk(2, dim=1)
+            n = gates[step, 2 * size :].addcmul_(r, b_n[step]).tanh_()
+            h.copy_(torch.lerp(n, h, z, out=after[step]))
+        ctx.save_for_backward(packed, weight_ih, weight_hh, gates, before, b_n)
+        ctx.steps = steps
+        return after
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple:  # type: ignore[override]
+        packed, weight_ih, weight_hh, gates, before, b_n = ctx.saved_tensors
+        size = weight_hh.shape[1]
+        r, z, n = gates.chunk(3, dim=1)
+        # What the gradient of h' is multiplied by on its way to a_z and a_n, that of a_n to a_r.
+        to_z = (before - n) * z * (1 - z)
+        to_n = (1 - z) * (1 - n * n)
+        to_r = b_n * r * (1 - r)
+        grad_a, grad_b = torch.empty_like(gates), torch.empty_like(gates)
+        state = packed.new_zeros(max(step.stop - step.start for step in ctx.steps), size)
+        for step in reversed(ctx.steps):
+            grad_h = state[: step.stop - step.start].add_(grad[step])
+            part_r, part_z, part_n = grad_b[step].chunk(3, dim=1)
+            torch.mul(grad_h, to_z[step], out=part_z)
+            grad_n = torch.mul(grad_h, to_n[step], out=grad_a[step, 2 * size :])
+            torch.mul(grad_n, to_r[step], out=part_r)
+            torch.mul(grad_n, r[step], out=part_n)
+            grad_h.mul_(z[step]).addmm_(grad_b[step], weight_hh)
+        grad_a[:, : 2 * size] = grad_b[:, : 2 * size]
+        return (
+            grad_a @ weight_ih if ctx.needs_input_grad[0] else None,
+            grad_a.T @ packed,
+            grad_b.T @ before,
+            grad_a.sum(0),
+            grad_b.sum(0),
+            None,
+            None,
+        )

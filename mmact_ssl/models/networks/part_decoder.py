@@ -1,0 +1,68 @@
+"""From the student's map to the parts of each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class PartDecoder(BaseModule):
+    """Frames unfolded from channels, then trilinear enlargement and convolutions in turns.
+
+    A feature_map has few steps in time, the small one a single step, and interpolation alone would
+    show one picture for all frames. So a 1x1x1 convolution first makes ``frames_per_step`` frames
+    of each step (sub-pixel convolution, Shi et al., arXiv 1609.05158, in time). Group
+    normalization, so that clips do not mix. Our choice.
+
+    Args:
+        in_channels: Of the map.
+        num_parts: Channels C of the logits.
+        frames_per_step: Frames that a step of the map stands for.
+        hidden_dim: Channels between, a multiple of 8.
+        stages: Steps in which the size of the maps is reached.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_parts: int,
+        frames_per_step: int = 8,
+        hidden_dim: int = 64,
+        stages: int = 2,
+    ) -> None:
+        super().__init__()
+        self.frames_per_step = frames_per_step
+        self.unfold = nn.Conv3d(in_channels, hidden_dim * frames_per_step, kernel_size=1)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv3d(hidden_dim, hidden_dim, kernel_size=3, padding=1, bias=False),
+                nn.GroupNorm(8, hidden_dim),
+                nn.ReLU(inplace=True),
+            )
+            for _ in range(stages)
+        )
+        self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
+
+    def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
+        """Logits of the parts.
+
+        Args:
+            features: ``[B, C', T', H', W']``.
+            size: (T, h, w) of the maps.
+
+        Returns:
+            ``[B, T, C, h, w]``.
+        """
+        unfolded = self.unfold(features).unflatten(1, (-1, self.frames_per_step))
+        maps = unfolded.transpose(2, 3).flatten(2, 3)  # (B, hidden, T' * frames, H', W')
+        start = maps.shape[2:]
+        for number, stage in enumerate(self.stages, start=1):
+            share = number / len(self.stages)
+            # Sizes in a geometric series; the last is the wanted one.
+            between = [round(old * (new / old) ** share) for old, new in zip(start, size)]
+            maps = F.interpolate(maps, size=between, mode='trilinear', align_corners=False)
+            maps = stage(maps)
+        return self.classify(maps).transpose(1, 2)

@@ -1,0 +1,68 @@
+"""Small networks on a pooled feature."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def make_projector(
+    in_channels: int, hidden_dim: int, out_channels: int, center: bool = False
+) -> nn.Sequential:
+    """Linear, batch normalization, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
+
+    Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
+
+    Args:
+        center: Normalize the output over the batch too, so that no task can end with all clips in
+            one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
+    """
+    first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
+    for layer in (first, last):
+        nn.init.xavier_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    layers = [first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last]
+    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * center)
+
+
+def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
+    """Linear, ReLU, linear, with torch's own initialization: no row knows of the others."""
+    return nn.Sequential(
+        nn.Linear(in_channels, hidden_dim),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden_dim, out_channels),
+    )
+
+
+class StreamProjectors(nn.ModuleList):
+    """A plain projector for each stream, ``[N, C] -> [N, streams * out_channels]``.
+
+    Each stream's part of the output has length 1, so that a cosine of two outputs is the mean of
+    the streams' cosines, and no stream counts more than another. Our choice.
+
+    Args:
+        in_channels: C.
+        streams: How many.
+        split: Each reads its own of as many equal parts of the input; off: each reads all.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_dim: int,
+        out_channels: int,
+        streams: int = 1,
+        split: bool = True,
+    ) -> None:
+        self.split = split
+        self.in_channels = in_channels
+        own = in_channels // streams if split else in_channels
+        super().__init__(
+            make_plain_projector(own, hidden_dim, out_channels) for _ in range(streams)
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Project, stream after stream."""
+        parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
+        return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)

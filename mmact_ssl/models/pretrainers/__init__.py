@@ -1,3 +1,0 @@
-from .multi_task_pretrainer import MultiTaskPretrainer
-
-__all__ = ['MultiTaskPretrainer']

@@ -1,0 +1,171 @@
+"""A skeleton set of one's own, from one npz file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import require
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+
+REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
+OPTIONAL = ('classes', 'train_names', 'val_names', 'train', 'subjects', 'used')
+
+
+def prepare_custom(
+    source: Path,
+    out: Path,
+    layout: str,
+    unit: str = 'meters',
+    train_subjects: Sequence[int] | None = None,
+    left_handed: bool = False,
+) -> dict[str, int]:
+    """Convert an npz file, which is never unpickled.
+
+    Args:
+        source: Npz file, or a folder with one, of
+
+            - ``names`` str [N], ``labels`` int [N] from 0, ``lengths`` int [N] >= 0;
+            - ``keypoints`` float [sum(lengths), V, C] or [sum(lengths), M, V, C]: the clips joined
+              along time, zero where a joint or person is not seen;
+            - optional ``classes`` str [K]: their names, by label;
+            - optional, for the split: ``train_names`` and ``val_names`` str, or ``train`` bool [N];
+            - optional ``subjects`` int [N]: who is seen, for ``train_subjects``;
+            - optional ``used`` bool [N]: clips where it is False are left out.
+
+        out: Prepared folder to write, with ``xsub_train.txt`` and ``xsub_test.txt`` if
+            ``train_subjects`` are given; else with ``train.txt`` and ``test.txt`` if the file has a
+            split; else with ``all.txt``.
+        layout: A key of LAYOUTS with V joints.
+        unit: Of the coordinates.
+        train_subjects: Subjects to train on, the others test.
+        left_handed: The coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
+            so that the folder is right-handed, as all others are.
+
+    Returns:
+        dict: number of clips, of clips per split, and of clips left out.
+
+    Raises:
+        DataError: an array is missing or does not fit the others, the layout has another number of
+            joints, the splits share a clip, or ``left_handed`` coordinates have no z.
+    """
+    table = read_table(source)
+    keypoints, labels = table['keypoints'], table['labels']
+    names = [str(name) for name in table['names']]
+    num_joints = LAYOUTS[layout].num_joints
+    if keypoints.shape[-2] != num_joints or keypoints.shape[-1] not in (2, 3):
+        raise DataError(
+            f'{source}: keypoints of shape {list(keypoints.shape)}, layout {layout} needs '
+            f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
+        )
+    if left_handed:
+        if keypoints.shape[-1] == 2:
+            raise DataError(
+                f'{source}: --left-handed fixes the third coordinate, the key points have 2; '
+                'leave it out'
+            )
+        keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
+    if keypoints.ndim == 3:
+        keypoints = keypoints[:, None]
+    if 'classes' in table:
+        classes = [str(name) for name in table['classes']]
+    else:
+        classes = [f'class {label}' for label in range(int(labels.max(initial=0)) + 1)]
+    splits = split_names(source, table, names, train_subjects)
+    used = table.get('used', np.ones(len(names), dtype=bool))
+    ends = np.cumsum(table['lengths'])
+    with SkeletonWriter(
+        out, out.name, layout, classes, keypoints.shape[1], keypoints.shape[3], unit
+    ) as writer:
+        for name, label, length, end, is_used in zip(names, labels, table['lengths'], ends, used):
+            if is_used:
+                writer.add(name, int(label), keypoints[end - length : end].transpose(1, 0, 2, 3))
+            else:
+                writer.leave_out(name, 'not marked as used')
+        return writer.finish(splits)
+
+
+def read_table(source: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a custom npz and check their sizes.
+
+    Raises:
+        DataError: an array is missing or does not fit the others.
+    """
+    require(source, 'point --source at an npz file; docs/data.md shows how to write it')
+    if source.is_dir():
+        found = sorted(source.glob('*.npz'))
+        if len(found) != 1:
+            raise DataError(f'{source}: {len(found)} npz files; point --source at one of them')
+        source = found[0]
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            table = {key: file[key] for key in (*REQUIRED, *OPTIONAL) if key in file.files}
+    except (ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
+        raise DataError(f'{source}: not an npz file without pickles ({error})') from error
+    missing = [key for key in REQUIRED if key not in table]
+    if missing:
+        raise DataError(f'{source}: no array {missing[0]}; docs/data.md shows how to write it')
+    count = len(table['names'])
+    for key in ('labels', 'lengths', 'train', 'subjects', 'used'):
+        if key in table and table[key].shape != (count,):
+            raise DataError(
+                f'{source}: {key} has shape {list(table[key].shape)}, there are {count} names; '
+                'give one for each clip'
+            )
+    if not all(np.issubdtype(table[key].dtype, np.integer) for key in ('labels', 'lengths')):
+        raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
+    keypoints, lengths = table['keypoints'], table['lengths']
+    if (
+        keypoints.ndim not in (3, 4)
+        or lengths.min(initial=0) < 0
+        or lengths.sum() != len(keypoints)
+    ):
+        raise DataError(
+            f'{source}: lengths add up to {lengths.sum()}, keypoints have shape '
+            f'{list(keypoints.shape)}; they must be [sum(lengths), V, C] or [sum(lengths), M, V, C]'
+        )
+    return table
+
+
+def split_names(
+    source: Path,
+    table: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    train_subjects: Sequence[int] | None,
+) -> dict[str, list[str]]:
+    """Names of the clips by the name of their list; see :func:`prepare_custom`.
+
+    Raises:
+        DataError: a name of a split is no clip's or is on both sides, or there are no subjects.
+    """
+    if train_subjects is not None:
+        if 'subjects' not in table:
+            raise DataError(f'{source}: --train-subjects needs an array subjects; add it')
+        unknown = set(train_subjects) - set(table['subjects'].tolist())
+        if unknown:
+            raise DataError(
+                f'{source}: no clip of subject {min(unknown)}; correct --train-subjects'
+            )
+        train, prefix = np.isin(table['subjects'], list(train_subjects)), 'xsub_'
+    elif 'train_names' in table and 'val_names' in table:
+        sides = [[str(name) for name in table[key]] for key in ('train_names', 'val_names')]
+        both = set(sides[0]) & set(sides[1])
+        unknown_names = {*sides[0], *sides[1]} - set(names)
+        if both:
+            raise DataError(f'{source}: {min(both)} is in train_names and val_names; keep one')
+        if unknown_names:
+            raise DataError(f'{source}: {min(unknown_names)} of a split is not among the names')
+        return dict(zip(('train', 'test'), sides))
+    elif 'train' in table:
+        train, prefix = table['train'].astype(bool), ''
+    else:
+        return {'all': list(names)}
+    return {
+        f'{prefix}{part}': [name for name, chosen in zip(names, side) if chosen]
+        for part, side in (('train', train), ('test', ~train))
+    }

@@ -1,0 +1,204 @@
+"""NTU RGB+D (Shahroudy et al. 2016) and NTU RGB+D 120 (Liu et al. 2019): ``.skeleton`` files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import require
+from mmact_ssl.preparation.ntu_classes import NTU_CLASSES
+from mmact_ssl.preparation.persons import join_tracks
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.text_sources import text_files
+
+NAME = re.compile(
+    r'S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})'
+)
+NUM_PERSONS, NUM_JOINTS = 2, 25
+# Numbers of a body: ten of tracking, the number of joints, and of each joint the position in space
+# (3), in the depth and in the color image (2 + 2), the orientation (4) and the tracking state.
+BODY_NUMBERS, JOINT_NUMBERS = 10, 12
+
+# The papers' lists: cross-subject trains on these subjects, cross-view (60 actions) on cameras 2
+# and 3, cross-setup (120 actions) on the even setups.
+TRAIN_SUBJECTS_60 = frozenset({1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38})
+TRAIN_SUBJECTS_120 = (
+    TRAIN_SUBJECTS_60
+    | {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87)}
+    | {89, *range(91, 96), 97, 98, 100, 103}
+)
+TRAIN_CAMERAS_60 = frozenset((2, 3))
+LAST_SETUP_60, LAST_ACTION_60 = 17, 60
+
+# What is no person, a seat or a table, is short-lived or wide: thresholds of CTR-GCN's public
+# preparation, which the literature compares with.
+MIN_TRACK_FRAMES = 12
+MAX_WIDTH_BY_HEIGHT = 0.8
+MAX_WIDE_FRAMES = 0.69754  # fraction of a track's frames
+
+
+def prepare_ntu60(source: Path, out: Path, missing: Path | None = None) -> dict[str, int]:
+    """Convert NTU RGB+D: 60 actions, splits xsub and xview; see :func:`prepare_ntu`."""
+    return prepare_ntu(source, out, missing, num_classes=LAST_ACTION_60)
+
+
+def prepare_ntu120(source: Path, out: Path, missing: Path | None = None) -> dict[str, int]:
+    """Convert NTU RGB+D 120: 120 actions, splits xsub and xset; see :func:`prepare_ntu`."""
+    return prepare_ntu(source, out, missing, num_classes=len(NTU_CLASSES))
+
+
+def prepare_ntu(source: Path, out: Path, missing: Path | None, num_classes: int) -> dict[str, int]:
+    """Convert ``.skeleton`` files to a prepared folder.
+
+    Of each file the up to two persons that move most are kept, the first moving most; see
+    :func:`plausible_tracks` for what is taken for noise and :func:`join_tracks` for bodies that the
+    sensor lost and found again. Frames without a body are taken out. CTR-GCN's third filter, by
+    motion, is not done: it is switched off there, too. Coordinates stay as recorded; normalizing
+    is the business of transforms.
+
+    Args:
+        source: Folder with ``SxxxCxxxPxxxRxxxAxxx.skeleton`` at any depth, or with the zip archives
+            as downloaded (both for 120). Files of other setups or actions are passed over.
+        out: Prepared folder to write.
+        missing: The authors' list of samples with missing or incomplete skeletons, to be left out;
+            lines that are no sample's name are passed over.
+        num_classes: 60 or 120.
+
+    Returns:
+        dict: number of clips, of clips per split, and of clips left out.
+
+    Raises:
+        DataError: the source has no such file or none of use, or the list names no sample.
+    """
+    listed = read_missing(missing) if missing else frozenset()
+    fix = 'point --source at the folder of the .skeleton files or of their zip archives'
+    splits: dict[str, list[str]] = {}
+    with SkeletonWriter(
+        out, f'NTU RGB+D {num_classes}', 'ntu25', NTU_CLASSES[:num_classes], NUM_PERSONS
+    ) as writer:
+        for file in track(text_files(source, NAME, '.skeleton', fix), 'reading skeletons'):
+            name = file.path.stem
+            match = NAME.fullmatch(name)
+            assert match  # text_files gave no other
+            numbers = {key: int(value) for key, value in match.groupdict().items()}
+            of_60 = numbers['action'] <= LAST_ACTION_60 and numbers['setup'] <= LAST_SETUP_60
+            if (num_classes == LAST_ACTION_60 and not of_60) or numbers['action'] > num_classes:
+                continue
+            if name in listed:
+                writer.leave_out(name, 'on the list of missing skeletons')
+                continue
+            try:
+                tracks = read_tracks(file.read())
+            except ValueError as error:
+                writer.leave_out(name, str(error))
+                continue
+            if not len(tracks):
+                writer.leave_out(name, 'no body in any frame')
+                continue
+            persons = join_tracks(plausible_tracks(tracks), NUM_PERSONS)
+            if writer.add(name, numbers['action'] - 1, persons):
+                for split in splits_of(numbers, num_classes):
+                    splits.setdefault(split, []).append(name)
+        return writer.finish(splits)
+
+
+def splits_of(numbers: dict[str, int], num_classes: int) -> tuple[str, str]:
+    """Names of the two lists that a clip belongs to.
+
+    Args:
+        numbers: ``setup``, ``camera``, ``subject`` of the clip.
+        num_classes: 60 or 120.
+    """
+    if num_classes == LAST_ACTION_60:
+        subjects, other = TRAIN_SUBJECTS_60, 'xview'
+        train = numbers['camera'] in TRAIN_CAMERAS_60
+    else:
+        subjects, other = TRAIN_SUBJECTS_120, 'xset'
+        train = numbers['setup'] % 2 == 0
+    return (
+        'xsub_train' if numbers['subject'] in subjects else 'xsub_test',
+        f'{other}_train' if train else f'{other}_test',
+    )
+
+
+def read_tracks(text: str) -> np.ndarray:
+    """Read a ``.skeleton`` file.
+
+    Args:
+        text: The number of frames, and of each frame the number of bodies and the bodies; see
+            BODY_NUMBERS and JOINT_NUMBERS.
+
+    Returns:
+        np.ndarray: float32 [K, T, V=25, 3], meters: one track a body's number, in the order of
+        their first frames, zero where the body is not seen. K may be 0.
+
+    Raises:
+        ValueError: the file is cut short, has numbers left over, or a body has not 25 joints.
+    """
+    words = text.split()
+    try:
+        numbers = np.array(words, dtype=np.float64)
+        num_frames, at = int(numbers[0]), 1
+        found: dict[str, list[tuple[int, np.ndarray]]] = {}
+        for frame in range(num_frames):
+            num_bodies, at = int(numbers[at]), at + 1
+            for _ in range(num_bodies):
+                identity = words[at]  # as text: it has more digits than a float
+                joints_at = at + BODY_NUMBERS + 1
+                if numbers[joints_at - 1] != NUM_JOINTS:
+                    raise ValueError(f'a body of {words[joints_at - 1]} joints in frame {frame}')
+                at = joints_at + NUM_JOINTS * JOINT_NUMBERS
+                joints = numbers[joints_at:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
+                found.setdefault(identity, []).append((frame, joints[:, :3]))
+    except (IndexError, ValueError, OverflowError) as error:
+        # A slice beyond the end is short and does not take its shape.
+        if isinstance(error, IndexError) or 'reshape' in str(error):
+            raise ValueError('the file is cut short') from error
+        raise ValueError(str(error)) from error
+    if at != len(words):
+        raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')
+    tracks = np.zeros((len(found), num_frames, NUM_JOINTS, 3), np.float32)
+    for index, frames in enumerate(found.values()):
+        for frame, joints in frames:
+            tracks[index, frame] = joints
+    return tracks
+
+
+def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
+    """Leave out what is no person, as long as another track is left.
+
+    A track is noise if it has fewer than MIN_TRACK_FRAMES frames; or if in MAX_WIDE_FRAMES of them
+    or more it is wider than MAX_WIDTH_BY_HEIGHT of its height.
+
+    Args:
+        tracks: [K, T, V, 3]; all zero where a track has no frame.
+
+    Returns:
+        np.ndarray: [K' >= 1, T, V, 3].
+    """
+    length = tracks.any(axis=(2, 3)).sum(axis=1)
+    if (length >= MIN_TRACK_FRAMES).any():
+        tracks, length = tracks[length >= MIN_TRACK_FRAMES], length[length >= MIN_TRACK_FRAMES]
+    extent = tracks.max(axis=2) - tracks.min(axis=2)  # [K, T, 3], zero where not seen
+    wide = (extent[..., 0] > MAX_WIDTH_BY_HEIGHT * extent[..., 1]).sum(axis=1)
+    slim = wide < MAX_WIDE_FRAMES * length
+    return tracks[slim] if slim.any() else tracks
+
+
+def read_missing(path: Path) -> frozenset[str]:
+    """Read the authors' list of samples with missing skeletons.
+
+    Raises:
+        DataError: the file is missing or names no sample.
+    """
+    require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it away')
+    names = frozenset(
+        line.strip() for line in path.read_text().splitlines() if NAME.fullmatch(line.strip())
+    )
+    if not names:
+        raise DataError(f'{path}: no line is a name as S001C001P001R001A001; check --missing')
+    return names

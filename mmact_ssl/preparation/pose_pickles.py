@@ -1,0 +1,105 @@
+"""Annotation pickles of pyskl and mmaction2 (``ntu60_3danno.pkl``, ``hmdb51_hrnet.pkl``, …)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import require
+from mmact_ssl.preparation.persons import strongest_persons
+from mmact_ssl.preparation.safe_pickle import load_plain_pickle
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+
+
+def prepare_pose_pickle(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
+    """Convert an annotation pickle; its splits become lists of the same names.
+
+    The file holds ``dict(split={name: [clips]}, annotations=[…])`` or the list of annotations
+    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` [M, T, V, C] and, as a
+    rule for 2D, ``keypoint_score`` [M, T, V]. Of more than ``persons`` people those that move most
+    are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not kept.
+    Clips without a label, and those whose key points are not [M, T, V, C], are left out.
+
+    Args:
+        source: The pickle; read as data, see :func:`load_plain_pickle`.
+        out: Prepared folder to write, with ``SPLIT.txt`` for each split, or ``all.txt``.
+        layout: A key of LAYOUTS.
+        persons: Persons M of the prepared set.
+
+    Returns:
+        dict: number of clips, of clips per split, and of clips left out.
+
+    Raises:
+        DataError: the file is refused or not of this form.
+    """
+    require(source, 'point --source at an annotation pickle of pyskl or mmaction2')
+    annotations, splits = _parts(load_plain_pickle(source), source)
+    usable = [one for one in annotations if _label(one) is not None]
+    shapes = {np.shape(one.get('keypoint', ())) for one in usable}
+    coordinates = {shape[3] for shape in shapes if len(shape) == 4}
+    if len(coordinates) != 1 or not coordinates <= {2, 3}:
+        raise DataError(
+            f'{source}: key points [M, T, V, C] with C 2 or 3 are needed, the first has '
+            f'shape {list(next(iter(shapes), ()))}; give a pickle with 2D or 3D key points'
+        )
+    num_coordinates = coordinates.pop()
+    num_classes = 1 + max(_label(one) or 0 for one in usable)
+    with SkeletonWriter(
+        out,
+        source.stem,
+        layout,
+        [f'class {label}' for label in range(num_classes)],
+        persons,
+        num_coordinates,
+        unit='meters' if num_coordinates == 3 else 'pixels',
+    ) as writer:
+        for annotation in annotations:
+            name, label = _name(annotation, source), _label(annotation)
+            if label is None:
+                writer.leave_out(name, 'no label from 0')
+                continue
+            keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
+            if keypoint.ndim == 4:
+                score = annotation.get('keypoint_score')
+                if score is not None and np.shape(score) == keypoint.shape[:3]:
+                    keypoint = np.where(np.asarray(score)[..., None] > 0, keypoint, 0)
+                keypoint = strongest_persons(keypoint, persons)
+            writer.add(name, label, keypoint)
+        splits = splits or {'all': [_name(one, source) for one in annotations]}
+        return writer.finish(splits)
+
+
+def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:
+    """Annotations, and names of clips by split, of what a pickle holds.
+
+    Raises:
+        DataError: it is of another form.
+    """
+    if isinstance(content, dict):
+        annotations, splits = content.get('annotations'), content.get('split') or {}
+    else:
+        annotations, splits = content, {}
+    is_fit = isinstance(annotations, (list, tuple)) and isinstance(splits, dict)
+    if not is_fit or not annotations or not all(isinstance(one, dict) for one in annotations):
+        raise DataError(
+            f'{source}: neither dict(split=…, annotations=[…]) nor a list of annotations; '
+            'give a pickle of pyskl or mmaction2'
+        )
+    names = {str(split): [str(name) for name in listed] for split, listed in splits.items()}
+    return list(annotations), names
+
+
+def _name(annotation: dict, source: Path) -> str:
+    """The clip's name, which splits use: ``filename`` before ``frame_dir``, as in mmaction2."""
+    name = annotation.get('filename', annotation.get('frame_dir'))
+    if not isinstance(name, str):
+        raise DataError(f'{source}: an annotation has neither frame_dir nor filename; add one')
+    return name
+
+
+def _label(annotation: dict) -> int | None:
+    label = annotation.get('label')
+    return int(label) if isinstance(label, (int, float)) and label >= 0 else None

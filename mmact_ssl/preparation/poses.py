@@ -1,0 +1,96 @@
+"""Files of 2D poses, one array for a whole data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import DataError
+
+
+def project_joints(
+    skeleton: np.ndarray, focal: float, center: tuple[float, float], size: tuple[int, int]
+) -> np.ndarray:
+    """Project joints in space into a pinhole camera's picture.
+
+    Args:
+        skeleton: float [..., 3] in the camera's axes, as a Kinect gives them: x to the right of
+            the picture, y up, z depth (> 0), in any unit.
+        focal: Focal length in pixels.
+        center: (x, y) in pixels where the optical axis meets the picture.
+        size: (width, height) of the picture in pixels.
+
+    Returns:
+        np.ndarray: float32 [..., 3]: x, y as fractions of the frame, score 1 (0 for a joint
+        without depth).
+    """
+    x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
+    known = z > 0
+    depth = np.where(known, z, 1.0)
+    pose = np.stack(
+        [
+            (focal * x / depth + center[0]) / size[0],
+            (center[1] - focal * y / depth) / size[1],
+            np.ones_like(depth),
+        ],
+        axis=-1,
+    )
+    return np.where(known[..., None], pose, 0.0).astype(np.float32)
+
+
+def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> None:
+    """Write the poses of many videos to one compressed npz without pickles.
+
+    Args:
+        path: The file: ``names`` (unicode), ``lengths`` (int64), ``keypoints`` (float32
+            [sum(lengths), V, 3]) and ``layout`` (unicode scalar).
+        poses: float [T, V, 3] by path as in the annotation file; x and y as fractions of the
+            frame, score 0..1.
+        layout: A key of LAYOUTS with V joints.
+
+    Raises:
+        ValueError: if an array does not fit the layout.
+    """
+    num_joints = LAYOUTS[layout].num_joints
+    for name, pose in poses.items():
+        if pose.ndim != 3 or pose.shape[1:] != (num_joints, 3):
+            raise ValueError(
+                f'{name}: pose of shape {pose.shape}, {layout} needs [T, {num_joints}, 3]'
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        names=np.array(list(poses), dtype=np.str_),
+        lengths=np.array([len(pose) for pose in poses.values()], dtype=np.int64),
+        keypoints=np.concatenate(list(poses.values())).astype(np.float32),
+        layout=np.array(layout),
+    )
+
+
+def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
+    """Read what :func:`write_poses` wrote.
+
+    Returns:
+        tuple: the layout's name, and an iterator over (name, float32 [T, V, 3]).
+
+    Raises:
+        DataError: if the lengths do not add up or the layout is unknown.
+    """
+    with np.load(path, allow_pickle=False) as table:
+        names, lengths = table['names'], table['lengths']
+        keypoints, layout = table['keypoints'], str(table['layout'])
+    if layout not in LAYOUTS:
+        raise DataError(f'{path}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
+    if len(names) != len(lengths) or lengths.sum() != len(keypoints):
+        raise DataError(
+            f'{path}: lengths do not add up to the {len(keypoints)} key points; '
+            'prepare the data set again'
+        )
+    starts = np.cumsum([0, *lengths])
+    return layout, (
+        (str(name), keypoints[start : start + length])
+        for name, start, length in zip(names, starts, lengths)
+    )

@@ -1,0 +1,145 @@
+"""Reading annotation pickles as data: arrays, containers, text and numbers, and never code."""
+
+from __future__ import annotations
+
+import collections
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.errors import DataError
+
+# Kinds of numbers and text; not objects, which are pickles again, nor structures.
+PLAIN_KINDS = 'biufUS'
+
+
+def load_plain_pickle(path: Path) -> Any:
+    """Load a pickle of dict, list, tuple, set, str, bytes, numbers and numpy arrays of these.
+
+    A pickle names the functions that rebuild its objects, and Python calls whatever it names. Here
+    every name is looked up in a short table of this module's own functions; any other one is
+    refused before it is imported. numpy's own functions are not handed out, either: a made-up dtype
+    could make them read memory that is not theirs.
+
+    Args:
+        path: The file, of any protocol.
+
+    Raises:
+        DataError: the file is missing, is cut short or no pickle, or holds anything else.
+    """
+    if not path.is_file():
+        raise DataError(f'{path}: no such pickle; check --source')
+    try:
+        with path.open('rb') as file:
+            return _PlainUnpickler(file).load()
+    except _RefusedError as error:
+        raise DataError(
+            f'{path}: refused, it holds {error}, which is no array, container, text or number, and '
+            'loading that could run code; save it again without'
+        ) from None
+    # A damaged pickle can end in any of these.
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        reason = ' '.join(str(error).split())
+        raise DataError(
+            f'{path}: not a whole pickle of annotations ({reason}); fetch it again'
+        ) from error
+
+
+class _RefusedError(Exception):
+    """The pickle names something that is not in the table."""
+
+
+class _Dtype:
+    """Stands for a numpy dtype while the pickle is read; takes its byte order, nothing else."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
+        if not isinstance(code, str):
+            raise _RefusedError('an array of a dtype without a plain code')
+        dtype = np.dtype(code)
+        if dtype.kind not in PLAIN_KINDS:
+            raise _RefusedError(f'an array of dtype {dtype}')
+        self.dtype = dtype
+
+    def __setstate__(self, state: tuple) -> None:
+        order, inner = state[1], state[2:5]  # inner: subarray, names and fields of a structure
+        if any(part is not None for part in inner):
+            raise _RefusedError('an array of a structured dtype')
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array(np.ndarray):
+    """An array that is filled from bytes of the right number, whatever the pickle says."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> _Array:
+        # pickle writes arrays by _reconstruct; the constructor could lay one over any buffer.
+        raise _RefusedError('a call of numpy.ndarray')
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, is_fortran, content = state
+        whole = _from_bytes(content, dtype, shape, 'F' if is_fortran else 'C')
+        super().__setstate__((1, whole.shape, whole.dtype, False, whole.tobytes()))
+
+
+def _from_bytes(content: bytes, dtype: _Dtype, shape: tuple, order: str = 'C') -> np.ndarray:
+    if not isinstance(dtype, _Dtype):
+        raise _RefusedError('an array without a plain dtype')
+    # frombuffer and reshape check the sizes.
+    return np.frombuffer(bytes(content), dtype.dtype).reshape(shape, order=order)  # type: ignore[call-overload]
+
+
+def _new_array(kind: Any, shape: tuple, code: bytes) -> _Array:
+    return np.empty(0, np.uint8).view(_Array)
+
+
+def _scalar(dtype: _Dtype, content: bytes) -> Any:
+    return _from_bytes(content, dtype, (1,))[0].item()
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Protocols 0 to 2 write bytes as latin-1 text."""
+    if encoding != 'latin1':
+        raise _RefusedError(f'text in the encoding {encoding!r}')
+    return text.encode('latin1')
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Looks names up in TABLE instead of importing them."""
+
+    TABLE: dict[tuple[str, str], Callable] = {
+        ('_codecs', 'encode'): _encode,
+        ('collections', 'OrderedDict'): collections.OrderedDict,
+        ('numpy', 'dtype'): _Dtype,
+        ('numpy', 'ndarray'): _Array,
+        **{
+            (f'numpy.{core}.{module}', name): function
+            for core in ('core', '_core')
+            for module, name, function in (
+                ('multiarray', '_reconstruct', _new_array),
+                ('multiarray', 'scalar', _scalar),
+                ('numeric', '_frombuffer', _from_bytes),
+            )
+        },
+        **{
+            (module, kind.__name__): kind
+            for module in ('builtins', '__builtin__')
+            for kind in (bytes, bytearray, complex, frozenset, set)
+        },
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.TABLE:
+            raise _RefusedError(f'{module}.{name}')
+        return self.TABLE[module, name]

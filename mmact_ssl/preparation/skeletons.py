@@ -1,0 +1,264 @@
+"""Writing the prepared folder of a skeleton data set, clip by clip."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
+from mmact_ssl.targets.importers import file_sha256
+
+# Bytes of the npy header: the number of frames is known, and written into it, only at the end.
+HEADER_SIZE = 128
+SUMMARY = 'summary.json'
+
+
+class SkeletonWriter:
+    """Writes a prepared folder (see docs/data.md) without holding the set in memory.
+
+    Use it as a context manager: ``add`` clips, ``leave_out`` what is of no use, ``finish``. Frames
+    in which nobody is seen (all coordinates zero) or a coordinate is not finite are taken out of
+    their clip; persons that are seen in no frame come after the others. Clips of which nothing
+    remains, and those of another shape than the layout's, are left out with the reason.
+
+    Args:
+        out: Folder to write to; ``meta.json``, without which nothing reads it, is written last.
+        dataset: Name of the set.
+        layout: A key of LAYOUTS with V joints.
+        classes: Names of the classes, in the order of the labels.
+        num_persons: Persons M of the set; a clip may have fewer.
+        num_coordinates: Coordinates C of a joint, 2 or 3.
+        unit: Of the coordinates.
+
+    Raises:
+        DataError: a name is empty, has blanks or comes twice, or a label is out of range.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        dataset: str,
+        layout: str,
+        classes: Sequence[str],
+        num_persons: int,
+        num_coordinates: int = 3,
+        unit: str = 'meters',
+    ) -> None:
+        self.out, self.dataset, self.layout, self.unit = out, dataset, layout, unit
+        self.classes = list(classes)
+        self.frame_shape = (num_persons, LAYOUTS[layout].num_joints, num_coordinates)
+        self.left_out: dict[str, str] = {}
+        self._clips: dict[str, tuple[int, int, int]] = {}  # label, length, persons
+        self._dropped_frames: Counter[str] = Counter()
+        self._joints, self._missing_joints = 0, 0
+        out.mkdir(parents=True, exist_ok=True)
+        (out / META).unlink(missing_ok=True)
+        self._part = out / f'{SKELETONS}.part'
+        self._file = self._part.open('wb')
+        self._file.write(_npy_header(0, self.frame_shape))
+
+    def __enter__(self) -> SkeletonWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)  # finish() has renamed it
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note that the clip (or file) ``name`` is not used."""
+        self.left_out[name] = reason
+
+    def add(self, name: str, label: int, keypoint: np.ndarray) -> bool:
+        """Write one clip.
+
+        Args:
+            name: Of the clip; no blanks, because annotation lines are ``name label``.
+            label: From 0.
+            keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
+
+        Returns:
+            bool: whether the clip was written; if not, it is noted with the reason.
+        """
+        if not name or name.split() != [name]:
+            raise DataError(f'{self.dataset}: clip name {name!r} is empty or has blanks; rename it')
+        if name in self._clips:
+            raise DataError(f'{self.dataset}: clip {name} comes twice; rename or remove one')
+        if not 0 <= label < len(self.classes):
+            raise DataError(
+                f'{self.dataset}: label {label} of {name} is out of range, there are '
+                f'{len(self.classes)} classes from 0; correct the labels'
+            )
+        persons, joints, coordinates = self.frame_shape
+        keypoint = np.asarray(keypoint)
+        fits = keypoint.ndim == 4 and keypoint.shape[2:] == (joints, coordinates)
+        if not fits or not 1 <= len(keypoint) <= persons:
+            self.leave_out(
+                name,
+                f'shape {list(keypoint.shape)}, {self.layout} needs [1 to {persons} persons, '
+                f'frames, {joints} joints, {coordinates} coordinates]',
+            )
+            return False
+        clip = self._clean(name, keypoint.astype('<f4'))
+        if clip is None:
+            return False
+
+        seen = clip.any(axis=(2, 3))  # [M, T]
+        self._joints += int(seen.sum()) * joints
+        self._missing_joints += int((~clip.any(axis=3) & seen[..., None]).sum())
+        present = seen.any(axis=1)
+        frames = np.zeros((clip.shape[1], *self.frame_shape), '<f4')
+        frames[:, : present.sum()] = clip[present].transpose(1, 0, 2, 3)
+        self._file.write(frames.tobytes())
+        self._clips[name] = (label, len(frames), int(present.sum()))
+        return True
+
+    def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """Write everything beside the coordinates.
+
+        Args:
+            splits: Names of clips by the name of their list: ``xview_train`` becomes
+                ``xview_train.txt``. Names that were left out, and lists without a clip, are not
+                written. Lists that an earlier preparation wrote are removed.
+
+        Returns:
+            dict: number of clips, of clips in each list, and of clips left out.
+
+        Raises:
+            DataError: no clip was written.
+        """
+        if not self._clips:
+            reason = next(iter(self.left_out.items()), None)
+            raise DataError(
+                f'{self.out}: {self.dataset} has no clip of use'
+                + (f', the first is {reason[0]}: {reason[1]}' if reason else '; check --source')
+            )
+        labels, lengths, persons = np.array(list(self._clips.values()), dtype=np.int64).T
+        self._file.seek(0)
+        self._file.write(_npy_header(int(lengths.sum()), self.frame_shape))
+        self._file.close()
+        self._part.replace(self.out / SKELETONS)
+        np.savez(
+            self.out / CLIPS,
+            names=np.array(list(self._clips), dtype=np.str_),
+            labels=labels,
+            lengths=lengths,
+            persons=persons,
+        )
+        self._remove_earlier_lists()
+        write_lines(self.out / 'classes.txt', self.classes)
+        counts = {}
+        for split, names in splits.items():
+            kept = [(name, self._clips[name][0]) for name in names if name in self._clips]
+            (self.out / f'{split}.txt').unlink(missing_ok=True)
+            if kept:
+                write_annotation(self.out / f'{split}.txt', kept)
+                counts[split] = len(kept)
+        report_left_out(self.out, self.left_out)
+        summary = self._summary(labels, lengths, persons, counts)
+        _write_json(self.out / SUMMARY, summary)
+        print(describe(summary))
+        meta = {
+            'format': FORMAT,
+            'dataset': self.dataset,
+            'layout': self.layout,
+            'unit': self.unit,
+            'classes': len(self.classes),
+            'sha256': file_sha256(self.out / SKELETONS),
+        }
+        _write_json(self.out / META, meta)
+        return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
+
+    def _remove_earlier_lists(self) -> None:
+        """Remove the lists that the summary of an earlier preparation names, and no other file."""
+        try:
+            earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        for path in self.out.glob('*.txt'):
+            if path.stem in earlier:
+                path.unlink()
+
+    def _clean(self, name: str, clip: np.ndarray) -> np.ndarray | None:
+        """Take out frames of no use; None, and a note, where none is left."""
+        finite = np.isfinite(clip).all(axis=(0, 2, 3))
+        empty = ~clip.any(axis=(0, 2, 3))
+        self._dropped_frames['not finite'] += int((~finite).sum())
+        self._dropped_frames['nobody seen'] += int(empty.sum())
+        clip = clip[:, finite & ~empty]
+        if clip.shape[1]:
+            return clip
+        if not len(finite):
+            self.leave_out(name, 'no frames')
+        elif empty.all():
+            self.leave_out(name, 'nobody is seen in any frame')
+        else:
+            self.leave_out(name, 'no frame with somebody seen has finite coordinates alone')
+        return None
+
+    def _summary(
+        self,
+        labels: np.ndarray,
+        lengths: np.ndarray,
+        persons: np.ndarray,
+        splits: Mapping[str, int],
+    ) -> dict[str, Any]:
+        """What ``summary.json`` holds."""
+        per_class = np.bincount(labels, minlength=len(self.classes))
+        return {
+            'dataset': self.dataset,
+            'clips': len(labels),
+            'splits': dict(splits),
+            'classes': len(self.classes),
+            'clips_per_class': {'min': int(per_class.min()), 'max': int(per_class.max())},
+            'frames': int(lengths.sum()),
+            'lengths': {
+                'min': int(lengths.min()),
+                'median': float(np.median(lengths)),
+                'max': int(lengths.max()),
+            },
+            'clips_by_persons': {str(n): int((persons == n).sum()) for n in np.unique(persons)},
+            'missing_joints': {
+                'count': self._missing_joints,
+                'fraction': self._missing_joints / self._joints,
+            },
+            'dropped_frames': dict(self._dropped_frames),
+            'left_out_clips': dict(Counter(self.left_out.values()).most_common()),
+        }
+
+
+def describe(summary: Mapping[str, Any]) -> str:
+    """Tell a summary in one line."""
+    lengths = summary['lengths']
+    dropped = ', '.join(f'{count} ({why})' for why, count in summary['dropped_frames'].items())
+    return (
+        f'{summary["dataset"]}: {summary["clips"]} clips, {summary["classes"]} classes, '
+        f'{lengths["min"]} to {lengths["max"]} frames (median {lengths["median"]:g}), '
+        f'{100 * summary["missing_joints"]["fraction"]:.2g} % of joints missing; '
+        f'frames taken out: {dropped}'
+    )
+
+
+def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:
+    """The header of an npy file of float32 [frames, *frame_shape], always HEADER_SIZE bytes."""
+    content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *frame_shape)}
+    magic = np.lib.format.magic(1, 0) + struct.pack('<H', HEADER_SIZE - 10)
+    return magic + repr(content).encode('ascii').ljust(HEADER_SIZE - 11) + b'\n'
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')

@@ -1,0 +1,103 @@
+"""One picture of a clip for a model that looks at pictures: frames of it side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES
+
+SIZE = 224  # pixels of a frame
+# Limbs of the left side, of the right side, and of the middle (RGB).
+COLOURS = {'left': (30, 90, 220), 'right': (220, 60, 40), '': (60, 60, 60)}
+
+
+def frame_sheet(
+    name: str, keypoint: np.ndarray, layout: str, frames: int = 8, videos: str | None = None
+) -> np.ndarray:
+    """Put frames that are spread evenly over a clip into one picture, two rows.
+
+    Args:
+        name: Of the clip.
+        keypoint: ``[M, T, V, C]``, drawn where ``videos`` is not given.
+        layout: Key of LAYOUTS.
+        frames: Even number of frames.
+        videos: Folder of real videos, ``name`` + one of VIDEO_SUFFIXES.
+
+    Returns:
+        uint8 ``[2 * SIZE, frames / 2 * SIZE, 3]``, RGB.
+
+    Raises:
+        ConfigError: ``frames`` is odd or below 2.
+        DataError: The video is missing or broken.
+    """
+    if frames < 2 or frames % 2:
+        raise ConfigError(f'frames={frames} of a clip: choose an even number from 2 on')
+    if videos is None:
+        shown = draw_skeletons(keypoint, LAYOUTS[layout], frames)
+    else:
+        shown = _read_video(Path(videos), name, frames)
+    return np.concatenate(
+        [np.concatenate(list(row), axis=1) for row in np.split(np.stack(shown), 2)]
+    )
+
+
+def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) -> list[np.ndarray]:
+    """Draw stick figures, seen as the camera sees them, at one scale for the whole clip.
+
+    Args:
+        keypoint: ``[M, T, V, C]``: 3 coordinates have y up, 2 are of a picture and have y down.
+        layout: Of the V joints.
+        frames: Spread evenly over T.
+
+    Returns:
+        ``frames`` pictures, uint8 ``[SIZE, SIZE, 3]``, RGB.
+    """
+    known = (keypoint != 0).any(axis=-1)  # [M, T, V]
+    points = keypoint[..., :2].astype(np.float64)
+    if keypoint.shape[-1] == 3:
+        points = points * (1, -1)
+    seen = points[known] if known.any() else np.zeros((1, 2))
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    scale = 0.9 * SIZE / max(float((high - low).max()), 1e-6)
+    pixels = (points - (low + high) / 2) * scale + SIZE / 2
+    pictures = []
+    for t in _spread(keypoint.shape[1], frames):
+        picture = np.full((SIZE, SIZE, 3), 255, np.uint8)
+        for person in range(len(keypoint)):
+            for start, end in layout.limbs:
+                if known[person, t, start] and known[person, t, end]:
+                    first, last = (
+                        pixels[person, t, joint].round().astype(int).tolist()
+                        for joint in (start, end)
+                    )
+                    color = _color(layout, start, end)
+                    cv2.line(picture, first, last, color, 3, cv2.LINE_AA)
+        pictures.append(picture)
+    return pictures
+
+
+def _color(layout: SkeletonLayout, start: int, end: int) -> tuple[int, int, int]:
+    for side in ('left', 'right'):
+        if layout.names[end].startswith(side) or layout.names[start].startswith(side):
+            return COLOURS[side]
+    return COLOURS['']
+
+
+def _spread(total: int, frames: int) -> list[int]:
+    return np.linspace(0, total - 1, frames).round().astype(int).tolist()
+
+
+def _read_video(folder: Path, name: str, frames: int) -> list[np.ndarray]:
+    paths = [folder / f'{name}{suffix}' for suffix in ('', *VIDEO_SUFFIXES)]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise DataError(f'{folder} has no video of the clip {name!r}: correct --videos')
+    from mmact_ssl.targets.video_extraction import iterate_frames
+
+    images = np.concatenate([np.asarray(part) for part in iterate_frames(path, 64)])
+    return [cv2.resize(images[t], (SIZE, SIZE)) for t in _spread(len(images), frames)]

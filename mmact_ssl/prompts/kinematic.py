@@ -1,0 +1,166 @@
+"""Sentences about a clip from its joints alone: no label, no name, no network."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import SkeletonLayout
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.prompts.posecodes import Movement, measure
+
+SUBJECTS = ('The person', 'Someone', 'A person', 'The figure')
+# Movements in a sentence, strongest ones; the sentences of a clip take one number after another.
+LENGTHS = (6, 3, 2, 4, 1, 3)
+MOST = 24
+HANDS = {'left': 'the left hand', 'right': 'the right hand', 'both': 'both hands'}
+FEET = {'left': 'the left foot', 'right': 'the right foot', 'both': 'both feet'}
+# Without sides, for pipelines that mirror clips.
+ONE_HAND = {'left': 'one hand', 'right': 'one hand', 'both': 'both hands'}
+ONE_FOOT = {'left': 'one foot', 'right': 'one foot', 'both': 'both feet'}
+LIFTS = {
+    'up': ('raises', 'lifts'),
+    'down': ('lowers', 'brings down'),
+    'forward': ('stretches forward', 'moves forward'),
+    'backward': ('draws back', 'moves backward'),
+    'outward': ('moves outward', 'spreads'),
+    'inward': ('moves across the body', 'brings inward'),
+}
+COUNTS = ('', '', 'twice', 'three times', 'four times', 'five times')
+# Torso lengths a second above which a movement is quick and below which it is slow.
+QUICK, SLOW = 6.0, 1.5
+
+
+def describe(
+    keypoint: np.ndarray,
+    layout: SkeletonLayout,
+    count: int = 8,
+    rate: float = 30.0,
+    sides: bool = True,
+) -> list[str]:
+    """Describe a clip in several differently worded sentences.
+
+    Which limb moves, where to, how fast, how often and in which order, by the codes of
+    :func:`measure`. The same coordinates give the same sentences; a mirrored clip gives them with
+    left and right exchanged. Words and grammar are our choice.
+
+    Args:
+        keypoint: ``[M, T, V, C]``, C 2 or 3.
+        layout: Of the V joints.
+        count: Sentences, 1 .. :data:`MOST`.
+        rate: Frames a second.
+        sides: Say left and right; without, the sentences are also true of the mirrored clip.
+
+    Returns:
+        ``count`` sentences; none for a clip in which no joint is known.
+
+    Raises:
+        ConfigError: ``count`` is out of range.
+    """
+    if not 1 <= count <= MOST:
+        raise ConfigError(f'count={count} sentences a clip: choose 1 to {MOST}')
+    movements = measure(keypoint, layout, rate)
+    if not movements:
+        return []
+    # Which words are taken depends on what moves and not on the side, so that mirroring a clip
+    # exchanges left and right and nothing else.
+    codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
+    start = zlib.crc32(' '.join(codes).encode())
+    return [_sentence(movements, start + number, number, sides) for number in range(count)]
+
+
+def _sentence(movements: Sequence[Movement], choice: int, number: int, sides: bool) -> str:
+    """One sentence of the strongest movements, in the order in which they happen."""
+    strongest = movements[: LENGTHS[number % len(LENGTHS)]]
+    moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
+    held = [m for m in strongest if m.part == 'posture']
+    phrases = [_phrase(m, choice + i, sides) for i, m in enumerate(moving)]
+    if not moving:
+        phrases = [('stands still', 'hardly moves')[choice % 2]]
+    holding = [_phrase(m, choice, sides) for m in held]
+    subject = SUBJECTS[choice % len(SUBJECTS)]
+    steps = list(_in_order(phrases, [m.when for m in moving], choice))
+    text = f'{subject} {"".join(steps)}'
+    return f'{text} and {" and ".join(holding)}.' if holding else f'{text}.'
+
+
+def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Iterator[str]:
+    """Join phrases by what tells which comes first; those at about one time by what tells that."""
+    for number, phrase in enumerate(phrases):
+        if number == 0:
+            yield phrase
+        elif when[number] - when[number - 1] < 0.08:
+            yield (' and at the same time ', ' and meanwhile ')[choice % 2] + phrase
+        else:
+            yield (', then ', ' and after that ', ', next ')[(choice + number) % 3] + phrase
+
+
+def _phrase(movement: Movement, choice: int, sides: bool) -> str:
+    """What a part does, as a predicate."""
+    if movement.part == 'posture':
+        hands = (HANDS if sides else ONE_HAND)[movement.side]
+        return f'{("keeps", "holds")[choice % 2]} {hands} {movement.reach}'
+    words = {
+        'hand': _limb,
+        'foot': _limb,
+        'hips': _hips,
+        'travel': _travel,
+        'feature_map': _feature_map,
+        'turn': _turn,
+    }[movement.part](movement, choice, sides)
+    return f'{_speed(movement)}{words}{_often(movement)}'
+
+
+def _speed(movement: Movement) -> str:
+    return 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
+
+
+def _often(movement: Movement) -> str:
+    if movement.cycles >= 2:
+        return f' {COUNTS[movement.cycles] if movement.cycles < len(COUNTS) else "again and again"}'
+    return ' and back again' if movement.returns else ''
+
+
+def _limb(movement: Movement, choice: int, sides: bool) -> str:
+    names = {
+        ('hand', True): HANDS,
+        ('foot', True): FEET,
+        ('hand', False): ONE_HAND,
+        ('foot', False): ONE_FOOT,
+    }[movement.part, sides]
+    limb = names[movement.side]
+    first, *rest = movement.direction.split(' and ')
+    verb = LIFTS[first][choice % 2] if first in LIFTS else 'moves'
+    # "stretches both hands forward", not "stretches forward both hands".
+    verb, _, way = verb.partition(' ')
+    ways = [word for word in (way, ' and '.join(rest)) if word]
+    text = ' '.join([verb, limb, ' and '.join(ways)]).rstrip()
+    return f'{text} {movement.reach}'.rstrip()
+
+
+def _hips(movement: Movement, choice: int, sides: bool) -> str:
+    if movement.cycles >= 2:
+        return ('moves up and down', 'hops or squats')[choice % 2]
+    if movement.direction == 'down':
+        return ('lowers the hips', 'goes down with bent knees')[choice % 2]
+    return ('raises the hips', 'comes up with the whole body')[choice % 2]
+
+
+def _travel(movement: Movement, choice: int, sides: bool) -> str:
+    way = movement.direction
+    if not sides:
+        way = way.replace('to the left', 'sideways').replace('to the right', 'sideways')
+    return f'{("walks", "steps", "moves the whole body")[choice % 3]} {way}'.rstrip()
+
+
+def _feature_map(movement: Movement, choice: int, sides: bool) -> str:
+    way = movement.direction if sides or ' ' not in movement.direction else 'to one side'
+    return f'{("leans", "bends the feature map")[choice % 2]} {way}'.rstrip()
+
+
+def _turn(movement: Movement, choice: int, sides: bool) -> str:
+    way = f'to the {movement.side}' if sides else 'to one side'
+    around = ' around' if movement.amount > 2.5 else ''
+    return f'{("turns", "rotates the body")[choice % 2]}{around} {way}'

@@ -1,0 +1,315 @@
+"""Codes of a clip's motion: which limb moves, which way, how far, how fast, how often, when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from mmact_ssl.datasets.layouts import SkeletonLayout
+from mmact_ssl.datasets.transforms.skeleton.joints import part
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
+
+SMOOTHING = 5  # frames of the moving average
+SIDES = ('left', 'right')
+# Below these a part counts as still: torso lengths (about half a meter), degrees.
+STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
+STILL_ANGLE = {'feature_map': 25.0, 'turn': 50.0}
+# Degrees that count as much as one torso length.
+ANGLE_UNIT = 60.0
+HEAD_JOINTS = ('head', 'nose', 'face')
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One part of the body that moves, or a hand that does not.
+
+    Attributes:
+        part: ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
+            ``'feature_map'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
+        side: ``'left'``, ``'right'``, ``'both'``, or ``''``. For ``'turn'`` the way it goes.
+        direction: As ``'up'``, ``'down and forward'``; ``''`` where there is none.
+        reach: Where a hand gets, as ``'above the head'``; else ``''``.
+        amount: How far, in torso lengths; angles count 1 for :data:`ANGLE_UNIT` degrees.
+        speed: Torso lengths a second (95th percentile); of angles in the same unit.
+        cycles: Times that it goes to and fro.
+        returns: Whether it ends about where it began.
+        when: Center of the movement in time, 0 (first frame) .. 1 (last).
+    """
+
+    part: str
+    side: str = ''
+    direction: str = ''
+    reach: str = ''
+    amount: float = 0.0
+    speed: float = 0.0
+    cycles: int = 0
+    returns: bool = False
+    when: float = 0.5
+
+
+def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
+    """Find what moves in a clip, strongest first, then hands that are held still, by their reach.
+
+    In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
+    distances and relative positions of joints; the codes of motion and all bounds are our choice.
+    Coordinates are put into the axes of the body's first frame, so that no place or direction of
+    the camera counts. Of several persons the one that moves most is described. Two coordinates are
+    a picture, x to the right and y down: ways to the front and turns are not told then.
+
+    Args:
+        keypoint: ``[M, T, V, C]``, C 2 or 3; joints of zeros are missing.
+        layout: Of the V joints.
+        rate: Frames a second.
+
+    Returns:
+        Movements; empty where no joint is known.
+    """
+    body = _body(keypoint, layout)
+    if body is None:
+        return []
+    flat = keypoint.shape[-1] == 2
+    joints = {name: body[:, layout.index(name)[0]] for name in layout.names}  # [T, 3]
+    base, shoulders = (
+        body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
+    )
+    head = joints[next(name for name in HEAD_JOINTS if name in layout.names)]
+    found = []
+    for side in SIDES:
+        hand = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
+        moved = _limb('hand', side, hand, rate, flat)
+        reach = _reach(joints, side, base, shoulders, head, moved.farthest)
+        found.append(replace(moved.movement, reach=reach))
+        found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat).movement)
+    found.append(_limb('hips', '', base * (0, 1, 0), rate, flat).movement)
+    found.append(_limb('travel', '', base * (1, 0, 1), rate, flat).movement)
+    found.append(_lean(shoulders - base, rate, flat))
+    if not flat:
+        across = sum(
+            joints[f'left_{name}'] - joints[f'right_{name}'] for name in ('hip', 'shoulder')
+        )
+        found.append(_turn(across, rate))
+    moving = [movement for movement in found if movement.amount >= 1]
+    if any(movement.part == 'travel' for movement in moving):
+        # Who walks moves the feet; only one that is lifted says more.
+        moving = [m for m in moving if m.part != 'foot' or 'up' in m.direction]
+    still = [
+        replace(movement, part='posture', direction='', when=0.0, cycles=0)
+        for movement in found
+        if movement.part == 'hand' and movement.amount < 1
+    ]
+    # No key has a side in it, and what is equal in all was joined: mirrored, a clip gives the same
+    # order. How much a hand that is held still moves is noise, hence its reach.
+    moving = sorted(
+        _join_sides(moving), key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when)
+    )
+    return moving + sorted(_join_sides(still), key=lambda m: m.reach)
+
+
+@dataclass(frozen=True)
+class _Tracked:
+    movement: Movement
+    farthest: int
+
+
+def _body(keypoint: np.ndarray, layout: SkeletonLayout) -> np.ndarray | None:
+    """The person that moves most, ``[T, V, 3]``: x to its left, y up, z to its front, smooth."""
+    known = (keypoint != 0).any(axis=-1)  # [M, T, V]
+    if not known.any():
+        return None
+    sample = dict(keypoint=np.array(keypoint, np.float32), layout=layout.name)
+    normalize = NormalizeSkeleton(mode='first_frame')
+    moved = normalize.transform(sample)['keypoint'].astype(np.float64)
+    if moved.shape[-1] == 2:
+        moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
+    bodies = [_fill(person, seen) for person, seen in zip(moved, known) if seen.any()]
+    size = min(SMOOTHING, moved.shape[1])
+    bodies = [uniform_filter1d(body, size, axis=0, mode='nearest') for body in bodies]
+    body = max(bodies, key=lambda each: np.abs(np.diff(each, axis=0)).sum())
+    if keypoint.shape[-1] == 2:
+        left, right = layout.index('left_shoulder', 'right_shoulder')
+        if (body[:, left, 0] - body[:, right, 0]).sum() < 0:  # seen from behind
+            body = body * (-1, 1, 1)
+    return body
+
+
+def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Put missing joints between the frames that show them; one never seen to the body's middle."""
+    filled = person.copy()
+    frames = np.arange(len(person))
+    for joint in range(person.shape[1]):
+        shown = seen[:, joint]
+        for axis in range(person.shape[2]):
+            values = person[shown, joint, axis] if shown.any() else np.zeros(1)
+            filled[:, joint, axis] = np.interp(
+                frames, frames[shown] if shown.any() else [0], values
+            )
+    return filled
+
+
+def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> _Tracked:
+    """Grade the path of a point, ``[T, 3]``; an amount of 1 is just not still."""
+    offset = path - path[0]
+    distance = np.linalg.norm(offset, axis=1)
+    farthest = int(distance.argmax())
+    centered = path - path.mean(axis=0)
+    principal = centered @ np.linalg.svd(centered, full_matrices=False)[2][0]
+    extent = float(principal.max() - principal.min())
+    movement = Movement(
+        name,
+        side,
+        _direction(offset[farthest], side, flat),
+        amount=extent / STILL[name],
+        speed=_speed(path, rate),
+        cycles=_cycles(principal, 0.4 * extent),
+        returns=bool(distance[-1] < 0.4 * distance[farthest]),
+        when=_when(path),
+    )
+    return _Tracked(movement, farthest)
+
+
+def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
+    """Name the way of an offset by the one or two axes that have most of it."""
+    outward = {'left': ('outward', 'inward'), 'right': ('inward', 'outward')}
+    names = (
+        outward.get(side, ('to the left', 'to the right')),
+        ('up', 'down'),
+        ('forward', 'backward'),
+    )
+    length = np.linalg.norm(offset)
+    words = [
+        pair[0] if value > 0 else pair[1]
+        for value, pair in zip(offset, names)
+        if abs(value) > 0.5 * length
+    ]
+    if flat and words and not side and 'up' not in words and 'down' not in words:
+        return 'sideways'
+    return ' and '.join(reversed(words[:2]))
+
+
+def _reach(
+    joints: dict[str, np.ndarray],
+    side: str,
+    base: np.ndarray,
+    shoulders: np.ndarray,
+    head: np.ndarray,
+    frame: int,
+) -> str:
+    """Name where a hand is at a frame, against the body's own heights there."""
+    hand = joints[f'{side}_wrist'][frame]
+    other = joints[f'{"right" if side == "left" else "left"}_wrist'][frame]
+    if np.linalg.norm(hand - head[frame]) < 0.4:
+        return 'next to the head'
+    if np.linalg.norm(hand - other) < 0.3:
+        return 'close to the other hand'
+    knees = (joints['left_knee'] + joints['right_knee'])[frame] / 2
+    bounds = (
+        (head[frame][1], 'above the head'),
+        (shoulders[frame][1], 'at the height of the head'),
+        (
+            (shoulders + base)[frame][1] / 2,
+            'in front of the chest' if hand[2] - base[frame][2] > 0.25 else '',
+        ),
+        (base[frame][1], 'at the height of the belly'),
+        ((base[frame] + knees)[1] / 2, 'at the height of the hips'),
+        (knees[1], 'at the height of the thighs'),
+    )
+    for height, name in bounds:
+        if hand[1] > height:
+            return name or 'at the height of the chest'
+    return 'near the floor'
+
+
+def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
+    """Grade how far the feature map leans away from its first direction, ``[T, 3]``."""
+    unit = torso / np.maximum(np.linalg.norm(torso, axis=1, keepdims=True), 1e-6)
+    angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
+    farthest = int(angle.argmax())
+    away = unit[farthest] - unit[0]
+    direction = ''
+    if not flat:
+        sideways = abs(away[0]) > abs(away[2])
+        direction = ('to the left', 'to the right')[int(away[0] < 0)] if sideways else ''
+        direction = direction or ('forward', 'backward')[int(away[2] < 0)]
+    return _turned('feature_map', '', direction, angle, rate)
+
+
+def _turn(across: np.ndarray, rate: float) -> Movement:
+    """Grade how far the body turns about the vertical; ``across`` points to its left."""
+    angle = np.degrees(np.unwrap(np.arctan2(-across[:, 2], across[:, 0])))
+    angle = angle - angle[0]
+    farthest = int(np.abs(angle).argmax())
+    # The left side going backward, z < 0, is a turn to the left.
+    side = 'left' if angle[farthest] > 0 else 'right'
+    return _turned('turn', side, '', angle, rate)
+
+
+def _turned(name: str, side: str, direction: str, angle: np.ndarray, rate: float) -> Movement:
+    far = float(np.abs(angle).max())
+    path = angle[:, None] / ANGLE_UNIT
+    return Movement(
+        name,
+        side,
+        direction,
+        amount=far / STILL_ANGLE[name],
+        speed=_speed(path, rate),
+        returns=bool(abs(angle[-1]) < 0.4 * far),
+        when=_when(path),
+    )
+
+
+def _speed(path: np.ndarray, rate: float) -> float:
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    return float(np.percentile(steps, 95) * rate) if len(steps) else 0.0
+
+
+def _when(path: np.ndarray) -> float:
+    """Center of the movement in time, steps weighed by their square."""
+    weight = np.square(np.diff(path, axis=0)).sum(axis=1)
+    if weight.sum() < 1e-12:
+        return 0.5
+    return float((weight * (np.arange(len(weight)) + 0.5)).sum() / weight.sum() / len(weight))
+
+
+def _cycles(values: np.ndarray, least: float) -> int:
+    """Count how often values go to and fro by at least ``least``."""
+    turns, direction, extreme = 0, 0, values[0]
+    for value in values:
+        if direction >= 0 and value < extreme - least:
+            turns, direction, extreme = turns + (direction > 0), -1, value
+        elif direction <= 0 and value > extreme + least:
+            turns, direction, extreme = turns + (direction < 0), 1, value
+        elif direction == 0:
+            continue
+        else:
+            extreme = max(extreme, value) if direction > 0 else min(extreme, value)
+    return (turns + 1) // 2
+
+
+def _join_sides(movements: list[Movement]) -> list[Movement]:
+    """Make one movement of two that left and right do alike at one time."""
+    joined: list[Movement] = []
+    for movement in movements:
+        twin = next(
+            (
+                other
+                for other in joined
+                if {other.side, movement.side} == set(SIDES)
+                and (other.part, other.direction, other.reach)
+                == (movement.part, movement.direction, movement.reach)
+                and abs(other.when - movement.when) < 0.2
+            ),
+            None,
+        )
+        if twin is None:
+            joined.append(movement)
+            continue
+        both = replace(
+            max(twin, movement, key=lambda m: (m.amount, m.speed, m.returns)),
+            side='both',
+            when=(movement.when + twin.when) / 2,
+            cycles=min(movement.cycles, twin.cycles),
+        )
+        joined[joined.index(twin)] = both
+    return joined

@@ -1,0 +1,314 @@
+"""Fill a target cache from what others have made: a table (``.npz``), COCO JSON, or skeletons."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.poses import project_joints
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from mmact_ssl.targets.values import from_storage
+
+# `videos/a.mp4/000012.jpg`, `a/frame_12.png` or `a_000012.jpg`: video, frame number.
+FRAME_FILE = re.compile(r'^(?P<video>.+?)[/_](?:frame|img|image)?_?(?P<frame>\d+)\.\w+$')
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Hash a file's content without reading it whole into memory."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# The array of an npz file tells what it holds.
+NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
+
+
+def npz_kind(source: str | os.PathLike[str]) -> str:
+    """Tell which kind of targets a table holds, by the name of its array.
+
+    Raises:
+        DataError: There is no such file, or it holds none or several.
+    """
+    if not Path(source).is_file():
+        raise DataError(f'no file {source} to import from')
+    with np.load(source, allow_pickle=False) as table:
+        found = [kind for name, kind in NPZ_KINDS.items() if name in table.files]
+    if len(found) != 1:
+        raise DataError(
+            f'{source} must hold one of {", ".join(NPZ_KINDS)}: docs/targets.md has the format'
+        )
+    return found[0]
+
+
+def import_npz(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    annotated: Sequence[str] | None = None,
+    overwrite: bool = False,
+    dtypes: Mapping[str, str] | None = None,
+) -> int:
+    """Import a table of poses, embeddings or part maps of all frames of many videos.
+
+    Args:
+        source: Npz without pickles: ``names`` [N] unicode, ``lengths`` [N] integers, and one of
+            ``keypoints`` float [F, V, 3] (x, y as fractions of the frame, score 0..1; F is
+            sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float [F, D], with
+            ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
+            or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
+        out: Folder of the cache.
+        annotated: Video paths of the annotation files. Names are matched to them exactly or
+            without suffix (``a1_s1`` to ``videos/a1_s1.mp4``), and become those; none serves two
+            videos. None: taken as is.
+        overwrite: Replace an existing cache.
+        dtypes: What values are stored in, by kind; float32 for those not named.
+
+    Returns:
+        Number of videos written (those already in the cache are skipped).
+
+    Raises:
+        DataError: The file is not of this format, or an annotated video is not in it or shares its
+            entry with another.
+    """
+    source = Path(source)
+    kind = npz_kind(source)
+    array = {kind: name for name, kind in NPZ_KINDS.items()}[kind]
+    with np.load(source, allow_pickle=False) as table:
+        missing = {'names', 'lengths', *(['layout'] if kind == 'pose' else [])} - set(table.files)
+        if missing:
+            raise DataError(f'{source} lacks {sorted(missing)}: docs/targets.md has the format')
+        names = [str(name) for name in table['names']]
+        lengths, values = table['lengths'], table[array]
+        layout = str(table['layout']) if 'layout' in table.files else ''
+        window = table['window'].tolist() if 'window' in table.files else None
+    if kind == 'pose':
+        _check_layout(source, layout, values.shape)
+    if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
+        raise DataError(f'{source}: window is (num_frames, stride) of embeddings, not {window}')
+    if len(names) != len(lengths) or int(lengths.sum()) != len(values):
+        raise DataError(
+            f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
+            f'{len(values)} {array} do not fit together'
+        )
+    offsets = np.cumsum([0, *lengths])
+    spans = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(names)}
+    matched = _match(source, spans, annotated)
+    meta = TargetMeta(
+        kind,
+        layout if kind != 'embedding' else '',
+        file_sha256(source),
+        f'import-npz {source.name}',
+        window=None if window is None else (int(window[0]), int(window[1])),
+        dtype=(dtypes or {}).get(kind, 'float32'),
+    )
+    arrays = ((key, from_storage(values[span])) for key, span in matched.items())
+    return _write(source, out, meta, arrays, overwrite)
+
+
+def import_skeletons(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    focal: float,
+    center: tuple[float, float],
+    size: tuple[int, int],
+    annotated: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Import the first persons of a prepared skeleton folder, projected into their videos.
+
+    Args:
+        source: Folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters in
+            the axes of the camera that made the videos; frame t of both is the same moment.
+        out: Folder of the cache.
+        focal: Focal length of that camera, in pixels of the video.
+        center: (x, y) of its optical axis, in pixels of the video.
+        size: (width, height) of the video in pixels.
+        annotated: Video paths of the annotation files, matched as by :func:`import_npz`.
+        overwrite: Replace an existing cache.
+
+    Returns:
+        Number of videos written (those already in the cache are skipped).
+
+    Raises:
+        DataError: The folder is not of this format, or an annotated video has no skeleton.
+    """
+    source = Path(source)
+    folder = open_skeleton_folder(source, 'prepare it with tools/prepare_data.py')
+    if folder.shape[3] != 3 or folder.unit != 'meters':
+        raise DataError(
+            f'{source} holds skeletons in {folder.unit}, {folder.shape[3]} coordinates a joint: '
+            'only such in space, in meters, can be projected'
+        )
+    if focal <= 0 or min(size) <= 0:
+        raise DataError(f'focal {focal} and size {size} must be above 0, in pixels of the video')
+    starts = folder.starts
+    spans = {
+        str(name): slice(int(start), int(start + length))
+        for name, start, length in zip(folder.names, starts, folder.lengths)
+    }
+    matched = _match(source, spans, annotated)
+    coordinates = folder.open_coordinates()
+    camera = {'focal': focal, 'center': list(center), 'size': list(size)}
+    identity = json.dumps([folder.sha256, camera], sort_keys=True)
+    fingerprint = hashlib.sha256(identity.encode()).hexdigest()
+    meta = TargetMeta('pose', folder.layout, fingerprint, f'import-skeletons {source} {camera}')
+    arrays = (
+        (key, project_joints(coordinates[span, 0], focal, center, size))
+        for key, span in matched.items()
+    )
+    return _write(source, out, meta, arrays, overwrite)
+
+
+def import_coco(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    lengths: Mapping[str, int],
+    layout: str = 'coco17',
+    overwrite: bool = False,
+) -> int:
+    """Import key points in COCO's JSON format, one image a frame.
+
+    An image tells its video and frame by the fields ``video`` and ``frame`` (from 0) or by its file
+    name: a folder or prefix named like the video, then the number (``videos/a.mp4/000012.jpg``,
+    ``videos/a/frame_12.png``, ``videos/a_000012.jpg``), from 0. Of several persons on a frame the
+    one with the highest ``score``, then the largest ``area``, is kept. A frame without an
+    annotation and a joint with visibility 0 get score 0; a visible joint gets score 1, or the
+    fractional third value of a detector's result.
+
+    Args:
+        source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
+            keypoints [V * 3] in pixels, pixel i centered on i).
+        out: Folder of the cache.
+        lengths: Number of frames by video path as annotated.
+        layout: Joint order of the key points.
+        overwrite: Replace an existing cache.
+
+    Returns:
+        Number of videos written (those already in the cache are skipped).
+
+    Raises:
+        DataError: The file is not of this format or names frames beyond a video's end.
+    """
+    source = Path(source)
+    if not source.is_file():
+        raise DataError(f'no file {source} to import from')
+    coco = json.loads(source.read_text())
+    for part in ('images', 'annotations'):
+        if part not in coco:
+            raise DataError(f'{source} has no {part!r}: COCO key point JSON is expected')
+    num_joints = LAYOUTS[layout].num_joints if layout in LAYOUTS else 0
+    _check_layout(source, layout, (0, num_joints, 3))
+    poses = {key: np.zeros((frames, num_joints, 3), np.float32) for key, frames in lengths.items()}
+    by_stem = {PurePosixPath(key).with_suffix('').as_posix(): key for key in lengths}
+    best: dict[int, tuple[float, float]] = {}
+    images = {image['id']: image for image in coco['images']}
+    for annotation in coco['annotations']:
+        image = images[annotation['image_id']]
+        key, frame = _frame_of(source, image, lengths, by_stem)
+        if not 0 <= frame < lengths[key]:
+            raise DataError(f'{source}: frame {frame} of {key!r}, which has {lengths[key]} frames')
+        rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
+        if rank <= best.get(image['id'], (-1.0, -1.0)):
+            continue
+        best[image['id']] = rank
+        pose = np.asarray(annotation['keypoints'], np.float32)
+        if pose.size != num_joints * 3:
+            raise DataError(
+                f'{source}: an annotation has {pose.size // 3} joints, {layout} has {num_joints}'
+            )
+        pose = pose.reshape(num_joints, 3)
+        # COCO centers pixel i on i, the project's poses let it cover [i, i + 1).
+        pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
+        pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
+        pose[pose[:, 2] == 0] = 0
+        poses[key][frame] = pose
+    meta = TargetMeta('pose', layout, file_sha256(source), f'import-coco {source.name}')
+    return _write(source, out, meta, poses.items(), overwrite)
+
+
+def _write(
+    source: Path,
+    out: str | os.PathLike[str],
+    meta: TargetMeta,
+    arrays: Iterable[tuple[str, np.ndarray]],
+    overwrite: bool,
+) -> int:
+    written = 0
+    with TargetWriter(out, meta, overwrite) as writer:
+        for key, array in arrays:
+            if key in writer:
+                continue
+            try:
+                writer.put(key, array)
+            except ValueError as error:
+                raise DataError(f'{source}: {error}') from error
+            written += 1
+    return written
+
+
+def _check_layout(source: Path, layout: str, shape: tuple[int, ...]) -> None:
+    if layout not in LAYOUTS:
+        raise DataError(f'{source}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
+    num_joints = LAYOUTS[layout].num_joints
+    if len(shape) != 3 or shape[1:] != (num_joints, 3):
+        raise DataError(
+            f'{source}: keypoints are {list(shape)}, layout {layout} needs [F, {num_joints}, 3]'
+        )
+
+
+def _match(
+    source: Path, spans: Mapping[str, slice], annotated: Sequence[str] | None
+) -> dict[str, slice]:
+    """Rename the table's videos to the annotation's paths."""
+    if annotated is None:
+        return dict(spans)
+    exact = set(annotated) & set(spans)
+    by_stem: dict[str, list[str]] = {}
+    for name in spans:
+        if name not in exact:
+            by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
+    matched: dict[str, slice] = {}
+    serves: dict[str, str] = {}
+    for key in annotated:
+        names = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
+        if len(names) != 1:
+            what = 'nothing' if not names else f'several entries ({", ".join(names[:3])})'
+            raise DataError(f'{source} has {what} for the annotated video {key!r}')
+        if serves.setdefault(names[0], key) != key:
+            raise DataError(
+                f'{source}: {names[0]!r} is the only entry for two annotated videos, '
+                f'{serves[names[0]]!r} and {key!r}: name its entries as annotated'
+            )
+        matched[key] = spans[names[0]]
+    return matched
+
+
+def _frame_of(
+    source: Path, image: Mapping, lengths: Mapping[str, int], by_stem: Mapping[str, str]
+) -> tuple[str, int]:
+    """Tell which video and frame a COCO image is."""
+    if 'video' in image and 'frame' in image:
+        name, frame = str(image['video']), int(image['frame'])
+    else:
+        match = FRAME_FILE.match(image['file_name'])
+        if match is None:
+            raise DataError(
+                f'{source}: image {image["file_name"]!r} does not tell its frame; add the fields '
+                '"video" and "frame", or name it <video>/<number>.jpg'
+            )
+        name, frame = match['video'], int(match['frame'])
+    key = name if name in lengths else by_stem.get(PurePosixPath(name).with_suffix('').as_posix())
+    if key is None:
+        raise DataError(f'{source}: {name!r} is not among the annotated videos; check --ann')
+    return key, frame

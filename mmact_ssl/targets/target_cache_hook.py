@@ -1,0 +1,99 @@
+"""Let a checkpoint know under which teachers' caches it was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmact_ssl.registry import HOOKS
+from mmact_ssl.targets.cache import read_meta
+from mmact_ssl.targets.load_targets import caches_read_by
+from mmact_ssl.targets.meta import TargetCacheError
+
+# Target -> fingerprint of its teacher -> what the cache says of its source.
+Teachers = dict[str, dict[str, str]]
+META_KEY = 'target_caches'
+
+
+@HOOKS.register_module()
+class TargetCacheHook(Hook):
+    """Save which teachers made the targets, and refuse others where a checkpoint comes back.
+
+    A pipeline that does not name a teacher (``LoadTargetCache(teacher=...)``, which needs the
+    teacher's weights) takes whatever lies at the path. A run that is resumed, or tested, after the
+    cache was made anew by another teacher would go on as if nothing had happened. So the
+    fingerprints of the caches are logged when training starts and saved in the checkpoint's
+    ``meta``. A resumed run must find those of the training; a test those of the training or of the
+    test split as they then were. Targets that the checkpoint says nothing of are not compared.
+
+    ``tools/train.py`` and ``tools/test.py`` bring it; other programs may list it in
+    ``custom_hooks``. Our choice.
+
+    Args:
+        any_teacher: Compare nothing.
+
+    Raises:
+        TargetCacheError: A cache is of another teacher than the checkpoint's.
+    """
+
+    def __init__(self, any_teacher: bool = False) -> None:
+        self.any_teacher = any_teacher
+        self._now: dict[str, Teachers] = {}
+        self._saved: dict[str, Teachers] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Log what is there, and compare it where the run is resumed."""
+        self._now = {
+            split: find_teachers(runner.cfg.get(f'{split}_dataloader'))
+            for split in ('train', 'test')
+        }
+        for target, teachers in self._now['train'].items():
+            for fingerprint, source in teachers.items():
+                runner.logger.info(f'cached {target!r} are of {source} ({fingerprint[:12]})')
+        # Weights to start from may come from other targets.
+        if runner._resume:
+            self._compare(self._now['train'], self._saved.get('train', {}))
+
+    def before_test(self, runner: Runner) -> None:
+        """Compare the caches of the test split."""
+        known: Teachers = {}
+        for split in self._saved.values():
+            for target, teachers in split.items():
+                known[target] = {**known.get(target, {}), **teachers}
+        self._compare(find_teachers(runner.cfg.get('test_dataloader')), known)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save what was found before training."""
+        checkpoint['meta'][META_KEY] = self._now
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep what a checkpoint says; one of before, or of others, says nothing."""
+        self._saved = checkpoint.get('meta', {}).get(META_KEY, {})
+
+    def _compare(self, found: Teachers, known: Teachers) -> None:
+        if self.any_teacher:
+            return
+        for target, teachers in found.items():
+            for fingerprint, source in teachers.items():
+                if target in known and fingerprint not in known[target]:
+                    wanted = ' or '.join(f'{s} ({f[:12]})' for f, s in known[target].items())
+                    raise TargetCacheError(
+                        f'the cache of the target {target!r} is of {source} ({fingerprint[:12]}), '
+                        f'the checkpoint was trained under {wanted}: give LoadTargetCache the path '
+                        'of that one. To change the teacher on purpose, start a new run with '
+                        'load_from, or test with --any-teacher'
+                    )
+
+
+def find_teachers(loader: Any) -> Teachers:
+    """Whose targets a data loader's config reads; caches that are not there are left out."""
+    found: Teachers = {}
+    for target, path in caches_read_by(loader):
+        try:
+            meta = read_meta(path)
+        except TargetCacheError:
+            continue  # who reads it complains, and says more; training needs no test split
+        found.setdefault(target, {})[meta.fingerprint] = meta.source or 'an unnamed source'
+    return found

@@ -1,0 +1,371 @@
+"""NormalizeSkeleton against loops, and against what it promises to take out."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.joints import part
+from mmact_ssl.datasets.transforms.skeleton.normalize import _axes
+from mmact_ssl.errors import ConfigError
+
+# NTU's joints counted from 1, as in the paper: spine base, left hip, right hip, spine middle.
+BASE, LEFT, RIGHT, SPINE = 0, 12, 16, 1
+
+
+def unit(vector):
+    return vector / math.sqrt(sum(float(v) ** 2 for v in vector))
+
+
+def body_axes_twin(clip, torso):
+    """Whole NTU bodies [M, T, 25, 3], frame by frame."""
+    persons, frames, joints, _ = clip.shape
+    out = np.zeros(clip.shape)
+    for t in range(frames):
+        there = [m for m in range(persons) if clip[m, t].any()]
+        if not there:
+            continue
+        body = clip[there[0], t].astype(np.float64)
+        origin = (body[BASE] + body[LEFT] + body[RIGHT]) / 3
+        norm = math.sqrt(
+            sum(
+                float((clip[m, t, v, c] - origin[c]) ** 2)
+                for m in there
+                for v in range(joints)
+                for c in range(3)
+            )
+        )
+        x = unit((body[LEFT] - origin) / norm)
+        y = (body[torso] - origin) / norm
+        y = unit(y - x * np.dot(y, x))
+        z = np.cross(x, y)
+        for m in there:
+            for v in range(joints):
+                place = (clip[m, t, v] - origin) / norm
+                out[m, t, v] = np.dot(place, x), np.dot(place, y), np.dot(place, z)
+    return out
+
+
+def first_frame_twin(clip, up, scale):
+    """Whole NTU bodies [M, T, 25, 3]; shoulders 4 and 8, their center 20."""
+    persons, frames, joints, _ = clip.shape
+    frame = next(t for t in range(frames) if clip[:, t].any())
+    person = next(m for m in range(persons) if clip[m, frame].any())
+    clip64 = clip.astype(np.float64)
+    body = clip64[person]
+    there = [t for t in range(frames) if body[t].any()]
+    length = 1.0
+    if scale == 'torso':
+        length = np.median([np.linalg.norm(body[t, 20] - body[t, BASE]) for t in there])
+    if scale == 'bones':
+        limbs = LAYOUTS['ntu25'].limbs
+        length = np.median(
+            [np.linalg.norm(body[t, a] - body[t, b]) for t in there for a, b in limbs]
+        )
+    y = unit(body[frame, 20] - body[frame, BASE]) if up == 'torso' else np.array([0.0, 1.0, 0.0])
+    x = body[frame, LEFT] + body[frame, 4] - body[frame, RIGHT] - body[frame, 8]
+    x = unit(x - y * np.dot(x, y))
+    z = np.cross(x, y)
+    out = np.zeros(clip.shape)
+    for m in range(persons):
+        for t in range(frames):
+            if not clip[m, t].any():
+                continue
+            for v in range(joints):
+                place = (clip64[m, t, v] - body[frame, BASE]) / length
+                out[m, t, v] = np.dot(place, x), np.dot(place, y), np.dot(place, z)
+    return out
+
+
+def assert_scaled(out, expected, joints):
+    """``joints`` of ``out`` are those of ``expected`` but for a scale for each frame, about 1."""
+    out, expected = out[:, :, joints], expected[:, :, joints]
+    scale = np.sqrt((expected**2).sum(axis=(0, 2, 3)) / (out**2).sum(axis=(0, 2, 3)))  # [T]
+    assert (abs(scale - 1) < 0.2).all()
+    np.testing.assert_allclose(out * scale[:, None, None], expected, atol=1e-5)
+
+
+def without_some_persons(sample, seed):
+    sample['keypoint'][np.random.RandomState(seed).rand(*sample['keypoint'].shape[:2]) < 0.3] = 0
+    return sample
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    persons=st.integers(1, 2),
+    frames=st.integers(1, 6),
+    padding=st.integers(0, 3),
+    seed=st.integers(0, 99),
+    torso=st.sampled_from(['spine_base', 'spine']),
+)
+def test_body_axes(make_sample, persons, frames, padding, seed, torso):
+    sample = without_some_persons(
+        make_sample('ntu25', persons, frames, seed=seed, padding=padding), seed
+    )
+    expected = body_axes_twin(sample['keypoint'], {'spine_base': BASE, 'spine': SPINE}[torso])
+    out = NormalizeSkeleton('body_axes', torso=torso)(sample)['keypoint']
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    persons=st.integers(1, 2),
+    frames=st.integers(1, 6),
+    padding=st.integers(0, 3),
+    seed=st.integers(0, 99),
+    up=st.sampled_from(['torso', 'vertical']),
+    scale=st.sampled_from(['torso', 'bones', 'none']),
+)
+def test_first_frame(make_sample, persons, frames, padding, seed, up, scale):
+    sample = without_some_persons(
+        make_sample('ntu25', persons, frames, seed=seed, padding=padding), seed
+    )
+    clip = sample['keypoint']
+    expected = first_frame_twin(clip, up, scale) if clip.any() else clip
+    out = NormalizeSkeleton('first_frame', up=up, scale=scale)(sample)['keypoint']
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(mode='body_axes', torso='spine'),
+        dict(mode='first_frame', up='torso'),
+        dict(mode='first_frame', up='torso', scale='bones'),
+        dict(mode='first_frame', up='vertical'),
+    ],
+)
+def test_place_size_and_direction_of_the_camera_are_gone(make_sample, layout, options):
+    sample = make_sample(layout, persons=2)
+    turn = [25, 80, -40] if options.get('up') != 'vertical' else [0, 80, 0]
+    turn = Rotation.from_euler('xyz', turn, degrees=True).as_matrix()
+    moved = (2.5 * sample['keypoint'] @ turn.T + [1, -2, 4]).astype(np.float32)
+    normalize = NormalizeSkeleton(**options)
+    out = normalize({**sample})['keypoint']
+    np.testing.assert_allclose(normalize({**sample, 'keypoint': moved})['keypoint'], out, atol=2e-4)
+    # Both persons moved as one rigid body: all angles and relative lengths are kept.
+    before = np.linalg.norm(np.diff(sample['keypoint'][:, 0].reshape(-1, 3), axis=0), axis=-1)
+    after = np.linalg.norm(np.diff(out[:, 0].reshape(-1, 3), axis=0), axis=-1)
+    np.testing.assert_allclose(after / after[0], before / before[0], rtol=1e-3)
+
+
+def test_first_frame_stands_upright_and_faces_z():
+    layout = LAYOUTS['kinect20']
+    joints = np.random.RandomState(0).rand(20, 3) * 0.1
+    for name, place in {
+        'hip_center': [0, 0, 0],
+        'shoulder_center': [0, 0.5, 0],
+        # Kinect: who faces the camera at z = 0 has the left at smaller x.
+        'left_hip': [-0.1, 0, 0],
+        'left_shoulder': [-0.2, 0.5, 0],
+        'right_hip': [0.1, 0, 0],
+        'right_shoulder': [0.2, 0.5, 0],
+        'head': [0, 0.7, -0.1],  # nods to the camera
+    }.items():
+        joints[layout.index(name)] = place
+    sample = {
+        'keypoint': (joints + np.array([1, 2, 3]))[None, None].astype(np.float32),
+        'layout': 'kinect20',
+    }
+    out = NormalizeSkeleton('first_frame')(sample)['keypoint'][0, 0]
+    np.testing.assert_allclose(out[layout.index('shoulder_center')], [[0, 1, 0]], atol=1e-5)
+    np.testing.assert_allclose(out[layout.index('left_hip')], [[0.2, 0, 0]], atol=1e-5)
+    np.testing.assert_allclose(out[layout.index('head')], [[0, 1.4, 0.2]], atol=1e-5)
+
+
+@pytest.mark.parametrize('mode', ['body_axes', 'first_frame'])
+def test_missing_joints_stay_missing_and_count_for_nothing(make_sample, mode):
+    sample = make_sample('ntu25', persons=2, frames=4)
+    whole = NormalizeSkeleton(mode)({**sample})['keypoint']
+    # A hand tip takes part in no axis, and in the norm only where it is seen.
+    broken = sample['keypoint'].copy()
+    broken[:, :, 21] = 0
+    out = NormalizeSkeleton(mode)({**sample, 'keypoint': broken})['keypoint']
+    assert not out[:, :, 21].any()
+    assert_scaled(out, whole, np.delete(np.arange(25), 21))
+    if mode == 'body_axes':
+        norms = np.sqrt((out.astype(np.float64) ** 2).sum((0, 2, 3)))
+        np.testing.assert_allclose(norms, 1, rtol=1e-5)
+
+
+def first_frame_formula(clip, layout, up, scale):
+    """first_frame [M, T, V, C] where some frame shows all of hips, shoulders and spine."""
+    known = clip.any(axis=-1)
+    base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
+    left = layout.index('left_hip', 'left_shoulder')
+    right = layout.index('right_hip', 'right_shoulder')
+    whole = known[:, :, base + shoulders + left + right].all(axis=-1)
+    frame = int(whole.any(axis=0).argmax())
+    person = int(whole[:, frame].argmax())
+    clip = clip.astype(np.float64)
+    body = clip[person]
+    torso = body[:, shoulders].mean(axis=1) - body[:, base].mean(axis=1)
+    start, end = np.array(layout.limbs).T
+    bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)
+    length = {
+        'torso': np.median(np.linalg.norm(torso[whole[person]], axis=-1)),
+        'bones': np.median(bones[known[person][:, end] & known[person][:, start]]),
+        'none': 1,
+    }[scale]
+    moved = (clip - body[frame, base].mean(axis=0)) / length
+    if clip.shape[-1] == 3:
+        across = (body[frame, left] - body[frame, right]).mean(axis=0)
+        upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
+        moved = moved @ _axes(x=across, y=upward, first='y')[0].T
+    return np.where(known[..., None], moved, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('coordinates', [2, 3])
+@pytest.mark.parametrize('up', ['torso', 'vertical'])
+@pytest.mark.parametrize('scale', ['torso', 'bones', 'none'])
+def test_a_frame_that_shows_all_is_enough(make_sample, layout, coordinates, up, scale):
+    """To the last bit, whatever is missing in other frames."""
+    for seed in range(5):
+        sample = make_sample(layout, 2, 20, coordinates, seed, padding=2, gaps=True)
+        sample['keypoint'][1, 7] = 3 + np.random.RandomState(seed).rand(
+            *sample['keypoint'].shape[2:]
+        )
+        expected = first_frame_formula(sample['keypoint'], LAYOUTS[layout], up, scale)
+        out = NormalizeSkeleton('first_frame', up=up, scale=scale)({**sample})['keypoint']
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize('coordinates', [2, 3])
+@pytest.mark.parametrize(
+    ('layout', 'missing'),
+    [
+        ('ntu25', ['spine_base']),
+        ('kinect20', ['shoulder_center', 'left_hip']),
+        ('jhmdb15', ['belly', 'neck', 'right_shoulder']),
+        ('coco17', ['right_hip']),
+        ('coco17', ['left_hip', 'right_hip']),
+        ('coco17', ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']),
+    ],
+)
+@pytest.mark.parametrize('scale', ['torso', 'bones'])
+def test_joints_that_no_frame_shows_put_nothing_elsewhere(
+    make_sample, layout, missing, coordinates, scale
+):
+    """Neither the place nor the size of the body counts, though zeros stay where they are."""
+    sample = make_sample(layout, 2, 5, coordinates)
+    sample['keypoint'][:, :, LAYOUTS[layout].index(*missing)] = 0
+    known = sample['keypoint'].any(axis=-1, keepdims=True)
+    moved = np.where(known, 2.5 * sample['keypoint'] + [1, -2, 4][:coordinates], 0)
+    normalize = NormalizeSkeleton('first_frame', scale=scale)
+    out = normalize({**sample})['keypoint']
+    again = normalize({**sample, 'keypoint': moved.astype(np.float32)})['keypoint']
+    np.testing.assert_allclose(again, out, atol=1e-4)
+    assert not out[~known[..., 0]].any()
+
+
+def test_origin_scale_and_axes_of_what_is_known(make_sample):
+    layout = LAYOUTS['coco17']
+    sample = make_sample('coco17', frames=5)
+    left, right = layout.index('left_hip', 'right_hip')
+    clip = sample['keypoint']
+    clip[:, :, right] = 0
+    shoulders = clip[0, :, layout.index('left_shoulder', 'right_shoulder')].mean(axis=0)
+    length = np.median(np.linalg.norm(shoulders - clip[0, :, left], axis=-1))
+    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    # Not turned: of an axis a joint is missing.
+    expected = np.where(clip.any(-1, keepdims=True), (clip - clip[0, 0, left]) / length, 0)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+    clip[:, :, left] = 0
+    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    np.testing.assert_allclose(out[0, 0].sum(axis=0), 0, atol=1e-4)  # the mean of all known
+    start, end = np.array(layout.limbs).T
+    both = out[0].any(axis=-1)[:, start] & out[0].any(axis=-1)[:, end]
+    bones = np.linalg.norm(out[0][:, start] - out[0][:, end], axis=-1)[both]
+    assert np.median(bones) == pytest.approx(1, abs=1e-5)
+
+    clip[0, :3] = 0  # nobody in the first frames
+    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    np.testing.assert_allclose(out[0, 3].sum(axis=0), 0, atol=1e-4)
+
+
+def test_the_vertical_needs_no_torso_to_turn(make_sample):
+    sample = make_sample('ntu25', frames=4)
+    sample['keypoint'][:, :, BASE] = 0
+    out = NormalizeSkeleton('first_frame', up='vertical')({**sample})['keypoint']
+    across = (out[0, 0, [LEFT, 4]] - out[0, 0, [RIGHT, 8]]).mean(axis=0)
+    assert across[0] > 0 and abs(across[2]) < 1e-5  # the left is at the person's left
+
+
+def test_twice_is_as_good_as_once(make_sample):
+    """What lies in the origin after the first time is no missing joint."""
+    once = NormalizeSkeleton('first_frame')(make_sample('ntu25', persons=2))
+    assert not once['keypoint'][0, 0, BASE].any() and once['never_missing'].all()
+    twice = NormalizeSkeleton('first_frame')({**once})['keypoint']
+    np.testing.assert_allclose(twice, once['keypoint'], atol=1e-5)
+
+
+def test_a_frame_without_hips_uses_the_axes_of_the_one_before(make_sample):
+    sample = make_sample('ntu25', frames=5)
+    still = np.repeat(sample['keypoint'][:, :1], 5, axis=1)
+    broken = still.copy()
+    for frame, missing in ((0, [BASE, LEFT, RIGHT]), (2, [LEFT]), (3, [BASE, RIGHT])):
+        broken[0, frame, missing] = 0
+    whole = NormalizeSkeleton('body_axes')({**sample, 'keypoint': still})['keypoint']
+    out = NormalizeSkeleton('body_axes')({**sample, 'keypoint': broken})['keypoint']
+    # Origin and axes are those of the whole frames; the norm lacks some joints.
+    assert_scaled(out, whole, np.delete(np.arange(25), [BASE, LEFT, RIGHT]))
+
+
+def test_bodies_that_have_no_axes_do_not_break(make_sample):
+    for mode in ('body_axes', 'first_frame'):
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            for keypoint in (
+                np.zeros((2, 3, 25, 3), np.float32),  # nobody
+                np.ones((1, 1, 25, 3), np.float32),  # all joints in one place
+                np.arange(1, 26, dtype=np.float32)[None, None, :, None] * np.ones(3, np.float32),
+                np.eye(25, dtype=np.float32)[None, :, :, None] * np.ones(3, np.float32),
+            ):
+                sample = {**make_sample('ntu25'), 'keypoint': keypoint}
+                out = NormalizeSkeleton(mode)(sample)['keypoint']
+                assert out.shape == keypoint.shape and np.isfinite(out).all()
+
+
+@pytest.mark.parametrize('layout', ['coco17', 'jhmdb15'])
+def test_in_the_plane_only_place_and_size_change(make_sample, layout):
+    sample = make_sample(layout, coordinates=2)
+    for mode in ('body_axes', 'first_frame'):
+        out = NormalizeSkeleton(mode)({**sample})['keypoint']
+        for t in range(12):
+            before, after = sample['keypoint'][0, t], out[0, t]
+            ratio = (before[1:] - before[0]) / (after[1:] - after[0])
+            np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-2)
+
+
+def test_wrong_uses_are_named(make_sample):
+    with pytest.raises(ConfigError, match="mode is 'body', must be 'body_axes' or 'first_frame'"):
+        NormalizeSkeleton('body')
+    with pytest.raises(ConfigError, match="mode='body_axes' has no up='torso': leave it out"):
+        NormalizeSkeleton('body_axes', up='torso')
+    with pytest.raises(
+        ConfigError, match="no scale='height': must be 'torso' or 'bones' or 'none'"
+    ):
+        NormalizeSkeleton('first_frame', scale='height')
+    with pytest.raises(ConfigError, match="'coco17' has no spine base .*torso='spine'"):
+        NormalizeSkeleton('body_axes')(make_sample('coco17'))
+
+
+def test_the_input_is_left_as_it_was(make_sample):
+    sample = make_sample(gaps=True)
+    before = sample['keypoint'].copy()
+    given_array = sample['keypoint']
+    for mode in ('body_axes', 'first_frame'):
+        NormalizeSkeleton(mode)({**sample})
+    np.testing.assert_array_equal(given_array, before)

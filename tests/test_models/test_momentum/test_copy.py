@@ -1,0 +1,105 @@
+"""The momentum copy: an average of weights and statistics that nothing else moves."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.momentum.copy import MomentumCopy
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def change(source: nn.Module) -> None:
+    with torch.no_grad():
+        for value in (*source.parameters(), *source.buffers()):
+            value.add_(torch.randn_like(value.float()).to(value.dtype))
+
+
+@pytest.mark.parametrize('momentum', [0.0, 0.3, 0.9])
+def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum):
+    source = network()
+    follower = MomentumCopy(source, momentum)
+    change(source)  # initialized after the copy was made
+    follower.start(source)
+    expected = {name: value.double() for name, value in source.state_dict().items()}
+    statistics = {name for name, _ in source.named_buffers()}
+    for updates in range(1, 7):
+        change(source)
+        follower.follow(source)
+        for name, value in source.state_dict().items():
+            share = momentum
+            if name in statistics:
+                share = min(momentum, (1 + updates) / (10 + updates))
+            expected[name] = share * expected[name] + (1 - share) * value.double()
+    for name, value in follower.module.state_dict().items():
+        if value.is_floating_point():  # the number of batches is read by nobody
+            torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_the_statistics_have_left_their_start_after_a_hundred_steps():
+    source = network()
+    follower = MomentumCopy(source, momentum=0.999)
+    follower.start(source)
+    source[1].running_mean.fill_(5.0)
+    for _ in range(100):
+        follower.follow(source)
+    torch.testing.assert_close(follower.module[1].running_mean, torch.full((4,), 5.0))
+
+
+def test_a_resumed_copy_goes_on_exactly():
+    source = network()
+    follower = MomentumCopy(source, momentum=0.9)
+    follower.start(source)
+    for _ in range(2):
+        change(source)
+        follower.follow(source)
+    resumed = MomentumCopy(network(), momentum=0.9)
+    resumed.load_state_dict(copy.deepcopy(follower.state_dict()))
+    resumed.start(source)
+    for _ in range(3):
+        change(source)
+        for one in (follower, resumed):
+            one.follow(source)
+    for name, value in resumed.state_dict().items():
+        assert torch.equal(value, follower.state_dict()[name]), name
+
+
+def test_starting_again_changes_nothing():
+    source = network()
+    follower = MomentumCopy(source, momentum=0.9)
+    follower.start(source)
+    before = copy.deepcopy(follower.state_dict())
+    change(source)
+    resumed = MomentumCopy(network(), momentum=0.9)
+    resumed.load_state_dict(before)
+    resumed.start(source)
+    assert resumed.started
+    for name, value in resumed.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():
+    follower = MomentumCopy(network())
+    follower.train()
+    assert not any(module.training for module in follower.modules())
+    rows = torch.randn(5, 3)
+    together = follower(rows)
+    alone = torch.cat([follower(row[None]) for row in rows])
+    torch.testing.assert_close(together, alone)
+    assert not together.requires_grad
+    assert not any(parameter.requires_grad for parameter in follower.parameters())
+    assert follower.module[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize('momentum', [-0.1, 1.0])
+def test_an_impossible_momentum_is_named(momentum):
+    with pytest.raises(ConfigError, match=f'momentum={momentum}'):
+        MomentumCopy(network(), momentum)

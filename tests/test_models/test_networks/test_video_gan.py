@@ -1,0 +1,134 @@
+"""The video generator's sub-sampling, residual and parts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmact_ssl.models.networks.video_gan import (
+    ConvolutionalGRUCell,
+    UpBlock,
+    VideoDiscriminator,
+    VideoGenerator,
+    resize_frames,
+)
+
+
+def make_generator(residual: bool = False, resolutions: tuple[int, ...] = (8, 16, 32)):
+    torch.manual_seed(0)
+    return VideoGenerator(4, 16, resolutions, residual)
+
+
+def test_training_renders_some_of_the_frames_that_evaluation_renders():
+    """At its positions each sub-sampled level equals the full one: no frame is out of its time."""
+    generator, latent = make_generator(), torch.randn(2, 4, 4, 4)
+    full = generator.eval()(latent, 8)
+    assert [level.frames.shape for level in full] == [(2, 3, 8, s, s) for s in (8, 16, 32)]
+    # Frames differ, or the test could not tell times apart.
+    assert (full[0].frames[:, :, 0] - full[0].frames[:, :, 7]).abs().max() > 1e-3
+    generator.train()
+    offsets = set()
+    for seed in range(6):
+        torch.manual_seed(seed)
+        levels = generator(latent, 8)
+        first, second, third = (level.positions.tolist() for level in levels)
+        assert first == list(range(8))
+        assert second in (first[0::2], first[1::2])
+        assert third in (second[0::2], second[1::2])
+        offsets.add((second[0], third[0] - second[0]))
+        for level, whole in zip(levels, full):
+            torch.testing.assert_close(level.frames, whole.frames[:, :, level.positions])
+    assert len(offsets) > 2, 'offsets are drawn'
+
+
+def test_a_short_video_keeps_a_frame_at_every_resolution():
+    for num_frames in (1, 2, 3):
+        levels = make_generator().train()(torch.randn(1, 4, 4, 4), num_frames)
+        assert all(len(level.positions) >= 1 for level in levels)
+
+
+def test_resolutions_that_are_not_rendered_are_passed_through():
+    levels = make_generator(resolutions=(8, 32)).train()(torch.randn(1, 4, 4, 4), 8)
+    assert [level.frames.shape[2:] for level in levels] == [(8, 8, 8), (4, 32, 32)]
+
+
+@pytest.mark.parametrize('resolutions', [(4, 8), (8, 24), (12,), (16, 8)])
+def test_resolutions_that_can_not_be_made_are_refused(resolutions):
+    with pytest.raises(ValueError, match='powers of two'):
+        make_generator(resolutions=resolutions)
+
+
+def test_a_residual_generator_starts_as_the_background_and_adds_to_it():
+    generator = make_generator(residual=True).eval()
+    latent, background = torch.randn(2, 4, 4, 4), torch.randn(2, 3, 32, 32)
+    for level in generator(latent, 3, background):
+        still = resize_frames(background[:, :, None], level.frames.shape[-1])
+        torch.testing.assert_close(level.frames, still.expand_as(level.frames))
+    for render in generator.render.values():
+        torch.nn.init.normal_(render.change.weight)
+    for level in generator(latent, 3, background):
+        still = resize_frames(background[:, :, None], level.frames.shape[-1])
+        assert float((level.frames - still).abs().mean().detach()) > 0.01
+
+
+def test_the_recurrent_cell_is_a_gru_at_each_place():
+    """With kernels that are zero around the center, torch's own GRU cell says the same."""
+    torch.manual_seed(0)
+    cell, twin = ConvolutionalGRUCell(3), torch.nn.GRUCell(3, 3)
+    with torch.no_grad():
+        for convolution in (cell.gates, cell.candidate):
+            convolution.weight[:, :, [0, 2]] = 0
+            convolution.weight[:, :, :, [0, 2]] = 0
+        gates, candidate = cell.gates.weight[:, :, 1, 1], cell.candidate.weight[:, :, 1, 1]
+        # torch applies the reset gate after the product, so take no recurrent candidate weights.
+        cell.candidate.weight[:, 3:] = 0
+        twin.weight_ih.copy_(torch.cat([gates[:, :3], candidate[:, :3]]))
+        twin.weight_hh.copy_(torch.cat([gates[:, 3:], torch.zeros(3, 3)]))
+        twin.bias_ih.copy_(torch.cat([cell.gates.bias, cell.candidate.bias]))
+        twin.bias_hh.zero_()
+    value, state = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    flat = (x.permute(0, 2, 3, 1).reshape(-1, 3) for x in (value, state))
+    expected = twin(*flat).view(2, 4, 4, 3).permute(0, 3, 1, 2)
+    torch.testing.assert_close(cell(value, state), expected)
+
+
+def test_the_reset_gate_acts_on_the_state_of_the_candidate():
+    cell = ConvolutionalGRUCell(1)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        cell.gates.bias.copy_(torch.tensor([-100.0, -100.0]))  # reset all, update all
+        cell.candidate.weight[0, 1, 1, 1] = 1
+    state = torch.randn(1, 1, 4, 4)
+    assert not cell(torch.zeros_like(state), state).any()
+    with torch.no_grad():
+        cell.gates.bias[0] = 100
+    torch.testing.assert_close(cell(torch.zeros_like(state), state), state.tanh())
+
+
+def test_up_block_doubles_the_map():
+    block = UpBlock(6, 4)
+    value = torch.randn(2, 6, 5, 5)
+    assert block(value).shape == (2, 4, 10, 10)
+    with torch.no_grad():
+        block.second.weight.zero_()
+        block.second.bias.zero_()
+    expected = F.interpolate(block.shortcut(value), scale_factor=2, mode='nearest')
+    torch.testing.assert_close(block(value), expected)
+
+
+@pytest.mark.parametrize('side', [8, 16, 32])
+def test_the_discriminator_scores_each_clip_on_its_own(side: int):
+    torch.manual_seed(0)
+    discriminator = VideoDiscriminator(side, 4)
+    frames = torch.randn(3, 3, 2, side, side)
+    scores = discriminator(frames)
+    assert scores.shape == (3,)
+    torch.testing.assert_close(discriminator(frames[1:2]), scores[1:2])
+
+
+def test_resize_frames_averages_over_areas():
+    frames = torch.randn(2, 3, 4, 12, 12)
+    expected = frames.view(2, 3, 4, 4, 3, 4, 3).mean((4, 6))
+    torch.testing.assert_close(resize_frames(frames, 4), expected)

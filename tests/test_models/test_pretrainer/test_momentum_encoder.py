@@ -1,0 +1,245 @@
+"""The pre-trainer's momentum encoder, adapters that tasks share, and the hook that moves copies."""
+
+from __future__ import annotations
+
+import copy
+from typing import Optional
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseModule
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmact_ssl.engine.hooks import MomentumCopyHook
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+
+MEAN, STD = [0.0, 0.0, 0.0], [100.0, 100.0, 100.0]
+
+
+class NormalizingBackbone(BaseModule):
+    """A convolution and a batch normalization, set anew by ``init_weights``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(3, 4, 1)
+        self.norm = nn.BatchNorm3d(4)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.norm(self.convolution(frames))
+
+    def init_weights(self) -> None:
+        nn.init.normal_(self.convolution.weight)
+
+
+class DistanceHead(PretextHead):
+    """Squared distance of two maps; keeps what it was given."""
+
+    def __init__(self, query: str, key: str, follower: bool = False) -> None:
+        super().__init__(dict(query=query, key=key))
+        self.layer = nn.Linear(2, 2)
+        self.follower = MomentumCopy(self.layer, 0.5) if follower else None
+        self.given: dict[str, Tensor] = {}
+
+    def momentum_pairs(self):
+        return [] if self.follower is None else [(self.follower, self.layer)]
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        self.given = sources
+        pooled = {name: value.flatten(2).mean(2) for name, value in sources.items()}
+        return dict(loss=(self.layer(pooled['query']) - pooled['key']).square().mean())
+
+    predict = loss
+
+
+def make(**changes) -> MultiTaskPretrainer:
+    torch.manual_seed(0)
+    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
+    config = dict(
+        backbone=dict(type=NormalizingBackbone),
+        heads=dict(
+            one=dict(
+                type=DistanceHead, query='clip.first', key='clip_b.momentum_first', follower=True
+            ),
+            two=dict(type=DistanceHead, query='clip.second', key='clip_b.momentum_second'),
+        ),
+        adapters=dict(first=adapter, second=adapter),
+        momentum_encoder=dict(views=('clip_b',), momentum=0.9),
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor', mean=MEAN, std=STD, views=('clip', 'clip_b')
+        ),
+        encode=('clip',),
+    )
+    return MultiTaskPretrainer(**(config | changes))
+
+
+def make_data(seed: int = 0) -> dict:
+    generator = torch.Generator().manual_seed(seed)
+    return dict(
+        inputs={
+            view: [
+                torch.randint(256, (3, 2, 4, 4), generator=generator, dtype=torch.uint8)
+                for _ in range(2)
+            ]
+            for view in ('clip', 'clip_b')
+        },
+        data_samples=[None, None],
+    )
+
+
+def losses(model: MultiTaskPretrainer, seed: int = 0) -> dict[str, Tensor]:
+    return model(**model.data_preprocessor(make_data(seed)), mode='loss')
+
+
+class Collect(Hook):
+    """The student's and the copies' weights after each iteration."""
+
+    def __init__(self) -> None:
+        self.student: list[Tensor] = []
+        self.encoder: list[Tensor] = []
+        self.projector: list[Tensor] = []
+
+    def before_train(self, runner: Runner) -> None:
+        self.after_train_iter(runner)
+
+    def after_train_iter(self, runner: Runner, *_, **__) -> None:
+        model = runner.model
+        encoder = model.momentum_encoder.module['backbone']
+        self.student.append(model.backbone.convolution.weight.detach().clone())
+        self.encoder.append(encoder.convolution.weight.clone())
+        self.projector.append(model.heads['one'].follower.module.weight.clone())
+
+
+def train(
+    work_dir, epochs: int, accumulate: int = 1, model: Optional[nn.Module] = None, **options
+) -> tuple[MultiTaskPretrainer, Collect]:
+    """Four iterations an epoch, of fixed data."""
+    collect = Collect()
+    runner = Runner(
+        model=model or make(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            dataset=[make_data(seed) for seed in range(4)],
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            batch_size=1,
+            collate_fn=lambda samples: samples[0],
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(
+            optimizer=dict(type='AdamW', lr=0.05, weight_decay=0.5), accumulative_counts=accumulate
+        ),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook')
+        ),
+        custom_hooks=[MomentumCopyHook(), collect],
+        randomness=dict(seed=0),
+        experiment_name=str(work_dir),
+        **options,
+    )
+    runner.train()
+    return runner.model, collect
+
+
+def test_the_copy_moves_once_a_step_and_starts_as_the_initialized_student(tmp_path):
+    _, seen = train(tmp_path, epochs=2)
+    assert len(seen.student) == 9
+    torch.testing.assert_close(seen.encoder[0], seen.student[0], rtol=0, atol=0)
+    expected = seen.student[0].double()
+    for student, encoder in zip(seen.student[1:], seen.encoder[1:]):
+        expected = 0.9 * expected + 0.1 * student.double()
+        torch.testing.assert_close(encoder.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_while_gradients_accumulate_it_stands_still(tmp_path):
+    _, seen = train(tmp_path, epochs=1, accumulate=2)
+    for kind in (seen.student, seen.encoder, seen.projector):
+        moved = [not torch.equal(one, next_one) for one, next_one in zip(kind, kind[1:])]
+        assert moved == [False, True, False, True]
+
+
+def test_resumed_training_has_the_same_copies(tmp_path):
+    whole, _ = train(tmp_path / 'whole', epochs=2)
+    train(tmp_path / 'stopped', epochs=1)
+    resumed, seen = train(
+        tmp_path / 'stopped',
+        epochs=2,
+        resume=True,
+        load_from=str(tmp_path / 'stopped' / 'epoch_1.pth'),
+    )
+    assert not torch.equal(seen.encoder[0], seen.student[0])
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_run_from_the_weights_of_another_starts_its_copies_anew(tmp_path):
+    train(tmp_path / 'one', epochs=1)
+    _, seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
+    assert torch.equal(seen.encoder[0], seen.student[0])
+
+
+def test_keys_are_made_in_evaluation_mode_without_gradient_or_learning():
+    model = make().train()
+    for follower, source in model.momentum_pairs():
+        follower.start(source)
+    student = {name: value.clone() for name, value in model.state_dict().items()}
+    losses(model)['loss'].backward()
+    head = model.heads['one']
+    assert not head.given['key'].requires_grad and head.given['query'].requires_grad
+    copy_keys = [name for name in student if name.startswith('momentum_encoder.')]
+    assert len(copy_keys) > 8
+    for name in copy_keys:
+        assert torch.equal(student[name], model.state_dict()[name]), name
+    assert all(p.grad is None for p in model.momentum_encoder.parameters())
+    assert not any(module.training for module in model.momentum_encoder.modules())
+    # As the student in evaluation mode, view by view.
+    twin = copy.deepcopy(model.backbone).eval()
+    twin.load_state_dict(model.momentum_encoder.module['backbone'].state_dict())
+    inputs = model.data_preprocessor(make_data())['inputs']
+    expected = model.adapters['first'](twin(inputs['clip_b']))
+    torch.testing.assert_close(head.given['key'], expected)
+
+
+def test_the_copy_is_no_part_of_the_backbone():
+    model = make()
+    names = {name.split('.')[0] for name in model.state_dict()}
+    assert names == {'backbone', 'adapters', 'heads', 'momentum_encoder'}
+    ours = [name for name in model.state_dict() if name.startswith('backbone.')]
+    assert len(ours) == len(model.backbone.state_dict())
+
+
+def test_without_its_hook_training_is_refused():
+    with pytest.raises(ConfigError, match="add dict.type='MomentumCopyHook'. to custom_hooks"):
+        losses(make().train())
+
+
+def test_it_rests_when_nobody_reads_it_and_can_be_switched_off():
+    heads = dict(one=dict(type=DistanceHead, query='clip.first', key='clip.second'))
+    losses(make(heads=heads).train())  # no hook, no error: the encoder does not run
+    without = make(heads=heads, momentum_encoder=None)
+    assert without.momentum_pairs() == []
+    assert not any('momentum' in name for name in without.state_dict())
+
+
+def test_a_view_that_nothing_makes_is_named():
+    with pytest.raises(ConfigError, match=r"model.momentum_encoder.views names the view 'past'"):
+        make(momentum_encoder=dict(views=('past',)))
+    with pytest.raises(ConfigError, match=r"reads 'clip_b.momentum_first'.*which nothing makes"):
+        make(momentum_encoder=None)
+
+
+def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
+    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
+    model = make(adapters=dict(first=adapter, second='first')).train()
+    assert list(model.adapters) == ['first']
+    for follower, source in model.momentum_pairs():
+        follower.start(source)
+    losses(model)
+    one, two = model.heads['one'].given, model.heads['two'].given
+    assert one['query'] is two['query'] and one['key'] is two['key']
+    assert make().heads['one'].given is not None
+    with pytest.raises(ConfigError, match=r"model.adapters.second='third' shares an adapter"):
+        make(adapters=dict(first=adapter, second='third'))

@@ -1,0 +1,343 @@
+"""The trainer: views encoded once, sources checked when built, teachers apart, losses weighed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl.models.teachers.base import BaseTeacher
+
+MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+
+
+class CountingBackbone(nn.Module):
+    """A convolution that remembers its batches, and returns a tuple as OpenMMLab does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(3, 4, 1)
+        self.batches: list[torch.Size] = []
+
+    def forward(self, frames: Tensor) -> tuple[Tensor]:
+        self.batches.append(frames.shape)
+        return (self.convolution(frames),)
+
+
+class RecordingHead(PretextHead):
+    """Keeps what it was given; its losses are means of the map, scaled."""
+
+    def __init__(self, reads: dict[str, str], scale: float = 1.0) -> None:
+        super().__init__(reads)
+        self.scale = scale
+        self.given: dict[str, Tensor] = {}
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        self.given = sources
+        value = sources['map'].square().mean() * self.scale
+        return dict(loss_one=value, other_loss=2 * value, accuracy=1000 * value)
+
+    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+        return dict(map=sources['map'], error=sources['map'].mean((1, 2, 3, 4)))
+
+
+class BrightnessTeacher(BaseTeacher):
+    """Each frame's gray values; its network is hidden, as a teacher's must be."""
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+        # In a tuple, for an attribute would be a submodule.
+        self._network = (self.hide(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),)
+        self.seen: list[Tensor] = []
+
+    def forward(self, frames: Tensor) -> Tensor:
+        self.seen.append(frames)
+        return super().forward(frames)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        assert not self._network[0].training
+        self._network[0](frames.float())
+        return frames.float().mean((2, 3))
+
+
+def make(**changes) -> MultiTaskPretrainer:
+    torch.manual_seed(0)
+    config = dict(
+        backbone=dict(type=CountingBackbone),
+        heads=dict(
+            first=dict(type=RecordingHead, reads=dict(map='clip.static', frames='clip')),
+            second=dict(type=RecordingHead, reads=dict(map='future.feature_map'), scale=3.0),
+            third=dict(type=RecordingHead, reads=dict(map='clip.feature_map', target='clip_pose')),
+        ),
+        adapters=dict(
+            static=dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
+        ),
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=MEAN,
+            std=STD,
+            views=('clip', 'future', 'keyframes'),
+            targets=('clip_pose',),
+        ),
+        encode=('clip', 'future'),
+        balancer=dict(type='mmact_ssl.FixedWeights'),
+    )
+    return MultiTaskPretrainer(**(config | changes))
+
+
+def make_data(future_time: int = 2) -> dict:
+    generator = torch.Generator().manual_seed(0)
+
+    def frames(time: int) -> list[Tensor]:
+        shape = (3, time, 4, 4)
+        return [torch.randint(256, shape, generator=generator, dtype=torch.uint8) for _ in range(2)]
+
+    return dict(
+        inputs=dict(clip=frames(2), future=frames(future_time), keyframes=frames(1)),
+        targets=dict(clip_pose=[torch.rand(2, 5, 3, generator=generator) for _ in range(2)]),
+        data_samples=[Untouchable(), Untouchable()],
+    )
+
+
+class Untouchable:
+    """A data sample whose labels must not be read."""
+
+    def __getattr__(self, name: str):
+        raise AssertionError(f'pre-training read data_samples.{name}')
+
+    def __len__(self) -> int:
+        raise AssertionError('pre-training read data_samples')
+
+
+@pytest.fixture
+def progress():
+    """Set the runner's progress for a test."""
+    hub = MessageHub.get_current_instance()
+    hub.update_info('iter', 0)
+    hub.update_info('max_iters', 10)
+    yield lambda iteration: hub.update_info('iter', iteration)
+    for key in ('iter', 'max_iters'):
+        hub.pop_info(key)
+
+
+def forward(model: MultiTaskPretrainer, mode: str, data: dict | None = None):
+    data = dict(model.data_preprocessor(data or make_data()))
+    # cast_data and pseudo_collate hand data samples on untouched; so must the model.
+    return model(**data, mode=mode)
+
+
+def test_a_view_is_encoded_once_however_many_heads_read_it():
+    model = make()
+    for _ in range(2):
+        forward(model, 'loss')
+    assert model.backbone.batches == 2 * [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
+    model = make(encode=('clip',), heads=dict(a=make_head_config(), b=make_head_config()))
+    forward(model, 'loss')
+    forward(model, 'predict')
+    assert model.backbone.batches == [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
+
+
+def make_head_config(**reads: str) -> dict:
+    return dict(type=RecordingHead, reads=dict(map='clip.feature_map') | reads)
+
+
+def test_encode_together_joins_views_of_one_shape():
+    apart, together = make(), make(encode_together=True)
+    expected, got = forward(apart, 'tensor'), forward(together, 'tensor')
+    assert together.backbone.batches == [(4, 3, 2, 4, 4)]
+    assert list(got) == ['clip', 'future']
+    for view, feature_map in expected.items():
+        torch.testing.assert_close(got[view], feature_map)
+    assert not torch.allclose(expected['clip'], expected['future'])
+
+    other_shape = make_data(future_time=3)
+    got = forward(together, 'tensor', other_shape)
+    assert together.backbone.batches[1:] == [(2, 3, 2, 4, 4), (2, 3, 3, 4, 4)]
+    assert got['future'].shape == (2, 4, 3, 4, 4)
+
+
+def test_heads_get_exactly_what_they_name():
+    model = make()
+    data = model.data_preprocessor(make_data())
+    model(**data, mode='loss')
+    feature_map = model.backbone.convolution(data['inputs']['clip'])
+    given = {task: head.given for task, head in model.heads.items()}
+    assert set(given['first']) == {'map', 'frames'}
+    assert torch.equal(given['first']['frames'], data['inputs']['clip'])
+    torch.testing.assert_close(given['first']['map'], model.adapters['static'](feature_map))
+    torch.testing.assert_close(given['third']['map'], feature_map)
+    assert torch.equal(given['third']['target'], data['targets']['clip_pose'])
+
+
+def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):
+    weights = dict(first=0.5, third=[0.0, 4.0])
+    model = make(balancer=dict(type='mmact_ssl.ScheduledWeights', weights=weights))
+    for iteration, third in ((0, 0.0), (5, 2.0), (10, 4.0)):
+        progress(iteration)
+        out = forward(model, 'loss')
+        by_task = {
+            task: out[f'{task}/loss_one'] + out[f'{task}/other_loss'] for task in model.heads
+        }
+        expected = 0.5 * by_task['first'] + by_task['second'] + third * by_task['third']
+        torch.testing.assert_close(out['loss'].detach(), expected)
+        assert out['first/accuracy'] > by_task['first'], 'metrics are logged, not minimized'
+        assert not any(value.requires_grad for name, value in out.items() if name != 'loss')
+
+        total, logs = model.parse_losses(out)
+        assert total is out['loss']
+        assert logs == out
+
+
+def test_training_steps_lower_the_loss_through_the_wrapper():
+    """mmengine's own train_step, with parse_losses in it."""
+    from mmengine.optim import OptimWrapper
+
+    model = make()
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.02))
+    losses = [float(model.train_step(make_data(), wrapper)['loss']) for _ in range(5)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_labels_are_never_read():
+    model = make()
+    data = make_data()
+    for mode in ('loss', 'predict', 'tensor'):
+        assert forward(model, mode, data)
+
+
+def test_predictions_come_by_sample_and_task():
+    model = make()
+    samples = forward(model, 'predict')
+    feature_map = forward(model, 'tensor')['future']
+    assert len(samples) == 2
+    for index, sample in enumerate(samples):
+        assert list(sample) == ['first', 'second', 'third']
+        torch.testing.assert_close(sample['second']['map'], feature_map[index])
+        torch.testing.assert_close(sample['second']['error'], feature_map[index].mean())
+    with pytest.raises(ValueError, match="mode='features'"):
+        forward(model, 'features')
+
+
+def test_features_are_monitored_every_so_many_steps(progress):
+    model = make(monitor_interval=4)
+    names = {
+        f'{view}.{name}/{statistic}'
+        for view in ('clip', 'future')
+        for name in ('feature_map', 'static')
+        for statistic in ('deviation', 'effective_rank')
+    }
+    for iteration in range(6):
+        progress(iteration)
+        logged = names & set(forward(model, 'loss'))
+        assert logged == (names if iteration % 4 == 0 else set()), iteration
+
+
+def test_a_teacher_reads_the_decoded_frames_to_the_bit():
+    heads = dict(
+        only=dict(type=RecordingHead, reads=dict(map='clip.feature_map', light='clip_light'))
+    )
+    teachers = dict(light=dict(teacher=dict(type=BrightnessTeacher), views=('clip',)))
+    model = make(heads=heads, teachers=teachers).train()
+    data = make_data()
+    out = forward(model, 'loss', data)
+    decoded = torch.stack(data['inputs']['clip'])  # (B, 3, T, H, W)
+    (seen,) = model.teachers['light'].seen
+    assert torch.equal(seen, decoded.transpose(1, 2).flatten(0, 1).float())
+    target = model.heads['only'].given['light']
+    assert target.shape == (2, 2, 3)
+    assert not target.requires_grad
+    assert torch.equal(target, decoded.float().mean((3, 4)).transpose(1, 2))
+    out['loss'].backward()
+
+    names = [*model.state_dict(), *dict(model.named_parameters())]
+    assert names
+    assert not any('teacher' in name for name in names)
+
+
+def test_a_teacher_that_no_head_reads_does_not_run():
+    heads = dict(
+        reader=dict(type=RecordingHead, reads=dict(map='clip.feature_map', light='clip_light')),
+        other=dict(type=RecordingHead, reads=dict(map='clip.feature_map')),
+    )
+    teacher = dict(type=BrightnessTeacher)
+    teachers = dict(light=dict(teacher=teacher, views=('clip', 'future')))
+    for reader, calls in ((heads['reader'], 1), (None, 0)):  # the future is read by none
+        model = make(heads={**heads, 'reader': reader}, teachers=teachers)
+        forward(model, 'loss')
+        assert len(model.teachers['light'].seen) == calls
+
+
+def test_a_task_is_switched_off_by_none():
+    model = make(heads=dict(first=make_head_config(), second=None))
+    assert list(model.heads) == ['first']
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (
+            dict(heads=dict(motion=make_head_config(target='clip_flow'))),
+            ["'motion'", "'clip_flow'", 'model.heads.motion.reads.target'],
+        ),
+        (
+            dict(heads=dict(motion=make_head_config(frames='masked'))),
+            ["'motion'", "'masked'", 'model.heads.motion.reads.frames'],
+        ),
+        (
+            dict(heads=dict(motion=make_head_config(map='keyframes.feature_map'))),
+            ["'motion'", "'keyframes.feature_map'", 'model.heads.motion.reads.map'],
+        ),
+        (
+            dict(heads=dict(motion=make_head_config(map='clip.dynamic'))),
+            ["'motion'", "'clip.dynamic'", 'model.heads.motion.reads.map', 'model.adapters'],
+        ),
+        (
+            dict(encode=('clip', 'slow')),
+            ["'slow'", 'model.encode', 'model.data_preprocessor.views'],
+        ),
+        (dict(heads=dict(first=None)), ['model.heads']),
+        (
+            dict(teachers=dict(light=dict(teacher=dict(type=BrightnessTeacher), views=('slow',)))),
+            ["'slow'", 'model.teachers.light.views'],
+        ),
+        (
+            dict(teachers=dict(pose=dict(teacher=dict(type=BrightnessTeacher), views=('clip',)))),
+            ['clip_pose', 'model.teachers.pose', 'model.data_preprocessor.targets'],
+        ),
+    ],
+)
+def test_config_errors_name_head_source_and_key(changes: dict, words: list[str]):
+    with pytest.raises(ConfigError) as caught:
+        make(**changes)
+    message = str(caught.value)
+    assert '\n' not in message
+    for word in words:
+        assert word in message
+
+
+def test_without_a_pooling_module_a_feature_is_the_mean_of_the_map():
+    heads = dict(
+        only=dict(type=RecordingHead, reads=dict(map='clip.feature_map', pooled='clip.pooled'))
+    )
+    model = make(heads=heads)
+    model(**model.data_preprocessor(make_data()), mode='loss')
+    given = model.heads['only'].given
+    torch.testing.assert_close(given['pooled'], given['map'].mean((2, 3, 4)))
+
+
+class MetricHead(RecordingHead):
+    """A head that forgot its loss."""
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        return dict(accuracy=sources['map'].mean())
+
+
+def test_a_head_without_a_loss_is_named():
+    model = make(heads=dict(only=dict(type=MetricHead, reads=dict(map='clip.feature_map'))))
+    with pytest.raises(ConfigError, match=r"head 'only' returned \['accuracy'\]"):
+        model(**model.data_preprocessor(make_data()), mode='loss')

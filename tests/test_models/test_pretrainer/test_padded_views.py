@@ -1,0 +1,94 @@
+"""The trainer on views with padding: each is encoded and pooled with its own validity."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+
+
+class MaskedBackbone(nn.Module):
+    """Notes which validity came with which view."""
+
+    reads_valid = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.calls: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, view: Tensor, valid: Tensor) -> Tensor:
+        self.calls.append((view, valid))
+        return view.flatten(2)[:, None] * self.scale  # (B, 1, T, D)
+
+
+class ValidMean(nn.Module):
+    """The mean over valid frames of a map ``[B, 1, T, D]``."""
+
+    def forward(self, feature_map: Tensor, valid: Tensor) -> Tensor:
+        weight = valid.float()[:, None, :, None]
+        return (feature_map * weight).sum((1, 2)) / weight.sum((1, 2))
+
+
+class PooledHead(PretextHead):
+    """A head that keeps the pooled feature and the validity."""
+
+    def __init__(self, view: str) -> None:
+        super().__init__(dict(feature=f'{view}.pooled', valid=f'{view}_valid'))
+        self.given: dict[str, Tensor] = {}
+
+    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
+        self.given = sources
+        return dict(loss=sources['feature'].square().mean())
+
+    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+        return dict(feature=sources['feature'])
+
+
+class WithValidity(nn.Module):
+    """Names what it gives as a skeleton's data preprocessor does; here inputs come ready."""
+
+    views, targets = ('clip', 'masked'), ()
+    sources = ('clip', 'masked', 'clip_valid', 'masked_valid')
+
+
+def sequences() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    clip, masked = torch.randn(2, 2, 5, 3, generator=generator)
+    frames = torch.arange(5)
+    return dict(
+        clip=clip,
+        masked=masked,
+        clip_valid=frames < torch.tensor([[5], [3]]),
+        masked_valid=frames < torch.tensor([[2], [4]]),
+    )
+
+
+@pytest.mark.parametrize('together', [False, True])
+def test_each_view_is_encoded_and_pooled_with_its_own_validity(together):
+    inputs = sequences()
+    model = MultiTaskPretrainer(
+        backbone=dict(type=MaskedBackbone),
+        heads={view: dict(type=PooledHead, view=view) for view in ('clip', 'masked')},
+        data_preprocessor=WithValidity(),
+        encode=('clip', 'masked'),
+        encode_together=together,
+        pooling=dict(type=ValidMean),
+    )
+    logs = model(inputs, mode='loss')
+    assert len(model.backbone.calls) == (1 if together else 2)
+    views = torch.cat([view for view, _ in model.backbone.calls])
+    masks = torch.cat([valid for _, valid in model.backbone.calls])
+    assert torch.equal(views, torch.cat([inputs['clip'], inputs['masked']]))
+    assert torch.equal(masks, torch.cat([inputs['clip_valid'], inputs['masked_valid']]))
+    for view in ('clip', 'masked'):
+        slow = torch.stack(
+            [row[keep].mean(0) for row, keep in zip(inputs[view], inputs[f'{view}_valid'])]
+        )
+        given = model.heads[view].given
+        torch.testing.assert_close(given['feature'], slow)
+        assert torch.equal(given['valid'], inputs[f'{view}_valid'])
+    assert f'{view}.feature_map/effective_rank' in logs

@@ -1,0 +1,188 @@
+"""One's own skeletons from an npz file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmact_ssl.datasets import SkeletonDataset
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms import NormalizeSkeleton
+from mmact_ssl.demo_world.actions import Style, perform
+from mmact_ssl.demo_world.body import Morphology, body_joints
+from mmact_ssl.demo_world.camera import CAMERAS
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.custom import prepare_custom
+from mmact_ssl.preparation.files import data_root
+from mmact_ssl.prompts.posecodes import measure
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+def table(persons=None, **more):
+    """Four clips of three classes; ``persons`` adds that axis."""
+    shape = (10, 20, 3) if persons is None else (10, persons, 20, 3)
+    return {
+        'names': np.array(['a', 'b', 'c', 'd']),
+        'labels': np.array([0, 2, 1, 0]),
+        'lengths': np.array([3, 1, 4, 2]),
+        'keypoints': np.random.default_rng(0).uniform(1, 2, shape).astype(np.float32),
+        **more,
+    }
+
+
+def prepare(tmp_path, content, **options):
+    np.savez(tmp_path / 'mine.npz', **content)
+    return prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', **options)
+
+
+@pytest.mark.parametrize('persons', [None, 1, 2])
+def test_clips_come_back(tmp_path, persons):
+    content = table(persons)
+    assert prepare(tmp_path, content) == {'clips': 4, 'all': 4, 'left_out': 0}
+    out = tmp_path / 'out'
+    assert lines(out / 'classes.txt') == ['class 0', 'class 1', 'class 2']
+    dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
+    assert [dataset[i]['label'] for i in range(4)] == [0, 2, 1, 0]
+    for index, (start, end) in enumerate(((0, 3), (3, 4), (4, 8), (8, 10))):
+        expected = content['keypoints'].reshape(10, persons or 1, 20, 3)[start:end]
+        np.testing.assert_array_equal(dataset[index]['keypoint'], expected.swapaxes(0, 1))
+
+
+def test_splits(tmp_path):
+    out = tmp_path / 'out'
+    names = {'train_names': np.array(['c', 'a']), 'val_names': np.array(['b'])}
+    assert prepare(tmp_path, table(**names)) == {'clips': 4, 'train': 2, 'test': 1, 'left_out': 0}
+    assert lines(out / 'train.txt') == ['c 1', 'a 0'] and lines(out / 'test.txt') == ['b 2']
+    prepare(tmp_path, table(train=np.array([True, False, False, True])))
+    assert lines(out / 'train.txt') == ['a 0', 'd 0'] and lines(out / 'test.txt') == ['b 2', 'c 1']
+    subjects = table(subjects=np.array([1, 2, 3, 1]), **names)  # the option comes first
+    prepare(tmp_path, subjects, train_subjects=[1, 3])
+    assert lines(out / 'xsub_train.txt') == ['a 0', 'c 1', 'd 0']
+    assert lines(out / 'xsub_test.txt') == ['b 2']
+
+
+def test_unused_clips_and_empty_frames(tmp_path):
+    content = table(used=np.array([True, True, True, False]), classes=np.array(['x', 'y', 'z']))
+    content['keypoints'][[3, 5]] = 0  # all of b, one frame of c
+    assert prepare(tmp_path, content) == {'clips': 2, 'all': 2, 'left_out': 2}
+    assert lines(tmp_path / 'out' / 'left_out.txt') == [
+        'b\tnobody is seen in any frame',
+        'd\tnot marked as used',
+    ]
+    assert lines(tmp_path / 'out' / 'classes.txt') == ['x', 'y', 'z']
+    with np.load(tmp_path / 'out' / 'clips.npz') as clips:
+        assert clips['lengths'].tolist() == [3, 3]
+
+
+def acted(action, camera, meters=0.0):
+    """A person of the demo world who acts and goes straight on, [T, 25, 3] in a camera's axes."""
+    joints, _ = body_joints(perform(action, Style()), Morphology(), 0.0)
+    return camera.view(joints + np.linspace(0, meters, len(joints))[:, None, None] * [0, 0, 1])
+
+
+@pytest.mark.parametrize('camera', CAMERAS['train'])
+def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
+    layout = LAYOUTS['ntu25']
+    clips = {'bow': acted('bow', camera), 'walk': acted('walk', camera, meters=2)}
+    np.savez(
+        tmp_path / 'mine.npz',
+        names=np.array(list(clips)),
+        labels=np.array([0, 1]),
+        lengths=np.array([len(clip) for clip in clips.values()]),
+        keypoints=np.concatenate(list(clips.values())).astype(np.float32),
+    )
+    out = tmp_path / 'out'
+    prepare_custom(tmp_path / 'mine.npz', out, 'ntu25', left_handed=True)
+    dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
+    for sample, (part, clip) in zip(dataset, zip(('feature_map', 'travel'), clips.values())):
+        np.testing.assert_array_equal(sample['keypoint'][0], (clip * [1, 1, -1]).astype('f4'))
+        found = {code.part: code.direction for code in measure(sample['keypoint'], layout, 25)}
+        assert found[part] == 'forward'
+        for mode in ('body_axes', 'first_frame'):
+            body = NormalizeSkeleton(mode)({**sample})['keypoint'][0, 0]
+            for side in ('left', 'right'):
+                foot, ankle = body[layout.index(f'{side}_foot', f'{side}_ankle')]
+                assert foot[2] > ankle[2], 'toes point to the front'
+
+
+@pytest.mark.parametrize(
+    ('content', 'options', 'message'),
+    [
+        (table(lengths=np.array([3, 1, 4, 1])), {}, r'lengths add up to 9, keypoints have shape'),
+        (table(lengths=np.array([3, -1, 6, 2])), {}, 'lengths add up to 10'),
+        (table(labels=np.array([0, 1])), {}, r'labels has shape \[2\], there are 4 names'),
+        (table(labels=np.array([0.0, 1, 2, 1])), {}, 'must be whole numbers'),
+        (table(labels=np.array([0, -1, 1, 1])), {}, 'label -1 of b is out of range'),
+        (table(classes=np.array(['x', 'y'])), {}, 'label 2 of b is out of range, there are 2'),
+        (table(names=np.array(['a', 'b', 'a', 'd'])), {}, 'clip a comes twice'),
+        (table(keypoints=np.ones((10, 25, 3))), {}, r'\[10, 25, 3\], layout kinect20 needs'),
+        (table(keypoints=np.ones((10, 20, 4))), {}, 'layout kinect20 needs .*2 or 3'),
+        (table(keypoints=np.ones((10, 60))), {}, r'shape \[10, 60\]; they must be'),
+        (table(keypoints=np.full((10, 20, 3), np.nan)), {}, 'has no clip of use'),
+        (table(names=np.array([{}] * 4, dtype=object)), {}, 'not an npz file without pickles'),
+        ({'names': np.array(['a'])}, {}, 'no array labels; docs/data.md shows'),
+        (table(), {'train_subjects': [1]}, '--train-subjects needs an array subjects'),
+        (
+            table(keypoints=np.ones((10, 20, 2))),
+            {'left_handed': True},
+            '--left-handed fixes the third coordinate, the key points have 2; leave it out',
+        ),
+        (table(subjects=np.ones(4, int)), {'train_subjects': [1, 2]}, 'of subject 2; correct'),
+        (
+            table(train_names=np.array(['a']), val_names=np.array(['a'])),
+            {},
+            'a is in train_names and val_names',
+        ),
+        (
+            table(train_names=np.array(['a']), val_names=np.array(['z'])),
+            {},
+            'z of a split is not among the names',
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path, content, options, message):
+    with pytest.raises(DataError, match=message) as error:
+        prepare(tmp_path, content, **options)
+    assert '\n' not in str(error.value)
+
+
+def test_a_file_that_is_none(tmp_path):
+    (tmp_path / 'mine.npz').write_text('no archive')
+    with pytest.raises(DataError, match=r'mine\.npz: not an npz file'):
+        prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20')
+    (tmp_path / 'clip_b.npz').touch()
+    with pytest.raises(DataError, match='2 npz files; point --source at one'):
+        prepare_custom(tmp_path, tmp_path / 'out', 'kinect20')
+    with pytest.raises(DataError, match='gone: no such folder; point --source at an npz'):
+        prepare_custom(tmp_path / 'gone', tmp_path / 'out', 'kinect20')
+
+
+def test_the_example_of_the_documentation(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / 'docs' / 'data.md').read_text()
+    (example,) = re.findall(r'```python\n(from pathlib.*?)```', page, re.DOTALL)
+    (tmp_path / 'clips').mkdir()
+    for number, name in enumerate(('wave_s01_000', 'clap_s01_000', 'wave_s02_000')):
+        np.save(tmp_path / 'clips' / f'{name}.npy', np.full((3 + number, 20, 3), 1.0 + number))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, 'docs/data.md', 'exec'), {})
+    prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', train_subjects=[1])
+    assert lines(tmp_path / 'out' / 'xsub_train.txt') == ['clap_s01_000 0', 'wave_s01_000 1']
+    assert lines(tmp_path / 'out' / 'xsub_test.txt') == ['wave_s02_000 1']
+    assert lines(tmp_path / 'out' / 'classes.txt') == ['clap', 'wave']
+
+
+def test_real_msr_action3d(tmp_path):
+    source = data_root() / 'msr_action3d' / 'msr_action3d.npz'
+    if not source.exists():
+        pytest.skip(f'no {source}: set MMACT_SSL_DATA')
+    odd = [1, 3, 5, 7, 9]
+    counts = prepare_custom(source, tmp_path, 'kinect20', train_subjects=odd)
+    assert counts == {'clips': 557, 'xsub_train': 284, 'xsub_test': 273, 'left_out': 10}
+    coordinates = np.load(tmp_path / 'skeletons.npy')
+    assert coordinates.any(axis=(1, 2, 3)).all()

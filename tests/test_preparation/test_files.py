@@ -1,0 +1,141 @@
+"""Probing, placing and listing files."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mmact_ssl.demo_world.write import write_video
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import (
+    data_root,
+    place_video,
+    probe_video,
+    probe_videos,
+    read_annotation,
+    require,
+    write_annotation,
+)
+
+
+def make_video(path, num_frames=4):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, np.random.default_rng(0).integers(0, 255, (num_frames, 32, 32, 3), np.uint8))
+    return path
+
+
+def test_probe_tells_good_from_bad(tmp_path):
+    good = make_video(tmp_path / 'good.mp4')
+    single = make_video(tmp_path / 'single.mp4', num_frames=1)
+    empty = tmp_path / 'empty.mp4'
+    empty.touch()
+    text = tmp_path / 'text.mp4'
+    text.write_text('not a video')
+    cut = tmp_path / 'cut.mp4'
+    cut.write_bytes(good.read_bytes()[:200])
+    assert probe_video(good) == ''
+    assert probe_video(single) == 'fewer than 2 frames'
+    for path in (empty, text, cut, tmp_path / 'missing.mp4'):
+        assert probe_video(path).startswith('does not open: ')
+    assert set(probe_videos([good, single, empty])) == {single, empty}
+
+
+def test_probe_of_a_file_without_pictures(tmp_path):
+    import av
+
+    path = tmp_path / 'sound.mkv'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('pcm_s16le', rate=8000, layout='mono')
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), 's16', 'mono')
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert probe_video(path) == 'no video stream'
+
+
+@pytest.mark.parametrize('placement', ['copy', 'link'])
+def test_placed_videos_have_the_same_bytes(tmp_path, placement):
+    source = make_video(tmp_path / 'a.mp4')
+    source.chmod(0o444)
+    target = tmp_path / 'out' / 'b.mp4'
+    for _ in range(2):  # a second time replaces the first
+        place_video(source, target, placement)
+        assert target.read_bytes() == source.read_bytes()
+    assert target.is_symlink() == (placement == 'link')
+    place_video(source, source, placement)  # in place: left alone
+    assert probe_video(source) == '' and not source.is_symlink()
+
+
+def test_placement_replaces_a_link_by_a_copy_without_touching_the_source(tmp_path):
+    source = make_video(tmp_path / 'a.mp4')
+    before = source.read_bytes()
+    place_video(source, tmp_path / 'b.mp4', 'link')
+    place_video(source, tmp_path / 'b.mp4', 'copy')
+    assert not (tmp_path / 'b.mp4').is_symlink() and source.read_bytes() == before
+    with pytest.raises(ValueError, match='copy, link'):
+        place_video(source, tmp_path / 'c.mp4', 'move')
+
+
+def test_annotations_come_back(tmp_path):
+    path = tmp_path / 'train.txt'
+    write_annotation(path, [('videos/a.mp4', 0), ('videos/b c.mp4', 3)])
+    assert read_annotation(path) == [('videos/a.mp4', 0), ('videos/b c.mp4', 3)]
+    write_annotation(path, [('videos/a.mp4', None)])
+    assert path.read_text() == 'videos/a.mp4\n'
+    with pytest.raises(DataError, match=r'train.txt:1: .* is not "path label"'):
+        read_annotation(path)
+    path.write_text('\n')
+    with pytest.raises(DataError, match='no entries'):
+        read_annotation(path)
+
+
+def test_data_root_and_require(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
+    assert data_root() == tmp_path == require(tmp_path, 'never shown')
+    monkeypatch.delenv('MMACT_SSL_DATA')
+    assert str(data_root()) == 'data'
+    with pytest.raises(DataError, match='nothing: no such folder; do this'):
+        require(tmp_path / 'nothing', 'do this')
+    with pytest.raises(DataError, match='a.txt: no such file; do this'):
+        require(tmp_path / 'a.txt', 'do this')
+
+
+def test_poses_come_back_and_wrong_ones_are_refused(tmp_path):
+    from mmact_ssl.preparation.poses import read_poses, write_poses
+
+    rng = np.random.default_rng(0)
+    poses = {'videos/a.mp4': rng.random((3, 17, 3)), 'videos/b.mp4': rng.random((5, 17, 3))}
+    path = tmp_path / 'poses.npz'
+    write_poses(path, poses, 'coco17')
+    layout, found = read_poses(path)
+    assert layout == 'coco17'
+    for (name, pose), expected in zip(found, poses):
+        assert name == expected and pose.dtype == np.float32
+        np.testing.assert_array_equal(pose, poses[name].astype(np.float32))
+    with pytest.raises(ValueError, match=r'a.mp4: pose of shape .* ntu25 needs \[T, 25, 3\]'):
+        write_poses(path, {'a.mp4': poses['videos/a.mp4']}, 'ntu25')
+    np.savez(
+        path,
+        names=np.array(['a']),
+        lengths=np.array([4]),
+        keypoints=np.zeros((3, 17, 3)),
+        layout=np.array('coco17'),
+    )
+    with pytest.raises(DataError, match='lengths do not add up to the 3 key points'):
+        read_poses(path)
+    np.savez(
+        path,
+        names=np.array(['a']),
+        lengths=np.array([3]),
+        keypoints=np.zeros((3, 17, 3)),
+        layout=np.array('mine'),
+    )
+    with pytest.raises(DataError, match="unknown layout 'mine'; known are coco17"):
+        read_poses(path)
+
+
+def test_videos_written_for_tests_are_what_they_seem(tmp_path):
+    """The maker of all these files is checked with another reader."""
+    reader = cv2.VideoCapture(str(make_video(tmp_path / 'a.mp4')))
+    assert int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == 4

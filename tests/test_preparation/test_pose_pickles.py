@@ -1,0 +1,117 @@
+"""Annotation pickles of pyskl and mmaction2."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.pose_pickles import prepare_pose_pickle
+
+
+def annotation(name, label, persons=1, frames=4, joints=17, coordinates=2, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (persons, frames, joints, coordinates)
+    return {
+        'frame_dir': name,
+        'label': label,
+        'img_shape': (1080, 1920),
+        'original_shape': (1080, 1920),
+        'total_frames': frames,
+        'keypoint': rng.uniform(10, 500, shape).astype(np.float16),
+        'keypoint_score': rng.uniform(0.1, 1, shape[:3]).astype(np.float16),
+    }
+
+
+def write(path, content):
+    path.write_bytes(pickle.dumps(content))
+    return path
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+def test_2d_with_splits(tmp_path):
+    clips = [annotation('a', 0), annotation('b', 2, persons=3, seed=1), annotation('c', 1, seed=2)]
+    clips[0]['keypoint_score'][0, 1, 5] = 0
+    clips[1]['keypoint'][1] = 100 + clips[1]['keypoint'][1] / 1000  # does not move
+    source = write(
+        tmp_path / 'hmdb51_hrnet.pkl',
+        {'split': {'train1': ['a', 'c'], 'test1': ['b', 'gone']}, 'annotations': clips},
+    )
+    out = tmp_path / 'out'
+    counts = prepare_pose_pickle(source, out, 'coco17')
+    assert counts == {'clips': 3, 'train1': 2, 'test1': 1, 'left_out': 0}
+    assert lines(out / 'train1.txt') == ['a 0', 'c 1'] and lines(out / 'test1.txt') == ['b 2']
+    meta = json.loads((out / 'meta.json').read_text())
+    assert (meta['dataset'], meta['unit'], meta['classes']) == ('hmdb51_hrnet', 'pixels', 3)
+    coordinates = np.load(out / 'skeletons.npy')
+    expected = clips[0]['keypoint'][0].astype(np.float32)
+    expected[1, 5] = 0
+    np.testing.assert_array_equal(coordinates[:4, 0], expected)
+    kept = {coordinates[4, person, 0, 0] for person in range(2)}
+    assert kept == {float(clips[1]['keypoint'][person, 0, 0, 0]) for person in (0, 2)}
+
+
+def test_3d_list_without_splits(tmp_path):
+    clips = [annotation(f'v{i}', i, joints=25, coordinates=3, seed=i) for i in range(2)]
+    for clip in clips:
+        del clip['keypoint_score']
+        clip['filename'] = clip.pop('frame_dir')
+    source = write(tmp_path / 'ntu.pkl', clips)
+    assert prepare_pose_pickle(source, tmp_path / 'out', 'ntu25', persons=1)['all'] == 2
+    assert json.loads((tmp_path / 'out/meta.json').read_text())['unit'] == 'meters'
+    assert np.load(tmp_path / 'out/skeletons.npy').shape == (8, 1, 25, 3)
+
+
+def test_clips_of_no_use_are_left_out(tmp_path):
+    flat = annotation('flat', 0)
+    flat['keypoint'] = flat['keypoint'][0]
+    unlabeled = annotation('unlabeled', -1)
+    nothing = annotation('nothing', 0)
+    del nothing['keypoint']
+    source = write(tmp_path / 'a.pkl', [annotation('good', 0), flat, unlabeled, nothing])
+    assert prepare_pose_pickle(source, tmp_path / 'out', 'coco17')['left_out'] == 3
+    said = dict(line.split('\t') for line in lines(tmp_path / 'out' / 'left_out.txt'))
+    assert 'shape [4, 17, 2]' in said['flat'] and said['unlabeled'] == 'no label from 0'
+    assert 'shape []' in said['nothing']
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ({'annotations': []}, 'neither dict'),
+        ({'split': {}}, 'neither dict'),
+        ([1, 2], 'neither dict'),
+        ('text', 'neither dict'),
+        ([{'label': 0, 'keypoint': np.ones((1, 2, 17, 2))}], 'neither frame_dir nor filename'),
+        ([annotation('a', 0, coordinates=4)], r'C 2 or 3 are needed, the first has shape \[1, 4'),
+        ([{'frame_dir': 'a', 'label': 0}], r'the first has shape \[0\]'),
+        ([annotation('a', 0, joints=25)], r'shape \[1, 4, 25, 2\], coco17 needs'),
+    ],
+)
+def test_a_pickle_of_another_form_says_so(tmp_path, content, message):
+    source = write(tmp_path / 'a.pkl', content)
+    with pytest.raises(DataError, match=message):
+        prepare_pose_pickle(source, tmp_path / 'out', 'coco17')
+
+
+class Attack:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (self.mark,)
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+    mark = tmp_path / 'ran'
+    source = write(tmp_path / 'a.pkl', [annotation('a', 0), {'frame_dir': Attack(str(mark))}])
+    with pytest.raises(DataError, match=r'refused, it holds posix\.mkdir'):
+        prepare_pose_pickle(source, tmp_path / 'out', 'coco17')
+    assert not mark.exists() and not (tmp_path / 'out').exists()

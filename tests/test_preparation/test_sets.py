@@ -1,0 +1,307 @@
+"""Each data set's preparation, on small made folders and on the real sets where they are."""
+
+from __future__ import annotations
+
+import shutil
+
+import av
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.demo_world.write import write_video
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import data_root
+from mmact_ssl.preparation.jhmdb import prepare_jhmdb
+from mmact_ssl.preparation.poses import read_poses
+from mmact_ssl.preparation.utdmhad import KINECT_ORDER, prepare_utdmhad, project_skeleton
+from mmact_ssl.preparation.videos import hold_out, prepare_videos, target_names
+
+
+def make_video(path, num_frames=4, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    write_video(path, rng.integers(0, 255, (num_frames, 32, 32, 3), np.uint8))
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+# ---------------------------------------------------------------- JHMDB
+
+
+@pytest.fixture
+def jhmdb(tmp_path):
+    source = tmp_path / 'source'
+    for i in range(4):
+        make_video(source / f'videos/clap_{i}.mp4', seed=i)
+    (source / 'classes.txt').write_text('clap\nwave\n')
+    (source / 'train.txt').write_text('videos/clap_0.mp4 0\nvideos/clap_1.mp4 1\n')
+    (source / 'val.txt').write_text('videos/clap_2.mp4 0\nvideos/clap_3.mp4 1\n')
+    return source
+
+
+def test_jhmdb_keeps_split_and_bytes(jhmdb, tmp_path):
+    out = tmp_path / 'out'
+    assert prepare_jhmdb(jhmdb, out) == {'train': 2, 'test': 2, 'left_out': 0}
+    assert (out / 'train.txt').read_text() == (jhmdb / 'train.txt').read_text()
+    assert (out / 'test.txt').read_text() == (jhmdb / 'val.txt').read_text()
+    assert lines(out / 'classes.txt') == ['clap', 'wave']
+    for i in range(4):
+        name = f'videos/clap_{i}.mp4'
+        assert (out / name).read_bytes() == (jhmdb / name).read_bytes()
+
+
+def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
+    (jhmdb / 'videos/clap_1.mp4').write_bytes(b'nothing')
+    out = tmp_path / 'out'
+    assert prepare_jhmdb(jhmdb, out) == {'train': 1, 'test': 2, 'left_out': 1}
+    assert lines(out / 'train.txt') == ['videos/clap_0.mp4 0']
+    assert lines(out / 'left_out.txt')[0].startswith('videos/clap_1.mp4\tdoes not open: ')
+    assert not (out / 'videos/clap_1.mp4').exists()
+
+
+@pytest.mark.parametrize(
+    'file,text,message',
+    [
+        ('val.txt', 'videos/clap_0.mp4 0\n', 'clap_0.mp4 is in train.txt and val.txt'),
+        ('val.txt', 'videos/clap_9.mp4 0\n', 'clap_9.mp4: no such file'),
+        ('val.txt', 'videos/clap_2.mp4 2\n', 'label 2 of videos/clap_2.mp4 has no line'),
+        ('classes.txt', None, 'classes.txt: no such file; point --source at'),
+    ],
+)
+def test_jhmdb_says_what_is_wrong(jhmdb, tmp_path, file, text, message):
+    (jhmdb / file).unlink()
+    if text is not None:
+        (jhmdb / file).write_text(text)
+    with pytest.raises(DataError, match=message):
+        prepare_jhmdb(jhmdb, tmp_path / 'out')
+
+
+# ---------------------------------------------------------------- UTD-MHAD
+
+
+@pytest.fixture
+def utdmhad(tmp_path):
+    source = tmp_path / 'source'
+    names = ['a1_s1_t1', 'a1_s2_t1', 'a27_s3_t1']
+    lengths = np.array([3, 5, 4])
+    for name, length in zip(names, lengths):
+        make_video(source / f'depth_videos/{name}.mp4', length)
+    rng = np.random.default_rng(0)
+    keypoints = rng.normal(0, 0.5, (12, 20, 3)).astype(np.float32)
+    keypoints[..., 2] += 3
+    np.savez(
+        source / 'utd_mhad_skeleton.npz',
+        names=np.array(names),
+        labels=np.array([0, 0, 26]),
+        subjects=np.array([1, 2, 3]),
+        lengths=lengths,
+        keypoints=keypoints,
+    )
+    return source, keypoints
+
+
+def test_utdmhad_splits_by_subject_and_projects(utdmhad, tmp_path):
+    source, keypoints = utdmhad
+    out = tmp_path / 'out'
+    counts = prepare_utdmhad(source, out)
+    assert counts == {'train': 2, 'test': 1, 'left_out': 0, 'skeletons': 3}
+    assert lines(out / 'train.txt') == ['videos/a1_s1_t1.mp4 0', 'videos/a27_s3_t1.mp4 26']
+    assert lines(out / 'test.txt') == ['videos/a1_s2_t1.mp4 0']
+    assert len(lines(out / 'classes.txt')) == 27
+    layout, poses = read_poses(out / 'poses.npz')
+    poses = dict(poses)
+    assert layout == 'kinect20'
+    assert [len(pose) for pose in poses.values()] == [3, 5, 4]
+    for joint, place in ((0, 3), (1, 2), (2, 1), (3, 0), (7, 7), (19, 19)):  # slow twin
+        x, y, z = keypoints[3 + 2, place].astype(float)
+        expected = (130 * x / z + 79) / 160, (60 - 130 * y / z) / 120, 1.0
+        np.testing.assert_allclose(poses['videos/a1_s2_t1.mp4'][2, joint], expected, rtol=1e-5)
+    name = 'videos/a1_s1_t1.mp4'
+    assert (out / name).read_bytes() == (source / 'depth_videos/a1_s1_t1.mp4').read_bytes()
+
+
+def check_utdmhad_skeletons(out, keypoints):
+    assert lines(out / 'skeleton/xsub_train.txt') == ['a1_s1_t1 0', 'a27_s3_t1 26']
+    assert lines(out / 'skeleton/xsub_test.txt') == ['a1_s2_t1 0']
+    assert len(lines(out / 'skeleton/classes.txt')) == 27
+    folder = open_skeleton_folder(out / 'skeleton', 'no matter')
+    assert folder.layout == 'kinect20' and folder.lengths.tolist() == [3, 5, 4]
+    coordinates = folder.open_coordinates()
+    for joint, place in ((0, 3), (1, 2), (2, 1), (3, 0), (7, 7), (19, 19)):
+        np.testing.assert_array_equal(coordinates[:, 0, joint], keypoints[:, place])
+
+
+def test_utdmhad_writes_the_skeletons_too(utdmhad, tmp_path):
+    source, keypoints = utdmhad
+    (source / 'depth_videos/a1_s2_t1.mp4').write_bytes(b'nothing')  # loses its video alone
+    counts = prepare_utdmhad(source, tmp_path / 'out')
+    assert counts == {'train': 2, 'test': 0, 'left_out': 1, 'skeletons': 3}
+    check_utdmhad_skeletons(tmp_path / 'out', keypoints)
+
+
+def test_utdmhad_skeletons_as_downloaded(utdmhad, tmp_path):
+    _, keypoints = utdmhad
+    source = tmp_path / 'downloaded'
+    (source / 'Skeleton').mkdir(parents=True)
+    parts = np.split(keypoints, [3, 8])
+    for name, part in zip(('a1_s1_t1', 'a1_s2_t1', 'a27_s3_t1'), parts):
+        path = source / 'Skeleton' / f'{name}_skeleton.mat'
+        savemat(path, {'d_skel': part.transpose(1, 2, 0).astype(np.float64)})
+    assert prepare_utdmhad(source, tmp_path / 'out') == {'skeletons': 3}
+    check_utdmhad_skeletons(tmp_path / 'out', keypoints)
+    whole = path.read_bytes()
+    for damage, message in (
+        (lambda: path.write_bytes(whole[:60]), 'a27_s3_t1_skeleton.mat: no d_skel in it'),
+        (lambda: savemat(path, {'clip_b': 1}), 'no d_skel in it'),
+        (lambda: savemat(path, {'d_skel': np.ones((19, 3, 4))}), r'shape \[19, 3, 4\]'),
+        (lambda: path.rename(path.with_name('x_skeleton.mat')), 'not named aA_sS_tT_skeleton'),
+        (lambda: shutil.rmtree(source / 'Skeleton') or (source / 'Skeleton').mkdir(), 'no aA_sS'),
+    ):
+        damage()
+        with pytest.raises(DataError, match=message):
+            prepare_utdmhad(source, tmp_path / 'out')
+
+
+def test_joint_without_depth_is_unknown():
+    skeleton = np.full((1, 20, 3), 2.0)
+    skeleton[0, 4] = 0.0
+    pose = project_skeleton(skeleton)
+    assert (pose[0, 4] == 0).all() and (np.delete(pose[0], 4, 0)[:, 2] == 1).all()
+
+
+def test_utdmhad_says_what_is_wrong(utdmhad, tmp_path):
+    source, _ = utdmhad
+    with pytest.raises(DataError, match='nowhere: no such folder; point --source'):
+        prepare_utdmhad(tmp_path / 'nowhere', tmp_path / 'out')
+    (source / 'depth_videos/a1_s2_t1.mp4').unlink()
+    with pytest.raises(DataError, match='a1_s2_t1.mp4: no such file'):
+        prepare_utdmhad(source, tmp_path / 'out')
+
+
+# ---------------------------------------------------------------- your own videos
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / 'my videos'
+    for kind, count in (('a', 4), ('b c', 5)):
+        for i in range(count):
+            make_video(source / kind / f'clip {i}.{"mkv" if i == 1 else "mp4"}')
+    (source / 'b c' / 'broken.mp4').write_bytes(b'nothing')
+    (source / 'notes.txt').write_text('no video')
+    make_video(source / 'loose.MP4')
+    return source
+
+
+def test_own_videos_without_labels(folder, tmp_path):
+    out = tmp_path / 'out'
+    assert prepare_videos(folder, out) == {'train': 10, 'left_out': 1}
+    names = lines(out / 'train.txt')
+    assert 'videos/b_c/clip_0.mp4' in names and 'videos/loose.MP4' in names
+    assert all(
+        ' ' not in name and (out / name).is_symlink() and (out / name).exists() for name in names
+    )
+    assert lines(out / 'left_out.txt')[0].startswith('b c/broken.mp4\tdoes not open')
+    assert not (out / 'test.txt').exists() and not (out / 'classes.txt').exists()
+
+
+def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
+    out = tmp_path / 'out'
+    counts = prepare_videos(
+        folder, out, labels_from_folders=True, test_fraction=0.25, placement='copy'
+    )
+    assert counts == {'train': 7, 'test': 2, 'left_out': 2}
+    assert lines(out / 'classes.txt') == ['a', 'b c']
+    train, test = lines(out / 'train.txt'), lines(out / 'test.txt')
+    assert not set(train) & set(test)
+    assert sorted(line[-1] for line in test) == ['0', '1']  # one of each class
+    assert all(('/a/' in line) == line.endswith(' 0') for line in train + test)
+    assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
+
+
+@pytest.mark.parametrize('labels', [False, True])
+def test_own_videos_without_the_hold_out_of_before(folder, tmp_path, labels):
+    out = tmp_path / 'out'
+    prepare_videos(folder, out, labels_from_folders=True, test_fraction=0.25)
+    held = lines(out / 'test.txt')
+    prepare_videos(folder, out, labels_from_folders=labels)
+    assert not (out / 'test.txt').exists()
+    named = {line.split()[0] for line in lines(out / 'train.txt')}
+    assert held and named >= {line.split()[0] for line in held}
+
+
+def test_own_videos_inside_their_source_are_not_listed_twice(folder):
+    out = folder / 'prepared'
+    first = prepare_videos(folder, out)
+    assert prepare_videos(folder, out) == first
+
+
+def test_own_videos_say_what_is_wrong(folder, tmp_path):
+    with pytest.raises(DataError, match='needs --labels-from-folders'):
+        prepare_videos(folder, tmp_path / 'out', test_fraction=0.2)
+    empty = tmp_path / 'empty'
+    empty.mkdir()
+    with pytest.raises(DataError, match=r'empty: no .mp4, .avi, .mkv, .webm file'):
+        prepare_videos(empty, tmp_path / 'out')
+    (empty / 'bad.mp4').write_bytes(b'x')
+    with pytest.raises(DataError, match='none of 1 videos can be used, .* does not open'):
+        prepare_videos(empty, tmp_path / 'out')
+    with pytest.raises(DataError, match='would both be called videos/a_b.mp4'):
+        target_names([empty / 'a b.mp4', empty / 'a_b.mp4'], empty)
+
+
+@pytest.mark.parametrize('fraction', [0.01, 0.3, 0.99])
+def test_hold_out_is_balanced_and_seeded(fraction):
+    labels = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
+    test = hold_out(labels, fraction, seed=3)
+    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3))
+    for label, count in ((0, 50), (1, 10), (2, 2)):
+        held = test[labels == label].sum()
+        assert held == min(max(round(fraction * count), 1), count - 1)
+    assert not test[labels == 3].any()
+    with pytest.raises(ValueError, match='between 0 and 1'):
+        hold_out(labels, 1.0)
+
+
+# ---------------------------------------------------------------- the real sets
+
+
+def real(name):
+    folder = data_root() / name
+    if not (folder / 'train.txt').exists():
+        pytest.skip(f'no {folder}: set MMACT_SSL_DATA or run tools/prepare_data.py {name}')
+    return folder
+
+
+def test_real_jhmdb(tmp_path):
+    folder = real('jhmdb')
+    if (folder / 'val.txt').exists():  # as it is handed around, not yet prepared
+        prepare_jhmdb(folder, tmp_path)
+        folder = tmp_path
+    train, test = lines(folder / 'train.txt'), lines(folder / 'test.txt')
+    assert (len(train), len(test)) == (675, 253)
+    assert not {line.split()[0] for line in train} & {line.split()[0] for line in test}
+    assert len(lines(folder / 'classes.txt')) == 21
+
+
+def test_real_utdmhad_joints_fall_on_the_silhouette():
+    folder = real('utdmhad')
+    train, test = lines(folder / 'train.txt'), lines(folder / 'test.txt')
+    assert (len(train), len(test)) == (431, 430)
+    layout, poses = read_poses(folder / 'poses.npz')
+    hits = []
+    for number, (name, pose) in enumerate(poses):
+        if number % 60:
+            continue
+        with av.open(str(folder / name)) as container:
+            frames = [frame.to_ndarray(format='gray') for frame in container.decode(video=0)]
+        assert len(frames) == len(pose)
+        for t in range(0, len(frames), 8):
+            column, row = (pose[t, :, :2] * (160, 120)).astype(int).T
+            hits.append(frames[t][np.clip(row, 0, 119), np.clip(column, 0, 159)] > 20)
+    assert layout == 'kinect20' and KINECT_ORDER[:4] == (3, 2, 1, 0)
+    assert np.mean(hits) > 0.94

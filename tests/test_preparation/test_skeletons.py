@@ -1,0 +1,187 @@
+"""The writer of prepared skeleton folders: what comes back, what is dropped, what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.targets.importers import file_sha256
+
+
+def clip(persons=1, frames=3, joints=20, coordinates=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0.5, 1.5, (persons, frames, joints, coordinates))
+
+
+def write(out, clips, num_persons=2, splits=None, **options):
+    """Write clips {name: array} of two classes and open the folder again."""
+    with SkeletonWriter(out, 'tiny', 'kinect20', ['walk', 'run'], num_persons, **options) as writer:
+        for index, (name, keypoint) in enumerate(clips.items()):
+            writer.add(name, index % 2, keypoint)
+        counts = writer.finish(splits or {'all': list(clips)})
+    return counts, open_skeleton_folder(out, 'no matter')
+
+
+def read(folder, name):
+    """[M, T, V, C] of one clip."""
+    index = folder.names.tolist().index(name)
+    start, length = folder.starts[index], folder.lengths[index]
+    return folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 40)), min_size=1, max_size=5))
+def test_clips_come_back(tmp_path_factory, sizes):
+    out = tmp_path_factory.mktemp('out')
+    clips = {f'c{i}': clip(m, t, seed=i) for i, (m, t) in enumerate(sizes)}
+    counts, folder = write(out, clips, num_persons=3)
+    assert counts == {'clips': len(clips), 'all': len(clips), 'left_out': 0}
+    assert folder.names.tolist() == list(clips)
+    assert folder.labels.tolist() == [i % 2 for i in range(len(clips))]
+    assert folder.persons.tolist() == [m for m, _ in sizes]
+    for name, keypoint in clips.items():
+        back = read(folder, name)
+        np.testing.assert_array_equal(back[: len(keypoint)], keypoint.astype(np.float32))
+        assert not back[len(keypoint) :].any()
+
+
+def test_files_beside_the_coordinates(tmp_path):
+    clips = {'a': clip(frames=1), 'b': clip(frames=4), 'c': clip(2, 6)}
+    clips['c'][0, 0, 5] = 0  # a joint that is not seen
+    clips['c'][1, 1] = 0  # a person that is not seen for one frame: no missing joints
+    splits = {'xsub_train': ['b', 'gone', 'a'], 'xsub_test': ['c'], 'none': ['gone']}
+    counts, folder = write(tmp_path, clips, splits=splits)
+    assert counts == {'clips': 3, 'xsub_train': 2, 'xsub_test': 1, 'left_out': 0}
+    assert lines(tmp_path / 'xsub_train.txt') == ['b 1', 'a 0']
+    assert lines(tmp_path / 'classes.txt') == ['walk', 'run']
+    assert not (tmp_path / 'none.txt').exists()
+    meta = json.loads((tmp_path / 'meta.json').read_text())
+    assert meta.pop('sha256') == file_sha256(tmp_path / 'skeletons.npy') == folder.sha256
+    assert meta == {
+        'format': 1,
+        'dataset': 'tiny',
+        'layout': 'kinect20',
+        'unit': 'meters',
+        'classes': 2,
+    }
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert summary == {
+        'dataset': 'tiny',
+        'clips': 3,
+        'splits': {'xsub_train': 2, 'xsub_test': 1},
+        'classes': 2,
+        'clips_per_class': {'min': 1, 'max': 2},
+        'frames': 11,
+        'lengths': {'min': 1, 'median': 4.0, 'max': 6},
+        'clips_by_persons': {'1': 2, '2': 1},
+        'missing_joints': {'count': 1, 'fraction': 1 / (20 * (1 + 4 + 6 + 5))},
+        'dropped_frames': {'not finite': 0, 'nobody seen': 0},
+        'left_out_clips': {},
+    }
+
+
+def test_the_lists_of_an_earlier_split_go(tmp_path):
+    clips = {'a': clip(), 'b': clip()}
+    write(tmp_path, clips, splits={'train': ['a'], 'test': ['b'], 'one/two': []})
+    (tmp_path / 'mine.txt').write_text('a 0\n')
+    write(tmp_path, clips, splits={'xsub_train': ['b'], 'xsub_test': ['a']})
+    kept = ['classes', 'left_out', 'mine', 'xsub_test', 'xsub_train']
+    assert sorted(path.stem for path in tmp_path.glob('*.txt')) == kept
+    assert lines(tmp_path / 'xsub_train.txt') == ['b 1']
+
+
+@pytest.mark.parametrize('summary', ['', '[]', '{"splits": 3}', '{"splits": ["../mine", "x"]}'])
+def test_a_summary_that_names_no_list_of_the_folder(tmp_path, summary):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'summary.json').write_text(summary)
+    (tmp_path / 'mine.txt').touch()
+    write(tmp_path / 'out', {'a': clip()})
+    assert (tmp_path / 'mine.txt').exists() and lines(tmp_path / 'out' / 'all.txt') == ['a 0']
+
+
+def test_frames_of_no_use_are_taken_out(tmp_path):
+    keypoint = clip(2, 6)
+    keypoint[0, 1, 3, 2] = np.nan
+    keypoint[1, 4, 0, 0] = np.inf
+    keypoint[:, 2] = 0  # nobody
+    keypoint[0, 3] = 0  # only the second person
+    _, folder = write(tmp_path, {'a': keypoint})
+    np.testing.assert_array_equal(read(folder, 'a'), keypoint[:, [0, 3, 5]].astype(np.float32))
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert summary['dropped_frames'] == {'not finite': 2, 'nobody seen': 1}
+
+
+def test_persons_that_are_absent_come_last(tmp_path):
+    keypoint = clip(3, 4)
+    keypoint[[0, 2]] = 0
+    _, folder = write(tmp_path, {'a': keypoint}, num_persons=3)
+    np.testing.assert_array_equal(read(folder, 'a')[0], keypoint[1].astype(np.float32))
+    assert not read(folder, 'a')[1:].any() and folder.persons.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ('keypoint', 'reason'),
+    [
+        (np.full((1, 3, 20, 3), np.nan), 'no frame with somebody seen has finite coordinates'),
+        (np.zeros((2, 3, 20, 3)), 'nobody is seen in any frame'),
+        (np.ones((1, 0, 20, 3)), 'no frames'),
+        (
+            np.ones((1, 3, 25, 3)),
+            'shape [1, 3, 25, 3], kinect20 needs [1 to 2 persons, frames',
+        ),
+        (np.ones((1, 3, 20, 2)), 'shape [1, 3, 20, 2]'),
+        (np.ones((3, 3, 20, 3)), 'shape [3, 3, 20, 3]'),
+        (np.ones((3, 20, 3)), 'shape [3, 20, 3]'),
+    ],
+)
+def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason):
+    counts, folder = write(tmp_path, {'bad': keypoint, 'good': clip()})
+    assert counts == {'clips': 1, 'all': 1, 'left_out': 1}
+    assert folder.names.tolist() == ['good'] and lines(tmp_path / 'all.txt') == ['good 1']
+    name, said = lines(tmp_path / 'left_out.txt')[0].split('\t')
+    assert name == 'bad' and reason in said
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert summary['left_out_clips'] == {said: 1}
+    with pytest.raises(DataError, match='tiny has no clip of use, the first is bad: '):
+        write(tmp_path / 'none', {'bad': keypoint})
+
+
+@pytest.mark.parametrize(
+    ('name', 'label', 'message'),
+    [
+        ('a b', 0, "clip name 'a b' is empty or has blanks"),
+        ('', 0, "clip name '' is empty"),
+        ('a', 0, 'clip a comes twice'),
+        ('b', 2, 'label 2 of b is out of range, there are 2 classes from 0'),
+        ('b', -1, 'label -1 of b is out of range'),
+    ],
+)
+def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message):
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk', 'run'], 1) as writer:
+        writer.add('a', 0, clip())
+        with pytest.raises(DataError, match=message):
+            writer.add(name, label, clip())
+
+
+def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
+    write(tmp_path, {'a': clip()})
+    with (
+        pytest.raises(ZeroDivisionError),
+        SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as writer,
+    ):
+        writer.add('a', 0, clip())
+        raise ZeroDivisionError
+    with pytest.raises(DataError, match=r'meta\.json is missing, the folder is incomplete'):
+        open_skeleton_folder(tmp_path, 'prepare it again')
+    assert not list(tmp_path.glob('*.part'))

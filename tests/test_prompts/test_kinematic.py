@@ -1,0 +1,287 @@
+"""Sentences from joints: they say what was moved, in any layout, from any side, mirrored or not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.prompts.kinematic import MOST, describe
+from mmact_ssl.prompts.posecodes import measure
+
+FRAMES = 60
+# A person who stands and faces z, meters, left at +x; joints of other names lie on the spine.
+STANDING = {
+    'hip': (0.1, 0.9, 0.0),
+    'knee': (0.1, 0.5, 0.0),
+    'ankle': (0.1, 0.1, 0.0),
+    'foot': (0.1, 0.05, 0.1),
+    'shoulder': (0.2, 1.4, 0.0),
+    'elbow': (0.25, 1.15, 0.0),
+    'wrist': (0.28, 0.9, 0.0),
+    'hand': (0.28, 0.85, 0.0),
+    'hand_tip': (0.28, 0.8, 0.0),
+    'thumb': (0.26, 0.85, 0.05),
+    'eye': (0.03, 1.65, 0.08),
+    'ear': (0.07, 1.62, 0.0),
+}
+SPINE = {
+    'hip_center': 0.92,
+    'spine_base': 0.92,
+    'belly': 0.92,
+    'spine': 1.1,
+    'spine_mid': 1.1,
+    'spine_shoulder': 1.4,
+    'shoulder_center': 1.4,
+    'neck': 1.45,
+    'head': 1.65,
+    'nose': 1.62,
+    'face': 1.62,
+}
+ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb')
+
+
+def standing(layout: SkeletonLayout) -> np.ndarray:
+    """float32 [M=1, T, V, 3]."""
+    body = np.zeros((1, FRAMES, layout.num_joints, 3), np.float32)
+    for joint, name in enumerate(layout.names):
+        side, _, part = name.partition('_')
+        if side in ('left', 'right'):
+            body[0, :, joint] = np.multiply(STANDING[part], (1 if side == 'left' else -1, 1, 1))
+        else:
+            body[0, :, joint] = (0.001, SPINE[name], 0.001)
+    return body
+
+
+def move(body: np.ndarray, layout: SkeletonLayout, joints: list[str], way, course) -> np.ndarray:
+    """Move joints by ``way`` times ``course`` [T]."""
+    for joint in layout.index(*[name for name in joints if name in layout.names]):
+        body[0, :, joint] += np.multiply.outer(course, way)
+    return body
+
+
+def ramp(start: int, end: int) -> np.ndarray:
+    return np.interp(np.arange(FRAMES), [start, end], [0, 1])
+
+
+def arm(side: str) -> list[str]:
+    return [f'{side}_{part}' for part in ARM]
+
+
+def acted(layout: SkeletonLayout) -> np.ndarray:
+    """Raises the left arm, then stretches the right one, and bends forward at the end."""
+    body = standing(layout)
+    move(body, layout, arm('left'), (0.0, 1.0, 0.1), ramp(2, 20))
+    return move(body, layout, arm('right'), (0.0, 0.35, 0.5), ramp(25, 45))
+
+
+def mirrored(body: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    return body[:, :, layout.flip_indices] * np.array([-1, 1, 1], np.float32)[: body.shape[-1]]
+
+
+def exchange(sentence: str) -> str:
+    swap = {'left': 'right', 'right': 'left'}
+    return re.sub('left|right', lambda found: swap[found.group()], sentence)
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request) -> SkeletonLayout:
+    return LAYOUTS[request.param]
+
+
+def test_it_says_which_limb_where_and_in_which_order(layout):
+    strongest, second, *still = measure(acted(layout), layout)
+    assert (strongest.part, strongest.side, strongest.direction) == ('hand', 'left', 'up')
+    assert strongest.reach == 'above the head'
+    assert (second.part, second.side, second.direction) == ('hand', 'right', 'forward and up')
+    assert strongest.when < 0.3 < 0.5 < second.when
+    assert not still
+    first = describe(acted(layout), layout)[0]
+    assert re.search(
+        r'(raises|lifts) the left hand above the head.*(then|after|next).*right', first
+    )
+
+
+def test_how_often_how_fast_and_back_again(layout):
+    course = (1 - np.cos(np.arange(FRAMES) / FRAMES * 6 * np.pi)) / 2
+    quick = measure(move(standing(layout), layout, arm('right'), (0, 0.6, 0), course), layout)[0]
+    assert (quick.part, quick.side, quick.cycles, quick.returns) == ('hand', 'right', 3, True)
+    slow = measure(
+        move(standing(layout), layout, arm('right'), (0, 0.6, 0), ramp(0, FRAMES)), layout
+    )[0]
+    assert (slow.cycles, slow.returns) == (0, False)
+    assert quick.speed > 3 * slow.speed
+
+
+def test_what_both_sides_do_is_said_once(layout):
+    body = move(standing(layout), layout, [*arm('left'), *arm('right')], (0, 0.9, 0), ramp(5, 25))
+    assert [(found.part, found.side) for found in measure(body, layout)] == [('hand', 'both')]
+
+
+def test_the_whole_body(layout):
+    lower = [name for name in layout.names if not name.endswith(('knee', 'ankle', 'foot'))]
+    down = measure(move(standing(layout), layout, lower, (0, -0.4, 0), ramp(5, 25)), layout)
+    assert ('hips', 'down') in [(found.part, found.direction) for found in down]
+    away = measure(
+        move(standing(layout), layout, list(layout.names), (0, 0, 2), ramp(0, 50)), layout
+    )
+    assert next((found.part, found.direction) for found in away) == ('travel', 'forward')
+    upper = [name for name in layout.names if not name.endswith(('hip', 'knee', 'ankle', 'foot'))]
+    upper = [n for n in upper if n not in ('spine_base', 'hip_center', 'belly', *arm('left'))]
+    bent = measure(move(standing(layout), layout, upper, (0, -0.15, 0.4), ramp(5, 25)), layout)
+    assert ('feature_map', 'forward') in [(found.part, found.direction) for found in bent]
+
+
+def test_who_walks_is_not_said_to_move_the_feet_but_to_lift_one(layout):
+    gone = move(standing(layout), layout, list(layout.names), (0, 0, 2), ramp(0, 50))
+    assert [found.part for found in measure(gone, layout) if found.part == 'foot'] == []
+    lifted = move(gone, layout, ['left_ankle', 'left_foot'], (0, 1.5, 0), ramp(10, 30))
+    assert [found.side for found in measure(lifted, layout) if found.part == 'foot'] == ['left']
+
+
+def test_who_sits_down_leaves_the_feet_where_they_are(layout):
+    upper = [name for name in layout.names if not name.endswith(('knee', 'ankle', 'foot'))]
+    sat = move(standing(layout), layout, upper, (0, -0.4, -0.4), ramp(5, 25))
+    assert not [found for found in measure(sat, layout) if found.part == 'foot']
+
+
+@pytest.mark.parametrize('angle', [1.2, -1.2])
+def test_a_turn_is_told_from_the_persons_own_side(angle):
+    layout = LAYOUTS['ntu25']
+    body = standing(layout)
+    angles = angle * ramp(5, 50)
+    x, z = body[..., 0].copy(), body[..., 2].copy()
+    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    body[..., 0], body[..., 2] = cosine * x + sine * z, cosine * z - sine * x  # z towards x
+    turn = next(found for found in measure(body, layout) if found.part == 'turn')
+    assert turn.side == ('left' if angle > 0 else 'right')
+
+
+def test_a_mirrored_clip_has_left_and_right_exchanged(layout):
+    plain = describe(acted(layout), layout, count=MOST)
+    flipped = describe(mirrored(acted(layout), layout), layout, count=MOST)
+    assert flipped == [exchange(sentence) for sentence in plain]
+    assert any('left' in sentence for sentence in plain)
+
+
+def test_without_sides_the_mirrored_clip_reads_the_same(layout):
+    body = acted(layout)
+    move(body, layout, list(layout.names), (1.5, 0, 0), ramp(10, 40))
+    plain = describe(body, layout, count=MOST, sides=False)
+    assert plain == describe(mirrored(body, layout), layout, count=MOST, sides=False)
+    assert not any(re.search('left|right', sentence) for sentence in plain)
+
+
+@pytest.mark.parametrize(('high', 'low'), [('left', 'right'), ('right', 'left')])
+def test_hands_held_at_two_heights_are_told_in_an_order_without_a_side(layout, high, low):
+    body = move(standing(layout), layout, arm(high), (0, 1, 0), np.ones(FRAMES))
+    still = measure(body, layout)
+    assert [(found.part, found.side, found.reach) for found in still] == [
+        ('posture', high, 'above the head'),
+        ('posture', low, 'at the height of the hips'),
+    ]
+    plain = describe(body, layout, count=MOST)
+    flipped = mirrored(body, layout)
+    assert describe(flipped, layout, count=MOST) == [exchange(sentence) for sentence in plain]
+    unsided = describe(body, layout, count=MOST, sides=False)
+    assert describe(flipped, layout, count=MOST, sides=False) == unsided
+
+
+@pytest.mark.parametrize(('one', 'clip_b'), [('left', 'right'), ('right', 'left')])
+def test_hands_that_move_as_far_at_one_time_are_told_in_an_order_without_a_side(layout, one, other):
+    flat = standing(layout) * np.array([1, 1, 0], np.float32)  # as far to the bit
+    body = move(flat, layout, arm(one), (0, 0, 0.5), ramp(5, 25))
+    move(body, layout, arm(other), (0, 0, -0.5), ramp(5, 25))
+    first, second = measure(body, layout)
+    assert (first.amount, first.when) == (second.amount, second.when)
+    plain = describe(body, layout, count=MOST)
+    flipped = describe(mirrored(body, layout), layout, count=MOST)
+    assert flipped == [exchange(sentence) for sentence in plain]
+
+
+def any_clip(layout: SkeletonLayout, seed: int) -> np.ndarray:
+    """Persons who stand anyhow and wander a little, much or not, some joints unseen at times."""
+    generator = np.random.default_rng(seed)
+    persons, frames = generator.integers(1, 3), generator.integers(1, 40)
+    axes = generator.choice([2, 3])
+    body = np.repeat(standing(layout)[:, :1, :, :axes], frames, axis=1).repeat(persons, axis=0)
+    body += generator.normal(size=(persons, 1, 1, axes))
+    stance = generator.normal(size=(persons, 1, layout.num_joints, axes))
+    body += stance * generator.choice([0, 0.2])
+    steps = generator.normal(size=body.shape) * generator.choice([0, 0.01, 0.05, 0.2])
+    body += steps.cumsum(axis=1)
+    if generator.random() < 0.5:
+        body = body.round(1)  # many equal lengths
+    body[generator.random(body.shape[:3]) < generator.choice([0, 0.1])] = 0
+    return body
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(sorted(LAYOUTS)), st.integers(0, 1 << 32))
+def test_both_promises_of_mirroring_hold_for_any_clip(name, seed):
+    layout = LAYOUTS[name]
+    body = any_clip(layout, seed)
+    flipped = mirrored(body, layout)
+    plain = describe(body, layout, count=MOST)
+    assert describe(flipped, layout, count=MOST) == [exchange(sentence) for sentence in plain]
+    unsided = describe(body, layout, count=MOST, sides=False)
+    assert describe(flipped, layout, count=MOST, sides=False) == unsided
+    assert not re.search('left|right', ' '.join(unsided))
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_neither_place_size_nor_side_of_the_camera_counts(layout, seed):
+    generator = np.random.default_rng(seed)
+    angle, place = generator.uniform(0, 6.28), generator.normal(size=3)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    seen = acted(layout) @ turn.T * generator.uniform(0.5, 2) + place
+    assert describe(seen, layout) == describe(acted(layout), layout)
+
+
+def test_pictures_have_y_down_and_no_depth():
+    layout = LAYOUTS['coco17']
+    picture = acted(layout)[..., :2] * (100, -100) + (200, 300)
+    strongest = measure(picture, layout)[0]
+    assert (strongest.side, strongest.direction, strongest.reach) == (
+        'left',
+        'up',
+        'above the head',
+    )
+    behind = picture * (-1, 1) + (400, 0)  # left and right of the picture, not of the person
+    assert describe(behind, layout) == describe(picture, layout)
+
+
+def test_missing_joints_and_other_persons_do_not_move_anything(layout):
+    body = acted(layout)
+    expected = describe(body, layout)
+    gap = body.copy()
+    gap[0, 50:53, layout.index('left_wrist')[0]] = 0  # at rest there
+    assert describe(gap, layout) == expected
+    absent = np.concatenate([np.zeros_like(body), body])
+    assert describe(absent, layout) == expected
+    assert describe(np.zeros_like(body), layout) == []
+
+
+def test_a_clip_of_one_frame_stands_still(layout):
+    for sentence in describe(standing(layout)[:, :1], layout):
+        assert re.search('stands still|hardly moves', sentence)
+
+
+def test_sentences_differ_and_are_the_same_each_time(layout):
+    sentences = describe(acted(layout), layout, count=8)
+    assert len(set(sentences)) >= 6
+    assert sentences == describe(acted(layout), layout, count=8)
+    assert all(re.fullmatch(r'[A-Z][\w ,-]+\.', sentence) for sentence in sentences)
+
+
+@pytest.mark.parametrize('count', [0, MOST + 1])
+def test_a_count_out_of_range_is_refused(count):
+    with pytest.raises(ConfigError, match=f'count={count}.*choose 1 to {MOST}'):
+        describe(acted(LAYOUTS['ntu25']), LAYOUTS['ntu25'], count=count)

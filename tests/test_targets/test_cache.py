@@ -1,0 +1,396 @@
+import io
+import multiprocessing
+import os
+import pickle
+import re
+import zlib
+
+import lmdb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.targets.cache import (
+    TargetCacheError,
+    TargetMeta,
+    TargetReader,
+    TargetWriter,
+    merge_shards,
+    read_meta,
+    remove_cache,
+    shard_path,
+)
+
+META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
+
+
+def pose(frames=5, seed=0):
+    return np.random.default_rng(seed).random((frames, 17, 3), np.float32)
+
+
+def write(path, keys=('a.mp4', 'b/c d.mp4'), meta=META):
+    with TargetWriter(path, meta) as writer:
+        for i, key in enumerate(keys):
+            writer.put(key, pose(5 + i, i))
+    return path
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=600), st.integers(1, 7), min_size=1, max_size=5)
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_written_is_read(tmp_path, lengths):
+    lengths.pop('__meta__', None)
+    arrays = {key: pose(frames, frames) for key, frames in lengths.items()}
+    with TargetWriter(tmp_path / 'x.lmdb', META, overwrite=True) as writer:
+        for key, array in arrays.items():
+            writer.put(key, array)
+    reader = TargetReader(tmp_path / 'x.lmdb')
+    assert len(reader) == len(reader.keys()) == len(arrays)
+    for key, array in arrays.items():
+        assert key in reader
+        np.testing.assert_array_equal(reader.get(key), array)
+
+
+METAS = [
+    META,
+    TargetMeta('embedding', '', 'e', 'net', window=(16, 4), precision='float16', dtype='float16'),
+    TargetMeta('embedding', '', 'e'),
+    TargetMeta('map', 'demo_parts', 'm', dtype='uint8'),
+    TargetMeta('map', 'person', 'm', dtype='float16'),
+    TargetMeta('map', '', 'm'),
+    TargetMeta('text', '', 't', 'sentences'),
+]
+SHAPES = {'coco17': (17, 3), 'demo_parts': (10, 6, 5), 'person': (1, 40, 30)}
+
+
+def values(meta, frames=7, seed=0):
+    """Random values 0..1 of what ``meta`` says."""
+    shape = SHAPES.get(meta.layout, (3, 8, 9) if meta.kind == 'map' else (12,))
+    return np.random.default_rng(seed).random((frames, *shape), np.float32)
+
+
+@pytest.mark.parametrize('meta', METAS, ids=str)
+def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
+    path, array = tmp_path / 'x.lmdb', values(meta)
+    with TargetWriter(path, meta) as writer:
+        writer.put('a', array)
+    reader = TargetReader(path)
+    assert reader.meta == read_meta(path) == meta
+    assert reader.shape('a') == array.shape
+    read = reader.get('a')
+    assert read.dtype == np.float32
+    step = {'float32': 0, 'float16': 2**-11, 'uint8': 0.5001 / 255}[meta.dtype]
+    np.testing.assert_allclose(read, array, rtol=0, atol=step)
+    np.testing.assert_array_equal(reader.get('a', [5, 0, 5]), read[[5, 0, 5]])
+    with pytest.raises(IndexError, match='frames 0 to 7 of 7'):
+        reader.get('a', [0, 7])
+
+
+@pytest.mark.parametrize(
+    ('meta', 'message'),
+    [
+        (TargetMeta('box', '', 'f'), "kind 'box' is unknown; known are pose, embedding"),
+        (
+            TargetMeta('pose', 'coco17', 'f', dtype='float16'),
+            "'pose' cannot be stored as 'float16', only",
+        ),
+        (TargetMeta('embedding', '', 'f', dtype='uint8'), 'only as float32 or float16'),
+        (TargetMeta('map', 'lips', 'f'), "part layout 'lips' is unknown; known are person"),
+    ],
+)
+def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
+    with pytest.raises(ConfigError, match=message):
+        TargetWriter(tmp_path / 'x.lmdb', meta)
+    assert not (tmp_path / 'x.lmdb').exists()
+
+
+@pytest.mark.parametrize(
+    ('meta', 'array', 'message'),
+    [
+        (METAS[2], np.zeros((5, 2, 2)), r"kind 'embedding' is \[F, D\], got \[5, 2, 2\]"),
+        (METAS[1], np.full((5, 2), 1e6), 'must be finite in float16'),
+        (METAS[2], np.full((5, 2), np.inf), 'must be finite in float32'),
+        (METAS[3], np.zeros((5, 9, 2, 2)), "maps of 9 parts, 'demo_parts' has 10"),
+        (METAS[4], np.full((5, 1, 2, 2), 1.01), 'probabilities, 0..1, got 1.01..1.01'),
+        (METAS[4], np.zeros((0, 1, 2, 2)), r'got \[0, 1, 2, 2\]'),
+        (METAS[6], np.zeros(4), r"kind 'text' is \[S, D\]"),
+    ],
+)
+def test_values_of_another_form_are_refused(tmp_path, meta, array, message):
+    with (
+        TargetWriter(tmp_path / 'x.lmdb', meta) as writer,
+        pytest.raises(ValueError, match=f'^a: .*{message}'),
+    ):
+        writer.put('a', array)
+
+
+def test_some_frames_of_a_long_video_are_read_without_the_others(tmp_path):
+    meta = TargetMeta('map', '', 'm')
+    array = np.random.default_rng(0).random((40, 4, 64, 64), np.float32)
+    with TargetWriter(tmp_path / 'x.lmdb', meta) as writer:
+        writer.put('a', array)
+    data = tmp_path / 'x.lmdb/data.mdb'
+    content, chunk = data.read_bytes(), zlib.compress(array[20].tobytes(), 1)[50:90]
+    assert content.count(chunk) == 1
+    data.write_bytes(content.replace(chunk, chunk[::-1]))
+    reader = TargetReader(tmp_path / 'x.lmdb')
+    kept = [*range(20), *range(21, 40)]
+    np.testing.assert_array_equal(reader.get('a', kept), array[kept])
+    with pytest.raises(TargetCacheError, match='wrong checksum'):
+        reader.get('a', [20])
+
+
+@pytest.mark.parametrize(
+    'array', [np.zeros((5, 17, 2)), np.zeros((0, 17, 3)), np.full((1, 17, 3), np.nan)]
+)
+def test_a_wrong_pose_is_refused(tmp_path, array):
+    with (
+        TargetWriter(tmp_path / 'x.lmdb', META) as writer,
+        pytest.raises(ValueError, match='a.mp4'),
+    ):
+        writer.put('a.mp4', array)
+
+
+def test_the_map_grows(tmp_path):
+    arrays = {f'{i}.mp4': pose(500, i) for i in range(20)}
+    with TargetWriter(tmp_path / 'x.lmdb', META, map_bytes=1 << 17) as writer:
+        for key, array in arrays.items():
+            writer.put(key, array)  # 100 kB each
+    reader = TargetReader(tmp_path / 'x.lmdb')
+    assert all(np.array_equal(reader.get(key), array) for key, array in arrays.items())
+
+
+def test_missing_key_names_video_cache_and_command(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    with pytest.raises(TargetCacheError) as error:
+        TargetReader(path, command='python tools/extract_targets.py t.py').get('z.mp4')
+    for part in ('z.mp4', str(path), 'python tools/extract_targets.py t.py'):
+        assert part in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_no_cache_names_the_command(tmp_path):
+    with pytest.raises(TargetCacheError, match=r'no target cache at .*none.lmdb: make it with'):
+        TargetReader(tmp_path / 'none.lmdb')
+
+
+def test_find_falls_back_on_a_name_without_suffix(tmp_path):
+    reader = TargetReader(write(tmp_path / 'x.lmdb', ['clip1', 'v/clip1', 'clip2.mp4', 'clip2']))
+    assert reader.find('/data/v/clip1.mp4') == 'v/clip1'
+    assert reader.find('/data/w/clip1.avi') == 'clip1'
+    assert reader.find('w/clip2.mp4') == 'clip2.mp4'
+
+
+def test_find_takes_the_longest_end_of_a_path(tmp_path):
+    path = write(tmp_path / 'x.lmdb', ['a.mp4', 'v/a.mp4'])
+    reader = TargetReader(path)
+    assert reader.find('/data/set/v/a.mp4') == 'v/a.mp4'
+    assert reader.find('elsewhere/a.mp4') == 'a.mp4'
+    assert reader.find('a.mp4') == 'a.mp4'
+    for name in ('/data/b.mp4', 'x/__meta__', 'xa.mp4'):
+        with pytest.raises(TargetCacheError, match='is not in the target cache'):
+            reader.find(name)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('fingerprint', 'clip_b'),
+        ('layout', 'kinect20'),
+        ('kind', 'embedding'),
+        ('window', (16, 4)),
+        ('precision', 'float16'),
+    ],
+)
+def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, field, value):
+    path = write(tmp_path / 'x.lmdb')
+    other = TargetMeta(**{**META.__dict__, field: value})
+    with pytest.raises(TargetCacheError, match=rf'stale.*{re.escape(str(value))}.*--overwrite'):
+        TargetWriter(path, other)
+    assert len(TargetReader(path)) == 2
+    with TargetWriter(path, other, overwrite=True):
+        pass
+    assert len(TargetReader(path)) == 0
+
+
+def test_a_stale_cache_is_refused_by_reader(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    assert TargetReader(path, 'a' * 64).meta == META
+    with pytest.raises(TargetCacheError, match=r'stale: its teacher is a{12}, wanted b{12}'):
+        TargetReader(path, 'b' * 64)
+
+
+def test_the_source_may_differ(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    write(path, ['new.mp4'], TargetMeta('pose', 'coco17', 'a' * 64, 'the same file elsewhere'))
+    assert len(TargetReader(path)) == 3
+
+
+@pytest.mark.parametrize('kept', [0, 5, 5000, -4096])
+def test_a_truncated_file_is_an_error_not_a_crash(tmp_path, kept):
+    path = write(tmp_path / 'x.lmdb', [f'{i}.mp4' for i in range(50)])
+    reader = TargetReader(path)
+    data = path / 'data.mdb'
+    os.truncate(data, kept if kept >= 0 else data.stat().st_size + kept)
+    for use in (lambda: reader.get('0.mp4'), lambda: TargetReader(path)):
+        with pytest.raises(TargetCacheError, match=r'x.lmdb (is truncated|cannot be read).*--over'):
+            use()
+    with pytest.raises(TargetCacheError):
+        TargetWriter(path, META)
+    with TargetWriter(path, META, overwrite=True) as writer:
+        assert '0.mp4' not in writer
+
+
+def test_a_damaged_value_is_an_error(tmp_path):
+    path = write(tmp_path / 'x.lmdb', ['a.mp4'])
+    data = (path / 'data.mdb').read_bytes()
+    middle = pose(5, 0)[2].tobytes()
+    assert data.count(middle) == 1
+    (path / 'data.mdb').write_bytes(data.replace(middle, middle[::-1]))
+    with pytest.raises(TargetCacheError, match=r"'a.mp4'.*damaged \(wrong checksum\).*--overwrite"):
+        TargetReader(path).get('a.mp4')
+
+
+@pytest.mark.parametrize(
+    ('value', 'found'), [(None, 'no meta data'), (b'{"format": 99, "x": 1}', 'format 99')]
+)
+def test_another_format_is_refused(tmp_path, value, found):
+    path = write(tmp_path / 'x.lmdb')
+    with lmdb.open(str(path)) as environment, environment.begin(write=True) as transaction:
+        transaction.delete(b'__meta__')
+        if value is not None:
+            transaction.put(b'__meta__', value)
+    with pytest.raises(TargetCacheError, match=f'has {found}, this version reads format 1 and 2'):
+        TargetReader(path)
+
+
+def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):
+    lmdb.open(str(tmp_path / 'x.lmdb')).close()
+    with pytest.raises(TargetCacheError, match='has no meta data'):
+        TargetReader(tmp_path / 'x.lmdb')
+    assert len(TargetReader(write(tmp_path / 'x.lmdb'))) == 2
+
+
+def test_remove_leaves_other_files_alone(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    (path / 'notes.txt').write_text('mine')
+    remove_cache(path)
+    assert [file.name for file in path.iterdir()] == ['notes.txt']
+
+
+def test_damaged_meta_data_are_an_error(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    data = (path / 'data.mdb').read_bytes()
+    assert b'coco17' in data
+    for old, new in ((b'coco17', b'coco18'), (b'"layout"', b'"layoat"'), (b'{"crc', b'["crc')):
+        (path / 'data.mdb').write_bytes(data.replace(old, new))
+        with pytest.raises(TargetCacheError, match=r'meta data of .*x.lmdb are damaged.*--over'):
+            TargetReader(path)
+
+
+def test_a_value_under_the_key_of_another_is_an_error(tmp_path):
+    path = write(tmp_path / 'x.lmdb', ['a.mp4', 'b.mp4'])
+    data = (path / 'data.mdb').read_bytes()
+    (path / 'data.mdb').write_bytes(data.replace(b'b.mp4', b'c.mp4'))
+    with pytest.raises(TargetCacheError, match=r"'c.mp4'.*damaged \(wrong checksum\)"):
+        TargetReader(path).get('c.mp4')
+
+
+def test_a_damaged_video_can_be_taken_out_and_made_again(tmp_path):
+    path = write(tmp_path / 'x.lmdb', ['a.mp4', 'b.mp4'])
+    data = (path / 'data.mdb').read_bytes()
+    (path / 'data.mdb').write_bytes(data.replace(pose(6, 1)[2].tobytes(), bytes(17 * 3 * 4)))
+    reader = TargetReader(path)
+    with pytest.raises(TargetCacheError, match="'b.mp4'.*inspect .*x.lmdb --verify --drop-dam"):
+        reader.get('b.mp4')
+    with TargetWriter(path, META) as writer:
+        writer.remove(['b.mp4'])
+        assert 'b.mp4' not in writer and 'a.mp4' in writer
+        writer.put('b.mp4', pose(6, 1))
+    np.testing.assert_array_equal(reader.get('b.mp4'), pose(6, 1))
+
+
+FORMAT_1 = b'{"fingerprint": "%s", "format": 1, "kind": "pose", "layout": "coco17", "source": "s"}'
+
+
+@pytest.fixture
+def old_cache(tmp_path):
+    """A cache of format 1 with the video 'a.mp4', as earlier versions wrote it."""
+    path = tmp_path / 'old.lmdb'
+    buffer = io.BytesIO()
+    np.save(buffer, pose(5, 0))
+    value = zlib.crc32(buffer.getvalue()).to_bytes(4, 'little') + buffer.getvalue()
+    with lmdb.open(str(path)) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b'__meta__', FORMAT_1 % (b'a' * 64))
+        transaction.put(b'a.mp4', value)
+    return path
+
+
+def test_a_cache_of_format_1_is_read_and_goes_on_as_it_began(old_cache):
+    reader = TargetReader(old_cache, 'a' * 64)
+    assert (reader.meta.format, reader.meta.dtype, reader.meta.window) == (1, 'float32', None)
+    np.testing.assert_array_equal(reader.get('a.mp4'), pose(5, 0))
+    np.testing.assert_array_equal(reader.get('a.mp4', [4, 1]), pose(5, 0)[[4, 1]])
+    assert reader.shape('a.mp4') == (5, 17, 3)
+    with TargetWriter(old_cache, META) as writer:
+        writer.put('b.mp4', pose(6, 1))
+    write(shard_path(old_cache, 0), ['c.mp4'])
+    assert merge_shards(old_cache, META) == 1
+    for key, wanted in {'a.mp4': pose(5, 0), 'b.mp4': pose(6, 1), 'c.mp4': pose(5, 0)}.items():
+        np.testing.assert_array_equal(reader.get(key), wanted)
+    content = (old_cache / 'data.mdb').read_bytes()
+    for seed, frames in ((0, 5), (1, 6)):
+        content = content.replace(pose(frames, seed)[2].tobytes(), bytes(17 * 3 * 4))
+    (old_cache / 'data.mdb').write_bytes(content)
+    for key in ('a.mp4', 'b.mp4', 'c.mp4'):
+        with pytest.raises(TargetCacheError, match='wrong checksum'):
+            reader.get(key)
+
+
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+def test_a_reader_works_in_child_processes(tmp_path, method):
+    reader = TargetReader(write(tmp_path / 'x.lmdb'))
+    wanted = reader.get('a.mp4')
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        found = pool.map_async(reader.get, ['a.mp4'] * 4).get(timeout=60)
+    assert all(np.array_equal(array, wanted) for array in [*found, reader.get('a.mp4')])
+
+
+def test_readers_share_a_cache_are_pickled_and_hand_out_copies(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    first, second = TargetReader(path), pickle.loads(pickle.dumps(TargetReader(path)))
+    first.get('a.mp4')[:] = 0
+    np.testing.assert_array_equal(second.get('a.mp4'), pose(5, 0))
+
+
+def test_shards_are_merged_and_removed(tmp_path):
+    path = tmp_path / 'x.lmdb'
+    write(path, ['a.mp4'])
+    for rank in range(2):
+        write(shard_path(path, rank), [f'{rank}/{i}.mp4' for i in range(3)])
+    assert merge_shards(path, META) == 6
+    assert len(TargetReader(path)) == 7
+    assert sorted(tmp_path.iterdir()) == [path]
+    assert merge_shards(path, META) == 0
+
+
+def test_a_merge_can_be_repeated_and_keeps_what_is_there(tmp_path):
+    path = tmp_path / 'x.lmdb'
+    write(path, ['a.mp4'])
+    with TargetWriter(shard_path(path, 0), META) as writer:
+        writer.put('a.mp4', pose(9, 9))
+        writer.put('b.mp4', pose(3, 3))
+    assert merge_shards(path, META) == 1
+    np.testing.assert_array_equal(TargetReader(path).get('a.mp4'), pose(5, 0))
+
+
+def test_a_shard_of_another_teacher_is_refused(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
+    with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
+        merge_shards(path, META)

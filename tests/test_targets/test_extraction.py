@@ -1,0 +1,361 @@
+import os
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.datasets.transforms import SampleViews
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.targets.cache import (
+    TargetCacheError,
+    TargetMeta,
+    TargetReader,
+    TargetWriter,
+    shard_path,
+)
+from mmact_ssl.targets.extraction import (
+    ExtractionJob,
+    extract_many,
+    extract_sentences,
+    extract_targets,
+    extract_video,
+    iterate_frames,
+    read_annotations,
+)
+
+TEACHER = """
+import torch
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module(force=True)
+class ColorTeacher(BaseTeacher):
+    layout = 'coco17'
+
+    def __init__(self, offset=0):
+        super().__init__({'offset': offset}, {})
+        self.seen = 0
+
+    def predict(self, frames):
+        self.seen += len(frames)
+        mean = frames.float().mean((2, 3)) / 255  # (N, 3)
+        return mean[:, None].expand(-1, 17, -1)
+"""
+namespace: dict = {}
+exec(TEACHER, namespace)
+ColorTeacher = namespace['ColorTeacher']
+
+
+def write_video(path, frames, seed=0):
+    """A small H.264 video whose color changes with time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, 'yuv420p'
+        for color in rng.integers(0, 256, (frames, 3)):
+            image = np.full((32, 48, 3), color, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Five videos of 3 to 7 frames with an annotation."""
+    names = [f'videos/{i}.mp4' for i in range(5)]
+    for i, name in enumerate(names):
+        write_video(tmp_path / name, 3 + i, i)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
+    return tmp_path
+
+
+@pytest.fixture
+def names(data):
+    return read_annotations([data / 'train.txt'])
+
+
+def extract(data, names, teacher=None, **options):
+    return extract_targets(
+        teacher or ColorTeacher(), data, names, data / 'pose.lmdb', show_progress=False, **options
+    )
+
+
+def test_every_frame_is_extracted_and_online_equals_cached(data, names):
+    report = extract(data, names, batch_size=4)
+    assert (report.written, report.skipped, report.frames, report.broken) == (5, 0, 25, {})
+    reader = TargetReader(data / 'pose.lmdb', ColorTeacher().fingerprint())
+    for i, name in enumerate(names):
+        with VideoReader(data / name) as video:
+            frames = np.stack(list(video.read(range(video.total_frames)).values()))
+        assert len(frames) == 3 + i
+        online = ColorTeacher()(torch.from_numpy(frames).permute(0, 3, 1, 2))
+        np.testing.assert_array_equal(reader.get(name), online.numpy())
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 7, 100])
+def test_chunks_join_to_the_video(data, chunk):
+    chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
+    assert all(len(part) == chunk for part in chunks[:-1])
+    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
+    np.testing.assert_array_equal(np.concatenate(chunks), whole)
+
+
+def test_what_is_there_is_skipped(data, names):
+    extract(data, names[:2])
+    teacher = ColorTeacher()
+    report = extract(data, names, teacher)
+    assert (report.written, report.skipped) == (3, 2)
+    assert teacher.seen == 5 + 6 + 7
+    assert len(TargetReader(data / 'pose.lmdb')) == 5
+
+
+@pytest.mark.parametrize('seconds, lines', [(0, 6), (60, 1)])
+def test_a_log_file_gets_the_bar_as_lines(data, names, monkeypatch, capsys, seconds, lines):
+    monkeypatch.setattr('mmact_ssl.targets.extraction.SECONDS_BETWEEN_LINES', seconds)
+    extract_targets(ColorTeacher(), data, names, data / 'pose.lmdb')
+    said = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert len(said) == lines  # one a video, and the bar at its end
+    if lines > 1:
+        assert '2/5' in said[1] and 'frames/s' in said[1]
+    assert '5/5' in said[-1]
+
+
+def test_shards_of_a_killed_run_are_used(data, names):
+    meta = TargetMeta('pose', 'coco17', ColorTeacher().fingerprint())
+    with TargetWriter(shard_path(data / 'pose.lmdb', 1), meta) as writer:
+        writer.put(names[0], np.ones((3, 17, 3)))
+    assert extract(data, names).skipped == 1
+    assert (TargetReader(data / 'pose.lmdb').get(names[0]) == 1).all()
+    assert not shard_path(data / 'pose.lmdb', 1).exists()
+
+
+class MapTeacher(ColorTeacher):
+    """Brightness at a quarter of the frame's resolution: [N, 1, h, w]."""
+
+    kind, layout = 'map', 'person'
+
+    def predict(self, frames):
+        self.seen += len(frames)
+        gray = frames.float().mean(1, keepdim=True) / 255
+        return torch.nn.functional.avg_pool2d(gray, 4)
+
+
+class ClipTeacher(BaseTeacher):
+    """Says of a clip the mean color of each of its frames: [N, T * 3]."""
+
+    kind, window = 'embedding', (4, 2)
+
+    def __init__(self, batch_size=3):
+        super().__init__({}, {})
+        self.batch_size = batch_size
+        self.calls = []
+
+    def forward(self, clips):  # (N, T, 3, H, W)
+        self.calls.append(len(clips))
+        return clips.float().mean((3, 4)).flatten(1) / 255
+
+
+class TextTeacher(BaseTeacher):
+    """Says of a sentence its length and its number of blanks: [S, D=2]."""
+
+    kind = 'text'
+
+    def __init__(self):
+        super().__init__({}, {})
+        self.seen = 0
+
+    def embed(self, sentences):
+        self.seen += len(sentences)
+        return torch.tensor([[len(line), line.count(' ')] for line in sentences]).float()
+
+
+def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
+    read = []
+    original = VideoReader.read
+    monkeypatch.setattr(
+        VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
+    )
+    jobs = [
+        ExtractionJob(ColorTeacher(), data / 'pose.lmdb'),
+        ExtractionJob(MapTeacher(), data / 'map.lmdb', 'uint8'),
+        ExtractionJob(ClipTeacher(), data / 'clip.lmdb'),
+    ]
+    report = extract_many(jobs, data, names, show_progress=False)
+    assert (report.written, report.frames) == (5, 25)
+    assert len(read) == 25 + 5  # each frame once, and the first once more for its size
+    for job in jobs:
+        reader = TargetReader(job.out, job.teacher.fingerprint())
+        assert reader.meta == job.meta
+        for name in names:
+            wanted = extract_video(job.teacher, data / name)
+            atol = 0.0 if job.dtype == 'float32' else 0.501 / 255
+            np.testing.assert_allclose(reader.get(name), wanted, rtol=0, atol=atol)
+
+
+def test_a_video_missing_in_one_cache_runs_only_its_teacher(data, names):
+    extract_many([ExtractionJob(MapTeacher(), data / 'map.lmdb')], data, names[:2])
+    color, parts = ColorTeacher(), MapTeacher()
+    jobs = [ExtractionJob(color, data / 'pose.lmdb'), ExtractionJob(parts, data / 'map.lmdb')]
+    report = extract_many(jobs, data, names[:3], show_progress=False)
+    assert (report.written, report.skipped) == (3, 0)
+    assert (color.seen, parts.seen) == (3 + 4 + 5, 5)
+    report = extract_many(jobs, data, names[:3], show_progress=False)
+    assert (report.written, report.skipped) == (0, 3)
+    with TargetWriter(data / 'pose.lmdb', jobs[0].meta) as writer:
+        writer.remove([names[1]])
+    extract_many(jobs, data, names[:3], show_progress=False)
+    assert (color.seen, parts.seen) == (12 + 4, 5)
+
+
+def test_two_teachers_of_one_cache_are_refused(data, names):
+    jobs = [ExtractionJob(ColorTeacher(i), data / 'pose.lmdb') for i in range(2)]
+    with pytest.raises(ConfigError, match='two teachers would write to one cache'):
+        extract_many(jobs, data, names)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3, 64])
+@pytest.mark.parametrize('chunk', [1, 4, 64])
+def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size, chunk):
+    for name in names:
+        teacher = ClipTeacher(batch_size)
+        found = extract_video(teacher, data / name, chunk)
+        (frames,) = iterate_frames(data / name, 64)
+        means = frames.astype(np.float32).mean((1, 2)) / 255
+        total = len(frames)
+        for start in range(total):  # the clamping of SampleViews
+            inds = np.minimum(start + np.arange(4) * 2, total - 1)
+            np.testing.assert_allclose(found[start], means[inds].ravel(), rtol=1e-5)
+        assert len(found) == total and max(teacher.calls) <= batch_size
+        assert len(teacher.calls) == -(-total // batch_size)  # every batch but the last is full
+        views = SampleViews(clip=dict(num_frames=4, stride=2)).transform(
+            {'filename': str(data / name)}
+        )
+        views['video_reader'].close()
+        inds = views['frame_inds']['clip']
+        np.testing.assert_allclose(found[inds[0]], means[inds].ravel(), rtol=1e-5)
+
+
+def test_long_videos_are_read_in_blocks(data, monkeypatch):
+    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
+    monkeypatch.setattr('mmact_ssl.targets.video_extraction.BLOCK_BYTES', 5 * whole[0].nbytes)
+    for chunk in (1, 2, 3, 7):
+        chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
+        assert [len(part) for part in chunks[:-1]] == [chunk] * (len(chunks) - 1)
+        np.testing.assert_array_equal(np.concatenate(chunks), whole)
+    wanted = extract_video(ClipTeacher(), data / 'videos/4.mp4', 64)
+    np.testing.assert_array_equal(extract_video(ClipTeacher(), data / 'videos/4.mp4', 2), wanted)
+
+
+class WildTeacher(MapTeacher):
+    def predict(self, frames):
+        return super().predict(frames) + float('nan')
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'uint8'])
+def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
+    jobs = [ExtractionJob(WildTeacher(), data / 'map.lmdb', dtype)]
+    with pytest.raises(DataError, match=r'no target: videos/0.mp4: a target must be finite'):
+        extract_many(jobs, data, names, show_progress=False)
+    assert TargetReader(data / 'map.lmdb').keys() == []
+
+
+def test_sentences_are_embedded_once(tmp_path):
+    sentences = {'videos/a.mp4': ['a person waves', 'waving'], 'clap': ['hands meet']}
+    teacher = TextTeacher()
+    report = extract_sentences(teacher, sentences, tmp_path / 't.lmdb', show_progress=False)
+    assert (report.written, report.frames) == (2, 3)
+    reader = TargetReader(tmp_path / 't.lmdb', teacher.fingerprint())
+    assert (reader.meta.kind, reader.meta.dtype) == ('text', 'float32')
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), [[14, 2], [6, 0]])
+    np.testing.assert_array_equal(reader.get('clap'), [[10, 1]])
+    more = {**sentences, 'jump': ['up']}
+    report = extract_sentences(teacher, more, tmp_path / 't.lmdb', show_progress=False)
+    assert (report.written, report.skipped, teacher.seen) == (1, 2, 4)
+
+
+def test_teachers_of_frames_and_of_sentences_are_told_apart(data, names):
+    with pytest.raises(ConfigError, match='reads no sentences'):
+        extract_sentences(ColorTeacher(), {'a': ['b']}, data / 't.lmdb')
+    with pytest.raises(ConfigError, match='reads sentences: give --sentences FILE'):
+        extract_targets(TextTeacher(), data, names, data / 't.lmdb')
+
+
+def test_another_teacher_is_refused_before_any_work(data, names):
+    extract(data, names[:1])
+    other = ColorTeacher(offset=1)
+    with pytest.raises(TargetCacheError, match=r'stale.*--overwrite'):
+        extract(data, names, other)
+    assert other.seen == 0
+    assert extract(data, names, other, overwrite=True).written == 5
+    assert TargetReader(data / 'pose.lmdb').meta.fingerprint == other.fingerprint()
+
+
+def test_broken_videos_are_listed_up_to_a_limit(data, names):
+    (data / names[1]).write_bytes(b'no video')
+    (data / names[2]).unlink()
+    with pytest.raises(BrokenSampleError, match='1.mp4'):
+        extract_video(ColorTeacher(), data / names[1])
+    report = extract(data, names, max_broken=0.5)
+    assert sorted(report.broken) == names[1:3]
+    assert len(TargetReader(data / 'pose.lmdb')) == 3
+    listing = data / 'pose.lmdb.broken.txt'
+    assert [line.split('\t')[0] for line in listing.read_text().splitlines()] == names[1:3]
+    with pytest.raises(DataError, match=r'2 of 5 videos cannot be decoded, see .*broken.txt'):
+        extract(data, names, max_broken=0.3)
+    for name in names[1:3]:
+        write_video(data / name, 4)
+    assert extract(data, names).written == 2
+    assert not listing.exists()
+
+
+def test_a_wrong_folder_is_named(data, names):
+    with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):
+        extract_targets(ColorTeacher(), data / 'nowhere', names, data / 'pose.lmdb')
+    assert not (data / 'pose.lmdb').exists()
+
+
+def test_annotations(tmp_path):
+    (tmp_path / 'a.txt').write_text('x/a b.mp4 3\nc.mp4\n\nd e.mp4\n')
+    (tmp_path / 'b.txt').write_text('c.mp4 1\nf.mp4 0\n')
+    names = read_annotations([tmp_path / 'a.txt', tmp_path / 'b.txt'])
+    assert names == ['x/a b.mp4', 'c.mp4', 'd e.mp4', 'f.mp4']
+    (tmp_path / 'c.txt').write_text('\n')
+    with pytest.raises(DataError, match='c.txt is empty'):
+        read_annotations([tmp_path / 'c.txt'])
+    with pytest.raises(DataError, match=r'no annotation file .*d.txt'):
+        read_annotations([tmp_path / 'd.txt'])
+
+
+def test_two_processes_share_the_work_of_two_teachers(data, names):
+    (data / 'color_teacher.py').write_text(TEACHER)
+    for offset, name in enumerate(('one', 'two')):
+        (data / f'{name}.py').write_text(
+            "custom_imports = dict(imports=['color_teacher'])\n"
+            f"teacher = dict(type='ColorTeacher', offset={offset})\n"
+        )
+    # What a run that was killed has left: a cache of one teacher, a shard of the other.
+    extract_targets(ColorTeacher(0), data, names[:2], data / 'targets/one.lmdb')
+    extract_targets(ColorTeacher(1), data, names[2:3], data / 'targets/two.lmdb.rank1')
+    root = os.getcwd()
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    command += ['--master_port=29731', f'{root}/tools/extract_targets.py']
+    command += [str(data / 'one.py'), str(data / 'two.py')]
+    command += ['--data', str(data), '--launcher', 'pytorch']
+    environment = {**os.environ, 'PYTHONPATH': f'{root}:{data}', 'OMP_NUM_THREADS': '1'}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert '5 videos written, 0 were there' in result.stdout
+    for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
+        reader = TargetReader(data / 'targets' / cache, ColorTeacher(offset).fingerprint())
+        assert reader.keys() == names
+        for name in names:
+            wanted = extract_video(ColorTeacher(), data / name)
+            np.testing.assert_array_equal(reader.get(name), wanted)
+    assert sorted(path.name for path in (data / 'targets').iterdir()) == ['one.lmdb', 'two.lmdb']

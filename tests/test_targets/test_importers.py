@@ -1,0 +1,290 @@
+import json
+
+import numpy as np
+import pytest
+
+from mmact_ssl.demo_world.write import coco_annotation
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.utdmhad import project_skeleton
+from mmact_ssl.targets.cache import TargetCacheError, TargetReader
+from mmact_ssl.targets.importers import (
+    file_sha256,
+    import_coco,
+    import_npz,
+    import_skeletons,
+)
+
+LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
+IMAGE = {'width': 200, 'height': 100}
+
+
+def table(path, names=('videos/a.mp4', 'videos/b.mp4'), lengths=(3, 2), layout='coco17', **other):
+    keypoints = np.random.default_rng(0).random((5, 17, 3), np.float32)
+    arrays = {
+        'names': np.array(names),
+        'lengths': np.array(lengths),
+        'keypoints': keypoints,
+        'layout': layout if layout is None else np.array(layout),
+        **other,
+    }
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return keypoints
+
+
+def test_npz_is_cut_into_videos(tmp_path):
+    keypoints = table(tmp_path / 'p.npz')
+    out = tmp_path / 'pose.lmdb'
+    assert import_npz(tmp_path / 'p.npz', out) == 2
+    reader = TargetReader(out)
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[:3])
+    np.testing.assert_array_equal(reader.get('videos/b.mp4'), keypoints[3:])
+    assert reader.meta.layout == 'coco17'
+    assert reader.meta.fingerprint == file_sha256(tmp_path / 'p.npz')
+    assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
+
+
+def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path):
+    keypoints = table(tmp_path / 'p.npz', names=('b', 'a'))
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/a.mp4'])
+    reader = TargetReader(tmp_path / 'x')
+    assert reader.keys() == ['videos/a.mp4']
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[3:])
+
+
+def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
+    table(tmp_path / 'p.npz', names=('u/a', 'v/a'))
+    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
+    with pytest.raises(DataError, match=r"several entries \(u/a, v/a\).*'a.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
+
+
+def test_an_entry_serves_one_video_only(tmp_path):
+    table(tmp_path / 'p.npz', names=('u/a.mp4', 'b'))
+    with pytest.raises(DataError, match=r"'b' is the only entry for two.*'u/b.mp4' and 'v/b.mp4'"):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'v/b.mp4'])
+    for annotated in (['u/a.mp4', 'v/a.mp4'], ['v/a.mp4', 'u/a.mp4']):
+        with pytest.raises(DataError, match="nothing for the annotated video 'v/a.mp4'"):
+            import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'u/b.mp4', 'u/a.mp4']) == 2
+
+
+def test_what_is_matched_exactly_does_not_make_a_stem_ambiguous(tmp_path):
+    keypoints = table(tmp_path / 'p.npz', names=('u/a.mp4', 'a'))
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['v/a.mp4', 'u/a.mp4'])
+    reader = TargetReader(tmp_path / 'x')
+    np.testing.assert_array_equal(reader.get('u/a.mp4'), keypoints[:3])
+    np.testing.assert_array_equal(reader.get('v/a.mp4'), keypoints[3:])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'layout': 'coco99'}, 'unknown layout .coco99.; known are coco17'),
+        ({'layout': 'kinect20'}, r'needs \[F, 20, 3\]'),
+        ({'lengths': (3, 3)}, 'do not fit together'),
+        ({'names': ('a',)}, 'do not fit together'),
+    ],
+)
+def test_a_bad_table_is_refused(tmp_path, change, message):
+    table(tmp_path / 'p.npz', **change)
+    with pytest.raises(DataError, match=f'p.npz.*{message}'):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+
+
+def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
+    table(tmp_path / 'p.npz', lengths=(3, 2))
+    np.savez(tmp_path / 'q.npz', names=np.array(['a']))
+    with pytest.raises(DataError, match='must hold one of keypoints, embeddings, maps: docs'):
+        import_npz(tmp_path / 'q.npz', tmp_path / 'x')
+    np.savez(tmp_path / 'q.npz', names=np.array(['a']), keypoints=np.zeros((1, 17, 3)))
+    with pytest.raises(DataError, match=r"lacks \['layout', 'lengths'\]"):
+        import_npz(tmp_path / 'q.npz', tmp_path / 'x')
+    table(tmp_path / 'r.npz', names=np.array([object(), 'a'], dtype=object))
+    with pytest.raises(ValueError, match='allow_pickle=False'):
+        import_npz(tmp_path / 'r.npz', tmp_path / 'x')
+    with pytest.raises(DataError, match=r'no file .*none.npz'):
+        import_npz(tmp_path / 'none.npz', tmp_path / 'x')
+
+
+def test_npz_of_embeddings_and_maps(tmp_path):
+    rng = np.random.default_rng(0)
+    embeddings, maps = rng.random((5, 8), np.float32), rng.integers(0, 256, (5, 1, 6, 4), np.uint8)
+    other = dict(keypoints=None, layout=None)
+    table(tmp_path / 'e.npz', embeddings=embeddings, window=np.array([16, 4]), **other)
+    assert import_npz(tmp_path / 'e.npz', tmp_path / 'e', dtypes={'embedding': 'float16'}) == 2
+    reader = TargetReader(tmp_path / 'e')
+    assert (reader.meta.kind, reader.meta.window, reader.meta.dtype) == (
+        'embedding',
+        (16, 4),
+        'float16',
+    )
+    np.testing.assert_array_equal(
+        reader.get('videos/b.mp4'), embeddings[3:].astype(np.float16).astype(np.float32)
+    )
+    table(tmp_path / 'm.npz', maps=maps, keypoints=None, layout='person')
+    assert import_npz(tmp_path / 'm.npz', tmp_path / 'm', dtypes={'map': 'uint8'}) == 2
+    reader = TargetReader(tmp_path / 'm')
+    assert (reader.meta.kind, reader.meta.layout) == ('map', 'person')
+    np.testing.assert_array_equal(reader.get('videos/a.mp4'), maps[:3] / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ('change', 'error', 'message'),
+    [
+        ({'maps': np.full((5, 1, 2, 2), 1.5)}, DataError, 't.npz: videos/a.mp4: maps are prob'),
+        ({'maps': np.zeros((5, 2, 2, 2))}, DataError, "maps of 2 parts, 'person' has 1"),
+        ({'maps': np.zeros((5, 1, 2, 2)), 'layout': 'x'}, ConfigError, "part layout 'x' is unk"),
+        ({'embeddings': np.full((5, 2), np.nan)}, DataError, 'must be finite'),
+        ({'embeddings': np.zeros((5, 2)), 'window': np.zeros(2, int)}, DataError, 'window is'),
+        ({'embeddings': np.zeros((4, 2))}, DataError, '4 embeddings do not fit together'),
+        ({'embeddings': np.zeros((5, 2)), 'maps': np.zeros(5)}, DataError, 'must hold one of'),
+    ],
+)
+def test_a_bad_table_of_embeddings_or_maps_is_refused(tmp_path, change, error, message):
+    table(tmp_path / 't.npz', **{'keypoints': None, 'layout': 'person', **change})
+    with pytest.raises(error, match=message):
+        import_npz(tmp_path / 't.npz', tmp_path / 'x')
+
+
+@pytest.fixture
+def skeletons(tmp_path):
+    """A prepared folder of two clips of 3 and 2 frames, and its coordinates [5, 20, 3]."""
+    keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
+    keypoints[..., 2] += 3
+    keypoints[1, 7] = 0  # not seen
+    folder = tmp_path / 'skeleton'
+    with SkeletonWriter(folder, 'made', 'kinect20', ['x'], num_persons=1) as writer:
+        writer.add('a', 0, keypoints[None, :3])
+        writer.add('b', 0, keypoints[None, 3:])
+        writer.finish({'train': ['a', 'b']})
+    return folder, keypoints
+
+
+def test_skeletons_are_projected_into_their_videos(tmp_path, skeletons):
+    folder, keypoints = skeletons
+    camera = (130.0, (79.0, 60.0), (160, 120))
+    assert import_skeletons(folder, tmp_path / 'x', *camera, list(LENGTHS)) == 2
+    reader = TargetReader(tmp_path / 'x')
+    assert (reader.meta.kind, reader.meta.layout) == ('pose', 'kinect20')
+    pose = reader.get('videos/a.mp4')
+    for t, joint in np.ndindex(3, 20):
+        x, y, z = keypoints[t, joint].astype(float)
+        seen = (t, joint) != (1, 7)
+        wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
+        np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
+    np.testing.assert_array_equal(pose, project_skeleton(keypoints[:3]))  # UTD-MHAD's camera
+    with pytest.raises(TargetCacheError, match='stale'):  # another camera, other poses
+        import_skeletons(folder, tmp_path / 'x', 131.0, *camera[1:], list(LENGTHS))
+
+
+def test_skeletons_that_do_not_fit_are_refused(tmp_path, skeletons):
+    folder, _ = skeletons
+    camera = ((79.0, 60.0), (160, 120))
+    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
+        import_skeletons(folder, tmp_path / 'x', 130.0, *camera, ['c.mp4'])
+    with pytest.raises(DataError, match='focal 0.0 and size'):
+        import_skeletons(folder, tmp_path / 'x', 0.0, *camera)
+    with pytest.raises(DataError, match='is missing: prepare it with tools/prepare_data.py'):
+        import_skeletons(tmp_path / 'none', tmp_path / 'x', 130.0, *camera)
+    meta = json.loads((folder / 'meta.json').read_text())
+    (folder / 'meta.json').write_text(json.dumps({**meta, 'unit': 'pixels'}))
+    with pytest.raises(DataError, match='holds skeletons in pixels'):
+        import_skeletons(folder, tmp_path / 'x', 130.0, *camera)
+
+
+def test_a_changed_table_is_another_teacher(tmp_path):
+    table(tmp_path / 'p.npz')
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+    table(tmp_path / 'p.npz', names=('videos/a.mp4', 'videos/c.mp4'))
+    with pytest.raises(TargetCacheError, match='stale'):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', overwrite=True) == 2
+
+
+def coco(path, images, annotations):
+    images = [{'id': i, **IMAGE, **image} for i, image in enumerate(images)]
+    path.write_text(json.dumps({'images': images, 'annotations': annotations}))
+    return path
+
+
+def person(image_id, x=49.5, y=24.5, v=2, **fields):
+    return {'image_id': image_id, 'keypoints': [x, y, v] * 17, **fields}
+
+
+@pytest.mark.parametrize(
+    'image',
+    [
+        {'file_name': 'videos/a.mp4/000002.jpg'},
+        {'file_name': 'videos/a/frame_2.png'},
+        {'file_name': 'videos/a_000002.jpg'},
+        {'file_name': 'videos/a/img_00002.jpg'},
+        {'file_name': 'whatever.jpg', 'video': 'videos/a.mp4', 'frame': 2},
+    ],
+)
+def test_coco_images_tell_their_frame(tmp_path, image):
+    source = coco(tmp_path / 'c.json', [image], [person(0)])
+    assert import_coco(source, tmp_path / 'x', LENGTHS) == 2
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    np.testing.assert_array_equal(pose[2], np.tile(np.float32([0.25, 0.25, 1]), (17, 1)))
+    assert not pose[:2].any()  # frames without an annotation are unknown
+    assert not TargetReader(tmp_path / 'x').get('videos/b.mp4').any()
+
+
+def test_coco_visibility_and_the_best_person(tmp_path):
+    annotations = [
+        person(0, x=9.5, score=0.3, area=9),
+        person(0, x=19.5, score=0.9, area=1),
+        person(0, x=29.5, score=0.5, area=99),
+        person(1, x=9.5, area=5),
+        person(1, x=19.5, area=50),
+        person(2, v=0),
+        person(3, v=1),
+        person(4, v=0.25),
+    ]
+    images = [{'file_name': f'videos/a/{i}.jpg'} for i in range(5)]
+    source = coco(tmp_path / 'c.json', images, annotations)
+    import_coco(source, tmp_path / 'x', {'videos/a.mp4': 5})
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    np.testing.assert_allclose(pose[:2, 0, 0], [0.1, 0.1])
+    np.testing.assert_array_equal(pose[2], 0)
+    np.testing.assert_array_equal(pose[3:, 0, 2], [1, 0.25])
+
+
+def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
+    true = np.random.default_rng(0).random((3, 17, 3)).astype(np.float32)
+    true[..., 2] = [1] * 9 + [0.5] * 7 + [0]  # seen, hidden, outside
+    parts = np.ones((96, 128), np.uint8)
+    annotations = [dict(coco_annotation(pose, parts), image_id=t) for t, pose in enumerate(true)]
+    size = {'height': 96, 'width': 128}
+    images = [{'file_name': f'videos/a/{t}.jpg', **size} for t in range(3)]
+    import_coco(coco(tmp_path / 'c.json', images, annotations), tmp_path / 'x', {'videos/a.mp4': 3})
+    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    away = np.abs(pose - true)[:, :16, :2] * [128, 96]
+    assert away.max() < 0.006  # pixels: written with two decimals
+    np.testing.assert_array_equal(pose[..., 2], true[..., 2] > 0)
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        ({'file_name': 'videos/a/7.jpg'}, "frame 7 of 'videos/a.mp4', which has 3 frames"),
+        ({'file_name': 'videos/z/0.jpg'}, "'videos/z' is not among the annotated videos"),
+        ({'file_name': 'nothing.jpg'}, "'nothing.jpg' does not tell its frame"),
+    ],
+)
+def test_coco_frames_that_do_not_fit_are_refused(tmp_path, image, message):
+    source = coco(tmp_path / 'c.json', [image], [person(0)])
+    with pytest.raises(DataError, match=f'c.json: .*{message}'):
+        import_coco(source, tmp_path / 'x', LENGTHS)
+    assert not (tmp_path / 'x').exists()
+
+
+def test_coco_of_another_skeleton_or_format_is_refused(tmp_path):
+    source = coco(tmp_path / 'c.json', [{'file_name': 'videos/a/0.jpg'}], [person(0)])
+    with pytest.raises(DataError, match='an annotation has 17 joints, kinect20 has 20'):
+        import_coco(source, tmp_path / 'x', LENGTHS, layout='kinect20')
+    (tmp_path / 'd.json').write_text('{"images": []}')
+    with pytest.raises(DataError, match="d.json has no 'annotations'"):
+        import_coco(tmp_path / 'd.json', tmp_path / 'x', LENGTHS)

@@ -1,0 +1,108 @@
+"""Sentences that have changed are embedded anew, the others once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.targets.cache import TargetReader, TargetWriter, shard_path
+from mmact_ssl.targets.extraction import ExtractionJob, ExtractionReport, extract_sentences
+from mmact_ssl.targets.inspection import inspect_cache
+
+SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
+
+
+class TextTeacher(BaseTeacher):
+    """Says of a sentence its length: [S, D=1]."""
+
+    kind = 'text'
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+        self.seen: list[str] = []
+
+    def embed(self, sentences: list[str]) -> torch.Tensor:
+        self.seen += sentences
+        return torch.tensor([[len(line)] for line in sentences]).float()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    path = tmp_path / 't.lmdb'
+    extract(path, SENTENCES)
+    return path
+
+
+def extract(path, sentences) -> tuple[ExtractionReport, list[str]]:
+    teacher = TextTeacher()
+    report = extract_sentences(teacher, sentences, path, show_progress=False)
+    return report, teacher.seen
+
+
+def test_sentences_that_differ_are_embedded_anew(cache):
+    report, seen = extract(cache, {**SENTENCES, 'b': ['eleven'], 'c': ['up']})
+    assert (report.written, report.renewed, report.skipped) == (2, 1, 2)
+    assert seen == ['eleven', 'up']
+    reader = TargetReader(cache)
+    np.testing.assert_array_equal(reader.get('b'), [[6]])
+    np.testing.assert_array_equal(reader.get('a'), [[3], [5]])
+    assert reader.keys() == ['a', 'b', 'c', 'clap'] and len(reader) == 4
+    rows = dict(inspect_cache(cache, verify=True).rows)
+    assert (rows['keys'], rows['sentences']) == ('4', '5')
+
+
+def test_sentences_under_exchanged_names_or_in_another_order_differ(cache):
+    report, _ = extract(cache, {**SENTENCES, 'a': ['three', 'one'], 'b': ['hands meet']})
+    assert (report.written, report.renewed, report.skipped) == (2, 2, 1)
+    np.testing.assert_array_equal(TargetReader(cache).get('a'), [[5], [3]])
+    np.testing.assert_array_equal(TargetReader(cache).get('b'), [[10]])
+
+
+def test_a_cache_that_does_not_say_of_which_sentences_it_is_stays_readable(tmp_path):
+    path = tmp_path / 'old.lmdb'
+    meta = ExtractionJob(TextTeacher(), path).meta
+    with TargetWriter(path, meta) as writer:
+        for key in ('a', 'b'):
+            writer.put(key, np.ones((1, 1), np.float32))
+    reader = TargetReader(path, TextTeacher().fingerprint())
+    assert reader.keys() == ['a', 'b'] and reader.get('a') == 1
+    report, seen = extract(path, SENTENCES)
+    assert (report.written, report.renewed, report.skipped, len(seen)) == (3, 2, 0, 4)
+    np.testing.assert_array_equal(reader.get('a'), [[3], [5]])
+    assert TargetReader(path).meta == meta
+    report, seen = extract(path, SENTENCES)
+    assert (report.written, report.renewed, report.skipped, seen) == (0, 0, 3, [])
+
+
+def test_what_a_killed_rank_has_embedded_anew_is_taken_over(cache):
+    new = {**SENTENCES, 'a': ['eleven'], 'b': ['fourteen']}
+    extract(shard_path(cache, 1), {'b': new['b']})
+    report, seen = extract(cache, new)
+    assert (report.written, report.renewed, report.skipped, seen) == (1, 1, 2, ['eleven'])
+    np.testing.assert_array_equal(TargetReader(cache).get('b'), [[8]])
+    assert not shard_path(cache, 1).exists()
+
+
+def test_keys_that_the_file_no_longer_has_are_removed(cache):
+    long = 'x' * 600  # over LMDB's limit: kept under its hash
+    extract(cache, {**SENTENCES, long: ['far']})
+    report, seen = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
+    assert (report.written, report.skipped, report.removed, seen) == (1, 2, 2, ['up'])
+    reader = TargetReader(cache)
+    assert len(reader) == 3 and long in reader
+    assert {'a', 'clap'}.isdisjoint(reader.keys())
+    assert reader.source_hash(['a']) == {}, 'nor does the record stay'
+    report, _ = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
+    assert (report.skipped, report.removed) == (3, 0)
+
+
+def test_a_file_without_any_key_of_the_cache_does_not_empty_it(cache):
+    with pytest.raises(DataError, match=r"t\.lmdb holds 3 keys, e\.g\. 'a', and none of the file"):
+        extract(cache, {'sit down': ['one sits']})
+    assert TargetReader(cache).keys() == ['a', 'b', 'clap']
+    teacher = TextTeacher()
+    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True, show_progress=False)
+    assert TargetReader(cache).keys() == ['sit']

@@ -1,0 +1,115 @@
+"""A checkpoint knows whose targets it was trained under, and refuses others."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmact_ssl.targets import TargetCacheHook
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
+from tools import test as testing
+from tools import train as training
+
+CONFIG = Path(__file__).parents[3] / 'configs' / 'hcpg_r3d_jhmdb.py'
+
+
+def write(folder: Path, name: str, teacher: str) -> str:
+    """An empty cache of part maps; its path."""
+    meta = TargetMeta('map', 'person', f'hash of {teacher}', source=teacher)
+    with TargetWriter(folder / name, meta):
+        return str(folder / name)
+
+
+def make_runner(train: list[str], test: list[str], resume: bool = False) -> SimpleNamespace:
+    """A runner of HCPG's config for JHMDB whose pipelines read these caches."""
+    cfg = Config.fromfile(CONFIG)
+    for split, paths in (('train', train), ('test', test)):
+        pipeline = cfg[f'{split}_dataloader'].dataset.pipeline
+        steps = [{**pipeline[1], 'path': path} for path in paths]
+        cfg[f'{split}_dataloader'].dataset.pipeline = [pipeline[0], *steps, *pipeline[2:]]
+    return SimpleNamespace(cfg=cfg, logger=logging.getLogger('hook'), _resume=resume)
+
+
+def saved(train: list[str], test: list[str]) -> dict:
+    """The checkpoint of a training under these caches."""
+    hook, runner = TargetCacheHook(), make_runner(train, test)
+    hook.before_train(runner)
+    checkpoint: dict = dict(meta={})
+    hook.before_save_checkpoint(runner, checkpoint)
+    return checkpoint
+
+
+def go_on(checkpoint: dict, train: str, test: str, hook: TargetCacheHook | None = None) -> None:
+    """Resume, and test."""
+    hook = hook or TargetCacheHook()
+    for stage in (hook.before_train, hook.before_test):
+        runner = make_runner([train], [test], resume=True)
+        hook.after_load_checkpoint(runner, checkpoint)
+        stage(runner)
+
+
+@pytest.fixture
+def caches(tmp_path: Path) -> dict[str, str]:
+    """Caches of teachers a (two of them), b and c."""
+    return {name: write(tmp_path, f'{name}.lmdb', name[0]) for name in ('a', 'a2', 'b', 'c')}
+
+
+def test_it_is_said_and_saved_whose_targets_they_are(caches, caplog):
+    with caplog.at_level(logging.INFO):
+        checkpoint = saved([caches['a']], [caches['b']])
+    assert checkpoint['meta']['target_caches'] == dict(
+        train=dict(parts={'hash of a': 'a'}), test=dict(parts={'hash of b': 'b'})
+    )
+    assert "cached 'parts' are of a (hash of a)" in caplog.text
+
+
+def test_the_same_teachers_are_accepted_wherever_their_caches_lie(caches):
+    go_on(saved([caches['a']], [caches['b']]), caches['a2'], caches['b'])
+    go_on(saved([caches['a']], [caches['b']]), caches['a'], caches['a2'])
+    go_on(saved([caches['a'], caches['b']], []), caches['b'], caches['a'])
+
+
+@pytest.mark.parametrize(('train', 'test'), [('b', 'a'), ('a', 'c')])
+def test_another_teacher_is_refused(caches, train, test):
+    checkpoint = saved([caches['a']], [caches['a2']])
+    message = (
+        f"'parts' is of {max(train, test)} .hash of .., the checkpoint was trained under a .hash"
+        '.*LoadTargetCache.*load_from.*--any-teacher'
+    )
+    with pytest.raises(TargetCacheError, match=message):
+        go_on(checkpoint, caches[train], caches[test])
+    go_on(checkpoint, caches[train], caches[test], TargetCacheHook(any_teacher=True))
+
+
+def test_a_new_run_may_start_from_weights_of_other_targets(caches):
+    hook, runner = TargetCacheHook(), make_runner([caches['b']], [])
+    hook.after_load_checkpoint(runner, saved([caches['a']], []))
+    hook.before_train(runner)
+
+
+def test_checkpoints_that_say_nothing_are_accepted(caches):
+    go_on(dict(state_dict={}), caches['a'], caches['b'])
+    go_on(dict(meta=dict(epoch=1)), caches['a'], caches['b'])
+
+
+def test_training_needs_no_cache_of_the_test_split(caches, tmp_path):
+    checkpoint = saved([caches['a']], [str(tmp_path / 'nowhere')])
+    assert checkpoint['meta']['target_caches']['test'] == {}
+
+
+@pytest.mark.parametrize(('any_teacher', 'expected'), [([], False), (['--any-teacher'], True)])
+def test_the_programs_bring_the_hook(any_teacher, expected, monkeypatch):
+    hooks: list = []
+    runner = SimpleNamespace(register_hook=hooks.append, train=lambda: None, hooks=[])
+    runner.load_checkpoint = lambda *args, **kwargs: None
+    runner.test = dict
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: runner)
+    training.main([str(CONFIG)])
+    testing.main([str(CONFIG), str(CONFIG), *any_teacher])
+    assert [type(hook) for hook in hooks] == [TargetCacheHook] * 2
+    assert [hook.any_teacher for hook in hooks] == [False, expected]
