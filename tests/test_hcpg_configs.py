@@ -207,7 +207,7 @@ def test_every_parameter_of_the_small_student_is_trained(options):
     targets |= dict(
         video=torch.arange(4),
         clip_speed=torch.tensor([1, 2, 4, 1]),
-        other_speed=torch.tensor([2, 1, 1, 4]),
+        clip_b_speed=torch.tensor([2, 1, 1, 4]),
         clip_parts=torch.rand(4, 8, 10, 16, 16).softmax(2),
     )
     losses = model(inputs, targets, mode='loss')

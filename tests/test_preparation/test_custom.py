@@ -164,7 +164,7 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_the_example_of_the_documentation(tmp_path, monkeypatch):
-    page = (Path(__file__).parents[3] / 'docs' / 'data.md').read_text()
+    page = (Path(__file__).parents[2] / 'docs' / 'data.md').read_text()
     (example,) = re.findall(r'```python\n(from pathlib.*?)```', page, re.DOTALL)
     (tmp_path / 'clips').mkdir()
     for number, name in enumerate(('wave_s01_000', 'clap_s01_000', 'wave_s02_000')):

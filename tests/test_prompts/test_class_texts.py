@@ -67,6 +67,6 @@ def test_a_missing_file_and_another_encoding(tmp_path):
 
 
 def test_those_that_come_with_the_configs_have_every_class():
-    texts = Path(__file__).parents[3] / 'configs' / 'class_texts'
+    texts = Path(__file__).parents[2] / 'configs' / 'class_texts'
     assert [file.name for file in texts.iterdir()] == ['nwucla.json']
     assert list(read_sentences(texts / 'nwucla.json')) == list(NWUCLA.values())

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets import target_file
+from mmact_ssl.targets import file as target_file
 from mmact_ssl.targets.cache import (
     TargetCacheError,
     TargetMeta,

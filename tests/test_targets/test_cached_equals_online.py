@@ -10,12 +10,12 @@ from torch import nn
 
 from mmact_ssl.datasets.transforms import (
     DecodeViews,
-    LoadTargetCache,
     PackPretextInputs,
     SampleViews,
 )
 from mmact_ssl.models.data_preprocessors import PretextDataPreprocessor
 from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.targets import LoadTargetCache
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 
 NUM_FRAMES, STRIDE = 4, 3

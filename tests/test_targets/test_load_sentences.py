@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets import targets as cache_module
-from mmact_ssl.datasets.transforms import targets as module
 from mmact_ssl.datasets.transforms.skeleton import MakeSkeletonViews, PackSkeletonInputs
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.targets import cache as cache_module
+from mmact_ssl.targets import load_targets as module
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargetCache
 

@@ -15,7 +15,7 @@ from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from tools import test as testing
 from tools import train as training
 
-CONFIG = Path(__file__).parents[3] / 'configs' / 'hcpg_r3d_jhmdb.py'
+CONFIG = Path(__file__).parents[2] / 'configs' / 'hcpg_r3d_jhmdb.py'
 
 
 def write(folder: Path, name: str, teacher: str) -> str:

@@ -40,10 +40,10 @@ class SampleViews(BaseTransform):
         clip: ``num_frames`` and ``stride`` (or several to draw from) of the clip.
         future: The same for the frames after it. None: no such view.
         keyframes: ``num_frames``, the number of slots. None: no such view.
-        test_mode: Take the middle start instead of a random one; with ``other``, the first start
+        test_mode: Take the middle start instead of a random one; with ``clip_b``, the first start
             for the clip and the last one for the other. Of several strides, take the first one for
             the clip and the last one for the others.
-        other: ``num_frames`` and ``stride`` of the other clip. None: no such view.
+        clip_b: ``num_frames`` and ``stride`` of the other clip. None: no such view.
         differ: Draw the other clip's stride among those that are not the clip's.
 
     Raises:
@@ -61,7 +61,7 @@ class SampleViews(BaseTransform):
         future: Mapping[str, Any] | None = None,
         keyframes: Mapping[str, int] | None = None,
         test_mode: bool = False,
-        other: Mapping[str, Any] | None = None,
+        clip_b: Mapping[str, Any] | None = None,
         differ: bool = False,
     ) -> None:
         self.clip = _checked('clip', clip, ('num_frames', 'stride'))
@@ -71,11 +71,13 @@ class SampleViews(BaseTransform):
         self.keyframes = (
             None if keyframes is None else _checked('keyframes', keyframes, ('num_frames',))
         )
-        self.other = None if other is None else _checked('clip_b', other, ('num_frames', 'stride'))
+        self.clip_b = (
+            None if clip_b is None else _checked('clip_b', clip_b, ('num_frames', 'stride'))
+        )
         self.test_mode = test_mode
         self.differ = differ
         if differ:
-            strides, others = _strides(self.clip), _strides(self.other or {'stride': ()})
+            strides, others = _strides(self.clip), _strides(self.clip_b or {'stride': ()})
             if not all(set(others) - {stride} for stride in strides):
                 raise ConfigError(
                     f'SampleViews: differ wants another stride for other than for clip, but there '
@@ -148,14 +150,14 @@ class SampleViews(BaseTransform):
         slack = max(total - 1 - max(int(offsets[-1]) for offsets in group.values()), 0)
         if not self.test_mode:
             return int(np.random.randint(slack + 1))
-        if self.other is None:
+        if self.clip_b is None:
             return slack // 2
         return slack if 'clip_b' in group else 0
 
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(clip={self.clip}, future={self.future}, '
-            f'keyframes={self.keyframes}, test_mode={self.test_mode}, clip_b={self.other}, '
+            f'keyframes={self.keyframes}, test_mode={self.test_mode}, clip_b={self.clip_b}, '
             f'differ={self.differ})'
         )
 

@@ -41,7 +41,7 @@ def csvr() -> Batch:
 
 
 def dtg() -> Batch:
-    inputs, targets = clips(clip=8, other=8)
+    inputs, targets = clips(clip=8, clip_b=8)
     for view in inputs:
         targets[f'{view}_imagenet'] = torch.randn(BATCH, 8, 1280)
         targets[f'{view}_pose'] = torch.rand(BATCH, 8, 17, 3)
@@ -49,11 +49,11 @@ def dtg() -> Batch:
 
 
 def hcpg() -> Batch:
-    inputs, targets = clips(clip=8, other=8)
+    inputs, targets = clips(clip=8, clip_b=8)
     return inputs, targets | dict(
         video=torch.arange(BATCH),
         clip_speed=torch.tensor([1, 2, 4, 1]),
-        other_speed=torch.tensor([2, 1, 1, 4]),
+        clip_b_speed=torch.tensor([2, 1, 1, 4]),
         clip_parts=(5 * torch.randn(BATCH, 8, 10, 16, 16)).softmax(2),
     )
 

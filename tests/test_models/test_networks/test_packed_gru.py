@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mmact_ssl.models import packed_gru
+from mmact_ssl.models.networks import packed_gru
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
 
 
