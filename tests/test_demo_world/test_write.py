@@ -48,8 +48,8 @@ def digests(out):
 
 
 def test_other_seed_other_world(world, tmp_path):
-    write_demo_world(tmp_path / 'clip_b', seed=1, size='tiny', workers=1)
-    ours, theirs = digests(world), digests(tmp_path / 'clip_b')
+    write_demo_world(tmp_path / 'other', seed=1, size='tiny', workers=1)
+    ours, theirs = digests(world), digests(tmp_path / 'other')
     same = [
         name for name in ours if name.endswith(('.npz', '.mp4')) and ours[name] == theirs.get(name)
     ]

@@ -192,7 +192,7 @@ def test_hands_held_at_two_heights_are_told_in_an_order_without_a_side(layout, h
     assert describe(flipped, layout, count=MOST, sides=False) == unsided
 
 
-@pytest.mark.parametrize(('one', 'clip_b'), [('left', 'right'), ('right', 'left')])
+@pytest.mark.parametrize(('one', 'other'), [('left', 'right'), ('right', 'left')])
 def test_hands_that_move_as_far_at_one_time_are_told_in_an_order_without_a_side(layout, one, other):
     flat = standing(layout) * np.array([1, 1, 0], np.float32)  # as far to the bit
     body = move(flat, layout, arm(one), (0, 0, 0.5), ramp(5, 25))

@@ -84,9 +84,9 @@ def test_nothing_is_not_written(tmp_path):
 
 
 def test_clips_without_a_sentence_are_reported_and_not_invented():
-    matched = match_clips({'b': ['x'], 'clip_b': ['z']}, ['a', 'b', 'b'])
+    matched = match_clips({'b': ['x'], 'other': ['z']}, ['a', 'b', 'b'])
     assert matched.sentences == {'b': ['x']}
-    assert (matched.missing, matched.unused) == (['a'], ['clip_b'])
+    assert (matched.missing, matched.unused) == (['a'], ['other'])
 
 
 def test_names_that_match_nothing_are_an_error():

@@ -92,10 +92,10 @@ def test_a_resumed_run_goes_on_counting(tmp_path):
 
 def test_weights_to_start_from_bring_no_counts(tmp_path):
     saved = run(BrokenSampleHook(max_fraction=0.5), tmp_path, [batch('', 'a.mp4: cut')])
-    (tmp_path / 'clip_b').mkdir()
-    run(BrokenSampleHook(0), tmp_path / 'clip_b', [batch('', '')], saved, resume=False)
-    run(BrokenSampleHook(0), tmp_path / 'clip_b', [batch('', '')], {})
-    assert not list((tmp_path / 'clip_b').iterdir())
+    (tmp_path / 'other').mkdir()
+    run(BrokenSampleHook(0), tmp_path / 'other', [batch('', '')], saved, resume=False)
+    run(BrokenSampleHook(0), tmp_path / 'other', [batch('', '')], {})
+    assert not list((tmp_path / 'other').iterdir())
 
 
 class Model(BaseModel):
