@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS, PartLayout
+from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.demo_world.render import LIP_LABELS
 
 NUM_PARTS = {'person': 1, 'demo_parts': 10, 'lip': 20, 'atr': 18, 'pascal_person': 7}

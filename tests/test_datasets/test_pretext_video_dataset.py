@@ -12,9 +12,8 @@ from mmengine.dataset import pseudo_collate, worker_init_fn
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import PretextVideoDataset
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 

@@ -9,9 +9,8 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset
 
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline, seeded
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import BrokenSampleError, DataError
 
 
 class Numbers(SeededSamples, BaseDataset):

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.transforms import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import (
     TargetCacheError,

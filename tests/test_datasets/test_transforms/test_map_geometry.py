@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import TransformViews
 from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes, view_box
 from mmact_ssl.errors import ConfigError

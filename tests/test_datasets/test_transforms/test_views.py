@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 CLIP = {'num_frames': 4, 'stride': 3}
