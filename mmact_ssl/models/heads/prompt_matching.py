@@ -46,7 +46,7 @@ class PromptMatchingHead(PretextHead):
         in_channels: Size of the pooled features of skeletons.
         prompt_channels: Size of the cached embeddings of sentences.
         view: The view that is matched; its target ``'<view>_<target>'`` comes from
-            :class:`LoadTargetCache`.
+            :class:`LoadTargets`.
         target: ``'prompt'``, or the name of what else a clip has one embedding of, such as the mean
             over the frames of its video; it then takes the place of the sentence.
         cross_consistency: Read the momentum encoder's ``'<view>.momentum_pooled'`` for ``S'``. Off:
