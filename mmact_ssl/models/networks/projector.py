@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 
 def make_projector(
-    in_channels: int, hidden_dim: int, out_channels: int, center: bool = False
+    in_channels: int, hidden_dim: int, out_channels: int, final_bn: bool = False
 ) -> nn.Sequential:
     """Linear, batch normalization, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
 
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
 
     Args:
-        center: Normalize the output over the batch too, so that no task can end with all clips in
+        final_bn: Normalize the output over the batch too, so that no task can end with all clips in
             one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
     """
     first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
@@ -23,7 +23,7 @@ def make_projector(
         nn.init.xavier_normal_(layer.weight)
         nn.init.zeros_(layer.bias)
     layers = [first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last]
-    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * center)
+    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * final_bn)
 
 
 def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
