@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses import gather, gather_with_gradient
+from mmact_ssl.models.losses.multi_positive_info_nce import clip_labels, clip_relations
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.networks.projector import make_projector
@@ -15,11 +16,8 @@ from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead, Term, mean_term
 
-MOTION_INPUTS = {
-    f'{name}_{what}': f'targets.{view}.{what}'
-    for name, view in (('query', 'clip'), ('key', 'clip_b'))
-    for what in ('speed', 'valid')
-}
+# What motion is told of each clip.
+TOLD = ('speed', 'valid')
 
 
 @MODELS.register_module()
@@ -33,16 +31,11 @@ class ConsistencyHead(PretextHead):
     ``'motion'``      another video at the same speed   another speed, the own video included
     ================  ================================  =====================================
 
-    What is neither, such as a clip of the own video at the same speed for motion, takes no part;
-    nor do clips with padded frames for motion, for they stand still. HCPG (arXiv 2204.12729) asks
-    for appearance and motion consistency among videos; the two speeds are the idea of RSPNet (arXiv
-    2011.07949), this form of the loss is our choice.
-
-    Without a queue both clips are encoded by the student and each is contrasted with all clips of
-    the batch. With a queue (MoCo, arXiv 1911.05722) the first clip is contrasted with the momentum
-    encoder's keys of the second ones, of this batch and of earlier ones; for appearance, keys of
-    its own video in the queue take no part (our choice: MoCo has no negatives from this batch, and
-    cannot tell videos apart).
+    What is neither takes no part, see :func:`clip_relations`. Consistency among videos is HCPG's
+    (arXiv 2204.12729), the two speeds are RSPNet's (arXiv 2011.07949), the form is our choice.
+    Without a queue each clip is contrasted with all clips of the batch. With one (MoCo, arXiv
+    1911.05722) the first clip is contrasted with momentum keys of the second ones, of this batch
+    and of earlier ones; for appearance, keys of the own video in the queue take no part.
 
     Args:
         in_channels: Channels of the maps.
@@ -50,13 +43,11 @@ class ConsistencyHead(PretextHead):
         adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
         queue_size: Keys to keep; 0: none, contrast in the batch.
         momentum: Of the projector's copy, used with a queue only.
-        hidden_dim, embedding_dim: Sizes of the projector, whose output is normalized over the
-            batch: a task that is hard at first, as motion is, would else put all clips in one
-            point, from where hardly a gradient leads away.
+        hidden_dim, embedding_dim: Sizes of the projector. Its output is normalized over the batch:
+            a task that is hard at first, as motion is, would else put all clips in one point.
         loss: Of embeddings, positives and negatives.
-        inputs: Sources of the maps ``query`` and ``key`` ``[B, C, T, H, W]``, of ``video`` int64
-            ``[B]``, equal for clips of one video, and for motion of ``query_speed``, ``key_speed``
-            int64 ``[B]`` and ``query_valid``, ``key_valid`` bool ``[B, T]``.
+        inputs: Sources of maps ``query``, ``key`` ``[B, C, T, H, W]``, of ``video`` int64 ``[B]``,
+            and for motion of their ``_speed`` int64 ``[B]`` and ``_valid`` bool ``[B, T]``.
     """
 
     inputs = dict(query='clip.{adapter}', key='clip_b.{key}', video='targets.sample.video')
@@ -75,7 +66,10 @@ class ConsistencyHead(PretextHead):
         init_cfg: Optional[dict] = None,
     ) -> None:
         key = f'momentum_{adapter}' if queue_size else adapter
-        inputs = {**(MOTION_INPUTS if consistency == 'motion' else {}), **(inputs or {})}
+        if consistency == 'motion':
+            views = dict(query='clip', key='clip_b')
+            own = {f'{n}_{t}': f'targets.{v}.{t}' for n, v in views.items() for t in TOLD}
+            inputs = {**own, **(inputs or {})}
         super().__init__(inputs, loss, init_cfg, adapter=adapter, key=key)
         self.consistency = consistency
         self.projector = make_projector(in_channels, hidden_dim, embedding_dim, final_bn=True)
@@ -86,88 +80,47 @@ class ConsistencyHead(PretextHead):
             self.queue = FeatureQueue(queue_size, embedding_dim, labels=3)
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
-        if self.momentum_projector is None:
-            return []
-        return [(self.momentum_projector, self.projector)]
+        copy = self.momentum_projector
+        return [] if copy is None else [(copy, self.projector)]
 
     def terms(
         self, query: Tensor, key: Tensor, video: Tensor, **inputs: Tensor
     ) -> dict[str, Union[Term, Tensor]]:
-        """The contrast, whether the most similar clip is right; projections ``[B, E]``.
-
-        ``valid_fraction`` is the share of rows that have a positive and a negative.
-        """
-        query_labels, key_labels = (
-            clip_labels(video, inputs.get(f'{name}_speed'), inputs.get(f'{name}_valid'))
-            for name in ('query', 'key')
-        )
+        """The contrast, whether the most similar clip is right, which rows count; projections."""
+        told = [[inputs.get(f'{name}_{what}') for what in TOLD] for name in ('query', 'key')]
+        query_labels, key_labels = (clip_labels(video, *one) for one in told)
         projected = self.projector(query.flatten(2).mean(2))
-        if self.momentum_projector is None:
+        if self.momentum_projector is None or self.queue is None:
             # One view after the other: their batch statistics stay apart.
             keys = self.projector(key.flatten(2).mean(2))
-            rows = self._in_batch(projected, keys, query_labels, key_labels)  # (2, B) each
+            rows = torch.stack([projected, keys], dim=1)  # (B, 2, E)
+            labels = torch.stack([query_labels, key_labels], dim=1)  # (B, 2, 3)
+            everyone, start = gather_with_gradient(rows)  # (W*B, 2, E)
+            columns, column_labels = everyone.flatten(0, 1), gather(labels).flatten(0, 1)
+            relations = clip_relations(self.consistency, labels.flatten(0, 1), column_labels)
+            positive, negative = relations
+            itself = torch.arange(len(positive), device=rows.device) + 2 * start
+            positive = positive.scatter(1, itself[:, None], False)
         else:
             with torch.no_grad():
                 keys = self.momentum_projector(key.flatten(2).mean(2))
-            rows = self._against_queue(projected, keys, query_labels, gather(key_labels))
-            if self.training and self.queue is not None:
+            rows = projected[:, None]  # (B, 1, E)
+            columns, column_labels = gather(keys.float()), gather(key_labels)
+            positive, negative = clip_relations(self.consistency, query_labels, column_labels)
+            if self.training:
+                old = clip_relations(self.consistency, query_labels, self.queue.labels)
+                # For appearance positives of the queue were made by weights of long ago.
+                kept = self.queue.filled & (self.consistency == 'motion')
+                columns = torch.cat([columns, self.queue.features])
+                positive = torch.cat([positive, old[0] & kept], dim=1)
+                negative = torch.cat([negative, old[1] & self.queue.filled], dim=1)
                 self.queue.enqueue(keys, key_labels)
-        weight = rows['weight']
+        found = self.loss_module(rows.flatten(0, 1), columns, positive, negative)
+        found = {name: values.unflatten(0, (len(video), -1)) for name, values in found.items()}
+        weight = found['weight']  # (B, 2 or 1)
         return dict(
-            loss=mean_term(rows['loss'].T, weight.T),
-            accuracy=Term(rows['hit'][0], weight[0]),
+            loss=mean_term(found['loss'], weight),
+            accuracy=Term(found['hit'][:, 0], weight[:, 0]),
             valid_fraction=Term(weight.mean()),
             projection=projected,
         )
-
-    def _in_batch(
-        self, queries: Tensor, keys: Tensor, query_labels: Tensor, key_labels: Tensor
-    ) -> dict[str, Tensor]:
-        """Losses of both clips against both clips of all videos, ``[2, B]`` each."""
-        own = torch.stack([queries, keys])  # (2, B, E)
-        labels = torch.stack([query_labels, key_labels])  # (2, B, 3)
-        everyone, start = gather_with_gradient(own.transpose(0, 1))  # (W*B, 2, E)
-        all_labels = gather(labels.transpose(0, 1)).transpose(0, 1)  # (2, W*B, 3)
-        positive, negative = self._relations(labels.flatten(0, 1), all_labels.flatten(0, 1))
-        row = torch.arange(start, start + len(queries), device=own.device)
-        itself = torch.stack([row, row + len(everyone)]).flatten()[:, None]  # (2*B, 1)
-        found = self.loss_module(
-            own.flatten(0, 1),
-            everyone.transpose(0, 1).flatten(0, 1),
-            positive.scatter(1, itself, False),
-            negative,
-        )
-        return {name: values.unflatten(0, (2, -1)) for name, values in found.items()}
-
-    def _against_queue(
-        self, queries: Tensor, keys: Tensor, query_labels: Tensor, all_labels: Tensor
-    ) -> dict[str, Tensor]:
-        """Losses of the first clips against the keys of this batch and the queue, ``[1, B]``."""
-        columns = gather(keys.float())
-        positive, negative = self._relations(query_labels, all_labels)
-        if self.training and self.queue is not None:
-            queue = self.queue
-            old_positive, old_negative = self._relations(query_labels, queue.labels)
-            if self.consistency == 'appearance':
-                old_positive = torch.zeros_like(old_positive)  # made by weights of long ago
-            columns = torch.cat([columns, queue.features])
-            positive = torch.cat([positive, old_positive & queue.filled], dim=1)
-            negative = torch.cat([negative, old_negative & queue.filled], dim=1)
-        found = self.loss_module(queries, columns, positive, negative)
-        return {name: values[None] for name, values in found.items()}
-
-    def _relations(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Which columns are positive and negative for each row, bool ``[N, M]``, by labels."""
-        same_video = rows[:, None, 0] == columns[:, 0]
-        if self.consistency == 'appearance':
-            return same_video, ~same_video
-        same_speed = rows[:, None, 1] == columns[:, 1]
-        usable = (rows[:, None, 2] & columns[:, 2]).bool()
-        return ~same_video & same_speed & usable, ~same_speed & usable
-
-
-def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
-    """What is compared of clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
-    zeros = torch.zeros_like(video)
-    usable = zeros + 1 if valid is None else valid.all(1).to(video.dtype)
-    return torch.stack([video, zeros if speed is None else speed, usable], dim=1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.models.losses import gather
 from mmact_ssl.models.momentum.copy import MomentumCopy
-from mmact_ssl.models.networks.projector import StreamProjectors
+from mmact_ssl.models.networks.projector import StreamProjectors, join_streams, unit_sentence
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead, Term
@@ -30,33 +30,23 @@ class PromptMatchingHead(PretextHead):
         loss   = ( cross_entropy(target, softmax(S / tau))
                    + the same from sentences to skeletons ) / 2
 
-    over the pairs of all processes. Source: C2VL (arXiv 2405.20606) contrasts skeletons with
-    prompts of large multimodal models and softens the targets by self-similarity and
-    cross-consistency, progressively: ``alpha = alpha_max * (1 - cos(pi * progress)) / 2``. The
-    formulas, the numbers and the projectors are our choice. With ``alpha`` 0 this is plain InfoNCE
-    in both directions.
-
-    ``K`` is that of ``z`` and ``w``, or of their moving averages where there are any, so that one
-    temperature suits all: the frozen encoder's cosines lie much closer together, and tell less of
-    what the body does. Targets carry no gradient. A clip without a sentence is in no row and no
-    column. The projectors have no batch normalization, so that no statistics mix clips with and
-    without a sentence, or differ between a projector and its moving average.
+    over the pairs of all processes. Contrast with prompts, self-similarity, cross-consistency and
+    progressive softening are C2VL's (arXiv 2405.20606); the formulas, ``alpha = alpha_max * (1 -
+    cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is that of ``z`` and ``w``, or
+    of their moving averages where there are any: the frozen encoder's own cosines lie much closer
+    together. A clip without a sentence is in no row and no column. The projectors have no batch
+    normalization, so that no statistics mix clips with and without a sentence.
 
     Args:
         in_channels: Size of the pooled features of skeletons.
         prompt_channels: Size of the cached embeddings of sentences.
         view: The view that is matched.
-        target: ``'prompt'``, or the name of another target with one embedding a clip, such as the
-            mean over the frames of its video; it then takes the place of the sentence.
-        cross_consistency: Read ``'<view>.momentum_pooled'`` for ``S'``. Off: the self-similarity
-            alone softens the targets.
+        target: Name of the target with one embedding a clip: of a sentence, or of its video.
+        cross_consistency: Use ``S'``. Off: the self-similarity alone softens the targets.
         hidden_dim, embedding_dim: Sizes of the projectors.
-        alpha_max: At the end of training, 0 (targets stay hard) .. 1.
-        schedule: ``'cosine'``, or ``'constant'``: ``alpha_max`` all the time.
-        momentum: What a projector's moving average keeps of itself in each step; take the momentum
-            encoder's.
-        streams: Number of equal parts of the feature, one after another, that meet the sentences by
-            projectors of their own; their losses are summed. Our choice, as in
+        alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
+        momentum: Of the projectors' moving averages; take the momentum encoder's.
+        streams: Number of equal parts of the feature that have projectors of their own, as in
             :class:`ContrastHead`.
         loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
         inputs: Sources of ``pooled`` ``[B, C]``, ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``
@@ -89,20 +79,14 @@ class PromptMatchingHead(PretextHead):
         average = dict(momentum_pooled=f'{view}.momentum_pooled') if cross_consistency else {}
         inputs = {**average, **(inputs or {})}
         super().__init__(inputs, loss, init_cfg, view=view, target=target)
-        self.alpha_max = alpha_max
-        self.schedule = schedule
-        self.streams = streams
+        self.alpha_max, self.schedule, self.streams = alpha_max, schedule, streams
         sizes = (hidden_dim, embedding_dim, streams)
         self.skeleton_projector = StreamProjectors(in_channels, *sizes)
         self.prompt_projector = StreamProjectors(prompt_channels, *sizes, split=False)
-        self.momentum_projectors: Optional[nn.ModuleDict] = None
+        self.momentum_projectors = nn.ModuleDict()
         if cross_consistency:
-            self.momentum_projectors = nn.ModuleDict(
-                dict(
-                    skeleton=MomentumCopy(self.skeleton_projector, momentum),
-                    prompt=MomentumCopy(self.prompt_projector, momentum),
-                )
-            )
+            self.momentum_projectors['skeleton'] = MomentumCopy(self.skeleton_projector, momentum)
+            self.momentum_projectors['prompt'] = MomentumCopy(self.prompt_projector, momentum)
 
     @property
     def alpha(self) -> float:
@@ -111,17 +95,11 @@ class PromptMatchingHead(PretextHead):
         return self.alpha_max * (1.0 if self.schedule == 'constant' else cosine)
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
-        sources = dict(skeleton=self.skeleton_projector, prompt=self.prompt_projector)
-        return [
-            (cast(MomentumCopy, copy), sources[name])
-            for name, copy in (self.momentum_projectors or {}).items()
-        ]
+        copies = cast('list[MomentumCopy]', list(self.momentum_projectors.values()))
+        return list(zip(copies, (self.skeleton_projector, self.prompt_projector)))
 
     def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` in the shared space.
-
-        Both ``[B, S * D]``: S streams, one after another, of length 1 each.
-        """
+        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` as S unit vectors, ``[B, S * D]``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(
@@ -131,14 +109,12 @@ class PromptMatchingHead(PretextHead):
         valid: Tensor,
         momentum_pooled: Optional[Tensor] = None,
     ) -> dict[str, Union[Term, Tensor]]:
-        """Loss of both directions, and whether clip and sentence find each other.
+        """Loss of both directions; whether clip and sentence find each other, beside chance.
 
-        Chance is one over the clips with a sentence of all processes, among which all search. The
-        perplexities, of sentences and of skeletons, are the number of clips that soft targets take
-        for alike: a few is what softening wants, one or all are of no use.
+        A perplexity is the number of clips that soft targets take for alike; a few is wanted.
         """
         spaces = [*self.embed(pooled, prompt)]
-        if self.momentum_projectors is not None and momentum_pooled is not None:
+        if momentum_pooled is not None:
             with torch.no_grad():
                 spaces.append(self.momentum_projectors['skeleton'](momentum_pooled.detach()))
                 spaces.append(self.momentum_projectors['prompt'](unit_sentence(prompt)))
@@ -147,7 +123,7 @@ class PromptMatchingHead(PretextHead):
             pair, reverse = (tuple(average), tuple(average[::-1])) if average else (None, None)
             forward.append(self.loss_module(skeletons, sentences, valid, self.alpha, pair))
             backward.append(self.loss_module(sentences, skeletons, valid, self.alpha, reverse))
-        to_sentence, to_skeleton = _join(forward), _join(backward)
+        to_sentence, to_skeleton = join_streams(forward), join_streams(backward)
         weight = valid.to(pooled.dtype)
         chance = (1 / gather(valid).sum().clamp(min=1)).to(pooled.dtype)
         return dict(
@@ -161,18 +137,3 @@ class PromptMatchingHead(PretextHead):
             skeleton_perplexity=Term(to_skeleton['perplexity']),
             embedding=F.normalize(spaces[0].detach(), dim=-1),
         )
-
-
-def _join(streams: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The sum of the streams' losses, and the mean of all else."""
-    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
-    return {**joined, 'loss': joined['loss'] * len(streams)}
-
-
-def unit_sentence(prompt: Tensor) -> Tensor:
-    """One embedding of a cache as the projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
-
-    An absent one, which is zero, stays zero.
-    """
-    precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
-    return F.normalize(precise.squeeze(1), dim=-1)

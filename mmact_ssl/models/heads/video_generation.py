@@ -26,20 +26,18 @@ class VideoGenerationHead(PretextHead):
     ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
     generators after TGANv2; per resolution a reconstruction and an adversarial loss. Generating
     both current and future frames is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are
-    as reported; the rest is our choice. The latent keeps its spatial axes because the global mean
-    of an AdaIN map is the style's mean, whatever the content is. The future's generator draws the
-    change of the last observed frame.
+    as reported; the rest is our choice. The future's generator draws the change of the last frame.
 
     Args:
         in_channels: Channels of the static and of the dynamic map.
         channels: Of the generators at 4x4.
         discriminator_channels: Of the discriminators' first block.
         resolutions: Sides of the generated frames.
-        frame_stride: Generate every so many frames of each view, to save time.
+        frame_stride: Generate every so many frames of each view.
         loss: Of generated and real frames.
         adversarial: Of the GAN; None leaves plain reconstruction without discriminators.
         inputs: Sources of ``static`` and ``dynamic`` ``[B, C, T', H', W']``, ``current`` and
-            ``future`` ``[B, 3, T, H, W]``, ``current_valid`` and ``future_valid`` bool ``[B, T]``.
+            ``future`` ``[B, 3, T, H, W]``, and which of their frames are valid, bool ``[B, T]``.
     """
 
     inputs = dict(
@@ -97,7 +95,7 @@ class VideoGenerationHead(PretextHead):
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
         last = current[:, :, -1:]  # what the future continues
-        views = dict(current=(current, current_valid, None), future=(future, future_valid, last))
+        views = dict(current=(current, current_valid, None), future=(future, future_valid, last[:, :, 0]))
         found: dict[str, Union[Term, Tensor]] = {}
         for name, (frames, valid, background) in views.items():
             frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
@@ -122,19 +120,8 @@ class VideoGenerationHead(PretextHead):
                     found[f'loss_{name}_{side}_{role}'] = Term(loss / len(levels))
             found[name] = fake
         # The last level's frames of the future are still in scope.
-        found.update(_distances(fake.detach(), resize_frames(last, side), real, weight))
+        for baseline, drawn in (('', fake.detach()), ('_repeat_last', resize_frames(last, side))):
+            difference = (drawn - real).transpose(1, 2).flatten(2)  # (B, T_l, 3*R*R)
+            found[f'l1{baseline}'] = mean_term(difference.abs().mean(2), weight)
+            found[f'mse{baseline}'] = mean_term(difference.square().mean(2), weight)
         return found
-
-
-def _distances(fake: Tensor, last: Tensor, real: Tensor, weight: Tensor) -> dict[str, Term]:
-    """Mean absolute and squared distances, also of repeating the last frame.
-
-    Args:
-        fake, last, real: ``[B, 3, T, R, R]``, ``last`` of one frame.
-        weight: ``[B, T]``.
-    """
-    found = {}
-    for baseline, difference in (('', fake - real), ('_repeat_last', last - real)):
-        for name, values in (('l1', difference.abs()), ('mse', difference.square())):
-            found[f'{name}{baseline}'] = mean_term(values.mean((1, 3, 4)), weight)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
@@ -64,3 +66,34 @@ class MultiPositiveInfoNCELoss(nn.Module):
     ) -> dict[str, Tensor]:
         """See :func:`multi_positive_info_nce`."""
         return multi_positive_info_nce(queries, keys, positive, negative, self.temperature)
+
+
+def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
+    """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``.
+
+    Args:
+        video: int64 ``[B]``, equal for clips of one video.
+        speed: int64 ``[B]``, stride in frames; None: all alike.
+        valid: bool ``[B, T]``; None: no frame is padding.
+    """
+    zeros = torch.zeros_like(video)
+    usable = zeros + 1 if valid is None else valid.all(1).to(video.dtype)
+    return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
+
+
+def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Which columns are positive and which negative for each row, bool ``[N, M]`` each.
+
+    For ``'appearance'`` clips of one video are positive, all others negative. For ``'motion'``
+    clips of another video at the same speed are positive, clips at another speed negative; a clip
+    of the own video at the same speed is neither, nor is one with padded frames, which stand still.
+
+    Args:
+        rows, columns: Labels of :func:`clip_labels`, ``[N, 3]`` and ``[M, 3]``.
+    """
+    same_video = rows[:, None, 0] == columns[:, 0]
+    if consistency == 'appearance':
+        return same_video, ~same_video
+    same_speed = rows[:, None, 1] == columns[:, 1]
+    usable = (rows[:, None, 2] & columns[:, 2]).bool()
+    return ~same_video & same_speed & usable, ~same_speed & usable

@@ -2,8 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Optional
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+
+from .running_standardizer import RunningStandardizer
+
+
+class PooledTarget(nn.Module):
+    """A teacher's targets of a clip as one standardized embedding.
+
+    The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
+    features behind a ReLU all point one way. Poses are moved into the body's frame
+    (:func:`body_frame`): frames in which nobody is found are not valid, nor for a joint those in
+    which it is not known; a joint that is never known stays at the body's center.
+
+    Args:
+        channels: Number of values of the target per frame.
+        joints: Number of joints of a pose teacher, in place of channels.
+        deviation: Append the deviation over the clip's frames: what moves.
+    """
+
+    def __init__(
+        self, channels: int = 0, joints: Optional[int] = None, deviation: bool = False
+    ) -> None:
+        super().__init__()
+        self.is_pose = joints is not None
+        self.deviation = deviation
+        values = channels if joints is None else 2 * joints
+        self.channels = values * (2 if deviation else 1)
+        self.standardizer = RunningStandardizer(self.channels)
+
+    def forward(
+        self, targets: Sequence[Tensor], valid: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings of two clips of the same videos. No gradient.
+
+        Args:
+            targets: Of each clip, ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
+            valid: Of each clip, bool ``[B, T]``.
+
+        Returns:
+            Embeddings ``[B, D]`` of both, 0 where not seen; ``seen``, bool ``[B]``: whether the
+            teacher finds something in both clips.
+
+        Raises:
+            ConfigError: The target has another number of values.
+        """
+        raw, counts = [], []
+        for target, mask in zip(targets, valid):
+            if self.is_pose:
+                mask = mask[..., None] & (target[..., 2] > 0)  # (B, T, V): each joint by itself
+                target = body_frame(target)
+            raw.append(pool_target(target, mask, self.deviation))
+            counts.append(mask.flatten(1).any(1))
+        if raw[0].shape[1] != self.channels:
+            raise ConfigError(
+                f'a teacher gives {raw[0].shape[1]} values a clip, but {self.channels} are '
+                'expected: correct its channels (or joints, deviation) in teachers of the head'
+            )
+        # Together: clips of one video must meet one and the same map.
+        seen = counts[0] & counts[1]
+        both = self.standardizer(torch.cat(raw), seen.repeat(2))
+        first, second = both.masked_fill(~seen.repeat(2)[:, None], 0).chunk(2)
+        return first, second, seen
 
 
 def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:

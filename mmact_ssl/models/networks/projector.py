@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,3 +68,18 @@ class StreamProjectors(nn.ModuleList):
         """Project, stream after stream."""
         parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
         return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)
+
+
+def join_streams(streams: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The sum of the streams' losses, and the mean of all else."""
+    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
+    return {**joined, 'loss': joined['loss'] * len(streams)}
+
+
+def unit_sentence(prompt: Tensor) -> Tensor:
+    """One embedding of a cache as a projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
+
+    An absent one, which is zero, stays zero.
+    """
+    precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
+    return F.normalize(precise.squeeze(1), dim=-1)
