@@ -24,9 +24,9 @@ class VideoGenerationHead(PretextHead):
     """Generate the current and the future frames from the fused static and dynamic features.
 
     ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
-    generators after TGANv2; per resolution a reconstruction and an adversarial loss. Generating
-    both current and future frames is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are
-    as reported; the rest is our choice. The future's generator draws the change of the last frame.
+    generators; per resolution a reconstruction and an adversarial loss. That current and future
+    frames are generated is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as
+    reported. The future's generator draws the change of the last frame (our choice).
 
     Args:
         in_channels: Channels of the static and of the dynamic map.
@@ -95,7 +95,9 @@ class VideoGenerationHead(PretextHead):
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
         last = current[:, :, -1:]  # what the future continues
-        views = dict(current=(current, current_valid, None), future=(future, future_valid, last[:, :, 0]))
+        views = dict(
+            current=(current, current_valid, None), future=(future, future_valid, last[:, :, 0])
+        )
         found: dict[str, Union[Term, Tensor]] = {}
         for name, (frames, valid, background) in views.items():
             frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
