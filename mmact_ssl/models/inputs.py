@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmact_ssl.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmact_ssl.models.heads import PretextHead
+    from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
-def available_inputs(
-    views: Iterable[str],
-    targets: Iterable[str],
-    encode: Iterable[str],
-    momentum_views: Iterable[str],
-    adapters: Mapping[str, str],
-    teacher_views: Mapping[str, Iterable[str]],
-) -> dict[str, str]:
+def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
     """Inputs of heads by name, each with what makes it.
 
-    Args:
-        views, targets: Of the pipeline, ``'<view>'`` and ``'<view>.<name>'``.
-        encode, momentum_views: Views of the student and of the momentum encoder.
-        adapters: Name -> adapter that makes it.
-        teacher_views: Online teacher -> its views.
-
     Raises:
-        ConfigError: A view is not made by the pipeline, or a target is made twice.
+        ConfigError: A view or an adapter is not made, or a target is made twice.
     """
-    views = tuple(views)
-    made = {**dict.fromkeys(views, 'pipeline')}
-    made.update({f'targets.{target}': 'pipeline' for target in targets})
-    features = ('feature_map', 'pooled', *adapters)
-    for key, names, maker in (
-        ('encode', encode, 'student'),
-        ('momentum_encoder.views', momentum_views, 'momentum encoder'),
-        *((f'teachers.{name}.views', v, name) for name, v in teacher_views.items()),
-    ):
+    views = model.data_preprocessor.views
+    made = dict.fromkeys(views, 'pipeline')
+    made.update({f'targets.{t}': 'pipeline' for t in model.data_preprocessor.made_targets})
+    for name, adapter in model.adapter_of.items():
+        if adapter not in model.adapters:
+            raise ConfigError(
+                f'model.adapters.{name}={adapter!r} shares an adapter that is not there; there are '
+                f'{sorted(model.adapters)}'
+            )
+    makers = [('encode', model.encode_names), ('momentum_encoder.views', model.momentum_views)]
+    makers += [(f'teachers.{name}.views', views) for name, views in model.teacher_views.items()]
+    for key, names in makers:
         for view in names:
             if view not in views:
                 raise ConfigError(
                     f'model.{key} names the view {view!r}, but the pipeline makes {list(views)}: '
                     'add it to model.data_preprocessor.views and to the pipeline'
                 )
-            if maker in teacher_views:
-                target = f'targets.{view}.{maker}'
-                if target in made:
-                    raise ConfigError(
-                        f'{target} comes from both model.teachers.{maker} and the pipeline: take '
-                        'it out of model.data_preprocessor.targets or drop the teacher'
-                    )
-                made[target] = f'teacher {maker}'
-            else:
-                prefix = 'momentum_' if maker == 'momentum encoder' else ''
-                made.update({f'{view}.{prefix}{name}': maker for name in features})
+    features = ('feature_map', 'pooled', *model.adapter_of)
+    made.update({f'{view}.{f}': 'student' for view in model.encode_names for f in features})
+    momentum = 'momentum encoder'
+    made.update(
+        {f'{view}.momentum_{f}': momentum for view in model.momentum_views for f in features}
+    )
+    for name, teacher_views in model.teacher_views.items():
+        for target in (f'targets.{view}.{name}' for view in teacher_views):
+            if target in made:
+                raise ConfigError(
+                    f'{target} comes from both model.teachers.{name} and the pipeline: take it out '
+                    'of model.data_preprocessor.targets or drop the teacher'
+                )
+            made[target] = f'teacher {name}'
     return made
 
 
@@ -65,6 +59,8 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
     Raises:
         ConfigError: An input is not; names the head, the input and the config key.
     """
+    if not heads:
+        raise ConfigError('model.heads has no task: name at least one pretext head')
     for task, head in heads.items():
         for argument, source in head.inputs.items():
             if source not in available:

@@ -12,7 +12,8 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import Balancer, SharedGradients, shared_weights
+from mmact_ssl.models.balancers import Balancer, SharedGradients
+from mmact_ssl.models.balancers import shared_weights as find_shared_weights
 from mmact_ssl.models.encoding import encode_view, mean_feature
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
@@ -37,11 +38,10 @@ class MultiTaskPretrainer(BaseModel):
         data_preprocessor: A :class:`PretextDataPreprocessor` or :class:`SkeletonDataPreprocessor`,
             which names the views and targets that the pipeline packs.
         encode: Views that the student encodes.
-        encode_together: Whether views of one shape go through the student as one batch. Faster, but
-            batch normalization then mixes their statistics.
-        frame_wise: Whether the student is a 2D network, which reads frames ``[N, C, H, W]``; its
-            maps are put together again to those of a clip, and the mean over a clip leaves out
-            frames that only fill it up.
+        encode_together: Views of one shape go through the student as one batch. Faster, but batch
+            normalization then mixes their statistics.
+        frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; the mean over
+            a clip leaves out frames that only fill it up.
         adapters: Name -> module on the feature map, applied to every encoded view. The name of
             another adapter in place of a module lets tasks share that one's representation.
         pooling: Module from the feature map and the view's validity to ``[B, D]``; the mean over
@@ -94,7 +94,7 @@ class MultiTaskPretrainer(BaseModel):
         self.heads = ModuleDict(_build_all(heads))
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
-        # Called in a step with the tasks' gradients and weights, see GradientConflictHook.
+        # Called in a step, see GradientConflictHook.
         self.loss_observer: Optional[LossObserver] = None
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         # Of torch: teachers have their weights already, which initialization would overwrite.
@@ -106,30 +106,11 @@ class MultiTaskPretrainer(BaseModel):
         self.momentum_encoder: Optional[MomentumCopy] = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
-        self._check()
-
-    def _check(self) -> None:
-        """Fail when the model is built, not in the first step."""
-        if not self.heads:
-            raise ConfigError('model.heads has no task: name at least one pretext head')
-        for name, own in self.adapter_of.items():
-            if own not in self.adapters:
-                raise ConfigError(
-                    f'model.adapters.{name}={own!r} shares an adapter that is not there; there are '
-                    f'{sorted(self.adapters)}'
-                )
-        available = available_inputs(
-            self.data_preprocessor.views,
-            self.data_preprocessor.made_targets,
-            self.encode_names,
-            self.momentum_views,
-            self.adapter_of,
-            self.teacher_views,
-        )
+        available = available_inputs(self)
         check_inputs(self.tasks, available)
-        if self.shared_weights is not None:
-            shared_weights(self.backbone, self.shared_weights)
         print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
+        if shared_weights is not None:
+            find_shared_weights(self.backbone, shared_weights)
 
     @property
     def tasks(self) -> dict[str, PretextHead]:

@@ -20,10 +20,9 @@ class PosePredictionHead(PretextHead):
 
     ``loss = joints + from_video_weight * from_video + adversarial``: distances of joints weighted
     by visibility, from the observed poses and from poses that are read from the video, and losses
-    of both sides of a GAN. Frames without a person have weight 0. Coordinates are those of the
-    view: moved to the frame of the observed body they were predicted better, but the student
-    learned less (docs/studies/csvr.md). That CSVR predicts future poses with a conditional GAN is
-    published (arXiv 2401.07584, abstract); the networks and losses are our choice.
+    of both sides of a GAN. Coordinates are those of the view: in the frame of the observed body
+    they were predicted better, but the student learned less (docs/studies/csvr.md). A conditional
+    GAN for future poses is published (arXiv 2401.07584, abstract); its form is our choice.
 
     Args:
         in_channels: Channels of the dynamic map.
@@ -35,8 +34,8 @@ class PosePredictionHead(PretextHead):
         loss: Of joints, in units of half the view's side.
         adversarial: Of the GAN; None leaves a plain regression without discriminator.
         inputs: Sources of ``dynamic`` ``[B, C, T', H', W']``, ``observed`` and ``future``
-            ``[B, T, V, 3]`` (x, y as fractions of the view, visibility), ``observed_valid`` and
-            ``future_valid`` bool ``[B, T]``.
+            ``[B, T, V, 3]`` (x, y as fractions of the view, visibility), and their valid frames,
+            bool ``[B, T]``.
     """
 
     inputs = dict(

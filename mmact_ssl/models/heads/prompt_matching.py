@@ -34,8 +34,8 @@ class PromptMatchingHead(PretextHead):
     progressive softening are C2VL's (arXiv 2405.20606); the formulas, ``alpha = alpha_max * (1 -
     cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is that of ``z`` and ``w``, or
     of their moving averages where there are any: the frozen encoder's own cosines lie much closer
-    together. A clip without a sentence is in no row and no column. The projectors have no batch
-    normalization, so that no statistics mix clips with and without a sentence.
+    together. A clip without a sentence is in no row and no column, and the projectors have no
+    batch normalization, in which it would count.
 
     Args:
         in_channels: Size of the pooled features of skeletons.
@@ -46,8 +46,7 @@ class PromptMatchingHead(PretextHead):
         hidden_dim, embedding_dim: Sizes of the projectors.
         alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
         momentum: Of the projectors' moving averages; take the momentum encoder's.
-        streams: Number of equal parts of the feature that have projectors of their own, as in
-            :class:`ContrastHead`.
+        streams: Number of parts of the feature with own projectors, as in :class:`ContrastHead`.
         loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
         inputs: Sources of ``pooled`` ``[B, C]``, ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``
             and, with cross-consistency, ``momentum_pooled`` ``[B, C]``.
@@ -103,20 +102,16 @@ class PromptMatchingHead(PretextHead):
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(
-        self,
-        pooled: Tensor,
-        prompt: Tensor,
-        valid: Tensor,
-        momentum_pooled: Optional[Tensor] = None,
+        self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor
     ) -> dict[str, Union[Term, Tensor]]:
         """Loss of both directions; whether clip and sentence find each other, beside chance.
 
         A perplexity is the number of clips that soft targets take for alike; a few is wanted.
         """
         spaces = [*self.embed(pooled, prompt)]
-        if momentum_pooled is not None:
+        if momentum:
             with torch.no_grad():
-                spaces.append(self.momentum_projectors['skeleton'](momentum_pooled.detach()))
+                spaces.append(self.momentum_projectors['skeleton'](momentum['momentum_pooled']))
                 spaces.append(self.momentum_projectors['prompt'](unit_sentence(prompt)))
         forward, backward = [], []
         for skeletons, sentences, *average in zip(*(s.chunk(self.streams, 1) for s in spaces)):
