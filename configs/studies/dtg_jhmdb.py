@@ -11,7 +11,7 @@ guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'
 weights = f'{guidance}.weights'
 
-runs = [
+guided = [
     dict(method='Random init', evaluations=[frozen]),
     dict(
         method='DTG-Net',
@@ -27,7 +27,7 @@ runs = [
     ),
 ]
 # Joint training, and the same without guidance.
-runs += [
+joint_training = [
     dict(
         method=method,
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
@@ -43,7 +43,7 @@ runs += [
     for method, options in (('Supervised', [no_guidance]), ('DTG-Net joint', []))
 ]
 # One seed.
-runs += [
+variants = [
     dict(
         method='DTG-Net',
         variant=variant,
@@ -62,3 +62,4 @@ runs += [
         ('confidence', [f'{weights}._delete_=True', f'{weights}.type=ConfidenceTeacherWeights']),
     )
 ]
+runs = [*guided, *joint_training, *variants]
