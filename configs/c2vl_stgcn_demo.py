@@ -44,8 +44,5 @@ train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=[_base_.load_pro
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=[_base_.load_mean_prompt, *steps]))
 # For less than an hour on two cores.
 train_cfg = dict(max_epochs=40)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=5, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=5, end=40, convert_to_iter_based=True),
-]
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=40)]
 default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=10))

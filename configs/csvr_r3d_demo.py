@@ -17,7 +17,4 @@ train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=16)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=16, convert_to_iter_based=True),
-]
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=16)]

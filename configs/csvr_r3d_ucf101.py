@@ -4,8 +4,5 @@ _base_ = ['_base_/sets/ucf101.py', '_base_/students/r3d18.py', '_base_/methods/c
 model = dict(backbone=_base_.backbone)
 train_dataloader = dict(dataset=_base_.train_set)
 train_cfg = dict(max_epochs=300)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=10, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=10, end=300, convert_to_iter_based=True),
-]
+param_scheduler = [dict(_base_.warmup, end=10), dict(_base_.cosine, begin=10, end=300)]
 default_hooks = dict(checkpoint=dict(interval=10))

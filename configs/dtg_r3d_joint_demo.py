@@ -14,7 +14,4 @@ train_dataloader = dict(dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
 # Longer: with backgrounds and clothes drawn at random, 20 epochs leave a classifier at chance.
 train_cfg = dict(max_epochs=40)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=40, convert_to_iter_based=True),
-]
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=40)]

@@ -7,23 +7,14 @@ model = dict(
     data_preprocessor=dict(targets=['clip.valid', 'clip.pose', 'clip_b.valid', 'clip_b.pose']),
     heads=dict(guidance=dict(teachers=dict(imagenet=None, pose=dict(joints=20)), weights=None)),
 )
-# As for CSVR: actions last longer here than in JHMDB, some differ only in left and right, and the
-# camera stands still.
+# Actions last longer here than in JHMDB.
 clip = dict(num_frames=8, stride=4)
 sample_views = dict(_base_.sample_views, clip=clip, clip_b=clip)
 sample_test_views = dict(sample_views, test_mode=True)
 load_poses = dict(_base_.load_poses, layout='kinect20')
-augment = [
-    dict(
-        type='mmaction.RandomResizedCrop',
-        area_range=(0.7, 1.0),
-        aspect_ratio_range=(0.9, 1.1),
-    ),
-    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='kinect20', flip_ratio=0.0),
-]
+augment = [_base_.gentle_crop, _base_.resize, _base_.no_flip]
 make_views = [
-    dict(type='DecodeViews', short_side=80),
+    _base_.decode,
     dict(type='TransformViews', views=('clip',), transforms=augment),
     dict(type='TransformViews', views=('clip_b',), transforms=augment),
 ]
@@ -32,7 +23,4 @@ test_pipeline = [sample_test_views, load_poses, *_base_.make_test_views, _base_.
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_pipeline))
 train_cfg = dict(max_epochs=30)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=30, convert_to_iter_based=True),
-]
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=30)]

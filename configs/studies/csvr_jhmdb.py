@@ -15,9 +15,8 @@ supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
 # One seed: these cost as much as a whole CSVR run each.
 no_branch = [
     dict(
-        method='CSVR',
+        csvr,
         variant=f'no-{branch}',
-        pretrain=pretrain,
         cfg_options=[f'model.heads.{branch}=None'],
         evaluations=[frozen],
         seeds=(0,),

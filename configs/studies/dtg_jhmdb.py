@@ -11,20 +11,11 @@ guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'
 weights = f'{guidance}.weights'
 
+dtg = dict(method='DTG-Net', pretrain=pretrain, evaluations=[frozen])
 guided = [
     dict(method='Random init', evaluations=[frozen]),
-    dict(
-        method='DTG-Net',
-        pretrain=pretrain,
-        evaluations=[dict(protocols='pretext', config=pretrain), frozen],
-    ),
-    dict(
-        method='DTG-Net',
-        variant='no-teacher',
-        pretrain=pretrain,
-        cfg_options=[no_guidance],
-        evaluations=[frozen],
-    ),
+    dict(dtg, evaluations=[dict(protocols='pretext', config=pretrain), frozen]),
+    dict(dtg, variant='no-teacher', cfg_options=[no_guidance]),
 ]
 # Joint training, and the same without guidance.
 joint_training = [
@@ -44,14 +35,7 @@ joint_training = [
 ]
 # One seed.
 variants = [
-    dict(
-        method='DTG-Net',
-        variant=variant,
-        pretrain=pretrain,
-        cfg_options=options,
-        evaluations=[frozen],
-        seeds=(0,),
-    )
+    dict(dtg, variant=variant, cfg_options=options, seeds=(0,))
     for variant, options in (
         ('imagenet-alone', [f'{guidance}.teachers.pose=None']),
         ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}=None']),

@@ -1,5 +1,5 @@
-# What all students of skeletons share downstream: mmaction2's recognizer, fine-tuned or frozen. Whole
-# clips, normalized as in pre-training.
+# What all students of skeletons share downstream: mmaction2's recognizer, fine-tuned or frozen.
+# Whole clips, normalized as in pre-training.
 _base_ = '../schedules/frozen_protocols.py'
 
 custom_imports = dict(imports=['mmact_ssl'])

@@ -1,5 +1,5 @@
 # CSVR on the small student, with heads to match, sized for two cores.
-_base_ = ['csvr.py', 'video-test.py']
+_base_ = ['csvr.py', 'video-small.py']
 
 model = dict(
     adapters=dict(
@@ -33,23 +33,19 @@ views = dict(
     future=dict(num_frames=8, stride=2),
     keyframes=dict(num_frames=3),
 )
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)),
-    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-]
+augment = [_base_.crop, _base_.resize, _base_.flip]
 make_views = [
-    dict(type='DecodeViews', short_side=80),
+    _base_.decode,
     dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
     dict(type='TransformViews', views=('keyframes',), transforms=augment),
     _base_.pack,
 ]
 make_test_views = [
-    dict(type='DecodeViews', short_side=64),
+    _base_.decode_test,
     dict(
         type='TransformViews',
         views=('clip', 'future', 'keyframes'),
-        transforms=[dict(type='mmaction.CenterCrop', crop_size=64)],
+        transforms=[_base_.center_crop],
     ),
     _base_.pack,
 ]
@@ -61,9 +57,8 @@ train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(max_epochs=40)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=40, convert_to_iter_based=True),
-]
+warmup = dict(_base_.warmup, end=1)
+cosine = dict(_base_.cosine, begin=1, end=40)
+param_scheduler = [warmup, cosine]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=4))

@@ -1,5 +1,5 @@
-# DTG-Net on the small student, under an ImageNet classifier and a pose network, sized for two cores.
-_base_ = ['dtg.py', 'video-test.py']
+# DTG-Net on the small student, under an ImageNet classifier and a pose network; for two cores.
+_base_ = ['dtg.py', 'video-small.py']
 
 views = _base_.views
 model = dict(
@@ -36,20 +36,15 @@ load_targets = [
     dict(_base_.embedding, target='imagenet', cache='efficientnet_lite0_imagenet.lmdb'),
     load_poses,
 ]
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)),
-    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-]
+augment = [_base_.crop, _base_.resize, _base_.flip]
 make_views = [
-    dict(type='DecodeViews', short_side=80),
+    _base_.decode,
     dict(type='TransformViews', views=('clip',), transforms=augment),
     dict(type='TransformViews', views=('clip_b',), transforms=augment),
 ]
-crop = [dict(type='mmaction.CenterCrop', crop_size=64)]
 make_test_views = [
-    dict(type='DecodeViews', short_side=64),
-    dict(type='TransformViews', views=views, transforms=crop),
+    _base_.decode_test,
+    dict(type='TransformViews', views=views, transforms=[_base_.center_crop]),
 ]
 train_steps = [sample_views, *load_targets, *make_views]
 test_steps = [sample_test_views, *load_targets, *make_test_views]
@@ -59,9 +54,8 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(pipeline=[*test_steps, _base_.pack]))
 
 train_cfg = dict(max_epochs=20)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=20, convert_to_iter_based=True),
-]
+warmup = dict(_base_.warmup, end=1)
+cosine = dict(_base_.cosine, begin=1, end=20)
+param_scheduler = [warmup, cosine]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=4))

@@ -1,6 +1,6 @@
 # HCPG on the small student, under a network that tells the person from the background; contrast in
 # the batch; sized for two cores.
-_base_ = ['hcpg.py', 'video-test.py']
+_base_ = ['hcpg.py', 'video-small.py']
 
 views = _base_.views
 adapter = dict(in_channels=128, out_channels=64)
@@ -21,22 +21,17 @@ clip = dict(num_frames=8, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 sample_test_views = dict(sample_views, test_mode=True)
 load_parts = dict(_base_.load_parts, cache='selfie_segmentation.lmdb')
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)),
-    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-]
+augment = [_base_.crop, _base_.resize, _base_.flip]
 pack = dict(type='PackInputs', views=views, video=True)
 make_views = [
-    dict(type='DecodeViews', short_side=80),
+    _base_.decode,
     dict(type='TransformViews', views=('clip',), transforms=augment, map_size=(16, 16)),
     dict(type='TransformViews', views=('clip_b',), transforms=augment),
     pack,
 ]
-crop = [dict(type='mmaction.CenterCrop', crop_size=64)]
 make_test_views = [
-    dict(type='DecodeViews', short_side=64),
-    dict(type='TransformViews', views=views, transforms=crop, map_size=(16, 16)),
+    _base_.decode_test,
+    dict(type='TransformViews', views=views, transforms=[_base_.center_crop], map_size=(16, 16)),
     pack,
 ]
 train_dataloader = dict(
@@ -45,10 +40,9 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(pipeline=[sample_test_views, load_parts, *make_test_views]))
 
 train_cfg = dict(max_epochs=20)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=20, convert_to_iter_based=True),
-]
+warmup = dict(_base_.warmup, end=1)
+cosine = dict(_base_.cosine, begin=1, end=20)
+param_scheduler = [warmup, cosine]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(
     logger=dict(interval=20),

@@ -1,5 +1,5 @@
-# MS2L's tasks on a graph network of 256 channels, which would read padding: every clip in 64 frames.
-# Our choice.
+# MS2L's tasks on a graph network of 256 channels, which would read padding: every clip in 64
+# frames. Our choice.
 _base_ = 'ms2l.py'
 
 model = dict(

@@ -10,3 +10,10 @@ train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=da
 test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))
 train_set = dict(train_videos, prepare_command=prepare_command)
 test_set = dict(test_videos, prepare_command=prepare_command)
+
+# The camera stands still: crops that move the person far would drown how the arms move. Some
+# actions differ only in left and right: no flip.
+gentle_crop = dict(
+    type='mmaction.RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)
+)
+no_flip = dict(type='HorizontalFlip', layout='kinect20', flip_ratio=0.0)

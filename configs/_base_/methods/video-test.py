@@ -1,9 +1,0 @@
-# For tools/test.py: how well the pretext tasks do on videos that training never saw.
-test_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='PretextVideoDataset', test_mode=True),
-)
-test_cfg = dict(type='TestLoop')
-test_evaluator = dict(type='PretextMetric')
