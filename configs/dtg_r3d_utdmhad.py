@@ -5,7 +5,11 @@ _base_ = ['_base_/sets/utdmhad.py', '_base_/students/r3d18-small.py', '_base_/me
 model = dict(
     backbone=_base_.backbone,
     data_preprocessor=dict(targets=['clip.valid', 'clip.pose', 'clip_b.valid', 'clip_b.pose']),
-    heads=dict(guidance=dict(teachers=dict(imagenet=None, pose=dict(joints=20)), weights=None)),
+    heads=dict(
+        guidance=dict(
+            teachers=dict(imagenet=None, pose=dict(joints=20)), weights=dict(weights=None)
+        )
+    ),
 )
 # Actions last longer here than in JHMDB.
 clip = dict(num_frames=8, stride=4)

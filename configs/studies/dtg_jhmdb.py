@@ -38,7 +38,7 @@ variants = [
     dict(dtg, variant=variant, cfg_options=options, seeds=(0,))
     for variant, options in (
         ('imagenet-alone', [f'{guidance}.teachers.pose=None']),
-        ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}=None']),
+        ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}.weights=None']),
         ('no-contrast', ['model.heads.contrast=None']),
         ('no-agreement', [f'{guidance}.agreement=0.0', f'{guidance}.contrast=1.0']),
         ('equal', [f'{weights}.weights.imagenet=1.0']),
