@@ -191,7 +191,7 @@ class TransformViews(BaseTransform):
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
-    With part maps, ``keypoint`` has three persons more, probes whose movement says what the
+    With part maps, ``keypoint`` has three persons more, probes whose movement shows what the
     transforms did to the frames (see geometry.py). A transform that draws from the key points what
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 
