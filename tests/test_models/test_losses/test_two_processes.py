@@ -215,15 +215,16 @@ def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
 def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
     """GradNorm after two batches: of the second task one process has nothing, then both have."""
     torch.manual_seed(2)
-    feature_map = nn.Linear(3, 2)
+    backbone = nn.Linear(3, 2)
     balancer = GradNorm(rate=0.1, tasks=('every', 'few'))
     share = BATCH // world_size
     for counts in (torch.arange(BATCH) < BATCH // 2, torch.zeros(BATCH, dtype=torch.bool)):
-        features = feature_map(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
+        features = backbone(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
         own = counts[rank * share : (rank + 1) * share]
         few = (features[:, 1].square() * own).mean()
         losses = dict(every=features[:, 0].square().mean(), few=few)
-        balancer(losses, 0.0, SharedGradients(losses, [features], feature_map))
+        gradients = SharedGradients(losses, [features], backbone)
+        balancer(losses, 0.0, gradients, losses)
     return balancer.state_dict()
 
 
@@ -239,7 +240,7 @@ def uncertainty_after(rank: int, world_size: int) -> dict[str, Tensor]:
         task: global_mean(torch.arange(1.0, BATCH + 1).chunk(world_size)[rank], own)
         for task, own in ((t, c.chunk(world_size)[rank]) for t, c in counted.items())
     }
-    balancer(losses, 0.0).backward()
+    balancer(losses, 0.0, None, losses).backward()
     return {name: parameter.grad for name, parameter in balancer.named_parameters()}
 
 
