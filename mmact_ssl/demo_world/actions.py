@@ -143,7 +143,7 @@ def hand_to_head(style: Style) -> Motion:
 
 
 def sit_down(style: Style) -> Motion:
-    """The hips go back and down on a stool, the feature map leaning forward on the way."""
+    """The hips go back and down on a stool, the trunk leaning forward on the way."""
     motion = standing(style)
     seconds = np.arange(NUM_FRAMES) / FRAME_RATE
     length = 1.0 / style.tempo
@@ -244,7 +244,7 @@ def jumping_jack(style: Style) -> Motion:
 
 
 def bow(style: Style) -> Motion:
-    """The feature_map bends far forward over straight legs and rises again."""
+    """The trunk bends far forward over straight legs and rises again."""
     motion = standing(style)
     down = smooth(0.5 - 0.75 * np.cos(2 * np.pi * cycles(style, 0.6)))
     motion.torso[:, 0] += 1.15 * style.amplitude * down

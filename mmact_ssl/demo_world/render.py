@@ -50,7 +50,7 @@ COLOR_NAMES = (
     'black',
     'purple',
     'orange',
-    'gray',
+    'grey',
     'brown',
     'turquoise',
     'pink',
@@ -86,7 +86,7 @@ class Clothes:
 
 @dataclass(frozen=True)
 class Shape:
-    """A capsule between two points with a radius at each, or the hull of four (the feature map)."""
+    """A capsule between two points with a radius at each, or the hull of four (the trunk)."""
 
     points: np.ndarray  # [T, K, 3] camera axes, K = 2 or 4
     radii: tuple[float, ...]

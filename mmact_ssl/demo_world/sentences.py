@@ -50,12 +50,12 @@ MOVEMENTS = {
         'raises both arms overhead by the sides while the feet hop apart',
     ),
     'bow': (
-        'bends the feature map far forward over straight legs and comes up again',
+        'bends the trunk far forward over straight legs and comes up again',
         'lowers the head and chest in front and then rises',
     ),
     'throw': (
         'draws the {side} hand back above the shoulder and whips it forward and down',
-        'turns the feature map and slings the {side} arm over the shoulder with a step',
+        'turns the trunk and slings the {side} arm over the shoulder with a step',
     ),
 }
 

@@ -54,7 +54,7 @@ CLASSES = (
     'squat',
 )
 
-# UTD-MHAD lists the feature map from the head down; Kinect v1 counts it from the hips up.
+# UTD-MHAD lists the trunk from the head down; Kinect v1 counts it from the hips up.
 KINECT_ORDER = (3, 2, 1, 0, *range(4, 20))
 MAT_NAME = re.compile(r'(?P<name>a(?P<action>\d+)_s(?P<subject>\d+)_t\d+)_skeleton')
 # Of the 160x120 depth video, in pixels: 97 % of projected joints then fall on the silhouette.

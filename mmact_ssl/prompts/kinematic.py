@@ -107,7 +107,7 @@ def _phrase(movement: Movement, choice: int, sides: bool) -> str:
         'foot': _limb,
         'hips': _hips,
         'travel': _travel,
-        'feature_map': _feature_map,
+        'trunk': _trunk,
         'turn': _turn,
     }[movement.part](movement, choice, sides)
     return f'{_speed(movement)}{words}{_often(movement)}'
@@ -155,9 +155,9 @@ def _travel(movement: Movement, choice: int, sides: bool) -> str:
     return f'{("walks", "steps", "moves the whole body")[choice % 3]} {way}'.rstrip()
 
 
-def _feature_map(movement: Movement, choice: int, sides: bool) -> str:
+def _trunk(movement: Movement, choice: int, sides: bool) -> str:
     way = movement.direction if sides or ' ' not in movement.direction else 'to one side'
-    return f'{("leans", "bends the feature map")[choice % 2]} {way}'.rstrip()
+    return f'{("leans", "bends the trunk")[choice % 2]} {way}'.rstrip()
 
 
 def _turn(movement: Movement, choice: int, sides: bool) -> str:

@@ -15,7 +15,7 @@ SMOOTHING = 5  # frames of the moving average
 SIDES = ('left', 'right')
 # Below these a part counts as still: torso lengths (about half a meter), degrees.
 STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
-STILL_ANGLE = {'feature_map': 25.0, 'turn': 50.0}
+STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
 # Degrees that count as much as one torso length.
 ANGLE_UNIT = 60.0
 HEAD_JOINTS = ('head', 'nose', 'face')
@@ -27,7 +27,7 @@ class Movement:
 
     Attributes:
         part: ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
-            ``'feature_map'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
+            ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
         side: ``'left'``, ``'right'``, ``'both'``, or ``''``. For ``'turn'`` the way it goes.
         direction: As ``'up'``, ``'down and forward'``; ``''`` where there is none.
         reach: Where a hand gets, as ``'above the head'``; else ``''``.
@@ -222,7 +222,7 @@ def _reach(
 
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
-    """Grade how far the feature map leans away from its first direction, ``[T, 3]``."""
+    """Grade how far the trunk leans away from its first direction, ``[T, 3]``."""
     unit = torso / np.maximum(np.linalg.norm(torso, axis=1, keepdims=True), 1e-6)
     angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
     farthest = int(angle.argmax())
@@ -232,7 +232,7 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
         sideways = abs(away[0]) > abs(away[2])
         direction = ('to the left', 'to the right')[int(away[0] < 0)] if sideways else ''
         direction = direction or ('forward', 'backward')[int(away[2] < 0)]
-    return _turned('feature_map', '', direction, angle, rate)
+    return _turned('trunk', '', direction, angle, rate)
 
 
 def _turn(across: np.ndarray, rate: float) -> Movement:

@@ -49,7 +49,7 @@ def test_seen_joints_lie_on_their_part(index):
 
 @pytest.mark.parametrize('index', range(12))
 def test_part_map_covers_the_person(index):
-    """Every visible joint is on the person; every frame has feature_map, head, arms and legs."""
+    """Every visible joint is on the person; every frame has trunk, head, arms and legs."""
     scene, _, picture = painted('test', index)
     assert picture.parts.shape == (48, FRAME_SIZE, FRAME_SIZE)
     assert set(np.unique(picture.parts)) <= set(LIP_LABELS.values())
@@ -136,13 +136,13 @@ def test_capsule_against_a_slow_twin():
 
 
 def test_clothes_say_what_is_painted():
-    """The feature_map's mean color is nearer to the shirt's than to the trousers'."""
+    """The trunk's mean color is nearer to the shirt's than to the trousers'."""
     from mmact_ssl.demo_world.render import COLORS
 
     scene, _, _ = painted('train', 6)
     clothes = Clothes(0, 1, 5, True, True, 'plain', 3)  # red over blue
     picture = render(scene, clothes, np.random.default_rng(0))
-    feature_map = picture.frames[picture.parts == LIP_LABELS['upper_clothes']].mean(0)
+    trunk = picture.frames[picture.parts == LIP_LABELS['upper_clothes']].mean(0)
     legs = picture.frames[picture.parts == LIP_LABELS['left_leg']].mean(0)
-    assert COLORS[0][0] > COLORS[0][2] and feature_map[0] > feature_map[2]
+    assert COLORS[0][0] > COLORS[0][2] and trunk[0] > trunk[2]
     assert legs[2] > legs[0]

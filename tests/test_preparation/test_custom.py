@@ -100,7 +100,7 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
     out = tmp_path / 'out'
     prepare_custom(tmp_path / 'mine.npz', out, 'ntu25', left_handed=True)
     dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
-    for sample, (part, clip) in zip(dataset, zip(('feature_map', 'travel'), clips.values())):
+    for sample, (part, clip) in zip(dataset, zip(('trunk', 'travel'), clips.values())):
         np.testing.assert_array_equal(sample['keypoint'][0], (clip * [1, 1, -1]).astype('f4'))
         found = {code.part: code.direction for code in measure(sample['keypoint'], layout, 25)}
         assert found[part] == 'forward'
