@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,7 +94,7 @@ def test_hidden_and_outside_joints():
         depth = scene.coco[:, [11, 12], 2].mean(0)
         score = visibility(scene, picture)[:, [11, 12]].mean(0)
         far_hidden.append(score[np.argmin(depth)] >= score[np.argmax(depth)])
-        moved = type(scene)(**{**vars(scene), 'camera': scene.camera.moved((2.0, 0.0))})
+        moved = type(scene)(**{**vars(scene), 'camera': replace(scene.camera, shift=(2.0, 0.0))})
         assert (visibility(moved, picture) == 0).all()
     assert np.mean(far_hidden) >= 0.8
 
