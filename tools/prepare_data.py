@@ -18,12 +18,17 @@ from pathlib import Path
 from typing import Any
 
 
-def find_sets() -> dict[str, tuple[str, str]]:
-    """Return module and line of help of each set, read without imports, which take seconds."""
+def preparation_folder() -> Path:
+    """Find the folder of mmact_ssl.preparation without importing it."""
     spec = importlib.util.find_spec('mmact_ssl')
     assert spec and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], 'preparation')
+
+
+def find_sets() -> dict[str, tuple[str, str]]:
+    """Return module and line of help of each set, read without imports, which take seconds."""
     sets = {}
-    for path in sorted(Path(spec.submodule_search_locations[0], 'preparation').glob('*.py')):
+    for path in sorted(preparation_folder().glob('*.py')):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'SETS':
                 lines = ast.literal_eval(node.value)

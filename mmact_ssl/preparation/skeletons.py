@@ -136,7 +136,7 @@ class SkeletonWriter:
             DataError: No clip was written, or the name of a split cannot be a file's.
         """
         for split in splits:  # may come from a file
-            if Path(split).name != split:
+            if not split or Path(split).name != split:
                 raise DataError(f'{self.dataset}: split {split!r} is not a file name; rename it')
         if not self._clips:
             first = next((f', the first is {n}: {why}' for n, why in self.left_out.items()), None)
