@@ -6,12 +6,7 @@ from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation
-from mmact_ssl.preparation.files import (
-    Video,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 
 SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}
 

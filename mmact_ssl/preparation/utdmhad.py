@@ -12,12 +12,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import (
-    Video,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
