@@ -141,6 +141,9 @@ def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
     }
 
 
+SHUFFLE = ['shuffle', '{strangers}', '--fraction', '1', '--out', 'o']
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -149,19 +152,8 @@ def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
         (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
         (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
         (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
-        (
-            [
-                'shuffle',
-                '{strangers}',
-                '--fraction',
-                '1',
-                '--ann',
-                '{data}/train.txt',
-                '--out',
-                'o',
-            ],
-            'no clip of --ann is a key',
-        ),
+        ([*SHUFFLE, '--ann', '{data}/train.txt'], 'no clip of --ann is a key'),
+        ([*SHUFFLE, '--ann', 'none.txt'], 'annotation file none.txt is missing'),
         (['classes', 'x', '--names', '{data}/none', '--out', 'o'], 'no file .*none of class names'),
     ],
 )
@@ -174,22 +166,8 @@ def test_errors_are_one_line(tool, tmp_path, data, arguments, message):
     assert '\n' not in str(caught.value)
 
 
-WORDS = [
-    '[PAD]',
-    '[UNK]',
-    '[CLS]',
-    '[SEP]',
-    '[MASK]',
-    'a',
-    'person',
-    'waves',
-    'one',
-    'hand',
-    'both',
-    'claps',
-    'sits',
-    'down',
-]
+SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+WORDS = [*SPECIAL, 'a', 'person', 'waves', 'one', 'hand', 'both', 'claps', 'sits', 'down']
 
 
 @pytest.fixture(scope='module')
