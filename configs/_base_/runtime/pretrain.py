@@ -7,6 +7,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Checkpoints know the teachers of the targets; a resumed run or a test refuses others.
+    target_caches=dict(type='TargetCacheHook'),
 )
 custom_hooks = [
     # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
@@ -22,7 +24,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=0)
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+log_processor = dict(type='ShortLogProcessor', window_size=20, by_epoch=True)
 # TensorBoard: add dict(type='TensorboardVisBackend').
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)
