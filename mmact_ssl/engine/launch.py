@@ -9,7 +9,9 @@ from typing import Any, Optional
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
 
+from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
 
 
@@ -25,6 +27,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     if not Path(args.config).is_file():
         raise ConfigError(f'{args.config}: no such config, see configs/')
+    quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
     cfg.launcher = args.launcher

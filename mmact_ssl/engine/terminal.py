@@ -14,7 +14,8 @@ from mmengine.runner import LogProcessor, Runner
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
-TIME = '%H:%M:%S '
+# Beginnings of what mmengine says that a user can do nothing about.
+FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not used')
 
 
 class QuietRunner(Runner):
@@ -27,9 +28,7 @@ class QuietRunner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build mmengine's logger; its first handler is that of the screen."""
         logger = super().build_logger(*args, **kwargs)
-        screen = logger.handlers[0]
-        screen.setFormatter(ScreenFormatter(datefmt=TIME))
-        screen.addFilter(is_for_the_screen)
+        quiet_the_screen(logger)
         return logger
 
     def test(self) -> dict:
@@ -40,19 +39,26 @@ class QuietRunner(Runner):
         return super().test()
 
 
+def quiet_the_screen(logger: MMLogger) -> None:
+    """Show short lines, and of mere information only what a user wants to see."""
+    screen = logger.handlers[0]  # of the screen: MMLogger adds that of a file behind it
+    screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
+    screen.addFilter(is_for_the_screen)
+
+
 class ScreenFormatter(logging.Formatter):
     """Time and message, and the level of what is not mere information."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         level = '' if record.levelno == logging.INFO else f'{record.levelname}: '
-        return f'{self.formatTime(record, self.datefmt)}{level}{record.message}'
+        return f'{self.formatTime(record, self.datefmt)} {level}{record.message}'
 
 
 def is_for_the_screen(record: logging.LogRecord) -> bool:
-    """Keep off the screen what mmengine logs before the first step and after each epoch."""
+    """Whether a record is a warning or more, or information that is not for the file alone."""
     message = record.getMessage()
     is_dump = record.module == 'runner' and '\n' in message  # environment, config, hooks
-    return record.levelno > logging.INFO or not (is_dump or message.startswith('Exp name: '))
+    return record.levelno > logging.INFO or not (is_dump or message.startswith(FILE_ONLY))
 
 
 @LOG_PROCESSORS.register_module()
@@ -112,4 +118,4 @@ class ShortLogProcessor(LogProcessor):
 
 
 def _text(value: Any) -> str:
-    return f'{value:.4g}' if isinstance(value, float) else str(value)
+    return f'{value:#.4g}' if isinstance(value, float) else str(value)
