@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Renew the result tables of README.md and docs/methods/*.md, and the results in model-index.yml.
+"""Renew the result tables of README.md and docs/, and the results in model-index.yml.
 
 They are made from results/*.json. ``--check`` changes nothing and exits with status 1 where a file
 does not agree with the results.
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     files = args.files or [
         file
-        for file in (ROOT / 'README.md', *sorted(ROOT.glob('docs/methods/*.md')))
+        for file in (ROOT / 'README.md', *sorted(ROOT.glob('docs/**/*.md')))
         if file.exists()
     ]
     with one_line_errors():
