@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[1] / 'docs' / 'parts.md'
 HEAD = """# Parts
 
 Every part that this package registers, by folder. A config of this package writes it as
-`type='NAME'`, any other as `type='mmact_ssl.NAME'`. Its docstring explains the arguments.
+`type='…'`, any other as `type='mmact_ssl.…'`. Its docstring explains the arguments.
 `tools/list_parts.py` writes this page.
 """
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
@@ -58,6 +64,22 @@ def test_classes_that_are_named_exist(page: Path):
     assert named - known == set(), page.name
 
 
+@every_page
+def test_commands_have_the_options_that_are_used(page: Path):
+    text = page.read_text().replace('\\\n', ' ')
+    for tool, arguments in re.findall(r'python tools/(\w+)\.py\b([^\n`#|]*)', text):
+        code = (ROOT / 'tools' / f'{tool}.py').read_text()
+        if tool == 'prepare_data':
+            code += "'--source' '--out' '--layout' '--placement' '--seed'"  # made from names
+            code += ''.join(
+                p.read_text() for p in (ROOT / 'mmact_ssl' / 'preparation').glob('*.py')
+            )
+        if tool == 'benchmark':
+            code += ''.join(p.read_text() for p in (ROOT / 'tools' / 'benchmarks').glob('*.py'))
+        for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
+            assert f"'{option}'" in code, f'{page.name}: {tool} {option}'
+
+
 def test_the_readme_is_short_and_has_one_table_of_results():
     text = (ROOT / 'README.md').read_text()
     assert len(text.splitlines()) <= 150
@@ -80,7 +102,6 @@ def test_the_options_of_the_training_program_are_all_explained():
 
 def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    # Parts that other tests have registered are not the package's.
     from tools.list_parts import HEAD, PAGE, find_parts, make_page
 
     page = PAGE.read_text()
@@ -89,4 +110,48 @@ def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
     for parts in find_parts().values():
         for name, part in parts.items():
             assert (part.__doc__ or '').strip(), f'{name} has no docstring'
-            assert sys.modules[part.__module__]
+
+
+@pytest.fixture
+def written_configs(tmp_path: Path) -> dict[str, Path]:
+    """The configs that the pages tell to write, beside the shipped ones."""
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    written = {}
+    for page in PAGES:
+        for name, text in re.findall(
+            r'^```python\n# (configs/\S+\.py)\n(.*?)^```',
+            page.read_text(),
+            re.DOTALL | re.MULTILINE,
+        ):
+            written[name] = tmp_path / name
+            written[name].write_text(text)
+    return written
+
+
+def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[str, Path]):
+    loaded = {name: Config.fromfile(path) for name, path in written_configs.items()}
+    for name, data in (('csvr_r3d_mine', 'mine'), ('ms2l_gru_moves', 'moves')):
+        for loader in ('train_dataloader', 'test_dataloader'):
+            dataset = loaded[f'configs/{name}.py'][loader].dataset
+            assert f'/{data}/' in dataset.ann_file, name
+            assert dataset.pipeline, name
+    pipeline = loaded['configs/hcpg_r3d_lip.py'].train_dataloader.dataset.pipeline
+    assert 'lip' in [step.get('layout') for step in pipeline]
+
+
+def test_the_example_of_a_task_builds_with_its_own_loss(
+    written_configs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    page = (ROOT / 'docs' / 'add_a_task.md').read_text()
+    example = re.search(r'```python\n(""".*?)```', page, re.DOTALL).group(1)
+    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS._module_dict))
+    module = 'mmact_ssl.models.heads.speed_prediction'
+    exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
+    init_default_scope('mmact_ssl')
+    model = MODELS.build(Config.fromfile(written_configs['configs/speed_r3d_jhmdb.py']).model)
+    head = model.heads['speed'].eval()
+    speed = torch.tensor([4, 1, 2, 2])
+    loss = head.loss(feature_map=torch.zeros(4, 128, 1, 2, 2), speed=speed)['loss']
+    logs = head.classifier.bias.detach().double().softmax(0).log()
+    slow = sum(0.95 * logs[drawn] + 0.05 * logs.mean() for drawn in (2, 0, 1, 1)) / -4
+    assert loss.item() == pytest.approx(slow.item(), rel=1e-5)
