@@ -137,6 +137,10 @@ def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[
             assert dataset.pipeline, name
     pipeline = loaded['configs/hcpg_r3d_lip.py'].train_dataloader.dataset.pipeline
     assert 'lip' in [step.get('layout') for step in pipeline]
+    online = loaded['configs/dtg_r3d_online.py']
+    read = [step.get('target') for step in online.train_dataloader.dataset.pipeline]
+    assert 'pose' in read and 'imagenet' not in read
+    assert online.model.teachers.imagenet.teacher.type == 'TimmTeacher'
 
 
 def test_the_example_of_a_task_builds_with_its_own_loss(
