@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Renew the result tables of README.md and docs/methods/*.md, and the results in model-index.yml.
+"""Renew the result tables of README.md and docs/, and the results in model-index.yml.
 
 They are made from results/*.json. ``--check`` changes nothing and exits with status 1 where a file
 does not agree with the results.
@@ -15,6 +15,7 @@ from mmact_ssl.evaluation.model_index import results_by_config, update_model_ind
 from mmact_ssl.evaluation.tables import read_results, update_files
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = ('README.md', 'docs/results.md', 'docs/methods/*.md', 'docs/studies/*.md')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,11 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Renew or check the tables."""
     args = parse_args(argv)
-    files = args.files or [
-        file
-        for file in (ROOT / 'README.md', *sorted(ROOT.glob('docs/methods/*.md')))
-        if file.exists()
-    ]
+    files = args.files or sorted(file for page in PAGES for file in ROOT.glob(page))
     with one_line_errors():
         results = read_results(args.results)
         stale = update_files(files, results, write=not args.check)

@@ -42,8 +42,8 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Text R@5', 'text-retrieval', 'recall@5', 1.0),
     ('Text R@10', 'text-retrieval', 'recall@10', 1.0),
 )
-# A row: method, variant, data set of pre-training where it is another, backbone.
-Row = tuple[str, str, str, str]
+# A row: data set, method, variant, data set of pre-training where it is another, backbone.
+Row = tuple[str, str, str, str, str]
 # Rows that go first, whatever the alphabet says: what a method is compared with.
 FIRST_METHODS = ('Random init',)
 FIRST_VARIANTS = ('full',)
@@ -68,13 +68,21 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
     """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
 
     Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
-    data set always belong, whatever their variant.
+    data set always belong, whatever their variant, for the backbones of the methods. Several
+    markers may be joined by ``;``.
     """
+    parts = [_select_one(results, part) for part in name.split(';')]
+    wanted = {id(result) for part in parts for result in part}
+    return [result for result in results if id(result) in wanted]
+
+
+def _select_one(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker of one data set."""
     name, _, protocols = name.partition('?')
     name, _, variants = name.partition('@')
     dataset, _, methods = name.partition('/')
     wanted = {method.replace('_', ' ') for method in methods.split(',')} if methods else None
-    return [
+    chosen = [
         result
         for result in results
         if result.dataset == dataset
@@ -84,17 +92,20 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
         )
         and (not protocols or result.protocol in protocols.split(','))
     ]
+    backbones = {result.backbone for result in chosen if result.method not in FIRST_METHODS}
+    return [result for result in chosen if not backbones or result.backbone in backbones]
 
 
 def row_of(result: Result) -> Row:
     """Return the row of the tables that a result belongs to."""
     source = result.pretrained_on if result.transferred else ''
-    return result.method, result.variant, source, result.backbone
+    return result.dataset, result.method, result.variant, source, result.backbone
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
 
+    Several data sets are told apart in the first column and stand in the order of the marker.
     A student of another data set has a row of its own, and so has another backbone, which is named
     then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
     any value are left out.
@@ -120,25 +131,29 @@ def make_table(results: Sequence[Result], name: str) -> str:
             if (result.protocol, result.label_fraction) != (protocol, fraction):
                 continue
             for other in shown[heading]:
-                _check_comparable(name, heading, other, result)
+                if other.dataset == result.dataset:
+                    _check_comparable(name, heading, other, result)
             shown[heading].append(result)
             cells[row_of(result)][heading].append(result)
     if not cells:
         return '*No results yet.*\n'
     columns = [column for column in COLUMNS if column[0] in shown]
     backbones = sorted({backbone for *_, backbone in cells})
+    datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
+    first = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
     rows = [
-        _row(['Method', *(heading for heading, *_ in columns)]),
-        _row(['---', *(['---:'] * len(columns))]),
+        _row([*first, *(heading for heading, *_ in columns)]),
+        _row([*(['---'] * len(first)), *(['---:'] * len(columns))]),
     ]
-    for key in sorted(cells, key=_order):
+    for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
             for heading, _, metric, _ in columns
         ]
-        rows.append(_row([_label(key, len(backbones) > 1), *texts]))
+        labels = [key[0], _label(key, len(backbones) > 1)]
+        rows.append(_row([*labels[-len(first) :], *texts]))
     filled = [cell for row in cells.values() for cell in row.values() if cell]
-    return f'{_caption(chosen[0], backbones, filled)}\n\n' + '\n'.join(rows) + '\n'
+    return f'{_caption(chosen, backbones, filled)}\n\n' + '\n'.join(rows) + '\n'
 
 
 def _check_comparable(name: str, heading: str, one: Result, other: Result) -> None:
@@ -297,14 +312,14 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _label(row: Row, name_backbone: bool) -> str:
-    method, variant, source, backbone = row
+    _, method, variant, source, backbone = row
     label = method if variant == 'full' else f'{method}, {variant}'
     label += f', pre-trained on {source}' if source else ''
     return f'{label} ({backbone})' if name_backbone else label
 
 
 def _order(row: Row) -> tuple:
-    method, variant, source, backbone = row
+    _, method, variant, source, backbone = row
     return (
         method not in FIRST_METHODS,
         method.lower(),
@@ -315,16 +330,21 @@ def _order(row: Row) -> tuple:
     )
 
 
-def _caption(first: Result, backbones: Sequence[str], cells: Sequence[Sequence[Result]]) -> str:
-    """Say what was measured, that made data is made, and over how many seeds."""
-    kind = 'synthetic data' if first.synthetic else 'real data'
+def _caption(
+    chosen: Sequence[Result], backbones: Sequence[str], cells: Sequence[Sequence[Result]]
+) -> str:
+    """Name what was measured, whether data is synthetic, and the number of seeds."""
+    kinds = {
+        result.dataset: 'synthetic data' if result.synthetic else 'real data' for result in chosen
+    }
+    data = ', '.join(f'{dataset} ({kind})' for dataset, kind in sorted(kinds.items()))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
     counts = sorted({len(cell) for cell in cells})
     seeds = f'{counts[0]}' if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
     plural = '' if seeds == '1' else 's'
     spread = '' if seeds == '1' else ' ± deviation'
     caption = (
-        f'Top-1 accuracy and recall in %, {first.dataset} ({kind}), {backbone}, '
+        f'Top-1 accuracy and recall in %, {data}, {backbone}, '
         f'mean{spread} over {seeds} seed{plural}.'
     )
     # A deviation that leaves out the largest part must not pass for one of the whole method.
