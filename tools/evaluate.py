@@ -26,10 +26,11 @@ from rich.table import Table
 
 import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.pictures import write_pictures
-from mmact_ssl.evaluation.protocols import RANDOM, evaluate, is_stochastic, plan_protocols
-from mmact_ssl.evaluation.result import Result, result_file_name
-from mmact_ssl.evaluation.tables import format_cell
+from mmact_ssl.evaluation.evaluate import evaluate
+from mmact_ssl.evaluation.protocols import Request, is_stochastic, plan_protocols
+from mmact_ssl.reporting.result import RANDOM, Result, run_name
+from mmact_ssl.reporting.tables import format_cell
+from mmact_ssl.visualization.confusion import write_pictures
 
 SEED = '{seed}'
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -42,7 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, linear-sgd, knn, retrieval, finetune, joint (the classifier of joint '
+        help='linear, linear-adam, knn, retrieval, finetune, joint (the classifier of joint '
         'training, as the checkpoint holds it), several with commas; all: linear, knn and '
         'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
         'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
@@ -83,7 +84,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--clip-texts', metavar='CACHE', help='of text-retrieval: sentences, keyed by clip'
     )
-    parser.add_argument('--out', help='folder for the JSON files, or one .json file')
+    parser.add_argument('--out', help='folder of the results, such as results/')
     parser.add_argument(
         '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
     )
@@ -140,41 +141,36 @@ def run(args: argparse.Namespace) -> list[Result]:
 
     Raises:
         ConfigError: The command line cannot be followed; see also
-            :func:`mmact_ssl.evaluation.protocols.evaluate`.
+            :func:`mmact_ssl.evaluation.evaluate.evaluate`.
     """
     cfg = load_config(args)
     steps = plan_steps(args)
-    count = sum(len(protocols) for *_, protocols in steps)
-    if args.out and args.out.endswith('.json') and count > 1:
-        raise ConfigError(f'--out {args.out}: {count} protocols need a folder')
     method = args.method or ('Random init' if args.random else 'unnamed')
     results = []
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
             names = (method, args.variant, cfg.dataset_name, 'finetune')
-            name = result_file_name(*names, fraction, seed, args.pretrained_on)
-            work_dir = f'{work_dir}/{Path(name).stem}'
-        found = evaluate(
+            work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
+        request = Request(
             cfg,
-            protocols,
             args.checkpoint and args.checkpoint.replace(SEED, str(seed)),
             seed=seed,
+            label_fraction=fraction,
             method=method,
             variant=args.variant,
-            label_fraction=fraction,
+            pretrained_on=args.pretrained_on,
+            prefix=args.prefix,
+            teacher=args.teacher,
+            device=args.device,
             work_dir=work_dir,
             cache_dir=args.cache_dir or None,
-            prefix=args.prefix,
-            device=args.device,
-            pretrained_on=args.pretrained_on,
-            label_lists=label_lists(args.out),
-            teacher=args.teacher,
+            label_lists=args.out and str(Path(args.out) / 'labels'),
         )
-        results += found
-        for result in found:
+        for result in evaluate(request, protocols):
+            results.append(result)
             if args.out:
-                print(f'wrote {result.write(args.out)}')
+                print(f'wrote {result.run} to {result.write(args.out)}')
     return results
 
 
@@ -192,13 +188,6 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
             if protocols:
                 steps.append((seed, fraction, protocols))
     return steps
-
-
-def label_lists(out: str | None) -> str | None:
-    """Return the folder of the drawn labels: ``labels/`` beside the results."""
-    if out is None:
-        return None
-    return str((Path(out).parent if out.endswith('.json') else Path(out)) / 'labels')
 
 
 def print_results(results: list[Result]) -> None:

@@ -18,7 +18,7 @@ import torch
 import mmact_ssl
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
-from mmact_ssl.evaluation.joint import classifier_state
+from mmact_ssl.evaluation.protocols.joint import classifier_state
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

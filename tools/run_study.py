@@ -14,7 +14,7 @@ from mmengine.config import Config, DictAction
 
 import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.study import plan_study, run_study
+from mmact_ssl.reporting.study import plan_study, run_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,7 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('study', help='config, configs/studies/*.py')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
     parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
-    parser.add_argument('--results', default='results', help='folder of the JSON files')
+    parser.add_argument('--results', default='results', help='folder of the results')
     parser.add_argument('--variants', nargs='+', help='only these, e.g. full no-pose')
     parser.add_argument('--methods', nargs='+', help='only these, e.g. CSVR')
     parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")

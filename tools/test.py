@@ -22,7 +22,7 @@ from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
 from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
-from mmact_ssl.evaluation.pretext_result import make_pretext_result
+from mmact_ssl.reporting.pretext_result import make_pretext_result
 from mmact_ssl.targets import TargetCacheHook
 from mmact_ssl.visualization import read_conflict, summarize_conflict
 
