@@ -37,7 +37,7 @@ from mmengine.runner import Runner, load_checkpoint
 import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.neighbors import guidance_neighbors
+from mmact_ssl.visualization.neighbors import guidance_neighbors
 from mmact_ssl.evaluation.part_flip import find_part_layout, judge_part_maps
 from mmact_ssl.models.heads import ParsingDistillationHead, TeacherGuidanceHead
 from mmact_ssl.models.networks.video_gan import resize_frames

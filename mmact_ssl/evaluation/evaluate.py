@@ -52,11 +52,10 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     known = 'joint' not in protocols or check_labels(
         str(checkpoint), request.label_fraction, request.seed
     )
-    if request.label_lists is not None and request.label_fraction < 1:
-        if known or len(protocols) > 1:
-            part = f'{100 * request.label_fraction:g}pct_seed{request.seed}'
-            path = Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt'
-            save_labeled(path, train, labeled)
+    drawn = request.label_fraction < 1 and (known or len(protocols) > 1)
+    if request.label_lists is not None and drawn:
+        part = f'{100 * request.label_fraction:g}pct_seed{request.seed}'
+        save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, labeled)
     if request.teacher is not None:
         reader = read_teacher(request.teacher)
         task.extracted = teacher_features(reader, {'train': train, 'test': test})
@@ -112,7 +111,9 @@ def _check(request: Request, name: str) -> None:
     if protocol.labels == 'none' and request.label_fraction != 1:
         raise ConfigError(f'{name} reads no labels of training: drop --label-fraction')
     if protocol.needs_checkpoint and request.checkpoint is None:
-        raise ConfigError(f'{name} needs the {protocol.needs_checkpoint} of a checkpoint')
+        raise ConfigError(
+            f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
+        )
     if protocol.texts_option and 'texts' not in cfg.get(_config_key(name), {}):
         raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
 

@@ -25,7 +25,7 @@ EXTRACTION_CODE = (
     'datasets/*.py',
     'datasets/transforms/**/*.py',
     'evaluation/features.py',
-    'models/*.py',
+    'models/skeleton_validity.py',
     'models/backbones/*.py',
     'models/data_preprocessors/*.py',
     'models/necks/*.py',

@@ -7,34 +7,25 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.pictures import draw_classes, draw_confusion, write_pictures
-from mmact_ssl.evaluation.result import Result
+from mmact_ssl.visualization.confusion import draw_classes, draw_confusion, write_pictures
 
 CONFUSIONS = np.array([[[8, 2, 0], [0, 5, 5], [0, 0, 0]], [[6, 4, 0], [0, 9, 1], [0, 0, 0]]])
 CLASSES = ['wave', 'clap', 'sit down']
 
 
-def result(seed: int, protocol: str = 'linear', **changes) -> Result:
-    values = dict(
-        method='MS2L',
-        variant='full',
-        dataset='nwucla',
-        protocol=protocol,
-        backbone='gru',
-        seed=seed,
-        metrics={'top1': 0.5},
-        label_fraction=1.0,
-        config='c.py',
-        config_hash='h',
-        checkpoint_hash='x',
-        data_version='d',
-        synthetic=False,
-        details={'confusion': CONFUSIONS[seed % 2].tolist(), 'classes': CLASSES},
-    )
-    return Result(**{**values, **changes})
+@pytest.fixture
+def result(make_result):
+    """Makes a result with a confusion matrix."""
+
+    def make(seed: int, protocol: str = 'linear', **changes):
+        details = {'confusion': CONFUSIONS[seed % 2].tolist(), 'classes': CLASSES}
+        values = dict(method='MS2L', dataset='nwucla', seed=seed, protocol=protocol)
+        return make_result(**{**values, 'details': details, **changes})
+
+    return make
 
 
-def test_seeds_share_a_picture_and_protocols_do_not(tmp_path):
+def test_seeds_share_a_picture_and_protocols_do_not(result, tmp_path):
     results = [
         result(0),
         result(1),
@@ -56,7 +47,7 @@ def test_seeds_share_a_picture_and_protocols_do_not(tmp_path):
         assert picture.std() > 10, 'not a blank sheet'
 
 
-def test_nothing_to_draw_is_said(tmp_path):
+def test_nothing_to_draw_is_said(result, tmp_path):
     with pytest.raises(ConfigError, match='no result has a confusion matrix'):
         write_pictures([result(0, 'retrieval', details={})], tmp_path)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -14,17 +13,16 @@ import torch
 from torch import nn
 
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.evaluation import ms2l_speed
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmark.py'
 
 
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def data_speed(tool):
+    return importlib.import_module('data_speed')
+
+
+@pytest.fixture
+def ms2l_speed(tool):
+    return importlib.import_module('ms2l_speed')
 
 
 def test_data_on_given_files(tool, tmp_path, make_video, capsys):
@@ -48,10 +46,10 @@ def test_a_missing_file_is_one_line(tool, tmp_path):
         tool.main(['data', '--videos', str(tmp_path / 'gone.mp4')])
 
 
-def test_made_videos_are_of_moving_texture(tool, tmp_path, monkeypatch):
-    monkeypatch.setattr(tool, 'NUM_FRAMES', 12)
+def test_made_videos_are_of_moving_texture(data_speed, tmp_path, monkeypatch):
+    monkeypatch.setattr(data_speed, 'NUM_FRAMES', 12)
     path = tmp_path / 'made' / 'video.mp4'
-    tool.make_video(path, 96, 64, seed=0)
+    data_speed.make_video(path, 96, 64, seed=0)
     with VideoReader(path) as reader:
         frames = np.stack(list(reader.read(range(12)).values())).astype(float)
     assert frames.shape == (12, 64, 96, 3)
@@ -94,14 +92,14 @@ def test_ms2l_compares_ways_on_the_lengths_of_a_prepared_set(ms2l, tmp_path):
 @pytest.mark.parametrize(
     ('name', 'median', 'mean', 'bounds'), [('nwucla', 31, 37, (1, 201)), ('ntu', 72, 80, (20, 300))]
 )
-def test_ms2l_draws_lengths_like_those_of_the_set(name, median, mean, bounds):
+def test_ms2l_draws_lengths_like_those_of_the_set(ms2l_speed, name, median, mean, bounds):
     lengths = ms2l_speed.SETS[name].draw_lengths(10000, np.random.RandomState(0))
     assert np.median(lengths) == pytest.approx(median, rel=0.02)
     assert lengths.mean() == pytest.approx(mean, rel=0.02)
     assert bounds[0] <= lengths.min() and lengths.max() == bounds[1]
 
 
-def test_ms2l_sorts_bucketed_batches_by_length():
+def test_ms2l_sorts_bucketed_batches_by_length(ms2l_speed):
     args = argparse.Namespace(seed=0, hidden=4)
     lengths = np.array([[6, 1], [2, 5]])
     with mock.patch.object(ms2l_speed, 'make_batch', wraps=ms2l_speed.make_batch) as make:
@@ -111,7 +109,7 @@ def test_ms2l_sorts_bucketed_batches_by_length():
     assert seen == [([1, 2], 2), ([5, 6], 6), ([6, 1], 9), ([2, 5], 9)]
 
 
-def test_ways_that_honour_lengths_read_the_same_frames():
+def test_ways_that_honour_lengths_read_the_same_frames(ms2l_speed):
     """Beside torch's own packing: padded sequences, each direction reversed by the length."""
     torch.manual_seed(0)
     gru = nn.GRU(3, 4, 2, batch_first=True, bidirectional=True)
@@ -121,7 +119,7 @@ def test_ways_that_honour_lengths_read_the_same_frames():
     assert not torch.allclose(ms2l_speed.run_over_padding(gru, x, lengths)[1, 0], expected[1, 0])
 
 
-def test_views_of_the_ms2l_step():
+def test_views_of_the_ms2l_step(ms2l_speed):
     clip = torch.arange(1.0, 11).view(1, 1, 10, 1, 1).repeat(2, 1, 1, 1, 1)
     valid = torch.ones(2, 1, 10, dtype=torch.bool)
     clip[1, :, 2:], valid[1, :, 2:] = 0, False

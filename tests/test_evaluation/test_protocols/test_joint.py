@@ -9,12 +9,8 @@ import pytest
 import torch
 
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.joint import (
-    classifier_state,
-    evaluate_joint,
-    trained_labels,
-)
-from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.protocols.base import Task
+from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
 from tools.evaluate import parse_args, plan_steps
 
@@ -33,48 +29,39 @@ def joint_checkpoint(linear_config, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_checkpoints_own_classifier_is_judged(linear_config, joint_checkpoint, tmp_path):
-    (result,) = evaluate(
-        linear_config,
-        ['joint'],
-        str(joint_checkpoint),
-        label_fraction=0.5,
-        work_dir=str(tmp_path / 'run'),
-        cache_dir=None,
+def test_the_checkpoints_own_classifier_and_student_are_tested(
+    linear_config, joint_checkpoint, tmp_path, run, monkeypatch
+):
+    built = []
+    build = Task.build_recognizer
+    monkeypatch.setattr(
+        Task, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
     )
+    options = dict(label_fraction=0.5, work_dir=str(tmp_path / 'run'))
+    (result,) = run(linear_config, ['joint'], joint_checkpoint, **options)
     confusion = np.array(result.details['confusion'])
     assert confusion[:, 1].tolist() == [2, 2, 2] and confusion.sum() == 6
     assert result.metrics['top1'] == pytest.approx(1 / 3)
     assert (result.protocol, result.label_fraction) == ('joint', 0.5)
-
-
-def test_the_student_is_loaded_with_it(linear_config, joint_checkpoint, tmp_path):
-    recognizer = build_recognizer(linear_config, 0, str(joint_checkpoint))
-    evaluate_joint(linear_config, recognizer, str(joint_checkpoint), str(tmp_path / 'run'))
     stored = torch.load(joint_checkpoint, weights_only=True)['state_dict']
-    for key, value in recognizer.state_dict().items():
+    for key, value in built[0].state_dict().items():
         name = key if key.startswith('backbone.') else f'heads.recognition.{key}'
         if name in stored:
             assert torch.equal(value.cpu(), stored[name]), key
 
 
-def test_a_random_encoder_has_no_classifier(linear_config):
-    with pytest.raises(ConfigError, match='random encoder has none'):
-        evaluate(linear_config, ['joint'], None)
-
-
-def test_a_checkpoint_without_a_classifier_is_refused(linear_config, student_checkpoint):
+def test_what_has_no_fitting_classifier_is_refused(
+    linear_config, joint_checkpoint, student_checkpoint, run
+):
+    with pytest.raises(ConfigError, match='joint needs the jointly trained classifier'):
+        run(linear_config, ['joint'])
     with pytest.raises(CheckpointError, match='0 classifiers'):
-        evaluate(linear_config, ['joint'], str(student_checkpoint), cache_dir=None)
-
-
-def test_a_classifier_of_other_classes_is_refused(linear_config, joint_checkpoint, tmp_path):
+        run(linear_config, ['joint'], student_checkpoint)
     state = torch.load(joint_checkpoint, weights_only=True)
     state['state_dict']['heads.recognition.cls_head.fc_cls.bias'] = torch.zeros(5)
     torch.save(state, joint_checkpoint)
-    recognizer = build_recognizer(linear_config, 0)
     with pytest.raises(CheckpointError, match='fc_cls.bias'):
-        evaluate_joint(linear_config, recognizer, str(joint_checkpoint), str(tmp_path / 'run'))
+        run(linear_config, ['joint'], joint_checkpoint)
 
 
 def test_two_classifiers_are_one_too_many(joint_checkpoint):
@@ -86,47 +73,40 @@ def test_two_classifiers_are_one_too_many(joint_checkpoint):
 
 
 @pytest.mark.parametrize(
-    ('config', 'labels'),
+    ('config', 'fraction', 'seed', 'found'),
     [
-        ('dataset = dict(label_fraction=0.1, label_seed=3)', (0.1, 3)),
-        ("dataset = {'label_fraction': 5e-2, 'label_seed': 12}", (0.05, 12)),
-        ('dataset = dict(ann_file=1)', (1.0, 0)),
-        ('', None),
+        ('dataset = dict(label_fraction=0.1, label_seed=3)', 0.1, 3, True),
+        ("dataset = {'label_fraction': 5e-2, 'label_seed': 12}", 0.05, 12, True),
+        ('dataset = dict(ann_file=1)', 1.0, 7, True),
+        ('', 0.3, 0, False),
+        ('label_fraction=0.1', 1.0, 0, r'0\.1 of the labels, not 1: give --label-fraction 0\.1'),
+        ('label_fraction=0.1', 0.1, 2, 'drawn with label_seed=0, not 2: give --seed 0, or'),
     ],
 )
-def test_the_drawn_labels_are_named_in_the_file(joint_checkpoint, config, labels):
+def test_the_labels_are_compared_with_those_of_the_training(
+    joint_checkpoint, config, fraction, seed, found
+):
     state = torch.load(joint_checkpoint, weights_only=True)
     state['meta'] = {'cfg': config}
     torch.save(state, joint_checkpoint)
-    assert trained_labels(str(joint_checkpoint)) == labels
-
-
-def test_another_share_than_it_was_trained_with_is_refused(linear_config, joint_checkpoint):
-    state = torch.load(joint_checkpoint, weights_only=True)
-    state['meta'] = {'cfg': 'train_dataloader = dict(dataset=dict(label_fraction=0.1))'}
-    torch.save(state, joint_checkpoint)
-    with pytest.raises(ConfigError, match=r'0\.1 of the labels, not 1: give --label-fraction 0\.1'):
-        evaluate(linear_config, ['joint'], str(joint_checkpoint), cache_dir=None)
+    if isinstance(found, bool):
+        assert check_labels(str(joint_checkpoint), fraction, seed) == found
+    else:
+        with pytest.raises(ConfigError, match=found):
+            check_labels(str(joint_checkpoint), fraction, seed)
 
 
 def test_labels_of_another_draw_are_refused_and_not_listed(
-    linear_config, joint_checkpoint, tmp_path
+    linear_config, joint_checkpoint, tmp_path, run
 ):
     state = torch.load(joint_checkpoint, weights_only=True)
 
     def measure(config: str, seed: int, folder: str) -> list[str]:
         state['meta'] = {'cfg': config}
         torch.save(state, joint_checkpoint)
-        evaluate(
-            linear_config,
-            ['joint'],
-            str(joint_checkpoint),
-            label_fraction=0.5,
-            seed=seed,
-            work_dir=str(tmp_path / 'run'),
-            cache_dir=None,
-            label_lists=str(tmp_path / folder),
-        )
+        options = dict(label_fraction=0.5, seed=seed, work_dir=str(tmp_path / 'run'))
+        options['label_lists'] = str(tmp_path / folder)
+        run(linear_config, ['joint'], joint_checkpoint, **options)
         return [path.name for path in (tmp_path / folder).glob('*')]
 
     config = 'train_dataloader = dict(dataset=dict(label_fraction=0.5, label_seed=3))'

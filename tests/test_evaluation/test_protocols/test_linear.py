@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation import linear
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.linear import evaluate_linear, fit_probe
+from mmact_ssl.evaluation.protocols import linear
+from mmact_ssl.evaluation.protocols.linear import fit_probe
 
 
 def blobs(per_class: int, seed: int, classes: int = 3, spread: float = 1.0) -> Features:
@@ -24,10 +24,11 @@ def blobs(per_class: int, seed: int, classes: int = 3, spread: float = 1.0) -> F
     return Features((values * [1, 10, 0.1, 1, 1] + 4).astype(np.float32), labels)
 
 
-def test_against_a_float64_twin():
+def test_against_a_float64_twin(make_task):
     train, test = blobs(20, 0, spread=2.0), blobs(15, 1, spread=2.0)
     c = 0.1
-    metrics, details = evaluate_linear(train, test, 3, penalties=(c,))
+    found = linear.evaluate(make_task(train, test, 3), penalties=(c,))
+    metrics, details = found.metrics, found.details
     values = train.values.astype(np.float64)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
 
@@ -52,7 +53,7 @@ def test_against_a_float64_twin():
     assert 0.4 < metrics['top1'] < 1, 'the case should be neither trivial nor hopeless'
 
 
-def test_the_test_split_is_never_fitted(monkeypatch):
+def test_the_test_split_is_never_fitted(make_task, monkeypatch):
     train, test = blobs(10, 0), blobs(10, 1)
     # Marked: no row of the test split can come from the training split, in any standardization.
     seen: list[np.ndarray] = []
@@ -69,7 +70,7 @@ def test_the_test_split_is_never_fitted(monkeypatch):
 
     monkeypatch.setattr(LogisticRegression, 'fit', spy_fit)
     monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
-    evaluate_linear(train, test, 3, folds=5, penalties=(0.1, 1.0))
+    linear.evaluate(make_task(train, test, 3), folds=5, penalties=(0.1, 1.0))
     assert len(statistics) == len(seen) == 2 * 5 + 1
     known = {row.tobytes() for row in train.values.astype(np.float64)}
     for values in statistics:
@@ -77,10 +78,10 @@ def test_the_test_split_is_never_fitted(monkeypatch):
     assert [len(values) for values in seen] == [24] * 10 + [30]
 
 
-def test_other_test_samples_change_no_choice():
+def test_other_test_samples_change_no_choice(make_task):
     train = blobs(10, 0, spread=2)
-    first = evaluate_linear(train, blobs(10, 1), 3)[1]
-    other = evaluate_linear(train, blobs(10, 2, spread=50), 3)[1]
+    tests = blobs(10, 1), blobs(10, 2, spread=50)
+    first, other = (linear.evaluate(make_task(train, test, 3)).details for test in tests)
     assert (first['C'], first['folds']) == (other['C'], other['folds'])
 
 
@@ -88,8 +89,18 @@ def test_the_penalty_is_chosen_for_unseen_samples():
     generator = np.random.default_rng(0)
     noise = Features(generator.normal(size=(40, 100)), np.repeat([0, 1], 20))
     noise.values[:, 0] += 1.5 * noise.labels
-    chosen = fit_probe(noise, penalties=(1e-3, 1e3))
-    assert chosen.c == 1e-3
+    assert fit_probe(noise, penalties=(1e-3, 1e3))[1] == 1e-3
+
+
+def test_groups_come_from_the_names_of_the_labeled_samples(make_task, monkeypatch):
+    train = blobs(4, 0)
+    task = make_task(train, train, 3, [f's{i % 4}_{i}' for i in range(12)])
+    task.labeled = np.array([0, 1, 5, 6, 8, 11])
+    asked = []
+    monkeypatch.setattr(linear, 'fit_probe', lambda _, groups, *args: asked.append(groups) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        linear.evaluate(task, group_pattern=r's(\d)_')
+    assert asked[0].tolist() == ['0', '1', '1', '2', '0', '3']
 
 
 def test_groups_stay_together(monkeypatch):
@@ -103,8 +114,7 @@ def test_groups_stay_together(monkeypatch):
         return fit(self, values, *args, **kwargs)
 
     monkeypatch.setattr(StandardScaler, 'fit', spy)
-    probe = fit_probe(train, groups, penalties=(1.0,), folds=5)
-    assert probe.folds == 4
+    assert fit_probe(train, groups, penalties=(1.0,), folds=5)[2] == 4
     group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float64), groups)}
     for values in fitted[:-1]:
         present = {group_of[row.tobytes()] for row in values}
@@ -114,10 +124,9 @@ def test_groups_stay_together(monkeypatch):
 
 def test_folds_follow_the_smallest_class():
     few = blobs(10, 0).part(np.array([0, 1, 10, 11, 12, 20, 21, 22]))
-    assert fit_probe(few).folds == 2
+    assert fit_probe(few)[2] == 2
     single = blobs(10, 0).part(np.array([0, 10, 11, 20, 21]))
-    probe = fit_probe(single, penalties=(10.0, 1.0, 0.1))
-    assert (probe.folds, probe.c) == (0, 1.0)
+    assert fit_probe(single, penalties=(10.0, 1.0, 0.1))[1:] == (1.0, 0)
 
 
 def test_folds_that_cannot_choose_are_left_out(monkeypatch):
@@ -129,10 +138,10 @@ def test_folds_that_cannot_choose_are_left_out(monkeypatch):
     groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4] + [4] * 6)
     train = Features(generator.normal(size=(18, 100)).astype(np.float32), labels)
     train.values[:, 0] += 1.5 * labels
-    usual = StratifiedGroupKFold(5).split(labels, labels, groups)
-    assert any(len(np.unique(labels[rest])) == 1 for rest, _ in usual)
-    probe = fit_probe(train, groups, penalties=(1e-3, 1e3))
-    assert probe.folds == 4
+    folds = StratifiedGroupKFold(5).split(labels, labels, groups)
+    assert any(len(np.unique(labels[rest])) == 1 for rest, _ in folds)
+    _, penalty, folds = fit_probe(train, groups, penalties=(1e-3, 1e3))
+    assert folds == 4
     assert said == ['linear probe: 4 of 5 folds can be used to choose the penalty']
     # Twin: the accuracy of each candidate over the folds that are left.
     accuracies = []
@@ -146,7 +155,7 @@ def test_folds_that_cannot_choose_are_left_out(monkeypatch):
                 scores.append(model.score(values[judged], labels[judged]))
         accuracies.append(np.mean(scores))
     assert accuracies[0] != accuracies[1]
-    assert probe.c == (1e-3, 1e3)[int(np.argmax(accuracies))]
+    assert penalty == (1e-3, 1e3)[int(np.argmax(accuracies))]
 
 
 def test_without_a_usable_fold_the_middle_penalty_is_taken(monkeypatch):
@@ -154,7 +163,7 @@ def test_without_a_usable_fold_the_middle_penalty_is_taken(monkeypatch):
     monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
     two = blobs(10, 0, classes=2)
     probe = fit_probe(two, groups=two.labels, penalties=(10.0, 1.0, 0.1))  # a class a group
-    assert (probe.folds, probe.c) == (0, 1.0)
+    assert probe[1:] == (1.0, 0)
     assert said == [
         'linear probe: 0 of 2 folds can be used to choose the penalty',
         'linear probe: 20 samples cannot be split to choose the penalty, C=1 is taken',
@@ -175,16 +184,7 @@ def test_one_class_is_refused():
         fit_probe(blobs(5, 0, classes=1))
 
 
-def test_top5_is_given_for_more_than_five_classes():
-    train = blobs(6, 0, classes=3)
-    assert 'top5' not in evaluate_linear(train, train, 3)[0]
-    generator = np.random.default_rng(0)
-    many = Features(generator.normal(size=(35, 4)), np.repeat(np.arange(7), 5))
-    metrics, _ = evaluate_linear(many, many, 7)
-    assert metrics['top1'] <= metrics['top5'] <= 1
-
-
-def test_a_channel_that_never_changes_is_harmless():
+def test_a_channel_that_never_changes_is_harmless(make_task):
     train = blobs(10, 0)
     train.values[:, 3] = 0
-    assert evaluate_linear(train, train, 3)[0]['top1'] > 0.8
+    assert linear.evaluate(make_task(train, train, 3)).metrics['top1'] > 0.8

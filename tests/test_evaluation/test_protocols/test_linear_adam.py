@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.linear_sgd import evaluate_linear_sgd, fit_linear_layer
+from mmact_ssl.evaluation.protocols import linear_adam
+from mmact_ssl.evaluation.protocols.linear_adam import fit_linear_layer
 
 
 def blobs(per_class: int, seed: int, spread: float = 1.0) -> Features:
@@ -51,8 +52,9 @@ def test_against_the_twin():
     np.testing.assert_allclose(found, slow, atol=2e-6)
 
 
-def test_classes_are_told_apart_on_unseen_samples():
-    metrics, details = evaluate_linear_sgd(blobs(40, 0), blobs(40, 1), 3, lr=0.05)
+def test_classes_are_told_apart_on_unseen_samples(make_task):
+    found = linear_adam.evaluate(make_task(blobs(40, 0), blobs(40, 1), 3), lr=0.05)
+    metrics, details = found.metrics, found.details
     assert metrics['top1'] > 0.9
     assert metrics['top1'] == np.trace(details['confusion']) / 120
     assert details['train_top1'] > 0.9
@@ -70,17 +72,15 @@ def test_the_seed_decides_alone():
     assert not torch.equal(first, fit_linear_layer(train, 3, seed=1, epochs=2).weight)
 
 
-def test_test_samples_change_no_weight(monkeypatch):
-    from mmact_ssl.evaluation import linear_sgd
-
+def test_test_samples_change_no_weight(make_task, monkeypatch):
     layers = []
-    fit = linear_sgd.fit_linear_layer
+    fit = linear_adam.fit_linear_layer
 
     def spy(*args, **settings):
         layers.append(fit(*args, **settings))
         return layers[-1]
 
-    monkeypatch.setattr(linear_sgd, 'fit_linear_layer', spy)
+    monkeypatch.setattr(linear_adam, 'fit_linear_layer', spy)
     for seed in (1, 2):
-        evaluate_linear_sgd(blobs(9, 0), blobs(5, seed, spread=9), 3, epochs=2)
+        linear_adam.evaluate(make_task(blobs(9, 0), blobs(5, seed, spread=9), 3), epochs=2)
     assert torch.equal(layers[0].weight, layers[1].weight)

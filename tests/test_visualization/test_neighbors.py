@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mmact_ssl.evaluation.neighbors import guidance_neighbors
+from mmact_ssl.visualization.neighbors import guidance_neighbors
 
 NAMES = ['one', 'two', 'three', 'four']
 

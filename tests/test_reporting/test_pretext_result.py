@@ -9,9 +9,9 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.pretext_result import make_pretext_result, with_trivial
-from mmact_ssl.evaluation.result import Result
-from mmact_ssl.evaluation.tables import make_pretext_table
+from mmact_ssl.reporting.pretext_result import make_pretext_result, with_trivial
+from mmact_ssl.reporting.result import Result, read_results
+from mmact_ssl.reporting.tables import make_pretext_table
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 
@@ -59,8 +59,9 @@ def test_a_result_says_what_was_measured_on_what(cfg, tmp_path):
     result = make(cfg, tmp_path)
     assert (result.dataset, result.protocol, result.backbone) == ('made', 'pretext', 'tiny')
     assert result.synthetic and result.seed == 1 and result.metrics == {'a/b': 0.5}
-    assert Result.read(result.write(tmp_path)) == result
-    assert result.file_name == 'csvr_full_made_pretext_seed1.json'
+    result.write(tmp_path / 'results')
+    assert read_results(tmp_path / 'results') == [result]
+    assert result.run == 'csvr_full_made_pretext_seed1'
 
 
 def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):

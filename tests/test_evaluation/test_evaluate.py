@@ -6,26 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import features
-from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.evaluate import hashed_config
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols import (
-    FROZEN,
-    evaluate,
-    evaluate_frozen,
-    is_stochastic,
-    plan_protocols,
-)
-from mmact_ssl.evaluation.result import file_hash
+from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic, plan_protocols
+from mmact_ssl.evaluation.protocols import linear as linear_protocol
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.files import sha256_of_file
+from mmact_ssl.registry import MODELS
+from mmact_ssl.reporting.provenance import config_hash
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'downstream'
 
 
-def test_protocols_share_one_extraction(linear_config, student_checkpoint, monkeypatch):
+def test_protocols_share_one_extraction(linear_config, student_checkpoint, monkeypatch, run):
     extracted = []
     forward = features.forward_features
 
@@ -34,18 +33,11 @@ def test_protocols_share_one_extraction(linear_config, student_checkpoint, monke
         return forward(*args)
 
     monkeypatch.setattr(features, 'forward_features', spy)
-    results = evaluate(
-        linear_config,
-        plan_protocols('all')[1.0],
-        str(student_checkpoint),
-        method='CSVR',
-        seed=1,
-        cache_dir=None,
-    )
+    results = run(linear_config, plan_protocols('all')[1.0], student_checkpoint, seed=1)
     assert len(extracted) == 2, 'training and test split, once'
     assert [result.protocol for result in results] == ['linear', 'knn', 'retrieval']
     for result in results:
-        assert result.checkpoint_hash == file_hash(student_checkpoint)
+        assert result.checkpoint_hash == sha256_of_file(student_checkpoint)
         assert result.backbone == 'r3d18-small'
         assert (result.dataset, result.synthetic, result.seed) == ('made', True, 1)
         assert result.metrics['feature_std'] > 0
@@ -55,32 +47,32 @@ def test_protocols_share_one_extraction(linear_config, student_checkpoint, monke
     assert results[2].metrics['recall@50'] == 1.0
 
 
-def test_the_student_and_not_a_random_encoder_is_judged(linear_config, student_checkpoint):
+def test_the_student_and_not_a_random_encoder_is_evaluated(linear_config, student_checkpoint, run):
     def rank(checkpoint, seed):
-        result = evaluate(linear_config, ['knn'], checkpoint, seed=seed, cache_dir=None)[0]
-        return result.metrics['effective_rank']
+        return run(linear_config, ['knn'], checkpoint, seed=seed)[0].metrics['effective_rank']
 
-    loaded = {rank(str(student_checkpoint), seed) for seed in (0, 1)}
+    loaded = {rank(student_checkpoint, seed) for seed in (0, 1)}
     assert len(loaded) == 1, 'the seed does not matter once all of the backbone is loaded'
     assert rank(None, 7) in loaded, 'the checkpoint was made with seed 7'
     assert rank(None, 0) not in loaded
 
 
-def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatch):
-    from mmact_ssl.evaluation import protocols
-
+def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatch, tmp_path, run):
     seen = []
-    probe = protocols.evaluate_linear
+    probe = linear_protocol.fit_probe
 
-    def spy(train, *args, **kwargs):
+    def spy(train, *args):
         seen.append(train.labels.tolist())
-        return probe(train, *args, **kwargs)
+        return probe(train, *args)
 
-    monkeypatch.setattr(protocols, 'evaluate_linear', spy)
-    result = evaluate(linear_config, ['linear'], None, label_fraction=0.5, cache_dir=None)[0]
+    monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
+    options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
+    result = run(linear_config, ['linear'], **options)[0]
     assert seen == [[0, 0, 1, 1, 2, 2]]
     assert result.label_fraction == 0.5
     assert result.checkpoint_hash == 'random'
+    lines = (tmp_path / 'labels/made_50pct_seed0.txt').read_text().splitlines()
+    assert [line.split()[1] for line in lines] == list('001122'), 'the drawn labels are kept'
 
 
 def test_a_plan_names_every_protocol_once():
@@ -109,78 +101,47 @@ def made_features(seed: int = 0) -> dict[str, Features]:
     return parts
 
 
-def frozen(protocol: str, seed: int = 0, **options):
-    names = [f'v{i}.mp4' for i in range(40)]
-    features = made_features()
-    train = Split('train.txt', '', names, features['train'].labels)
-    return evaluate_frozen(protocol, features, train, np.arange(40), 2, options, seed)
+@pytest.mark.parametrize('name', [name for name, protocol in PROTOCOLS.items() if protocol.frozen])
+def test_what_is_not_stochastic_is_the_same_at_every_seed(name, make_task):
+    def found(seed):
+        return PROTOCOLS[name].evaluate(make_task(**made_features(), num_classes=2, seed=seed))
+
+    # Scores are equal only if the layer is: a wrong seed would show in one of the metrics.
+    assert (found(0) == found(1)) != is_stochastic(name, 1.0)
+    assert is_stochastic(name, 0.5) == (PROTOCOLS[name].labels == 'drawn')
 
 
-def test_what_draws_no_lots_is_the_same_at_every_seed():
-    for protocol in FROZEN:
-        assert is_stochastic(protocol, 0.5)
-        # Scores are equal only if the layer is: a wrong seed would show in one of the metrics.
-        same = frozen(protocol, seed=0) == frozen(protocol, seed=1)
-        assert same != is_stochastic(protocol, 1.0), protocol
+def test_the_seed_of_joint_training_is_in_its_checkpoint():
     assert is_stochastic('finetune', 1.0)
+    assert not is_stochastic('joint', 0.1)
 
 
-def test_the_layer_trained_by_adam_reads_its_settings(linear_config):
-    barely = frozen('linear-sgd', epochs=1, lr=1e-9)[1]['train_top1']
-    assert barely < 0.75 < frozen('linear-sgd', lr=0.1)[1]['train_top1']
+def test_the_layer_trained_by_adam_reads_its_settings(make_task):
+    def train_top1(**settings):
+        task = make_task(**made_features(), num_classes=2)
+        return PROTOCOLS['linear-adam'].evaluate(task, **settings).details['train_top1']
 
-    def hashes(protocols):
-        return [
-            result.config_hash
-            for result in evaluate(linear_config, protocols, None, cache_dir=None)
-        ]
-
-    before = hashes(['linear', 'linear-sgd'])
-    linear_config.linear_sgd.epochs = 1
-    after = hashes(['linear', 'linear-sgd'])
-    assert before[0] == after[0]
-    assert before[1] != after[1]
+    assert train_top1(epochs=1, lr=1e-9) < 0.75 < train_top1(lr=0.1)
 
 
-def test_the_drawn_labels_are_kept(linear_config, tmp_path):
-    evaluate(
-        linear_config,
-        ['knn'],
-        None,
-        label_fraction=0.5,
-        cache_dir=None,
-        label_lists=str(tmp_path / 'labels'),
-    )
-    lines = (tmp_path / 'labels/made_50pct_seed0.txt').read_text().splitlines()
-    assert [line.split()[1] for line in lines] == list('001122')
-
-
-def test_finetune_gives_a_result(finetune_config, tmp_path):
-    finetune_config.train_cfg.max_epochs = 1
-    result = evaluate(finetune_config, ['finetune'], None, work_dir=str(tmp_path))[0]
-    assert result.protocol == 'finetune'
-    assert 0 <= result.metrics['top1'] <= 1
-
-
-def test_settings_of_a_protocol_change_its_hash_alone(linear_config):
+@pytest.mark.parametrize(
+    ('protocol', 'setting'),
+    [('linear-adam', 'linear_adam.epochs'), ('knn', 'knn.temperature')],
+)
+def test_settings_of_a_protocol_change_its_hash_alone(linear_config, run, protocol, setting):
     def hashes():
-        results = evaluate(linear_config, ['knn', 'retrieval'], None, cache_dir=None)
-        return [result.config_hash for result in results]
+        return [r.config_hash for r in run(linear_config, [protocol, 'retrieval'])]
 
-    knn, retrieval = hashes()
-    linear_config.knn.temperature = 0.1
-    other_knn, same_retrieval = hashes()
-    assert knn != other_knn
-    assert retrieval == same_retrieval
+    before = hashes()
+    linear_config.merge_from_dict({setting: 1})
+    after = hashes()
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
-def test_hooks_of_fine_tuning_change_its_hash(finetune_config, monkeypatch):
-    from mmact_ssl.evaluation import protocols
-
-    monkeypatch.setattr(protocols, 'evaluate_finetune', lambda *args, **kwargs: ({}, {}))
-
+def test_hooks_of_fine_tuning_change_its_hash(finetune_config):
     def made_hash() -> str:
-        return evaluate(finetune_config, ['finetune'], None)[0].config_hash
+        return config_hash(hashed_config(finetune_config, 'finetune'))
 
     plain = made_hash()
     finetune_config.custom_hooks = []
@@ -189,24 +150,20 @@ def test_hooks_of_fine_tuning_change_its_hash(finetune_config, monkeypatch):
     assert made_hash() != plain
 
 
-def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoint):
-    import torch
-
+def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoint, run):
     content = torch.load(student_checkpoint, weights_only=True)['state_dict']
     state = {key.replace('backbone.', 'copy.'): value for key, value in content.items()}
     torch.save(dict(state_dict=state), student_checkpoint)
-    checkpoint = str(student_checkpoint)
-    result = evaluate(linear_config, ['knn'], checkpoint, prefix='copy.', cache_dir=None)[0]
-    assert result.prefix == 'copy.'
+    assert run(linear_config, ['knn'], student_checkpoint, prefix='copy.')[0].prefix == 'copy.'
 
 
-def test_mistakes_are_one_line(linear_config, tmp_path):
+def test_mistakes_are_one_line(linear_config, tmp_path, run):
     with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint.*--random'):
-        evaluate(linear_config, ['knn'], str(tmp_path / 'none.pth'))
+        run(linear_config, ['knn'], tmp_path / 'none.pth')
     with pytest.raises(ConfigError, match='no training schedule'):
-        evaluate(linear_config, ['finetune'], None)
+        run(linear_config, ['finetune'])
     with pytest.raises(ConfigError, match='--label-fraction'):
-        evaluate(linear_config, ['retrieval'], None, label_fraction=0.1)
+        run(linear_config, ['retrieval'], label_fraction=0.1)
     with pytest.raises(ConfigError, match="'svm'"):
         plan_protocols('linear,svm')
 
@@ -222,10 +179,6 @@ def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
         assert cfg[f'{split}_dataloader'].dataset.type == 'mmaction.VideoDataset'
     assert 'mmact_ssl' not in cfg.pretty_text
 
-    import torch
-
-    from mmact_ssl.evaluation.student import build_recognizer
-
     sample = cfg.test_dataloader.dataset.pipeline[1]
     size = cfg.test_dataloader.dataset.pipeline[4].crop_size
     recognizer = build_recognizer(cfg, 0).eval()
@@ -238,10 +191,6 @@ def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
 
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('*_tsn-r18_*.py')), ids=lambda path: path.stem)
 def test_every_downstream_config_of_2d_students_is_stock_mmaction2(path):
-    import torch
-
-    from mmact_ssl.evaluation.student import build_recognizer
-
     cfg = Config.fromfile(path)
     protocol, _, dataset = path.stem.split('_')
     assert (cfg.dataset_name, cfg.backbone_name) == (dataset, 'tsn-r18')
@@ -258,11 +207,6 @@ SKELETONS = sorted([*CONFIGS.glob('*_gru_*.py'), *CONFIGS.glob('*gcn_*.py')])
 
 @pytest.mark.parametrize('path', SKELETONS, ids=lambda path: path.stem)
 def test_every_downstream_config_of_skeletons_is_whole(path):
-    import torch
-
-    from mmact_ssl.evaluation.student import build_recognizer
-    from mmact_ssl.registry import MODELS
-
     cfg = Config.fromfile(path)
     protocol, _, dataset = path.stem.split('_')
     assert cfg.dataset_name == dataset

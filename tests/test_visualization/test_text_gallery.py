@@ -13,13 +13,15 @@ import torch
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.evaluation.gallery import text_gallery
-from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.evaluate import evaluate
+from mmact_ssl.evaluation.protocols import Request
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.file import hash_sentences
+from mmact_ssl.visualization import text_gallery as module
+from mmact_ssl.visualization.text_gallery import text_gallery
 from tools import visualize
 
 NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]
@@ -82,7 +84,8 @@ def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_
     skeleton_config.merge_from_dict(
         {'text_retrieval.texts': parts['texts'], 'text_retrieval.topk': (3,)}
     )
-    (result,) = evaluate(skeleton_config, ['text-retrieval'], parts['checkpoint'], cache_dir=None)
+    request = Request(skeleton_config, parts['checkpoint'], cache_dir=None)
+    (result,) = evaluate(request, ['text-retrieval'])
     assert 0 < found < 1
     assert result.metrics['recall@3'] == pytest.approx(found)
 
@@ -99,10 +102,8 @@ def test_the_command_draws_it(skeleton_config, parts, tmp_path, capsys):
 
 
 def test_only_sentences_that_the_cache_was_made_of_are_shown(skeleton_config, parts, monkeypatch):
-    from mmact_ssl.evaluation import gallery
-
     said: list[str] = []
-    monkeypatch.setattr(gallery, 'print_log', lambda text, **options: said.append(text))
+    monkeypatch.setattr(module, 'print_log', lambda text, **options: said.append(text))
     lines = json.loads(Path(parts['sentences']).read_text())
     text_gallery(skeleton_config, **parts, queries=2, top=2, frames=2)
     (remark,) = said
@@ -128,10 +129,9 @@ def test_another_file_of_sentences_and_videos_are_refused(
     Path(parts['sentences']).write_text(json.dumps({name: ['one'] for name in NAMES[:2]}))
     with pytest.raises(DataError, match='give the file that the cache was made of'):
         text_gallery(skeleton_config, **parts)
-    from mmact_ssl.evaluation import gallery
     from mmact_ssl.evaluation.data import Split
 
     videos = Split('test.txt', 'root', ['a.mp4'], np.zeros(1, np.int64))
-    monkeypatch.setattr(gallery, 'read_splits', lambda cfg: (videos, videos))
+    monkeypatch.setattr(module, 'read_splits', lambda cfg: (videos, videos))
     with pytest.raises(ConfigError, match='draws skeletons, its clips are videos'):
         text_gallery(skeleton_config, **parts)

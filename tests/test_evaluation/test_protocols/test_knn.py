@@ -9,7 +9,8 @@ import pytest
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.knn import evaluate_knn, knn_scores, nearest
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest
+from mmact_ssl.evaluation.protocols import knn
 
 
 def random_features(count: int, classes: int, seed: int, channels: int = 6) -> Features:
@@ -73,29 +74,27 @@ def test_a_small_temperature_does_not_overflow():
     assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()
 
 
-def test_separate_classes_are_told_apart():
+def test_separate_classes_are_told_apart(make_task):
     train, test = random_features(60, 3, seed=0), random_features(30, 3, seed=1)
     offsets = 20 * np.eye(6, dtype=np.float32)
     train = Features(train.values + offsets[train.labels], train.labels)
     test = Features(test.values + offsets[test.labels], test.labels)
-    metrics, details = evaluate_knn(train, test, 3, k=(1, 5), main_k=5)
-    assert metrics == {'top1': 1.0, 'top1@k=1': 1.0, 'top1@k=5': 1.0}
-    assert details['confusion'] == np.diag(np.bincount(test.labels)).tolist()
+    found = knn.evaluate(make_task(train, test, 3), k=(1, 5), main_k=5)
+    assert found.metrics == {'top1': 1.0, 'top1@k=1': 1.0, 'top1@k=5': 1.0}
+    assert found.details['confusion'] == np.diag(np.bincount(test.labels)).tolist()
 
 
-def test_the_confusion_matrix_is_that_of_the_main_k():
+def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
     train = Features(np.array([[1, 0], [0.9, 0.1], [0.8, 0.2]], np.float32), np.array([0, 1, 1]))
     query = Features(np.array([[1.0, 0.0]], np.float32), np.array([0]))
-    options = dict(k=(1, 3), temperature=10)
-    metrics, details = evaluate_knn(train, query, 2, main_k=1, **options)
-    assert (metrics['top1'], details['confusion']) == (1.0, [[1, 0], [0, 0]])
-    metrics, details = evaluate_knn(train, query, 2, main_k=3, **options)
-    assert (metrics['top1'], details['confusion']) == (0.0, [[0, 1], [0, 0]])
+    for main_k, top1, confusion in ((1, 1.0, [[1, 0], [0, 0]]), (3, 0.0, [[0, 1], [0, 0]])):
+        task = make_task(train, query, 2)
+        found = knn.evaluate(task, k=(1, 3), main_k=main_k, temperature=10)
+        assert (found.metrics['top1'], found.details['confusion']) == (top1, confusion)
 
 
-def test_wrong_settings_are_refused():
+@pytest.mark.parametrize('wrong', [dict(k=(5,), main_k=3), dict(k=(0,), main_k=0)])
+def test_wrong_settings_are_refused(make_task, wrong):
     train = random_features(10, 2, seed=0)
-    with pytest.raises(ConfigError, match='main_k=3'):
-        evaluate_knn(train, train, 2, k=(5,), main_k=3)
-    with pytest.raises(ConfigError, match='k=0'):
-        knn_scores(train, train.values, 2, 0)
+    with pytest.raises(ConfigError, match=f'main_k={wrong["main_k"]}'):
+        knn.evaluate(make_task(train, train, 2), **wrong)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.retrieval import evaluate_retrieval
+from mmact_ssl.evaluation.protocols import retrieval
 
 
 def on_circle(degrees: list[float], labels: list[int], length: float = 1.0) -> Features:
@@ -17,11 +17,11 @@ def on_circle(degrees: list[float], labels: list[int], length: float = 1.0) -> F
     return Features(values.astype(np.float32), np.array(labels))
 
 
-def test_recall_on_a_made_case():
+def test_recall_on_a_made_case(make_task):
     gallery = on_circle([10, 20, 30, 40], [1, 1, 0, 2])
     # Nearest first: class 1, 1, 0, 2 for both; class 0 is third, class 2 fourth, class 3 absent.
     queries = on_circle([0, 0, 0, 0], [1, 0, 2, 3], length=50)
-    metrics = evaluate_retrieval(gallery, queries, topk=(1, 2, 3, 4, 50))
+    metrics = retrieval.evaluate(make_task(gallery, queries, 4), topk=(1, 2, 3, 4, 50)).metrics
     assert metrics == {
         'recall@1': 0.25,
         'recall@2': 0.25,
@@ -32,11 +32,11 @@ def test_recall_on_a_made_case():
 
 
 @pytest.mark.parametrize('center', [False, True])
-def test_recall_against_the_twin(center):
+def test_recall_against_the_twin(make_task, center):
     generator = np.random.default_rng(0)
     gallery = Features(generator.normal(2, 1, (50, 8)), generator.integers(0, 9, 50))
     queries = Features(generator.normal(2, 1, (20, 8)), generator.integers(0, 9, 20))
-    metrics = evaluate_retrieval(gallery, queries, center=center)
+    metrics = retrieval.evaluate(make_task(gallery, queries, 9), center=center).metrics
     shift = gallery.values.mean(axis=0) if center else np.zeros(8)
 
     def cosine(a, b):

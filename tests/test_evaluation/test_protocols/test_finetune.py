@@ -9,16 +9,27 @@ import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.finetune import LABELLED_SAMPLES, evaluate_finetune
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.protocols.base import Task
+from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
+
+
+@pytest.fixture
+def recognizers(monkeypatch) -> list:
+    """The recognizers that are built, in order."""
+    built: list = []
+    build = Task.build_recognizer
+
+    def spy(self):
+        built.append(build(self))
+        return built[-1]
+
+    monkeypatch.setattr(Task, 'build_recognizer', spy)
+    return built
 
 
 def test_starts_from_the_student_and_reports_the_last_epoch(
-    finetune_config, student_checkpoint, tmp_path, monkeypatch
+    finetune_config, student_checkpoint, tmp_path, monkeypatch, run, recognizers
 ):
-    train, _ = read_splits(finetune_config)
-    recognizer = build_recognizer(finetune_config, 0, str(student_checkpoint))
     at_start = {}
     tested = []
     run_epoch, test = EpochBasedTrainLoop.run_epoch, Runner.test
@@ -35,26 +46,28 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
 
     monkeypatch.setattr(EpochBasedTrainLoop, 'run_epoch', spy_epoch)
     monkeypatch.setattr(Runner, 'test', spy_test)
-    metrics, details = evaluate_finetune(
-        finetune_config, recognizer, train, str(tmp_path / 'run'), seed=1
-    )
+    options = dict(work_dir=str(tmp_path / 'run'), seed=1)
+    (result,) = run(finetune_config, ['finetune'], student_checkpoint, **options)
+    metrics = result.metrics
     stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
     for key, value in stored.items():
         if key.startswith('backbone.'):
             assert torch.equal(at_start[key], value), key
-    moved = recognizer.state_dict()['backbone.layer4.1.conv2.conv.weight']
+    moved = recognizers[0].state_dict()['backbone.layer4.1.conv2.conv.weight']
     assert not torch.equal(moved, stored['backbone.layer4.1.conv2.conv.weight'])
     assert tested == [2], 'tested once, after the last epoch'
     assert set(metrics) == {'top1', 'top5', 'mean_class'}
     assert 0 <= metrics['top1'] <= metrics['top5'] <= 1
-    confusion = np.array(details['confusion'])
+    confusion = np.array(result.details['confusion'])
     assert confusion.sum(axis=1).tolist() == [2, 2, 2], 'test videos of each class'
     assert np.trace(confusion) / 6 == pytest.approx(metrics['top1'])
     assert (tmp_path / 'run' / 'epoch_2.pth').is_file()
 
 
 @pytest.mark.parametrize('fraction, count', [(0.5, 6), (1.0, 12)])
-def test_only_the_labeled_samples_are_read(finetune_config, tmp_path, monkeypatch, fraction, count):
+def test_only_the_labeled_samples_are_read(
+    finetune_config, labeled_world, tmp_path, monkeypatch, run, fraction, count
+):
     from mmaction.datasets import VideoDataset
 
     read: dict[str, set[str]] = {'train': set(), 'test': set()}
@@ -66,25 +79,18 @@ def test_only_the_labeled_samples_are_read(finetune_config, tmp_path, monkeypatc
         return prepare(self, position)
 
     monkeypatch.setattr(VideoDataset, 'prepare_data', spy)
-    train, test = read_splits(finetune_config)
     finetune_config.train_cfg.max_epochs = 1
-    recognizer = build_recognizer(finetune_config, 0)
-    evaluate_finetune(
-        finetune_config,
-        recognizer,
-        train,
-        str(tmp_path),
-        label_fraction=fraction,
-        min_iters_per_epoch=4,
-    )
-    lines = (tmp_path / LABELLED_SAMPLES).read_text().splitlines()
+    finetune_config.finetune.min_iters_per_epoch = 4
+    run(finetune_config, ['finetune'], label_fraction=fraction, work_dir=str(tmp_path))
+    lines = (tmp_path / LABELED_SAMPLES).read_text().splitlines()
     assert len(lines) == count
     assert read['train'] == {Path(line.split()[0]).name for line in lines}
-    assert read['test'] == {Path(name).name for name in test.names}
+    test = (labeled_world / 'test.txt').read_text().splitlines()
+    assert read['test'] == {Path(line.split()[0]).name for line in test}
     assert not read['train'] & read['test']
 
 
-def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch):
+def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch, run):
     lengths = []
     train_method = Runner.train
 
@@ -94,54 +100,45 @@ def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch):
         return model
 
     monkeypatch.setattr(Runner, 'train', spy)
-    train, _ = read_splits(finetune_config)
     finetune_config.train_cfg.max_epochs = 1
     for minimum in (0, 5):
-        recognizer = build_recognizer(finetune_config, 0)
-        evaluate_finetune(
-            finetune_config,
-            recognizer,
-            train,
-            str(tmp_path / str(minimum)),
-            label_fraction=0.5,
-            min_iters_per_epoch=minimum,
-        )
+        finetune_config.finetune.min_iters_per_epoch = minimum
+        work_dir = str(tmp_path / str(minimum))
+        run(finetune_config, ['finetune'], label_fraction=0.5, work_dir=work_dir)
     # 6 samples in batches of 4: 2 iterations; four times over: 6.
     assert lengths == [2, 6]
 
 
-def test_a_seed_decides_everything(finetune_config, tmp_path):
-    train, _ = read_splits(finetune_config)
+def test_a_seed_decides_everything(finetune_config, tmp_path, run, recognizers):
     finetune_config.train_cfg.max_epochs = 1
-    weights = []
     for number in range(2):
-        recognizer = build_recognizer(finetune_config, 3)
-        evaluate_finetune(finetune_config, recognizer, train, str(tmp_path / str(number)), seed=3)
-        weights.append(recognizer.state_dict())
-    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+        run(finetune_config, ['finetune'], work_dir=str(tmp_path / str(number)), seed=3)
+    first, again = (recognizer.state_dict() for recognizer in recognizers)
+    assert all(torch.equal(value, again[key]) for key, value in first.items())
 
 
 @pytest.mark.parametrize(
     'pretrained, multiplier, moves', [(True, 0.0, False), (True, 0.1, True), (False, 0.0, True)]
 )
 def test_only_a_pretrained_backbone_learns_slowly(
-    finetune_config, tmp_path, pretrained, multiplier, moves
+    finetune_config, student_checkpoint, tmp_path, run, monkeypatch, pretrained, multiplier, moves
 ):
-    train, _ = read_splits(finetune_config)
     finetune_config.train_cfg.max_epochs = 1
-    recognizer = build_recognizer(finetune_config, 0)
-    before = {name: value.clone() for name, value in recognizer.named_parameters()}
-    evaluate_finetune(
-        finetune_config,
-        recognizer,
-        train,
-        str(tmp_path),
-        pretrained=pretrained,
-        pretrained_lr_mult=multiplier,
-    )
+    finetune_config.finetune.pretrained_lr_mult = multiplier
+    before, built = {}, []
+    build = Task.build_recognizer
+
+    def spy(self):
+        built.append(build(self))
+        before.update({name: value.clone() for name, value in built[0].named_parameters()})
+        return built[0]
+
+    monkeypatch.setattr(Task, 'build_recognizer', spy)
+    checkpoint = student_checkpoint if pretrained else None
+    run(finetune_config, ['finetune'], checkpoint, work_dir=str(tmp_path))
     moved = {
         name.split('.')[0]: False
-        for name, value in recognizer.named_parameters()
+        for name, value in built[0].named_parameters()
         if torch.equal(value, before[name])
     }
     assert ('backbone' not in moved) == moves

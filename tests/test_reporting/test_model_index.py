@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation.model_index import results_by_config, update_model_index
-from mmact_ssl.evaluation.result import Result
+from mmact_ssl.reporting.model_index import results_by_config, update_model_index
 
 INDEX = """\
 # A comment.
@@ -43,45 +42,28 @@ runs = [
 """
 
 
-def linear(value, seed=0, **changes):
-    values = dict(
-        method='CSVR',
-        variant='full',
-        dataset='demo',
-        protocol='linear',
-        backbone='r3d18-small',
-        seed=seed,
-        metrics={'top1': value},
-        label_fraction=1.0,
-        config='c.py',
-        config_hash='c',
-        checkpoint_hash='k',
-        data_version='d',
-        synthetic=True,
-    )
-    return Result(**{**values, **changes})
-
-
-RESULTS = [
-    linear(0.25),
-    linear(0.75, seed=1),
-    linear(0.5, protocol='finetune', label_fraction=0.1),
-    linear(0.9, variant='no-pose'),
-    linear(0.9, method='Random init'),
-    linear(0.9, dataset='jhmdb'),
-    linear(0.9, pretrained_on='nwucla'),
-]
+@pytest.fixture
+def results(make_result) -> list:
+    return [
+        make_result(0.25),
+        make_result(0.75, seed=1),
+        make_result(0.5, protocol='finetune', label_fraction=0.1),
+        make_result(0.9, variant='no-pose'),
+        make_result(0.9, method='Random init'),
+        make_result(0.9, dataset='jhmdb'),
+        make_result(0.9, pretrained_on='nwucla'),
+    ]
 
 
 @pytest.fixture
-def found(tmp_path):
+def found(tmp_path, results):
     study = tmp_path / 'study.py'
     study.write_text(STUDY)
-    return results_by_config([study], RESULTS)
+    return results_by_config([study], results)
 
 
-def test_a_config_has_the_results_of_its_plain_runs(found):
-    assert found == {'configs/csvr_r3d_demo.py': RESULTS[:3]}
+def test_a_config_has_the_results_of_its_plain_runs(found, results):
+    assert found == {'configs/csvr_r3d_demo.py': results[:3]}
 
 
 def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
@@ -98,7 +80,7 @@ def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
             'Dataset': 'demo (synthetic data)',
             'Metrics': {'Linear': 50.0, 'Fine-tuned, 10 %': 50.0},
             'Seeds': 2,
-            'Source': 'results/csvr_full_demo_*.json',
+            'Source': 'results/demo/csvr.jsonl',
         }
     ]
     del before['Models'][0]['Results']

@@ -11,16 +11,11 @@ import pytest
 import torch
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.evaluation import zeroshot
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot
+from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
+from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.evaluation.zeroshot import (
-    SharedSpace,
-    evaluate_text_retrieval,
-    evaluate_zeroshot,
-    search_by_text,
-)
 from mmact_ssl.models.heads import PromptMatchingHead
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
@@ -39,6 +34,28 @@ def write_texts(path: Path, texts: dict[str, np.ndarray], kind: str = 'text') ->
         for key, values in texts.items():
             writer.put(key, values.astype(np.float32))
     return str(path)
+
+
+@pytest.fixture
+def classify(make_task):
+    """Runs zero-shot classification of these features."""
+
+    def run_zeroshot(features, space, texts, classes=CLASSES):
+        task = make_task(features, features, classes, checkpoint=space.checkpoint)
+        return zeroshot.evaluate(task, texts)
+
+    return run_zeroshot
+
+
+@pytest.fixture
+def retrieve(make_task):
+    """Runs text retrieval of these features."""
+
+    def run_retrieval(features, space, texts, names, topk=(1, 5, 10)):
+        task = make_task(features, features, 1, names, checkpoint=space.checkpoint)
+        return text_retrieval.evaluate(task, texts, topk)
+
+    return run_retrieval
 
 
 @pytest.fixture
@@ -69,15 +86,6 @@ def test_the_space_is_that_of_the_head(tmp_path, streams):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-5)
 
 
-def test_projectors_of_an_earlier_version_are_named(tmp_path):
-    head = PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4)
-    path = write_checkpoint(tmp_path / 'c.pth', head)
-    state = torch.load(path)['state_dict']
-    torch.save({k.replace('_projector.0.', '_projector.'): v for k, v in state.items()}, path)
-    with pytest.raises(CheckpointError, match=r'c\.pth: .*skeleton_projector .*pre-train again'):
-        SharedSpace(path)
-
-
 def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
     prompts, frames = (PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4) for _ in range(2))
     others = {f'heads.frames.{key}': value for key, value in frames.state_dict().items()}
@@ -92,7 +100,7 @@ def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
         SharedSpace(str(tmp_path / 'two.pth'))
 
 
-def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path):
+def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path, classify):
     generator = np.random.default_rng(0)
     texts = {name: generator.normal(size=(3, WIDTH)) for name in CLASSES}
     cache = write_texts(tmp_path / 'classes', texts)
@@ -105,30 +113,31 @@ def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp
             center = sum(text / np.linalg.norm(text) for text in texts[name])
             scores.append(row @ center / np.linalg.norm(center))
         expected.append(int(np.argmax(scores)))
-    metrics, details = evaluate_zeroshot(Features(values, labels), identity, cache, CLASSES)
-    assert metrics['top1'] == pytest.approx(np.mean(np.array(expected) == labels))
-    assert np.sum(details['confusion']) == 12
+    found = classify(Features(values, labels), identity, cache)
+    assert found.metrics['top1'] == pytest.approx(np.mean(np.array(expected) == labels))
+    assert np.sum(found.details['confusion']) == 12
 
 
-def test_each_sentence_searches_its_clip(identity, tmp_path):
+def test_each_sentence_searches_its_clip(identity, tmp_path, retrieve):
     generator = np.random.default_rng(0)
     values, names = generator.normal(size=(20, WIDTH)), [f'clip{i}' for i in range(20)]
     texts = {name: row + generator.normal(size=(2, WIDTH)) for name, row in zip(names[:-1], values)}
     cache = write_texts(tmp_path / 'clips', texts)
     features = Features(values, np.zeros(20, int))
-    metrics, details = evaluate_text_retrieval(features, identity, cache, names, (1, 3))
+    found = retrieve(features, identity, cache, names, (1, 3))
+    metrics = found.metrics
     shares = {1: [], 3: []}
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     for position, name in enumerate(names[:-1]):
-        for k, found in shares.items():
+        for k, share in shares.items():
             hits = [position in np.argsort(-(unit @ text))[:k] for text in texts[name]]
-            found.append(np.mean(hits))
+            share.append(np.mean(hits))
     assert metrics == pytest.approx({f'recall@{k}': np.mean(v) for k, v in shares.items()})
     assert 0 < metrics['recall@1'] < metrics['recall@3'] < 1
-    assert details == {'clips': 20, 'without_sentence': 1}
+    assert found.details == {'clips': 20, 'without_sentence': 1}
 
 
-def test_the_gallery_shows_what_the_numbers_count(identity, tmp_path):
+def test_the_gallery_shows_what_the_numbers_count(identity, tmp_path, retrieve):
     generator = np.random.default_rng(0)
     values, names = generator.normal(size=(20, WIDTH)), [f'clip{i}' for i in range(20)]
     texts = {name: row + generator.normal(size=(1, WIDTH)) for name, row in zip(names, values)}
@@ -146,9 +155,7 @@ def test_the_gallery_shows_what_the_numbers_count(identity, tmp_path):
         np.testing.assert_array_equal(search.nearest, np.argsort(-cosines)[:4])
         np.testing.assert_allclose(search.similarity, np.sort(cosines)[::-1][:4], atol=1e-6)
     hits = [search.position in search.nearest for search in searches if search.position != 3]
-    metrics, _ = evaluate_text_retrieval(
-        features, identity, write_texts(tmp_path / 'all', texts), names, (4,)
-    )
+    metrics = retrieve(features, identity, cache, names, (4,)).metrics
     shares = sum(hits) + np.mean([3 in np.argsort(-(unit @ text))[:4] for text in texts['clip3']])
     assert metrics['recall@4'] == pytest.approx(shares / 19)
 
@@ -177,15 +184,15 @@ def test_among_equals_the_own_clip_comes_last(identity, tmp_path):
         assert search.nearest[-1] == search.position
 
 
-def test_a_collapsed_space_finds_nothing(identity, tmp_path):
+def test_a_collapsed_space_finds_nothing(identity, tmp_path, retrieve):
     names = [f'clip{i}' for i in range(5)]
     cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
     features = Features(np.ones((5, WIDTH)), np.zeros(5, int))
-    assert evaluate_text_retrieval(features, identity, cache, names, (1,))[0]['recall@1'] == 0
+    assert retrieve(features, identity, cache, names).metrics['recall@1'] == 0
 
 
 @pytest.mark.parametrize('broken', [float('nan'), float('inf')])
-def test_a_diverged_training_is_refused(tmp_path, broken):
+def test_a_diverged_training_is_refused(tmp_path, broken, classify, retrieve):
     head = PromptMatchingHead(WIDTH, WIDTH, hidden_dim=6, embedding_dim=4)
     features = Features(np.eye(WIDTH), np.arange(WIDTH) % 3)
     names = [f'clip{i}' for i in range(WIDTH)]
@@ -195,9 +202,9 @@ def test_a_diverged_training_is_refused(tmp_path, broken):
     def measure(values: Features) -> None:
         space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head))
         with pytest.raises(CheckpointError, match=r'c\.pth: .*projector gives numbers .* diverged'):
-            evaluate_text_retrieval(values, space, clips, names)
+            retrieve(values, space, clips, names)
         with pytest.raises(CheckpointError, match='diverged'):
-            evaluate_zeroshot(values, space, classes, CLASSES)
+            classify(values, space, classes)
 
     measure(Features(np.full((WIDTH, WIDTH), broken), features.labels))
     with torch.no_grad():
@@ -206,28 +213,32 @@ def test_a_diverged_training_is_refused(tmp_path, broken):
     measure(features)
 
 
-def test_what_cannot_be_compared_counts_before_the_own_clip(monkeypatch):
+def test_what_cannot_be_compared_counts_before_the_own_clip(
+    identity, tmp_path, monkeypatch, retrieve
+):
     rows = [(1, 'a', np.array([[0.1, 0.5, np.nan]])), (2, 'b', np.array([[0.1, 0.5, np.nan]]))]
-    monkeypatch.setattr(zeroshot, '_similarities', lambda *args: iter(rows))
-    metrics, _ = evaluate_text_retrieval(None, None, '', ['x', 'y', 'z'], (1, 2, 3))
+    monkeypatch.setattr(text_retrieval, '_similarities', lambda *args: iter(rows))
+    cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in 'ab'})
+    features = Features(np.ones((3, WIDTH)), np.zeros(3, int))
+    metrics = retrieve(features, identity, cache, ['x', 'y', 'z'], (1, 2, 3)).metrics
     assert metrics == {'recall@1': 0.0, 'recall@2': 0.5, 'recall@3': 1.0}
 
 
-def test_what_lacks_is_named(identity, tmp_path):
+def test_what_lacks_is_named(identity, tmp_path, classify, retrieve):
     features = Features(np.ones((2, WIDTH)), np.array([0, 1]))
     texts = write_texts(tmp_path / 't', {'carry': np.ones((1, WIDTH))})
     with pytest.raises(DataError, match="no sentence about 2 of 3 classes, e.g. 'sit down'"):
-        evaluate_zeroshot(features, identity, texts, CLASSES)
+        classify(features, identity, texts)
     with pytest.raises(DataError, match='no sentence about any of the 2 test clips'):
-        evaluate_text_retrieval(features, identity, texts, ['a', 'b'])
+        retrieve(features, identity, texts, ['a', 'b'])
     other = write_texts(tmp_path / 'o', {'carry': np.ones((1, 3))})
     with pytest.raises(DataError, match='prompt projector reads 8 .* are 3: use the text encoder'):
-        evaluate_zeroshot(features, identity, other, CLASSES[:1])
+        classify(features, identity, other, CLASSES[:1])
     with pytest.raises(DataError, match='skeleton projector reads 8 .* are 4: use the downstream'):
-        evaluate_zeroshot(Features(np.ones((2, 4)), features.labels), identity, texts, ['carry'])
+        classify(Features(np.ones((2, 4)), features.labels), identity, texts, ['carry'])
     frames = write_texts(tmp_path / 'f', {'carry': np.ones((1, WIDTH))}, 'embedding')
     with pytest.raises(DataError, match="holds 'embedding', wanted sentences"):
-        evaluate_zeroshot(features, identity, frames, ['carry'])
+        classify(features, identity, frames, ['carry'])
     torch.save(dict(state_dict={'backbone.w': torch.ones(1)}), tmp_path / 'student.pth')
     with pytest.raises(CheckpointError, match='holds 0 heads .*not an exported student'):
         SharedSpace(str(tmp_path / 'student.pth'))
@@ -243,7 +254,7 @@ def pretrained(skeleton_config, tmp_path) -> str:
     return write_checkpoint(tmp_path / 'epoch.pth', head, **state)
 
 
-def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_path):
+def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_path, run):
     generator = np.random.default_rng(0)
     classes = write_texts(
         tmp_path / 'classes', {name: generator.normal(size=(2, 6)) for name in CLASSES}
@@ -253,9 +264,9 @@ def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_p
     )
     protocols = ['zeroshot', 'text-retrieval']
     with pytest.raises(ConfigError, match='give the text cache by --cl'):
-        evaluate(skeleton_config, protocols, pretrained, cache_dir=None)
+        run(skeleton_config, protocols, pretrained)
     skeleton_config.merge_from_dict({'zeroshot.texts': classes, 'text_retrieval.texts': clips})
-    results = evaluate(skeleton_config, [*protocols, 'knn'], pretrained, cache_dir=None)
+    results = run(skeleton_config, [*protocols, 'knn'], pretrained)
     assert [result.protocol for result in results] == [*protocols, 'knn']
     assert results[0].details['classes'] == CLASSES
     assert results[1].details == {'clips': 6, 'without_sentence': 3}
@@ -264,14 +275,14 @@ def test_both_protocols_run_beside_the_others(skeleton_config, pretrained, tmp_p
         writer.put('not_of_the_test_split', np.ones((1, 6), np.float32))
     with TargetWriter(classes, TargetMeta('text', '', 'f')) as writer:
         writer.put('wave', np.ones((1, 6), np.float32))
-    again = evaluate(skeleton_config, protocols, pretrained, cache_dir=None)
+    again = run(skeleton_config, protocols, pretrained)
     assert [result.config_hash for result in again] == [r.config_hash for r in results[:2]]
     assert again[0].caches != results[0].caches, 'other sentences about a class'
     assert again[1].caches == results[1].caches, 'no test clip has others'
     with pytest.raises(ConfigError, match='zeroshot needs the projectors .* drop --random'):
-        evaluate(skeleton_config, ['zeroshot'], None, cache_dir=None)
+        run(skeleton_config, ['zeroshot'])
     with pytest.raises(ConfigError, match='reads no labels of training: drop --label-fraction'):
-        evaluate(skeleton_config, protocols, pretrained, label_fraction=0.5, cache_dir=None)
+        run(skeleton_config, protocols, pretrained, label_fraction=0.5)
 
 
 BLOCKED = """
@@ -292,10 +303,12 @@ def distribution(name):
 importlib_metadata.distribution = distribution
 from mmengine.config import Config
 import mmact_ssl
-from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.evaluate import evaluate
+from mmact_ssl.evaluation.protocols import Request
 config = Config.fromfile(sys.argv[1])
 config.merge_from_dict({'zeroshot.texts': sys.argv[3]})
-print([r.protocol for r in evaluate(config, ['zeroshot', 'knn'], sys.argv[2], cache_dir=None)])
+request = Request(config, sys.argv[2], cache_dir=None)
+print([result.protocol for result in evaluate(request, ['zeroshot', 'knn'])])
 """
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
-
-from mmact_ssl.evaluation import conflict_speed
 
 CONFIG = 'configs/hcpg_r3d_jhmdb.py'
 
@@ -28,7 +27,8 @@ class FakeTraining:
         return 2 * seconds, seconds
 
 
-def test_a_measured_step_is_set_against_a_plain_one_on_the_same_batch(monkeypatch, capsys):
+def test_a_measured_step_is_set_against_a_plain_one_on_the_same_batch(tool, monkeypatch, capsys):
+    conflict_speed = importlib.import_module('conflict_speed')
     trainings = []
     monkeypatch.setattr(
         conflict_speed,
@@ -36,7 +36,7 @@ def test_a_measured_step_is_set_against_a_plain_one_on_the_same_batch(monkeypatc
         lambda *args: trainings.append(FakeTraining(*args)) or trainings[0],
     )
     args = Namespace(config=CONFIG, device='cpu', steps=2, interval=50)
-    figures = conflict_speed.benchmark_conflict(args)
+    figures = conflict_speed.run(args)
     plain_first, observed_first = (False, True), (True, False)
     orders = {0: plain_first, 1: observed_first, 2: plain_first}
     assert trainings[0].calls == [(n, observed) for n in orders for observed in orders[n]]

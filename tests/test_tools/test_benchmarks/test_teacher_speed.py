@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.teacher_speed import online_config
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'dtg_r3d_jhmdb.py'
+CONFIG = Path(__file__).parents[3] / 'configs' / 'dtg_r3d_jhmdb.py'
+
+
+@pytest.fixture
+def online_config(tool):
+    return importlib.import_module('teacher_speed').online_config
 
 
 class Constant(BaseTeacher):
@@ -33,7 +38,7 @@ class Constant(BaseTeacher):
 TEACHERS = dict(imagenet=dict(type=Constant, channels=1280), pose=dict(type=Constant, channels=51))
 
 
-def test_the_caches_give_way_to_teachers_of_the_same_targets():
+def test_the_caches_give_way_to_teachers_of_the_same_targets(online_config):
     init_default_scope('mmact_ssl')
     cached = Config.fromfile(CONFIG)
     online = online_config(cached, TEACHERS)
@@ -56,7 +61,7 @@ def test_the_caches_give_way_to_teachers_of_the_same_targets():
 
 
 @pytest.mark.parametrize('names', [('imagenet',), ('imagenet', 'pose', 'sound')])
-def test_each_target_needs_its_teacher(names):
+def test_each_target_needs_its_teacher(online_config, names):
     teachers = {name: dict(type=Constant, channels=3) for name in names}
     with pytest.raises(ConfigError, match=r"\['imagenet', 'pose'\]"):
         online_config(Config.fromfile(CONFIG), teachers)
