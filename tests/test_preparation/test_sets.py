@@ -13,10 +13,12 @@ from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.demo_world.write import write_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
-from mmact_ssl.preparation.jhmdb import prepare_jhmdb
+from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
 from mmact_ssl.preparation.poses import read_poses
-from mmact_ssl.preparation.utdmhad import KINECT_ORDER, prepare_utdmhad, project_skeleton
-from mmact_ssl.preparation.videos import hold_out, prepare_videos, target_names
+from mmact_ssl.preparation.utdmhad import KINECT_ORDER, project_skeleton
+from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
+from mmact_ssl.preparation.videos import hold_out, target_names
+from mmact_ssl.preparation.videos import prepare as prepare_videos
 
 
 def make_video(path, num_frames=4, seed=0):
@@ -156,7 +158,7 @@ def test_utdmhad_skeletons_as_downloaded(utdmhad, tmp_path):
     whole = path.read_bytes()
     for damage, message in (
         (lambda: path.write_bytes(whole[:60]), 'a27_s3_t1_skeleton.mat: no d_skel in it'),
-        (lambda: savemat(path, {'clip_b': 1}), 'no d_skel in it'),
+        (lambda: savemat(path, {'other': 1}), 'no d_skel in it'),
         (lambda: savemat(path, {'d_skel': np.ones((19, 3, 4))}), r'shape \[19, 3, 4\]'),
         (lambda: path.rename(path.with_name('x_skeleton.mat')), 'not named aA_sS_tT_skeleton'),
         (lambda: shutil.rmtree(source / 'Skeleton') or (source / 'Skeleton').mkdir(), 'no aA_sS'),
@@ -241,8 +243,9 @@ def test_own_videos_inside_their_source_are_not_listed_twice(folder):
 
 
 def test_own_videos_say_what_is_wrong(folder, tmp_path):
-    with pytest.raises(DataError, match='needs --labels-from-folders'):
-        prepare_videos(folder, tmp_path / 'out', test_fraction=0.2)
+    for options in (dict(test_fraction=0.2), dict(test_fraction=1.0, labels_from_folders=True)):
+        with pytest.raises(DataError, match='--test-fraction .* together with --labels-from'):
+            prepare_videos(folder, tmp_path / 'out', **options)
     empty = tmp_path / 'empty'
     empty.mkdir()
     with pytest.raises(DataError, match=r'empty: no .mp4, .avi, .mkv, .webm file'):
@@ -263,8 +266,6 @@ def test_hold_out_is_balanced_and_seeded(fraction):
         held = test[labels == label].sum()
         assert held == min(max(round(fraction * count), 1), count - 1)
     assert not test[labels == 3].any()
-    with pytest.raises(ValueError, match='between 0 and 1'):
-        hold_out(labels, 1.0)
 
 
 # ---------------------------------------------------------------- the real sets

@@ -134,7 +134,7 @@ def test_the_whole_body(layout):
     upper = [name for name in layout.names if not name.endswith(('hip', 'knee', 'ankle', 'foot'))]
     upper = [n for n in upper if n not in ('spine_base', 'hip_center', 'belly', *arm('left'))]
     bent = measure(move(standing(layout), layout, upper, (0, -0.15, 0.4), ramp(5, 25)), layout)
-    assert ('feature_map', 'forward') in [(found.part, found.direction) for found in bent]
+    assert ('trunk', 'forward') in [(found.part, found.direction) for found in bent]
 
 
 def test_who_walks_is_not_said_to_move_the_feet_but_to_lift_one(layout):

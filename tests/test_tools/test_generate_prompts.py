@@ -98,17 +98,17 @@ def test_the_count_is_that_of_the_sentences(tool, data, count):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['kinematic', '--count', '0'], '--count: choose 1 to 24'),
-        (['kinematic', '--count', '25'], '--count: choose 1 to 24'),
+        (['kinematic', '--count', '0'], '--count: choose 1 or more'),
+        (['kinematic', '--count', '25'], 'count=25 sentences per clip: choose 1 to 24'),
         (['kinematic', '--rate', '0'], '--rate: choose a number above 0'),
         (['lmm', 'none', '--count', '0'], '--count: choose 1 or more'),
         (['lmm', 'none', '--max-tokens', '0'], '--max-tokens: choose 1 or more'),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(tool, data, arguments, message, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stop:
         tool.main([*arguments, '--data', str(data)])
-    assert message in capsys.readouterr().err
+    assert message in f'{stop.value} {capsys.readouterr().err}'
 
 
 def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, capsys):

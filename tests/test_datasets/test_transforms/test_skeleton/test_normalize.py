@@ -349,15 +349,20 @@ def test_in_the_plane_only_place_and_size_change(make_sample, layout):
             np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-2)
 
 
-def test_wrong_uses_are_named(make_sample):
-    with pytest.raises(ConfigError, match="mode is 'body', must be 'body_axes' or 'first_frame'"):
-        NormalizeSkeleton('body')
-    with pytest.raises(ConfigError, match="mode='body_axes' has no up='torso': leave it out"):
-        NormalizeSkeleton('body_axes', up='torso')
-    with pytest.raises(
-        ConfigError, match="no scale='height': must be 'torso' or 'bones' or 'none'"
-    ):
-        NormalizeSkeleton('first_frame', scale='height')
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(mode='body'),
+        dict(mode='body_axes', up='torso'),
+        dict(mode='first_frame', scale='height'),
+    ],
+)
+def test_a_wrong_word_chooses_no_other_normalization(options):
+    with pytest.raises(ConfigError, match=f'{options["mode"]!r} with .* is unknown, choose from'):
+        NormalizeSkeleton(**options)
+
+
+def test_body_axes_need_a_spine_base(make_sample):
     with pytest.raises(ConfigError, match="'coco17' has no spine base .*torso='spine'"):
         NormalizeSkeleton('body_axes')(make_sample('coco17'))
 

@@ -16,7 +16,6 @@ from mmact_ssl.datasets.transforms import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.joints import parents
-from mmact_ssl.errors import ConfigError
 
 
 def twin(clip, parent):
@@ -119,15 +118,3 @@ def test_no_frame_knows_the_next_one(make_sample):
     after = mask(streams({**sample}))['keypoint']
     before = streams(mask({**sample}))['keypoint']
     np.testing.assert_array_equal(after, before)
-
-
-def test_wrong_streams_are_named():
-    for streams in ((), 'joint', ('joint', 'bones'), ('bone', 'bone')):
-        with pytest.raises(ConfigError, match='BonesAndMotion: streams is'):
-            BonesAndMotion(streams)
-
-
-def test_a_scale_that_would_hide_or_turn_motion_is_refused():
-    for scale in (0, -1.0, float('nan')):
-        with pytest.raises(ConfigError, match='motion_scale'):
-            BonesAndMotion(motion_scale=scale)
