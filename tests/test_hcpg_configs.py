@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'

@@ -9,7 +9,7 @@ from typing import Any, Optional, cast
 import torch
 from torch import Tensor
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS, PartLayout
+from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import ParsingDistillationHead
 from mmact_ssl.models.losses import as_distribution, part_overlap
