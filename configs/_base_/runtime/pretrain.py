@@ -7,15 +7,15 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-)
-custom_hooks = [
+    # Checkpoints know the teachers of the targets; a resumed run or a test refuses others.
+    target_caches=dict(type='TargetCacheHook'),
     # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
-    dict(type='SeedByProgressHook'),
+    seed_by_progress=dict(type='SeedByProgressHook'),
     # A broken video is replaced, counted and listed in the work dir; too many stop the run.
-    dict(type='BrokenSampleHook', max_fraction=0.05),
+    broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Momentum encoders, where a model has one, follow the student.
-    dict(type='MomentumCopyHook'),
-]
+    momentum=dict(type='MomentumCopyHook'),
+)
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
