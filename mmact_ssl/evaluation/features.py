@@ -147,7 +147,7 @@ def forward_features(
         inputs = data['inputs'].flatten(0, 1)
         output = backbone(inputs)
         if pooling is not None:
-            from mmact_ssl.models.skeleton_validity import valid_frames
+            from mmact_ssl.models.skeletons import valid_frames
 
             output = pooling(output, valid_frames(inputs))
         values.append(pool_features(output, num_clips).float().cpu().numpy())
