@@ -64,12 +64,6 @@ class SequentialSampler(TorchSequentialSampler):
         super().__init__(dataset)
 
 
-def read_in_order(loader: dict) -> None:
-    """Make the dataloader that ``loader`` is a config of read all samples in order."""
-    loader['sampler'] = dict(type=SequentialSampler)
-    loader.pop('batch_sampler', None)  # one that groups by length would change the order
-
-
 def feature_dataloader(cfg: Config, split: str) -> dict:
     """Make the config of the dataloader that reads ``split`` in order and without augmentation.
 
@@ -82,7 +76,8 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
     dataset.pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
     dataset.test_mode = True
     loader.dataset = dataset
-    read_in_order(loader)
+    loader.sampler = dict(type=SequentialSampler)
+    loader.pop('batch_sampler', None)  # one that groups by length would change the order
     return loader
 
 

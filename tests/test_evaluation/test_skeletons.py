@@ -113,9 +113,6 @@ def test_skeletons_without_pooling_are_refused(skeleton_config, run):
     skeleton_config.feature_pooling = None
     with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
         run(skeleton_config, ['knn'])
-    loader = feature_dataloader(skeleton_config, 'train')
-    with pytest.raises(ConfigError, match='KNNMonitorHook: skeletons are padded'):
-        KNNMonitorHook(loader, dict(type='mmaction.ActionDataPreprocessor'))
     videos = dict(dataset=dict(data_prefix=dict(video='x')))
     assert build_pooling(None, videos, 'x') is None
 
@@ -148,5 +145,3 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
                 nearest, best = j, similarity
         right += features.labels[nearest] == features.labels[i]
     assert found['knn/top1'] == right / len(held)
-    with pytest.raises(ConfigError, match='has its own feature_pooling'):
-        KNNMonitorHook(str(path), feature_pooling=dict(type='mmact_ssl.SkeletonPooling'))
