@@ -10,11 +10,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmact_ssl.errors import one_line_errors
-from mmact_ssl.reporting.model_index import results_by_config, update_model_index
-from mmact_ssl.reporting.result import read_results
-from mmact_ssl.reporting.tables import update_files
-
 ROOT = Path(__file__).resolve().parents[1]
 # Not docs/evaluation.md, which explains the markers.
 PAGES = ('README.md', 'docs/results.md', 'docs/methods/*.md', 'docs/studies/*.md')
@@ -34,6 +29,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Renew or check the tables."""
     args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.reporting.model_index import results_by_config, update_model_index
+    from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.reporting.tables import update_files
+
     files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
     with one_line_errors():
         results = read_results(args.results)

@@ -25,9 +25,9 @@ EXTRACTION_CODE = (
     'datasets/*.py',
     'datasets/transforms/**/*.py',
     'evaluation/features.py',
-    'models/skeleton_validity.py',
+    'models/data_preprocessor.py',
+    'models/skeletons.py',
     'models/backbones/*.py',
-    'models/data_preprocessors/*.py',
     'models/necks/*.py',
     'models/networks/*.py',
 )

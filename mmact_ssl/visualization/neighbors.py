@@ -21,7 +21,7 @@ def guidance_neighbors(
 
     Args:
         similarities: Of each teacher the student's and the teacher's own cosines ``[N, N]``, see
-            ``TeacherGuidanceHead.similarities``.
+            ``TeacherGuidanceHead.terms``.
         frames: Of the clips that search, and of those that are found: uint8 ``[N, T, H, W, 3]``.
             The first, the middle and the last frame are shown.
         names: Of the N videos.

@@ -37,7 +37,7 @@ def copied(tmp_path) -> Path:
         'datasets/skeleton_dataset.py',
         'models/backbones/skeleton_gru.py',
         'models/necks/skeleton_pooling.py',
-        'models/skeleton_validity.py',
+        'models/skeletons.py',
         'models/networks/packed_gru.py',
         'evaluation/features.py',
         'compat.py',

@@ -44,7 +44,8 @@ def test_the_data_version_follows_annotations_and_cache(tmp_path):
 
 def write_cache(path, kind='text', fingerprint='teacher', **arrays) -> str:
     with TargetWriter(path, TargetMeta(kind, '', fingerprint), overwrite=True) as writer:
-        writer.put_many({key: np.asarray(value, np.float32) for key, value in arrays.items()})
+        for key, value in arrays.items():
+            writer.put(key, np.asarray(value, np.float32))
     return str(path)
 
 

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.reporting.result import Result, read_results
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter

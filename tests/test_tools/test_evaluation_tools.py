@@ -146,7 +146,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
             )
         ]
 
-    monkeypatch.setattr(evaluate, 'evaluate', stand_in)
+    monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', stand_in)
     argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])

@@ -16,7 +16,7 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.protocols import Request
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter, hash_sentences
 from mmact_ssl.visualization import text_gallery as module

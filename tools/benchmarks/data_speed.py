@@ -124,7 +124,7 @@ def build_datasets(videos: list[Path], folder: Path) -> dict[str, Any]:
     annotation = folder / 'videos.txt'
     annotation.write_text(''.join(f'{path} 0\n' for path in videos))
     meta = TargetMeta(kind='pose', layout='coco17', fingerprint='0', source='random numbers')
-    with TargetWriter(folder / 'pose.lmdb', meta) as writer:
+    with TargetWriter(folder / 'targets' / 'pose.lmdb', meta) as writer:
         for path in videos:
             with VideoReader(path) as reader:
                 poses = np.random.rand(reader.total_frames, 17, 3).astype(np.float32)
@@ -136,11 +136,11 @@ def build_datasets(videos: list[Path], folder: Path) -> dict[str, Any]:
     frames = dict(num_frames=16, stride=2)
     ours = [
         dict(type='SampleViews', clip=frames, future=frames, keyframes=dict(num_frames=3)),
-        dict(type='LoadTargetCache', path=str(folder / 'pose.lmdb'), views=('clip', 'future')),
+        dict(type='LoadTargets', views=('clip', 'future')),
         dict(type='DecodeViews', short_side=128),
         dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
         dict(type='TransformViews', views=('keyframes',), transforms=augment),
-        dict(type='PackPretextInputs', views=('clip', 'future', 'keyframes')),
+        dict(type='PackInputs', views=('clip', 'future', 'keyframes')),
     ]
     theirs = [
         dict(type='DecordInit', num_threads=1),

@@ -30,9 +30,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.models import heads
 from mmact_ssl.models.backbones import SkeletonGRU, skeleton_gru
 from mmact_ssl.models.heads import motion_prediction
+from mmact_ssl.models.heads.contrast import ContrastHead
+from mmact_ssl.models.heads.jigsaw import JigsawHead
 from mmact_ssl.models.necks import SkeletonPooling
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
 
@@ -134,11 +135,11 @@ class Step(nn.Module):
         super().__init__()
         self.backbone = SkeletonGRU(shape.layout, shape.persons, hidden_size=hidden)
         self.pooling = SkeletonPooling()
-        self.motion = heads.MotionPredictionHead(
+        self.motion = motion_prediction.MotionPredictionHead(
             2 * hidden, shape.layout, shape.persons, hidden_size=2 * hidden
         )
-        self.jigsaw = heads.JigsawHead(2 * hidden, SEGMENTS)
-        self.contrast = heads.ContrastHead(2 * hidden)
+        self.jigsaw = JigsawHead(2 * hidden, SEGMENTS)
+        self.contrast = ContrastHead(2 * hidden)
 
     def forward(self, clip: Tensor, valid: Tensor) -> Tensor:
         """The three losses [3] of clips [B, M, T, V, C]."""
@@ -151,8 +152,8 @@ class Step(nn.Module):
         }
         permutation = torch.full((len(clip),), 3)  # (1, 2, 0), of make_views
         losses = (
-            self.motion.loss(feature_maps[1], clip, valid),
-            self.jigsaw.loss(pooled['shuffled'], permutation),
+            self.motion.loss(feature_map=feature_maps[1], clip=clip, valid=valid),
+            self.jigsaw.loss(pooled=pooled['shuffled'], label=permutation),
             self.contrast.loss(**pooled),
         )
         return torch.stack([loss['loss'] for loss in losses])

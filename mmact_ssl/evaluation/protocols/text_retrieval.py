@@ -105,8 +105,7 @@ def _similarities(
     """Position and key of each clip with sentences; cosines of these and all clips, ``[S, N]``."""
     reader, known = open_texts(texts), False
     gallery = space.embed('skeleton', test.values)  # [N, E]
-    for position, name in enumerate(names):
-        key = reader.lookup(name)
+    for position, key in enumerate(reader.lookup_all(names)):
         if key is not None:
             known = True
             yield position, key, space.embed('prompt', reader.get(key)) @ gallery.T

@@ -16,7 +16,7 @@ from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot
 from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
 from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 CLASSES = ['carry', 'sit down', 'wave']
@@ -94,9 +94,9 @@ def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
         expected = getattr(prompts, f'{side}_projector').state_dict()
         for key, value in space.projectors[side].state_dict().items():
             torch.testing.assert_close(value, expected[key].double())
-    renamed = {key.replace('frames', 'clip_b'): value for key, value in others.items()}
+    renamed = {key.replace('frames', 'others'): value for key, value in others.items()}
     torch.save(dict(state_dict={**others, **renamed}), tmp_path / 'two.pth')
-    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'clip_b'\].*'prompts'"):
+    with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'others'\].*'prompts'"):
         SharedSpace(str(tmp_path / 'two.pth'))
 
 

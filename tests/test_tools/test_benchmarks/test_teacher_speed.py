@@ -43,21 +43,21 @@ def test_the_caches_give_way_to_teachers_of_the_same_targets(online_config):
     cached = Config.fromfile(CONFIG)
     online = online_config(cached, TEACHERS)
     kinds = [step.type for step in online.train_dataloader.dataset.pipeline]
-    assert 'LoadTargetCache' not in kinds
+    assert 'LoadTargets' not in kinds
     before = [step.type for step in cached.train_dataloader.dataset.pipeline]
-    assert [kind for kind in before if kind != 'LoadTargetCache'] == kinds
-    assert online.model.data_preprocessor.targets == ['clip_valid', 'clip_b_valid']
+    assert [kind for kind in before if kind != 'LoadTargets'] == kinds
+    assert online.model.data_preprocessor.targets == ['clip.valid', 'clip_b.valid']
     model = MODELS.build(online.model)
     heads = MODELS.build(cached.model).heads
-    assert {task: head.reads for task, head in model.heads.items()} == {
-        task: head.reads for task, head in heads.items()
+    assert {task: head.inputs for task, head in model.heads.items()} == {
+        task: head.inputs for task, head in heads.items()
     }
     frames = torch.zeros(2, 3, 8, 64, 64)
     inputs = dict(clip=frames, clip_b=frames)
     valid = torch.ones(2, 8, dtype=torch.bool)
-    sources = model.sources(inputs, dict(clip_valid=valid, other_valid=valid))
-    assert sources['clip_imagenet'].shape == (2, 8, 1280)
-    assert sources['clip_b_pose'].shape == (2, 8, 51)
+    found = model.head_inputs(inputs, dict(clip=dict(valid=valid), clip_b=dict(valid=valid)))
+    assert found['targets.clip.imagenet'].shape == (2, 8, 1280)
+    assert found['targets.clip_b.pose'].shape == (2, 8, 51)
 
 
 @pytest.mark.parametrize('names', [('imagenet',), ('imagenet', 'pose', 'sound')])
