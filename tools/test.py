@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.terminal import QuietRunner
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.evaluation.pretext_result import make_pretext_result
+    from mmact_ssl.reporting.pretext_result import make_pretext_result
 
     with one_line_errors():
         cfg = load_config(args)

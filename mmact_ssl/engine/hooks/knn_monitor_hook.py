@@ -21,12 +21,10 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import (
     Features,
     build_pooling,
-    effective_rank,
     feature_dataloader,
-    feature_std,
     forward_features,
 )
-from mmact_ssl.evaluation.knn import knn_scores
+from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.registry import HOOKS
 
 
@@ -123,8 +121,7 @@ class KNNMonitorHook(Hook):
         scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
         return {
             'knn/top1': float((scores.argmax(axis=1) == queries.labels).mean()),
-            'knn/feature_std': feature_std(queries.values),
-            'knn/effective_rank': effective_rank(queries.values),
+            **{f'knn/{name}': value for name, value in queries.spread().items()},
         }
 
     def _hold_out(self, features: Features) -> tuple[Features, Features]:

@@ -22,7 +22,7 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook, untouched_training
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.knn import knn_scores
+from mmact_ssl.evaluation.neighbors import knn_scores
 
 PREPROCESSOR = dict(
     type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW'
