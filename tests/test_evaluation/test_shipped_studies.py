@@ -10,112 +10,87 @@ from mmengine.config import Config
 from mmact_ssl.evaluation.study import plan_study
 
 ROOT = Path(__file__).parents[2]
+BRANCHES = ('pose', 'context', 'video')
+RUNGS = ('full', 'hard', 'self-similarity', 'cross-consistency')
+C2VL = [*(f'C2VL {rung}' for rung in RUNGS), 'MS2L + C2VL full']
+GUIDED = {'Random init full': 1, 'DTG-Net full': 3, 'DTG-Net no-teacher': 2}
+JOINT = {f'{m} {v}': 2 for m in ('Supervised', 'DTG-Net joint') for v in ('full', 'labels-10pct')}
+TEACHERS = ('imagenet-alone', 'pose-alone', 'no-contrast', 'no-agreement')
+TEACHERS += ('equal', 'learned', 'confidence')
+HCPG = {'Random init full': 1, 'HCPG full': 3, 'HCPG shared': 3}
+HCPG |= {'HCPG contrast-alone': 2, 'HCPG parsing-alone': 2}
+BALANCERS = ('uncertainty', 'gradnorm', 'pcgrad')
+
+# Study -> seeds, steps of a run of every seed, and of a run of the first seed alone (supervised
+# training and random encoders are runs of one name, counted together).
+STUDIES = {
+    'csvr_demo': (
+        3,
+        {'Random init full': 1, 'CSVR full': 3},
+        {f'CSVR no-{b}': 2 for b in BRANCHES},
+    ),
+    'csvr_jhmdb': (
+        3,
+        {'Random init full': 2, 'CSVR full': 4},
+        {'Random init full': 1, **{f'CSVR no-{b}': 2 for b in BRANCHES}},
+    ),
+    'csvr_utdmhad': (1, {'Random init full': 2, 'CSVR full': 4}, {'Random init full': 1}),
+    'dtg_demo': (3, {**GUIDED, **JOINT}, {f'DTG-Net {name}': 2 for name in TEACHERS}),
+    'dtg_jhmdb': (3, {**GUIDED, **JOINT}, {f'DTG-Net {name}': 2 for name in TEACHERS}),
+    'dtg_utdmhad': (3, GUIDED, {}),
+    'hcpg_demo': (3, HCPG, {f'HCPG {name}': 2 for name in BALANCERS}),
+    'hcpg_jhmdb': (3, HCPG, {f'HCPG {name}': 2 for name in BALANCERS}),
+    # Pre-training, frozen features with all labels and a tenth, retrieval by text, zero-shot.
+    'c2vl_nwucla': (
+        3,
+        dict.fromkeys([*C2VL, 'C2VL hard-shuffled-40pct', 'C2VL shuffled-40pct'], 5),
+        {f'C2VL {h}{name}': 5 for h in ('hard-', '') for name in ('streams-apart', 'shuffled-20pct')},
+    ),
+    'c2vl_utdmhad': (1, dict.fromkeys(C2VL, 4), {}),
+    # Sentences find clips in the space that was trained; a random encoder has none.
+    'c2vl_demo': (1, {'C2VL full': 4, 'Random init full': 2}, {}),
+    'ms2l_nwucla': (
+        3,
+        {
+            'MS2L two views full': 9,
+            'Random init streams': 7,
+            'MS2L full': 6,
+            'Random init full': 4,
+        },
+        {f'MS2L no-{task}': 2 for task in ('motion', 'jigsaw', 'contrast')},
+    ),
+    'ms2l_utdmhad': (
+        3,
+        {'MS2L two views full': 6, 'Random init streams': 4},
+        {'MS2L full': 4, 'Random init full': 2},
+    ),
+    'ms2l_msraction3d': (3, {'MS2L two views full': 2}, {}),
+    'ms2l_utkinect': (3, {'MS2L two views full': 2}, {}),
+}
 
 
-@pytest.mark.parametrize('name', ['csvr_demo', 'csvr_jhmdb', 'csvr_utdmhad'])
-def test_the_shipped_studies_can_be_planned(name, tmp_path):
+def test_all_studies_are_known():
+    assert {path.stem for path in (ROOT / 'configs/studies').glob('*.py')} == set(STUDIES)
+
+
+@pytest.mark.parametrize('name', STUDIES)
+def test_a_shipped_study_can_be_planned(name, tmp_path):
     config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
     chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
     steps: dict[str, int] = {}
     for chain in chains:
         steps[chain.name] = steps.get(chain.name, 0) + len(chain.steps)
-    few = int(name != 'csvr_demo')  # fine-tuned with 10 % of the labels
-    for seed in config.seeds:
-        supervised = int(few and seed == 0)  # from scratch, with all labels
-        assert steps.pop(f'Random init full seed {seed}') == 1 + few + supervised
-        assert steps.pop(f'CSVR full seed {seed}') == 3 + few
-    branches = () if name == 'csvr_utdmhad' else ('pose', 'context', 'video')
-    assert steps == {f'CSVR no-{branch} seed 0': 2 for branch in branches}
-    assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
-
-
-@pytest.mark.parametrize('name', ['dtg_demo', 'dtg_jhmdb'])
-def test_the_studies_of_teachers_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    names = [chain.name for chain in chains]
-    assert len(set(names)) == len(names), 'no two runs share a folder'
-    for seed in config.seeds:
-        for run_name in ('Random init full', 'DTG-Net full', 'DTG-Net no-teacher'):
-            assert f'{run_name} seed {seed}' in names
-        for method in ('Supervised', 'DTG-Net joint'):
-            for variant in ('full', 'labels-10pct'):
-                assert f'{method} {variant} seed {seed}' in names
-    assert len(names) == 3 * 7 + 7
-    downstream = config.downstream.replace('{dataset}', config.dataset)
-    dataset = Config.fromfile(ROOT / downstream).dataset_name
-    assert config.dataset == dataset == name.removeprefix('dtg_')
-
-
-def test_the_study_of_the_sensors_poses_can_be_planned(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/studies/dtg_utdmhad.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    runs = {'Random init full': 1, 'DTG-Net full': 3, 'DTG-Net no-teacher': 2}
-    assert steps == {f'{name} seed {i}': count for name, count in runs.items() for i in range(3)}
-    assert config.dataset == Config.fromfile(ROOT / config.frozen.config).dataset_name
-
-
-@pytest.mark.parametrize('name', ['hcpg_demo', 'hcpg_jhmdb'])
-def test_the_studies_of_parsing_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    assert len(steps) == len(chains), 'no two runs share a folder'
-    for seed in config.seeds:
-        # Pre-training, pretext tasks (with the conflict of their gradients), evaluation.
-        assert steps[f'HCPG full seed {seed}'] == steps[f'HCPG shared seed {seed}'] == 3
-        for variant in ('contrast-alone', 'parsing-alone'):
-            assert steps[f'HCPG {variant} seed {seed}'] == 2
-    assert len(steps) == 3 * 5 + 3
-
-
-@pytest.mark.parametrize('name', ['c2vl_nwucla', 'c2vl_utdmhad'])
-def test_the_studies_of_sentences_can_be_planned(name, tmp_path):
-    config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    assert len(steps) == len(chains), 'no two runs share a folder'
-    # Pre-training, frozen features with all labels and a tenth, retrieval by text, zero-shot.
-    judged = 5 if name == 'c2vl_nwucla' else 4
-    for seed in config.seeds:
-        assert steps.pop(f'C2VL full seed {seed}') == judged
-        assert steps.pop(f'MS2L + C2VL full seed {seed}') == judged
-        for rung in ('hard', 'self-similarity', 'cross-consistency'):
-            assert steps.pop(f'C2VL {rung} seed {seed}') == judged
-    more = set()
-    for kind in ('hard-', ''):
-        more |= {f'C2VL {kind}streams-apart seed 0', f'C2VL {kind}shuffled-20pct seed 0'}
-        more |= {f'C2VL {kind}shuffled-40pct seed {seed}' for seed in (0, 1, 2)}
-    assert set(steps) == (more if name == 'c2vl_nwucla' else set())
+    seeds, every, first = STUDIES[name]
+    expected = {f'{run} seed {seed}': n for run, n in every.items() for seed in range(seeds)}
+    for run, number in first.items():
+        expected[f'{run} seed 0'] = expected.get(f'{run} seed 0', 0) + number
+    assert steps == expected
     outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
-    assert len(outputs) == len(set(outputs))
-    for run_ in config.runs:
-        for part in [run_.pretrain, *(entry.config for entry in run_.evaluations)]:
-            assert Config.fromfile(ROOT / part).dataset_name == config.dataset
-
-
-def test_the_study_of_sentences_and_frames_can_be_planned(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/studies/c2vl_demo.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    steps = {chain.name: len(chain.steps) for chain in chains}
-    # Sentences find clips in the space that was trained; a random encoder has none.
-    assert steps == {'C2VL full seed 0': 4, 'Random init full seed 0': 2}
-    for run_ in config.runs:
-        for entry in run_.evaluations:
-            assert Config.fromfile(ROOT / entry.config).dataset_name == config.dataset
-
-
-def test_the_study_of_skeletons_can_be_planned(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/studies/ms2l_nwucla.py')
-    chains = plan_study(config, str(tmp_path), str(tmp_path), str(ROOT))
-    names = [chain.name for chain in chains]
-    assert names.count('MS2L full seed 2') == 1
-    assert [name for name in names if 'no-' in name] == [
-        f'MS2L no-{task} seed 0' for task in ('motion', 'jigsaw', 'contrast')
-    ]
-    for entry in config.transfer:
-        assert entry.dataset == Config.fromfile(ROOT / entry.config).dataset_name
-    outputs = [output for chain in chains for step in chain.steps for output in step.outputs]
-    # A random encoder's fine-tuning is scratch; nothing else may be measured twice.
-    assert len(outputs) == len(set(outputs))
+    assert len(outputs) == len(set(outputs)), 'nothing is measured twice'
+    for run in config.runs:
+        parts = [(entry.config, entry.get('dataset', config.dataset)) for entry in run.evaluations]
+        if 'pretrain' in run:
+            parts.append((run.pretrain, config.dataset))
+        for part, dataset in parts:
+            part = Config.fromfile(ROOT / part.replace('{dataset}', config.dataset))
+            assert part.dataset_name == dataset
