@@ -170,11 +170,11 @@ def build_datasets(videos: list[Path], folder: Path) -> dict[str, Any]:
     frames = dict(num_frames=16, stride=2)
     ours = [
         dict(type='SampleViews', clip=frames, future=frames, keyframes=dict(num_frames=3)),
-        dict(type='LoadTargetCache', path=str(folder / 'pose.lmdb'), views=('clip', 'future')),
+        dict(type='LoadTargets', cache=str(folder / 'pose.lmdb'), views=('clip', 'future')),
         dict(type='DecodeViews', short_side=128),
         dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
         dict(type='TransformViews', views=('keyframes',), transforms=augment),
-        dict(type='PackPretextInputs', views=('clip', 'future', 'keyframes')),
+        dict(type='PackInputs', views=('clip', 'future', 'keyframes')),
     ]
     theirs = [
         dict(type='DecordInit', num_threads=1),

@@ -29,12 +29,12 @@ from mmact_ssl.targets.extraction import (
     ExtractionJob,
     extract_many,
     extract_sentences,
-    iterate_frames,
     read_annotations,
 )
 from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons, npz_kind
 from mmact_ssl.targets.inspection import inspect_cache
 from mmact_ssl.targets.meta import STORAGE
+from mmact_ssl.targets.video_extraction import iterate_frames
 
 MODES = ('import-npz', 'import-coco', 'import-skeletons', 'inspect')
 

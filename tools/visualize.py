@@ -164,7 +164,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     figures = {}
     if 'pose' in samples[0]:
         pipeline = config.test_dataloader.dataset.pipeline
-        layout = next(part.layout for part in pipeline if part.type == 'LoadTargetCache')
+        layout = next(part.layout for part in pipeline if part.type == 'LoadTargets')
         weight = targets['future_pose'] * targets['future_valid'][..., None, None]
         true = torch.cat([targets['future_pose'][..., :2], weight[..., 2:]], dim=-1)
         figures['poses'] = draw_predicted_poses(

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.errors import BrokenSampleError
 
 # Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
 # of a larger file they are read again, from the key frame on.

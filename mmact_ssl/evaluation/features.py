@@ -140,7 +140,7 @@ def forward_features(
         inputs = data['inputs'].flatten(0, 1)  # [B*num_clips, C, T, H, W] or [..., M, T, V, C]
         output = backbone(inputs)
         if pooling is not None:
-            from mmact_ssl.models.skeleton_validity import valid_frames
+            from mmact_ssl.models.skeletons import valid_frames
 
             output = pooling(output, valid_frames(inputs))  # [B*num_clips, D]
         values.append(pool_features(output, num_clips).float().cpu().numpy())

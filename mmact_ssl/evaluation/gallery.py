@@ -18,8 +18,7 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.evaluation.zeroshot import SharedSpace, search_by_text
 from mmact_ssl.prompts import read_sentences
 from mmact_ssl.prompts.frames import draw_skeletons
-from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.file import hash_sentences
+from mmact_ssl.targets.cache import TargetReader, hash_sentences
 from mmact_ssl.visualization.gallery import Hit
 
 

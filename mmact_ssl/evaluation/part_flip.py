@@ -9,7 +9,7 @@ from typing import Any, Optional, cast
 import torch
 from torch import Tensor
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS, PartLayout
+from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import ParsingDistillationHead
 from mmact_ssl.models.losses import as_distribution, part_overlap
@@ -93,7 +93,7 @@ def find_part_layout(
     Args:
         model: With the teacher, if it works online.
         task: Of its :class:`ParsingDistillationHead`.
-        pipeline: Of the data set, with the cache's ``LoadTargetCache``, if there is one.
+        pipeline: Of the data set, with the cache's ``LoadTargets``, if there is one.
 
     Raises:
         ConfigError: Neither names a layout.
@@ -104,12 +104,12 @@ def find_part_layout(
     if target in model.teachers:
         name = cast(BaseTeacher, model.teachers[target]).layout
     for step in pipeline:
-        if step['type'].endswith('LoadTargetCache') and step.get('target') == target:
+        if step['type'].endswith('LoadTargets') and step.get('target') == target:
             name = step.get('layout')
     if name not in PART_LAYOUTS:
         raise ConfigError(
             f'the layout of {source!r} is {name!r}, which does not say what the parts are: give '
-            f'LoadTargetCache, or the teacher in model.teachers.{target}, one of '
+            f'LoadTargets, or the teacher in model.teachers.{target}, one of '
             f'{", ".join(PART_LAYOUTS)}'
         )
     return PART_LAYOUTS[name]

@@ -50,7 +50,7 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
     """The same training with the teachers inside the model and no cache.
 
     Args:
-        cfg: Pre-training config that reads targets by ``LoadTargetCache``.
+        cfg: Pre-training config that reads targets by ``LoadTargets``.
         teachers: Target -> the teacher's config.
 
     Raises:
@@ -58,13 +58,13 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
     """
     cfg = copy.deepcopy(cfg)
     pipeline = cfg.train_dataloader.dataset.pipeline
-    cached = {step.target: step for step in pipeline if step.type == 'LoadTargetCache'}
+    cached = {step.target: step for step in pipeline if step.type == 'LoadTargets'}
     if set(cached) != set(teachers):
         raise ConfigError(
             f'{cfg.filename} reads the targets {sorted(cached)}, --teachers names '
             f'{sorted(teachers)}: name a config for each'
         )
-    rest = [step for step in pipeline if step.type != 'LoadTargetCache']
+    rest = [step for step in pipeline if step.type != 'LoadTargets']
     cfg.train_dataloader.dataset.pipeline = rest
     online = {f'{view}_{name}' for name, step in cached.items() for view in step.views}
     preprocessor = cfg.model.data_preprocessor

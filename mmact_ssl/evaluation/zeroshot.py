@@ -245,7 +245,7 @@ def _similarities(
     reader, known = _open(texts), False
     gallery = space.embed('skeleton', test.values)  # [N, E]
     for position, name in enumerate(names):
-        key = reader.lookup(name)
+        (key,) = reader.lookup_all([name])
         if key is not None:
             known = True
             yield position, key, space.embed('prompt', reader.get(key)) @ gallery.T

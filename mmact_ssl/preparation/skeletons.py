@@ -15,8 +15,8 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
-from mmact_ssl.targets.importers import file_sha256
 
 # Bytes of the npy header: the number of frames is known, and written into it, only at the end.
 HEADER_SIZE = 128
@@ -178,7 +178,7 @@ class SkeletonWriter:
             'layout': self.layout,
             'unit': self.unit,
             'classes': len(self.classes),
-            'sha256': file_sha256(self.out / SKELETONS),
+            'sha256': sha256_of_file(self.out / SKELETONS),
         }
         _write_json(self.out / META, meta)
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}

@@ -158,9 +158,5 @@ def test_wrong_uses_are_named():
     ):
         with pytest.raises(ConfigError, match=r"sampler=dict\(type='DefaultSampler', shuffle=True"):
             LengthBucketBatchSampler(sampler, 2)
-    with pytest.raises(ConfigError, match='batch_size is 0'):
-        LengthBucketBatchSampler(sampler_of(dataset), 0)
-    with pytest.raises(ConfigError, match='pool_batches is 0'):
-        LengthBucketBatchSampler(sampler_of(dataset), 2, 0)
     with pytest.raises(ConfigError, match='list has no lengths'):
         LengthBucketBatchSampler(sampler_of([1, 2, 3]), 2)

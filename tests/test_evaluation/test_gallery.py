@@ -18,8 +18,7 @@ from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
-from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
-from mmact_ssl.targets.file import hash_sentences
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter, hash_sentences
 from tools import visualize
 
 NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]

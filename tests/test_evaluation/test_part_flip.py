@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import (
     find_part_layout,
@@ -199,9 +199,9 @@ def test_a_parser_that_works_online_is_asked_for_the_mirrored_clip():
 
 def test_the_layout_is_that_of_the_cache_and_missed_by_name():
     model = student(ByTheFace())
-    cache = dict(type='LoadTargetCache', target='parts', layout='demo_parts')
-    other = dict(type='LoadTargetCache', target='masks', layout='person')
+    cache = dict(type='LoadTargets', target='parts', layout='demo_parts')
+    other = dict(type='LoadTargets', target='masks', layout='person')
     pipeline = [dict(type='SampleViews'), other, cache, other]
     assert find_part_layout(model, 'parsing', pipeline) is LAYOUT
-    with pytest.raises(ConfigError, match="'clip_parts' is None.*LoadTargetCache.*lip"):
+    with pytest.raises(ConfigError, match="'clip_parts' is None.*LoadTargets.*lip"):
         find_part_layout(model, 'parsing', [other])

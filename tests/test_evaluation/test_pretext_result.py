@@ -87,7 +87,7 @@ def test_every_cache_that_is_read_is_recorded(cfg, tmp_path):
     def write(name: str, kind: str, fingerprint: str) -> dict:
         with TargetWriter(tmp_path / name, TargetMeta(kind, '', fingerprint), overwrite=True) as w:
             w.put('a.mp4', np.ones((1, 4), np.float32))
-        return dict(type='mmact_ssl.LoadTargetCache', path=str(tmp_path / name), target=name)
+        return dict(type='mmact_ssl.LoadTargets', cache=str(tmp_path / name), target=name)
 
     before = make(cfg, tmp_path)
     assert before.caches == {}

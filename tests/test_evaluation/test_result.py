@@ -124,7 +124,8 @@ def test_a_cache_of_another_format_is_the_same_data(tmp_path):
 
 def write_cache(path, kind='text', fingerprint='teacher', **arrays) -> str:
     with TargetWriter(path, TargetMeta(kind, '', fingerprint), overwrite=True) as writer:
-        writer.put_many({key: np.asarray(value, np.float32) for key, value in arrays.items()})
+        for key, value in arrays.items():
+            writer.put(key, np.asarray(value, np.float32))
     return str(path)
 
 

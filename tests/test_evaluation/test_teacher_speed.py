@@ -38,9 +38,9 @@ def test_the_caches_give_way_to_teachers_of_the_same_targets():
     cached = Config.fromfile(CONFIG)
     online = online_config(cached, TEACHERS)
     kinds = [step.type for step in online.train_dataloader.dataset.pipeline]
-    assert 'LoadTargetCache' not in kinds
+    assert 'LoadTargets' not in kinds
     before = [step.type for step in cached.train_dataloader.dataset.pipeline]
-    assert [kind for kind in before if kind != 'LoadTargetCache'] == kinds
+    assert [kind for kind in before if kind != 'LoadTargets'] == kinds
     assert online.model.data_preprocessor.targets == ['clip_valid', 'clip_b_valid']
     model = MODELS.build(online.model)
     heads = MODELS.build(cached.model).heads

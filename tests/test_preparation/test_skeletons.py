@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.targets.importers import file_sha256
 
 
 def clip(persons=1, frames=3, joints=20, coordinates=3, seed=0):
@@ -67,7 +67,7 @@ def test_files_beside_the_coordinates(tmp_path):
     assert lines(tmp_path / 'classes.txt') == ['walk', 'run']
     assert not (tmp_path / 'none.txt').exists()
     meta = json.loads((tmp_path / 'meta.json').read_text())
-    assert meta.pop('sha256') == file_sha256(tmp_path / 'skeletons.npy') == folder.sha256
+    assert meta.pop('sha256') == sha256_of_file(tmp_path / 'skeletons.npy') == folder.sha256
     assert meta == {
         'format': 1,
         'dataset': 'tiny',

@@ -5,15 +5,11 @@ import pytest
 
 from mmact_ssl.demo_world.write import coco_annotation
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.preparation.utdmhad import project_skeleton
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.importers import (
-    file_sha256,
-    import_coco,
-    import_npz,
-    import_skeletons,
-)
+from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 IMAGE = {'width': 200, 'height': 100}
@@ -40,7 +36,7 @@ def test_npz_is_cut_into_videos(tmp_path):
     np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[:3])
     np.testing.assert_array_equal(reader.get('videos/b.mp4'), keypoints[3:])
     assert reader.meta.layout == 'coco17'
-    assert reader.meta.fingerprint == file_sha256(tmp_path / 'p.npz')
+    assert reader.meta.fingerprint == sha256_of_file(tmp_path / 'p.npz')
     assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
 
 
@@ -271,7 +267,7 @@ def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
     [
         ({'file_name': 'videos/a/7.jpg'}, "frame 7 of 'videos/a.mp4', which has 3 frames"),
         ({'file_name': 'videos/z/0.jpg'}, "'videos/z' is not among the annotated videos"),
-        ({'file_name': 'nothing.jpg'}, "'nothing.jpg' does not tell its frame"),
+        ({'file_name': 'nothing.jpg'}, "the frame of image 'nothing.jpg' is unknown"),
     ],
 )
 def test_coco_frames_that_do_not_fit_are_refused(tmp_path, image, message):

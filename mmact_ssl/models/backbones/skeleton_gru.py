@@ -9,8 +9,12 @@ from torch import Tensor, nn
 
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
-from mmact_ssl.models.skeleton_shape import check_skeleton_shape, skeleton_shape
-from mmact_ssl.models.skeleton_validity import clip_lengths, valid_frames
+from mmact_ssl.models.skeletons import (
+    check_skeleton_shape,
+    clip_lengths,
+    skeleton_shape,
+    valid_frames,
+)
 from mmact_ssl.registry import MODELS
 
 

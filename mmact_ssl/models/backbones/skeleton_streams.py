@@ -9,7 +9,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.skeleton_validity import valid_frames
+from mmact_ssl.models.skeletons import valid_frames
 from mmact_ssl.registry import MODELS
 
 

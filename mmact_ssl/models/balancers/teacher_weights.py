@@ -17,7 +17,7 @@ from mmact_ssl.registry import MODELS
 
 
 class TeacherWeights(BaseModule):
-    """What the three kinds have in common.
+    """Weighs several teachers of one student.
 
     Args:
         teachers: Names of K teachers, in the order of the losses' rows.

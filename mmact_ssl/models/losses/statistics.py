@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,3 +43,22 @@ def effective_rank(features: Tensor) -> Tensor:
     share = singular / singular.sum().clamp(min=1e-12)
     rank = torch.special.entr(share).sum().exp()
     return rank.where(finite, rank.new_tensor(float('nan')))
+
+
+@torch.no_grad()
+def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the log shows of a view's features, so that a collapse is seen.
+
+    Args:
+        view: Its name.
+        features: Name -> ``[B, D]`` or maps ``[B, D, ...]``.
+
+    Returns:
+        ``'<view>.<name>/feature_std'`` and ``'<view>.<name>/effective_rank'``.
+    """
+    found = {}
+    for name, values in features.items():
+        pooled = values if values.ndim == 2 else values.flatten(2).mean(2)
+        found[f'{view}.{name}/feature_std'] = feature_std(pooled)
+        found[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
+    return found

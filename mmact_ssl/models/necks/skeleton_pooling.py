@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.skeleton_validity import scale_valid
+from mmact_ssl.models.skeletons import scale_valid
 from mmact_ssl.registry import MODELS
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.models.teachers.weights import require_file
-from mmact_ssl.targets.importers import file_sha256
 
 PRECISIONS = ('float32', 'float16')
 
@@ -94,7 +94,7 @@ class BaseTeacher(nn.Module):
     def fingerprint(self) -> str:
         """Hash (sha256, hex) of the config and the content of the weight files."""
         if self._fingerprint is None:
-            hashes = {name: file_sha256(path) for name, path in sorted(self._files.items())}
+            hashes = {name: sha256_of_file(path) for name, path in sorted(self._files.items())}
             text = json.dumps([self._config, hashes], sort_keys=True)
             self._fingerprint = hashlib.sha256(text.encode()).hexdigest()
         return self._fingerprint

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.weights import require_file
 

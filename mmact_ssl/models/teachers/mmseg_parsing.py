@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.label_maps import read_label_map

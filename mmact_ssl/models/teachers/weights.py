@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.targets.importers import file_sha256
+from mmact_ssl.files import sha256_of_file
 
 # Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
@@ -195,7 +195,7 @@ def _download(address: str, what: str) -> str:
         )
     path = download_checkpoint(address, sha256=expected)
     require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
-    found = file_sha256(path)
+    found = sha256_of_file(path)
     if not found.startswith(expected):
         raise CheckpointError(
             f'{path} has sha256 {found}, {expected} is expected ({what}): delete it and try again'

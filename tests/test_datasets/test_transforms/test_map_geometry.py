@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import TransformViews
 from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes, view_box
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TargetMeta
 
@@ -34,12 +33,17 @@ def made_results(maps, layout='', frames=2, poses=None):
     """A clip and a future of pictures whose red is x and whose green is y."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[..., :2] = np.round(ramps(HEIGHT, WIDTH).transpose(1, 2, 0) * 255)
-    results = {
+    targets: dict = {'clip': {'parts': np.repeat(maps[None], frames, axis=0)}}
+    for view, pose in (poses or {}).items():
+        targets.setdefault(view, {})['pose'] = pose
+    return {
         'views': {v: [picture.copy() for _ in range(frames)] for v in ('clip', 'future')},
-        'parts': {'clip': np.repeat(maps[None], frames, axis=0)},
-        'target_meta': {'parts': TargetMeta('map', layout, 'f')},
+        'targets': targets,
+        'target_meta': {
+            'parts': TargetMeta('map', layout, 'f'),
+            'pose': TargetMeta('pose', 'coco17', 'f'),
+        },
     }
-    return results if poses is None else {**results, 'poses': poses}
 
 
 def run(results, transforms, seed=0, **options):
@@ -59,7 +63,7 @@ def test_maps_show_the_same_places_as_the_frames(seed, size, order, posed):
     poses = {'future': np.full((2, 17, 3), 9, np.float32)} if posed else None
     results = made_results(ramps(*size), poses=poses)
     results = run(results, [*order, {**RESIZE, 'scale': (96, 96)}], seed, map_size=(32, 32))
-    maps = results['parts']['clip']
+    maps = results['targets']['clip']['parts']
     assert maps.shape == (2, 2, 32, 32) and maps.dtype == np.float32
     for t in range(2):
         frame = results['views']['clip'][t][..., :2].astype(float) / 255
@@ -75,9 +79,11 @@ def test_left_and_right_parts_change_places_where_the_view_is_mirrored():
     for ratio in (0.0, 1.0):
         results = run(made_results(maps, 'demo_parts'), [{**FLIP, 'flip_ratio': ratio}])
         wanted = maps[layout.flip_indices, :, ::-1] if ratio else maps
-        np.testing.assert_allclose(results['parts']['clip'][1], wanted, atol=1e-6)
+        np.testing.assert_allclose(results['targets']['clip']['parts'][1], wanted, atol=1e-6)
     left, right = layout.index('left_arm', 'right_arm')
-    np.testing.assert_allclose(results['parts']['clip'][0, left], maps[right, :, ::-1], atol=1e-6)
+    np.testing.assert_allclose(
+        results['targets']['clip']['parts'][0, left], maps[right, :, ::-1], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize('flip', [FLIP, {'type': 'mmaction.Flip', 'left_kp': [5], 'right_kp': [6]}])
@@ -86,10 +92,14 @@ def test_either_flip_is_followed_with_or_without_poses(flip, posed):
     poses = {'future': np.full((2, 17, 3), 9, np.float32)} if posed else None
     results = made_results(ramps(20, 30), poses=poses)
     results = run(results, [{**flip, 'flip_ratio': 1.0}])
-    np.testing.assert_allclose(results['parts']['clip'][0], ramps(20, 30)[..., ::-1], atol=1e-6)
+    np.testing.assert_allclose(
+        results['targets']['clip']['parts'][0], ramps(20, 30)[..., ::-1], atol=1e-6
+    )
     if posed:
-        assert results['poses']['future'].shape == (2, 17, 3)
-        np.testing.assert_array_equal(results['poses']['future'], [[[WIDTH - 9, 9, 9]] * 17] * 2)
+        assert results['targets']['future']['pose'].shape == (2, 17, 3)
+        np.testing.assert_array_equal(
+            results['targets']['future']['pose'], [[[WIDTH - 9, 9, 9]] * 17] * 2
+        )
 
 
 def test_poses_do_not_depend_on_whether_there_are_maps():
@@ -99,8 +109,8 @@ def test_poses_do_not_depend_on_whether_there_are_maps():
     for keep in (True, False):
         results = made_results(ramps(20, 30), poses={'clip': poses.copy()})
         if not keep:
-            del results['target_meta']
-        found.append(run(results, [CROP, RESIZE, FLIP], seed=3)['poses']['clip'])
+            del results['target_meta']['parts']
+        found.append(run(results, [CROP, RESIZE, FLIP], seed=3)['targets']['clip']['pose'])
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
@@ -108,7 +118,7 @@ def test_views_that_do_not_move_keep_their_maps_to_the_bit():
     maps = np.random.default_rng(0).random((3, 17, 23), np.float32)
     for transforms in ([], [RESIZE], [{'type': 'mmaction.ColorJitter'}]):
         results = run(made_results(maps), transforms)
-        np.testing.assert_array_equal(results['parts']['clip'], [maps, maps])
+        np.testing.assert_array_equal(results['targets']['clip']['parts'], [maps, maps])
 
 
 def slow_crop(maps, box, size):
@@ -196,5 +206,3 @@ class RotateABit(BaseTransform):
 def test_what_maps_cannot_follow_is_refused():
     with pytest.raises(ValueError, match='other than by crop, resize and flip'):
         run(made_results(ramps(4, 5)), [{'type': 'RotateABit'}])
-    with pytest.raises(ConfigError, match=r'map_size is \(28,\)'):
-        TransformViews(views=('clip',), transforms=[], map_size=(28,))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mmact_ssl.engine.hooks import MomentumCopyHook
-from mmact_ssl.models.heads import ConsistencyHead
+from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.registry import MODELS
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import (
+from mmact_ssl.models.balancers.teacher_weights import (
     ConfidenceTeacherWeights,
     FixedTeacherWeights,
     LearnedTeacherWeights,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import ConsistencyHead
+from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.losses import multi_positive_info_nce, nt_xent
 
 CHANNELS, BATCH = 6, 8

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.losses import info_nce
 
 BATCH, IN, PROMPT = 6, 5, 7
@@ -20,34 +20,34 @@ def make_head(**changes) -> PromptMatchingHead:
     return PromptMatchingHead(**{**options, **changes}).double()
 
 
-def make_sources(momentum: bool = False) -> dict[str, Tensor]:
+def make_inputs(momentum: bool = False) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    sources = dict(
+    inputs = dict(
         pooled=draw(BATCH, IN),
         prompt=draw(BATCH, 1, PROMPT),
         prompt_valid=torch.ones(BATCH, dtype=torch.bool),
     )
     if momentum:
-        sources['momentum_pooled'] = draw(BATCH, IN)
-    return sources
+        inputs['momentum_pooled'] = draw(BATCH, IN)
+    return inputs
 
 
 def unit(values: Tensor) -> Tensor:
     return values / values.square().sum(1, keepdim=True).sqrt()
 
 
-def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float) -> Tensor:
+def slow_loss(head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float) -> Tensor:
     """The equation of the method, row by row, of a batch in which every clip has a sentence."""
-    raw = unit(sources['prompt'][:, 0])
-    z, w = unit(head.skeleton_projector(sources['pooled'])), unit(head.prompt_projector(raw))
+    raw = unit(inputs['prompt'][:, 0])
+    z, w = unit(head.skeleton_projector(inputs['pooled'])), unit(head.prompt_projector(raw))
     z, w = z.detach(), w.detach()
     z_own, w_own, cross = z, w, None
-    if 'momentum_pooled' in sources:
-        z_own = unit(head.momentum_projectors['skeleton'](sources['momentum_pooled']))
+    if 'momentum_pooled' in inputs:
+        z_own = unit(head.momentum_projectors['skeleton'](inputs['momentum_pooled']))
         w_own = unit(head.momentum_projectors['prompt'](raw))
         cross = z_own @ w_own.T
     directions = [(z @ w.T, w_own @ w_own.T, cross)]
@@ -75,40 +75,40 @@ def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
         for average in head.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
     head.alpha = alpha
-    sources = make_sources(momentum)
-    found = head.loss(**sources)['loss']
-    torch.testing.assert_close(found, slow_loss(head, sources, alpha))
+    inputs = make_inputs(momentum)
+    found = head.loss(**inputs)['loss']
+    torch.testing.assert_close(found, slow_loss(head, inputs, alpha))
 
 
 def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
-    head, sources = make_head(target_temperature=0.2), make_sources()
-    found = head.loss(**sources)
-    skeletons, sentences = head.embed(sources['pooled'], sources['prompt'])
+    head, inputs = make_head(target_temperature=0.2), make_inputs()
+    found = head.loss(**inputs)
+    skeletons, sentences = head.embed(inputs['pooled'], inputs['prompt'])
     for name, values in (('perplexity', sentences), ('skeleton_perplexity', skeletons)):
         rows = unit(values.detach()) @ unit(values.detach()).T / 0.2
         entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
         torch.testing.assert_close(found[name], torch.stack(entropies).exp().mean())
-    sources['prompt'][:] = sources['prompt'][0]
-    assert head.loss(**sources)['perplexity'].item() == pytest.approx(BATCH)
+    inputs['prompt'][:] = inputs['prompt'][0]
+    assert head.loss(**inputs)['perplexity'].item() == pytest.approx(BATCH)
 
 
 def test_hard_targets_are_plain_info_nce_in_both_directions():
-    head, sources = make_head(), make_sources()
+    head, inputs = make_head(), make_inputs()
     assert head.alpha == 0
-    z, w = head.embed(sources['pooled'], sources['prompt'])
+    z, w = head.embed(inputs['pooled'], inputs['prompt'])
     both = info_nce(z, w, head.temperature)['loss'], info_nce(w, z, head.temperature)['loss']
-    torch.testing.assert_close(head.loss(**sources)['loss'], torch.cat(both).mean())
+    torch.testing.assert_close(head.loss(**inputs)['loss'], torch.cat(both).mean())
 
 
 def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
-    head, sources = make_head(cross_consistency=True), make_sources(True)
+    head, inputs = make_head(cross_consistency=True), make_inputs(True)
     head.alpha = 0.7
     for name in ('pooled', 'prompt', 'momentum_pooled'):
-        sources[name].requires_grad_()
-    head.loss(**sources)['loss'].backward()
-    assert (sources['pooled'].grad.abs().sum(1) > 0).all()
-    assert sources['prompt'].grad is None
-    assert sources['momentum_pooled'].grad is None
+        inputs[name].requires_grad_()
+    head.loss(**inputs)['loss'].backward()
+    assert (inputs['pooled'].grad.abs().sum(1) > 0).all()
+    assert inputs['prompt'].grad is None
+    assert inputs['momentum_pooled'].grad is None
     for name, parameter in head.named_parameters():
         if name.startswith('momentum_projectors'):
             assert parameter.grad is None and not parameter.requires_grad
@@ -118,11 +118,11 @@ def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
 
 def test_a_soft_target_itself_gives_no_gradient():
     """With all of the target soft, gradients are those of a fixed target."""
-    head, sources = make_head(), make_sources()
+    head, inputs = make_head(), make_inputs()
     head.alpha = 1.0
-    pooled = sources['pooled'].requires_grad_()
-    head.loss(**sources)['loss'].backward()
-    z, w = (unit(v) for v in head.embed(pooled, sources['prompt']))
+    pooled = inputs['pooled'].requires_grad_()
+    head.loss(**inputs)['loss'].backward()
+    z, w = (unit(v) for v in head.embed(pooled, inputs['prompt']))
     tau, tau_k = head.temperature, head.target_temperature
     first, second = ((v @ v.T / tau_k).softmax(1).detach() for v in (w, z))
     loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
@@ -131,38 +131,38 @@ def test_a_soft_target_itself_gives_no_gradient():
 
 
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
-    head, sources = make_head(cross_consistency=True), make_sources(True)
+    head, inputs = make_head(cross_consistency=True), make_inputs(True)
     head.alpha = 0.5
     without = torch.tensor([1, 4])
     kept = torch.tensor([0, 2, 3, 5])
-    expected = head.loss(**{name: value[kept] for name, value in sources.items()})
-    sources['prompt'][without] = 0
-    sources['prompt_valid'][without] = False
-    sources['pooled'].requires_grad_()
-    found = head.loss(**sources)
+    expected = head.loss(**{name: value[kept] for name, value in inputs.items()})
+    inputs['prompt'][without] = 0
+    inputs['prompt_valid'][without] = False
+    inputs['pooled'].requires_grad_()
+    found = head.loss(**inputs)
     for name in ('loss', 'accuracy', 'sentence_accuracy'):
         torch.testing.assert_close(found[name], expected[name])
     assert found['with_sentence'] == pytest.approx(4 / 6)
     found['loss'].backward()
-    assert (sources['pooled'].grad[without] == 0).all()
+    assert (inputs['pooled'].grad[without] == 0).all()
 
 
 def test_a_batch_without_any_sentence_is_no_loss():
-    head, sources = make_head(), make_sources()
-    sources['prompt'][:], sources['prompt_valid'][:] = 0, False
-    logs = head.loss(**sources)
+    head, inputs = make_head(), make_inputs()
+    inputs['prompt'][:], inputs['prompt_valid'][:] = 0, False
+    logs = head.loss(**inputs)
     logs['loss'].backward()
     assert logs['loss'] == 0 and logs['with_sentence'] == 0
     assert all((parameter.grad == 0).all() for parameter in head.parameters())
-    assert head.predict(**sources)['accuracy'].isnan().all()
+    assert head.predict(**inputs)['accuracy'].isnan().all()
 
 
 def test_the_length_of_an_embedding_does_not_count():
     """The mean of several sentences is shorter than each."""
-    head, sources = make_head(), make_sources()
-    expected = head.loss(**sources)['loss']
-    sources['prompt'] *= 0.3
-    torch.testing.assert_close(head.loss(**sources)['loss'], expected)
+    head, inputs = make_head(), make_inputs()
+    expected = head.loss(**inputs)['loss']
+    inputs['prompt'] *= 0.3
+    torch.testing.assert_close(head.loss(**inputs)['loss'], expected)
 
 
 def test_averages_follow_the_projectors():
@@ -187,13 +187,13 @@ def test_averages_follow_the_projectors():
 def test_a_perfect_pair_of_projections_finds_its_partners():
     head = make_head(in_channels=PROMPT)
     head.skeleton_projector = head.prompt_projector
-    sources = make_sources()
-    sources['pooled'] = F.normalize(sources['prompt'][:, 0], dim=1)
-    metrics = head.predict(**sources)
+    inputs = make_inputs()
+    inputs['pooled'] = F.normalize(inputs['prompt'][:, 0], dim=1)
+    metrics = head.predict(**inputs)
     assert (metrics['accuracy'] == 1).all() and (metrics['sentence_accuracy'] == 1).all()
     assert torch.allclose(metrics['chance'], torch.tensor(1 / BATCH, dtype=torch.float64))
-    sources['pooled'] = sources['pooled'].roll(1, 0)
-    assert (head.predict(**sources)['accuracy'] == 0).all()
+    inputs['pooled'] = inputs['pooled'].roll(1, 0)
+    assert (head.predict(**inputs)['accuracy'] == 0).all()
 
 
 def test_what_is_read_is_named_by_the_view():
@@ -220,21 +220,21 @@ def test_each_stream_meets_the_sentences_by_itself(momentum):
             if 'n_averaged' not in name:
                 *path, _, layer, kind = name.split('.')
                 value.copy_(both.state_dict()['.'.join([*path, str(index), layer, kind])])
-    halves = [make_sources(momentum), make_sources(momentum)]
-    sources = dict(halves[0])
+    halves = [make_inputs(momentum), make_inputs(momentum)]
+    inputs = dict(halves[0])
     for name in ('pooled', 'momentum_pooled')[: 1 + momentum]:
         halves[1][name] = halves[1][name].flip(0) * 2
-        sources[name] = torch.cat([half[name] for half in halves], dim=1)
+        inputs[name] = torch.cat([half[name] for half in halves], dim=1)
     for head in (both, *alone):
         head.alpha = 0.6
-    found = both.loss(**sources)
+    found = both.loss(**inputs)
     one, other = (head.loss(**half) for head, half in zip(alone, halves))
     torch.testing.assert_close(found['loss'], one['loss'] + other['loss'])
     assert not torch.isclose(one['loss'], other['loss'])
     for name in ('accuracy', 'sentence_accuracy', 'perplexity', 'skeleton_perplexity'):
         torch.testing.assert_close(found[name], (one[name] + other[name]) / 2)
     parts = [head.embed(half['pooled'], half['prompt']) for head, half in zip(alone, halves)]
-    for space, expected in zip(both.embed(sources['pooled'], sources['prompt']), zip(*parts)):
+    for space, expected in zip(both.embed(inputs['pooled'], inputs['prompt']), zip(*parts)):
         torch.testing.assert_close(space, torch.cat(expected, dim=1))
         lengths = [part.square().sum(1) for part in space.chunk(2, dim=1)]
         torch.testing.assert_close(torch.stack(lengths), torch.ones_like(torch.stack(lengths)))

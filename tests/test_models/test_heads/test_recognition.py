@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmact_ssl.models.heads import RecognitionHead
+from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 HEADS = dict(

@@ -12,19 +12,17 @@ from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.models.balancers import GradNorm, SharedGradients, UncertaintyWeights
-from mmact_ssl.models.heads import (
-    ClassificationHead,
-    ConsistencyHead,
-    ContextMatchingHead,
-    ContrastHead,
-    MotionPredictionHead,
-    ParsingDistillationHead,
-    PosePredictionHead,
-    PromptMatchingHead,
-    RecognitionHead,
-    TeacherGuidanceHead,
-    VideoGenerationHead,
-)
+from mmact_ssl.models.heads.classification import ClassificationHead
+from mmact_ssl.models.heads.consistency import ConsistencyHead
+from mmact_ssl.models.heads.context_matching import ContextMatchingHead
+from mmact_ssl.models.heads.contrast import ContrastHead
+from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
+from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
+from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+from mmact_ssl.models.heads.recognition import RecognitionHead
+from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from mmact_ssl.models.heads.video_generation import VideoGenerationHead
 from mmact_ssl.models.losses import global_mean, multi_instance_info_nce, weighted_smooth_l1
 from mmact_ssl.models.momentum.copy import MomentumCopy
 

@@ -31,11 +31,11 @@ class Reader(PretextHead):
         super().__init__(reads)
         self.given: dict[str, Tensor] = {}
 
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
-        self.given = sources
-        return dict(loss=sources['pooled'].mean())
+    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+        self.given = inputs
+        return dict(loss=inputs['pooled'].mean())
 
-    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
+    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
         return {}
 
 

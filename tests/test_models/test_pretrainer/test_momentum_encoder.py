@@ -48,9 +48,9 @@ class DistanceHead(PretextHead):
     def momentum_pairs(self):
         return [] if self.follower is None else [(self.follower, self.layer)]
 
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
-        self.given = sources
-        pooled = {name: value.flatten(2).mean(2) for name, value in sources.items()}
+    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+        self.given = inputs
+        pooled = {name: value.flatten(2).mean(2) for name, value in inputs.items()}
         return dict(loss=(self.layer(pooled['query']) - pooled['key']).square().mean())
 
     predict = loss

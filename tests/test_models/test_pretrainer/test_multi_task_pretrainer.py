@@ -1,4 +1,4 @@
-"""The trainer: views encoded once, sources checked when built, teachers apart, losses weighed."""
+"""The trainer: views encoded once, inputs checked when built, teachers apart, losses weighed."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class RecordingHead(PretextHead):
         self.scale = scale
         self.given: dict[str, Tensor] = {}
 
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
-        self.given = sources
-        value = sources['map'].square().mean() * self.scale
+    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+        self.given = inputs
+        value = inputs['map'].square().mean() * self.scale
         return dict(loss_one=value, other_loss=2 * value, accuracy=1000 * value)
 
-    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
-        return dict(map=sources['map'], error=sources['map'].mean((1, 2, 3, 4)))
+    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
+        return dict(map=inputs['map'], error=inputs['map'].mean((1, 2, 3, 4)))
 
 
 class BrightnessTeacher(BaseTeacher):
@@ -333,8 +333,8 @@ def test_without_a_pooling_module_a_feature_is_the_mean_of_the_map():
 class MetricHead(RecordingHead):
     """A head that forgot its loss."""
 
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
-        return dict(accuracy=sources['map'].mean())
+    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+        return dict(accuracy=inputs['map'].mean())
 
 
 def test_a_head_without_a_loss_is_named():

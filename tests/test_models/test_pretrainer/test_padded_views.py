@@ -40,19 +40,19 @@ class PooledHead(PretextHead):
         super().__init__(dict(feature=f'{view}.pooled', valid=f'{view}_valid'))
         self.given: dict[str, Tensor] = {}
 
-    def loss(self, **sources: Tensor) -> dict[str, Tensor]:
-        self.given = sources
-        return dict(loss=sources['feature'].square().mean())
+    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+        self.given = inputs
+        return dict(loss=inputs['feature'].square().mean())
 
-    def predict(self, **sources: Tensor) -> dict[str, Tensor]:
-        return dict(feature=sources['feature'])
+    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
+        return dict(feature=inputs['feature'])
 
 
 class WithValidity(nn.Module):
     """Names what it gives as a skeleton's data preprocessor does; here inputs come ready."""
 
     views, targets = ('clip', 'masked'), ()
-    sources = ('clip', 'masked', 'clip_valid', 'masked_valid')
+    inputs = ('clip', 'masked', 'clip_valid', 'masked_valid')
 
 
 def sequences() -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.skeleton_validity import clip_lengths, scale_valid, valid_frames
+from mmact_ssl.models.skeletons import clip_lengths, scale_valid, valid_frames
 
 
 def slow_valid_frames(x: Tensor) -> Tensor:

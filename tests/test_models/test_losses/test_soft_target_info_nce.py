@@ -42,7 +42,7 @@ def slow_spread(
 
 
 def slow_target(
-    valid: list[bool], alpha: float, own: list, momentum: tuple | None, share: float, tau: float
+    valid: list[bool], alpha: float, own: list, momentum: tuple | None, beta: float, tau: float
 ) -> list[list[float]]:
     alike = slow_spread(own, own, valid, tau)
     cross = None if momentum is None else slow_spread(*momentum, valid, tau)
@@ -52,7 +52,7 @@ def slow_target(
         for j in range(len(valid)):
             soft = alike[i][j]
             if cross is not None:
-                soft = share * soft + (1 - share) * cross[i][j]
+                soft = beta * soft + (1 - beta) * cross[i][j]
             row.append((1 - alpha) * (i == j and valid[j]) + alpha * soft)
         rows.append(row)
     return rows
@@ -60,13 +60,13 @@ def slow_target(
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 999), st.floats(0, 1), st.floats(0, 1), st.booleans())
-def test_targets_are_those_of_the_slow_twin(seed, alpha, share, with_momentum):
+def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
     valid = some_valid(seed)
     own, queries, keys = (made(seed + k, PAIRS, DIM) for k in range(3))
     momentum = (queries, keys) if with_momentum else None
-    found = soft_targets(valid, alpha, own, momentum, share, 0.3)
+    found = soft_targets(valid, alpha, own, momentum, beta, 0.3)
     lists = None if momentum is None else (queries.tolist(), keys.tolist())
-    expected = slow_target(valid.tolist(), alpha, own.tolist(), lists, share, 0.3)
+    expected = slow_target(valid.tolist(), alpha, own.tolist(), lists, beta, 0.3)
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
     sums = found[valid].sum(1)
     torch.testing.assert_close(sums, torch.ones_like(sums))
@@ -88,8 +88,9 @@ def test_the_loss_is_that_of_the_slow_twin(seed):
         losses.append(-sum(float(target[i, j]) * (s - total) for j, s in enumerate(scores)))
         best = max((s, j) for j, s in enumerate(scores) if valid[j])[1]
         hits.append(float(best == i))
-    mean = sum(loss for loss, v in zip(losses, valid) if v) / int(valid.sum())
-    assert float(found['loss']) == pytest.approx(mean, rel=1e-6)
+    assert found['loss'][valid].tolist() == pytest.approx(
+        [loss for loss, v in zip(losses, valid) if v], rel=1e-6
+    )
     assert found['hit'][valid].tolist() == [h for h, v in zip(hits, valid) if v]
 
 
@@ -99,7 +100,7 @@ def test_hard_targets_are_info_nce():
     target = soft_targets(valid, 0.0, made(2, PAIRS, DIM))
     found = soft_target_info_nce(queries, keys, valid, target, 0.2)
     expected = info_nce(queries, keys, 0.2)
-    torch.testing.assert_close(found['loss'], expected['loss'].mean())
+    torch.testing.assert_close(found['loss'], expected['loss'])
     assert torch.equal(found['hit'], expected['hit'])
 
 
@@ -108,7 +109,7 @@ def test_gradients_reach_both_sides_and_nothing_that_is_left_out():
     own = made(2, PAIRS, DIM).requires_grad_()
     valid = torch.tensor([True, False, True, True, True])
     target = soft_targets(valid, 0.5, own)
-    soft_target_info_nce(queries, keys, valid, target, 0.2)['loss'].backward()
+    soft_target_info_nce(queries, keys, valid, target, 0.2)['loss'][valid].sum().backward()
     assert own.grad is None
     for grad in (queries.grad, keys.grad):
         assert (grad[~valid] == 0).all()
@@ -122,7 +123,7 @@ def test_what_is_left_out_may_hold_anything():
     fewer = torch.ones(len(kept), dtype=torch.bool)
 
     def loss(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return soft_target_info_nce(q, k, v, soft_targets(v, 0.5, k), 0.2)['loss']
+        return soft_target_info_nce(q, k, v, soft_targets(v, 0.5, k), 0.2)['loss'][v]
 
     expected = loss(queries[kept], keys[kept], fewer)
     torch.testing.assert_close(loss(queries, keys, valid), expected)
@@ -134,7 +135,7 @@ def test_nothing_valid_is_a_loss_of_zero_with_finite_gradients():
     queries = made(0, PAIRS, DIM).requires_grad_()
     valid = torch.zeros(PAIRS, dtype=torch.bool)
     target = soft_targets(valid, 0.5, made(1, PAIRS, DIM))
-    loss = soft_target_info_nce(queries, made(2, PAIRS, DIM), valid, target, 0.2)['loss']
+    loss = soft_target_info_nce(queries, made(2, PAIRS, DIM), valid, target, 0.2)['loss'].sum()
     loss.backward()
     assert loss == 0
     assert (queries.grad == 0).all()
@@ -147,5 +148,5 @@ def test_the_best_answer_to_a_soft_target_is_the_target():
     valid = torch.ones(PAIRS, dtype=torch.bool)
     unit = torch.nn.functional.normalize(queries.detach(), dim=1)
     reached = (unit @ keys.T / 0.2).softmax(1)
-    soft_target_info_nce(queries, keys, valid, reached, 0.2)['loss'].backward()
+    soft_target_info_nce(queries, keys, valid, reached, 0.2)['loss'].sum().backward()
     torch.testing.assert_close(queries.grad, torch.zeros_like(queries))

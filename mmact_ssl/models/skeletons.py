@@ -1,4 +1,4 @@
-"""Which frames and persons of a padded batch of skeleton clips are real.
+"""Shapes of skeleton clips, and which frames and persons of a padded batch are real.
 
 A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
 throughout. ``valid``, bool ``[B, M, T]``, is thus the product of "frame within the clip" (the same
@@ -9,6 +9,38 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
+
+
+def skeleton_shape(
+    owner: str, layout: str, num_persons: int, in_channels: int
+) -> tuple[int, int, int]:
+    """Persons, joints and coordinates ``(M, V, C)`` of the clips that a module is built for.
+
+    Raises:
+        ConfigError: There is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise ConfigError(f'{owner}: there is no layout {layout!r}, use one of {sorted(LAYOUTS)}')
+    return num_persons, LAYOUTS[layout].num_joints, in_channels
+
+
+def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
+    """Compare clips ``[B, M, T, V, C]`` with the ``(M, V, C)`` that a module is built for.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    found = (x.shape[1], *x.shape[3:])
+    if found != expected:
+        names = ('persons', 'joints', 'coordinates')
+        shapes = [', '.join(f'{n} {name}' for n, name in zip(s, names)) for s in (found, expected)]
+        raise ConfigError(
+            f'{owner} got clips of {shapes[0]} but is built for {shapes[1]}: set its layout and '
+            'numbers of persons and coordinates to what the pipeline gives'
+        )
 
 
 def valid_frames(x: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
-"""Part maps: distillation, and overlap."""
+"""Divergence and overlap of part maps."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
 
 
 def as_distribution(maps: Tensor) -> Tensor:
@@ -33,7 +35,7 @@ def part_logits(logits: Tensor) -> Tensor:
 
 
 def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """How far the student's part maps are from the teacher's, pixel by pixel.
+    """Divergence of the student's part maps from the teacher's at each pixel.
 
     With ``p`` the teacher's probabilities, ``p_c^(1/tau)`` scaled to sum 1 its softened ones, and
     ``q = softmax(logits / tau)``::
@@ -49,7 +51,7 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
         temperature: ``> 0``.
 
     Returns:
-        ``[B, T, h, w]``, ``>= 0``; 0 where the teacher says nothing.
+        ``[B, T, h, w]``, ``>= 0``; 0 where the teacher has no part.
     """
     precision = torch.promote_types(logits.dtype, torch.float32)
     log_student = F.log_softmax(part_logits(logits).to(precision) / temperature, dim=2)
@@ -57,6 +59,23 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     soft = soft / soft.sum(2, keepdim=True).clamp(min=1e-12)
     terms = torch.special.xlogy(soft, soft) - soft * log_student
     return temperature**2 * terms.sum(2)
+
+
+@MODELS.register_module()
+class PartMapDivergenceLoss(nn.Module):
+    """Divergence of the student's part maps from the teacher's at each pixel.
+
+    Args:
+        temperature: ``> 0``.
+    """
+
+    def __init__(self, temperature: float = 2.0) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """See :func:`part_map_divergence`."""
+        return part_map_divergence(logits, teacher, self.temperature)
 
 
 @torch.no_grad()
@@ -80,4 +99,4 @@ def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     ]  # (B, T*h*w, C) each
     intersection = (shown[0] & shown[1]).sum(1)[:, 1:].float()
     union = (shown[0] | shown[1]).sum(1)[:, 1:].float()
-    return (intersection / union).nanmean(1)  # 0 / 0 is not a number
+    return (intersection / union).nanmean(1)  # 0 / 0 is NaN

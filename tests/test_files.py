@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from multiprocessing import get_context
+
+import pytest
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_annotation, sha256_of_file, write_atomically
+
+
+def test_hash_of_a_file_larger_than_one_block(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / 'file').write_bytes(content)
+    assert sha256_of_file(tmp_path / 'file') == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(('data', 'written'), [('ä\n', b'\xc3\xa4\n'), (b'\x00\r\n', b'\x00\r\n')])
+def test_text_and_bytes_replace_a_file_in_a_new_folder(tmp_path, data, written):
+    path = tmp_path / 'new' / 'file'
+    for _ in range(2):
+        write_atomically(path, data)
+        assert path.read_bytes() == written
+    assert os.listdir(path.parent) == ['file']
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / 'file'
+    write_atomically(path, 'old')
+
+    def fail(*_):
+        raise OSError('no space left on device')
+
+    monkeypatch.setattr('pathlib.Path.replace', fail)
+    with pytest.raises(OSError, match='no space'):
+        write_atomically(path, 'new')
+    assert path.read_text() == 'old'
+    assert os.listdir(tmp_path) == ['file']
+
+
+def _write_often(path, letter):
+    for _ in range(50):
+        write_atomically(path, letter * 100_000)
+
+
+def test_two_writers_at_once_never_mix(tmp_path):
+    path = tmp_path / 'file'
+    context = get_context('fork')
+    writers = [context.Process(target=_write_often, args=(path, letter)) for letter in 'ab']
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert set(path.read_text()) in ({'a'}, {'b'})
+    assert os.listdir(tmp_path) == ['file']
+
+
+def test_annotation_with_and_without_labels(tmp_path):
+    path = tmp_path / 'train.txt'
+    path.write_text(
+        'videos/a.mp4 3\n\nvideos/b.mp4\n  my clip.mp4\t12 \nmy clip 2.mp4\nc -1\nd\u2028e 0\n7\n',
+        encoding='utf-8',
+    )
+    names, labels = read_annotation(path, 'run it')
+    assert names == [
+        'videos/a.mp4',
+        'videos/b.mp4',
+        'my clip.mp4',
+        'my clip 2.mp4',
+        'c',
+        'd\u2028e',
+        '7',
+    ]
+    assert labels == [3, -1, 12, -1, -1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (None, 'train.txt is missing: run it'),
+        (b'\n \n', 'train.txt is empty: run it'),
+        (b'\xff 1\n', 'train.txt is not UTF-8: run it'),
+        (b'a 0\n\nb -2\n', r'train\.txt:3: label -2 is neither .*: run it'),
+    ],
+)
+def test_a_broken_annotation_names_the_file_and_the_fix(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / 'train.txt').write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_annotation(tmp_path / 'train.txt', 'run it')
