@@ -90,7 +90,7 @@ class MultiTaskPretrainer(BaseModel):
         # Of mmengine: initialization does not reach into torch's own containers.
         self.adapters = ModuleDict(_build_all(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
-        self.pooling = None if pooling is None else MODELS.build(pooling)
+        self.pooling: Optional[nn.Module] = None if pooling is None else MODELS.build(pooling)
         self.heads = ModuleDict(_build_all(heads))
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
