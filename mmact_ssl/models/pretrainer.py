@@ -145,7 +145,7 @@ class MultiTaskPretrainer(BaseModel):
         return maps
 
     def features(
-        self, feature_map: Tensor, valid: Optional[Tensor], adapters: nn.Module
+        self, feature_map: Tensor, valid: Optional[Tensor], adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
         """All features of a view from its map, of the student and of its momentum copy alike."""
         if self.pooling is not None:
@@ -195,7 +195,7 @@ class MultiTaskPretrainer(BaseModel):
             )
         encoder = cast(nn.ModuleDict, momentum.module)
         feature_map = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-        return self.features(feature_map, valid, encoder['adapters'])
+        return self.features(feature_map, valid, cast(nn.ModuleDict, encoder['adapters']))
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
