@@ -17,7 +17,7 @@ from mmact_ssl.engine.hooks.gradient_conflict_hook import (
     norms_and_cosines,
 )
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
@@ -43,13 +43,11 @@ class Head(PretextHead):
         self.norm = nn.BatchNorm3d(4)
         self.classifier = nn.Conv3d(4, 1, 1)
 
-    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+    def terms(self, feature_map: Tensor) -> dict[str, Term]:
         features = nn.functional.dropout(self.norm(feature_map), 0.2)
         noise = 0.1 * torch.rand(())
-        return dict(loss=(self.classifier(features) - self.aim - noise).square().mean())
-
-    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return {}
+        distance = (self.classifier(features) - self.aim - noise).square()
+        return dict(loss=Term(distance.flatten(1).mean(1)))
 
 
 class Frames(torch.utils.data.Dataset):
