@@ -93,7 +93,7 @@ def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
         (TargetMeta('box', '', 'f'), "target kind 'box' is unknown; known are pose, emb"),
         (
             TargetMeta('pose', 'coco17', 'f', dtype='float16'),
-            "'pose' cannot be stored as 'float16', only",
+            "'pose' cannot be stored as 'float16'",
         ),
         (TargetMeta('map', 'lips', 'f'), "part layout 'lips' is unknown; known are person"),
     ],
