@@ -1,4 +1,4 @@
-"""Where a teacher's weights are, and how they get into a network: as data, checked, completely."""
+"""Find a teacher's weights, read them as data, and load them completely."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.targets.importers import file_sha256
+from mmact_ssl.files import sha256_of_file
 
 # Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
@@ -115,19 +115,20 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
         CheckpointError: One is missing, left over or of another shape; names the first of each.
     """
     wanted = network.state_dict()
-    faults = []
-    for what, names in (
-        ('lacks', [name for name in wanted if name not in state]),
-        ('has besides', [name for name in state if name not in wanted]),
-        ('has in another shape', [n for n in wanted if n in state and _differ(wanted, state, n)]),
-    ):
-        if names:
-            faults.append(
-                f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' * (names[1:] != []))
-            )
-    if faults:
+    both = [name for name in wanted if name in state]
+    faults = {
+        'lacks': [name for name in wanted if name not in state],
+        'has besides': [name for name in state if name not in wanted],
+        'has in another shape': [n for n in both if wanted[n].shape != state[n].shape],
+    }
+    if any(faults.values()):
+        found = [
+            f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' if names[1:] else '')
+            for what, names in faults.items()
+            if names
+        ]
         raise CheckpointError(
-            f'{path} does not fit {type(network).__name__}: it {", ".join(faults)}; correct the '
+            f'{path} does not fit {type(network).__name__}: it {", ".join(found)}; correct the '
             "teacher's config or checkpoint"
         )
     network.load_state_dict(dict(state), strict=True)
@@ -170,10 +171,6 @@ def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[st
     return {name: value for name, value in state.items() if name.split('.')[0] in parts}
 
 
-def _differ(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], name: str) -> bool:
-    return wanted[name].shape != state[name].shape
-
-
 def _torchvision_address(name: str, what: str) -> str:
     from mmengine.runner.checkpoint import get_torchvision_models
 
@@ -195,7 +192,7 @@ def _download(address: str, what: str) -> str:
         )
     path = download_checkpoint(address, sha256=expected)
     require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
-    found = file_sha256(path)
+    found = sha256_of_file(path)
     if not found.startswith(expected):
         raise CheckpointError(
             f'{path} has sha256 {found}, {expected} is expected ({what}): delete it and try again'
