@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class BaseTeacher(nn.Module):
 
         Args:
             frames: ``[N, 3, H, W]``, or with a ``window`` clips ``[N, T, 3, H, W]``; RGB, 0..255,
-                any dtype (rounded to bytes).
+                any dtype (rounded to bytes), any device.
 
         Returns:
             Targets, float32 on the device of ``frames``, without gradient. Pose ``[N, V, 3]``: x
@@ -117,31 +118,27 @@ class BaseTeacher(nn.Module):
             )
         if frames.dtype != torch.uint8:
             frames = frames.detach().round().clamp(0, 255).to(torch.uint8)
-        return self.in_chunks(self.predict, frames)
-
-    def in_chunks(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-        """Run ``function`` on ``batch_size`` inputs at a time, without gradient, at our precision.
-
-        Args:
-            function: Maps ``[n, ...]`` on the teacher's device to as many results.
-            inputs: ``[N, ...]``, on any device.
-
-        Returns:
-            ``[N, ...]``, float32, on the device of ``inputs``.
-        """
-        reduced = None if self.precision == 'float32' else getattr(torch, self.precision)
-        # The student's mixed precision must not change the targets, hence a context of our own.
-        context = torch.autocast(self.device.type, reduced, enabled=reduced is not None)
-        with torch.no_grad(), context:
+        with self.inference():
             outputs = [
-                function(chunk.to(self.device)).float().to(inputs.device)
-                for chunk in inputs.split(self.batch_size or max(len(inputs), 1))
+                self.predict(chunk.to(self.device)).float().to(frames.device)
+                for chunk in frames.split(self.batch_size or max(len(frames), 1))
             ]
         return torch.cat(outputs)
 
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Compute without gradient and at our precision.
+
+        The student's mixed precision must not change the targets.
+        """
+        reduced = None if self.precision == 'float32' else getattr(torch, self.precision)
+        context = torch.autocast(self.device.type, reduced, enabled=reduced is not None)
+        with torch.no_grad(), context:
+            yield
+
     def predict(self, frames: Tensor) -> Tensor:
         """Make targets of uint8 frames ``[N, 3, H, W]`` or clips on the teacher's device."""
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} reads no frames')
 
     def check_stride(self, owner: str, view: str, samples: Iterable[Any] | None) -> None:
         """Refuse clips whose frames are not as far apart as those that the teacher reads.

@@ -14,9 +14,10 @@ from torch import Tensor
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.text import TextTeacher, strip_sentences
+from mmact_ssl.models.teachers.text import TextTeacher
 from mmact_ssl.models.teachers.weights import (
     find_weights,
+    import_extra,
     load_by_name,
     read_state_dict,
     require_file,
@@ -56,7 +57,7 @@ class OpenCLIPTextTeacher(TextTeacher):
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
-        open_clip = _import_open_clip('OpenCLIPTextTeacher')
+        open_clip = import_extra('open_clip', 'OpenCLIPTextTeacher')
         config, _ = _read_config(model, open_clip)
         path = find_weights(checkpoint, 'checkpoint of OpenCLIPTextTeacher')
         identity = {'model': config, 'normalize': normalize}
@@ -76,17 +77,9 @@ class OpenCLIPTextTeacher(TextTeacher):
         self._normalize = normalize
         self.freeze_external(_build(config, path, open_clip))
 
-    def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order.
-
-        Raises:
-            DataError: There is no sentence, or one is empty.
-        """
-        tokens = self._tokenizer(strip_sentences(sentences, 'OpenCLIPTextTeacher'))  # (S, 77)
-        return self.in_chunks(self._encode, tokens)
-
-    def _encode(self, tokens: Tensor) -> Tensor:
-        """Embed token numbers ``[S, L]``: ``[S, D]``."""
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed sentences: ``[S, D]``."""
+        tokens = self._tokenizer(sentences).to(self.device)  # (S, 77)
         embedding = self.frozen.encode_text(tokens).float()
         return F.normalize(embedding, dim=1) if self._normalize else embedding
 
@@ -120,7 +113,7 @@ class OpenCLIPTeacher(BaseTeacher):
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
-        open_clip = _import_open_clip('OpenCLIPTeacher')
+        open_clip = import_extra('open_clip', 'OpenCLIPTeacher')
         config, published = _read_config(model, open_clip)
         path = find_weights(checkpoint, 'checkpoint of OpenCLIPTeacher')
         network = _build(config, path, open_clip)
@@ -141,14 +134,6 @@ class OpenCLIPTeacher(BaseTeacher):
         """Embed frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, D]``."""
         embedding = self.frozen.encode_image(self._input(frames)).float()
         return F.normalize(embedding, dim=1) if self._normalize else embedding
-
-
-def _import_open_clip(owner: str) -> Any:
-    try:
-        import open_clip
-    except ImportError as error:
-        raise ConfigError(f"{owner} needs open_clip: pip install 'mmact_ssl[teachers]'") from error
-    return open_clip
 
 
 def _read_config(model: str, open_clip: Any) -> tuple[dict[str, Any], dict[str, Any]]:

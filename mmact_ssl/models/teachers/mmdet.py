@@ -62,7 +62,7 @@ class MMDetPersonDetector(BaseTeacher):
         self.min_score = min_score
         self._pipeline = build_pipeline(identity['pipeline'], 'mmdet')
         network = build_network(identity['model'], 'mmdet')
-        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:

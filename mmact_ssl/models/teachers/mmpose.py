@@ -80,7 +80,7 @@ class MMPosePoseTeacher(BaseTeacher):
         self._one_stage = isinstance(network, BottomupPoseEstimator)
         if self._one_stage and detector is not None:
             raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
-        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
         self.freeze_external(network)
         self._detector = () if detector is None else (self.freeze_external(detector),)
 

@@ -16,7 +16,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.label_maps import check_parts, merge
 from mmact_ssl.models.teachers.mmlab import pool
 from mmact_ssl.models.teachers.preprocessing import FrameInput, letterbox_geometry, pair, scale
-from mmact_ssl.models.teachers.weights import find_weights
+from mmact_ssl.models.teachers.weights import find_weights, import_extra
 from mmact_ssl.registry import MODELS
 
 CPU = ('CPUExecutionProvider',)
@@ -240,10 +240,7 @@ def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.n
 
 def _open_session(model: str, what: str, num_threads: int, providers: Sequence[str]) -> Any:
     """Open an ``onnxruntime.InferenceSession``."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigError(f'{what} needs onnxruntime: pip install onnxruntime') from error
+    onnxruntime = import_extra('onnxruntime', what, 'onnx')
     available = onnxruntime.get_available_providers()
     missing = [name for name in providers if name not in available]
     if missing:  # onnxruntime itself would take the CPU, with no more than a warning

@@ -12,31 +12,42 @@ from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.weights import find_in_package
+from mmact_ssl.models.teachers.weights import find_in_package, import_extra
 from mmact_ssl.registry import MODELS
 
 # Module types that are loaded: others may bring code of their own.
-_MODULES = {f'sentence_transformers.models.{name}' for name in ('Transformer', 'Pooling', 'Dense')}
-_MODULES.add('sentence_transformers.models.Normalize')
+_MODULES = {
+    f'sentence_transformers.models.{name}'
+    for name in ('Transformer', 'Pooling', 'Dense', 'Normalize')
+}
 _PICKLES = ('.bin', '.ckpt', '.pickle', '.pkl', '.pt', '.pth')
 
 
 class TextTeacher(BaseTeacher):
-    """Base class of the teachers that read sentences."""
+    """Base class of the teachers that read sentences; ``encode`` embeds a batch."""
 
     kind = 'text'
 
     def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed S sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order."""
-        raise NotImplementedError
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Refuse frames.
+        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order.
 
         Raises:
-            ConfigError: Always: a text teacher reads sentences, see :meth:`embed`.
+            DataError: There is no sentence, or one is empty.
         """
-        raise ConfigError(f'{type(self).__name__} reads sentences, not frames: see embed()')
+        stripped = [sentence.strip() for sentence in sentences]
+        if not stripped or not all(stripped):
+            raise DataError(f'{type(self).__name__}: no sentence, or an empty one')
+        step = self.batch_size or len(stripped)
+        with self.inference():
+            outputs = [
+                self.encode(stripped[start : start + step]).float().cpu()
+                for start in range(0, len(stripped), step)
+            ]
+        return torch.cat(outputs)
+
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed some sentences: ``[S, D]`` on the teacher's device."""
+        raise NotImplementedError
 
 
 @MODELS.register_module()
@@ -92,18 +103,8 @@ class SentenceTeacher(TextTeacher):
         """One line that names the teacher for people."""
         return f'SentenceTeacher({self._name})'
 
-    def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order.
-
-        Raises:
-            DataError: There is no sentence, or one is empty.
-        """
-        stripped = strip_sentences(sentences, 'SentenceTeacher')
-        return self.in_chunks(
-            lambda rows: self._encode([stripped[i] for i in rows]), torch.arange(len(stripped))
-        )
-
-    def _encode(self, sentences: list[str]) -> Tensor:
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed sentences: ``[S, D]``."""
         return self.frozen.encode(
             sentences,
             batch_size=len(sentences),
@@ -111,18 +112,6 @@ class SentenceTeacher(TextTeacher):
             normalize_embeddings=self._normalize,
             show_progress_bar=False,
         )
-
-
-def strip_sentences(sentences: Sequence[str], owner: str) -> list[str]:
-    """Take off the blanks around sentences.
-
-    Raises:
-        DataError: There is no sentence, or one is empty.
-    """
-    stripped = [sentence.strip() for sentence in sentences]
-    if not stripped or not all(stripped):
-        raise DataError(f'{owner}: no sentence, or an empty one; leave its key out')
-    return stripped
 
 
 def _check_folder(path: Path) -> dict[str, str]:
@@ -163,15 +152,10 @@ def _check_folder(path: Path) -> dict[str, str]:
 
 def _load(path: Path) -> Any:
     """Read a folder with sentence-transformers, offline."""
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise ConfigError(
-            "SentenceTeacher needs sentence-transformers: pip install 'mmact_ssl[teachers]'"
-        ) from error
+    library = import_extra('sentence_transformers', 'SentenceTeacher')
     safe: dict[str, Any] = dict(use_safetensors=True)
     try:
-        encoder = SentenceTransformer(
+        encoder = library.SentenceTransformer(
             str(path),
             device='cpu',
             local_files_only=True,

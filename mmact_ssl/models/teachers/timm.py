@@ -14,6 +14,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
 from mmact_ssl.models.teachers.weights import (
     find_weights,
+    import_extra,
     load_by_name,
     load_by_order,
     read_state_dict,
@@ -59,12 +60,7 @@ class TimmTeacher(BaseTeacher):
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
-        try:
-            import timm
-        except ImportError as error:
-            raise ConfigError(
-                "TimmTeacher needs timm: pip install 'mmact_ssl[teachers]'"
-            ) from error
+        timm = import_extra('timm', 'TimmTeacher')
         if not timm.is_model(model):
             close = get_close_matches(model.split('.')[0], timm.list_models())
             raise ConfigError(
@@ -110,18 +106,17 @@ def _read_input(
 
 
 def _download(published: Mapping[str, Any], model: str) -> str:
-    """Find the network's safetensors in the Hugging Face cache, downloading them if they may be."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.constants import HF_HUB_CACHE
-
+    """Find the network's safetensors in the Hugging Face cache, or download them."""
+    hub = import_extra('huggingface_hub', "checkpoint='timm'")
     repository = published.get('hf_hub_id')
     if not repository:
         raise ConfigError(f'timm publishes no weights for {model!r}: give a checkpoint')
     try:
-        return hf_hub_download(repository, published.get('hf_hub_filename') or 'model.safetensors')
+        file = published.get('hf_hub_filename') or 'model.safetensors'
+        return hub.hf_hub_download(repository, file)
     except (OSError, ValueError) as error:  # the hub's errors are OSErrors, offline or not found
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f'no weights of {repository} in {HF_HUB_CACHE} and none downloaded ({reason}): '
+            f'no weights of {repository} in the Hugging Face cache and none downloaded ({reason}): '
             "download the file elsewhere and give its path as the teacher's checkpoint"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -26,6 +27,20 @@ def require_file(path: str, what: str) -> None:
             f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
             'download it or correct the teacher config, see docs/teachers.md'
         )
+
+
+def import_extra(module: str, what: str, extra: str = 'teachers') -> Any:
+    """Import an optional package.
+
+    Raises:
+        ConfigError: It is not installed; gives the command.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{what} needs {module}: pip install 'mmact_ssl[{extra}]' ({error})"
+        ) from error
 
 
 def find_weights(where: str, what: str) -> str:
