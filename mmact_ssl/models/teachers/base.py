@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import sha256_of_file
+from mmact_ssl.models.teachers.weights import require_file
 
 
 class BaseTeacher(nn.Module):
@@ -38,6 +39,9 @@ class BaseTeacher(nn.Module):
             which makes no targets).
         layout: Names the joints of a pose or the parts of a map; ``''`` otherwise.
         window: None: reads single frames. (number of frames, stride): reads clips of these.
+
+    Raises:
+        DataError: A file is missing.
     """
 
     kind = 'pose'
@@ -53,6 +57,8 @@ class BaseTeacher(nn.Module):
         precision: str = 'float32',
     ) -> None:
         super().__init__()
+        for name, path in files.items():
+            require_file(path, f'{name} of {type(self).__name__}')
         self.batch_size = batch_size
         self.precision = precision
         self._external: tuple[nn.Module, ...] = ()
@@ -138,7 +144,7 @@ class BaseTeacher(nn.Module):
 
     def predict(self, frames: Tensor) -> Tensor:
         """Make targets of uint8 frames ``[N, 3, H, W]`` or clips on the teacher's device."""
-        raise NotImplementedError(f'{type(self).__name__} reads no frames')
+        raise ConfigError(f'{type(self).__name__} reads no frames: choose another teacher')
 
     def check_stride(self, owner: str, view: str, samples: Iterable[Any] | None) -> None:
         """Refuse clips whose frames are not as far apart as those that the teacher reads.

@@ -69,7 +69,7 @@ class OpenCLIPTextTeacher(TextTeacher):
             folder = Path(model).parent
             files['tokenizer'] = str(folder / 'tokenizer.json')
             require_file(files['tokenizer'], 'tokenizer beside model of OpenCLIPTextTeacher')
-            tokenizer: Any = open_clip.HFTokenizer(str(folder), **settings)
+            tokenizer: Any = open_clip.tokenizer.HFTokenizer(str(folder), **settings)
         else:
             tokenizer = open_clip.SimpleTokenizer(**settings)
         super().__init__(identity, files, batch_size, precision)

@@ -68,7 +68,7 @@ def test_an_address_without_a_hash_or_with_another_is_refused(hub):
 
 def test_names_of_torchvision_are_those_of_mmengine(hub, monkeypatch):
     monkeypatch.setattr(
-        'mmact_ssl.models.teachers.weights.file_sha256', lambda path: 'f37072fd' + 56 * '0'
+        'mmact_ssl.models.teachers.weights.sha256_of_file', lambda path: 'f37072fd' + 56 * '0'
     )
     monkeypatch.setattr(
         torch.hub, 'download_url_to_file', lambda a, path, _: open(path, 'w').close()
