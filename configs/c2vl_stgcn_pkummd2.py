@@ -1,20 +1,6 @@
 # C2VL on PKU-MMD II, cross-subject, with the sentences that the paper's authors released.
-_base_ = 'c2vl_stgcn_ntu60-xsub.py'
+_base_ = ['_base_/sets/pkummd2.py', '_base_/students/stgcn.py', '_base_/methods/c2vl.py']
 
-dataset_name = 'pkummd2'
-data_root = '{{$MMACT_SSL_DATA:data}}/pkummd2'
-prompts = f'{data_root}/targets/prompts.lmdb'
-folder = dict(
-    data_prefix=dict(skeleton=data_root),
-    prepare_command='python tools/prepare_data.py pkummd2 --source DIR',
-)
-train_pipeline = _base_.train_pipeline
-train_pipeline[0].path = prompts
-test_pipeline = _base_.test_pipeline
-test_pipeline[0].path = prompts
-train_dataloader = dict(
-    dataset=dict(ann_file=f'{data_root}/xsub_train.txt', pipeline=train_pipeline, **folder)
-)
-test_dataloader = dict(
-    dataset=dict(ann_file=f'{data_root}/xsub_test.txt', pipeline=test_pipeline, **folder)
-)
+model = dict(backbone=dict(_base_.backbone, layout=_base_.bodies.layout))
+train_dataloader = dict(num_workers=4, dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)

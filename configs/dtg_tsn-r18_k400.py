@@ -1,25 +1,6 @@
 # DTG-Net on Kinetics-400 in mmaction2's layout: TSN's ResNet-18, two clips of 8 frames, the
 # student for which the paper's results are reported.
-_base_ = [
-    '_base_/models/dtg_tsn-r18.py',
-    '_base_/datasets/dtg_224.py',
-    '_base_/schedules/pretrain_adamw.py',
-    '_base_/runtime/pretrain.py',
-]
+_base_ = ['_base_/sets/kinetics400.py', '_base_/students/tsn-r18.py', '_base_/methods/dtg-2d.py']
 
-data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
-targets = _base_.targets
-for target in targets:
-    target.path = f'{data_root}/targets/{target.path}'
-train_dataloader = dict(
-    dataset=dict(
-        ann_file=f'{data_root}/kinetics400_train_list_videos.txt',
-        data_prefix=dict(video=f'{data_root}/videos_train'),
-        prepare_command='mim download mmaction2 --dataset kinetics400',
-        pipeline=[_base_.sample_views, *targets, *_base_.make_views],
-    )
-)
-model = dict(
-    data_preprocessor=dict(targets=_base_.target_names),
-    heads=dict(guidance=dict(teachers=_base_.teachers)),
-)
+model = dict(backbone=_base_.backbone)
+train_dataloader = dict(dataset=_base_.train_set)

@@ -1,28 +1,12 @@
 # HCPG on Kinetics-400 in mmaction2's layout: R3D-18, two clips of 16 frames at two speeds,
 # contrasted with the keys of a momentum encoder in a queue.
-_base_ = [
-    '_base_/models/hcpg_r3d18.py',
-    '_base_/datasets/hcpg_112.py',
-    '_base_/schedules/pretrain_adamw.py',
-    '_base_/runtime/pretrain.py',
-]
+_base_ = ['_base_/sets/kinetics400.py', '_base_/students/r3d18.py', '_base_/methods/hcpg.py']
 
-data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
-parts = _base_.parts
-parts.path = f'{data_root}/targets/{parts.path}'
-train_dataloader = dict(
-    dataset=dict(
-        ann_file=f'{data_root}/kinetics400_train_list_videos.txt',
-        data_prefix=dict(video=f'{data_root}/videos_train'),
-        prepare_command='mim download mmaction2 --dataset kinetics400',
-        pipeline=[_base_.sample_views, parts, *_base_.make_views],
-    )
-)
-queue_size = 16_384
+queue = dict(queue_size=16_384)
 model = dict(
+    backbone=_base_.backbone,
     encode=('clip',),
     momentum_encoder=dict(views=('clip_b',), momentum=0.999),
-    heads=dict(appearance=dict(queue_size=queue_size), motion=dict(queue_size=queue_size)),
+    heads=dict(appearance=queue, motion=queue),
 )
-# How the tasks' gradients agree on the shared backbone, for tools/visualize.py conflict.
-custom_hooks = [*_base_.custom_hooks, dict(type='GradientConflictHook', interval=200)]
+train_dataloader = dict(dataset=_base_.train_set)

@@ -1,25 +1,17 @@
 # MS2L's contrast and C2VL's matching together on the skeletons of UTD-MHAD (odd subjects). Swipes
 # to the left and to the right are different actions here: no view is mirrored.
-_base_ = 'ms2l-c2vl_gru_nwucla.py'
+_base_ = [
+    '_base_/sets/utdmhad-skeleton.py',
+    '_base_/students/gru-streams.py',
+    '_base_/methods/ms2l-c2vl.py',
+]
 
-dataset_name = 'utdmhad-skeleton'
-data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton'
-prompts = f'{data_root}/targets/prompts.lmdb'
-folder = dict(
-    data_prefix=dict(skeleton=data_root),
-    prepare_command='python tools/prepare_data.py utdmhad --source DIR',
-)
+model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
 augment = _base_.never_mirrored
-make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment, clip=augment))
-train_pipeline = _base_.train_pipeline
-train_pipeline[0].path = prompts
-train_pipeline[2] = make_views
-test_pipeline = _base_.test_pipeline
-test_pipeline[0].path = prompts
-test_pipeline[2] = make_views
-train_dataloader = dict(
-    dataset=dict(ann_file=f'{data_root}/xsub_train.txt', pipeline=train_pipeline, **folder)
-)
-test_dataloader = dict(
-    dataset=dict(ann_file=f'{data_root}/xsub_test.txt', pipeline=test_pipeline, **folder)
-)
+steps = [
+    _base_.normalize,
+    dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment, clip=augment)),
+    _base_.pack,
+]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=[_base_.load_prompt, *steps]))
+test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=[_base_.load_mean_prompt, *steps]))

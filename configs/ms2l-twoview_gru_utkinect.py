@@ -1,16 +1,10 @@
 # Contrast between two augmented views on UT-Kinect (odd subjects), whose clips are few.
-_base_ = 'ms2l-twoview_gru_nwucla.py'
+_base_ = [
+    '_base_/sets/utkinect.py',
+    '_base_/students/gru-streams.py',
+    '_base_/methods/ms2l-twoview.py',
+]
 
-dataset_name = 'utkinect'
-data_root = '{{$MMACT_SSL_DATA:data}}/utkinect'
-folder = dict(
-    data_prefix=dict(skeleton=data_root),
-    prepare_command=(
-        'python tools/prepare_data.py custom --source utkinect.npz --layout kinect20 '
-        '--train-subjects 1 3 5 7 9 --out data/utkinect'
-    ),
-)
-train_dataloader = dict(
-    batch_size=64, dataset=dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
-)
-test_dataloader = dict(dataset=dict(ann_file=f'{data_root}/xsub_test.txt', **folder))
+model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
+train_dataloader = dict(batch_size=64, dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)

@@ -1,16 +1,7 @@
 # MS2L on NTU RGB+D 60, cross-subject: 25 joints, two persons.
-_base_ = 'ms2l_gru_nwucla.py'
+_base_ = ['_base_/sets/ntu60-xsub.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
-dataset_name = 'ntu60-xsub'
-data_root = '{{$MMACT_SSL_DATA:data}}/ntu60'
-folder = dict(
-    data_prefix=dict(skeleton=data_root),
-    prepare_command='python tools/prepare_data.py ntu60 --source DIR',
-)
-bodies = dict(layout='ntu25', num_persons=2)
-model = dict(backbone=bodies, heads=dict(motion=bodies))
-train_dataloader = dict(
-    num_workers=4, dataset=dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
-)
-test_dataloader = dict(dataset=dict(ann_file=f'{data_root}/xsub_test.txt', **folder))
+model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))
+train_dataloader = dict(num_workers=4, dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)
 default_hooks = dict(logger=dict(interval=50))

@@ -1,17 +1,6 @@
 # MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters.
-_base_ = [
-    '_base_/models/ms2l_gru.py',
-    '_base_/datasets/ms2l_skeleton.py',
-    '_base_/schedules/ms2l.py',
-    '_base_/runtime/pretrain.py',
-]
+_base_ = ['_base_/sets/nwucla.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
-dataset_name = 'nwucla'
-data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
-folder = dict(
-    data_prefix=dict(skeleton=data_root),
-    prepare_command='python tools/prepare_data.py nwucla --source DIR',
-)
-train_dataloader = dict(dataset=dict(ann_file=f'{data_root}/xview_train.txt', **folder))
-test_dataloader = dict(dataset=dict(ann_file=f'{data_root}/xview_test.txt', **folder))
-default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=10))
+model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))
+train_dataloader = dict(dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)

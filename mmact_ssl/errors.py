@@ -14,6 +14,27 @@ class DataError(MMActSSLError):
     """A data folder, annotation, video or target cache is missing or broken."""
 
 
+class BrokenSampleError(DataError):
+    """A video or clip that cannot give a sample: unreadable, empty or too short.
+
+    The data sets replace such a sample by another and note the reason; everything else that goes
+    wrong in a pipeline is a mistake of the configuration and stops the run.
+
+    Args:
+        filename: The file at fault.
+        reason: What is wrong with it, in a few words.
+    """
+
+    def __init__(self, filename: str, reason: str) -> None:
+        # Both go to the base class: an exception crosses from a worker process by being pickled.
+        super().__init__(filename, reason)
+        self.filename = filename
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f'{self.filename}: {self.reason}'
+
+
 class CheckpointError(MMActSSLError):
     """A checkpoint is missing, does not fit the model, or is refused as unsafe."""
 

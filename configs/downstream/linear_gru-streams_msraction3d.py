@@ -1,13 +1,6 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_gru-streams.py',
-    '../_base_/datasets/downstream_msraction3d.py',
-    '../_base_/datasets/downstream_skeleton_streams.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/msraction3d.py', '../_base_/downstream/gru-streams.py']
 
-model = dict(cls_head=dict(num_classes=20))
-train_dataloader = dict(dataset=dict(pipeline=_base_.streams_train_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=_base_.streams_test_pipeline))
-# The cross-validation keeps a subject's clips together.
-linear = dict(group_pattern=r'_s(\d+)_')
+model = dict(backbone=dict(encoder=_base_.bodies), cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)
+linear = dict(group_pattern=_base_.group_pattern)

@@ -1,16 +1,8 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_gru-streams.py',
-    '../_base_/datasets/downstream_utdmhad_skeleton.py',
-    '../_base_/datasets/downstream_skeleton_streams.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/utdmhad-skeleton.py', '../_base_/downstream/gru-streams.py']
 
-model = dict(cls_head=dict(num_classes=27))
-# Swipes to the left and to the right are different actions here.
-streams_train_pipeline = _base_.streams_train_pipeline
-streams_train_pipeline.pop(4)  # SkeletonFlip
-train_dataloader = dict(dataset=dict(pipeline=streams_train_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=_base_.streams_test_pipeline))
-# The cross-validation keeps a subject's clips together.
-linear = dict(group_pattern=r'_s(\d+)_')
+model = dict(backbone=dict(encoder=_base_.bodies), cls_head=dict(num_classes=_base_.num_classes))
+# Swipes to the left and to the right are different actions here: no flip.
+train_pipeline = [_base_.normalize, *_base_.augment, *_base_.format_streams]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
+test_dataloader = dict(dataset=_base_.test_set)
+linear = dict(group_pattern=_base_.group_pattern)

@@ -1,10 +1,7 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_gru.py',
-    '../_base_/datasets/downstream_msraction3d.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/msraction3d.py', '../_base_/downstream/gru.py']
 
-model = dict(cls_head=dict(num_classes=20))
-# The cross-validation keeps a subject's clips together.
-linear = dict(group_pattern=r'_s(\d+)_')
+model = dict(backbone=_base_.bodies, cls_head=dict(num_classes=_base_.num_classes))
+pipeline = [_base_.normalize, _base_.pad, _base_.format_bodies, _base_.pack]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))
+test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
+linear = dict(group_pattern=_base_.group_pattern)

@@ -1,9 +1,5 @@
-# The protocols of linear_r3d_hmdb51.py on the shared backbone and all of HCPG's adapters, side by
-# side.
-_base_ = [
-    '../_base_/models/downstream_r3d18-adapted.py',
-    '../_base_/datasets/downstream_hmdb51.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/hmdb51.py', '../_base_/downstream/r3d18-adapted.py']
 
-model = dict(cls_head=dict(num_classes=51))
+model = dict(cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.train_videos)
+test_dataloader = dict(dataset=_base_.test_videos)

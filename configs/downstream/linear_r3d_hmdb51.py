@@ -1,8 +1,5 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_r3d18.py',
-    '../_base_/datasets/downstream_hmdb51.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/hmdb51.py', '../_base_/downstream/r3d18.py']
 
-model = dict(cls_head=dict(num_classes=51))
+model = dict(cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.train_videos)
+test_dataloader = dict(dataset=_base_.test_videos)

@@ -1,10 +1,6 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_r3d18.py',
-    '../_base_/datasets/downstream_ucf101.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/ucf101.py', '../_base_/downstream/r3d18.py']
 
-model = dict(cls_head=dict(num_classes=101))
-# The cross-validation keeps the clips of one source video together.
-linear = dict(group_pattern=r'_g(\d+)_')
+model = dict(cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.train_videos)
+test_dataloader = dict(dataset=_base_.test_videos)
+linear = dict(group_pattern=_base_.group_pattern)

@@ -1,10 +1,10 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_stgcn.py',
-    '../_base_/datasets/downstream_demo_skeleton.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/demo-skeleton.py', '../_base_/downstream/stgcn.py']
 
-model = dict(backbone=dict(layout='ntu25'), cls_head=dict(num_classes=12))
-# The cross-validation keeps a subject's clips together.
-linear = dict(group_pattern=r'_s(\d+)_')
+model = dict(
+    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
+)
+resample = dict(_base_.resample, num_frames=32)  # as in pre-training
+pipeline = [_base_.normalize, resample, _base_.format_bodies, _base_.pack]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))
+test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
+linear = dict(group_pattern=_base_.group_pattern)

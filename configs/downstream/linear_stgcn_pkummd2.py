@@ -1,10 +1,9 @@
-# Linear probe, kNN and retrieval: all read the same frozen features.
-_base_ = [
-    '../_base_/models/downstream_stgcn.py',
-    '../_base_/datasets/downstream_pkummd2.py',
-    '../_base_/schedules/frozen_protocols.py',
-]
+_base_ = ['../_base_/sets/pkummd2.py', '../_base_/downstream/stgcn.py']
 
-model = dict(backbone=dict(layout='ntu25'), cls_head=dict(num_classes=41))
-# The cross-validation keeps a subject's clips together.
-linear = dict(group_pattern=r'A(\d+)N')
+model = dict(
+    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
+)
+pipeline = [_base_.normalize, _base_.resample, _base_.format_bodies, _base_.pack]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))
+test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
+linear = dict(group_pattern=_base_.group_pattern)

@@ -3,74 +3,56 @@
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
-data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
-pretrain = 'configs/c2vl_gru_nwucla.py'
-together = 'configs/ms2l-c2vl_gru_nwucla.py'
-downstream = 'configs/downstream/linear_gru-streams_nwucla.py'
-evaluations = [
+targets = '{{$MMACT_SSL_DATA:data}}/nwucla/targets'
+downstream = 'configs/downstream/linear_gru-streams_{dataset}.py'
+by_text = dict(protocols='text-retrieval', config=downstream)
+frozen = [
     dict(protocols='linear,knn', config=downstream),
     dict(protocols='linear', config=downstream, label_fraction=0.1),
-    dict(
-        protocols='text-retrieval',
-        config=downstream,
-        cfg_options=[f'text_retrieval.texts={data_root}/targets/prompts.lmdb'],
-    ),
+]
+evaluations = [
+    *frozen,
+    dict(by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
     # The last, so that without sentences about the classes nothing else is missing.
     dict(
         protocols='zeroshot',
         config=downstream,
-        cfg_options=[f'zeroshot.texts={data_root}/targets/classes.lmdb'],
+        cfg_options=[f'zeroshot.texts={targets}/classes.lmdb'],
     ),
 ]
+c2vl = dict(method='C2VL', pretrain='configs/c2vl_gru_nwucla.py', evaluations=evaluations)
+together = dict(
+    method='MS2L + C2VL', pretrain='configs/ms2l-c2vl_gru_nwucla.py', evaluations=evaluations
+)
 
 no_averages = ['model.heads.prompts.cross_consistency=False', 'model.momentum_encoder=None']
-training_prompts = 'train_dataloader.dataset.pipeline.0.path'
-constant = 'custom_hooks.3.schedule=constant'
+constant = 'model.heads.prompts.schedule=constant'
 ladder = {
-    'hard': ['custom_hooks.3.alpha_max=0', *no_averages],
+    'hard': ['model.heads.prompts.alpha_max=0', *no_averages],
     'self-similarity': [constant, *no_averages],
     'cross-consistency': [constant],
 }
-runs = [
-    dict(method='C2VL', pretrain=pretrain, evaluations=evaluations),
-    dict(method='MS2L + C2VL', pretrain=together, evaluations=evaluations),
-]
-runs += [
-    dict(
-        method='C2VL',
-        variant=variant,
-        pretrain=pretrain,
-        cfg_options=options,
-        evaluations=evaluations,
-    )
-    for variant, options in ladder.items()
-]
+rungs = [dict(c2vl, variant=name, cfg_options=options) for name, options in ladder.items()]
 # One seed: joints, bones and motion each meet the sentences by projectors of their own.
-apart = ['model.heads.prompts.streams=3']
-runs += [
+per_stream = [
     dict(
-        method='C2VL',
+        c2vl,
         variant=f'{name}streams-apart',
-        pretrain=pretrain,
-        cfg_options=[*options, *apart],
-        evaluations=evaluations,
+        cfg_options=[*options, 'model.heads.prompts.streams=3'],
         seeds=(0,),
     )
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
-# A share of the training clips exchanged their sentences; with 20 % one seed.
-runs += [
+# A part of the training clips exchanged their sentences; with 20 % one seed.
+wrong = 'train_dataloader.dataset.target_caches.prompt=prompts_shuffled'
+shuffled = [
     dict(
-        method='C2VL',
+        c2vl,
         variant=f'{name}shuffled-{percent}pct',
-        pretrain=pretrain,
-        cfg_options=[
-            *options,
-            f'{training_prompts}={data_root}/targets/prompts_shuffled{percent}.lmdb',
-        ],
-        evaluations=evaluations,
+        cfg_options=[*options, f'{wrong}{percent}.lmdb'],
         seeds=some,
     )
     for percent, some in ((20, (0,)), (40, seeds))
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
+runs = [c2vl, together, *rungs, *per_stream, *shuffled]

@@ -1,29 +1,26 @@
-# CSVR on JHMDB: what each branch gives, against a random encoder and
-# supervised training.
+# CSVR on JHMDB: what each branch gives, against a random encoder and supervised training.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/csvr_r3d_jhmdb.py'
+pretrain = 'configs/csvr_r3d_{dataset}.py'
 pretext = dict(protocols='pretext', config=pretrain)
-frozen = dict(protocols='linear,knn,retrieval', config='configs/downstream/linear_r3d_jhmdb.py')
-finetune = dict(protocols='finetune', config='configs/downstream/finetune_r3d_jhmdb.py')
+frozen = dict(protocols='linear,knn,retrieval', config='configs/downstream/linear_r3d_{dataset}.py')
+finetune = dict(protocols='finetune', config='configs/downstream/finetune_r3d_{dataset}.py')
 few_labels = dict(**finetune, label_fraction=0.1)
 
-runs = [
-    dict(method='Random init', evaluations=[frozen, few_labels]),
-    dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_labels]),
-    # Fine-tuning a random encoder is supervised training from scratch.
-    dict(method='Random init', evaluations=[finetune], seeds=(0,)),
-]
+random = dict(method='Random init', evaluations=[frozen, few_labels])
+csvr = dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_labels])
+# Fine-tuning a random encoder is supervised training from scratch.
+supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
 # One seed: these cost as much as a whole CSVR run each.
-runs += [
+no_branch = [
     dict(
-        method='CSVR',
+        csvr,
         variant=f'no-{branch}',
-        pretrain=pretrain,
         cfg_options=[f'model.heads.{branch}=None'],
         evaluations=[frozen],
         seeds=(0,),
     )
     for branch in ('pose', 'context', 'video')
 ]
+runs = [random, csvr, supervised, *no_branch]

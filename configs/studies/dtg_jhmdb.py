@@ -11,23 +11,14 @@ guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'
 weights = f'{guidance}.weights'
 
-runs = [
+dtg = dict(method='DTG-Net', pretrain=pretrain, evaluations=[frozen])
+guided = [
     dict(method='Random init', evaluations=[frozen]),
-    dict(
-        method='DTG-Net',
-        pretrain=pretrain,
-        evaluations=[dict(protocols='pretext', config=pretrain), frozen],
-    ),
-    dict(
-        method='DTG-Net',
-        variant='no-teacher',
-        pretrain=pretrain,
-        cfg_options=[no_guidance],
-        evaluations=[frozen],
-    ),
+    dict(dtg, evaluations=[dict(protocols='pretext', config=pretrain), frozen]),
+    dict(dtg, variant='no-teacher', cfg_options=[no_guidance]),
 ]
 # Joint training, and the same without guidance.
-runs += [
+joint_training = [
     dict(
         method=method,
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
@@ -43,18 +34,11 @@ runs += [
     for method, options in (('Supervised', [no_guidance]), ('DTG-Net joint', []))
 ]
 # One seed.
-runs += [
-    dict(
-        method='DTG-Net',
-        variant=variant,
-        pretrain=pretrain,
-        cfg_options=options,
-        evaluations=[frozen],
-        seeds=(0,),
-    )
+variants = [
+    dict(dtg, variant=variant, cfg_options=options, seeds=(0,))
     for variant, options in (
         ('imagenet-alone', [f'{guidance}.teachers.pose=None']),
-        ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}=None']),
+        ('pose-alone', [f'{guidance}.teachers.imagenet=None', f'{weights}.weights=None']),
         ('no-contrast', ['model.heads.contrast=None']),
         ('no-agreement', [f'{guidance}.agreement=0.0', f'{guidance}.contrast=1.0']),
         ('equal', [f'{weights}.weights.imagenet=1.0']),
@@ -62,3 +46,4 @@ runs += [
         ('confidence', [f'{weights}._delete_=True', f'{weights}.type=ConfidenceTeacherWeights']),
     )
 ]
+runs = [*guided, *joint_training, *variants]

@@ -15,32 +15,22 @@ no_contrast = [
     for task in ('appearance', 'motion')
 ]
 
+random = dict(method='Random init', evaluations=[frozen])
+hcpg = dict(method='HCPG', pretrain=pretrain, evaluations=[pretext, frozen])
+alone = dict(hcpg, evaluations=[frozen])
 runs = [
-    dict(method='Random init', evaluations=[frozen]),
-    dict(method='HCPG', pretrain=pretrain, evaluations=[pretext, frozen]),
-]
-runs += [
-    dict(
-        method='HCPG',
-        variant=variant,
-        pretrain=pretrain,
-        cfg_options=options,
-        evaluations=evaluations,
-    )
-    for variant, options, evaluations in (
-        ('shared', shared, [pretext, frozen]),
-        ('contrast-alone', no_parsing, [frozen]),
-        ('parsing-alone', [*no_contrast, 'model.encode=[clip]'], [frozen]),
-    )
+    random,
+    hcpg,
+    dict(hcpg, variant='shared', cfg_options=shared),
+    dict(alone, variant='contrast-alone', cfg_options=no_parsing),
+    dict(alone, variant='parsing-alone', cfg_options=[*no_contrast, 'model.encode=[clip]']),
 ]
 # One seed: balancers that weigh the tasks or fix their gradients.
 runs += [
     dict(
-        method='HCPG',
+        alone,
         variant=variant,
-        pretrain=pretrain,
         cfg_options=['model.balancer._delete_=True', f'model.balancer.type={balancer}'],
-        evaluations=[frozen],
         seeds=(0,),
     )
     for variant, balancer in (

@@ -5,11 +5,11 @@ seeds = (0, 1, 2)
 runs = [
     dict(
         method='MS2L two views',
-        pretrain='configs/ms2l-twoview_gru_msraction3d.py',
+        pretrain='configs/ms2l-twoview_gru_{dataset}.py',
         evaluations=[
             dict(
                 protocols='linear,knn',
-                config='configs/downstream/linear_gru-streams_msraction3d.py',
+                config='configs/downstream/linear_gru-streams_{dataset}.py',
             )
         ],
     ),

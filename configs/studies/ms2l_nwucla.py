@@ -19,7 +19,7 @@ def evaluations(encoder, frozen_protocols):
     ]
 
 
-published = evaluations('gru', 'linear,linear-sgd,knn,retrieval')
+published = evaluations('gru', 'linear,linear-adam,knn,retrieval')
 streams = evaluations('gru-streams', 'linear,knn,retrieval')
 transfer = [
     dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)

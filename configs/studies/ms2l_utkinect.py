@@ -1,16 +1,4 @@
 # Pre-training on the target itself, for comparison with transfer from NW-UCLA.
-dataset = 'utkinect'
-seeds = (0, 1, 2)
+_base_ = 'ms2l_msraction3d.py'
 
-runs = [
-    dict(
-        method='MS2L two views',
-        pretrain='configs/ms2l-twoview_gru_utkinect.py',
-        evaluations=[
-            dict(
-                protocols='linear,knn',
-                config='configs/downstream/linear_gru-streams_utkinect.py',
-            )
-        ],
-    ),
-]
+dataset = 'utkinect'

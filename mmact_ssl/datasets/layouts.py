@@ -1,32 +1,50 @@
-"""Skeleton layouts: joint names, left and right joints, and limbs."""
+"""Layouts of skeletons and of part maps: names, and what a flip exchanges."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class SkeletonLayout:
-    """Joint order of one kind of skeleton.
+class _Layout:
+    """Named places in a fixed order.
 
-    ``left`` and ``right`` are from the person's own point of view and pair up: ``left[i]`` is the
-    mirror image of ``right[i]``. ``limbs`` are pairs of joint indices.
+    Names that begin with ``left_`` and ``right_`` pair up; they are from the person's own point of
+    view.
     """
 
     name: str
     names: tuple[str, ...]
-    limbs: tuple[tuple[int, int], ...]
-    left: tuple[int, ...] = field(init=False)
-    right: tuple[int, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        # The pairs follow from the names, so that the two can never disagree.
-        left = tuple(i for i, name in enumerate(self.names) if name.startswith('left_'))
-        right = tuple(self.names.index('right_' + self.names[i][len('left_') :]) for i in left)
-        object.__setattr__(self, 'left', left)
-        object.__setattr__(self, 'right', right)
+    @property
+    def flip_indices(self) -> np.ndarray:
+        """int64 [len(names)]: the order in which left and right have changed places."""
+        return np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
+
+    def index(self, *names: str) -> list[int]:
+        """Indices of the places called ``names``.
+
+        Raises:
+            ValueError: A name is not in this layout.
+        """
+        unknown = [name for name in names if name not in self.names]
+        if unknown:
+            raise ValueError(
+                f'layout {self.name} has no {unknown[0]!r}; it has {", ".join(self.names)}'
+            )
+        return [self.names.index(name) for name in names]
+
+
+@dataclass(frozen=True)
+class SkeletonLayout(_Layout):
+    """Joint order of one kind of skeleton; ``pose[..., flip_indices, :]`` is its mirror image.
+
+    ``limbs`` are pairs of joint indices.
+    """
+
+    limbs: tuple[tuple[int, int], ...]
 
     @property
     def num_joints(self) -> int:
@@ -34,26 +52,30 @@ class SkeletonLayout:
         return len(self.names)
 
     @property
-    def flip_indices(self) -> np.ndarray:
-        """int64 [V]: ``pose[..., flip_indices, :]`` exchanges left and right joints."""
-        order = np.arange(self.num_joints)
-        order[list(self.left)] = self.right
-        order[list(self.right)] = self.left
-        return order
+    def left(self) -> tuple[int, ...]:
+        """Indices of the left joints."""
+        return tuple(i for i, name in enumerate(self.names) if name.startswith('left_'))
 
-    def index(self, *names: str) -> list[int]:
-        """Indices of the joints called ``names``.
+    @property
+    def right(self) -> tuple[int, ...]:
+        """Indices of the right joints; ``right[i]`` is the mirror image of ``left[i]``."""
+        return tuple(self.flip_indices[list(self.left)].tolist())
 
-        Raises:
-            ValueError: if a name is not a joint of this layout.
-        """
-        unknown = [name for name in names if name not in self.names]
-        if unknown:
-            raise ValueError(
-                f'layout {self.name} has no joint {unknown[0]!r}; '
-                f'its joints are {", ".join(self.names)}'
-            )
-        return [self.names.index(name) for name in names]
+
+@dataclass(frozen=True)
+class PartLayout(_Layout):
+    """Channel order of part maps [C, h, w]; ``maps[..., flip_indices, :, :]`` are mirrored ones."""
+
+    @property
+    def num_parts(self) -> int:
+        """Number of channels C."""
+        return len(self.names)
+
+
+def _mirrored(name: str) -> str:
+    side, _, rest = name.partition('_')
+    other = {'left': 'right', 'right': 'left'}.get(side)
+    return f'{other}_{rest}' if other and rest else name
 
 
 def _layout(name: str, joints: str, limbs: str) -> SkeletonLayout:
@@ -121,4 +143,23 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'left_elbow-left_wrist right_knee-right_ankle left_knee-left_ankle',
         ),
     )
+}
+
+PART_LAYOUTS: dict[str, PartLayout] = {
+    name: PartLayout(name, tuple(parts.split()))
+    for name, parts in {
+        # A silhouette: the probability that a pixel shows a person.
+        'person': 'person',
+        # What the demo world paints, in the order of its LIP labels; `LIP_LABELS` there has them.
+        'demo_parts': 'background hair upper_clothes face left_arm right_arm left_leg right_leg '
+        'left_shoe right_shoe',
+        # Look into Person (Gong et al. 2017).
+        'lip': 'background hat hair glove sunglasses upper_clothes dress coat socks pants '
+        'jumpsuits scarf skirt face left_arm right_arm left_leg right_leg left_shoe right_shoe',
+        # ATR (Liang et al. 2015).
+        'atr': 'background hat hair sunglasses upper_clothes skirt pants dress belt left_shoe '
+        'right_shoe face left_leg right_leg left_arm right_arm bag scarf',
+        # Pascal-Person-Part (Chen et al. 2014), seven coarse parts without sides.
+        'pascal_person': 'background head torso upper_arms lower_arms upper_legs lower_legs',
+    }.items()
 }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmaction.datasets import VideoDataset
 
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline
+from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import DATASETS
 
 
@@ -21,25 +22,22 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
     """mmaction2's VideoDataset made fit for long runs over unlabeled, imperfect video.
 
     The annotation file has a line ``path`` or ``path label`` per video, paths relative to
-    ``data_prefix['video']``; blank lines are passed over.
+    ``data_prefix['video']``; blank lines are skipped.
 
     Two differences. Missing folders, annotations and videos are found when the data set is built.
     Broken videos are replaced and all randomness of a sample depends on (seed, epoch, index), see
     SeededSamples.
 
     Args:
-        ann_file: Annotation file.
-        pipeline: Configs of the transforms, the last one ``PackPretextInputs``.
+        ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
+        pipeline: Configs of the transforms, the last one ``PackInputs``.
         data_prefix: ``video``: folder of the videos.
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other videos get -1. For supervised heads beside pretext tasks.
-        label_seed: Of that draw.
-        prepare_command: Command that makes this data set, quoted when something is missing.
+        label_seed: Seed of that draw.
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
-            Kinetics' of which nobody has all files.
-        max_replacements: Broken videos in a row after which the search for a whole one ends.
-        test_mode: No replacement: a broken video is an error.
-        **kwargs: As for mmengine's BaseDataset.
+            Kinetics', whose videos are no longer all available.
+        **kwargs: As for SeededSamples and mmengine's BaseDataset.
 
     Raises:
         ConfigError: ``label_fraction`` is not in (0, 1].
@@ -55,49 +53,33 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         data_prefix: Mapping[str, str] | None = None,
         label_fraction: float = 1.0,
         label_seed: int = 0,
-        prepare_command: str | None = None,
         skip_missing: bool = False,
-        max_replacements: int = 10,
-        test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
         self.label_fraction = label_fraction
         self.label_seed = label_seed
-        self.prepare_command = prepare_command
         self.skip_missing = skip_missing
-        self.init_seeded_samples(max_replacements)
-        # The pipeline is built last: if nothing was prepared yet, the folder of the videos is the
-        # first thing to name, not the target cache that a transform opens.
-        super().__init__(
-            ann_file,
-            pipeline=[],
-            data_prefix=dict(data_prefix or {'video': ''}),
-            test_mode=test_mode,
-            **kwargs,
-        )
-        self.pipeline = build_pipeline(pipeline)
-        self.check_names()
+        super().__init__(ann_file, pipeline, data_prefix=dict(data_prefix or {}), **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file; one dict of ``filename`` and ``label`` (-1: none) per video."""
-        if not os.path.isfile(self.ann_file):
-            raise DataError(f'annotation file {self.ann_file} is missing{self._fix("ann_file")}')
+        names, labels = read_annotation(self.ann_file, self._fix('ann_file'))
         folder = self.data_prefix.get('video') or ''
         if folder and not os.path.isdir(folder):
-            raise DataError(f'video folder {folder} is missing{self._fix("data_prefix[video]")}')
-        with open(self.ann_file, encoding='utf-8') as lines:
-            data_list = [self._parse(line.strip(), folder) for line in lines if line.strip()]
-        if not data_list:
-            raise DataError(f'annotation file {self.ann_file} is empty{self._fix("ann_file")}')
-
-        missing = _missing(info['filename'] for info in data_list)
-        if missing and (not self.skip_missing or len(missing) == len(data_list)):
-            first = next(info['filename'] for info in data_list if info['filename'] in missing)
+            raise DataError(f'video folder {folder} is missing: {self._fix("data_prefix[video]")}')
+        paths = [os.path.join(folder, name) for name in names]
+        missing = _missing(paths)
+        if missing and (not self.skip_missing or len(missing) == len(set(paths))):
+            first = next(path for path in paths if path in missing)
             raise DataError(
-                f'{len(missing)} of {len(data_list)} videos of {self.ann_file} are missing, the '
-                f'first is {first}{self._fix("data_prefix[video]")}'
+                f'{len(missing)} of {len(paths)} videos of {self.ann_file} are missing, the '
+                f'first is {first}: {self._fix("data_prefix[video]")}'
             )
-        present = [info for info in data_list if info['filename'] not in missing]
+        present = [
+            {'filename': path, 'label': label}
+            for path, label in zip(paths, labels)
+            if path not in missing
+        ]
         self._drop_labels(present)
         return present
 
@@ -113,19 +95,13 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             if position not in drawn:
                 info['label'] = -1
 
-    def _parse(self, line: str, folder: str) -> dict[str, Any]:
-        path, _, label = line.rpartition(self.delimiter)
-        if not path or not label.lstrip('-').isdigit():
-            path, label = line, '-1'
-        return {'filename': os.path.join(folder, path.strip()), 'label': int(label)}
-
     def _fix(self, argument: str) -> str:
-        fix = f': correct {argument}'
+        fix = f'correct {argument}'
         return f'{fix} or run `{self.prepare_command}`' if self.prepare_command else fix
 
 
-def _missing(filenames: Iterator[str]) -> set[str]:
-    """Which files do not exist; lists each folder once, quicker than asking for every file."""
+def _missing(filenames: Sequence[str]) -> set[str]:
+    """Files that do not exist; lists each folder once, quicker than asking for every file."""
     by_folder: dict[str, list[str]] = defaultdict(list)
     for filename in filenames:
         by_folder[os.path.dirname(filename)].append(filename)

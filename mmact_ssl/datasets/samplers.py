@@ -40,8 +40,8 @@ class LengthBucketBatchSampler(Sampler):
             each epoch, not the longest.
 
     Raises:
-        ConfigError: The sampler is another one or does not shuffle, the data set has no fitting
-            ``lengths``, or a number is below 1.
+        ConfigError: The sampler is another one or does not shuffle, or the data set has no fitting
+            ``lengths``.
 
     Source: bucketing as usual in speech and translation; the pool is our choice.
     """
@@ -58,11 +58,6 @@ class LengthBucketBatchSampler(Sampler):
                 'LengthBucketBatchSampler changes the order of the data: set '
                 "sampler=dict(type='DefaultSampler', shuffle=True), or drop batch_sampler"
             )
-        for name, value in (('batch_size', batch_size), ('pool_batches', pool_batches)):
-            if value < 1:
-                raise ConfigError(
-                    f'LengthBucketBatchSampler: {name} is {value}, must be at least 1'
-                )
         lengths = getattr(sampler.dataset, 'lengths', None)
         if lengths is None or len(lengths) != len(sampler.dataset):
             raise ConfigError(

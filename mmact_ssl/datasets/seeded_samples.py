@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,8 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
 
-from mmact_ssl.datasets.errors import BrokenSampleError
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -24,10 +24,17 @@ class SeededSamples:
     and others after a resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
 
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
-    the sample says so in ``results['replaced']``; in test mode it is an error.
+    ``results['replaced']`` gives the reason; in test mode it is an error.
 
     Transforms with a method ``check_names(filenames)`` are shown the names of all samples once the
-    annotation is read: what is wrong with all of them no single sample can tell.
+    annotation is read, to find what no single sample shows.
+
+    Args:
+        ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
+        pipeline: Transforms; those of other packages are written with their scope, ``mmaction.…``.
+        prepare_command: Command that makes this data set, quoted when something is missing.
+        max_replacements: Broken samples in a row after which the search for a whole one ends.
+        **kwargs: As for the data set's class.
 
     Attributes:
         seeded_from_start: Seed by (0, 0, index) until ``set_progress`` is called. Where False,
@@ -49,16 +56,24 @@ class SeededSamples:
     get_data_info: Callable[[int], dict[str, Any]]
     __len__: Callable[[], int]
 
-    def init_seeded_samples(self, max_replacements: int) -> None:
-        """Call this in ``__init__``, before the data set's own.
-
-        Args:
-            max_replacements: Broken samples in a row after which the search for a whole one ends.
-        """
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable],
+        prepare_command: str | None = None,
+        max_replacements: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        self.prepare_command = prepare_command
         self.max_replacements = max_replacements
         # Seed, epoch, and whether they were set. In shared memory, so that workers that live
         # through several epochs see the change.
         self._progress = torch.zeros(3, dtype=torch.int64).share_memory_()
+        # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
+        # first thing to name, not the target cache that a transform opens.
+        super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
+        self.pipeline = build_pipeline(pipeline, os.path.dirname(self.ann_file))
+        self._check_names()
 
     def set_progress(self, seed: int, epoch: int) -> None:
         """Set what the randomness of the samples depends on, in this process and its workers."""
@@ -72,10 +87,10 @@ class SeededSamples:
         """Read the annotation, if that was put off by ``lazy_init``."""
         if not self._fully_initialized:
             super().full_init()  # type: ignore[misc]
-            self.check_names()
+            self._check_names()
 
-    def check_names(self) -> None:
-        """Let the transforms check the names; call this where the pipeline is built last."""
+    def _check_names(self) -> None:
+        """Let the transforms check the names, once there are both."""
         if not self._fully_initialized:
             return
         for transform in self.pipeline.transforms:
@@ -123,19 +138,26 @@ class SeededSamples:
         return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
 
 
-def build_pipeline(pipeline: Sequence[dict | Callable]) -> Compose:
+def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compose:
     """Build transforms in this package's scope; those of others are written ``mmaction.Resize``.
 
     Left to itself, mmengine looks for transforms in the scope that the last runner was built with.
+
+    Args:
+        pipeline: Configs or callables.
+        root: Folder of the data set; a transform with a method ``bind`` is given it, see
+            LoadTargets.
     """
     # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
+    transforms = []
     with seeded((0,)):
-        return Compose(
-            [
-                TRANSFORMS.build({'_scope_': SCOPE, **part}) if isinstance(part, dict) else part
-                for part in pipeline
-            ]
-        )
+        for part in pipeline:
+            if isinstance(part, dict):
+                part = TRANSFORMS.build({'_scope_': SCOPE, **part})
+            if hasattr(part, 'bind'):
+                part.bind(root)
+            transforms.append(part)
+    return Compose(transforms)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from mmact_ssl.datasets.errors import BrokenSampleError
+from mmact_ssl.errors import BrokenSampleError
 
 # Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
 # of a larger file they are read again, from the key frame on.
@@ -149,7 +149,7 @@ class VideoReader:
         """Demux the file once and lay down the tables, all in the order of decoding.
 
         ``_rank[p]`` is the frame that packet p shows, -1 for none; ``_position`` is its inverse;
-        ``_is_key[p]`` says that decoding can start at p.
+        ``_is_key[p]`` is True where decoding can start.
         """
         if not self._container.streams.video:
             raise self._broken('has no video stream')

@@ -1,4 +1,4 @@
-"""Run teachers over a data set and keep what they say in target caches."""
+"""Run teachers over a data set and keep their targets in caches."""
 
 from __future__ import annotations
 
@@ -16,33 +16,23 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmact_ssl.datasets.errors import BrokenSampleError
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
+    encode_key,
+    hash_sentences,
     merge_shards,
     remove_cache,
     shard_path,
 )
-from mmact_ssl.targets.file import encode_key, hash_sentences
-from mmact_ssl.targets.video_extraction import extract_video, iterate_frames, run_teachers
+from mmact_ssl.targets.video_extraction import run_teachers
 
 # Into a log file, where no bar can be drawn (Slurm, nohup), its state is written so often.
 SECONDS_BETWEEN_LINES = 60
-
-__all__ = [
-    'ExtractionJob',
-    'ExtractionReport',
-    'extract_many',
-    'extract_sentences',
-    'extract_targets',
-    'extract_video',
-    'iterate_frames',
-    'read_annotations',
-]
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class ExtractionJob:
 
     @property
     def meta(self) -> TargetMeta:
-        """What the cache holds."""
+        """Meta data of the cache."""
         teacher = self.teacher
         return TargetMeta(
             kind=teacher.kind,
@@ -70,7 +60,7 @@ class ExtractionJob:
 
 @dataclass
 class ExtractionReport:
-    """What one extraction did.
+    """Counts of one extraction.
 
     ``written`` counts videos (or keys of sentences) that were missing in a cache or had other
     sentences there, ``renewed`` the latter alone, ``skipped`` those that every cache had,
@@ -88,36 +78,13 @@ class ExtractionReport:
 
 
 def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """List the videos of annotation files (``path`` or ``path label`` a line), each once.
+    """List the videos of annotation files, each once.
 
     Raises:
-        DataError: A file is missing or names no video.
+        DataError: A file is missing or empty.
     """
-    names: dict[str, None] = {}
-    for path in paths:
-        if not Path(path).is_file():
-            raise DataError(f'no annotation file {path}: prepare the data set, or correct --ann')
-        lines = Path(path).read_text().splitlines()
-        found = [line.rsplit(' ', 1) for line in map(str.strip, lines) if line]
-        if not found:
-            raise DataError(f'annotation file {path} is empty: prepare the data set again')
-        # A path may contain blanks; only a number at the end is a label.
-        names.update(
-            (parts[0] if parts[-1].isdigit() else ' '.join(parts), None) for parts in found
-        )
-    return list(names)
-
-
-def extract_targets(
-    teacher: BaseTeacher,
-    root: str | os.PathLike[str],
-    names: Sequence[str],
-    out: str | os.PathLike[str],
-    dtype: str = 'float32',
-    **options: Any,
-) -> ExtractionReport:
-    """Fill the cache of one teacher, see :func:`extract_many`."""
-    return extract_many([ExtractionJob(teacher, Path(out), dtype)], root, names, **options)
+    hint = 'prepare the data set, or correct --ann'
+    return list(dict.fromkeys(name for path in paths for name in read_annotation(path, hint)[0]))
 
 
 def extract_many(
@@ -144,13 +111,13 @@ def extract_many(
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             ``<out>.broken.txt``.
-        show_progress: Draw a bar with rate and time left (rank 0 only); where the output is no
-            terminal, a line of it every minute.
+        show_progress: Draw a bar with rate and time left (rank 0 only); where the output is not a
+            terminal, print a line of it every minute.
 
     Raises:
-        ConfigError: Two teachers have one cache, or a teacher makes what no cache holds.
-        DataError: ``root`` holds none of the videos, too many are broken, a teacher says what is no
-            target, or an existing cache is of another teacher.
+        ConfigError: Two teachers have one cache, or no cache can hold a teacher's targets.
+        DataError: ``root`` holds none of the videos, too many are broken, a teacher returned an
+            invalid target, or an existing cache is of another teacher.
     """
     root = Path(root)
     if not any((root / name).is_file() for name in names):
@@ -158,6 +125,8 @@ def extract_many(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
         )
+    if len({job.out for job in jobs}) < len(jobs):
+        raise ConfigError('two teachers would write to one cache: give their configs other names')
     for job in jobs:
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
@@ -169,7 +138,8 @@ def extract_many(
 
     # A hash of a video would cost as much as to read it: only what is missing is made.
     source_hash = dict.fromkeys(names, '')
-    return _fill(jobs, source_hash, work, 'frames', overwrite, max_broken, show_progress)
+    report = _fill(jobs, source_hash, work, 'frames', overwrite, show_progress)
+    return _finish(report, jobs, len(names), max_broken)
 
 
 def extract_sentences(
@@ -182,8 +152,8 @@ def extract_sentences(
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
 
-    A key is embedded anew if the cache has it of other sentences, or does not say of which. A key
-    that ``sentences`` has not is removed: a cache holds the sentences of one file.
+    A key is embedded anew if the cache has it of other sentences, or without a record of its
+    sentences. A key that ``sentences`` lacks is removed: a cache holds the sentences of one file.
 
     Args:
         teacher: Of kind 'text': ``embed(list of S sentences)`` gives [S, D].
@@ -204,12 +174,11 @@ def extract_sentences(
 
     source_hash = {key: hash_sentences(lines) for key, lines in sentences.items()}
     job = ExtractionJob(teacher, Path(out), dtype)
-    return _fill(
-        [job], source_hash, work, 'sentences', overwrite, 0.0, show_progress, only_these=True
-    )
+    report = _fill([job], source_hash, work, 'sentences', overwrite, show_progress)
+    return _finish(report, [job], len(sentences), max_broken=0.0)
 
 
-# Of a key and the jobs that lack it: an array for each job, and how many frames it took.
+# From a key and the jobs that lack it to an array for each job and the number of frames.
 Work = Callable[[str, Sequence[ExtractionJob]], 'tuple[list[np.ndarray], int]']
 
 
@@ -219,24 +188,15 @@ def _fill(
     work: Work,
     unit: str,
     overwrite: bool,
-    max_broken: float,
     show_progress: bool,
-    only_these: bool = False,
 ) -> ExtractionReport:
-    """Do the work of all keys that a cache lacks or has of something else, shared by the ranks.
-
-    With ``only_these`` other keys are removed from the caches.
-    """
-    if len({job.out for job in jobs}) < len(jobs):
-        raise ConfigError('two teachers would write to one cache: give their configs other names')
+    """Do the work of this rank for all keys that a cache lacks or has of another source."""
     rank, world_size = dist.get_dist_info()
-    shared: list[list[dict[str, str]]] = [[]]
-    removed = 0
+    shared: list[Any] = [None]
     if rank == 0:
         shared = [[_prepare(job, source_hash, overwrite) for job in jobs]]
-        removed = sum(_remove_others(job, source_hash) for job in jobs) if only_these else 0
     dist.broadcast_object_list(shared)
-    caches = shared[0]
+    caches, removed = zip(*shared[0])
     todo = {
         key: [i for i, cache in enumerate(caches) if cache.get(key) != source_hash[key]]
         for key in source_hash
@@ -244,9 +204,16 @@ def _fill(
     missing = [key for key in todo if todo[key]]
     mine = missing[rank::world_size]
 
-    report = ExtractionReport(skipped=len(todo) - len(missing), removed=removed)
-    start = said = time.perf_counter()
-    progress = _progress(show_progress and rank == 0)
+    report = ExtractionReport(skipped=len(todo) - len(missing), removed=sum(removed))
+    progress = Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('videos, {task.fields[rate]}'),
+        TimeRemainingColumn(),
+        disable=not show_progress or rank > 0,
+    )
+    start = printed = time.perf_counter()
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
@@ -264,45 +231,47 @@ def _fill(
             except BrokenSampleError as error:
                 report.broken[key] = error.reason
             except ValueError as error:
-                raise DataError(f'a teacher said what is no target: {error}') from error
+                raise DataError(f'the teacher returned an invalid target: {error}') from error
             else:
                 report.written += 1
                 report.renewed += any(key in caches[i] for i in todo[key])
                 report.frames += count
             now = time.perf_counter()
-            rate = report.frames / (now - start)
-            progress.update(task, advance=1, rate=f'{rate:.0f} {unit}/s')
-            if not progress.console.is_terminal and now - said >= SECONDS_BETWEEN_LINES:
-                said = now
+            rate = f'{report.frames / (now - start):.0f} {unit}/s'
+            progress.update(task, advance=1, rate=rate)
+            if not progress.console.is_terminal and now - printed >= SECONDS_BETWEEN_LINES:
+                printed = now
                 progress.print(progress.get_renderable())
     report.seconds = time.perf_counter() - start
-    return _finish(report, jobs, len(source_hash), max_broken)
+    return report
 
 
-def _prepare(job: ExtractionJob, keys: Iterable[str], overwrite: bool) -> dict[str, str]:
+def _prepare(
+    job: ExtractionJob, wanted: Mapping[str, str], overwrite: bool
+) -> tuple[dict[str, str], int]:
     """Create a cache or take up what a killed run left.
 
-    Returns what the values of those keys that it has were made of.
+    Returns:
+        The source hashes of those wanted keys that it has, and how many other keys of sentences
+        were removed.
+
+    Raises:
+        DataError: It has keys of sentences, and none of the wanted ones: the cache is of another
+            file.
     """
-    meta = job.meta
-    meta.check()
+    job.meta.check()
     if overwrite:
         for path in (job.out, *job.out.parent.glob(f'{job.out.name}.rank*')):
             remove_cache(path)
-    TargetWriter(job.out, meta).close()  # refuses a stale cache before hours of work
-    merge_shards(job.out, meta)
-    return TargetReader(job.out).source_hash(keys)
-
-
-def _remove_others(job: ExtractionJob, keys: Iterable[str]) -> int:
-    """Remove from a cache what is not among the keys; returns how many that were.
-
-    Raises:
-        DataError: That would be all: the cache is of something else.
-    """
-    present = TargetReader(job.out).keys()
-    wanted = {encode_key(key).decode() for key in keys}
-    others = [key for key in present if key not in wanted]
+    TargetWriter(job.out, job.meta).close()  # refuses a stale cache before hours of work
+    merge_shards(job.out, job.meta)
+    reader = TargetReader(job.out)
+    present = set(reader.keys())
+    names = {encode_key(key).decode(): key for key in wanted}
+    if job.meta.kind != 'text':
+        # Without reading any value: a cache may have hundreds of thousands.
+        return {names[name]: '' for name in present & names.keys()}, 0
+    others = sorted(present - names.keys())
     if others and len(others) == len(present):
         raise DataError(
             f'{job.out} holds {len(others)} keys, e.g. {others[0]!r}, and none of the file: give '
@@ -310,7 +279,7 @@ def _remove_others(job: ExtractionJob, keys: Iterable[str]) -> int:
         )
     with TargetWriter(job.out, job.meta) as writer:
         writer.remove(others)
-    return len(others)
+    return reader.source_hash(wanted), len(others)
 
 
 def _finish(
@@ -322,34 +291,23 @@ def _finish(
         written=sum(part.written for part in reports),
         renewed=sum(part.renewed for part in reports),
         skipped=report.skipped,
-        removed=sum(part.removed for part in reports),
+        removed=report.removed,
         frames=sum(part.frames for part in reports),
         seconds=max(part.seconds for part in reports),
         broken={name: reason for part in reports for name, reason in part.broken.items()},
     )
-    listings = [Path(f'{job.out}.broken.txt') for job in jobs]
     if dist.is_main_process():
-        for job, listing in zip(jobs, listings):
+        lines = ''.join(f'{key}\t{reason}\n' for key, reason in total.broken.items())
+        for job in jobs:
             merge_shards(job.out, job.meta)
+            listing = Path(f'{job.out}.broken.txt')
             listing.unlink(missing_ok=True)
-            if total.broken:
-                lines = (f'{key}\t{reason}\n' for key, reason in total.broken.items())
-                listing.write_text(''.join(lines))
+            if lines:
+                listing.write_text(lines)
     dist.barrier()
     if len(total.broken) > max_broken * num_keys:
         raise DataError(
-            f'{len(total.broken)} of {num_keys} videos cannot be decoded, see {listings[0]}: '
-            'replace them or raise --max-broken'
+            f'{len(total.broken)} of {num_keys} videos cannot be decoded, see '
+            f'{jobs[0].out}.broken.txt: replace them or raise --max-broken'
         )
     return total
-
-
-def _progress(visible: bool) -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('videos, {task.fields[rate]}'),
-        TimeRemainingColumn(),
-        disable=not visible,
-    )

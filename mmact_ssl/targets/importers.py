@@ -1,4 +1,11 @@
-"""Fill a target cache from what others have made: a table (``.npz``), COCO JSON, or skeletons."""
+"""Import targets that others have made: a table (``.npz``), COCO JSON, or skeletons.
+
+Each importer writes the cache ``out`` and returns the number of videos written: those that are in
+the cache already are skipped unless ``overwrite`` replaces it. ``annotated`` are the video paths of
+the annotation files. Names are matched to them exactly or without suffix (``a1_s1`` to
+``videos/a1_s1.mp4``), and become those; an entry serves one video. None: names are taken as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +15,31 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.poses import project_joints
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.values import from_storage
 
 # `videos/a.mp4/000012.jpg`, `a/frame_12.png` or `a_000012.jpg`: video, frame number.
 FRAME_FILE = re.compile(r'^(?P<video>.+?)[/_](?:frame|img|image)?_?(?P<frame>\d+)\.\w+$')
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Hash a file's content without reading it whole into memory."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-# The array of an npz file tells what it holds.
+# The name of the array in an npz file gives its kind.
 NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
 
 
 def npz_kind(source: str | os.PathLike[str]) -> str:
-    """Tell which kind of targets a table holds, by the name of its array.
+    """Return the kind of targets in a table, by the name of its array.
 
     Raises:
         DataError: There is no such file, or it holds none or several.
     """
-    if not Path(source).is_file():
-        raise DataError(f'no file {source} to import from')
-    with np.load(source, allow_pickle=False) as table:
+    with np.load(_existing(source), allow_pickle=False) as table:
         found = [kind for name, kind in NPZ_KINDS.items() if name in table.files]
     if len(found) != 1:
         raise DataError(
@@ -67,15 +63,7 @@ def import_npz(
             sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float [F, D], with
             ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
             or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
-        out: Folder of the cache.
-        annotated: Video paths of the annotation files. Names are matched to them exactly or
-            without suffix (``a1_s1`` to ``videos/a1_s1.mp4``), and become those; none serves two
-            videos. None: taken as is.
-        overwrite: Replace an existing cache.
-        dtypes: What values are stored in, by kind; float32 for those not named.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
+        dtypes: Storage type by kind; float32 for those not named.
 
     Raises:
         DataError: The file is not of this format, or an annotated video is not in it or shares its
@@ -90,7 +78,7 @@ def import_npz(
             raise DataError(f'{source} lacks {sorted(missing)}: docs/targets.md has the format')
         names = [str(name) for name in table['names']]
         lengths, values = table['lengths'], table[array]
-        layout = str(table['layout']) if 'layout' in table.files else ''
+        layout = str(table['layout']) if 'layout' in table.files and kind != 'embedding' else ''
         window = table['window'].tolist() if 'window' in table.files else None
     if kind == 'pose':
         _check_layout(source, layout, values.shape)
@@ -101,13 +89,11 @@ def import_npz(
             f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
             f'{len(values)} {array} do not fit together'
         )
-    offsets = np.cumsum([0, *lengths])
-    spans = {name: slice(*offsets[i : i + 2]) for i, name in enumerate(names)}
-    matched = _match(source, spans, annotated)
+    matched = _match(source, names, lengths, annotated)
     meta = TargetMeta(
         kind,
-        layout if kind != 'embedding' else '',
-        file_sha256(source),
+        layout,
+        sha256_of_file(source),
         f'import-npz {source.name}',
         window=None if window is None else (int(window[0]), int(window[1])),
         dtype=(dtypes or {}).get(kind, 'float32'),
@@ -130,15 +116,9 @@ def import_skeletons(
     Args:
         source: Folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters in
             the axes of the camera that made the videos; frame t of both is the same moment.
-        out: Folder of the cache.
         focal: Focal length of that camera, in pixels of the video.
         center: (x, y) of its optical axis, in pixels of the video.
         size: (width, height) of the video in pixels.
-        annotated: Video paths of the annotation files, matched as by :func:`import_npz`.
-        overwrite: Replace an existing cache.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
 
     Raises:
         DataError: The folder is not of this format, or an annotated video has no skeleton.
@@ -148,16 +128,11 @@ def import_skeletons(
     if folder.shape[3] != 3 or folder.unit != 'meters':
         raise DataError(
             f'{source} holds skeletons in {folder.unit}, {folder.shape[3]} coordinates a joint: '
-            'only such in space, in meters, can be projected'
+            'only coordinates in space, in meters, can be projected'
         )
     if focal <= 0 or min(size) <= 0:
         raise DataError(f'focal {focal} and size {size} must be above 0, in pixels of the video')
-    starts = folder.starts
-    spans = {
-        str(name): slice(int(start), int(start + length))
-        for name, start, length in zip(folder.names, starts, folder.lengths)
-    }
-    matched = _match(source, spans, annotated)
+    matched = _match(source, folder.names.tolist(), folder.lengths, annotated)
     coordinates = folder.open_coordinates()
     camera = {'focal': focal, 'center': list(center), 'size': list(size)}
     identity = json.dumps([folder.sha256, camera], sort_keys=True)
@@ -179,31 +154,24 @@ def import_coco(
 ) -> int:
     """Import key points in COCO's JSON format, one image a frame.
 
-    An image tells its video and frame by the fields ``video`` and ``frame`` (from 0) or by its file
-    name: a folder or prefix named like the video, then the number (``videos/a.mp4/000012.jpg``,
-    ``videos/a/frame_12.png``, ``videos/a_000012.jpg``), from 0. Of several persons on a frame the
-    one with the highest ``score``, then the largest ``area``, is kept. A frame without an
-    annotation and a joint with visibility 0 get score 0; a visible joint gets score 1, or the
-    fractional third value of a detector's result.
+    The video and frame of an image are its fields ``video`` and ``frame`` (from 0), or follow from
+    its file name: a folder or prefix named like the video, then the number from 0
+    (``videos/a.mp4/000012.jpg``, ``videos/a/frame_12.png``, ``videos/a_000012.jpg``). Of several
+    persons on a frame the one with the highest ``score``, then the largest ``area``, is kept. A
+    frame without an annotation and a joint with visibility 0 get score 0; a visible joint gets
+    score 1, or the fractional third value of a detector's result.
 
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
             keypoints [V * 3] in pixels, pixel i centered on i).
-        out: Folder of the cache.
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
-        overwrite: Replace an existing cache.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
 
     Raises:
         DataError: The file is not of this format or names frames beyond a video's end.
     """
     source = Path(source)
-    if not source.is_file():
-        raise DataError(f'no file {source} to import from')
-    coco = json.loads(source.read_text())
+    coco = json.loads(_existing(source).read_text())
     for part in ('images', 'annotations'):
         if part not in coco:
             raise DataError(f'{source} has no {part!r}: COCO key point JSON is expected')
@@ -215,7 +183,12 @@ def import_coco(
     images = {image['id']: image for image in coco['images']}
     for annotation in coco['annotations']:
         image = images[annotation['image_id']]
-        key, frame = _frame_of(source, image, lengths, by_stem)
+        name, frame = _frame_of(source, image)
+        key = name
+        if name not in lengths:
+            key = by_stem.get(PurePosixPath(name).with_suffix('').as_posix(), '')
+        if not key:
+            raise DataError(f'{source}: {name!r} is not among the annotated videos; check --ann')
         if not 0 <= frame < lengths[key]:
             raise DataError(f'{source}: frame {frame} of {key!r}, which has {lengths[key]} frames')
         rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
@@ -233,8 +206,14 @@ def import_coco(
         pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
         pose[pose[:, 2] == 0] = 0
         poses[key][frame] = pose
-    meta = TargetMeta('pose', layout, file_sha256(source), f'import-coco {source.name}')
+    meta = TargetMeta('pose', layout, sha256_of_file(source), f'import-coco {source.name}')
     return _write(source, out, meta, poses.items(), overwrite)
+
+
+def _existing(source: str | os.PathLike[str]) -> Path:
+    if not Path(source).is_file():
+        raise DataError(f'no file {source} to import from')
+    return Path(source)
 
 
 def _write(
@@ -268,47 +247,41 @@ def _check_layout(source: Path, layout: str, shape: tuple[int, ...]) -> None:
 
 
 def _match(
-    source: Path, spans: Mapping[str, slice], annotated: Sequence[str] | None
+    source: Path, names: Sequence[str], lengths: np.ndarray, annotated: Sequence[str] | None
 ) -> dict[str, slice]:
-    """Rename the table's videos to the annotation's paths."""
+    """Find the frames of each annotated video (None: of each entry) in a joined table."""
+    ends = np.cumsum(lengths).tolist()
+    spans = {name: slice(start, end) for name, start, end in zip(names, [0, *ends], ends)}
     if annotated is None:
-        return dict(spans)
+        return spans
     exact = set(annotated) & set(spans)
     by_stem: dict[str, list[str]] = {}
-    for name in spans:
-        if name not in exact:
-            by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
+    for name in spans.keys() - exact:
+        by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
     matched: dict[str, slice] = {}
     serves: dict[str, str] = {}
     for key in annotated:
-        names = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
-        if len(names) != 1:
-            what = 'nothing' if not names else f'several entries ({", ".join(names[:3])})'
+        found = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
+        if len(found) != 1:
+            what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')
-        if serves.setdefault(names[0], key) != key:
+        if serves.setdefault(found[0], key) != key:
             raise DataError(
-                f'{source}: {names[0]!r} is the only entry for two annotated videos, '
-                f'{serves[names[0]]!r} and {key!r}: name its entries as annotated'
+                f'{source}: {found[0]!r} is the only entry for two annotated videos, '
+                f'{serves[found[0]]!r} and {key!r}: name its entries as annotated'
             )
-        matched[key] = spans[names[0]]
+        matched[key] = spans[found[0]]
     return matched
 
 
-def _frame_of(
-    source: Path, image: Mapping, lengths: Mapping[str, int], by_stem: Mapping[str, str]
-) -> tuple[str, int]:
-    """Tell which video and frame a COCO image is."""
+def _frame_of(source: Path, image: Mapping[str, Any]) -> tuple[str, int]:
+    """Name the video and frame of a COCO image."""
     if 'video' in image and 'frame' in image:
-        name, frame = str(image['video']), int(image['frame'])
-    else:
-        match = FRAME_FILE.match(image['file_name'])
-        if match is None:
-            raise DataError(
-                f'{source}: image {image["file_name"]!r} does not tell its frame; add the fields '
-                '"video" and "frame", or name it <video>/<number>.jpg'
-            )
-        name, frame = match['video'], int(match['frame'])
-    key = name if name in lengths else by_stem.get(PurePosixPath(name).with_suffix('').as_posix())
-    if key is None:
-        raise DataError(f'{source}: {name!r} is not among the annotated videos; check --ann')
-    return key, frame
+        return str(image['video']), int(image['frame'])
+    match = FRAME_FILE.match(image['file_name'])
+    if match is None:
+        raise DataError(
+            f'{source}: the frame of image {image["file_name"]!r} is unknown; add the fields '
+            '"video" and "frame", or name it <video>/<number>.jpg'
+        )
+    return match['video'], int(match['frame'])

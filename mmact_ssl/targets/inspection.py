@@ -1,4 +1,4 @@
-"""Say what a target cache holds, and find what is damaged in it."""
+"""Report of what a target cache holds, and of what is damaged in it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
-from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.file import data_bytes
-from mmact_ssl.targets.meta import TargetCacheError, TargetMeta
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, data_bytes
 
 SAMPLE = 64  # videos that the statistics are of, unless all are read
 
@@ -39,10 +37,10 @@ def inspect_cache(path: str | os.PathLike[str], verify: bool = False) -> CacheRe
     meta, keys = reader.meta, reader.keys()
     report = CacheReport()
     chosen = keys if verify else keys[:: max(1, -(-len(keys) // SAMPLE))]
-    statistics = _Statistics(meta)
+    moments = []
     for key in chosen:
         try:
-            statistics.add(meta.checked(key, reader.get(key)))
+            moments.append(_moments(meta.kind, meta.checked(key, reader.get(key))))
         except (TargetCacheError, ValueError) as error:
             if not verify:
                 raise
@@ -58,65 +56,44 @@ def inspect_cache(path: str | os.PathLike[str], verify: bool = False) -> CacheRe
         ('precision', f'{meta.precision}, stored as {meta.dtype}'),
         ('fingerprint', meta.fingerprint),
         ('source', meta.source),
-        ('format', str(meta.format)),
         ('keys' if text else 'videos', str(len(keys))),
         ('sentences' if text else 'frames', str(frames)),
         ('megabytes', f'{data_bytes(Path(path)) / 1e6:.1f}'),
         *[('first', f'{key} {list(reader.shape(key))}') for key in whole[:1]],
-        *statistics.rows(),
+        *(_statistics(meta, moments) if moments else []),
     ]
     return report
 
 
-class _Statistics:
-    """Running statistics of values; ``count`` counts videos."""
+def _moments(kind: str, array: np.ndarray) -> np.ndarray:
+    """Minimum and maximum; sums of frames, values, squares, empty frames, norms and each part."""
+    values = array[..., 2] if kind == 'pose' else array
+    frames = values.reshape(len(values), -1).astype(np.float64)
+    # Of maps a sum for each part, of the rest one for all.
+    parts = frames.reshape(len(values), array.shape[1] if kind == 'map' else 1, -1).sum((0, 2))
+    norms = np.linalg.norm(frames, axis=1)
+    sums = [len(frames), frames.size, (frames**2).sum(), (norms == 0).sum(), norms.sum(), *parts]
+    return np.array([frames.min(), frames.max(), *sums])
 
-    def __init__(self, meta: TargetMeta) -> None:
-        self.meta = meta
-        self.count = self.frames = self.empty = 0
-        self.lowest, self.highest = np.inf, -np.inf
-        self.sums: np.ndarray = np.zeros(1)
-        self.squares = self.numbers = self.norms = 0.0
 
-    def add(self, array: np.ndarray) -> None:
-        """Take the values of one video."""
-        kind = self.meta.kind
-        self.count += 1
-        self.frames += len(array)
-        if kind == 'pose':
-            array = array[..., 2]
-            self.empty += int((array == 0).all(1).sum())
-        elif kind == 'map':
-            self.empty += int((array == 0).all((1, 2, 3)).sum())
-        else:
-            self.norms += float(np.linalg.norm(array, axis=1).sum())
-        self.lowest = min(self.lowest, float(array.min()))
-        self.highest = max(self.highest, float(array.max()))
-        # Of maps a mean for each part, of the rest one for all.
-        parts = array.swapaxes(0, 1).reshape(array.shape[1], -1) if kind == 'map' else array[None]
-        self.sums = self.sums + parts.reshape(len(parts), -1).sum(1, dtype=np.float64)
-        self.squares += float(np.square(array, dtype=np.float64).sum())
-        self.numbers += array.size
-
-    def rows(self) -> list[tuple[str, str]]:
-        """What to print of them."""
-        if not self.count:
-            return []
-        kind, mean = self.meta.kind, self.sums.sum() / self.numbers
-        what = 'score' if kind == 'pose' else 'value'
-        deviation = max(self.squares / self.numbers - mean**2, 0) ** 0.5
-        rows = [
-            (f'{what}s', f'of {self.count} videos: {self.lowest:.4g} to {self.highest:.4g}'),
-            (f'mean {what}', f'{mean:.4f}, deviation {deviation:.4f}'),
-        ]
-        if kind in ('embedding', 'text'):
-            rows.append(('mean norm', f'{self.norms / self.frames:.4f}'))
-        if kind == 'pose':
-            rows.append(('empty', f'{self.empty} frames without any joint'))
-        if kind == 'map':
-            rows.append(('empty', f'{self.empty} frames without any part'))
-            means = self.sums * len(self.sums) / self.numbers
-            layout = PART_LAYOUTS.get(self.meta.layout)
-            names = layout.names if layout else [f'part {i}' for i in range(len(means))]
-            rows += [(f'  {name}', f'{part:.4f} mean') for name, part in zip(names, means)]
-        return rows
+def _statistics(meta: TargetMeta, moments: list[np.ndarray]) -> list[tuple[str, str]]:
+    table = np.array(moments)
+    _, _, frames, size, squares, empty, norms, *parts = table.sum(0)
+    mean = sum(parts) / size
+    std = max(squares / size - mean**2, 0) ** 0.5
+    what = 'score' if meta.kind == 'pose' else 'value'
+    low, high = table[:, 0].min(), table[:, 1].max()
+    rows = [
+        (f'{what}s', f'of {len(table)} videos: {low:.4g} to {high:.4g}'),
+        (f'mean {what}', f'{mean:.4f}, standard deviation {std:.4f}'),
+    ]
+    if meta.kind in ('embedding', 'text'):
+        return [*rows, ('mean norm', f'{norms / frames:.4f}')]
+    thing = 'joint' if meta.kind == 'pose' else 'part'
+    rows.append(('empty', f'{empty:.0f} frames without any {thing}'))
+    if meta.kind == 'map':
+        layout = PART_LAYOUTS.get(meta.layout)
+        names = layout.names if layout else [f'part {i}' for i in range(len(parts))]
+        means = [part * len(parts) / size for part in parts]
+        rows += [(f'  {name}', f'{part:.4f} mean') for name, part in zip(names, means)]
+    return rows

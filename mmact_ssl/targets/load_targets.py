@@ -1,7 +1,8 @@
-"""Targets of a sample: read from a cache, or prepared to train a teacher of them."""
+"""Cached targets of a sample."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,67 +10,66 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
-from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.file import TOOL
-from mmact_ssl.targets.meta import KINDS
+from mmact_ssl.targets.cache import TOOL, TargetReader
+from mmact_ssl.targets.meta import STORAGE, TargetCacheError
 
 
 @TRANSFORMS.register_module()
-class LoadTargetCache(BaseTransform):
+class LoadTargets(BaseTransform):
     """Put the cached targets of the chosen frames beside them.
 
-    Required keys: ``filename`` (of a skeleton clip its name); but for sentences and whole videos
+    Required keys: ``filename`` (of a skeleton clip its name); for targets of frames also
     ``total_frames``, ``frame_inds`` {view: int [T]}.
 
-    Added keys: for poses ``poses`` {view: float32 [T, V, 3]}, x and y as fractions of the full
-    frame, score 0..1. For others ``target_meta`` {target: TargetMeta} and ``<target>`` {view:
-    float32}, by the kind of the cache:
+    Added keys: ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by
+    the kind of the cache:
 
-    - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
-      that the view is; with ``whole`` [1, D], the mean over all of the video;
+    - pose [T, V, 3], x and y as fractions of the full frame, score 0..1; TransformViews moves them
+      with the frames;
     - map [T, C, h, w], probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
+    - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
+      that the view is; with ``whole`` [1, D], the mean over all of the video;
     - text [1, D], one of the video's sentences drawn at random, their mean, or all S of them
       [S, D].
 
-    With ``missing='mask'`` also ``target_valid`` {target: {view: bool}}: False, and zeros in place
-    of the text or embedding, where the video has none.
+    With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}: False, and zeros in
+    place of the text or embedding, where the video has none.
 
     Args:
-        path: Folder of the cache.
-        target: Name of the target; heads read it as ``<view>_<target>``. Poses are always 'pose'.
-        views: Views to load for; each must be in ``frame_inds``.
+        target: Name of the target; heads read it as ``targets.<view>.<target>``.
+        cache: Name of the cache in the folder ``targets`` of the data set, or a path, which has a
+            slash. The data set gives its folder to :meth:`bind` when it builds the pipeline.
+        views: Views to load for.
         layout: Layout that the cache must have, of joints or of parts. 'default': 'coco17' for
-            poses, any for maps. None: any. '' for maps that have none says that no part of them is
-            left or right, so that a flip has nothing to exchange; more than two maps without a
-            layout are refused unless that is said.
+            poses, any for maps. None: any. '' declares that no part of the maps is left or right;
+            more than two maps without a layout are refused otherwise, as a flip would exchange
+            nothing.
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
-        kind: What the cache must hold. None: what ``target`` says if it is the name of a kind, else
-            whatever it is.
+        kind: What the cache must hold. None: the target's name if that is a kind, else any.
         sentences: 'draw', 'mean' or 'all'.
-        whole: Of embeddings, whether to take the mean over all of the video, for samples that are
-            no frames of it: a skeleton clip beside the video that it was recorded with.
         missing: What to do with a video that the cache lacks. 'error', or, of sentences and whole
             videos, 'mask': mark it, for a head that leaves it out. An error nevertheless when the
             cache has none of the videos of the data set: names then do not fit.
+        whole: Of embeddings, take the mean over all of the video, for samples that are not frames
+            of it: a skeleton clip beside the video that it was recorded with.
 
     Raises:
-        ConfigError: An argument is unknown, several maps have no layout, or (when called) a view
-            is not the window of frames that a clip teacher reads, or the target's name is taken.
+        ConfigError: The cache cannot be read as the arguments ask (when bound), or a view is not
+            the window of frames that a clip teacher reads (when called).
         TargetCacheError: The cache is missing, damaged, stale, of another kind or layout (when
-            built); all videos are missing (when the data set is built); a video is missing or has
+            bound); all videos are missing (when the data set is built); a video is missing or has
             another number of frames (when called).
     """
 
     def __init__(
         self,
-        path: str,
         target: str = 'pose',
+        cache: str = 'pose.lmdb',
         views: Sequence[str] = ('clip',),
         layout: str | None = 'default',
         teacher: str | dict | None = None,
@@ -78,48 +78,36 @@ class LoadTargetCache(BaseTransform):
         missing: str = 'error',
         whole: bool = False,
     ) -> None:
-        for name, value, choices in (
-            ('sentences', sentences, ('draw', 'mean', 'all')),
-            ('missing', missing, ('error', 'mask')),
-        ):
-            if value not in choices:
-                raise ConfigError(f'LoadTargetCache: {name} is {value!r}, not one of {choices}')
-        self.path = path
         self.target = target
+        self.cache = cache
         self.views = tuple(views)
         self.layout = layout
+        self.teacher = teacher
+        self.kind = target if kind is None and target in STORAGE else kind
         self.sentences = sentences
-        self.missing = missing
+        self.mask = missing == 'mask'
         self.whole = whole
-        self.kind = target if kind is None and target in KINDS else kind
+
+    def bind(self, root: str | os.PathLike[str]) -> LoadTargets:
+        """Open the cache.
+
+        Args:
+            root: Folder of the data set, which is that of its annotation file.
+        """
+        path = cache_path(self.cache, root)
         fingerprint = None
-        config = teacher if isinstance(teacher, str) else 'CONFIG'
-        if teacher is not None:
+        if self.teacher is not None:
             # Needed here only: the teachers import mmpose or onnxruntime.
             from mmact_ssl.models.teachers import build_teacher
 
-            fingerprint = build_teacher(teacher).fingerprint()
+            fingerprint = build_teacher(self.teacher).fingerprint()
+        config = self.teacher if isinstance(self.teacher, str) else 'CONFIG'
         inputs = '--sentences FILE' if self.kind == 'text' else '--ann ANNOTATION'
         command = f'{TOOL} {config} {inputs} --out {path}'
         self.reader = TargetReader(path, fingerprint, command)
         self._check_kind()
         self._check_layout()
-        kind_found = self.reader.meta.kind
-        if whole and kind_found != 'embedding':
-            raise ConfigError(
-                f'LoadTargetCache: whole=True takes the mean of embeddings; {path} holds '
-                f'{kind_found!r}: drop it'
-            )
-        if missing == 'mask':
-            keys = self.reader.keys()
-            one_row = whole or (kind_found == 'text' and sentences != 'all')
-            if not one_row or not keys:
-                raise ConfigError(
-                    f"LoadTargetCache: missing='mask' needs a cache of sentences that is not empty "
-                    f"and sentences='draw' or 'mean', or one of embeddings and whole=True; {path} "
-                    f'has {len(keys)} entries of kind {kind_found!r}, sentences is {sentences!r}'
-                )
-            self._channels = self.reader.shape(keys[0])[1]
+        return self
 
     def check_names(self, filenames: Iterable[str]) -> None:
         """Refuse to mask all videos of a data set, and log how many are masked.
@@ -127,85 +115,75 @@ class LoadTargetCache(BaseTransform):
         Raises:
             TargetCacheError: The cache has none of them.
         """
-        if self.missing == 'error':
+        if not self.mask:
             return
         names = list(filenames)
         masked = self.reader.lookup_all(names).count(None)
         if masked and masked == len(names):
             raise TargetCacheError(
-                f'target cache {self.path} has none of the {len(names)} annotated samples, e.g. '
-                f'{names[0]!r}; it has {self.reader.keys()[0]!r}: make it again with '
+                f'target cache {self.reader.path} has none of the {len(names)} annotated samples, '
+                f'e.g. {names[0]!r}; it has {self.reader.keys()[0]!r}: make it again with '
                 f'`{self.reader.command} --overwrite`, keyed by the names of the annotation'
             )
         if masked:
             print_log(
                 f'{masked} of {len(names)} samples ({masked / len(names):.1%}) are not in the '
-                f'target cache {self.path}: their {self.target!r} is masked',
+                f'target cache {self.reader.path}: their {self.target!r} is masked',
                 logger='current',
             )
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the targets to one sample."""
         meta = self.reader.meta
-        if meta.kind == 'pose':
-            targets = results.setdefault('poses', {})
-        else:
-            known = results.setdefault('target_meta', {})
-            if self.target in results and self.target not in known:
-                raise ConfigError(
-                    f'LoadTargetCache: the name {self.target!r} is taken by the sample; '
-                    'choose another target'
-                )
-            known[self.target] = meta
-            targets = results.setdefault(self.target, {})
         of_video = meta.kind == 'text' or self.whole
-        targets.update(self._of_video(results) if of_video else self._frames(results))
+        values = self._of_video(results) if of_video else self._of_frames(results)
+        results.setdefault('target_meta', {})[self.target] = meta
+        for view, entries in values.items():
+            targets = results.setdefault('targets', {}).setdefault(view, {})
+            if self.target in targets:
+                raise ConfigError(
+                    f'LoadTargets: the view {view!r} has a target {self.target!r} already; choose '
+                    'another name'
+                )
+            targets.update(entries)
         return results
 
-    def _of_video(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """What belongs to the video and not to frames: sentences, or the mean embedding."""
-        if self.missing == 'error':
-            key: str | None = self.reader.find(results['filename'])
-        else:
-            key = self._lookup(results)
-        if key is None:
+        (key,) = self.reader.lookup_all([results['filename']])
+        if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
-        elif self.whole:
-            values = self.reader.get(key).mean(axis=0, keepdims=True)
-        elif self.sentences == 'draw':
-            values = self.reader.get(key, [np.random.randint(self.reader.shape(key)[0])])
         else:
-            values = self.reader.get(key)
-            if self.sentences == 'mean':
-                values = values.mean(axis=0, keepdims=True)
-        return {view: values.copy() for view in self.views}
+            values = self._read_video(key or self.reader.find(results['filename']))
+        valid = {f'{self.target}_valid': key is not None} if self.mask else {}
+        return {view: {self.target: values.copy(), **valid} for view in self.views}
 
-    def _lookup(self, results: dict[str, Any]) -> str | None:
-        """The key of a sample, and whether there is one beside the sample."""
-        key = self.reader.lookup(results['filename'])
-        valid = results.setdefault('target_valid', {})
-        valid[self.target] = dict.fromkeys(self.views, key is not None)
-        return key
+    def _read_video(self, key: str) -> np.ndarray:
+        if self.sentences == 'draw' and not self.whole:
+            return self.reader.get(key, [np.random.randint(self.reader.shape(key)[0])])
+        values = self.reader.get(key)
+        return values if self._gives_all else values.mean(axis=0, keepdims=True)
 
-    def _frames(self, results: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         key = self.reader.find(results['filename'])
         total = self.reader.shape(key)[0]
         if total != results['total_frames']:
             raise TargetCacheError(
                 f'video {key!r} has {results["total_frames"]} frames but {total} targets in '
-                f'the cache {self.path}: the video has changed, make the cache again with '
+                f'the cache {self.reader.path}: the video has changed, make the cache again with '
                 f'`{self.reader.command} --overwrite`'
             )
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
         values = self.reader.get(key, np.concatenate(entries))
         ends = np.cumsum([len(part) for part in entries])[:-1]
-        return {view: part.copy() for view, part in zip(self.views, np.split(values, ends))}
+        parts = np.split(values, ends)
+        return {view: {self.target: part.copy()} for view, part in zip(self.views, parts)}
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
         """Entries of the cache that a view needs, int64 [T] or, of a clip teacher, [1]."""
         if view not in frame_inds:
             raise KeyError(
-                f'LoadTargetCache: view {view!r} is not among the sampled views '
+                f'LoadTargets: view {view!r} is not among the sampled views '
                 f'{sorted(frame_inds)}; add it to SampleViews or take it out of views'
             )
         inds = np.asarray(frame_inds[view], np.int64)
@@ -216,102 +194,79 @@ class LoadTargetCache(BaseTransform):
         window = np.minimum(inds[0] + stride * np.arange(num_frames), total - 1)
         if not np.array_equal(inds, window):
             raise ConfigError(
-                f'LoadTargetCache: the view {view!r} has the frames {_shorten(inds)}, but the '
-                f'cache {self.path} is of a teacher that reads clips: give this view '
+                f'LoadTargets: the view {view!r} has the frames {inds[:4].tolist()}..., but the '
+                f'cache {self.reader.path} is of a teacher that reads clips: give this view '
                 f'num_frames={num_frames}, stride={stride} in SampleViews'
             )
         return inds[:1]
 
+    @property
+    def _gives_all(self) -> bool:
+        return not self.whole and self.sentences == 'all'
+
     def _check_kind(self) -> None:
-        found = self.reader.meta.kind
-        if self.kind is not None and self.kind not in KINDS:
-            raise ConfigError(
-                f'LoadTargetCache: unknown kind {self.kind!r}; known are {", ".join(KINDS)}'
-            )
+        path, found = self.reader.path, self.reader.meta.kind
         if self.kind is not None and found != self.kind:
             raise TargetCacheError(
-                f'target cache {self.path} holds {found!r}, wanted {self.kind!r}: '
-                'correct path, target or kind of LoadTargetCache'
+                f'target cache {path} holds {found!r}, wanted {self.kind!r}: '
+                'correct cache, target or kind of LoadTargets'
             )
-        if (found == 'pose') != (self.target == 'pose'):
+        if self.whole and found != 'embedding':
             raise ConfigError(
-                f"LoadTargetCache: poses, and only they, are the target 'pose'; {self.path} holds "
-                f'{found!r}, and target is {self.target!r}'
+                f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {found!r}'
             )
+        if self.sentences not in ('draw', 'mean', 'all'):
+            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
+        if self.mask:
+            keys = self.reader.keys()
+            if not keys or self._gives_all or not (self.whole or found == 'text'):
+                raise ConfigError(
+                    f"LoadTargets: missing='mask' needs a cache of sentences that is not empty "
+                    f"and sentences='draw' or 'mean', or one of embeddings and whole=True; {path} "
+                    f'has {len(keys)} entries of kind {found!r}, sentences is {self.sentences!r}'
+                )
+            self._channels = self.reader.shape(keys[0])[1]
 
     def _check_layout(self) -> None:
-        meta = self.reader.meta
+        path, meta = self.reader.path, self.reader.meta
         wanted = self.layout
         if wanted == 'default':
             wanted = 'coco17' if meta.kind == 'pose' else None
-        if meta.kind == 'map' and not meta.layout:
-            self._check_no_sides(declared=wanted == '')
-        if wanted is None or meta.kind not in ('pose', 'map'):
-            return
-        known = list(LAYOUTS if meta.kind == 'pose' else PART_LAYOUTS)
-        no_sides = meta.kind == 'map' and wanted == ''
-        if wanted not in known and not no_sides:
-            raise ConfigError(
-                f'LoadTargetCache: unknown layout {wanted!r}; known are {", ".join(known)}'
-            )
-        if meta.layout != wanted:
+        if meta.kind in ('pose', 'map') and wanted not in (None, meta.layout):
             raise TargetCacheError(
-                f'target cache {self.path} has the layout {meta.layout!r}, wanted '
-                f'{wanted!r}: set layout={meta.layout!r} in LoadTargetCache'
+                f'target cache {path} has the layout {meta.layout!r}, wanted '
+                f'{wanted!r}: set layout={meta.layout!r} in LoadTargets'
             )
-
-    def _check_no_sides(self, declared: bool) -> None:
-        """Refuse maps that a flip would mirror without exchanging left and right parts."""
-        keys = self.reader.keys()
-        parts = self.reader.shape(keys[0])[1] if keys else 0
-        if parts > 2 and not declared:
-            raise ConfigError(
-                f'LoadTargetCache: {self.path} has {parts} part maps and no layout, which a flip '
-                'would mirror without exchanging left and right: make it again with one of the '
-                f"layouts {', '.join(PART_LAYOUTS)}, or say by layout='' that no part of them is "
-                'left or right'
-            )
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(path={self.path!r}, target={self.target!r}, '
-            f'views={self.views}, layout={self.layout!r}, kind={self.kind!r})'
-        )
+        if meta.kind == 'map' and not meta.layout and wanted != '':
+            keys = self.reader.keys()
+            parts = self.reader.shape(keys[0])[1] if keys else 0
+            if parts > 2:
+                raise ConfigError(
+                    f'LoadTargets: {path} has {parts} part maps and no layout, which a flip would '
+                    'mirror without exchanging left and right: make it again with one of the '
+                    f"layouts {', '.join(PART_LAYOUTS)}, or declare by layout='' that no part of "
+                    'them is left or right'
+                )
 
 
-def _shorten(inds: np.ndarray) -> str:
-    """The first frames of a view, for people."""
-    return f'[{", ".join(map(str, inds[:4]))}{", ..." if len(inds) > 4 else ""}]'
+def cache_path(cache: str, root: str | os.PathLike[str]) -> str:
+    """Path of a cache: a bare name lies in the folder ``targets`` of the data set."""
+    return cache if '/' in cache else os.path.join(root, 'targets', cache)
 
 
-@TRANSFORMS.register_module()
-class WholeFrameBox(BaseTransform):
-    """Make the whole frame the person's box, as a teacher without a person detector sees it.
-
-    For mmpose's training pipelines, after ``LoadImage``.
-
-    Required keys: ``img`` [H, W, 3].
-
-    Modified keys: ``bbox`` float32 [1, 4] (left, top, right, bottom in pixels).
-    """
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Replace the box of one person."""
-        height, width = results['img'].shape[:2]
-        results['bbox'] = np.array([[0, 0, width, height]], np.float32)
-        return results
-
-
-def caches_read_by(part: Any) -> Iterator[tuple[str, str]]:
-    """Target and path of every ``LoadTargetCache`` within a part of a config, such as a dataloader.
+def caches_read_by(part: Any, root: str = '') -> Iterator[tuple[str, str]]:
+    """Target and path of every ``LoadTargets`` within a part of a config, such as a dataloader.
 
     Args:
         part: Of any nesting; what is neither a list nor a dict has none.
+        root: Folder of the data set that the part belongs to, if no ``ann_file`` in it tells.
     """
     if isinstance(part, Mapping):
-        if str(part.get('type', '')).endswith('LoadTargetCache'):
-            yield part.get('target', 'pose'), part['path']
+        if 'ann_file' in part:
+            root = os.path.dirname(os.path.join(part.get('data_root') or '', part['ann_file']))
+        if str(part.get('type', '')).rpartition('.')[2] == 'LoadTargets':
+            yield part.get('target', 'pose'), cache_path(part.get('cache', 'pose.lmdb'), root)
         part = list(part.values())
     if isinstance(part, (list, tuple)):
         for value in part:
-            yield from caches_read_by(value)
+            yield from caches_read_by(value, root)

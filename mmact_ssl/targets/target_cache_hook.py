@@ -1,4 +1,4 @@
-"""Let a checkpoint know under which teachers' caches it was trained."""
+"""Record of the teachers' caches in a checkpoint, and its comparison."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmact_ssl.registry import HOOKS
-from mmact_ssl.targets.cache import read_meta
+from mmact_ssl.targets.cache import TargetCacheError, read_meta
 from mmact_ssl.targets.load_targets import caches_read_by
-from mmact_ssl.targets.meta import TargetCacheError
 
-# Target -> fingerprint of its teacher -> what the cache says of its source.
+# Target -> fingerprint of its teacher -> the source that the cache names.
 Teachers = dict[str, dict[str, str]]
 META_KEY = 'target_caches'
 
@@ -21,15 +20,12 @@ META_KEY = 'target_caches'
 class TargetCacheHook(Hook):
     """Save which teachers made the targets, and refuse others where a checkpoint comes back.
 
-    A pipeline that does not name a teacher (``LoadTargetCache(teacher=...)``, which needs the
+    A pipeline that does not name a teacher (``LoadTargets(teacher=...)``, which needs the
     teacher's weights) takes whatever lies at the path. A run that is resumed, or tested, after the
     cache was made anew by another teacher would go on as if nothing had happened. So the
     fingerprints of the caches are logged when training starts and saved in the checkpoint's
     ``meta``. A resumed run must find those of the training; a test those of the training or of the
-    test split as they then were. Targets that the checkpoint says nothing of are not compared.
-
-    ``tools/train.py`` and ``tools/test.py`` bring it; other programs may list it in
-    ``custom_hooks``. Our choice.
+    test split at that time. Targets that the checkpoint does not list are not compared. Our choice.
 
     Args:
         any_teacher: Compare nothing.
@@ -44,7 +40,7 @@ class TargetCacheHook(Hook):
         self._saved: dict[str, Teachers] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Log what is there, and compare it where the run is resumed."""
+        """Log the caches, and compare them where the run is resumed."""
         self._now = {
             split: find_teachers(runner.cfg.get(f'{split}_dataloader'))
             for split in ('train', 'test')
@@ -69,7 +65,7 @@ class TargetCacheHook(Hook):
         checkpoint['meta'][META_KEY] = self._now
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what a checkpoint says; one of before, or of others, says nothing."""
+        """Keep a checkpoint's record; one without a record is accepted."""
         self._saved = checkpoint.get('meta', {}).get(META_KEY, {})
 
     def _compare(self, found: Teachers, known: Teachers) -> None:
@@ -81,19 +77,19 @@ class TargetCacheHook(Hook):
                     wanted = ' or '.join(f'{s} ({f[:12]})' for f, s in known[target].items())
                     raise TargetCacheError(
                         f'the cache of the target {target!r} is of {source} ({fingerprint[:12]}), '
-                        f'the checkpoint was trained under {wanted}: give LoadTargetCache the path '
-                        'of that one. To change the teacher on purpose, start a new run with '
-                        'load_from, or test with --any-teacher'
+                        f'the checkpoint was trained under {wanted}: give LoadTargets that cache. '
+                        'To change the teacher on purpose, start a new run with load_from, or test '
+                        'with --any-teacher'
                     )
 
 
 def find_teachers(loader: Any) -> Teachers:
-    """Whose targets a data loader's config reads; caches that are not there are left out."""
+    """List the teachers whose targets a data loader's config reads, without missing caches."""
     found: Teachers = {}
     for target, path in caches_read_by(loader):
         try:
             meta = read_meta(path)
         except TargetCacheError:
-            continue  # who reads it complains, and says more; training needs no test split
+            continue  # the reader raises the detailed error; training needs no test split
         found.setdefault(target, {})[meta.fingerprint] = meta.source or 'an unnamed source'
     return found

@@ -14,7 +14,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 # A read decodes from the key frame before it, so frames are read in blocks as large as this
 # allows: in the videos that one trains on, all at once.
 BLOCK_BYTES = 1 << 28
-CLIPS_AT_ONCE = 16  # for a clip teacher that says no batch size of its own
+CLIPS_AT_ONCE = 16  # for a clip teacher without a batch size of its own
 
 Keep = Callable[[np.ndarray], np.ndarray]
 
@@ -23,7 +23,7 @@ def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndar
     """Decode a video from its first to its last frame, with the reader that training uses.
 
     Yields:
-        uint8 [n, H, W, 3] RGB, n = ``chunk`` but for the last.
+        uint8 [n, H, W, 3] RGB, n = ``chunk`` except for the last.
 
     Raises:
         BrokenSampleError: The file cannot be decoded or has no frame.
@@ -39,20 +39,6 @@ def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndar
                 yield np.stack([frames.pop(index) for index in part])
 
 
-def extract_video(
-    teacher: BaseTeacher, path: str | os.PathLike[str], batch_size: int = 64
-) -> np.ndarray:
-    """Run a teacher over every frame of a video.
-
-    Returns:
-        float32 [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.
-
-    Raises:
-        BrokenSampleError: The video cannot be decoded or has no frame.
-    """
-    return run_teachers([teacher], path, batch_size)[0]
-
-
 def run_teachers(
     teachers: Sequence[BaseTeacher],
     path: str | os.PathLike[str],
@@ -65,77 +51,56 @@ def run_teachers(
         teachers: Of frames or clips, on their devices.
         path: The video.
         batch_size: Frames decoded and handed to a frame teacher at once.
-        keep: For each teacher what to keep of the values of some frames; it may check them and
-            make them smaller. None: all as they are.
+        keep: For each teacher a function that checks and compresses its values of some frames.
+            None: values are kept as they are.
 
     Returns:
-        For each teacher [F, ...].
+        For each teacher [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.
 
     Raises:
         BrokenSampleError: The video cannot be decoded or has no frame.
     """
     with VideoReader(path) as reader:
         total = reader.total_frames
-    runs = [
-        _FrameRun(teacher, kept) if teacher.window is None else _ClipRun(teacher, kept, total)
-        for teacher, kept in zip(teachers, keep or [np.asarray] * len(teachers))
-    ]
+    targets: list[list[np.ndarray]] = [[] for _ in teachers]
+    windows = [_Windows(teacher, total) for teacher in teachers]
     for frames in iterate_frames(path, batch_size):
-        for run in runs:
-            run.add(frames)
-    return [np.concatenate(run.targets) for run in runs]
+        for i, teacher in enumerate(teachers):
+            for batch in windows[i].add(frames) if teacher.window else [frames]:
+                # (n, 3, H, W), of clips (n, T, 3, H, W)
+                images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
+                values = teacher(images).cpu().numpy()
+                targets[i].append(keep[i](values) if keep else values)
+    return [np.concatenate(parts) for parts in targets]
 
 
-class _FrameRun:
-    """A frame teacher on its way through a video."""
+class _Windows:
+    """The clips of a video of ``total`` frames, as its frames arrive.
 
-    def __init__(self, teacher: BaseTeacher, keep: Keep) -> None:
-        self.teacher = teacher
-        self.keep = keep
-        self.targets: list[np.ndarray] = []
-
-    def add(self, frames: np.ndarray) -> None:
-        """Take the next frames, uint8 [n, H, W, 3]."""
-        # (n, 3, H, W), of clips (n, T, 3, H, W). In the memory order that training has: torch picks
-        # its kernels by it, and these differ in the last bit.
-        images = torch.from_numpy(frames).movedim(-1, -3).contiguous()
-        values = self.teacher(images.to(self.teacher.device)).cpu().numpy()
-        self.targets.append(self.keep(values))
-
-
-class _ClipRun(_FrameRun):
-    """A clip teacher on its way through a video of ``total`` frames.
-
-    Entry t is of the frames t, t + stride, ..., clamped to the last one: what SampleViews gives
+    Clip t has the frames t, t + stride, ..., clamped to the last one: those that SampleViews gives
     for a clip that starts at t.
     """
 
-    def __init__(self, teacher: BaseTeacher, keep: Keep, total: int) -> None:
-        super().__init__(teacher, keep)
+    def __init__(self, teacher: BaseTeacher, total: int) -> None:
         num_frames, stride = teacher.window or (1, 1)
         self.offsets = stride * np.arange(num_frames)
         self.last = total - 1
-        self.next = 0  # first entry that is not made yet
-        self.held: dict[int, np.ndarray] = {}  # frames that entries from `next` on need
-        self.seen = 0
         self.at_once: int = getattr(teacher, 'batch_size', None) or CLIPS_AT_ONCE
+        self.next = 0  # first clip that is not complete yet
+        self.held: dict[int, np.ndarray] = {}  # frames that clips from `next` on need
+        self.seen = 0
 
-    def add(self, frames: np.ndarray) -> None:
-        """Take the next frames and make all entries that they complete."""
+    def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Take the next frames; yields the clips that they complete, uint8 [n, T, H, W, 3]."""
         self.held.update(enumerate(frames, self.seen))
         self.seen += len(frames)
-        clip_bytes = frames[0].nbytes * len(self.offsets)
-        at_once = max(1, min(self.at_once, BLOCK_BYTES // clip_bytes))
-        ended = self.seen > self.last
-        ready = self.seen if ended else max(self.next, self.seen - int(self.offsets[-1]))
-        while self.next + at_once <= ready or (ended and self.next < ready):
-            stop = min(self.next + at_once, ready)
-            clips = [
-                np.stack([self.held[i] for i in np.minimum(t + self.offsets, self.last).tolist()])
-                for t in range(self.next, stop)
-            ]
-            super().add(np.stack(clips))
-            for t in range(self.next, stop):
+        at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * len(self.offsets))))
+        complete = self.seen if self.seen > self.last else self.seen - int(self.offsets[-1])
+        while self.next < complete:
+            starts = range(self.next, min(self.next + at_once, complete))
+            clips = [np.minimum(t + self.offsets, self.last).tolist() for t in starts]
+            yield np.stack([np.stack([self.held[i] for i in clip]) for clip in clips])
+            self.next = starts.stop
+            for t in starts:
                 if t < self.last:
                     del self.held[t]
-            self.next = stop

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mmact_ssl.datasets.part_layouts import PartLayout
+from mmact_ssl.datasets.layouts import PartLayout
 
 OPACITY = 0.6
 

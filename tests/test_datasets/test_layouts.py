@@ -1,48 +1,51 @@
-"""Skeleton layouts."""
+"""Layouts of skeletons and part maps."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.demo_world.render import LIP_LABELS
 
 NUM_JOINTS = {'coco17': 17, 'kinect20': 20, 'ntu25': 25, 'jhmdb15': 15}
+NUM_PARTS = {'person': 1, 'demo_parts': 10, 'lip': 20, 'atr': 18, 'pascal_person': 7}
 
 
-@pytest.mark.parametrize('name', NUM_JOINTS)
-def test_layout_is_a_tree_over_all_joints(name):
-    layout = LAYOUTS[name]
-    assert layout.name == name
-    assert layout.num_joints == NUM_JOINTS[name] == len(set(layout.names))
+@pytest.mark.parametrize(('layouts', 'sizes'), [(LAYOUTS, NUM_JOINTS), (PART_LAYOUTS, NUM_PARTS)])
+def test_names_are_distinct_and_a_flip_exchanges_left_and_right(layouts, sizes):
+    assert {name: len(layout.flip_indices) for name, layout in layouts.items()} == sizes
+    for name, layout in layouts.items():
+        assert layout.name == name and len(set(layout.names)) == sizes[name]
+        flip = layout.flip_indices
+        assert flip.dtype == np.int64 and (flip[flip] == np.arange(sizes[name])).all()
+        for place, other in zip(layout.names, np.array(layout.names)[flip]):
+            mirrored = place.replace('left_', 'R_').replace('right_', 'L_')
+            assert mirrored.replace('R_', 'right_').replace('L_', 'left_') == other
+
+
+@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=str)
+def test_limbs_are_a_symmetric_tree_over_all_joints(layout):
     reached = {layout.limbs[0][0]}
     for _ in layout.limbs:
         reached |= {j for limb in layout.limbs if reached & set(limb) for j in limb}
     assert reached == set(range(layout.num_joints))
-
-
-@pytest.mark.parametrize('name', NUM_JOINTS)
-def test_left_and_right_pair_up(name):
-    layout = LAYOUTS[name]
+    limbs = {frozenset(limb) for limb in layout.limbs}
+    flip = layout.flip_indices
+    assert {frozenset(flip[list(limb)].tolist()) for limb in layout.limbs} == limbs
     for left, right in zip(layout.left, layout.right):
         assert layout.names[right] == layout.names[left].replace('left', 'right')
-    assert not any(
-        'left' in layout.names[i] or 'right' in layout.names[i]
-        for i in range(layout.num_joints)
-        if i not in layout.left + layout.right
-    )
+    middle = set(range(layout.num_joints)) - {*layout.left, *layout.right}
+    assert not any('left' in layout.names[i] or 'right' in layout.names[i] for i in middle)
 
 
-@pytest.mark.parametrize('name', NUM_JOINTS)
-def test_flip_twice_is_the_identity_and_keeps_limbs(name):
-    layout = LAYOUTS[name]
-    flip = layout.flip_indices
-    assert (flip[flip] == np.arange(layout.num_joints)).all()
-    limbs = {frozenset(limb) for limb in layout.limbs}
-    assert {frozenset(flip[list(limb)].tolist()) for limb in layout.limbs} == limbs
+def test_the_demo_world_paints_its_layout_in_lip_labels():
+    assert PART_LAYOUTS['demo_parts'].names == tuple(LIP_LABELS)
+    assert [PART_LAYOUTS['lip'].names[label] for label in LIP_LABELS.values()] == list(LIP_LABELS)
 
 
-def test_index_names_the_unknown_joint():
+def test_index_names_what_is_missing():
     assert LAYOUTS['coco17'].index('left_hip', 'nose') == [11, 0]
-    with pytest.raises(ValueError, match="kinect20 has no joint 'nose'"):
+    assert PART_LAYOUTS['lip'].index('left_arm', 'hat') == [14, 1]
+    with pytest.raises(ValueError, match="layout kinect20 has no 'nose'; it has hip_center"):
         LAYOUTS['kinect20'].index('nose')

@@ -9,9 +9,8 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset
 
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline, seeded
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import BrokenSampleError, DataError
 
 
 class Numbers(SeededSamples, BaseDataset):
@@ -19,11 +18,9 @@ class Numbers(SeededSamples, BaseDataset):
 
     sample_kind = 'numbers'
 
-    def __init__(self, count, broken, max_replacements=10, test_mode=False, more=(), **kwargs):
+    def __init__(self, count, broken, more=(), **kwargs):
         self.count, self.broken = count, broken
-        self.init_seeded_samples(max_replacements)
-        pipeline = [self.check, *more]
-        super().__init__(ann_file='numbers.txt', pipeline=pipeline, test_mode=test_mode, **kwargs)
+        super().__init__('numbers.txt', [self.check, *more], **kwargs)
 
     def load_data_list(self):
         return [{'number': number, 'filename': f'{number}'} for number in range(self.count)]
@@ -78,7 +75,6 @@ def test_transforms_are_shown_the_names_when_the_annotation_is_read(options):
 def test_names_are_shown_once_where_reading_is_put_off():
     check = NameCheck()
     dataset = Numbers(2, set(), more=[check], lazy_init=True)
-    dataset.check_names()
     assert check.shown == []
     assert len(dataset) == 2 and dataset[0]['number'] == 0
     dataset.full_init()
@@ -102,6 +98,17 @@ def test_the_callers_generators_go_on_where_they_were():
         assert draws() != inside
 
 
-def test_transforms_are_found_whatever_the_default_scope():
-    pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, lambda results: results])
-    assert len(pipeline.transforms) == 2
+class Binder(NameCheck):
+    """Draws what a teacher that is built would draw."""
+
+    def bind(self, root):
+        self.bound = root, np.random.rand()
+
+
+def test_transforms_are_found_whatever_the_default_scope_and_learn_the_folder():
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    binder = Binder()
+    pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, binder], 'data/x')
+    assert len(pipeline.transforms) == 2 and binder.bound[0] == 'data/x'
+    assert (np.random.get_state()[1] == state).all()

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets import video_reader
-from mmact_ssl.datasets.errors import BrokenSampleError
 from mmact_ssl.datasets.video_reader import VideoReader, scaled_size
+from mmact_ssl.errors import BrokenSampleError
 
 KINDS = {
     'long_gop.mp4': {'gop': 250},

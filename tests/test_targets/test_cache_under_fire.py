@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmact_ssl.targets import file as target_file
+from mmact_ssl.targets import cache as cache_module
 from mmact_ssl.targets.cache import (
     TargetCacheError,
     TargetMeta,
@@ -92,14 +92,14 @@ def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeyp
     with TargetWriter(path, FIRE['pose'], map_bytes=1 << 17) as writer:
         writer.put('0.mp4', fire_array('pose', 0))
     reader = TargetReader(path)
-    needed_bytes = target_file.needed_bytes
+    needed_bytes = cache_module.needed_bytes
 
     def grow_then_ask(environment):
         # A process of its own: a forked one would inherit the lock that is held here.
         subprocess.run([sys.executable, '-c', GROW, str(path)], check=True, timeout=60)
         return needed_bytes(environment)
 
-    monkeypatch.setattr(target_file, 'needed_bytes', grow_then_ask)
+    monkeypatch.setattr(cache_module, 'needed_bytes', grow_then_ask)
     np.testing.assert_array_equal(reader.get('0.mp4'), fire_array('pose', 0))
 
 

@@ -5,31 +5,27 @@ import pytest
 
 from mmact_ssl.demo_world.write import coco_annotation
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.preparation.utdmhad import project_skeleton
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.importers import (
-    file_sha256,
-    import_coco,
-    import_npz,
-    import_skeletons,
-)
+from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 IMAGE = {'width': 200, 'height': 100}
+KEYPOINTS = np.random.default_rng(0).random((5, 17, 3), np.float32)
 
 
 def table(path, names=('videos/a.mp4', 'videos/b.mp4'), lengths=(3, 2), layout='coco17', **other):
-    keypoints = np.random.default_rng(0).random((5, 17, 3), np.float32)
     arrays = {
         'names': np.array(names),
         'lengths': np.array(lengths),
-        'keypoints': keypoints,
+        'keypoints': KEYPOINTS,
         'layout': layout if layout is None else np.array(layout),
         **other,
     }
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
-    return keypoints
+    return KEYPOINTS
 
 
 def test_npz_is_cut_into_videos(tmp_path):
@@ -40,57 +36,45 @@ def test_npz_is_cut_into_videos(tmp_path):
     np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[:3])
     np.testing.assert_array_equal(reader.get('videos/b.mp4'), keypoints[3:])
     assert reader.meta.layout == 'coco17'
-    assert reader.meta.fingerprint == file_sha256(tmp_path / 'p.npz')
+    assert reader.meta.fingerprint == sha256_of_file(tmp_path / 'p.npz')
     assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
 
 
-def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path):
-    keypoints = table(tmp_path / 'p.npz', names=('b', 'a'))
-    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/a.mp4'])
+@pytest.mark.parametrize(
+    ('names', 'annotated', 'starts'),
+    [
+        (('b', 'a'), ['videos/a.mp4'], [3]),
+        (
+            ('u/a.mp4', 'a'),
+            ['v/a.mp4', 'u/a.mp4'],
+            [3, 0],
+        ),  # an exact name leaves one for the other
+        (('u/a.mp4', 'b'), ['u/b.mp4', 'u/b.mp4', 'u/a.mp4'], [3, 3, 0]),
+    ],
+)
+def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path, names, annotated, starts):
+    keypoints = table(tmp_path / 'p.npz', names=names)
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
     reader = TargetReader(tmp_path / 'x')
-    assert reader.keys() == ['videos/a.mp4']
-    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[3:])
-
-
-def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
-    table(tmp_path / 'p.npz', names=('u/a', 'v/a'))
-    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
-    with pytest.raises(DataError, match=r"several entries \(u/a, v/a\).*'a.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
-
-
-def test_an_entry_serves_one_video_only(tmp_path):
-    table(tmp_path / 'p.npz', names=('u/a.mp4', 'b'))
-    with pytest.raises(DataError, match=r"'b' is the only entry for two.*'u/b.mp4' and 'v/b.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'v/b.mp4'])
-    for annotated in (['u/a.mp4', 'v/a.mp4'], ['v/a.mp4', 'u/a.mp4']):
-        with pytest.raises(DataError, match="nothing for the annotated video 'v/a.mp4'"):
-            import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
-    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'u/b.mp4', 'u/a.mp4']) == 2
-
-
-def test_what_is_matched_exactly_does_not_make_a_stem_ambiguous(tmp_path):
-    keypoints = table(tmp_path / 'p.npz', names=('u/a.mp4', 'a'))
-    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['v/a.mp4', 'u/a.mp4'])
-    reader = TargetReader(tmp_path / 'x')
-    np.testing.assert_array_equal(reader.get('u/a.mp4'), keypoints[:3])
-    np.testing.assert_array_equal(reader.get('v/a.mp4'), keypoints[3:])
+    assert reader.keys() == sorted(set(annotated))
+    for key, start in zip(annotated, starts):
+        np.testing.assert_array_equal(reader.get(key), keypoints[start : start + (3, 2)[start > 0]])
 
 
 @pytest.mark.parametrize(
-    ('change', 'message'),
+    ('names', 'annotated', 'message'),
     [
-        ({'layout': 'coco99'}, 'unknown layout .coco99.; known are coco17'),
-        ({'layout': 'kinect20'}, r'needs \[F, 20, 3\]'),
-        ({'lengths': (3, 3)}, 'do not fit together'),
-        ({'names': ('a',)}, 'do not fit together'),
+        (('u/a', 'v/a'), ['c.mp4'], "nothing for the annotated video 'c.mp4'"),
+        (('u/a', 'v/a'), ['a.mp4'], r"several entries \(u/a, v/a\).*'a.mp4'"),
+        (('u/a.mp4', 'b'), ['u/b.mp4', 'v/b.mp4'], "'b' is the only.*'u/b.mp4' and 'v/b.mp4'"),
+        (('u/a.mp4', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
+        (('u/a.mp4', 'b'), ['v/a.mp4', 'u/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
     ],
 )
-def test_a_bad_table_is_refused(tmp_path, change, message):
-    table(tmp_path / 'p.npz', **change)
-    with pytest.raises(DataError, match=f'p.npz.*{message}'):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+def test_a_missing_or_ambiguous_entry_is_refused(tmp_path, names, annotated, message):
+    table(tmp_path / 'p.npz', names=names)
+    with pytest.raises(DataError, match=message):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
 
 
 def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
@@ -133,6 +117,14 @@ def test_npz_of_embeddings_and_maps(tmp_path):
 @pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [
+        (
+            {'keypoints': KEYPOINTS, 'layout': 'coco99'},
+            DataError,
+            'layout .coco99.; known are coco',
+        ),
+        ({'keypoints': KEYPOINTS, 'layout': 'kinect20'}, DataError, r'needs \[F, 20, 3\]'),
+        ({'keypoints': KEYPOINTS, 'layout': 'coco17', 'lengths': (3, 3)}, DataError, 'do not fit'),
+        ({'keypoints': KEYPOINTS, 'layout': 'coco17', 'names': ('a',)}, DataError, 'do not fit'),
         ({'maps': np.full((5, 1, 2, 2), 1.5)}, DataError, 't.npz: videos/a.mp4: maps are prob'),
         ({'maps': np.zeros((5, 2, 2, 2))}, DataError, "maps of 2 parts, 'person' has 1"),
         ({'maps': np.zeros((5, 1, 2, 2)), 'layout': 'x'}, ConfigError, "part layout 'x' is unk"),
@@ -142,7 +134,7 @@ def test_npz_of_embeddings_and_maps(tmp_path):
         ({'embeddings': np.zeros((5, 2)), 'maps': np.zeros(5)}, DataError, 'must hold one of'),
     ],
 )
-def test_a_bad_table_of_embeddings_or_maps_is_refused(tmp_path, change, error, message):
+def test_a_bad_table_is_refused(tmp_path, change, error, message):
     table(tmp_path / 't.npz', **{'keypoints': None, 'layout': 'person', **change})
     with pytest.raises(error, match=message):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
@@ -271,7 +263,7 @@ def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
     [
         ({'file_name': 'videos/a/7.jpg'}, "frame 7 of 'videos/a.mp4', which has 3 frames"),
         ({'file_name': 'videos/z/0.jpg'}, "'videos/z' is not among the annotated videos"),
-        ({'file_name': 'nothing.jpg'}, "'nothing.jpg' does not tell its frame"),
+        ({'file_name': 'nothing.jpg'}, "the frame of image 'nothing.jpg' is unknown"),
     ],
 )
 def test_coco_frames_that_do_not_fit_are_refused(tmp_path, image, message):

@@ -24,9 +24,9 @@ def test_poses(tmp_path):
     scores = np.concatenate([poses, poses[2:]])[..., 2]
     assert rows['kind'] == 'pose' and rows['layout'] == 'coco17' and rows['window'] == ''
     assert rows['fingerprint'] == 'f' * 64 and rows['source'] == 'a teacher'
-    assert (rows['videos'], rows['frames'], rows['format']) == ('2', '8', '2')
+    assert (rows['videos'], rows['frames']) == ('2', '8')
     assert rows['first'] == 'a [5, 17, 3]'
-    assert rows['mean score'] == f'{scores.mean():.4f}, deviation {scores.std():.4f}'
+    assert rows['mean score'] == f'{scores.mean():.4f}, standard deviation {scores.std():.4f}'
     assert rows['scores'] == f'of 2 videos: 0 to {scores.max():.4g}'
     assert rows['empty'] == '1 frames without any joint'
 
@@ -38,7 +38,7 @@ def test_embeddings_and_maps(tmp_path):
     assert rows['window'] == '16 frames at stride 4'
     assert rows['precision'] == 'float16, stored as float32'
     assert rows['mean norm'] == f'{np.linalg.norm(values, axis=1).mean():.4f}'
-    assert rows['mean value'] == f'{values.mean():.4f}, deviation {values.std():.4f}'
+    assert rows['mean value'] == f'{values.mean():.4f}, standard deviation {values.std():.4f}'
     maps = RNG.random((4, 10, 3, 5), np.float32)
     maps[0] = 0
     meta = TargetMeta('map', 'demo_parts', 'f')

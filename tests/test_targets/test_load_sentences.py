@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.transforms.skeleton import MakeSkeletonViews, PackSkeletonInputs
+from mmact_ssl.datasets.transforms import MakeSkeletonViews, PackInputs
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets import cache as cache_module
 from mmact_ssl.targets import load_targets as module
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, TargetWriter
-from mmact_ssl.targets.load_targets import LoadTargetCache
+from mmact_ssl.targets.load_targets import LoadTargets
 
 SENTENCES = np.random.default_rng(3).random((4, 6), np.float32)
 
@@ -23,9 +23,9 @@ def write(path, kind='text', entries=None) -> str:
     return str(path)
 
 
-def load(path: str, **changes) -> LoadTargetCache:
+def load(path: str, **changes) -> LoadTargets:
     options = dict(target='prompt', kind='text', views=('one', 'two'), missing='mask')
-    return LoadTargetCache(path, **{**options, **changes})
+    return LoadTargets(**{'cache': path, **options, **changes}).bind('')
 
 
 def clip(name: str) -> dict:
@@ -34,10 +34,13 @@ def clip(name: str) -> dict:
     return dict(filename=name, frame_dir=name, keypoint=keypoint, total_frames=5, label=1)
 
 
-def packed(path: str, name: str, **changes) -> dict[str, torch.Tensor]:
-    sample = load(path, **changes)(clip(name))
+def pack(sample: dict) -> dict[str, dict[str, torch.Tensor]]:
     sample = MakeSkeletonViews(dict(one=[], two=[], clip_b=[]))(sample)
-    return PackSkeletonInputs(views=('one', 'two', 'clip_b'))(sample)['targets']
+    return PackInputs(views=('one', 'two', 'clip_b'))(sample)['targets']
+
+
+def packed(path: str, name: str, **changes) -> dict[str, dict[str, torch.Tensor]]:
+    return pack(load(path, **changes)(clip(name)))
 
 
 def test_views_of_a_clip_share_one_drawn_sentence(tmp_path):
@@ -45,19 +48,20 @@ def test_views_of_a_clip_share_one_drawn_sentence(tmp_path):
     np.random.seed(0)
     drawn = [packed(path, 'a') for _ in range(40)]
     for targets in drawn:
-        assert set(targets) == {
-            f'{v}_prompt{end}' for v in ('one', 'two') for end in ('', '_valid')
-        }
-        assert torch.equal(targets['one_prompt'], targets['two_prompt'])
-        assert targets['one_prompt_valid'].dtype == torch.bool and targets['one_prompt_valid']
-    rows = {tuple(targets['one_prompt'][0].tolist()) for targets in drawn}
+        assert targets['clip_b'] == {}
+        for view in ('one', 'two'):
+            assert set(targets[view]) == {'prompt', 'prompt_valid'}
+        assert torch.equal(targets['one']['prompt'], targets['two']['prompt'])
+        assert targets['one']['prompt_valid'].dtype == torch.bool
+        assert targets['one']['prompt_valid']
+    rows = {tuple(targets['one']['prompt'][0].tolist()) for targets in drawn}
     assert rows == {tuple(row) for row in SENTENCES.tolist()}
 
 
 def test_the_mean_of_all_draws_nothing(tmp_path):
     path = write(tmp_path / 't')
     state = np.random.get_state()[1].copy()
-    found = packed(path, 'a', sentences='mean')['one_prompt']
+    found = packed(path, 'a', sentences='mean')['one']['prompt']
     np.testing.assert_allclose(found, SENTENCES.mean(0, keepdims=True), rtol=1e-6)
     assert (np.random.get_state()[1] == state).all()
 
@@ -65,11 +69,11 @@ def test_the_mean_of_all_draws_nothing(tmp_path):
 def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     path = write(tmp_path / 't')
     targets = packed(path, 'b')
-    assert targets['one_prompt'].shape == (1, 6) and not targets['one_prompt'].any()
-    assert not targets['one_prompt_valid'] and not targets['two_prompt_valid']
+    assert targets['one']['prompt'].shape == (1, 6) and not targets['one']['prompt'].any()
+    assert not targets['one']['prompt_valid'] and not targets['two']['prompt_valid']
     with pytest.raises(TargetCacheError, match="'b' is not in .*--sentences FILE --out"):
         packed(path, 'b', missing='error')
-    assert 'one_prompt_valid' not in packed(path, 'a', missing='error')
+    assert 'prompt_valid' not in packed(path, 'a', missing='error')['one']
 
 
 def test_names_that_match_nothing_are_an_error(tmp_path):
@@ -98,7 +102,7 @@ def test_the_share_that_is_masked_is_logged_without_reading_a_value(tmp_path, mo
     assert logged[0].endswith("their 'prompt' is masked")
 
 
-def test_what_cannot_be_masked_is_refused_when_built(tmp_path):
+def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     text, frames = write(tmp_path / 't'), write(tmp_path / 'e', 'embedding')
     empty = write(tmp_path / 'n', entries={})
     for path, options in (
@@ -108,55 +112,42 @@ def test_what_cannot_be_masked_is_refused_when_built(tmp_path):
     ):
         with pytest.raises(ConfigError, match="missing='mask' needs a cache of sentences"):
             load(path, **options)
-    with pytest.raises(ConfigError, match="missing is 'skip', not one of"):
-        load(text, missing='skip')
-    with pytest.raises(ConfigError, match="sentences is 'first', not one of"):
+    with pytest.raises(ConfigError, match="sentences='first': 'draw', 'mean' or 'all'"):
         load(text, sentences='first')
 
 
 FRAMES = np.random.default_rng(4).normal(size=(9, 6)).astype(np.float32)
-
-
-def load_whole(path: str, **changes) -> LoadTargetCache:
-    options = dict(target='frames', kind='embedding', views=('one',), whole=True, missing='mask')
-    return LoadTargetCache(path, **{**options, **changes})
-
-
-def packed_whole(path: str, name: str, **changes) -> dict[str, torch.Tensor]:
-    sample = load_whole(path, **changes)(clip(name))
-    sample = MakeSkeletonViews(dict(one=[], clip_b=[]))(sample)
-    return PackSkeletonInputs(views=('one', 'clip_b'))(sample)['targets']
+WHOLE = dict(target='frames', kind='embedding', views=('one',), whole=True)
 
 
 def test_a_clip_gets_the_mean_of_all_frames_of_its_video(tmp_path):
     """Of nine, though five are left of the skeleton."""
     path = write(tmp_path / 'e', 'embedding', {'videos/a.mp4': FRAMES})
     for missing in ('mask', 'error'):
-        found = packed_whole(path, 'videos/a.mp4', missing=missing)
+        found = packed(path, 'videos/a.mp4', **WHOLE, missing=missing)
         expected = FRAMES.astype(np.float64).mean(0, keepdims=True)
-        np.testing.assert_allclose(found['one_frames'], expected, atol=1e-6)
-        assert ('one_frames_valid' in found) == (missing == 'mask')
-    assert set(packed_whole(path, 'videos/a.mp4')) == {'one_frames', 'one_frames_valid'}
+        np.testing.assert_allclose(found['one']['frames'], expected, atol=1e-6)
+        assert ('frames_valid' in found['one']) == (missing == 'mask')
+        assert found['two'] == {}
 
 
 def test_a_clip_without_a_video_is_marked(tmp_path):
     path = write(tmp_path / 'e', 'embedding', {'a': FRAMES})
-    found = packed_whole(path, 'b')
-    assert found['one_frames'].shape == (1, 6) and not found['one_frames'].any()
-    assert not found['one_frames_valid'] and packed_whole(path, 'a')['one_frames_valid']
+    found = packed(path, 'b', **WHOLE)['one']
+    assert found['frames'].shape == (1, 6) and not found['frames'].any()
+    assert not found['frames_valid'] and packed(path, 'a', **WHOLE)['one']['frames_valid']
     with pytest.raises(TargetCacheError, match="'b' is not in"):
-        packed_whole(path, 'b', missing='error')
+        packed(path, 'b', **WHOLE, missing='error')
 
 
 def test_the_mean_is_taken_of_embeddings_alone(tmp_path):
     with pytest.raises(ConfigError, match="whole=True takes the mean of embeddings; .*'text'"):
-        load_whole(write(tmp_path / 't'), kind='text')
+        load(write(tmp_path / 't'), **{**WHOLE, 'kind': 'text'})
 
 
 def test_sentences_and_frames_stand_beside_each_other(tmp_path):
     text = write(tmp_path / 't')
     frames = write(tmp_path / 'e', 'embedding', {'b': FRAMES})
-    sample = load_whole(frames)(load(text, views=('one',))(clip('a')))
-    targets = PackSkeletonInputs(views=('one',))(MakeSkeletonViews(dict(one=[]))(sample))['targets']
-    assert targets['one_prompt_valid'] and not targets['one_frames_valid']
-    assert targets['one_prompt'].any() and not targets['one_frames'].any()
+    found = pack(load(frames, **WHOLE)(load(text, views=('one',))(clip('a'))))['one']
+    assert found['prompt_valid'] and not found['frames_valid']
+    assert found['prompt'].any() and not found['frames'].any()

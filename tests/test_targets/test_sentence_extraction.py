@@ -8,8 +8,8 @@ import torch
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.targets.cache import TargetReader, TargetWriter, shard_path
-from mmact_ssl.targets.extraction import ExtractionJob, ExtractionReport, extract_sentences
+from mmact_ssl.targets.cache import TargetReader, shard_path
+from mmact_ssl.targets.extraction import ExtractionReport, extract_sentences
 from mmact_ssl.targets.inspection import inspect_cache
 
 SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
@@ -59,22 +59,6 @@ def test_sentences_under_exchanged_names_or_in_another_order_differ(cache):
     assert (report.written, report.renewed, report.skipped) == (2, 2, 1)
     np.testing.assert_array_equal(TargetReader(cache).get('a'), [[5], [3]])
     np.testing.assert_array_equal(TargetReader(cache).get('b'), [[10]])
-
-
-def test_a_cache_that_does_not_say_of_which_sentences_it_is_stays_readable(tmp_path):
-    path = tmp_path / 'old.lmdb'
-    meta = ExtractionJob(TextTeacher(), path).meta
-    with TargetWriter(path, meta) as writer:
-        for key in ('a', 'b'):
-            writer.put(key, np.ones((1, 1), np.float32))
-    reader = TargetReader(path, TextTeacher().fingerprint())
-    assert reader.keys() == ['a', 'b'] and reader.get('a') == 1
-    report, seen = extract(path, SENTENCES)
-    assert (report.written, report.renewed, report.skipped, len(seen)) == (3, 2, 0, 4)
-    np.testing.assert_array_equal(reader.get('a'), [[3], [5]])
-    assert TargetReader(path).meta == meta
-    report, seen = extract(path, SENTENCES)
-    assert (report.written, report.renewed, report.skipped, seen) == (0, 0, 3, [])
 
 
 def test_what_a_killed_rank_has_embedded_anew_is_taken_over(cache):

@@ -8,14 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
-from mmengine.runner import Runner
 
+from mmact_ssl.registry import HOOKS
 from mmact_ssl.targets import TargetCacheHook
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
-from tools import test as testing
-from tools import train as training
-
-CONFIG = Path(__file__).parents[2] / 'configs' / 'hcpg_r3d_jhmdb.py'
 
 
 def write(folder: Path, name: str, teacher: str) -> str:
@@ -26,18 +22,19 @@ def write(folder: Path, name: str, teacher: str) -> str:
 
 
 def make_runner(train: list[str], test: list[str], resume: bool = False) -> SimpleNamespace:
-    """A runner of HCPG's config for JHMDB whose pipelines read these caches."""
-    cfg = Config.fromfile(CONFIG)
-    for split, paths in (('train', train), ('test', test)):
-        pipeline = cfg[f'{split}_dataloader'].dataset.pipeline
-        steps = [{**pipeline[1], 'path': path} for path in paths]
-        cfg[f'{split}_dataloader'].dataset.pipeline = [pipeline[0], *steps, *pipeline[2:]]
+    """A runner whose pipelines read these caches."""
+
+    def loader(paths: list[str]) -> dict:
+        steps = [dict(type='LoadTargets', target='parts', cache=path) for path in paths]
+        return dict(dataset=dict(ann_file='x.txt', pipeline=[dict(type='SampleViews'), *steps]))
+
+    cfg = Config(dict(train_dataloader=loader(train), test_dataloader=loader(test)))
     return SimpleNamespace(cfg=cfg, logger=logging.getLogger('hook'), _resume=resume)
 
 
 def saved(train: list[str], test: list[str]) -> dict:
     """The checkpoint of a training under these caches."""
-    hook, runner = TargetCacheHook(), make_runner(train, test)
+    hook, runner = HOOKS.build(dict(type='TargetCacheHook')), make_runner(train, test)
     hook.before_train(runner)
     checkpoint: dict = dict(meta={})
     hook.before_save_checkpoint(runner, checkpoint)
@@ -79,7 +76,7 @@ def test_another_teacher_is_refused(caches, train, test):
     checkpoint = saved([caches['a']], [caches['a2']])
     message = (
         f"'parts' is of {max(train, test)} .hash of .., the checkpoint was trained under a .hash"
-        '.*LoadTargetCache.*load_from.*--any-teacher'
+        '.*LoadTargets.*load_from.*--any-teacher'
     )
     with pytest.raises(TargetCacheError, match=message):
         go_on(checkpoint, caches[train], caches[test])
@@ -100,16 +97,3 @@ def test_checkpoints_that_say_nothing_are_accepted(caches):
 def test_training_needs_no_cache_of_the_test_split(caches, tmp_path):
     checkpoint = saved([caches['a']], [str(tmp_path / 'nowhere')])
     assert checkpoint['meta']['target_caches']['test'] == {}
-
-
-@pytest.mark.parametrize(('any_teacher', 'expected'), [([], False), (['--any-teacher'], True)])
-def test_the_programs_bring_the_hook(any_teacher, expected, monkeypatch):
-    hooks: list = []
-    runner = SimpleNamespace(register_hook=hooks.append, train=lambda: None, hooks=[])
-    runner.load_checkpoint = lambda *args, **kwargs: None
-    runner.test = dict
-    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: runner)
-    training.main([str(CONFIG)])
-    testing.main([str(CONFIG), str(CONFIG), *any_teacher])
-    assert [type(hook) for hook in hooks] == [TargetCacheHook] * 2
-    assert [hook.any_teacher for hook in hooks] == [False, expected]

@@ -7,22 +7,22 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-)
-custom_hooks = [
+    # Checkpoints know the teachers of the targets; a resumed run or a test refuses others.
+    target_caches=dict(type='TargetCacheHook'),
     # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
-    dict(type='SeedByProgressHook'),
+    seed_by_progress=dict(type='SeedByProgressHook'),
     # A broken video is replaced, counted and listed in the work dir; too many stop the run.
-    dict(type='BrokenSampleHook', max_fraction=0.05),
+    broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Momentum encoders, where a model has one, follow the student.
-    dict(type='MomentumCopyHook'),
-]
+    momentum=dict(type='MomentumCopyHook'),
+)
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=0)
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+log_processor = dict(type='ShortLogProcessor', window_size=20, by_epoch=True)
 # TensorBoard: add dict(type='TensorboardVisBackend').
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)

@@ -5,9 +5,6 @@ _base_ = 'finetune_small.py'
 
 optim_wrapper = dict(optimizer=dict(lr=1e-4, weight_decay=3e-3), clip_grad=dict(max_norm=15))
 train_cfg = dict(max_epochs=120)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=10, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=10, end=120, convert_to_iter_based=True),
-]
+param_scheduler = [dict(_base_.warmup, end=10), dict(_base_.cosine, begin=10, end=120)]
 # As released: one rate for all.
 finetune = dict(pretrained_lr_mult=1.0)

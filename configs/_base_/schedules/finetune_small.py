@@ -4,10 +4,9 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5),
 )
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=2, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=2, end=20, convert_to_iter_based=True),
-]
+warmup = dict(type='LinearLR', start_factor=0.1, begin=0, end=2, convert_to_iter_based=True)
+cosine = dict(type='CosineAnnealingLR', begin=2, end=20, convert_to_iter_based=True)
+param_scheduler = [warmup, cosine]
 default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=-1),
     logger=dict(type='LoggerHook', interval=20),

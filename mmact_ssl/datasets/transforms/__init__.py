@@ -1,7 +1,7 @@
 """Transforms of the pre-training pipelines."""
 
-from .formatting import PackPretextInputs
-from .geometry import HorizontalFlip
+from .formatting import PackInputs
+from .geometry import HorizontalFlip, WholeFrameBox
 from .skeleton import (
     BonesAndMotion,
     JointJitter,
@@ -9,7 +9,6 @@ from .skeleton import (
     MakeSkeletonViews,
     MaskFuture,
     NormalizeSkeleton,
-    PackSkeletonInputs,
     PadFrames,
     RandomRotation,
     RandomScale,
@@ -30,8 +29,7 @@ __all__ = [
     'MakeSkeletonViews',
     'MaskFuture',
     'NormalizeSkeleton',
-    'PackPretextInputs',
-    'PackSkeletonInputs',
+    'PackInputs',
     'PadFrames',
     'RandomRotation',
     'RandomScale',
@@ -42,4 +40,5 @@ __all__ = [
     'SkeletonFlip',
     'TemporalCrop',
     'TransformViews',
+    'WholeFrameBox',
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -12,29 +12,27 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class PackPretextInputs(BaseTransform):
-    """Pack views and their targets into tensors.
+class PackInputs(BaseTransform):
+    """Pack the views of a video or a skeleton clip, and their targets, into tensors.
 
-    Required keys: ``views``, ``valid``; optional ``poses`` (pixels), ``target_meta`` and the
-    targets that it names, ``target_valid``, ``speed``, ``label``, ``filename``, ``frame_inds``,
-    ``total_frames``, ``replaced``.
+    Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and those of
+    ``meta_keys``.
 
     Returns a dict of
 
-    - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB};
-    - ``targets`` {``<view>_valid``: bool tensor [T], False where the frame is padding;
-      ``<view>_pose``: float32 tensor [T, V, 3] = x, y, score, x and y as fractions of the view's
-      image (0..1 inside, others outside), score 0..1, 0 = unknown;
-      ``<view>_<target>``: float32 tensor of any other target, see LoadTargetCache;
-      ``<view>_<target>_valid``: bool scalar, of a target that may be missing;
-      ``<view>_speed``: int64 scalar, the stride in frames, of views whose stride was drawn;
-      ``label``: int64 scalar, -1 = none, only if asked for;
-      ``video``: int64 scalar that tells videos apart (CRC-32 of the file name), only if asked for};
+    - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB, of frames; float32 tensor [M, T, V, C] of
+      skeletons};
+    - ``targets`` {view: {name: tensor}}: ``valid`` bool [T], False where the frame is padding;
+      ``speed`` int64, the stride in frames, where it was drawn; poses float32 [T, V, 3] = x, y,
+      score, x and y as fractions of the view's image (0..1 inside, others outside), score 0..1, 0 =
+      unknown; others as LoadTargets and the view's own transforms made them; ``<name>_valid`` bool,
+      of a target that may be missing. ``targets['sample']``, of the whole sample, holds ``label``
+      int64, -1 = none, and ``video`` int64, which tells videos apart (CRC-32 of the file name), if
+      asked for;
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
       is none), and the rest as meta information.
 
@@ -48,67 +46,62 @@ class PackPretextInputs(BaseTransform):
         KeyError: A view is not there.
     """
 
-    meta_keys = ('filename', 'frame_inds', 'total_frames', 'replaced')
+    meta_keys = ('filename', 'frame_dir', 'frame_inds', 'total_frames', 'replaced')
 
     def __init__(self, views: Sequence[str], label: bool = False, video: bool = False) -> None:
-        if isinstance(views, str) or not views:
-            raise ConfigError(f'PackPretextInputs: views must be a list of names, not {views!r}')
         self.views = tuple(views)
         self.label = label
         self.video = video
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
-        inputs: dict[str, torch.Tensor] = {}
-        targets: dict[str, torch.Tensor] = {}
+        missing = [view for view in self.views if view not in results['views']]
+        if missing:
+            raise KeyError(
+                f'PackInputs: view {missing[0]!r} is not among the views '
+                f'{sorted(results["views"])} of the pipeline'
+            )
+        inputs, targets = {}, {}
         for view in self.views:
-            if view not in results['views']:
-                raise KeyError(
-                    f'PackPretextInputs: view {view!r} is not among the decoded views '
-                    f'{sorted(results["views"])}'
-                )
             frames = results['views'][view]
-            inputs[view] = _to_tensor(frames)
-            targets[f'{view}_valid'] = torch.from_numpy(results['valid'][view].copy())
-            if view in results.get('poses', {}):
+            is_video = isinstance(frames, list)
+            inputs[view] = _pack_frames(frames) if is_video else _to_tensor(frames)
+            named = dict(results.get('targets', {}).get(view, {}))
+            for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
-                pose = results['poses'][view] / np.array([width, height, 1], dtype=np.float32)
-                targets[f'{view}_pose'] = torch.from_numpy(pose.astype(np.float32))
-            if view in results.get('speed', {}):
-                targets[f'{view}_speed'] = torch.tensor(results['speed'][view])
-        targets.update(pack_targets(results, self.views))
+                named[name] = named[name] / np.array([width, height, 1], np.float32)
+            targets[view] = {name: _to_tensor(value) for name, value in named.items()}
 
         data_sample = ActionDataSample()
-        label = results.get('label', -1)
-        if not (isinstance(label, int) and label < 0):
+        label = int(results.get('label', -1))
+        if label >= 0:
             data_sample.set_gt_label(label)
+        sample = {}
         if self.label:
-            targets['label'] = torch.tensor(label)
+            sample['label'] = torch.tensor(label)
         if self.video:
-            targets['video'] = torch.tensor(zlib.crc32(str(results['filename']).encode()))
+            sample['video'] = torch.tensor(zlib.crc32(str(results['filename']).encode()))
+        if sample:
+            targets['sample'] = sample
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(views={self.views}, label={self.label}, video={self.video})'
+
+def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:
+    """Names of the cached targets of a kind that a view has."""
+    named = results.get('targets', {}).get(view, {})
+    meta = results.get('target_meta', {})
+    return [name for name in named if name in meta and meta[name].kind == kind]
 
 
-def pack_targets(results: dict[str, Any], views: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Pack what LoadTargetCache has put beside the views: ``<view>_<target>``, ``..._valid``."""
-    targets: dict[str, torch.Tensor] = {}
-    for target in results.get('target_meta', {}):
-        valid = results.get('target_valid', {}).get(target, {})
-        for view in views:
-            if view in results[target]:
-                value = np.ascontiguousarray(results[target][view], dtype=np.float32)
-                targets[f'{view}_{target}'] = torch.from_numpy(value)
-            if view in valid:
-                targets[f'{view}_{target}_valid'] = torch.tensor(valid[view])
-    return targets
+def _to_tensor(value: Any) -> torch.Tensor:
+    """A contiguous tensor of its own memory, float32 of any float."""
+    array = np.array(value, order='C')
+    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == 'f' else array)
 
 
-def _to_tensor(frames: Sequence[np.ndarray]) -> torch.Tensor:
+def _pack_frames(frames: Sequence[np.ndarray]) -> torch.Tensor:
     """T arrays [H, W, 3] to a contiguous tensor [3, T, H, W]."""
     height, width = frames[0].shape[:2]
     packed = np.empty((3, len(frames), height, width), dtype=np.uint8)

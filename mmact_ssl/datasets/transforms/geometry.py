@@ -10,9 +10,7 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -33,17 +31,10 @@ class HorizontalFlip(BaseTransform):
         flip_ratio: Probability of a flip, 0..1.
 
     Raises:
-        ConfigError: The layout is unknown or the probability is none.
         ValueError: The poses have another number of joints than the layout.
     """
 
     def __init__(self, layout: str = 'coco17', flip_ratio: float = 0.5) -> None:
-        if layout not in LAYOUTS:
-            raise ConfigError(
-                f'HorizontalFlip: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}'
-            )
-        if not 0 <= flip_ratio <= 1:
-            raise ConfigError(f'HorizontalFlip: flip_ratio is {flip_ratio}, must be in 0..1')
         self.layout = layout
         self.flip_ratio = flip_ratio
 
@@ -68,8 +59,23 @@ class HorizontalFlip(BaseTransform):
                 results['keypoint_score'] = results['keypoint_score'][:, :, layout.flip_indices]
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(layout={self.layout!r}, flip_ratio={self.flip_ratio})'
+
+@TRANSFORMS.register_module()
+class WholeFrameBox(BaseTransform):
+    """Make the whole frame the person's box, as a teacher without a person detector sees it.
+
+    For mmpose's training pipelines, after ``LoadImage``.
+
+    Required keys: ``img`` [H, W, 3].
+
+    Modified keys: ``bbox`` float32 [1, 4] (left, top, right, bottom in pixels).
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Replace the box of one person."""
+        height, width = results['img'].shape[:2]
+        results['bbox'] = np.array([[0, 0, width, height]], np.float32)
+        return results
 
 
 # Three points off one line, as fractions of the frame. Odd ones, so that no crop puts them on the
@@ -151,7 +157,7 @@ def crop_maps(
     Args:
         maps: float32 [T, C, h, w], 0..1, over the whole frame.
         box: What the view shows.
-        layout: Part layout of the C channels; '' if none has sides, see LoadTargetCache.
+        layout: Part layout of the C channels; '' if none has sides, see LoadTargets.
         size: (h, w) of the result. None: as before.
 
     Returns:

@@ -5,7 +5,6 @@ from .gradient_conflict_hook import GradientConflictHook
 from .knn_monitor_hook import KNNMonitorHook
 from .momentum_copy_hook import MomentumCopyHook
 from .seed_by_progress_hook import SeedByProgressHook
-from .soft_target_hook import SoftTargetHook
 
 __all__ = [
     'BrokenSampleHook',
@@ -13,5 +12,4 @@ __all__ = [
     'KNNMonitorHook',
     'MomentumCopyHook',
     'SeedByProgressHook',
-    'SoftTargetHook',
 ]

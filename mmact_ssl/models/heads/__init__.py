@@ -1,38 +1,5 @@
-from mmact_ssl.models.balancers.teacher_weights import (
-    ConfidenceTeacherWeights,
-    FixedTeacherWeights,
-    LearnedTeacherWeights,
-)
+"""Pretext tasks, one a file; :func:`mmact_ssl.registry.import_submodules` finds them."""
 
-from .classification import ClassificationHead
-from .consistency import ConsistencyHead
-from .context_matching import ContextMatchingHead
-from .contrast import ContrastHead
-from .jigsaw import JigsawHead
-from .motion_prediction import MotionPredictionHead
-from .parsing_distillation import ParsingDistillationHead
-from .pose_prediction import PosePredictionHead
-from .pretext_head import PretextHead
-from .prompt_matching import PromptMatchingHead
-from .recognition import RecognitionHead
-from .teacher_guidance import TeacherGuidanceHead
-from .video_generation import VideoGenerationHead
+from .pretext_head import PretextHead, Term
 
-__all__ = [
-    'ClassificationHead',
-    'ConfidenceTeacherWeights',
-    'ConsistencyHead',
-    'ContextMatchingHead',
-    'ContrastHead',
-    'FixedTeacherWeights',
-    'JigsawHead',
-    'LearnedTeacherWeights',
-    'MotionPredictionHead',
-    'ParsingDistillationHead',
-    'PosePredictionHead',
-    'PretextHead',
-    'PromptMatchingHead',
-    'RecognitionHead',
-    'TeacherGuidanceHead',
-    'VideoGenerationHead',
-]
+__all__ = ['PretextHead', 'Term']

@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Union
 
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import classification_loss
+from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, Term
 
 
 @MODELS.register_module()
 class ClassificationHead(PretextHead):
-    """A linear classifier of actions on the pooled feature.
+    """A classifier of actions on the pooled feature: ``cross_entropy(W feature, label)``.
 
-    The only task that reads labels: for MS2L's joint training (classification together with the
-    pretext tasks) and moving one (the weights move from these to it), which are as reported for
-    arXiv 2010.05599. Weights Xavier-normal and bias zero, as in its released code.
+    For MS2L's joint training (classification together with the pretext tasks) and moving one (the
+    weights move from these to it), which are as reported for arXiv 2010.05599. Weights
+    Xavier-normal and bias zero, as in its released code.
 
     Args:
         in_channels: Size of the pooled feature.
         num_classes: K.
-        reads: Sources of ``pooled``, ``label``.
+        hidden_dim: Of a hidden layer with batch normalization; None: a linear classifier.
+        loss: Of logits and labels.
+        inputs: Sources of ``pooled`` ``[B, D]`` and ``label`` int64 ``[B]``, -1 = none.
     """
+
+    inputs = dict(pooled='clip.pooled', label='targets.sample.label')
 
     def __init__(
         self,
         in_channels: int,
         num_classes: int,
-        reads: Optional[dict[str, str]] = None,
+        hidden_dim: Optional[int] = None,
+        loss: dict = dict(type='LabelLoss'),
+        inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        super().__init__({'pooled': 'clip.pooled', 'label': 'label', **(reads or {})}, init_cfg)
-        self.classifier = nn.Linear(in_channels, num_classes)
-        nn.init.xavier_normal_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        super().__init__(inputs, loss, init_cfg)
+        self.classifier: nn.Module
+        if hidden_dim is None:
+            self.classifier = nn.Linear(in_channels, num_classes)
+            nn.init.xavier_normal_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
+        else:
+            self.classifier = make_projector(in_channels, hidden_dim, num_classes)
 
-    def loss(self, pooled: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy and accuracy over the labeled clips.
-
-        Args:
-            pooled: ``[B, D]``.
-            label: int64 ``[B]``, 0..K-1; a clip of label -1 has none and does not count.
-
-        Raises:
-            ConfigError: A label is not below K (on a GPU: a device-side assertion).
-        """
-        return classification_loss(self.classifier(pooled), label, 'ClassificationHead')
-
-    def predict(self, pooled: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Logits ``[B, K]``, and per clip whether it is told; NaN without a label."""
+    def terms(self, pooled: Tensor, label: Tensor) -> dict[str, Union[Term, Tensor]]:
+        """Cross-entropy and accuracy of the labeled clips; logits ``[B, K]``."""
         logits = self.classifier(pooled)
-        hit = (logits.argmax(1) == label).to(logits.dtype)
-        return dict(logits=logits, accuracy=hit.masked_fill(label == -1, float('nan')))
+        found = self.loss_module(logits, label)
+        return dict(
+            loss=Term(found['loss'], found['weight']),
+            accuracy=Term(found['hit'], found['weight']),
+            logits=logits,
+        )

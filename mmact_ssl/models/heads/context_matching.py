@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import normalize
 
-from mmact_ssl.models.losses import multi_instance_info_nce
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, Term, mean_term
 
 
 @MODELS.register_module()
 class ContextMatchingHead(PretextHead):
     """Match a clip's static feature with the I-frames of its video.
 
+    ``loss = ( multi-instance InfoNCE of clips to I-frames + the same of I-frames to clips ) / 2``.
     The matching of video against I-frame features is published (arXiv 2401.07584, abstract); the
     multi-instance InfoNCE is as reported; encoder, projectors and temperature are our choice.
 
@@ -27,9 +28,12 @@ class ContextMatchingHead(PretextHead):
         frame_channels: Channels of its last map.
         embedding_dim: Size of the shared space.
         hidden_dim: Size of the projectors' hidden layer.
-        temperature: Of the InfoNCE.
-        reads: Sources of ``static``, ``keyframes``, ``keyframes_valid``.
+        loss: Of embeddings of clips and I-frames.
+        inputs: Sources of ``static`` ``[B, C, T', H', W']``, ``keyframes`` ``[B, 3, K, H, W]`` and
+            ``valid`` bool ``[B, K]``.
     """
+
+    inputs = dict(static='clip.static', keyframes='keyframes', valid='targets.keyframes.valid')
 
     def __init__(
         self,
@@ -38,64 +42,43 @@ class ContextMatchingHead(PretextHead):
         frame_channels: int = 512,
         embedding_dim: int = 128,
         hidden_dim: int = 512,
-        temperature: float = 0.07,
-        reads: Optional[dict[str, str]] = None,
+        loss: dict = dict(type='MultiInstanceInfoNCELoss', temperature=0.07),
+        inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        defaults = dict(
-            static='clip.static', keyframes='keyframes', keyframes_valid='keyframes_valid'
-        )
-        super().__init__({**defaults, **(reads or {})}, init_cfg)
+        super().__init__(inputs, loss, init_cfg)
         self.frame_encoder = MODELS.build(frame_encoder)
         self.clip_projector = make_plain_projector(in_channels, hidden_dim, embedding_dim)
         self.frame_projector = make_plain_projector(frame_channels, hidden_dim, embedding_dim)
-        self.temperature = temperature
 
-    def embed(
-        self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def embed(self, static: Tensor, keyframes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings of the clips ``[B, D]`` and of the I-frames ``[B, K, D]``.
 
         Padded I-frames are never encoded, because batch normalization would see them.
         """
         clips = self.clip_projector(static.flatten(2).mean(2))
-        images = keyframes.transpose(1, 2)[keyframes_valid]  # (sum of valid, 3, H, W)
-        features = self.frame_encoder(images)
+        features = self.frame_encoder(keyframes.transpose(1, 2)[valid])  # (sum of valid, ...)
         if isinstance(features, (tuple, list)):
             features = features[-1]
         embedded = self.frame_projector(features.flatten(2).mean(2))
-        frames = embedded.new_zeros(*keyframes_valid.shape, embedded.shape[1])
-        return clips, frames.masked_scatter(keyframes_valid[..., None], embedded)
+        frames = embedded.new_zeros(*valid.shape, embedded.shape[1])
+        return clips, frames.masked_scatter(valid[..., None], embedded)
 
-    def loss(self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor) -> dict[str, Tensor]:
-        """Multi-instance InfoNCE, and how often the best matching I-frame is the clip's own.
-
-        Args:
-            static: ``[B, C, T', H', W']``.
-            keyframes: ``[B, 3, K, H, W]``, normalized.
-            keyframes_valid: bool ``[B, K]``.
-        """
-        clips, frames = self.embed(static, keyframes, keyframes_valid)
-        return multi_instance_info_nce(clips, frames, keyframes_valid, self.temperature)
-
-    def predict(
-        self, static: Tensor, keyframes: Tensor, keyframes_valid: Tensor
-    ) -> dict[str, Tensor]:
-        """Similarities ``[B, B * K]``, and per clip whether its best I-frame is its own.
-
-        Chance is the share of the batch's I-frames that belong to the clip.
-        """
-        clips, frames = self.embed(static, keyframes, keyframes_valid)
-        clips = nn.functional.normalize(clips, dim=-1)
-        frames = nn.functional.normalize(frames, dim=-1)
-        valid = keyframes_valid.flatten()
-        similarity = (clips @ frames.flatten(0, 1).T).masked_fill(~valid, -1)
-        owner = similarity.argmax(1) // keyframes_valid.shape[1]
-        own_count = keyframes_valid.sum(1)
-        undefined = torch.full_like(similarity[:, 0], float('nan'))
-        hit = (owner == torch.arange(len(owner), device=owner.device)).to(similarity.dtype)
+    def terms(
+        self, static: Tensor, keyframes: Tensor, valid: Tensor
+    ) -> dict[str, Union[Term, Tensor]]:
+        """InfoNCE, and whether a clip's best matching I-frame is its own; chance beside it."""
+        clips, frames = self.embed(static, keyframes, valid)
+        found = self.loss_module(clips, frames, valid)
+        count = valid.sum(1)
+        has_key = (count > 0).to(found['hit'].dtype)
+        with torch.no_grad():
+            # Among the I-frames of this process, as shown in pictures.
+            cosine = normalize(clips, dim=-1) @ normalize(frames, dim=-1).flatten(0, 1).T
         return dict(
-            similarity=similarity,
-            accuracy=hit.where(own_count > 0, undefined),
-            chance=(own_count / valid.sum()).where(own_count > 0, undefined),
+            loss_clips=Term(found['sample_loss'] / 2, has_key),
+            loss_keyframes=mean_term(found['key_loss'] / 2, valid),
+            accuracy=Term(found['hit'], has_key),
+            chance=Term(count / valid.sum().clamp(min=1), has_key),
+            similarity=cosine.masked_fill(~valid.flatten(), -1),
         )

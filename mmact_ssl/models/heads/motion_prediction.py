@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import global_mean
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
-from mmact_ssl.models.skeleton_shape import check_skeleton_shape, skeleton_shape
-from mmact_ssl.models.skeleton_validity import clip_lengths
+from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, find_layout
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, Term, mean_term
 
 
 @MODELS.register_module()
@@ -23,10 +20,8 @@ class MotionPredictionHead(PretextHead):
 
     A GRU of two layers over the student's frames and a linear layer to the coordinates of all
     persons; mean squared error. As published (MS2L, arXiv 2010.05599, and its released code, which
-    leaves the decoder at torch's own initialization), but for what counts: here the coordinates of
-    valid frames and present persons. The released code sets predictions in the padding to
-    0, counts those frames in the mean, and has absent persons predicted as 0. Its loss
-    is the smaller the more a batch is padded; ``count='all'`` gives it.
+    leaves the decoder at torch's own initialization), but for what counts, see
+    :class:`MotionLoss`.
 
     Works on any backbone (our choice): features are averaged over joints and over the persons
     present, and where the map has fewer frames than the clip, frame t reads the map's frame
@@ -37,12 +32,12 @@ class MotionPredictionHead(PretextHead):
         layout: Name of the joint layout.
         num_persons, coordinates: M and C of the clip.
         hidden_size, num_layers: Of the decoder.
-        count: ``'valid'``, or ``'all'`` as published.
-        reads: Sources of ``feature_map``, ``clip``, ``clip_valid``.
-
-    Raises:
-        ConfigError: There is no such layout, or an unknown ``count``.
+        loss: Of predicted and real clips.
+        inputs: Sources of ``feature_map`` ``[B, M', C', T', V']`` of the masked clip, ``clip``
+            ``[B, M, T, V, C]``, 0 in the padding, and ``valid`` bool ``[B, M, T]``.
     """
+
+    inputs = dict(feature_map='masked.feature_map', clip='clip', valid='targets.clip.valid')
 
     def __init__(
         self,
@@ -52,20 +47,33 @@ class MotionPredictionHead(PretextHead):
         coordinates: int = 3,
         hidden_size: int = 600,
         num_layers: int = 2,
-        count: str = 'valid',
-        reads: Optional[dict[str, str]] = None,
+        loss: dict = dict(type='MotionLoss', count='valid'),
+        inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        defaults = dict(feature_map='masked.feature_map', clip='clip', clip_valid='clip_valid')
-        super().__init__({**defaults, **(reads or {})}, init_cfg)
-        if count not in ('valid', 'all'):
-            raise ConfigError(f"MotionPredictionHead: count={count!r}, use 'valid' or 'all'")
-        self.count = count
-        self.shape = skeleton_shape('MotionPredictionHead', layout, num_persons, coordinates)
+        super().__init__(inputs, loss, init_cfg)
+        self.shape = (num_persons, find_layout(layout).num_joints, coordinates)
         self.decoder = nn.GRU(in_channels, hidden_size, num_layers, batch_first=True)
         self.output = nn.Linear(hidden_size, num_persons * self.shape[1] * coordinates)
 
-    def _frames(self, feature_map: Tensor, valid: Tensor) -> Tensor:
+    def terms(
+        self, feature_map: Tensor, clip: Tensor, valid: Tensor
+    ) -> dict[str, Union[Term, Tensor]]:
+        """Squared error, and the mean distance of the joints in the unit of the coordinates."""
+        check_skeleton_shape('MotionPredictionHead', clip, self.shape)
+        frames = self._frames(feature_map, valid)
+        decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
+        prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)
+        distance = (prediction - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
+        error = mean_term(distance, valid).value
+        return dict(
+            loss=mean_term(*self.loss_module(prediction, clip, valid)),
+            error=Term(error),  # the mean over clips, of whatever length
+            coordinates=prediction,
+        )
+
+    @staticmethod
+    def _frames(feature_map: Tensor, valid: Tensor) -> Tensor:
         """The feature of each of the clip's frames, ``[B, M', C', T', V'] -> [B, T, C']``."""
         features = feature_map.mean(4)  # (B, M', C', T')
         if feature_map.shape[1] > 1:
@@ -76,47 +84,7 @@ class MotionPredictionHead(PretextHead):
         time = valid.shape[2]
         if features.shape[1] == time:
             return features
-        source = torch.arange(time, device=feature_map.device) * features.shape[1] // time
         # Frame t of L valid ones reads one below ceil(L * T' / T): never a padded one.
-        return features[:, source]
-
-    def _decode(self, feature_map: Tensor, clip: Tensor, valid: Tensor) -> Tensor:
-        """Predicted coordinates ``[B, M, T, V, C]``."""
-        check_skeleton_shape('MotionPredictionHead', clip, self.shape)
-        decoded = run_packed_gru(
-            self.decoder, self._frames(feature_map, valid), clip_lengths(valid)
-        )
-        return self.output(decoded).unflatten(2, self.shape).transpose(1, 2)
-
-    @staticmethod
-    def _errors(prediction: Tensor, clip: Tensor, valid: Tensor) -> Tensor:
-        """Mean distance of the joints of each clip ``[B]``, in the unit of the coordinates."""
-        distance = (prediction - clip).norm(dim=4).mean(3)  # (B, M, T)
-        return (distance * valid).sum((1, 2)) / valid.sum((1, 2))
-
-    def loss(self, feature_map: Tensor, clip: Tensor, clip_valid: Tensor) -> dict[str, Tensor]:
-        """Mean squared error, and the mean distance of the joints.
-
-        Args:
-            feature_map: ``[B, M', C', T', V']``, the student's map of the masked clip.
-            clip: ``[B, M, T, V, C]``, 0 in the padding.
-            clip_valid: bool ``[B, M, T]``.
-
-        Raises:
-            ConfigError: The clip's persons, joints or coordinates are not those of the head.
-        """
-        prediction = self._decode(feature_map, clip, clip_valid)
-        square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
-        if self.count == 'valid':
-            loss = global_mean(square, clip_valid.to(square.dtype))
-        else:
-            within = clip_valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
-            loss = global_mean(square * within, torch.ones_like(square))
-        with torch.no_grad():
-            error = self._errors(prediction, clip, clip_valid).mean()
-        return dict(loss=loss, error=error)
-
-    def predict(self, feature_map: Tensor, clip: Tensor, clip_valid: Tensor) -> dict[str, Tensor]:
-        """Coordinates ``[B, M, T, V, C]``, and each clip's mean joint distance ``[B]``."""
-        prediction = self._decode(feature_map, clip, clip_valid)
-        return dict(coordinates=prediction, error=self._errors(prediction, clip, clip_valid))
+        return features[
+            :, torch.arange(time, device=feature_map.device) * features.shape[1] // time
+        ]

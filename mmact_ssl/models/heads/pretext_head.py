@@ -3,56 +3,128 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Optional
+from typing import Any, ClassVar, NamedTuple, Optional, Union
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmact_ssl.models.losses import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.registry import MODELS
+
+
+class Term(NamedTuple):
+    """A number of each sample, and how much each sample counts.
+
+    Attributes:
+        value: ``[B]``, any number where the weight is 0; or a scalar of the whole batch.
+        weight: ``[B]``, ``>= 0``, such as the number of joints that are seen; None: all alike.
+    """
+
+    value: Tensor
+    weight: Optional[Tensor] = None
+
+
+def mean_term(values: Tensor, weight: Tensor) -> Term:
+    """The weighted mean of each sample's values, which counts by the sum of their weights.
+
+    Args:
+        values: ``[B, ...]``, finite where the weight is 0 too.
+        weight: The same shape or one that expands to it, ``>= 0``, no gradient.
+    """
+    weight = weight.to(values.dtype).expand_as(values).flatten(1)
+    total = weight.sum(1)
+    return Term((values.flatten(1) * weight).sum(1) / total.clamp(min=1e-12), total)
+
+
+def known_term(values: Tensor) -> Term:
+    """Values ``[B]`` of which those that are not NaN count."""
+    known = ~values.isnan()
+    return Term(values.where(known, values.new_zeros(())), known.to(values.dtype))
 
 
 class PretextHead(BaseModule):
-    """A pretext task: reads named sources, returns losses and metrics.
+    """A pretext task: :meth:`terms` turns named inputs into losses, metrics and outputs.
 
-    A head names what it reads; the trainer hands it exactly that, as keyword arguments of
-    :meth:`loss` and :meth:`predict`, so that a head can't depend on another one. Sources are
+    A head names its inputs; the trainer hands it exactly these, as keyword arguments, so that a
+    head cannot depend on another one. docs/inputs.md explains the names:
 
-    - ``'<view>'``: the frames of a view, normalized, ``[B, C, T, H, W]``, or its skeletons,
-      ``[B, M, T, V, C]``;
-    - ``'<view>_valid'``: of skeletons, which persons and frames are no padding, bool ``[B, M, T]``;
-    - ``'<view>.feature_map'``: the student's map of an encoded view, ``[B, C', T', H', W']``;
-    - ``'<view>.pooled'``: that map as one feature, ``[B, D]``;
-    - ``'<view>.<adapter>'``: that map through an adapter of the model;
-    - ``'<view>.momentum_feature_map'``, ``'<view>.momentum_pooled'`` and
-      ``'<view>.momentum_<adapter>'``: the same by the momentum encoder, without gradient;
-    - ``'<view>_<target>'``: a target, from the pipeline or a teacher.
+    - ``'<view>'``: frames, normalized, ``[B, C, T, H, W]``, or skeletons ``[B, M, T, V, C]``;
+    - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: of the student;
+    - ``'<view>.momentum_feature_map'`` and so on: the same of the momentum encoder, no gradient;
+    - ``'targets.<view>.<name>'``: from the pipeline or a teacher; ``targets.<view>.valid`` is
+      False for padding, bool ``[B, T]`` or ``[B, M, T]``; ``targets.sample.<name>`` is of the
+      whole sample, such as its label.
 
     Parameters under an attribute whose name starts with ``discriminator`` are trained by the
-    adversary's optimizer.
+    adversary's optimizer. ``progress`` (0..1) and ``iteration`` are those of the training.
 
     Args:
-        reads: Argument name -> source name.
+        inputs: Argument -> input, in place of the class's own.
+        loss: Config of the loss, a registered module.
+        names: Filled into the class's inputs, e.g. ``view='clip'`` for ``'{view}.pooled'``.
     """
 
-    def __init__(self, reads: dict[str, str], init_cfg: Optional[dict] = None) -> None:
+    inputs: dict[str, str] = {}
+    progress: float = 0.0
+    iteration: int = 0
+    # Parts of the names of losses whose size does not tell how far a task is.
+    adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
+
+    def __init__(
+        self,
+        inputs: Optional[dict[str, str]] = None,
+        loss: Optional[dict] = None,
+        init_cfg: Optional[dict] = None,
+        **names: str,
+    ) -> None:
         super().__init__(init_cfg)
-        self.reads = dict(reads)
+        own = {name: source.format(**names) for name, source in type(self).inputs.items()}
+        self.inputs = {**own, **(inputs or {})}
+        if loss is not None:
+            self.loss_module = MODELS.build(loss)
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         """The head's own momentum copies, each with what it follows."""
         return []
 
     @abstractmethod
-    def loss(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
-        """Losses (names that contain ``loss``, summed) and metrics (other names, only logged).
+    def terms(self, **inputs: Any) -> dict[str, Union[Term, Tensor]]:
+        """The task's equation.
 
-        Losses whose names also contain ``generator`` or ``discriminator`` are adversarial: their
-        size does not say how far a task is, and balancers do not read it.
+        Returns:
+            By name: a :class:`Term` is a loss to minimize if its name contains ``loss``, else a
+            metric; a tensor is an output to look at, batch axis first. Losses whose names also
+            contain ``generator`` or ``discriminator`` are adversarial: balancers do not read them.
         """
 
-    @abstractmethod
-    def predict(self, *args: Any, **sources: Any) -> dict[str, Tensor]:
-        """Predictions, batch axis first; what has no other axis is a metric, averaged over samples.
+    def loss(self, **inputs: Any) -> dict[str, Tensor]:
+        """Means of all terms: of losses over all processes, of metrics over this one's samples."""
+        means = {}
+        for name, term in self.terms(**inputs).items():
+            if not isinstance(term, Term):
+                continue
+            value, weight = term
+            if value.ndim == 0:
+                means[name] = value
+                continue
+            weight = torch.ones_like(value) if weight is None else weight.to(value.dtype)
+            if 'loss' in name:
+                means[name] = global_mean(value, weight)
+            else:
+                means[name] = (value.detach() * weight).sum() / weight.sum().clamp(min=1e-6)
+        return means
 
-        NaN marks a sample for which a metric is not defined.
-        """
+    @torch.no_grad()
+    def predict(self, **inputs: Any) -> dict[str, Tensor]:
+        """Metrics ``[B]``, NaN for samples that do not count, and outputs, batch axis first."""
+        found = {}
+        for name, term in self.terms(**inputs).items():
+            if not isinstance(term, Term):
+                found[name] = term
+            elif term.value.ndim and 'loss' not in name:
+                value, weight = term
+                nan = value.new_tensor(float('nan'))
+                found[name] = value if weight is None else value.where(weight > 0, nan)
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, Term
 
 
 @MODELS.register_module()
@@ -27,75 +27,63 @@ class RecognitionHead(PretextHead):
     that TSN's average over frames is one over valid frames, as is that of the pretext tasks.
 
     Args:
-        cls_head: Config of an mmaction2 head with its ``num_classes``, e.g. ``mmaction.I3DHead``
-            on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        reads: Sources of ``feature_map``, ``label`` and, with a head for 2D students, ``valid``,
-            which is ``'<view>_valid'`` of the feature map's view unless given.
+        cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
+            ``mmaction.I3DHead`` on a 3D student, ``mmaction.TSNHead`` on a 2D one.
+        inputs: Sources of ``feature_map`` ``[B, C, T, H, W]``, ``label`` int64 ``[B]``, -1 = none,
+            and, with a head for 2D students, ``valid`` bool ``[B, T]``.
     """
+
+    inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')
 
     def __init__(
         self,
         cls_head: dict,
-        reads: Optional[dict[str, str]] = None,
+        inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        super().__init__(
-            {'feature_map': 'clip.feature_map', 'label': 'label', **(reads or {})}, init_cfg
-        )
+        super().__init__(inputs, init_cfg=init_cfg)
         # Its parts, such as the loss, are named without scope and are mmaction2's.
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
         if self.of_frames:
-            view = self.reads['feature_map'].split('.')[0]
-            self.reads.setdefault('valid', f'{view}_valid')
+            view = self.inputs['feature_map'].split('.')[0]
+            self.inputs.setdefault('valid', f'targets.{view}.valid')
 
-    def _scores(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def terms(
+        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
+    ) -> dict[str, Union[Term, Tensor]]:
+        """The head's own losses and accuracy over the labeled clips; scores ``[B, K]``."""
+        scores = self._scores(feature_map, valid)
+        labeled = label >= 0
+        hit = (scores.detach().argmax(1) == label).to(scores.dtype)
+        found: dict[str, Union[Term, Tensor]] = dict(
+            accuracy=Term(hit, labeled.to(scores.dtype)), scores=scores
+        )
+        count = labeled.sum().float()
+        total = count.clone()
+        if get_world_size() > 1:
+            all_reduce(total, op='sum')
+        if not count:
+            return dict(**found, loss_cls=Term(scores.sum() * 0))
+        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]
+        outputs = self.cls_head.loss_by_feat(scores[labeled], samples)
+        # Means over unequally many clips a process would not average to the mean over all.
+        share = count * get_world_size() / total
+        for name, value in outputs.items():
+            value = torch.as_tensor(value, device=label.device)
+            found[name] = Term(value * share if 'loss' in name else value)
+        return found
+
+    def _scores(self, feature_map: Tensor, valid: Optional[Tensor]) -> Tensor:
         """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
         if not self.of_frames:
             return self.cls_head(feature_map)
         # Positions of a 3D student's map are not the view's frames.
         if valid is not None and valid.shape[1] == feature_map.shape[2]:
             feature_map = fill_with_mean(feature_map, valid)
-        return self.cls_head(
-            feature_map.transpose(1, 2).flatten(0, 1), num_segs=feature_map.shape[2]
-        )
-
-    def loss(
-        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
-    ) -> dict[str, Tensor]:
-        """The head's own loss and accuracies over the labeled clips.
-
-        Args:
-            feature_map: ``[B, C, T, H, W]``.
-            label: int64 ``[B]``, 0..K-1; a clip of label -1 has none and does not count.
-            valid: bool ``[B, T]``, False where a frame only fills up the clip; None: all count.
-        """
-        scores = self._scores(feature_map, valid)
-        labeled = label >= 0
-        count = labeled.sum().float()
-        total = count.clone()
-        if get_world_size() > 1:
-            all_reduce(total, op='sum')
-        if not count:
-            # No accuracy: a zero would enter its mean in the log.
-            return dict(loss_cls=scores.sum() * 0)
-        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]
-        outputs = self.cls_head.loss_by_feat(scores[labeled], samples)
-        # Means over unequally many clips a process would not average to the mean over all.
-        share = count * get_world_size() / total
-        return {
-            name: value * share if 'loss' in name else torch.as_tensor(value, device=label.device)
-            for name, value in outputs.items()
-        }
-
-    def predict(
-        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
-    ) -> dict[str, Tensor]:
-        """Scores ``[B, K]``, and per clip whether it is told; NaN without a label."""
-        scores = self._scores(feature_map, valid)
-        hit = (scores.argmax(1) == label).to(scores.dtype)
-        return dict(scores=scores, accuracy=hit.masked_fill(label == -1, float('nan')))
+        frames = feature_map.transpose(1, 2)
+        return self.cls_head(frames.flatten(0, 1), num_segs=frames.shape[1])
 
 
 def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:

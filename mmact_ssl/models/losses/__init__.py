@@ -1,39 +1,51 @@
-from .adversarial import (
-    call_with_frozen_weights,
-    hinge_discriminator_loss,
-    hinge_generator_loss,
-    r1_penalty,
-)
-from .classification import classification_loss
+"""Losses: a pure function and the registered module around it, one a file."""
+
+from .frames import FrameLoss
 from .gather import gather, gather_with_gradient, global_mean
-from .info_nce import info_nce, multi_instance_info_nce, multi_positive_info_nce
-from .nt_xent import nt_xent
-from .parsing import as_distribution, part_logits, part_map_divergence, part_overlap
-from .pose import mean_joint_error, weighted_smooth_l1
-from .soft_targets import soft_target_info_nce, soft_targets
+from .hinge_gan import HingeGANLoss, call_with_frozen_weights
+from .info_nce import InfoNCELoss, info_nce
+from .joints import JointLoss, MotionLoss, joint_distance
+from .label import LabelLoss
+from .multi_instance_info_nce import MultiInstanceInfoNCELoss, multi_instance_info_nce
+from .multi_positive_info_nce import MultiPositiveInfoNCELoss, multi_positive_info_nce
+from .nt_xent import NTXentLoss, nt_xent
+from .part_map_divergence import (
+    PartMapDivergenceLoss,
+    as_distribution,
+    part_logits,
+    part_map_divergence,
+    part_overlap,
+)
+from .soft_target_info_nce import SoftTargetInfoNCELoss, soft_target_info_nce, soft_targets
 from .statistics import effective_rank, feature_std
 
 __all__ = [
+    'FrameLoss',
+    'HingeGANLoss',
+    'InfoNCELoss',
+    'JointLoss',
+    'LabelLoss',
+    'MotionLoss',
+    'MultiInstanceInfoNCELoss',
+    'MultiPositiveInfoNCELoss',
+    'NTXentLoss',
+    'PartMapDivergenceLoss',
+    'SoftTargetInfoNCELoss',
     'as_distribution',
     'call_with_frozen_weights',
-    'classification_loss',
     'effective_rank',
     'feature_std',
     'gather',
     'gather_with_gradient',
     'global_mean',
-    'hinge_discriminator_loss',
-    'hinge_generator_loss',
     'info_nce',
-    'mean_joint_error',
+    'joint_distance',
     'multi_instance_info_nce',
     'multi_positive_info_nce',
     'nt_xent',
     'part_logits',
     'part_map_divergence',
     'part_overlap',
-    'r1_penalty',
     'soft_target_info_nce',
     'soft_targets',
-    'weighted_smooth_l1',
 ]

@@ -1,4 +1,4 @@
-"""NT-Xent, the contrast of two sets of which row i of one belongs to row i of the other."""
+"""NT-Xent, the contrast of two sets whose rows are partners."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from typing import Optional
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
 
 from .gather import gather_with_gradient
+from .similarity import full_precision, unit_rows
 
 
 def nt_xent(
     first: Tensor, second: Tensor, temperature: float, self_similarity: Optional[float] = -1.0
 ) -> dict[str, Tensor]:
-    """Normalized temperature-scaled cross-entropy, both directions in one mean of 2N rows.
+    """Normalized temperature-scaled cross-entropy of 2N rows, both directions.
 
     With ``u_1 .. u_2N`` the rows of both sets at unit length, ``i'`` the partner of row ``i`` and
     ``s_ij = u_i . u_j / temperature``, ``s_ii = self_similarity / temperature``::
 
-        loss = mean over i of  -log( exp(s_ii') / sum_j exp(s_ij) )
+        loss_i = -log( exp(s_ii') / sum_j exp(s_ij) )
 
     Source: Chen et al., SimCLR (arXiv 2002.05709), equation 1, which leaves ``s_ii`` out of the
     sum. MS2L's released code keeps it, at -1 before the temperature. Negatives come from all
@@ -31,13 +34,11 @@ def nt_xent(
         self_similarity: What stands for the similarity of a row with itself; None leaves it out.
 
     Returns:
-        ``loss``, and ``hit``, float ``[2, N]``: 1 where a row's partner is the most similar of all
-        other rows, those of ``first`` before those of ``second``.
+        ``loss`` and ``hit`` (1 where a row's partner is the most similar of all other rows),
+        ``[2, N]`` each, the rows of ``first`` before those of ``second``.
     """
-    # As in multi_instance_info_nce: half precision loses small differences between many logits.
-    with torch.autocast(first.device.type, enabled=False):
-        own = torch.stack([first, second])  # (2, N, D)
-        own = F.normalize(own.to(torch.promote_types(own.dtype, torch.float32)), dim=-1)
+    with full_precision(first):
+        own = unit_rows(torch.stack([first, second]))  # (2, N, D)
         num_rows = own.shape[1]
         everyone, start = gather_with_gradient(own.transpose(0, 1))  # (W*N, 2, D)
         num_all = len(everyone)
@@ -50,8 +51,27 @@ def nt_xent(
         excluded = torch.finfo(similarity.dtype).min
         itself_logit = excluded if self_similarity is None else self_similarity / temperature
         logits = (similarity / temperature).scatter(2, itself, itself_logit)
-        loss = F.cross_entropy(logits.flatten(0, 1), partner.flatten())
-        with torch.no_grad():
-            best = similarity.scatter(2, itself, excluded).argmax(2)  # (2, N)
-            hit = (best == partner[..., 0]).to(logits.dtype)
-        return dict(loss=loss, hit=hit)
+        loss = F.cross_entropy(logits.flatten(0, 1), partner.flatten(), reduction='none')
+        best = similarity.detach().scatter(2, itself, excluded).argmax(2)  # (2, N)
+        hit = (best == partner[..., 0]).to(logits.dtype)
+        return dict(loss=loss.view_as(hit), hit=hit)
+
+
+@MODELS.register_module()
+class NTXentLoss(nn.Module):
+    """Normalized temperature-scaled cross-entropy.
+
+    Args:
+        temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
+        self_similarity: Of a row with itself in the softmax, -1 as published for MS2L; None leaves
+            it out, as in SimCLR.
+    """
+
+    def __init__(self, temperature: float = 0.9, self_similarity: Optional[float] = -1.0) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.self_similarity = self_similarity
+
+    def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
+        """See :func:`nt_xent`."""
+        return nt_xent(first, second, self.temperature, self.self_similarity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,7 +18,7 @@ def feature_std(features: Tensor) -> Tensor:
     Args:
         features: ``[N, D]``.
     """
-    normalized = F.normalize(features.detach().float(), dim=1)
+    normalized = F.normalize(_at_least_float32(features), dim=1)
     return normalized.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
 
 
@@ -32,7 +34,7 @@ def effective_rank(features: Tensor) -> Tensor:
     Returns:
         A scalar; NaN for features that are not finite.
     """
-    centered = features.detach().float()
+    centered = _at_least_float32(features)
     centered = centered - centered.mean(0)
     # The decomposition ends in an error where a number is not finite; that must not end a training
     # whose loss scale would skip the step.
@@ -41,3 +43,27 @@ def effective_rank(features: Tensor) -> Tensor:
     share = singular / singular.sum().clamp(min=1e-12)
     rank = torch.special.entr(share).sum().exp()
     return rank.where(finite, rank.new_tensor(float('nan')))
+
+
+@torch.no_grad()
+def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the log shows of a view's features, so that a collapse is seen.
+
+    Args:
+        view: Its name.
+        features: Name -> ``[B, D]`` or maps ``[B, D, ...]``.
+
+    Returns:
+        ``'<view>.<name>/feature_std'`` and ``'<view>.<name>/effective_rank'``.
+    """
+    found = {}
+    for name, values in features.items():
+        pooled = values if values.ndim == 2 else values.flatten(2).mean(2)
+        found[f'{view}.{name}/feature_std'] = feature_std(pooled)
+        found[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
+    return found
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    """Features without gradient; half precision becomes float32, float64 stays."""
+    return features.detach().to(torch.promote_types(features.dtype, torch.float32))

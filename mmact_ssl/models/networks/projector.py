@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def make_projector(
-    in_channels: int, hidden_dim: int, out_channels: int, center: bool = False
+    in_channels: int, hidden_dim: int, out_channels: int, final_bn: bool = False
 ) -> nn.Sequential:
     """Linear, batch normalization, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
 
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
 
     Args:
-        center: Normalize the output over the batch too, so that no task can end with all clips in
+        final_bn: Normalize the output over the batch too, so that no task can end with all clips in
             one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
     """
     first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
@@ -23,7 +25,7 @@ def make_projector(
         nn.init.xavier_normal_(layer.weight)
         nn.init.zeros_(layer.bias)
     layers = [first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last]
-    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * center)
+    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * final_bn)
 
 
 def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
@@ -66,3 +68,18 @@ class StreamProjectors(nn.ModuleList):
         """Project, stream after stream."""
         parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
         return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)
+
+
+def join_streams(streams: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The sum of the streams' losses, and the mean of all else."""
+    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
+    return {**joined, 'loss': joined['loss'] * len(streams)}
+
+
+def unit_sentence(prompt: Tensor) -> Tensor:
+    """One embedding of a cache as a projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
+
+    An absent one, which is zero, stays zero.
+    """
+    precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
+    return F.normalize(precise.squeeze(1), dim=-1)

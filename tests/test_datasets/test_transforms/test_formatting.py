@@ -1,4 +1,4 @@
-"""PackPretextInputs."""
+"""PackInputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.transforms import PackPretextInputs
+from mmact_ssl.datasets.transforms import PackInputs
+from mmact_ssl.targets.cache import TargetMeta
+
+RANDOM = np.random.RandomState(0)
+POSE = RANDOM.rand(4, 17, 3) * [8, 6, 1]
+MAPS = RANDOM.rand(4, 2, 3, 5).astype(np.float32)
 
 
 def made_results(**more):
@@ -15,65 +20,75 @@ def made_results(**more):
         'filename': 'a.mp4',
         'total_frames': 9,
         'frame_inds': {'clip': np.arange(4), 'keyframes': np.arange(2)},
-        'valid': {'clip': np.array([1, 1, 1, 0], bool), 'keyframes': np.array([1, 0], bool)},
         'views': {
             'clip': list(random.randint(0, 255, (4, 6, 8, 3)).astype(np.uint8)),
             # Crops and flips hand over views of arrays with odd strides.
             'keyframes': list(random.randint(0, 255, (2, 9, 9, 3)).astype(np.uint8)[:, 2:, ::-1]),
         },
-        'poses': {'clip': random.rand(4, 17, 3).astype(np.float32) * [8, 6, 1]},
+        'target_meta': {'pose': TargetMeta('pose', 'coco17', 'f')},
+        'targets': {
+            'clip': {
+                'valid': np.array([1, 1, 1, 0], bool),
+                'pose': POSE.copy(),
+                'speed': 4,
+                'parts': MAPS[..., ::-1],
+                'prompt_valid': False,
+            },
+            'keyframes': {'valid': np.array([1, 0], bool), 'action': np.zeros((2, 7))},
+        },
         **more,
     }
 
 
-def test_tensors():
+def test_frames_and_targets_become_tensors():
     results = made_results()
-    packed = PackPretextInputs(views=('clip', 'keyframes')).transform(results)
+    packed = PackInputs(views=('clip', 'keyframes')).transform(results)
     for view, frames in results['views'].items():
         tensor = packed['inputs'][view]
         assert tensor.dtype == torch.uint8 and tensor.is_contiguous()
         np.testing.assert_array_equal(tensor.numpy(), np.stack(frames).transpose(3, 0, 1, 2))
-    targets = packed['targets']
-    assert set(targets) == {'clip_valid', 'keyframes_valid', 'clip_pose'}
-    assert targets['clip_valid'].tolist() == [True, True, True, False]
-    assert targets['clip_valid'].dtype == torch.bool
-    pose = targets['clip_pose']
-    np.testing.assert_allclose(pose, results['poses']['clip'] / [8, 6, 1], rtol=1e-6)
-    assert pose.dtype == torch.float32
+    assert set(packed['targets']) == {'clip', 'keyframes'}
+    clip = packed['targets']['clip']
+    assert clip['valid'].dtype == torch.bool and clip['valid'].tolist() == [True] * 3 + [False]
+    np.testing.assert_allclose(clip['pose'], POSE / [8, 6, 1], rtol=1e-6)
+    assert clip['speed'].dtype == torch.int64 and clip['speed'] == 4 and clip['speed'].ndim == 0
+    np.testing.assert_array_equal(clip['parts'], MAPS[..., ::-1])
+    assert clip['prompt_valid'].dtype == torch.bool and not clip['prompt_valid']
+    action = packed['targets']['keyframes']['action']
+    assert {clip['pose'].dtype, clip['parts'].dtype, action.dtype} == {torch.float32}
+    np.testing.assert_array_equal(results['targets']['clip']['pose'], POSE)  # left as it was
+    assert set(PackInputs(views=('keyframes',)).transform(results)['targets']) == {'keyframes'}
 
 
-def test_speed_and_video_are_packed_for_contrasts_of_several_clips():
-    results = made_results(speed={'clip': 4})
-    targets = PackPretextInputs(views=('clip', 'keyframes'), video=True).transform(results)[
-        'targets'
-    ]
-    assert targets['clip_speed'] == 4 and targets['clip_speed'].dtype == torch.int64
-    assert 'keyframes_speed' not in targets
-    assert targets['video'].dtype == torch.int64 and targets['video'].ndim == 0
+def test_skeletons_and_their_targets_become_tensors():
+    keypoint = RANDOM.rand(2, 9, 20, 3)[:, ::-1]
+    targets = {'shuffled': {'permutation': np.int64(3)}}
+    results = {'views': {'clip': keypoint, 'shuffled': keypoint}, 'targets': targets, 'label': 3}
+    packed = PackInputs(('shuffled', 'clip'))(results)
+    for tensor in packed['inputs'].values():
+        assert tensor.dtype == torch.float32 and tensor.is_contiguous()
+        np.testing.assert_allclose(tensor, keypoint, rtol=1e-6)
+    target = packed['targets']['shuffled']['permutation']
+    assert target.dtype == torch.int64 and target.shape == () and target == 3
+    assert packed['targets']['clip'] == {}
+    assert packed['data_samples'].gt_label.tolist() == [3]
+
+
+@pytest.mark.parametrize('label', [3, -1])
+def test_label_and_video_are_targets_only_on_demand(label):
+    results = made_results(label=label)
+    assert 'sample' not in PackInputs(('clip',))(results)['targets']
+    sample = PackInputs(('clip',), label=True, video=True)(results)['targets']['sample']
+    for tensor in sample.values():
+        assert tensor.dtype == torch.int64 and tensor.shape == ()
+    assert sample['label'] == label
     for name, same in (('a.mp4', True), ('b.mp4', False)):
-        other = made_results() | {'filename': name}
-        packed = PackPretextInputs(views=('clip',), video=True).transform(other)
-        assert (packed['targets']['video'] == targets['video']) == same
-
-
-def test_other_targets_are_packed_under_their_names():
-    maps = np.random.RandomState(0).rand(4, 2, 3, 5).astype(np.float32)
-    results = made_results(
-        target_meta={'parts': None, 'action': None},
-        parts={'clip': maps[..., ::-1]},
-        action={'clip': np.ones((1, 7), np.float32), 'keyframes': np.zeros((2, 7))},
-    )
-    targets = PackPretextInputs(views=('clip', 'keyframes')).transform(results)['targets']
-    np.testing.assert_array_equal(targets['clip_parts'], maps[..., ::-1])
-    assert targets['keyframes_action'].shape == (2, 7)
-    assert {targets[name].dtype for name in ('clip_parts', 'keyframes_action')} == {torch.float32}
-    assert 'keyframes_parts' not in targets
-    targets = PackPretextInputs(views=('keyframes',)).transform(results)['targets']
-    assert set(targets) == {'keyframes_valid', 'keyframes_action'}
+        other = PackInputs(('clip',), video=True)({**results, 'filename': name})
+        assert (other['targets']['sample']['video'] == sample['video']) == same
 
 
 def test_data_sample():
-    pack = PackPretextInputs(views=('clip',))
+    pack = PackInputs(views=('clip',))
     packed = pack.transform(made_results(label=3, replaced='b.mp4: is broken'))
     assert set(packed['inputs']) == {'clip'}
     data_sample = packed['data_samples']
@@ -88,4 +103,4 @@ def test_data_sample():
 
 def test_a_missing_view_is_named():
     with pytest.raises(KeyError, match=r"'future' is not among .*'clip'"):
-        PackPretextInputs(views=('future',)).transform(made_results())
+        PackInputs(views=('future',)).transform(made_results())

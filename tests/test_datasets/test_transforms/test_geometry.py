@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import HorizontalFlip, TransformViews
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.datasets.transforms import HorizontalFlip, TransformViews, WholeFrameBox
+from mmact_ssl.targets.cache import TargetMeta
 
 TRANSFORMS = [
     {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.4, 1.0)},
@@ -46,11 +46,12 @@ def test_a_dot_at_a_joint_stays_at_the_joint(seed, joint, x, y):
     results = TransformViews(views=('clip', 'future'), transforms=TRANSFORMS).transform(
         {
             'views': {'clip': [image.copy()], 'future': [image.copy()]},
-            'poses': {'clip': pose.copy(), 'future': pose.copy()},
+            'targets': {'clip': {'pose': pose.copy()}, 'future': {'pose': pose.copy()}},
+            'target_meta': {'pose': TargetMeta('pose', 'coco17', 'f')},
         }
     )
     for view in ('clip', 'future'):
-        after = results['poses'][view][0]
+        after = results['targets'][view]['pose'][0]
         found = np.flatnonzero(after[:, 2])
         assert len(found) == 1  # scores of 0 stay 0, and the score goes with its joint
         place = after[found[0], :2]
@@ -102,10 +103,11 @@ def test_the_probability_is_kept():
     assert abs(np.mean(flips) - 0.3) < 0.04
 
 
-def test_wrong_uses_are_named():
-    with pytest.raises(ConfigError, match="unknown layout 'coco71'.*coco17"):
-        HorizontalFlip(layout='coco71')
-    with pytest.raises(ConfigError, match='flip_ratio is 2'):
-        HorizontalFlip(flip_ratio=2)
+def test_poses_of_another_layout_are_refused():
     with pytest.raises(ValueError, match="20 joints, layout 'coco17' has 17"):
         flip(np.zeros((1, 1, 20, 2)))
+
+
+def test_whole_frame_box():
+    results = WholeFrameBox()({'img': np.zeros((30, 40, 3)), 'bbox': np.ones((1, 4))})
+    np.testing.assert_array_equal(results['bbox'], [[0, 0, 40, 30]])

@@ -6,15 +6,13 @@ import random
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import TransformViews
-from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes, view_box
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TargetMeta
 
@@ -34,12 +32,17 @@ def made_results(maps, layout='', frames=2, poses=None):
     """A clip and a future of pictures whose red is x and whose green is y."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[..., :2] = np.round(ramps(HEIGHT, WIDTH).transpose(1, 2, 0) * 255)
-    results = {
+    targets: dict = {'clip': {'parts': np.repeat(maps[None], frames, axis=0)}}
+    for view, pose in (poses or {}).items():
+        targets.setdefault(view, {})['pose'] = pose
+    return {
         'views': {v: [picture.copy() for _ in range(frames)] for v in ('clip', 'future')},
-        'parts': {'clip': np.repeat(maps[None], frames, axis=0)},
-        'target_meta': {'parts': TargetMeta('map', layout, 'f')},
+        'targets': targets,
+        'target_meta': {
+            'parts': TargetMeta('map', layout, 'f'),
+            'pose': TargetMeta('pose', 'coco17', 'f'),
+        },
     }
-    return results if poses is None else {**results, 'poses': poses}
 
 
 def run(results, transforms, seed=0, **options):
@@ -59,7 +62,7 @@ def test_maps_show_the_same_places_as_the_frames(seed, size, order, posed):
     poses = {'future': np.full((2, 17, 3), 9, np.float32)} if posed else None
     results = made_results(ramps(*size), poses=poses)
     results = run(results, [*order, {**RESIZE, 'scale': (96, 96)}], seed, map_size=(32, 32))
-    maps = results['parts']['clip']
+    maps = results['targets']['clip']['parts']
     assert maps.shape == (2, 2, 32, 32) and maps.dtype == np.float32
     for t in range(2):
         frame = results['views']['clip'][t][..., :2].astype(float) / 255
@@ -75,9 +78,11 @@ def test_left_and_right_parts_change_places_where_the_view_is_mirrored():
     for ratio in (0.0, 1.0):
         results = run(made_results(maps, 'demo_parts'), [{**FLIP, 'flip_ratio': ratio}])
         wanted = maps[layout.flip_indices, :, ::-1] if ratio else maps
-        np.testing.assert_allclose(results['parts']['clip'][1], wanted, atol=1e-6)
+        np.testing.assert_allclose(results['targets']['clip']['parts'][1], wanted, atol=1e-6)
     left, right = layout.index('left_arm', 'right_arm')
-    np.testing.assert_allclose(results['parts']['clip'][0, left], maps[right, :, ::-1], atol=1e-6)
+    np.testing.assert_allclose(
+        results['targets']['clip']['parts'][0, left], maps[right, :, ::-1], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize('flip', [FLIP, {'type': 'mmaction.Flip', 'left_kp': [5], 'right_kp': [6]}])
@@ -86,10 +91,14 @@ def test_either_flip_is_followed_with_or_without_poses(flip, posed):
     poses = {'future': np.full((2, 17, 3), 9, np.float32)} if posed else None
     results = made_results(ramps(20, 30), poses=poses)
     results = run(results, [{**flip, 'flip_ratio': 1.0}])
-    np.testing.assert_allclose(results['parts']['clip'][0], ramps(20, 30)[..., ::-1], atol=1e-6)
+    np.testing.assert_allclose(
+        results['targets']['clip']['parts'][0], ramps(20, 30)[..., ::-1], atol=1e-6
+    )
     if posed:
-        assert results['poses']['future'].shape == (2, 17, 3)
-        np.testing.assert_array_equal(results['poses']['future'], [[[WIDTH - 9, 9, 9]] * 17] * 2)
+        assert results['targets']['future']['pose'].shape == (2, 17, 3)
+        np.testing.assert_array_equal(
+            results['targets']['future']['pose'], [[[WIDTH - 9, 9, 9]] * 17] * 2
+        )
 
 
 def test_poses_do_not_depend_on_whether_there_are_maps():
@@ -99,8 +108,8 @@ def test_poses_do_not_depend_on_whether_there_are_maps():
     for keep in (True, False):
         results = made_results(ramps(20, 30), poses={'clip': poses.copy()})
         if not keep:
-            del results['target_meta']
-        found.append(run(results, [CROP, RESIZE, FLIP], seed=3)['poses']['clip'])
+            del results['target_meta']['parts']
+        found.append(run(results, [CROP, RESIZE, FLIP], seed=3)['targets']['clip']['pose'])
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
@@ -108,7 +117,7 @@ def test_views_that_do_not_move_keep_their_maps_to_the_bit():
     maps = np.random.default_rng(0).random((3, 17, 23), np.float32)
     for transforms in ([], [RESIZE], [{'type': 'mmaction.ColorJitter'}]):
         results = run(made_results(maps), transforms)
-        np.testing.assert_array_equal(results['parts']['clip'], [maps, maps])
+        np.testing.assert_array_equal(results['targets']['clip']['parts'], [maps, maps])
 
 
 def slow_crop(maps, box, size):
@@ -146,16 +155,6 @@ def test_crop_against_a_slow_twin(x, y, seed):
     np.testing.assert_allclose(found[0], slow_crop(maps, box, size), atol=1e-5)
 
 
-@pytest.mark.parametrize('size', [(7, 5), (28, 28), (100, 40)])
-def test_resizing_is_what_torch_does(size):
-    maps = np.random.default_rng(0).random((2, 3, 40, 60), np.float32)
-    wanted = torch.nn.functional.interpolate(
-        torch.from_numpy(maps), size, mode='bilinear', antialias=True, align_corners=False
-    )
-    found = crop_maps(maps, ViewBox(0, 0, 1, 1), '', size)
-    np.testing.assert_allclose(found, wanted.numpy(), atol=1e-5)
-
-
 def test_probabilities_still_sum_to_one_and_the_outside_is_empty():
     maps = np.random.default_rng(0).dirichlet(np.ones(4), (2, 9, 9)).transpose(0, 3, 1, 2)
     box = ViewBox(0.9, 0.1, 0.2, 0.8)
@@ -163,27 +162,6 @@ def test_probabilities_still_sum_to_one_and_the_outside_is_empty():
     np.testing.assert_allclose(cropped.sum(1), 1, atol=1e-5)
     outside = crop_maps(maps.astype(np.float32), ViewBox(-1, 0, 1, 1), '', (4, 10))
     assert (outside[..., :5] == 0).all() and (outside[..., 5:] > 0).any()
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    offset=st.tuples(st.integers(0, 40), st.integers(0, 40)),
-    crop=st.tuples(st.integers(20, 80), st.integers(20, 80)),
-    scale=st.tuples(st.floats(0.3, 4), st.floats(0.3, 4)),
-    flip=st.booleans(),
-    joints=st.integers(1, 20),
-)
-def test_the_probes_tell_crop_scale_and_flip(offset, crop, scale, flip, joints):
-    points = probes((120, 120), 3, joints) - offset
-    points = points * np.float32(scale)
-    view = crop[1] * float(np.float32(scale[1])), crop[0] * float(np.float32(scale[0]))
-    if flip:
-        points[..., 0] = view[1] - points[..., 0]
-    box = view_box(points, (120, 120), view)
-    sides = np.array([offset[0], offset[0] + crop[0]]) / 120
-    wanted = [*(sides[::-1] if flip else sides), offset[1] / 120, (offset[1] + crop[1]) / 120]
-    np.testing.assert_allclose([box.left, box.right, box.top, box.bottom], wanted, atol=2e-6)
-    assert box.mirrored is flip
 
 
 @TRANSFORMS.register_module()
@@ -196,5 +174,3 @@ class RotateABit(BaseTransform):
 def test_what_maps_cannot_follow_is_refused():
     with pytest.raises(ValueError, match='other than by crop, resize and flip'):
         run(made_results(ramps(4, 5)), [{'type': 'RotateABit'}])
-    with pytest.raises(ConfigError, match=r'map_size is \(28,\)'):
-        TransformViews(views=('clip',), transforms=[], map_size=(28,))

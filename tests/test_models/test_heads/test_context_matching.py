@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmact_ssl.models.heads import ContextMatchingHead
+from mmact_ssl.models.heads.context_matching import ContextMatchingHead
 from mmact_ssl.models.losses import multi_instance_info_nce
 
 
@@ -33,33 +33,37 @@ def make_head() -> ContextMatchingHead:
         frame_channels=5,
         embedding_dim=6,
         hidden_dim=8,
-        temperature=0.2,
+        loss=dict(type='MultiInstanceInfoNCELoss', temperature=0.2),
     )
 
 
-def make_sources() -> dict[str, Tensor]:
+def make_inputs() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     valid = torch.tensor([[True, True, True], [True, False, False], [False, True, True]])
     return dict(
         static=torch.randn(3, 4, 2, 2, 2, generator=generator),
         keyframes=torch.randn(3, 3, 3, 8, 8, generator=generator),
-        keyframes_valid=valid,
+        valid=valid,
     )
+
+
+def total(losses: dict[str, Tensor]) -> Tensor:
+    return losses['loss_clips'] + losses['loss_keyframes']
 
 
 def test_padding_never_reaches_the_frame_encoder():
     """Losses, gradients and the statistics of batch normalization don't know of padding."""
     outcomes = []
     for garbage in (0.0, 1e4, float('nan')):
-        head, sources = make_head(), make_sources()
-        frames = sources['keyframes'].transpose(1, 2)  # a view of the same memory: (B, K, 3, H, W)
-        frames[~sources['keyframes_valid']] = garbage
-        losses = head.loss(**sources)
-        losses['loss'].backward()
+        head, inputs = make_head(), make_inputs()
+        frames = inputs['keyframes'].transpose(1, 2)  # a view of the same memory: (B, K, 3, H, W)
+        frames[~inputs['valid']] = garbage
+        losses = head.loss(**inputs)
+        total(losses).backward()
         assert head.frame_encoder.seen == 6
         norm = head.frame_encoder.norm
         outcomes.append(
-            [losses['loss'].detach(), norm.running_mean, norm.running_var]
+            [total(losses).detach(), norm.running_mean, norm.running_var]
             + [parameter.grad for parameter in head.parameters()]
         )
     assert outcomes[0][1].abs().sum() > 0
@@ -68,38 +72,40 @@ def test_padding_never_reaches_the_frame_encoder():
 
 
 def test_embeddings_belong_to_their_clip_and_slot():
-    head, sources = make_head().eval(), make_sources()
-    clips, frames = head.embed(**sources)
+    head, inputs = make_head().eval(), make_inputs()
+    clips, frames = head.embed(**inputs)
     assert clips.shape == (3, 6)
     assert frames.shape == (3, 3, 6)
     for b in range(3):
-        pooled = sources['static'][b].mean((1, 2, 3))
+        pooled = inputs['static'][b].mean((1, 2, 3))
         torch.testing.assert_close(clips[b], head.clip_projector(pooled))
         for k in range(3):
             expected = torch.zeros(6)
-            if sources['keyframes_valid'][b, k]:
-                image = sources['keyframes'][b, :, k][None]
+            if inputs['valid'][b, k]:
+                image = inputs['keyframes'][b, :, k][None]
                 expected = head.frame_projector(head.frame_encoder(image)[0].mean((2, 3)))[0]
             torch.testing.assert_close(frames[b, k], expected)
 
 
 def test_the_loss_is_the_multi_instance_info_nce():
-    head, sources = make_head().eval(), make_sources()
-    clips, frames = head.embed(**sources)
-    expected = multi_instance_info_nce(clips, frames, sources['keyframes_valid'], 0.2)
-    losses = head.loss(**sources)
-    assert torch.equal(losses['loss'], expected['loss'])
-    assert torch.equal(losses['accuracy'], expected['accuracy'])
-    losses['loss'].backward()
+    head, inputs = make_head().eval(), make_inputs()
+    clips, frames = head.embed(**inputs)
+    expected = multi_instance_info_nce(clips, frames, inputs['valid'], 0.2)
+    losses = head.loss(**inputs)
+    torch.testing.assert_close(losses['loss_clips'], expected['sample_loss'].mean() / 2)
+    keys = expected['key_loss'][inputs['valid']]
+    torch.testing.assert_close(losses['loss_keyframes'], keys.mean() / 2)
+    assert torch.equal(losses['accuracy'], expected['hit'].mean())
+    total(losses).backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in head.parameters())
 
 
 def test_predict_equals_a_loop():
-    head, sources = make_head().eval(), make_sources()
-    valid = sources['keyframes_valid']
+    head, inputs = make_head().eval(), make_inputs()
+    valid = inputs['valid']
     with torch.no_grad():
-        clips, frames = head.embed(**sources)
-        predicted = head.predict(**sources)
+        clips, frames = head.embed(**inputs)
+        predicted = head.predict(**inputs)
     assert predicted['similarity'].shape == (3, 9)
     for i in range(3):
         scores = {
@@ -116,19 +122,19 @@ def test_predict_equals_a_loop():
 
 
 def test_a_clip_without_i_frames_has_no_score():
-    head, sources = make_head().eval(), make_sources()
-    sources['keyframes_valid'][1] = False
-    predicted = head.predict(**sources)
+    head, inputs = make_head().eval(), make_inputs()
+    inputs['valid'][1] = False
+    predicted = head.predict(**inputs)
     assert predicted['accuracy'].isnan().tolist() == [False, True, False]
     assert predicted['chance'].isnan().tolist() == [False, True, False]
 
 
 def test_a_batch_without_any_i_frame_is_no_loss():
-    head, sources = make_head(), make_sources()
-    sources['keyframes_valid'][:] = False
-    losses = head.loss(**sources)
-    losses['loss'].backward()
-    assert float(losses['loss']) == 0
+    head, inputs = make_head(), make_inputs()
+    inputs['valid'][:] = False
+    losses = head.loss(**inputs)
+    total(losses).backward()
+    assert float(total(losses)) == 0
     for name, parameter in head.named_parameters():
         assert parameter.grad is None or not parameter.grad.any(), name
     assert head.frame_encoder.norm.running_mean.isfinite().all()

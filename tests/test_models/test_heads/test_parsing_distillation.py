@@ -1,4 +1,4 @@
-"""Parsing distillation: what counts, how much, and what is refused."""
+"""Parsing distillation: what counts, how much, and what moves nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import ParsingDistillationHead
+from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.losses import as_distribution, part_map_divergence
 
 B, T, H, W = 3, 4, 6, 5
@@ -58,7 +57,7 @@ def slow_loss(
     """Loss, share of frames that count, and which these are, pixel after pixel."""
     logits = head.decoder(values['features'], (T, H, W))
     teacher = as_distribution(values['parts'])
-    divergence = part_map_divergence(logits, teacher, head.temperature)
+    divergence = part_map_divergence(logits, teacher, head.loss_module.temperature)
     pixels = [(y, x) for y in range(H) for x in range(W)]
     total = weights = 0.0
     counted = []
@@ -93,7 +92,7 @@ def test_the_loss_is_the_slow_mean(num_parts):
     loss, share, counted = slow_loss(head, values)
     assert {(0, 0), (0, 3), (1, 3), (2, 1)}.isdisjoint(counted) and {(0, 1), (0, 2)} <= set(counted)
     assert found['loss'].item() == pytest.approx(loss, rel=1e-4)
-    assert found['counted'].item() == pytest.approx(share) == pytest.approx(8 / 12)
+    assert found['valid_fraction'].item() == pytest.approx(share) == pytest.approx(8 / 12)
 
 
 def test_pixels_outside_the_frame_have_no_gradient(monkeypatch):
@@ -106,7 +105,7 @@ def test_pixels_outside_the_frame_have_no_gradient(monkeypatch):
     assert not logits.grad[..., :2, :].any()
     assert logits.grad[0, 0, :, 2:].all()
     values['parts'][..., 2:, :] = 0
-    assert head.loss(**values)['counted'] == 0
+    assert head.loss(**values)['valid_fraction'] == 0
 
 
 @pytest.mark.parametrize('num_parts', [1, 3])
@@ -133,7 +132,7 @@ def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
     values['features'].grad = None
     found = head.loss(**values)
     found['loss'].backward()
-    assert found['loss'] == 0 and found['counted'] == 0
+    assert found['loss'] == 0 and found['valid_fraction'] == 0
     assert not values['features'].grad.any()
 
 
@@ -161,17 +160,7 @@ def test_descent_finds_the_parts_of_every_frame():
     assert losses['mean_iou'] > 0.95
 
 
-@pytest.mark.parametrize(
-    'shape', [(B, T, 2, H, W), (B, T, 3, H, H), (B, 1, 3, H, W)], ids=['parts', 'size', 'frames']
-)
-def test_maps_of_another_shape_are_named(shape):
-    values = {**batch(), 'parts': torch.rand(shape)}
-    message = rf'clip_parts is \[{shape[1]}, {shape[2]}, {H}, {shape[4]}\].*\[4, 3, 6, 5\]'
-    with pytest.raises(ConfigError, match=message):
-        make().loss(**values)
-
-
 def test_what_it_reads():
-    assert make(adapter='parsing', view='clip_b').reads == dict(
-        features='clip_b.parsing', parts='clip_b_parts', valid='clip_b_valid'
+    assert make(adapter='parsing', view='clip_b').inputs == dict(
+        features='clip_b.parsing', parts='targets.clip_b.parts', valid='targets.clip_b.valid'
     )

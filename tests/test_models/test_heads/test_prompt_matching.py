@@ -7,47 +7,48 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.losses import info_nce
 
 BATCH, IN, PROMPT = 6, 5, 7
+LOSS = dict(type='SoftTargetInfoNCELoss', target_temperature=0.2, beta=0.3)
 
 
 def make_head(**changes) -> PromptMatchingHead:
     torch.manual_seed(0)
-    options = dict(in_channels=IN, prompt_channels=PROMPT, hidden_dim=8, embedding_dim=4)
+    sizes = dict(in_channels=IN, prompt_channels=PROMPT, hidden_dim=8, embedding_dim=4)
+    options = {**sizes, 'schedule': 'constant'}
     return PromptMatchingHead(**{**options, **changes}).double()
 
 
-def make_sources(momentum: bool = False) -> dict[str, Tensor]:
+def make_inputs(momentum: bool = False) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    sources = dict(
+    inputs = dict(
         pooled=draw(BATCH, IN),
         prompt=draw(BATCH, 1, PROMPT),
-        prompt_valid=torch.ones(BATCH, dtype=torch.bool),
+        valid=torch.ones(BATCH, dtype=torch.bool),
     )
     if momentum:
-        sources['momentum_pooled'] = draw(BATCH, IN)
-    return sources
+        inputs['momentum_pooled'] = draw(BATCH, IN)
+    return inputs
 
 
 def unit(values: Tensor) -> Tensor:
     return values / values.square().sum(1, keepdim=True).sqrt()
 
 
-def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float) -> Tensor:
+def slow_loss(head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float) -> Tensor:
     """The equation of the method, row by row, of a batch in which every clip has a sentence."""
-    raw = unit(sources['prompt'][:, 0])
-    z, w = unit(head.skeleton_projector(sources['pooled'])), unit(head.prompt_projector(raw))
+    raw = unit(inputs['prompt'][:, 0])
+    z, w = unit(head.skeleton_projector(inputs['pooled'])), unit(head.prompt_projector(raw))
     z, w = z.detach(), w.detach()
     z_own, w_own, cross = z, w, None
-    if 'momentum_pooled' in sources:
-        z_own = unit(head.momentum_projectors['skeleton'](sources['momentum_pooled']))
+    if 'momentum_pooled' in inputs:
+        z_own = unit(head.momentum_projectors['skeleton'](inputs['momentum_pooled']))
         w_own = unit(head.momentum_projectors['prompt'](raw))
         cross = z_own @ w_own.T
     directions = [(z @ w.T, w_own @ w_own.T, cross)]
@@ -55,14 +56,17 @@ def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float
     total = 0.0
     for similarity, own, other in directions:
         for i in range(BATCH):
-            soft = (own[i] / head.target_temperature).exp()
+            soft = (own[i] / head.loss_module.target_temperature).exp()
             soft = soft / soft.sum()
             if other is not None:
-                consistent = (other[i] / head.target_temperature).exp()
-                soft = head.share * soft + (1 - head.share) * consistent / consistent.sum()
+                consistent = (other[i] / head.loss_module.target_temperature).exp()
+                soft = (
+                    head.loss_module.beta * soft
+                    + (1 - head.loss_module.beta) * consistent / consistent.sum()
+                )
             target = alpha * soft
             target[i] += 1 - alpha
-            scores = similarity[i] / head.temperature
+            scores = similarity[i] / head.loss_module.temperature
             total = total - (target * (scores - scores.exp().sum().log())).sum()
     return total / (2 * BATCH)
 
@@ -70,45 +74,56 @@ def slow_loss(head: PromptMatchingHead, sources: dict[str, Tensor], alpha: float
 @pytest.mark.parametrize('alpha', [0.0, 0.4, 1.0])
 @pytest.mark.parametrize('momentum', [False, True])
 def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
-    head = make_head(cross_consistency=momentum, share=0.3, target_temperature=0.2)
+    head = make_head(cross_consistency=momentum, alpha_max=alpha, loss=LOSS)
     with torch.no_grad():  # averages that differ from the projectors
         for average in head.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
-    head.alpha = alpha
-    sources = make_sources(momentum)
-    found = head.loss(**sources)['loss']
-    torch.testing.assert_close(found, slow_loss(head, sources, alpha))
+    inputs = make_inputs(momentum)
+    found = head.loss(**inputs)['loss']
+    torch.testing.assert_close(found, slow_loss(head, inputs, alpha))
+
+
+def test_targets_soften_with_the_progress_of_the_training():
+    head = make_head(alpha_max=0.8, schedule='cosine')
+    for progress, alpha in ((0.0, 0.0), (0.25, 0.8 * (1 - 2**-0.5) / 2), (0.5, 0.4), (1.0, 0.8)):
+        head.progress = progress
+        assert head.alpha == pytest.approx(alpha)
+        assert float(head.loss(**make_inputs())['alpha']) == pytest.approx(alpha)
+    constant = make_head(alpha_max=0.8)
+    assert constant.alpha == 0.8 and make_head().alpha == 0, 'hard unless asked'
 
 
 def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
-    head, sources = make_head(target_temperature=0.2), make_sources()
-    found = head.loss(**sources)
-    skeletons, sentences = head.embed(sources['pooled'], sources['prompt'])
+    head, inputs = make_head(loss=LOSS), make_inputs()
+    found = head.loss(**inputs)
+    skeletons, sentences = head.embed(inputs['pooled'], inputs['prompt'])
     for name, values in (('perplexity', sentences), ('skeleton_perplexity', skeletons)):
         rows = unit(values.detach()) @ unit(values.detach()).T / 0.2
         entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
         torch.testing.assert_close(found[name], torch.stack(entropies).exp().mean())
-    sources['prompt'][:] = sources['prompt'][0]
-    assert head.loss(**sources)['perplexity'].item() == pytest.approx(BATCH)
+    inputs['prompt'][:] = inputs['prompt'][0]
+    assert head.loss(**inputs)['perplexity'].item() == pytest.approx(BATCH)
 
 
 def test_hard_targets_are_plain_info_nce_in_both_directions():
-    head, sources = make_head(), make_sources()
+    head, inputs = make_head(), make_inputs()
     assert head.alpha == 0
-    z, w = head.embed(sources['pooled'], sources['prompt'])
-    both = info_nce(z, w, head.temperature)['loss'], info_nce(w, z, head.temperature)['loss']
-    torch.testing.assert_close(head.loss(**sources)['loss'], torch.cat(both).mean())
+    z, w = head.embed(inputs['pooled'], inputs['prompt'])
+    both = (
+        info_nce(z, w, head.loss_module.temperature)['loss'],
+        info_nce(w, z, head.loss_module.temperature)['loss'],
+    )
+    torch.testing.assert_close(head.loss(**inputs)['loss'], torch.cat(both).mean())
 
 
 def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
-    head, sources = make_head(cross_consistency=True), make_sources(True)
-    head.alpha = 0.7
+    head, inputs = make_head(cross_consistency=True, alpha_max=0.7), make_inputs(True)
     for name in ('pooled', 'prompt', 'momentum_pooled'):
-        sources[name].requires_grad_()
-    head.loss(**sources)['loss'].backward()
-    assert (sources['pooled'].grad.abs().sum(1) > 0).all()
-    assert sources['prompt'].grad is None
-    assert sources['momentum_pooled'].grad is None
+        inputs[name].requires_grad_()
+    head.loss(**inputs)['loss'].backward()
+    assert (inputs['pooled'].grad.abs().sum(1) > 0).all()
+    assert inputs['prompt'].grad is None
+    assert inputs['momentum_pooled'].grad is None
     for name, parameter in head.named_parameters():
         if name.startswith('momentum_projectors'):
             assert parameter.grad is None and not parameter.requires_grad
@@ -118,12 +133,11 @@ def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
 
 def test_a_soft_target_itself_gives_no_gradient():
     """With all of the target soft, gradients are those of a fixed target."""
-    head, sources = make_head(), make_sources()
-    head.alpha = 1.0
-    pooled = sources['pooled'].requires_grad_()
-    head.loss(**sources)['loss'].backward()
-    z, w = (unit(v) for v in head.embed(pooled, sources['prompt']))
-    tau, tau_k = head.temperature, head.target_temperature
+    head, inputs = make_head(alpha_max=1.0), make_inputs()
+    pooled = inputs['pooled'].requires_grad_()
+    head.loss(**inputs)['loss'].backward()
+    z, w = (unit(v) for v in head.embed(pooled, inputs['prompt']))
+    tau, tau_k = head.loss_module.temperature, head.loss_module.target_temperature
     first, second = ((v @ v.T / tau_k).softmax(1).detach() for v in (w, z))
     loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
     loss = (loss - (second * (w @ z.T / tau).log_softmax(1)).sum(1).mean()) / 2
@@ -131,38 +145,37 @@ def test_a_soft_target_itself_gives_no_gradient():
 
 
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
-    head, sources = make_head(cross_consistency=True), make_sources(True)
-    head.alpha = 0.5
+    head, inputs = make_head(cross_consistency=True, alpha_max=0.5), make_inputs(True)
     without = torch.tensor([1, 4])
     kept = torch.tensor([0, 2, 3, 5])
-    expected = head.loss(**{name: value[kept] for name, value in sources.items()})
-    sources['prompt'][without] = 0
-    sources['prompt_valid'][without] = False
-    sources['pooled'].requires_grad_()
-    found = head.loss(**sources)
+    expected = head.loss(**{name: value[kept] for name, value in inputs.items()})
+    inputs['prompt'][without] = 0
+    inputs['valid'][without] = False
+    inputs['pooled'].requires_grad_()
+    found = head.loss(**inputs)
     for name in ('loss', 'accuracy', 'sentence_accuracy'):
         torch.testing.assert_close(found[name], expected[name])
     assert found['with_sentence'] == pytest.approx(4 / 6)
     found['loss'].backward()
-    assert (sources['pooled'].grad[without] == 0).all()
+    assert (inputs['pooled'].grad[without] == 0).all()
 
 
 def test_a_batch_without_any_sentence_is_no_loss():
-    head, sources = make_head(), make_sources()
-    sources['prompt'][:], sources['prompt_valid'][:] = 0, False
-    logs = head.loss(**sources)
+    head, inputs = make_head(), make_inputs()
+    inputs['prompt'][:], inputs['valid'][:] = 0, False
+    logs = head.loss(**inputs)
     logs['loss'].backward()
     assert logs['loss'] == 0 and logs['with_sentence'] == 0
     assert all((parameter.grad == 0).all() for parameter in head.parameters())
-    assert head.predict(**sources)['accuracy'].isnan().all()
+    assert head.predict(**inputs)['accuracy'].isnan().all()
 
 
 def test_the_length_of_an_embedding_does_not_count():
     """The mean of several sentences is shorter than each."""
-    head, sources = make_head(), make_sources()
-    expected = head.loss(**sources)['loss']
-    sources['prompt'] *= 0.3
-    torch.testing.assert_close(head.loss(**sources)['loss'], expected)
+    head, inputs = make_head(), make_inputs()
+    expected = head.loss(**inputs)['loss']
+    inputs['prompt'] *= 0.3
+    torch.testing.assert_close(head.loss(**inputs)['loss'], expected)
 
 
 def test_averages_follow_the_projectors():
@@ -187,69 +200,53 @@ def test_averages_follow_the_projectors():
 def test_a_perfect_pair_of_projections_finds_its_partners():
     head = make_head(in_channels=PROMPT)
     head.skeleton_projector = head.prompt_projector
-    sources = make_sources()
-    sources['pooled'] = F.normalize(sources['prompt'][:, 0], dim=1)
-    metrics = head.predict(**sources)
+    inputs = make_inputs()
+    inputs['pooled'] = F.normalize(inputs['prompt'][:, 0], dim=1)
+    metrics = head.predict(**inputs)
     assert (metrics['accuracy'] == 1).all() and (metrics['sentence_accuracy'] == 1).all()
     assert torch.allclose(metrics['chance'], torch.tensor(1 / BATCH, dtype=torch.float64))
-    sources['pooled'] = sources['pooled'].roll(1, 0)
-    assert (head.predict(**sources)['accuracy'] == 0).all()
+    inputs['pooled'] = inputs['pooled'].roll(1, 0)
+    assert (head.predict(**inputs)['accuracy'] == 0).all()
 
 
 def test_what_is_read_is_named_by_the_view():
-    assert make_head(view='one').reads == dict(
-        pooled='one.pooled', prompt='one_prompt', prompt_valid='one_prompt_valid'
+    assert make_head(view='one').inputs == dict(
+        pooled='one.pooled', prompt='targets.one.prompt', valid='targets.one.prompt_valid'
     )
-    assert make_head(target='frames').reads == dict(
-        pooled='clip.pooled', prompt='clip_frames', prompt_valid='clip_frames_valid'
+    assert make_head(target='frames').inputs == dict(
+        pooled='clip.pooled', prompt='targets.clip.frames', valid='targets.clip.frames_valid'
     )
-    reads = make_head(cross_consistency=True).reads
-    assert reads['momentum_pooled'] == 'clip.momentum_pooled'
+    inputs = make_head(cross_consistency=True).inputs
+    assert inputs['momentum_pooled'] == 'clip.momentum_pooled'
 
 
 @pytest.mark.parametrize('momentum', [False, True])
 def test_each_stream_meets_the_sentences_by_itself(momentum):
     """As two heads, each of which sees its own half of the features."""
-    both = make_head(in_channels=2 * IN, streams=2, cross_consistency=momentum)
+    options = dict(cross_consistency=momentum, alpha_max=0.6)
+    both = make_head(in_channels=2 * IN, streams=2, **options)
     with torch.no_grad():  # averages that differ from the projectors
         for average in both.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
-    alone = [make_head(cross_consistency=momentum) for _ in range(2)]
+    alone = [make_head(**options) for _ in range(2)]
     for index, head in enumerate(alone):
         for name, value in head.state_dict().items():
             if 'n_averaged' not in name:
                 *path, _, layer, kind = name.split('.')
                 value.copy_(both.state_dict()['.'.join([*path, str(index), layer, kind])])
-    halves = [make_sources(momentum), make_sources(momentum)]
-    sources = dict(halves[0])
+    halves = [make_inputs(momentum), make_inputs(momentum)]
+    inputs = dict(halves[0])
     for name in ('pooled', 'momentum_pooled')[: 1 + momentum]:
         halves[1][name] = halves[1][name].flip(0) * 2
-        sources[name] = torch.cat([half[name] for half in halves], dim=1)
-    for head in (both, *alone):
-        head.alpha = 0.6
-    found = both.loss(**sources)
+        inputs[name] = torch.cat([half[name] for half in halves], dim=1)
+    found = both.loss(**inputs)
     one, other = (head.loss(**half) for head, half in zip(alone, halves))
     torch.testing.assert_close(found['loss'], one['loss'] + other['loss'])
     assert not torch.isclose(one['loss'], other['loss'])
     for name in ('accuracy', 'sentence_accuracy', 'perplexity', 'skeleton_perplexity'):
         torch.testing.assert_close(found[name], (one[name] + other[name]) / 2)
     parts = [head.embed(half['pooled'], half['prompt']) for head, half in zip(alone, halves)]
-    for space, expected in zip(both.embed(sources['pooled'], sources['prompt']), zip(*parts)):
+    for space, expected in zip(both.embed(inputs['pooled'], inputs['prompt']), zip(*parts)):
         torch.testing.assert_close(space, torch.cat(expected, dim=1))
         lengths = [part.square().sum(1) for part in space.chunk(2, dim=1)]
         torch.testing.assert_close(torch.stack(lengths), torch.ones_like(torch.stack(lengths)))
-
-
-@pytest.mark.parametrize(
-    'wrong',
-    [
-        dict(temperature=0),
-        dict(target_temperature=-1),
-        dict(share=2),
-        dict(streams=0),
-        dict(streams=2),
-    ],
-)
-def test_impossible_numbers_are_refused(wrong):
-    with pytest.raises(ConfigError, match=f'PromptMatchingHead: .*{next(iter(wrong))}'):
-        make_head(**wrong)

@@ -1,4 +1,4 @@
-"""Multi-instance InfoNCE against a slow transcription of its formula."""
+"""InfoNCE with one positive and with several, against slow formulas."""
 
 from __future__ import annotations
 
@@ -7,148 +7,51 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
 
-from mmact_ssl.models.losses import info_nce, multi_instance_info_nce
-
-
-def slow_info_nce(
-    queries: Tensor, keys: Tensor, valid: Tensor, temperature: float
-) -> tuple[Tensor, float]:
-    """The docstring's two sums, pair by pair, in double precision; and the accuracy."""
-    queries, keys = queries.double(), keys.double()
-    num_samples, num_keys = valid.shape
-
-    def similarity(i: int, j: int, p: int) -> Tensor:
-        q, k = queries[i], keys[j, p]
-        return (q @ k) / (q.norm() * k.norm()) / temperature
-
-    pairs = [(j, p) for j in range(num_samples) for p in range(num_keys) if valid[j, p]]
-    to_keys, to_samples, hits = [], [], []
-    for i in range(num_samples):
-        own = [p for p in range(num_keys) if valid[i, p]]
-        if not own:
-            continue
-        positives = sum(similarity(i, i, p).exp() for p in own)
-        negatives = sum(similarity(i, j, p).exp() for j, p in pairs if j != i)
-        to_keys.append(-torch.log(positives / (positives + negatives)))
-        best = max(pairs, key=lambda pair: float(similarity(i, *pair)))
-        hits.append(best[0] == i)
-    for j, p in pairs:
-        everyone = sum(similarity(i, j, p).exp() for i in range(num_samples))
-        to_samples.append(-torch.log(similarity(j, j, p).exp() / everyone))
-    if not pairs:
-        return queries.sum() * 0, 0.0
-    loss = torch.stack(to_keys).mean() + torch.stack(to_samples).mean()
-    return loss / 2, sum(hits) / len(hits)
-
-
-def make(seed: int, num_samples: int, num_keys: int, dim: int, share_valid: float = 0.7):
-    generator = torch.Generator().manual_seed(seed)
-    queries = torch.randn(num_samples, dim, generator=generator)
-    keys = torch.randn(num_samples, num_keys, dim, generator=generator)
-    valid = torch.rand(num_samples, num_keys, generator=generator) < share_valid
-    return queries, keys, valid
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 10_000),
-    num_samples=st.integers(1, 5),
-    num_keys=st.integers(1, 4),
-    dim=st.integers(2, 6),
-    share_valid=st.sampled_from([0.0, 0.4, 1.0]),
-    temperature=st.sampled_from([0.07, 0.5]),
-)
-def test_equals_the_slow_twin(seed, num_samples, num_keys, dim, share_valid, temperature):
-    """Value, accuracy and gradients, with samples that have no key among them."""
-    queries, keys, valid = make(seed, num_samples, num_keys, dim, share_valid)
-    queries.requires_grad_()
-    keys.requires_grad_()
-    fast = multi_instance_info_nce(queries, keys, valid, temperature)
-    slow, accuracy = slow_info_nce(queries, keys, valid, temperature)
-    torch.testing.assert_close(fast['loss'].double(), slow, rtol=1e-4, atol=1e-5)
-    assert float(fast['accuracy']) == pytest.approx(accuracy)
-
-    got = torch.autograd.grad(fast['loss'], (queries, keys))
-    expected = torch.autograd.grad(slow, (queries, keys), allow_unused=True)
-    for one, other in zip(got, expected):
-        other = torch.zeros_like(one) if other is None else other
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
-
-
-def test_scale_and_order_do_not_matter():
-    queries, keys, valid = make(0, 4, 3, 5)
-    loss = multi_instance_info_nce(queries, keys, valid, 0.1)['loss']
-    scaled = multi_instance_info_nce(7 * queries, 0.2 * keys, valid, 0.1)['loss']
-    order = torch.tensor([2, 0, 1])
-    shuffled = multi_instance_info_nce(queries, keys[:, order], valid[:, order], 0.1)['loss']
-    torch.testing.assert_close(scaled, loss)
-    torch.testing.assert_close(shuffled, loss)
-
-
-def test_one_matching_key_of_the_bag_is_enough_in_the_first_direction():
-    """Other keys of the bag may point anywhere but at another sample."""
-    queries = torch.eye(3)
-    keys = torch.stack([queries, -queries], dim=1)  # one key is the sample's, one its opposite
-    both = torch.ones(3, 2, dtype=torch.bool)
-    first = torch.tensor([[True, False]] * 3)
-    with_opposites = multi_instance_info_nce(queries, keys, both, 0.05)
-    alone = multi_instance_info_nce(queries, keys, first, 0.05)
-    assert float(with_opposites['accuracy']) == float(alone['accuracy']) == 1
-    assert float(alone['loss']) < 1e-6
-    # The second direction asks this of each key: -1 / 0.05 below two others at 0, log(e^-20 / 2).
-    torch.testing.assert_close(with_opposites['loss'], torch.tensor((20 + 0.6931) / 2 / 2))
-
-
-def test_padding_changes_nothing_and_gets_no_gradient():
-    queries, keys, valid = make(1, 4, 3, 5, share_valid=0.5)
-    assert not valid.all()
-    loss = multi_instance_info_nce(queries, keys, valid, 0.07)['loss']
-    keys = keys.where(valid[..., None], 1e3 * torch.randn_like(keys)).requires_grad_()
-    again = multi_instance_info_nce(queries, keys, valid, 0.07)['loss']
-    assert torch.equal(loss, again)
-    again.backward()
-    assert not keys.grad[~valid].any()
-    assert keys.grad[valid].abs().sum() > 0
-
-
-def test_chance_and_perfect_matching():
-    """All similarities equal: log of the number of candidates; own keys only: 0."""
-    ones = torch.ones(4, 2, 3)
-    valid = torch.ones(4, 2, dtype=torch.bool)
-    same = multi_instance_info_nce(ones[:, 0], ones, valid, 0.07)['loss']
-    torch.testing.assert_close(same, torch.tensor(4.0).log())
-    alone = multi_instance_info_nce(ones[:1, 0], ones[:1], valid[:1], 0.07)['loss']
-    assert float(alone) == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_mixed_precision_does_not_touch_the_logits(dtype):
-    """Nor does a sample without a key overflow half precision."""
-    queries, keys, valid = make(2, 6, 3, 8)
-    valid[0] = False
-    expected = multi_instance_info_nce(queries, keys, valid, 0.07)
-    with torch.autocast('cpu', dtype=dtype):
-        got = multi_instance_info_nce(queries, keys, valid, 0.07)
-    assert got['loss'].dtype == torch.float32
-    assert torch.equal(got['loss'], expected['loss'])
-    half = multi_instance_info_nce(queries.to(dtype), keys.to(dtype), valid, 0.07)['loss']
-    torch.testing.assert_close(half, expected['loss'], rtol=0.1, atol=0)
+from mmact_ssl.models.losses import info_nce, multi_positive_info_nce
 
 
 def test_info_nce_against_the_formula():
+    """With pairs that do not count: neither rows nor anybody's negatives."""
     generator = torch.Generator().manual_seed(0)
-    queries = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
-    keys = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
-    result = info_nce(queries, keys, 0.2)
-    for i in range(6):
-        similarity = [float(F.cosine_similarity(queries[i], key, dim=0)) / 0.2 for key in keys]
-        total = sum(math.exp(value) for value in similarity)
-        assert float(result['loss'][i]) == pytest.approx(math.log(total) - similarity[i])
-        assert float(result['hit'][i]) == float(similarity[i] == max(similarity))
-    result['loss'].sum().backward()
-    assert queries.grad.abs().sum() > 0
-    assert keys.grad is None
+    queries, keys = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
+    queries.requires_grad_(), keys.requires_grad_()
+    for valid in (None, torch.tensor([True, True, False, True, False, True])):
+        found = info_nce(queries, keys, 0.2, valid)
+        columns = range(6) if valid is None else valid.nonzero()[:, 0].tolist()
+        for i in range(6):
+            if i not in columns:
+                assert found['loss'][i] == found['hit'][i] == 0
+                continue
+            cosines = {
+                j: F.cosine_similarity(queries[i], keys[j], dim=0).item() / 0.2 for j in columns
+            }
+            total = math.log(sum(math.exp(value) for value in cosines.values()))
+            assert float(found['loss'][i]) == pytest.approx(total - cosines[i])
+            assert float(found['hit'][i]) == float(cosines[i] == max(cosines.values()))
+        (gradient,) = torch.autograd.grad(found['loss'].sum(), queries)
+        assert gradient.any(1).nonzero()[:, 0].tolist() == list(columns)
+    assert not found['loss'].isnan().any() and keys.grad is None
+
+
+def test_several_positives_against_the_formula_and_one_is_plain_info_nce():
+    queries, keys = torch.randn(4, 5).double(), torch.randn(6, 5).double()
+    cosines = torch.cosine_similarity(queries[:, None], keys[None], dim=2) / 0.3
+    own = torch.tensor([3, 0, 5, 1])
+    positive = torch.zeros(4, 6, dtype=torch.bool)
+    positive[range(4), own] = True
+    found = multi_positive_info_nce(queries, keys, positive, ~positive, 0.3)
+    torch.testing.assert_close(found['loss'], F.cross_entropy(cosines, own, reduction='none'))
+    assert found['weight'].tolist() == [1] * 4
+
+    positive[0, 4], positive[1] = True, False  # two positives, and none
+    negative = ~positive
+    negative[:, 2] = False  # neither
+    found = multi_positive_info_nce(queries, keys, positive, negative, 0.3)
+    assert found['weight'].tolist() == [1, 0, 1, 1] and found['loss'][1] == 0
+    for i in (0, 2, 3):
+        counted = [j for j in range(6) if positive[i, j] or negative[i, j]]
+        total = math.log(sum(math.exp(cosines[i, j]) for j in counted))
+        terms = [total - float(cosines[i, j]) for j in range(6) if positive[i, j]]
+        assert float(found['loss'][i]) == pytest.approx(sum(terms) / len(terms))
+        assert bool(found['hit'][i]) == bool(positive[i, max(counted, key=lambda j: cosines[i, j])])

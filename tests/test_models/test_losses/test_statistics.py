@@ -15,14 +15,14 @@ def features(num: int, dim: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(num, dim, generator=torch.Generator().manual_seed(seed))
 
 
-def test_feature_deviation_equals_its_formula():
+def test_feature_std_equals_its_formula():
     values = features(7, 5).numpy().astype(np.float64) + 1
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     expected = np.mean([unit[:, d].std() for d in range(5)]) * math.sqrt(5)
     assert float(feature_std(torch.tensor(values))) == pytest.approx(expected, rel=1e-5)
 
 
-def test_feature_deviation_of_a_collapse_and_of_a_sphere():
+def test_feature_std_of_a_collapse_and_of_a_sphere():
     one_point = torch.ones(6, 1) * torch.tensor([3.0, -1.0, 2.0])
     assert float(feature_std(one_point)) == pytest.approx(0, abs=1e-6)
     assert float(feature_std(features(2000, 64))) == pytest.approx(1, abs=0.02)
@@ -48,7 +48,7 @@ def test_effective_rank_counts_directions():
     assert float(effective_rank(torch.ones(4, 3))) == pytest.approx(1)
 
 
-def test_a_diverged_run_shows_as_not_a_number_instead_of_ending():
+def test_a_diverged_run_shows_as_nan_instead_of_ending():
     for wrong in (math.nan, math.inf):
         values = features(6, 4)
         values[2, 1] = wrong

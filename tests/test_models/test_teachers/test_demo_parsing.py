@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.demo_world.render import LIP_LABELS
 from mmact_ssl.demo_world.write import write_demo_world
 from mmact_ssl.models.teachers import build_teacher

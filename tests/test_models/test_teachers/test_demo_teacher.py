@@ -12,7 +12,7 @@ from mmact_ssl.demo_world.write import write_demo_world
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.preparation.poses import read_poses
 from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.extraction import extract_targets, read_annotations
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
 
 CONFIG = 'configs/teachers/demo_pose_teacher.py'
 WEIGHTS = Path('configs/teachers/weights/demo_pose.pth')
@@ -46,7 +46,8 @@ def test_the_weights_are_small_half_precision_and_data():
 
 def test_it_finds_the_joints_of_unseen_people(world):
     names = read_annotations([world / 'test.txt'])
-    extract_targets(build_teacher(CONFIG), world, names, world / 'p.lmdb', show_progress=False)
+    job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
+    extract_many([job], world, names, show_progress=False)
     truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
     reader = TargetReader(world / 'p.lmdb')
     found = np.concatenate([reader.get(name) for name in truth])
@@ -63,7 +64,8 @@ def test_its_score_tells_good_joints_from_bad(world):
     names = read_annotations([world / 'test.txt'])[:6]
     truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
     teacher = build_teacher(CONFIG)
-    extract_targets(teacher, world, list(truth), world / 'q.lmdb', show_progress=False)
+    job = ExtractionJob(teacher, world / 'q.lmdb')
+    extract_many([job], world, list(truth), show_progress=False)
     reader = TargetReader(world / 'q.lmdb')
     found = np.concatenate([reader.get(name) for name in truth])
     truth = np.concatenate(list(truth.values()))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmseg.datasets import LIPDataset
 
-from mmact_ssl.datasets.part_layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers.label_maps import read_label_map
 from mmact_ssl.models.teachers.mmseg import MMSegTeacher

@@ -12,7 +12,7 @@ from .normalize import NormalizeSkeleton
 from .pretext import MaskFuture, ShuffleSegments
 from .streams import BonesAndMotion
 from .temporal import PadFrames, ResampleFrames, TemporalCrop
-from .views import MakeSkeletonViews, PackSkeletonInputs
+from .views import MakeSkeletonViews
 
 __all__ = [
     'BonesAndMotion',
@@ -21,7 +21,6 @@ __all__ = [
     'MakeSkeletonViews',
     'MaskFuture',
     'NormalizeSkeleton',
-    'PackSkeletonInputs',
     'PadFrames',
     'RandomRotation',
     'RandomScale',

@@ -1,14 +1,12 @@
-"""MakeSkeletonViews and PackSkeletonInputs."""
+"""MakeSkeletonViews."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 
-from mmact_ssl.datasets.transforms import MakeSkeletonViews, PackSkeletonInputs
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.datasets.transforms import MakeSkeletonViews
 from mmact_ssl.registry import MODELS, SCOPE, TRANSFORMS
 
 MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
@@ -23,7 +21,10 @@ def test_the_views_of_ms2l(make_sample):
     np.testing.assert_array_equal(views['clip'], before)
     np.testing.assert_array_equal(views['masked'][:, :7], before[:, :7])
     assert views['masked'].shape == before.shape and not views['masked'][:, 7:].any()
-    assert set(out['targets']) == {'shuffled_permutation'}
+    assert out['targets'].keys() == views.keys()
+    assert {view: set(named) for view, named in out['targets'].items() if named} == {
+        'shuffled': {'permutation'}
+    }
     np.testing.assert_array_equal(out['keypoint'], before)
     views['clip'][:] = 0  # no view shares its memory
     assert out['keypoint'].any() and views['masked'].any()
@@ -58,53 +59,12 @@ def test_two_views_of_their_own_lengths_without_padding(make_sample):
     }
 
 
-def test_each_view_has_targets_of_its_own(make_sample):
+def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sample):
     shuffle = [dict(type='ShuffleSegments')]
-    sample = {**make_sample(), 'targets': {'kept': 1}}
+    sample = {**make_sample(), 'targets': {'one': {'prompt': 1}}}
     targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
-    assert set(targets) == {'kept', 'one_permutation', 'two_permutation'}
-
-
-def test_wrong_views_are_named():
-    with pytest.raises(ConfigError, match='views is empty'):
-        MakeSkeletonViews({})
-    with pytest.raises(ConfigError, match=r"views\['masked'\] must be a list"):
-        MakeSkeletonViews(dict(masked=dict(type='MaskFuture')))
-
-
-def test_pack(make_sample):
-    results = MakeSkeletonViews(MS2L)(make_sample(frames=9))
-    packed = PackSkeletonInputs(('shuffled', 'clip'))(results)
-    assert set(packed['inputs']) == {'shuffled', 'clip'}
-    for view, tensor in packed['inputs'].items():
-        assert tensor.dtype == torch.float32 and tensor.is_contiguous()
-        np.testing.assert_array_equal(tensor.numpy(), results['views'][view])
-    target = packed['targets']['shuffled_permutation']
-    assert target.dtype == torch.int64 and target.shape == ()
-    assert int(target) == int(results['targets']['shuffled_permutation'])
-    data_sample = packed['data_samples']
-    assert data_sample.gt_label.tolist() == [3]
-    assert (data_sample.frame_dir, data_sample.total_frames) == ('a01_s02', 9)
-    assert data_sample.replaced == ''
-
-
-def test_pack_labels(make_sample):
-    results = MakeSkeletonViews(dict(clip=[]))(make_sample())
-    assert PackSkeletonInputs(('clip',))(results)['targets'] == {}
-    pack = PackSkeletonInputs(('clip',), label=True)
-    label = pack(results)['targets']['label']
-    assert label.dtype == torch.int64 and label.shape == () and int(label) == 3
-    unlabeled = pack({**results, 'label': -1})
-    assert int(unlabeled['targets']['label']) == -1
-    assert 'gt_label' not in unlabeled['data_samples']
-
-
-def test_what_is_missing_is_named(make_sample):
-    results = MakeSkeletonViews(dict(clip=[]))(make_sample())
-    with pytest.raises(KeyError, match=r"view 'masked' is not among .*'clip'"):
-        PackSkeletonInputs(('masked',))(results)
-    with pytest.raises(ConfigError, match='must be a list of names'):
-        PackSkeletonInputs('clip')
+    names = {view: set(named) for view, named in targets.items()}
+    assert names == {'one': {'permutation', 'prompt'}, 'two': {'permutation'}, 'three': set()}
 
 
 def test_from_samples_to_a_batch(make_sample):
@@ -114,7 +74,7 @@ def test_from_samples_to_a_batch(make_sample):
         for config in (
             dict(type='NormalizeSkeleton', mode='body_axes'),
             dict(type='MakeSkeletonViews', views=MS2L),
-            dict(type='PackSkeletonInputs', views=list(MS2L), label=True),
+            dict(type='PackInputs', views=list(MS2L), label=True),
         )
     ]
     packed = []
@@ -126,19 +86,19 @@ def test_from_samples_to_a_batch(make_sample):
         dict(
             type='mmact_ssl.SkeletonDataPreprocessor',
             views=tuple(MS2L),
-            targets=('shuffled_permutation', 'label'),
+            targets=('shuffled.permutation', 'sample.label'),
         )
     )
     out = preprocessor(pseudo_collate(packed))
     inputs = out['inputs']
     assert inputs['clip'].shape == inputs['masked'].shape == (2, 2, 10, 20, 3)
     for view in MS2L:
-        assert inputs[f'{view}_valid'].sum(-1).tolist() == [[10, 10], [4, 4]]
+        assert out['targets'][view]['valid'].sum(-1).tolist() == [[10, 10], [4, 4]]
     kept = inputs['masked'].abs().sum((1, 3, 4)) > 0
     assert kept.sum(-1).tolist() == [7, 3]
     # Shuffled frames are the clip's frames.
     for b, length in ((0, 10), (1, 4)):
         sums = [inputs[v][b, :, :length].sum((0, 2, 3)).sort().values for v in ('clip', 'shuffled')]
         torch.testing.assert_close(*sums)
-    assert out['targets']['label'].tolist() == [3, 3]
-    assert out['targets']['shuffled_permutation'].shape == (2,)
+    assert out['targets']['sample']['label'].tolist() == [3, 3]
+    assert out['targets']['shuffled']['permutation'].shape == (2,)

@@ -1,0 +1,67 @@
+# CSVR on R3D-18: one student, an adapter for the dynamic and one for the static feature, three
+# branches. A branch is switched off by `--cfg-options model.heads.pose=None` (or context, video).
+_base_ = ['video.py', '../schedules/csvr_adamw.py']
+
+model = dict(
+    data_preprocessor=dict(
+        views=('clip', 'future', 'keyframes'),
+        targets=('clip.valid', 'future.valid', 'keyframes.valid', 'clip.pose', 'future.pose'),
+    ),
+    encode=('clip',),
+    adapters=dict(
+        dynamic=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
+        static=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
+    ),
+    heads=dict(
+        pose=dict(
+            type='PosePredictionHead',
+            in_channels=256,
+            num_joints=17,
+            observed_frames=16,
+            hidden_dim=512,
+        ),
+        context=dict(
+            type='ContextMatchingHead',
+            in_channels=256,
+            # Starts as torch's layers do (our choice), not as mmpretrain's do.
+            frame_encoder=dict(
+                type='mmpretrain.ResNet', depth=18, init_cfg=None, zero_init_residual=False
+            ),
+            frame_channels=512,
+            embedding_dim=128,
+        ),
+        video=dict(
+            type='VideoGenerationHead',
+            in_channels=256,
+            channels=256,
+            discriminator_channels=32,
+            resolutions=(16, 32, 64),
+        ),
+    ),
+    balancer=dict(type='FixedWeights', weights=dict(pose=1.0, context=1.0, video=0.5)),
+)
+
+# 16 frames, the 16 after them, and 3 I-frames, at 112x112.
+sample_views = dict(
+    type='SampleViews',
+    clip=dict(num_frames=16, stride=2),
+    future=dict(num_frames=16, stride=2),
+    keyframes=dict(num_frames=3),
+)
+augment = [
+    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
+    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
+    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
+]
+load_poses = dict(
+    type='LoadTargets', target='pose', cache='pose.lmdb', views=('clip', 'future'), layout='coco17'
+)
+pack = dict(type='PackInputs', views=('clip', 'future', 'keyframes'))
+make_views = [
+    dict(type='DecodeViews', short_side=128),
+    dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
+    dict(type='TransformViews', views=('keyframes',), transforms=augment),
+    pack,
+]
+train_pipeline = [sample_views, load_poses, *make_views]
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))

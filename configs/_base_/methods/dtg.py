@@ -1,0 +1,62 @@
+# DTG-Net on R3D-18: two clips of a video, guidance by each teacher, and a contrast of student with
+# student.
+_base_ = ['video.py', '../schedules/pretrain_adamw.py']
+
+views = ('clip', 'clip_b')
+model = dict(
+    data_preprocessor=dict(
+        views=views,
+        targets=[f'{v}.{name}' for v in views for name in ('valid', 'imagenet', 'action', 'pose')],
+    ),
+    encode=views,
+    # Each view is a batch of its own, so that batch statistics don't mix them.
+    encode_together=False,
+    heads=dict(
+        guidance=dict(
+            type='TeacherGuidanceHead',
+            in_channels=512,
+            teachers=dict(
+                imagenet=dict(channels=2048),
+                action=dict(channels=2048),
+                pose=dict(channels=32, deviation=True),
+            ),
+            hidden_dim=512,
+        ),
+        contrast=dict(
+            type='ContrastHead',
+            in_channels=512,
+            views=views,
+            target='pair',
+            loss=dict(type='NTXentLoss', temperature=0.1, self_similarity=None),
+            hidden_dim=512,
+            embedding_dim=128,
+        ),
+    ),
+    balancer=dict(type='FixedWeights', weights=dict(guidance=1.0, contrast=1.0)),
+)
+
+# Two clips of 16 frames from anywhere in a video, at 112x112, each cut, mirrored and colored in its
+# own way; and what three teachers make of them: an ImageNet classifier, an image-based action
+# recognizer and a pose network's backbone.
+clip = dict(num_frames=16, stride=2)
+sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
+embedding = dict(type='LoadTargets', kind='embedding', views=views)
+load_targets = [
+    dict(embedding, target='imagenet', cache='resnet50_imagenet.lmdb'),
+    dict(embedding, target='action', cache='tsn-r50_k400.lmdb'),
+    dict(embedding, target='pose', cache='hrnet-w32_coco_backbone.lmdb'),
+]
+augment = [
+    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
+    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
+    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
+    dict(type='mmaction.ColorJitter'),
+]
+make_views = [
+    dict(type='DecodeViews', short_side=128),
+    dict(type='TransformViews', views=('clip',), transforms=augment),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
+]
+pack = dict(type='PackInputs', views=views)
+train_steps = [sample_views, *load_targets, *make_views]
+train_dataloader = dict(dataset=dict(pipeline=[*train_steps, pack]))

@@ -1,0 +1,42 @@
+# MS2L's contrast between two augmented views and C2VL's matching with sentences, together. The two
+# views may be mirrored; a third, which is not, meets the sentences, for they tell left from right.
+_base_ = 'ms2l-twoview.py'
+
+views = ('one', 'two', 'clip')
+momentum = 0.99  # as in c2vl-streams.py
+model = dict(
+    data_preprocessor=dict(views=views, targets=('clip.prompt', 'clip.prompt_valid')),
+    encode=views,
+    momentum_encoder=dict(views=('clip',), momentum=momentum),
+    heads=dict(
+        prompts=dict(
+            type='PromptMatchingHead',
+            in_channels=768,
+            prompt_channels=384,  # MiniLM
+            alpha_max=0.5,
+            cross_consistency=True,
+            momentum=momentum,
+        ),
+    ),
+)
+load_prompt = dict(
+    type='LoadTargets',
+    target='prompt',
+    cache='prompts.lmdb',
+    kind='text',
+    views=('clip',),
+    missing='mask',
+)
+load_mean_prompt = dict(load_prompt, sentences='mean')
+mirrored = _base_.mirrored
+pack = dict(type='PackInputs', views=views)
+steps = [
+    _base_.normalize,
+    dict(
+        type='MakeSkeletonViews',
+        views=dict(one=mirrored, two=mirrored, clip=_base_.never_mirrored),
+    ),
+    pack,
+]
+train_dataloader = dict(dataset=dict(pipeline=[load_prompt, *steps]))
+test_dataloader = dict(dataset=dict(pipeline=[load_mean_prompt, *steps]))

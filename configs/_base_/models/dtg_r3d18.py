@@ -1,4 +1,0 @@
-_base_ = ['../students/r3d18.py', 'dtg_tasks.py']
-
-backbone_name = 'r3d18'
-model = _base_.tasks

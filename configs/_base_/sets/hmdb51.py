@@ -1,0 +1,10 @@
+# HMDB51: folders and lists as mmaction2's own preparation makes them, split 1 of 3.
+dataset_name = 'hmdb51'
+synthetic = False
+prepare_command = 'follow mmaction2, tools/data/hmdb51/README.md'
+data_root = '{{$MMACT_SSL_DATA:data}}/hmdb51'
+num_classes = 51
+
+videos = dict(video=f'{data_root}/videos')
+train_videos = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', data_prefix=videos)
+test_videos = dict(ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt', data_prefix=videos)

@@ -1,0 +1,11 @@
+# JHMDB: real RGB video, split 1 of 3.
+dataset_name = 'jhmdb'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
+num_classes = 21
+
+train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root))
+test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))
+train_set = dict(train_videos, prepare_command=prepare_command)
+test_set = dict(test_videos, prepare_command=prepare_command)

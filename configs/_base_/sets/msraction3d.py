@@ -1,0 +1,17 @@
+# MSR-Action3D: odd against even subjects, few clips.
+dataset_name = 'msraction3d'
+synthetic = False
+prepare_command = (
+    'python tools/prepare_data.py custom --source msr_action3d.npz --layout kinect20 '
+    '--train-subjects 1 3 5 7 9 --out data/msr_action3d'
+)
+data_root = '{{$MMACT_SSL_DATA:data}}/msr_action3d'
+num_classes = 20
+bodies = dict(layout='kinect20', num_persons=1)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+pad = dict(type='PadFrames', num_frames=76)  # to the longest clip
+
+folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/xsub_test.txt', **folder)

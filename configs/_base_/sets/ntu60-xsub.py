@@ -1,0 +1,13 @@
+# NTU RGB+D 60, cross-subject.
+dataset_name = 'ntu60-xsub'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py ntu60 --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/ntu60'
+num_classes = 60
+bodies = dict(layout='ntu25', num_persons=2)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
+group_pattern = r'P(\d+)R'  # of a subject, whose clips the linear probe keeps together
+
+folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/xsub_test.txt', **folder)

@@ -1,0 +1,14 @@
+# NW-UCLA: views 1 and 2 of the camera against view 3.
+dataset_name = 'nwucla'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py nwucla --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
+num_classes = 10
+bodies = dict(layout='kinect20', num_persons=1)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+pad = dict(type='PadFrames', num_frames=201)  # to the longest clip
+
+folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/xview_train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/xview_test.txt', **folder)

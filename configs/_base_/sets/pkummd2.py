@@ -1,0 +1,13 @@
+# PKU-MMD II, cross-subject.
+dataset_name = 'pkummd2'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py pkummd2 --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/pkummd2'
+num_classes = 41
+bodies = dict(layout='ntu25', num_persons=2)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
+group_pattern = r'A(\d+)N'  # of a subject, whose clips the linear probe keeps together
+
+folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/xsub_test.txt', **folder)

@@ -1,0 +1,12 @@
+# UCF101: folders and lists as mmaction2's own preparation makes them, split 1 of 3.
+dataset_name = 'ucf101'
+synthetic = False
+prepare_command = 'follow mmaction2, tools/data/ucf101/README.md'
+data_root = '{{$MMACT_SSL_DATA:data}}/ucf101'
+num_classes = 101
+group_pattern = r'_g(\d+)_'  # of a source video, whose clips the linear probe keeps together
+
+videos = dict(video=f'{data_root}/videos')
+train_videos = dict(ann_file=f'{data_root}/ucf101_train_split_1_videos.txt', data_prefix=videos)
+test_videos = dict(ann_file=f'{data_root}/ucf101_val_split_1_videos.txt', data_prefix=videos)
+train_set = dict(train_videos, prepare_command=prepare_command)

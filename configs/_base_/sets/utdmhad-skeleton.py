@@ -1,0 +1,14 @@
+# UTD-MHAD's skeletons: odd against even subjects.
+dataset_name = 'utdmhad-skeleton'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton'
+num_classes = 27
+bodies = dict(layout='kinect20', num_persons=1)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+pad = dict(type='PadFrames', num_frames=125)  # to the longest clip
+
+folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/xsub_test.txt', **folder)

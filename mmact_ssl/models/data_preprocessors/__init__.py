@@ -1,4 +1,0 @@
-from .pretext_data_preprocessor import PretextDataPreprocessor
-from .skeleton_data_preprocessor import SkeletonDataPreprocessor
-
-__all__ = ['PretextDataPreprocessor', 'SkeletonDataPreprocessor']

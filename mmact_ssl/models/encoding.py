@@ -1,0 +1,45 @@
+"""From a view to the student's feature map and pooled feature."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from torch import Tensor, nn
+
+
+def encode_view(
+    backbone: nn.Module, view: Tensor, valid: Optional[Tensor], frame_wise: bool
+) -> Tensor:
+    """The last map of a backbone, which is told what is padding if it can make use of it.
+
+    Args:
+        backbone: Any of mmaction2's, or ours.
+        view: ``[B, C, T, H, W]`` or ``[B, M, T, V, C]``.
+        valid: False for padding, ``[B, T]`` or ``[B, M, T]``.
+        frame_wise: The backbone is a 2D network, which reads frames ``[N, C, H, W]``.
+
+    Returns:
+        ``[B, C', T', H', W']`` of videos, ``[B, M', C', T', V']`` of skeletons.
+    """
+    if getattr(backbone, 'reads_valid', False):
+        features = backbone(view, valid)
+    elif frame_wise:
+        features = backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
+    else:
+        features = backbone(view)
+    last = features[-1] if isinstance(features, (tuple, list)) else features
+    return last.unflatten(0, (len(view), -1)).transpose(1, 2) if frame_wise else last
+
+
+def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> Tensor:
+    """The mean over all positions, ``[B, C', T', ...] -> [B, C']``.
+
+    Args:
+        feature_map: ``[B, C', T', ...]``.
+        frames_valid: bool ``[B, T']``, False for frames that are left out.
+    """
+    if frames_valid is None:
+        return feature_map.flatten(2).mean(2)
+    frames = feature_map.flatten(3).mean(3)  # (B, C', T')
+    weight = frames_valid.to(frames.dtype)[:, None]
+    return (frames * weight).sum(2) / weight.sum(2).clamp(min=1)

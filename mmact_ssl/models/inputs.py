@@ -1,0 +1,82 @@
+"""What a head may read, and the check of it when the model is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mmact_ssl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mmact_ssl.models.heads import PretextHead
+    from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+
+
+def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
+    """Inputs of heads by name, each with what makes it.
+
+    Raises:
+        ConfigError: A view or an adapter is not made, or a target is made twice.
+    """
+    views = model.data_preprocessor.views
+    made = dict.fromkeys(views, 'pipeline')
+    made.update({f'targets.{t}': 'pipeline' for t in model.data_preprocessor.made_targets})
+    for name, adapter in model.adapter_of.items():
+        if adapter not in model.adapters:
+            raise ConfigError(
+                f'model.adapters.{name}={adapter!r} shares an adapter that is not there; there are '
+                f'{sorted(model.adapters)}'
+            )
+    makers = [('encode', model.encode_names), ('momentum_encoder.views', model.momentum_views)]
+    makers += [(f'teachers.{name}.views', views) for name, views in model.teacher_views.items()]
+    for key, names in makers:
+        for view in names:
+            if view not in views:
+                raise ConfigError(
+                    f'model.{key} names the view {view!r}, but the pipeline makes {list(views)}: '
+                    'add it to model.data_preprocessor.views and to the pipeline'
+                )
+    features = ('feature_map', 'pooled', *model.adapter_of)
+    made.update({f'{view}.{f}': 'student' for view in model.encode_names for f in features})
+    momentum = 'momentum encoder'
+    made.update(
+        {f'{view}.momentum_{f}': momentum for view in model.momentum_views for f in features}
+    )
+    for name, teacher_views in model.teacher_views.items():
+        for target in (f'targets.{view}.{name}' for view in teacher_views):
+            if target in made:
+                raise ConfigError(
+                    f'{target} comes from both model.teachers.{name} and the pipeline: take it out '
+                    'of model.data_preprocessor.targets or drop the teacher'
+                )
+            made[target] = f'teacher {name}'
+    return made
+
+
+def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> None:
+    """Check that all inputs of all heads are made.
+
+    Raises:
+        ConfigError: An input is not; names the head, the input and the config key.
+    """
+    if not heads:
+        raise ConfigError('model.heads has no task: name at least one pretext head')
+    for task, head in heads.items():
+        for argument, source in head.inputs.items():
+            if source not in available:
+                raise ConfigError(
+                    f'the head {task!r} reads {source!r} (model.heads.{task}.inputs.{argument}), '
+                    f'which nothing makes; there are {sorted(available)}: add the view or target '
+                    'to the pipeline and model.data_preprocessor, or the adapter to model.adapters'
+                )
+
+
+def describe_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> str:
+    """A table of tasks, their inputs and what makes these."""
+    rows = [
+        (task, source, available[source])
+        for task, head in heads.items()
+        for source in head.inputs.values()
+    ]
+    lines = [f'{task:<14} {source:<32} {maker}' for task, source, maker in rows]
+    return '\n'.join([f'{"task":<14} {"reads":<32} made by', *lines])

@@ -1,0 +1,70 @@
+"""Distances between the joints of poses and skeletons."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class JointLoss(nn.Module):
+    """Smooth-L1 distance of joints, to be averaged by their visibility.
+
+    Args:
+        beta: Distance at which the loss turns from quadratic to linear, in the unit of the poses.
+    """
+
+    def __init__(self, beta: float = 0.05) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Distance of each joint, ``[..., V]``.
+
+        Args:
+            prediction, target: ``[..., V, C]``.
+            weight: ``[..., V]`` in 0..1, visibility. A joint of weight 0 has any target, NaN
+                included, and no gradient.
+        """
+        # 0 * nan is nan: the target must go, not the distance.
+        target = target.where(weight[..., None] > 0, target.new_zeros(()))
+        return F.smooth_l1_loss(prediction, target, reduction='none', beta=self.beta).mean(-1)
+
+
+def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Euclidean distance of each joint, ``[..., V, C] -> [..., V]``, finite where weight is 0."""
+    target = target.where(weight[..., None] > 0, target.new_zeros(()))
+    return (prediction - target).norm(dim=-1)
+
+
+@MODELS.register_module()
+class MotionLoss(nn.Module):
+    """Mean squared error of the frames of skeleton clips.
+
+    MS2L's released code (arXiv 2010.05599) sets predictions in the padding to 0, counts those
+    frames in the mean, and has absent persons predicted as 0. Its loss is the smaller the more a
+    batch is padded; ``count='all'`` gives it. With ``'valid'``, our choice, only valid frames of
+    present persons count.
+
+    Args:
+        count: ``'valid'``, or ``'all'`` as published.
+    """
+
+    def __init__(self, count: str = 'valid') -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Error and weight of each person and frame, ``[B, M, T]`` each.
+
+        Args:
+            prediction, clip: ``[B, M, T, V, C]``, the clip 0 in the padding.
+            valid: bool ``[B, M, T]``.
+        """
+        square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
+        if self.count == 'valid':
+            return square, valid.to(square.dtype)
+        within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
+        return square * within, square.new_ones(()).expand_as(square)

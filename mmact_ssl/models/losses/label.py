@@ -1,0 +1,39 @@
+"""Cross-entropy over the samples that have a class."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class LabelLoss(nn.Module):
+    """Cross-entropy of the samples whose label is not -1, which means none."""
+
+    def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Compare scores with labels.
+
+        Args:
+            logits: ``[N, K]``.
+            label: int64 ``[N]``, -1..K-1.
+
+        Returns:
+            Each ``[N]``: ``loss``; ``hit``, 1 where the highest score is the label's; ``weight``, 0
+            for samples without a label, else 1.
+
+        Raises:
+            ConfigError: A label is not below K. On a GPU torch's own check ends the run: to look at
+                the numbers there would stop it at every step.
+        """
+        try:
+            loss = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction='none')
+        except IndexError as error:
+            raise ConfigError(
+                f'the classifier has {logits.shape[1]} classes, but the data set gives others '
+                f'({error}): set num_classes (or segments) of the head to what the data has'
+            ) from error
+        hit = (logits.detach().argmax(1) == label).to(loss.dtype)
+        return dict(loss=loss, hit=hit, weight=(label != -1).to(loss.dtype))

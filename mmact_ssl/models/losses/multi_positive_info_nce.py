@@ -1,0 +1,99 @@
+"""InfoNCE with several positives a row."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
+
+from .similarity import full_precision, unit_rows
+
+
+def multi_positive_info_nce(
+    queries: Tensor, keys: Tensor, positive: Tensor, negative: Tensor, temperature: float
+) -> dict[str, Tensor]:
+    """InfoNCE of queries that may have several positive keys each, or none.
+
+    With both at unit length, ``s_ij = queries_i . keys_j / temperature``, ``P_i`` the positive and
+    ``N_i`` the negative keys of row ``i``::
+
+        loss_i = -1/|P_i| * sum_{p in P_i} log( exp(s_ip) / sum_{j in P_i or N_i} exp(s_ij) )
+
+    Khosla et al., supervised contrastive learning (arXiv 2004.11362), equation 2. With one positive
+    it is InfoNCE.
+
+    Args:
+        queries: ``[N, D]``, need not be normalized.
+        keys: ``[M, D]``, gathered by the caller.
+        positive, negative: bool ``[N, M]``; a key that is neither takes no part.
+        temperature: ``> 0``.
+
+    Returns:
+        Each ``[N]``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
+        (and then loss and hit are 0 too) for rows that lack a positive or a negative, else 1.
+    """
+    with full_precision(queries):
+        logits = unit_rows(queries) @ unit_rows(keys).T / temperature  # (N, M)
+        counts = positive.any(1) & negative.any(1)
+        logits = logits.masked_fill(~(positive | negative), torch.finfo(logits.dtype).min)
+        log_share = logits - logits.logsumexp(1, keepdim=True)
+        number = positive.sum(1).clamp(min=1)
+        loss = -log_share.masked_fill(~positive, 0).sum(1) / number
+        best = logits.detach().argmax(1, keepdim=True)
+        hit = positive.gather(1, best)[:, 0] & counts
+        return dict(
+            loss=loss.masked_fill(~counts, 0), hit=hit.to(loss), weight=counts.to(loss.dtype)
+        )
+
+
+@MODELS.register_module()
+class MultiPositiveInfoNCELoss(nn.Module):
+    """InfoNCE with several positives a row.
+
+    Args:
+        temperature: ``> 0``.
+    """
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, positive: Tensor, negative: Tensor
+    ) -> dict[str, Tensor]:
+        """See :func:`multi_positive_info_nce`."""
+        return multi_positive_info_nce(queries, keys, positive, negative, self.temperature)
+
+
+def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
+    """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``.
+
+    Args:
+        video: int64 ``[B]``, equal for clips of one video.
+        speed: int64 ``[B]``, stride in frames; None: all alike.
+        valid: bool ``[B, T]``; None: no frame is padding.
+    """
+    zeros = torch.zeros_like(video)
+    usable = zeros + 1 if valid is None else valid.all(1).to(video.dtype)
+    return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
+
+
+def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Which columns are positive and which negative for each row, bool ``[N, M]`` each.
+
+    For ``'appearance'`` clips of one video are positive, all others negative. For ``'motion'``
+    clips of another video at the same speed are positive, clips at another speed negative; a clip
+    of the own video at the same speed is neither, nor is one with padded frames, which stand still.
+
+    Args:
+        rows, columns: Labels of :func:`clip_labels`, ``[N, 3]`` and ``[M, 3]``.
+    """
+    same_video = rows[:, None, 0] == columns[:, 0]
+    if consistency == 'appearance':
+        return same_video, ~same_video
+    same_speed = rows[:, None, 1] == columns[:, 1]
+    usable = (rows[:, None, 2] & columns[:, 2]).bool()
+    return ~same_video & same_speed & usable, ~same_speed & usable

@@ -1,0 +1,102 @@
+"""Divergence and overlap of part maps."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
+
+
+def as_distribution(maps: Tensor) -> Tensor:
+    """Probabilities that sum to 1 over the parts, background first.
+
+    Args:
+        maps: ``[B, T, C, h, w]``, 0..1: all parts, of which the first is the background; or with
+            C = 1 the person alone.
+
+    Returns:
+        ``[B, T, max(C, 2), h, w]``. Pixels without any part, which lie outside the frame, stay 0;
+        a person alone does not tell them from the background.
+    """
+    if maps.shape[2] == 1:
+        return torch.cat([1 - maps, maps], dim=2)
+    # Rounded to bytes, or interpolated, they do not quite sum to 1.
+    total = maps.sum(2, keepdim=True)
+    return torch.where(total > 0.5, maps / total.clamp(min=0.5), torch.zeros_like(maps))
+
+
+def part_logits(logits: Tensor) -> Tensor:
+    """Logits over the parts, ``[B, T, max(C, 2), h, w]``: of a person alone (0, logit)."""
+    if logits.shape[2] > 1:
+        return logits
+    return torch.cat([torch.zeros_like(logits), logits], dim=2)
+
+
+def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Divergence of the student's part maps from the teacher's at each pixel.
+
+    With ``p`` the teacher's probabilities, ``p_c^(1/tau)`` scaled to sum 1 its softened ones, and
+    ``q = softmax(logits / tau)``::
+
+        divergence = tau^2 * sum over c of p_c * log(p_c / q_c)
+
+    Source: Hinton et al., Distilling the knowledge in a neural network (arXiv 1503.02531), section
+    2, whose factor tau^2 keeps the gradient's size. HCPG's own form is not known to us.
+
+    Args:
+        logits: The student's, ``[B, T, C, h, w]``.
+        teacher: Probabilities of :func:`as_distribution`, ``[B, T, max(C, 2), h, w]``; no gradient.
+        temperature: ``> 0``.
+
+    Returns:
+        ``[B, T, h, w]``, ``>= 0``; 0 where the teacher has no part.
+    """
+    precision = torch.promote_types(logits.dtype, torch.float32)
+    log_student = F.log_softmax(part_logits(logits).to(precision) / temperature, dim=2)
+    soft = teacher.detach().to(precision).pow(1 / temperature)
+    soft = soft / soft.sum(2, keepdim=True).clamp(min=1e-12)
+    terms = torch.special.xlogy(soft, soft) - soft * log_student
+    return temperature**2 * terms.sum(2)
+
+
+@MODELS.register_module()
+class PartMapDivergenceLoss(nn.Module):
+    """Divergence of the student's part maps from the teacher's at each pixel.
+
+    Args:
+        temperature: ``> 0``.
+    """
+
+    def __init__(self, temperature: float = 2.0) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """See :func:`part_map_divergence`."""
+        return part_map_divergence(logits, teacher, self.temperature)
+
+
+@torch.no_grad()
+def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
+    """Mean intersection over union of the parts that are most probable at each pixel.
+
+    Per clip, over all counted pixels; the mean is over the parts, without the background, that
+    student or teacher shows in the clip.
+
+    Args:
+        student, teacher: Probabilities, ``[B, T, C, h, w]``, background first.
+        counted: bool ``[B, T, h, w]``.
+
+    Returns:
+        ``[B]``, 0..1; NaN where there is no part at all.
+    """
+    parts = student.shape[2]
+    shown = [
+        (F.one_hot(maps.argmax(2), parts).bool() & counted[..., None]).flatten(1, 3)
+        for maps in (student, teacher)
+    ]  # (B, T*h*w, C) each
+    intersection = (shown[0] & shown[1]).sum(1)[:, 1:].float()
+    union = (shown[0] | shown[1]).sum(1)[:, 1:].float()
+    return (intersection / union).nanmean(1)  # 0 / 0 is NaN

@@ -1,0 +1,148 @@
+"""InfoNCE with targets between one's own partner and all pairs that are alike."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from mmengine.dist import get_rank
+from torch import Tensor, nn
+
+from mmact_ssl.registry import MODELS
+
+from .gather import gather, gather_with_gradient
+from .similarity import full_precision, unit_rows
+
+
+def soft_target_info_nce(
+    queries: Tensor, keys: Tensor, valid: Tensor, target: Tensor, temperature: float
+) -> dict[str, Tensor]:
+    """Cross-entropy of each query's similarities to all keys against a given distribution.
+
+    With both at unit length, ``s_ij = queries_i . keys_j / temperature`` and ``t`` the target::
+
+        loss_i = - sum_j t_ij log( exp(s_ij) / sum_{valid k} exp(s_ik) )
+
+    With the identity as target this is InfoNCE (arXiv 1807.03748, equation 4). Keys come from all
+    processes, with gradients.
+
+    Args:
+        queries, keys: ``[N, D]``, need not be normalized; the same N on every process.
+        valid: bool ``[N]``: pairs that count; the others are neither rows nor columns.
+        target: ``[N, W*N]``, rows of sum 1, zero at columns that are not valid, W processes.
+        temperature: ``> 0``.
+
+    Returns:
+        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
+    """
+    with full_precision(queries):
+        everyone, start = gather_with_gradient(unit_rows(keys))  # (W*N, D)
+        all_valid = gather(valid)
+        logits = unit_rows(queries) @ everyone.T / temperature  # (N, W*N)
+        logits = logits.masked_fill(~all_valid, torch.finfo(logits.dtype).min)
+        # Where the target is zero the logarithm may be anything; zero times it must stay zero.
+        terms = (target.detach() * logits.log_softmax(1)).masked_fill(~all_valid, 0.0)
+        own = torch.arange(start, start + len(queries), device=queries.device)
+        hit = (logits.detach().argmax(1) == own).to(logits.dtype)
+        return dict(loss=-terms.sum(1), hit=hit)
+
+
+@torch.no_grad()
+def soft_targets(
+    valid: Tensor,
+    alpha: float,
+    own: Tensor,
+    momentum: Optional[tuple[Tensor, Tensor]] = None,
+    beta: float = 0.5,
+    temperature: float = 0.1,
+) -> Tensor:
+    """Distributions over all pairs, between one's own pair and the pairs that are alike.
+
+    With ``K`` the cosine of the rows of ``own``, ``S'`` that of the two momentum embeddings, and
+    softmaxes over valid columns::
+
+        target = (1 - alpha) * identity
+                 + alpha * ( beta * softmax(K / temperature)
+                             + (1 - beta) * softmax(S' / temperature) )
+
+    C2VL (arXiv 2405.20606) softens by intra-modal self-similarity and inter-modal
+    cross-consistency; this formula and its numbers are our choice. Without ``S'`` the
+    self-similarity has all of ``alpha``.
+
+    Args:
+        valid: bool ``[N]``; the same N on every process.
+        alpha: 0 (identity) .. 1.
+        own: ``[N, E]``: embeddings whose likeness softens the rows, of the modality of the keys.
+        momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
+        beta: Weight of the self-similarity, 0 .. 1.
+        temperature: Of the targets, ``> 0``.
+
+    Returns:
+        ``[N, W*N]``, at least float32, without gradient; W processes.
+    """
+    with full_precision(own):
+        all_valid = gather(valid)
+        alike = _softmax_of_cosines(own, own, all_valid, temperature)
+        if momentum is not None:
+            consistent = _softmax_of_cosines(*momentum, all_valid, temperature)
+            alike = beta * alike + (1 - beta) * consistent
+        rows = torch.arange(len(valid), device=valid.device)
+        identity = torch.zeros_like(alike)
+        identity[rows, rows + get_rank() * len(valid)] = 1
+        return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * alike
+
+
+def _softmax_of_cosines(
+    queries: Tensor, keys: Tensor, all_valid: Tensor, temperature: float
+) -> Tensor:
+    """Softmax of the cosines over the valid keys of all processes, 0 for others."""
+    logits = unit_rows(queries) @ gather(unit_rows(keys)).T / temperature
+    logits = logits.masked_fill(~all_valid, torch.finfo(logits.dtype).min)
+    return logits.softmax(1).masked_fill(~all_valid, 0.0)
+
+
+@MODELS.register_module()
+class SoftTargetInfoNCELoss(nn.Module):
+    """InfoNCE whose targets are softened by self-similarity and cross-consistency.
+
+    Args:
+        temperature: Of the similarities, ``> 0``.
+        target_temperature: Of the targets, ``> 0``.
+        beta: Weight of the self-similarity among the soft targets, 0 .. 1; read where there are
+            momentum embeddings only.
+    """
+
+    def __init__(
+        self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.target_temperature = target_temperature
+        self.beta = beta
+
+    def forward(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        valid: Tensor,
+        alpha: float,
+        momentum: Optional[tuple[Tensor, Tensor]] = None,
+    ) -> dict[str, Tensor]:
+        """Loss, hits and perplexity of queries among keys.
+
+        Args:
+            queries, keys: ``[N, D]``.
+            valid: bool ``[N]``.
+            alpha: Share of the soft targets, 0 .. 1.
+            momentum: Queries and keys by their moving averages.
+
+        Returns:
+            ``loss`` and ``hit``, ``[N]``, see :func:`soft_target_info_nce`; ``perplexity``, a
+            scalar: exp of the entropy of softmax(K / tau_k), the number of alike pairs.
+        """
+        own = keys if momentum is None else momentum[1]
+        target = soft_targets(valid, alpha, own, momentum, self.beta, self.target_temperature)
+        found = soft_target_info_nce(queries, keys, valid, target, self.temperature)
+        spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
+        rows = torch.special.entr(spread[valid]).sum(1).exp()
+        return dict(**found, perplexity=rows.sum() / max(len(rows), 1))

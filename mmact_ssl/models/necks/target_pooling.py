@@ -1,0 +1,117 @@
+"""One embedding of a clip from a teacher's targets of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.errors import ConfigError
+
+from .running_standardizer import RunningStandardizer
+
+
+class PooledTarget(nn.Module):
+    """A teacher's targets of a clip as one standardized embedding.
+
+    The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
+    features behind a ReLU all point one way. Poses are moved into the body's frame
+    (:func:`body_frame`): frames in which nobody is found are not valid, nor for a joint those in
+    which it is not known; a joint that is never known stays at the body's center.
+
+    Args:
+        channels: Number of values of the target per frame.
+        joints: Number of joints of a pose teacher, in place of channels.
+        deviation: Append the deviation over the clip's frames: what moves.
+    """
+
+    def __init__(
+        self, channels: int = 0, joints: Optional[int] = None, deviation: bool = False
+    ) -> None:
+        super().__init__()
+        self.is_pose = joints is not None
+        self.deviation = deviation
+        values = channels if joints is None else 2 * joints
+        self.channels = values * (2 if deviation else 1)
+        self.standardizer = RunningStandardizer(self.channels)
+
+    def forward(
+        self, targets: Sequence[Tensor], valid: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings of two clips of the same videos. No gradient.
+
+        Args:
+            targets: Of each clip, ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
+            valid: Of each clip, bool ``[B, T]``.
+
+        Returns:
+            Embeddings ``[B, D]`` of both, 0 where not seen; ``seen``, bool ``[B]``: whether the
+            teacher finds something in both clips.
+
+        Raises:
+            ConfigError: The target has another number of values.
+        """
+        raw, counts = [], []
+        for target, mask in zip(targets, valid):
+            if self.is_pose:
+                mask = mask[..., None] & (target[..., 2] > 0)  # (B, T, V): each joint by itself
+                target = body_frame(target)
+            raw.append(pool_target(target, mask, self.deviation))
+            counts.append(mask.flatten(1).any(1))
+        if raw[0].shape[1] != self.channels:
+            raise ConfigError(
+                f'a teacher gives {raw[0].shape[1]} values a clip, but {self.channels} are '
+                'expected: correct its channels (or joints, deviation) in teachers of the head'
+            )
+        # Together: clips of one video must meet one and the same map.
+        seen = counts[0] & counts[1]
+        both = self.standardizer(torch.cat(raw), seen.repeat(2))
+        first, second = both.masked_fill(~seen.repeat(2)[:, None], 0).chunk(2)
+        return first, second, seen
+
+
+def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:
+    """Mean of a teacher's targets over the valid frames of a clip.
+
+    Args:
+        target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
+        valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
+            target's third axis, where its entries do not count in the same frames.
+        deviation: Append the deviation over the valid frames: what moves.
+
+    Returns:
+        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation; 0 for
+        what has no valid frame.
+    """
+    values = target.detach().float()  # (B, T or 1, ...)
+    if values.shape[1] == 1:
+        valid = valid[:, :1]
+    weight = valid.to(values.dtype).view(*valid.shape, *[1] * (values.ndim - valid.ndim))
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
+    mean = (values * weight).sum(1)
+    if not deviation:
+        return mean.flatten(1)
+    spread = ((values - mean[:, None]).square() * weight).sum(1).sqrt()
+    return torch.cat([mean.flatten(1), spread.flatten(1)], dim=1)
+
+
+def body_frame(poses: Tensor) -> Tensor:
+    """Joints relative to the body's center, in units of its size: alike whatever the crop.
+
+    With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
+    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``. Our
+    choice.
+
+    Args:
+        poses: ``[B, T, V, 3]``: x, y, as fractions of the view's image, and score, 0 = unknown.
+
+    Returns:
+        float32 ``[B, T, V, 2]``; 0 for unknown joints.
+    """
+    points, score = poses.detach().float().split([2, 1], dim=-1)
+    weight = score / score.sum(2, keepdim=True).clamp(min=1e-6)
+    relative = points - (weight * points).sum(2, keepdim=True)
+    size = (weight * relative.square().sum(-1, keepdim=True)).sum(2, keepdim=True).sqrt()
+    return torch.where(score > 0, relative / size.clamp(min=1e-3), torch.zeros_like(relative))

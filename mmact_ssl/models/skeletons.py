@@ -1,0 +1,90 @@
+"""Shapes of skeleton clips, and which frames and persons of a padded batch are real.
+
+A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
+throughout. So ``valid``, bool ``[B, M, T]``, is always the product of "frame within the clip" (the
+same frames for each person) and "person present in the clip".
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.errors import ConfigError
+
+
+def find_layout(name: str) -> SkeletonLayout:
+    """A joint layout by its name.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    if name not in LAYOUTS:
+        raise ConfigError(f'there is no layout {name!r}, use one of {sorted(LAYOUTS)}')
+    return LAYOUTS[name]
+
+
+def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
+    """Compare clips ``[B, M, T, V, C]`` with the ``(M, V, C)`` that a module is built for.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    found = (x.shape[1], *x.shape[3:])
+    if found != expected:
+        names = ('persons', 'joints', 'coordinates')
+        shapes = [', '.join(f'{n} {name}' for n, name in zip(s, names)) for s in (found, expected)]
+        raise ConfigError(
+            f'{owner} got clips of {shapes[0]} but is built for {shapes[1]}: set its layout and '
+            'numbers of persons and coordinates to what the pipeline gives'
+        )
+
+
+def valid_frames(x: Tensor) -> Tensor:
+    """Validity by the coordinates themselves.
+
+    A clip ends with its last frame in which any person has a non-zero coordinate. All-zero frames
+    before it are real frames in which nobody was tracked. A clip of zeros alone counts as one frame
+    of its first person, so that no mean is ever taken over nothing. Our choice.
+
+    Args:
+        x: ``[B, M, T, V, C]``, coordinates; one that is NaN is not zero.
+
+    Returns:
+        bool ``[B, M, T]``.
+    """
+    seen = (x != 0).flatten(3).any(3)  # (B, M, T)
+    # The first frame always counts, and the first person where nobody is seen.
+    ends = seen.any(1)  # (B, T): frames in which anybody is seen
+    ends[:, 0] = True
+    within = ends.flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of these
+    present = seen.any(2)  # (B, M)
+    present[:, 0] |= ~present.any(1)
+    return present[:, :, None] & within[:, None]
+
+
+def clip_lengths(valid: Tensor) -> Tensor:
+    """Number of frames of each clip, ``[B, M, T] -> int64 [B]``."""
+    return valid.any(1).sum(1)
+
+
+def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
+    """Validity of a backbone's map whose time axis is shorter than the clip's.
+
+    ``ceil(length * T' / T)`` of the T' frames are valid: a frame of the map counts when the clip's
+    frame at which a strided convolution centers it does.
+
+    Args:
+        valid: ``[B, M, T]``.
+        num_frames: T'.
+
+    Returns:
+        bool ``[B, M, T']``.
+    """
+    time = valid.shape[2]
+    if time == num_frames:
+        return valid
+    lengths = (clip_lengths(valid) * num_frames + time - 1) // time  # (B,), rounded up
+    within = torch.arange(num_frames, device=valid.device) < lengths[:, None]  # (B, T')
+    return valid.any(2)[:, :, None] & within[:, None]

@@ -1,0 +1,101 @@
+"""Hinge losses, the R1 penalty, and reading a discriminator without training it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.models.losses import HingeGANLoss, call_with_frozen_weights
+from mmact_ssl.models.losses.hinge_gan import r1_penalty
+
+
+class Score(nn.Module):
+    """A discriminator of samples ``[N, 4]``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 1))
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        return self.layers(samples.flatten(1))[:, 0]
+
+
+def test_hinge_losses_by_hand_push_only_inside_the_margin():
+    real = torch.tensor([2.0, 0.5, -1.0], requires_grad=True)
+    fake = torch.tensor([-3.0, 0.0, 2.0], requires_grad=True)
+    found = HingeGANLoss(weight=0.5)(nn.Identity(), real, fake)
+    # max(0, 1 - real) = 0, .5, 2; max(0, 1 + fake) = 0, 1, 3
+    assert found['discriminator'].tolist() == [0, 1.5, 5]
+    assert found['generator'].tolist() == [1.5, 0, -1]
+    found['discriminator'].sum().backward()
+    assert real.grad.tolist() == [0, -1, -1]
+    assert fake.grad is None, 'the discriminator teaches the generator nothing'
+
+
+def test_each_side_is_trained_by_its_own_loss():
+    discriminator = Score()
+    real, fake = torch.randn(2, 3, 4)
+    fake.requires_grad_()
+    found = HingeGANLoss()(discriminator, real, fake)
+    found['generator'].sum().backward()
+    assert fake.grad.any() and all(p.grad is None for p in discriminator.parameters())
+    fake.grad = None
+    found['discriminator'].sum().backward()
+    assert fake.grad is None and discriminator.layers[0].weight.grad.any()
+
+
+def test_the_penalty_comes_every_interval_and_in_training_alone():
+    real, fake = torch.randn(2, 3, 4)
+    loss = HingeGANLoss(r1_weight=2.0, r1_interval=3)
+    plain = HingeGANLoss()(Score(), real, fake)
+    variable = real.clone().requires_grad_()
+    penalty = r1_penalty(Score()(variable), variable)
+    for iteration in range(5):
+        found = loss(Score(), real, fake, iteration=iteration)
+        torch.testing.assert_close(found['generator'], plain['generator'])
+        expected = plain['discriminator'] + 2.0 * 3 * penalty * (iteration % 3 == 0)
+        torch.testing.assert_close(found['discriminator'], expected)
+    found = loss.eval()(Score(), real, fake, iteration=0)
+    torch.testing.assert_close(found['discriminator'], plain['discriminator'])
+
+
+def test_r1_penalty_against_finite_differences():
+    """The penalty of each sample's gradient, by central differences, a number at a time."""
+    discriminator = Score().double()
+    real = torch.randn(3, 2, 2, dtype=torch.double)
+    epsilon, squares = 1e-5, torch.zeros(3, dtype=torch.double)
+    for index in range(4):
+        step = torch.zeros(4, dtype=torch.double)
+        step[index] = epsilon
+        with torch.no_grad():
+            up, down = (discriminator(real + side * step.view(2, 2)) for side in (1, -1))
+        squares += ((up - down) / (2 * epsilon)).square()
+    variable = real.clone().requires_grad_()
+    penalty = r1_penalty(discriminator(variable), variable)
+    torch.testing.assert_close(penalty, squares / 2, rtol=1e-6, atol=0)
+
+
+def test_r1_penalty_trains_the_discriminator():
+    """For D(x) = a x^2 the penalty is (2 a x)^2 / 2, and its derivative 4 a x^2."""
+    a = torch.tensor(0.7, requires_grad=True)
+    real = torch.tensor([[1.0], [-2.0], [0.5]], requires_grad=True)
+    penalty = r1_penalty((a * real.square())[:, 0], real)
+    square = real.detach().square()[:, 0]
+    torch.testing.assert_close(penalty, 2 * 0.7**2 * square)
+    penalty.sum().backward()
+    assert float(a.grad) == pytest.approx(4 * 0.7 * float(square.sum()))
+
+
+def test_frozen_weights_get_no_gradient_and_inputs_the_ordinary_one():
+    discriminator = Score()
+    frozen_input = torch.randn(3, 4, requires_grad=True)
+    ordinary_input = frozen_input.detach().clone().requires_grad_()
+    frozen = call_with_frozen_weights(discriminator, frozen_input)
+    ordinary = discriminator(ordinary_input)
+    assert torch.equal(frozen, ordinary)
+    frozen.square().sum().backward()
+    assert all(p.grad is None and p.requires_grad for p in discriminator.parameters())
+    ordinary.square().sum().backward()
+    assert torch.equal(frozen_input.grad, ordinary_input.grad) and frozen_input.grad.any()

@@ -1,0 +1,70 @@
+"""Distances between joints against loops over them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.models.losses import JointLoss, MotionLoss, joint_distance
+
+BETA = 0.3
+
+
+def make() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    prediction, target = torch.randn(2, 3, 4, 5, 2, generator=generator).double()
+    weight = torch.rand(3, 4, 5, generator=generator).double()
+    weight[weight < 0.3] = 0
+    return prediction, target, weight
+
+
+def smooth_l1(difference: float) -> float:
+    size = abs(difference)
+    return size * size / (2 * BETA) if size < BETA else size - BETA / 2
+
+
+def test_both_distances_equal_a_loop():
+    prediction, target, weight = make()
+    smooth = JointLoss(BETA)(prediction, target, weight)
+    euclidean = joint_distance(prediction, target, weight)
+    for index in (weight > 0).nonzero().tolist():
+        one, other = prediction[tuple(index)].tolist(), target[tuple(index)].tolist()
+        expected = sum(smooth_l1(a - b) for a, b in zip(one, other)) / 2
+        assert float(smooth[tuple(index)]) == pytest.approx(expected)
+        assert float(euclidean[tuple(index)]) == pytest.approx(math.dist(one, other))
+
+
+@pytest.mark.parametrize('garbage', [math.nan, math.inf, 1e30])
+def test_unseen_joints_may_hold_anything(garbage):
+    prediction, target, weight = make()
+    prediction.requires_grad_()
+    spoiled = target.masked_fill(weight[..., None] == 0, garbage)
+    for distance in (JointLoss(BETA), joint_distance):
+        outcomes = []
+        for aim in (target, spoiled):
+            loss = (distance(prediction, aim, weight) * weight).sum()
+            outcomes.append((loss, *torch.autograd.grad(loss, prediction)))
+        assert all(map(torch.equal, *outcomes))
+        gradient = outcomes[0][1]
+        assert not gradient[weight == 0].any() and gradient[weight > 0].any()
+
+
+@pytest.mark.parametrize('count', ['valid', 'all'])
+def test_motion_counts_valid_frames_or_all_of_them_as_published(count):
+    """Padded frames are in the published mean with an error of 0, absent persons as 0."""
+    generator = torch.Generator().manual_seed(0)
+    prediction, clip = torch.randn(2, 2, 2, 4, 3, 2, generator=generator)
+    valid = torch.zeros(2, 2, 4, dtype=torch.bool)
+    valid[0, :, :3] = valid[1, 0, :1] = True
+    clip = clip * valid[..., None, None]
+    square, weight = MotionLoss(count)(prediction, clip, valid)
+    for b, m, t in torch.cartesian_prod(*map(torch.arange, valid.shape)).tolist():
+        within = t < (3, 1)[b]
+        assert float(weight[b, m, t]) == (count == 'all' or bool(valid[b, m, t]))
+        if weight[b, m, t]:
+            differences = (prediction[b, m, t] - clip[b, m, t]).flatten().tolist()
+            expected = sum(d * d for d in differences) / 6 if within else 0
+            assert float(square[b, m, t]) == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,143 @@
+"""Multi-instance InfoNCE against a slow transcription of its formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.losses import multi_instance_info_nce
+
+
+def slow_info_nce(
+    queries: Tensor, keys: Tensor, valid: Tensor, temperature: float
+) -> tuple[Tensor, float]:
+    """The docstring's two sums, pair by pair, in double precision; and the accuracy."""
+    queries, keys = queries.double(), keys.double()
+    num_samples, num_keys = valid.shape
+
+    def similarity(i: int, j: int, p: int) -> Tensor:
+        q, k = queries[i], keys[j, p]
+        return (q @ k) / (q.norm() * k.norm()) / temperature
+
+    pairs = [(j, p) for j in range(num_samples) for p in range(num_keys) if valid[j, p]]
+    to_keys, to_samples, hits = [], [], []
+    for i in range(num_samples):
+        own = [p for p in range(num_keys) if valid[i, p]]
+        if not own:
+            continue
+        positives = sum(similarity(i, i, p).exp() for p in own)
+        negatives = sum(similarity(i, j, p).exp() for j, p in pairs if j != i)
+        to_keys.append(-torch.log(positives / (positives + negatives)))
+        best = max(pairs, key=lambda pair: float(similarity(i, *pair)))
+        hits.append(best[0] == i)
+    for j, p in pairs:
+        everyone = sum(similarity(i, j, p).exp() for i in range(num_samples))
+        to_samples.append(-torch.log(similarity(j, j, p).exp() / everyone))
+    if not pairs:
+        return queries.sum() * 0, 0.0
+    loss = torch.stack(to_keys).mean() + torch.stack(to_samples).mean()
+    return loss / 2, sum(hits) / len(hits)
+
+
+def total(queries: Tensor, keys: Tensor, valid: Tensor, temperature: float) -> Tensor:
+    """Mean of both directions' means, over the samples that have a key and over all keys."""
+    found = multi_instance_info_nce(queries, keys, valid, temperature)
+    to_keys = found['sample_loss'].sum() / valid.any(1).sum().clamp(min=1)
+    return (to_keys + (found['key_loss'] * valid).sum() / valid.sum().clamp(min=1)) / 2
+
+
+def make(seed: int, num_samples: int, num_keys: int, dim: int, share_valid: float = 0.7):
+    generator = torch.Generator().manual_seed(seed)
+    queries = torch.randn(num_samples, dim, generator=generator)
+    keys = torch.randn(num_samples, num_keys, dim, generator=generator)
+    valid = torch.rand(num_samples, num_keys, generator=generator) < share_valid
+    return queries, keys, valid
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    num_samples=st.integers(1, 5),
+    num_keys=st.integers(1, 4),
+    dim=st.integers(2, 6),
+    share_valid=st.sampled_from([0.0, 0.4, 1.0]),
+    temperature=st.sampled_from([0.07, 0.5]),
+)
+def test_equals_the_slow_twin(seed, num_samples, num_keys, dim, share_valid, temperature):
+    """Value, accuracy and gradients, with samples that have no key among them."""
+    queries, keys, valid = make(seed, num_samples, num_keys, dim, share_valid)
+    queries.requires_grad_()
+    keys.requires_grad_()
+    fast = total(queries, keys, valid, temperature)
+    slow, accuracy = slow_info_nce(queries, keys, valid, temperature)
+    torch.testing.assert_close(fast.double(), slow, rtol=1e-4, atol=1e-5)
+    hits = multi_instance_info_nce(queries, keys, valid, temperature)['hit'][valid.any(1)]
+    assert float(hits.sum() / max(len(hits), 1)) == pytest.approx(accuracy)
+
+    got = torch.autograd.grad(fast, (queries, keys))
+    expected = torch.autograd.grad(slow, (queries, keys), allow_unused=True)
+    for one, other in zip(got, expected):
+        other = torch.zeros_like(one) if other is None else other
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_scale_and_order_do_not_matter():
+    queries, keys, valid = make(0, 4, 3, 5)
+    loss = total(queries, keys, valid, 0.1)
+    scaled = total(7 * queries, 0.2 * keys, valid, 0.1)
+    order = torch.tensor([2, 0, 1])
+    shuffled = total(queries, keys[:, order], valid[:, order], 0.1)
+    torch.testing.assert_close(scaled, loss)
+    torch.testing.assert_close(shuffled, loss)
+
+
+def test_one_matching_key_of_the_bag_is_enough_in_the_first_direction():
+    """Other keys of the bag may point anywhere but at another sample."""
+    queries = torch.eye(3)
+    keys = torch.stack([queries, -queries], dim=1)  # one key is the sample's, one its opposite
+    both = torch.ones(3, 2, dtype=torch.bool)
+    first = torch.tensor([[True, False]] * 3)
+    for valid in (both, first):
+        assert multi_instance_info_nce(queries, keys, valid, 0.05)['hit'].all()
+    with_opposites = total(queries, keys, both, 0.05)
+    assert float(total(queries, keys, first, 0.05)) < 1e-6
+    # The second direction asks this of each key: -1 / 0.05 below two others at 0, log(e^-20 / 2).
+    torch.testing.assert_close(with_opposites, torch.tensor((20 + 0.6931) / 2 / 2))
+
+
+def test_padding_changes_nothing_and_gets_no_gradient():
+    queries, keys, valid = make(1, 4, 3, 5, share_valid=0.5)
+    assert not valid.all()
+    loss = total(queries, keys, valid, 0.07)
+    keys = keys.where(valid[..., None], 1e3 * torch.randn_like(keys)).requires_grad_()
+    again = total(queries, keys, valid, 0.07)
+    assert torch.equal(loss, again)
+    again.backward()
+    assert not keys.grad[~valid].any()
+    assert keys.grad[valid].abs().sum() > 0
+
+
+def test_chance_and_perfect_matching():
+    """All similarities equal: log of the number of candidates; own keys only: 0."""
+    ones = torch.ones(4, 2, 3)
+    valid = torch.ones(4, 2, dtype=torch.bool)
+    same = total(ones[:, 0], ones, valid, 0.07)
+    torch.testing.assert_close(same, torch.tensor(4.0).log())
+    alone = total(ones[:1, 0], ones[:1], valid[:1], 0.07)
+    assert float(alone) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_mixed_precision_does_not_touch_the_logits(dtype):
+    """Nor does a sample without a key overflow half precision."""
+    queries, keys, valid = make(2, 6, 3, 8)
+    valid[0] = False
+    expected = total(queries, keys, valid, 0.07)
+    with torch.autocast('cpu', dtype=dtype):
+        got = total(queries, keys, valid, 0.07)
+    assert got.dtype == torch.float32 and torch.equal(got, expected)
+    half = total(queries.to(dtype), keys.to(dtype), valid, 0.07)
+    torch.testing.assert_close(half, expected, rtol=0.1, atol=0)

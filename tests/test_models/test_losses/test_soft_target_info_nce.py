@@ -1,0 +1,152 @@
+"""Soft targets and their contrast against slow twins in float64."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.losses import info_nce, soft_target_info_nce, soft_targets
+
+PAIRS, DIM = 5, 4
+
+
+def made(seed: int, *shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def some_valid(seed: int) -> Tensor:
+    valid = torch.rand(PAIRS, generator=torch.Generator().manual_seed(seed)) < 0.7
+    valid[seed % PAIRS] = True
+    return valid
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    lengths = math.sqrt(sum(x * x for x in one)) * math.sqrt(sum(x * x for x in other))
+    return sum(x * y for x, y in zip(one, other)) / lengths
+
+
+def slow_spread(
+    queries: list[list[float]], keys: list[list[float]], valid: list[bool], tau: float
+) -> list[list[float]]:
+    rows = []
+    for query in queries:
+        scores = [math.exp(cosine(query, key) / tau) if v else 0 for key, v in zip(keys, valid)]
+        rows.append([score / sum(scores) for score in scores])
+    return rows
+
+
+def slow_target(
+    valid: list[bool], alpha: float, own: list, momentum: tuple | None, beta: float, tau: float
+) -> list[list[float]]:
+    alike = slow_spread(own, own, valid, tau)
+    cross = None if momentum is None else slow_spread(*momentum, valid, tau)
+    rows = []
+    for i in range(len(valid)):
+        row = []
+        for j in range(len(valid)):
+            soft = alike[i][j]
+            if cross is not None:
+                soft = beta * soft + (1 - beta) * cross[i][j]
+            row.append((1 - alpha) * (i == j and valid[j]) + alpha * soft)
+        rows.append(row)
+    return rows
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 999), st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
+    valid = some_valid(seed)
+    own, queries, keys = (made(seed + k, PAIRS, DIM) for k in range(3))
+    momentum = (queries, keys) if with_momentum else None
+    found = soft_targets(valid, alpha, own, momentum, beta, 0.3)
+    lists = None if momentum is None else (queries.tolist(), keys.tolist())
+    expected = slow_target(valid.tolist(), alpha, own.tolist(), lists, beta, 0.3)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+    sums = found[valid].sum(1)
+    torch.testing.assert_close(sums, torch.ones_like(sums))
+    assert (found[:, ~valid] == 0).all()
+    assert not found.requires_grad
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 999))
+def test_the_loss_is_that_of_the_slow_twin(seed):
+    valid = some_valid(seed)
+    queries, keys, own = (made(seed + k, PAIRS, DIM) for k in range(3))
+    target = soft_targets(valid, 0.6, own, None, 1.0, 0.3)
+    found = soft_target_info_nce(queries, keys, valid, target, 0.2)
+    losses, hits = [], []
+    for i in range(PAIRS):
+        scores = [cosine(queries[i].tolist(), key.tolist()) / 0.2 for key in keys]
+        total = math.log(sum(math.exp(s) for s, v in zip(scores, valid) if v))
+        losses.append(-sum(float(target[i, j]) * (s - total) for j, s in enumerate(scores)))
+        best = max((s, j) for j, s in enumerate(scores) if valid[j])[1]
+        hits.append(float(best == i))
+    assert found['loss'][valid].tolist() == pytest.approx(
+        [loss for loss, v in zip(losses, valid) if v], rel=1e-6
+    )
+    assert found['hit'][valid].tolist() == [h for h, v in zip(hits, valid) if v]
+
+
+def test_hard_targets_are_info_nce():
+    queries, keys = made(0, PAIRS, DIM), made(1, PAIRS, DIM)
+    valid = torch.ones(PAIRS, dtype=torch.bool)
+    target = soft_targets(valid, 0.0, made(2, PAIRS, DIM))
+    found = soft_target_info_nce(queries, keys, valid, target, 0.2)
+    expected = info_nce(queries, keys, 0.2)
+    torch.testing.assert_close(found['loss'], expected['loss'])
+    assert torch.equal(found['hit'], expected['hit'])
+
+
+def test_gradients_reach_both_sides_and_nothing_that_is_left_out():
+    queries, keys = made(0, PAIRS, DIM).requires_grad_(), made(1, PAIRS, DIM).requires_grad_()
+    own = made(2, PAIRS, DIM).requires_grad_()
+    valid = torch.tensor([True, False, True, True, True])
+    target = soft_targets(valid, 0.5, own)
+    soft_target_info_nce(queries, keys, valid, target, 0.2)['loss'][valid].sum().backward()
+    assert own.grad is None
+    for grad in (queries.grad, keys.grad):
+        assert (grad[~valid] == 0).all()
+        assert (grad[valid].abs().sum(1) > 0).all()
+
+
+def test_what_is_left_out_may_hold_anything():
+    queries, keys = made(0, PAIRS, DIM), made(1, PAIRS, DIM)
+    valid = torch.tensor([True, False, True, True, False])
+    kept = valid.nonzero()[:, 0]
+    fewer = torch.ones(len(kept), dtype=torch.bool)
+
+    def loss(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return soft_target_info_nce(q, k, v, soft_targets(v, 0.5, k), 0.2)['loss'][v]
+
+    expected = loss(queries[kept], keys[kept], fewer)
+    torch.testing.assert_close(loss(queries, keys, valid), expected)
+    keys[~valid], queries[~valid] = 0.0, 1e6
+    torch.testing.assert_close(loss(queries, keys, valid), expected)
+
+
+def test_nothing_valid_is_a_loss_of_zero_with_finite_gradients():
+    queries = made(0, PAIRS, DIM).requires_grad_()
+    valid = torch.zeros(PAIRS, dtype=torch.bool)
+    target = soft_targets(valid, 0.5, made(1, PAIRS, DIM))
+    loss = soft_target_info_nce(queries, made(2, PAIRS, DIM), valid, target, 0.2)['loss'].sum()
+    loss.backward()
+    assert loss == 0
+    assert (queries.grad == 0).all()
+
+
+def test_the_best_answer_to_a_soft_target_is_the_target():
+    """Cross-entropy is least where the softmax equals the target: its gradient is zero there."""
+    keys = torch.eye(PAIRS, dtype=torch.float64)
+    queries = made(0, PAIRS, PAIRS).requires_grad_()
+    valid = torch.ones(PAIRS, dtype=torch.bool)
+    unit = torch.nn.functional.normalize(queries.detach(), dim=1)
+    reached = (unit @ keys.T / 0.2).softmax(1)
+    soft_target_info_nce(queries, keys, valid, reached, 0.2)['loss'].sum().backward()
+    torch.testing.assert_close(queries.grad, torch.zeros_like(queries))

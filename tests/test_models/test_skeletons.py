@@ -1,0 +1,69 @@
+"""Validity of frames and persons against loops over them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.skeletons import clip_lengths, scale_valid, valid_frames
+
+
+def slow_valid_frames(x: Tensor) -> Tensor:
+    batch, persons, time = x.shape[:3]
+    valid = torch.zeros(batch, persons, time, dtype=torch.bool)
+    for b in range(batch):
+        seen = [(m, t) for m in range(persons) for t in range(time) if x[b, m, t].any()]
+        seen = seen or [(0, 0)]
+        length = max(t for _, t in seen) + 1
+        for m, _ in seen:
+            valid[b, m, :length] = True
+    return valid
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    persons=st.integers(1, 3),
+    time=st.integers(1, 6),
+    share_seen=st.sampled_from([0.0, 0.1, 0.4, 1.0]),
+)
+def test_valid_frames_equal_a_loop(seed, persons, time, share_seen):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(4, persons, time, 3, 2, generator=generator)
+    x = x * (torch.rand(4, persons, time, 1, 1, generator=generator) < share_seen)
+    assert torch.equal(valid_frames(x), slow_valid_frames(x))
+
+
+def test_each_special_clip():
+    x = torch.zeros(4, 2, 5, 3, 3)
+    x[1, 0, 0, 2, 1] = 1  # one frame, one coordinate
+    x[2, 1, 3] = -1  # nobody tracked before frame 3, and only the second person
+    x[3, :, 1] = math.nan  # a broken number is not an absence
+    valid = valid_frames(x)
+    assert clip_lengths(valid).tolist() == [1, 1, 4, 2]
+    assert valid.any(2).tolist() == [[True, False], [True, False], [False, True], [True, True]]
+
+
+@pytest.mark.parametrize('stride', [1, 2, 4])
+@pytest.mark.parametrize('time', [4, 8, 20])
+def test_scaled_frames_are_those_that_a_strided_convolution_centers_on_valid_ones(stride, time):
+    lengths = torch.arange(1, time + 1)
+    valid = (torch.arange(time) < lengths[:, None])[:, None].repeat(1, 2, 1)
+    valid[:, 1] = False
+    scaled = scale_valid(valid, time // stride)
+    assert torch.equal(scaled, valid[:, :, ::stride])
+
+
+@settings(deadline=None, max_examples=40)
+@given(time=st.integers(1, 30), data=st.data())
+def test_scaled_lengths_are_rounded_up(time, data):
+    num_frames = data.draw(st.integers(1, 30))
+    length = data.draw(st.integers(1, time))
+    valid = torch.arange(time)[None, None] < length
+    expected = math.ceil(length * num_frames / time)
+    assert int(clip_lengths(scale_valid(valid, num_frames))) == expected
