@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.model.utils import revert_sync_batchnorm
-from mmengine.registry import DefaultScope
+from mmengine.dataset import pseudo_collate
 from mmengine.runner import load_checkpoint
 from torch import Tensor
 
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.mmlab import load_model_config, without_init
+from mmact_ssl.models.teachers.mmlab_config import (
+    build_network,
+    build_pipeline,
+    load_model_config,
+    without_init,
+)
 from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
 
@@ -48,33 +49,29 @@ class MMDetPersonDetector(BaseTeacher):
         min_score: float = 0.3,
         batch_size: int = 8,
     ) -> None:
-        loaded = load_model_config(config, type(self).__name__)
+        loaded = load_model_config(config, 'MMDetPersonDetector')
         identity = {
             'model': without_init(loaded.model),
             'pipeline': _without_annotations(loaded),
             'category': category,
             'min_score': min_score,
         }
-        checkpoint = find_weights(checkpoint, f'checkpoint of {type(self).__name__}')
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMDetPersonDetector')
         super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         self.category = category
         self.min_score = min_score
-
-        from mmdet.registry import MODELS as MMDET_MODELS
-
-        with DefaultScope.overwrite_default_scope('mmdet'):
-            network = MMDET_MODELS.build(identity['model'])
-            self._pipeline = Compose(identity['pipeline'])
-        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
-        self._network: tuple[Any, ...] = (self.hide(revert_sync_batchnorm(network)),)
+        self._pipeline = build_pipeline(identity['pipeline'], 'mmdet')
+        network = build_network(identity['model'], 'mmdet')
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
+        self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Find persons: uint8 [N, 3, H, W] to float32 [N, 5], fractions of the frame and score."""
+        """Find persons: uint8 ``[N, 3, H, W]`` to fractions of the frame and score ``[N, 5]``."""
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         size = np.array([frames.shape[3], frames.shape[2]] * 2, np.float32)
         boxes = np.zeros((len(images), 5), np.float32)
         samples = [self._pipeline({'img': image, 'img_id': 0}) for image in images]
-        for box, result in zip(boxes, self._network[0].test_step(pseudo_collate(samples))):
+        for box, result in zip(boxes, self.frozen.test_step(pseudo_collate(samples))):
             found = result.pred_instances
             found = found[(found.labels == self.category) & (found.scores >= self.min_score)]
             if len(found):

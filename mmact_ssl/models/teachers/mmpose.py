@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from torch import Tensor
@@ -16,7 +15,12 @@ from torch import Tensor
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.mmlab import load_model_config, without_init
+from mmact_ssl.models.teachers.mmlab_config import (
+    build_network,
+    build_pipeline,
+    load_model_config,
+    without_init,
+)
 from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
 
@@ -26,13 +30,13 @@ class MMPosePoseTeacher(BaseTeacher):
     """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
 
     Args:
-        config: Mmpose config file, or its path in the installed mmpose
-        (``mmpose::body_2d.../x.py``). checkpoint: Its weights, see :func:`find_weights`.
+        config: Mmpose config file, or ``mmpose::`` and its path in the installed mmpose.
+        checkpoint: Its weights, see :func:`find_weights`.
         layout: Joint order of the model's output.
         batch_size: Frames per forward pass.
         person_detector: None: the whole frame is the box. Else a registered module that maps
-            uint8 frames [N, 3, H, W] to boxes [N, 5]: left, top, right, bottom as fractions of
-            the frame, score (0: nobody). Top-down models only.
+            uint8 frames ``[N, 3, H, W]`` to boxes ``[N, 5]``: left, top, right, bottom as
+            fractions of the frame, score (0: nobody). Top-down models only.
         min_person_score: Frames whose person scores less have score 0 throughout.
 
     Raises:
@@ -49,7 +53,7 @@ class MMPosePoseTeacher(BaseTeacher):
         person_detector: Mapping[str, Any] | None = None,
         min_person_score: float = 0.0,
     ) -> None:
-        loaded = load_model_config(config, type(self).__name__)
+        loaded = load_model_config(config, 'MMPosePoseTeacher')
         detector = None if person_detector is None else _build_detector(person_detector)
         identity = {
             'model': without_init(loaded.model),
@@ -58,7 +62,7 @@ class MMPosePoseTeacher(BaseTeacher):
             'min_person_score': min_person_score,
             'person_detector': None if detector is None else detector.fingerprint(),
         }
-        checkpoint = find_weights(checkpoint, f'checkpoint of {type(self).__name__}')
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMPosePoseTeacher')
         super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         self.layout = layout
         self.min_person_score = min_person_score
@@ -66,24 +70,22 @@ class MMPosePoseTeacher(BaseTeacher):
         # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
         from mmpose.apis.inference import dataset_meta_from_config
         from mmpose.models import BottomupPoseEstimator
-        from mmpose.registry import MODELS as MMPOSE_MODELS
 
-        # The config's pieces are written without scope and the student's scope is another.
+        network = build_network(identity['model'], 'mmpose')
+        self._pipeline = build_pipeline(identity['pipeline'], 'mmpose')
         with DefaultScope.overwrite_default_scope('mmpose'):
-            network = MMPOSE_MODELS.build(identity['model'])
-            self._pipeline = Compose(identity['pipeline'])
             meta = dataset_meta_from_config(loaded, 'test')
         self._check_joints(config, network, meta)
         self._meta = meta
         self._one_stage = isinstance(network, BottomupPoseEstimator)
         if self._one_stage and detector is not None:
             raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
-        load_checkpoint(network, checkpoint, map_location='cpu', strict=True)
-        self._network: tuple[Any, ...] = (self.hide(revert_sync_batchnorm(network)),)
-        self._detector = () if detector is None else (self.hide(detector),)
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
+        self.freeze_external(network)
+        self._detector = () if detector is None else (self.freeze_external(detector),)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Find one person per frame: uint8 [N, 3, H, W] to float32 [N, V, 3]."""
+        """Find one person per frame: uint8 ``[N, 3, H, W]`` to float32 ``[N, V, 3]``."""
         height, width = frames.shape[2:]
         boxes = np.tile(np.array([0, 0, 1, 1, 1], np.float32), (len(frames), 1))
         if self._detector:
@@ -92,9 +94,9 @@ class MMPosePoseTeacher(BaseTeacher):
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         # A detector's box is empty where it found nobody.
         nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
-        boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away: batches stay full
+        boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away
         samples = [self._pipeline(self._sample(*pair)) for pair in zip(images, boxes)]
-        results = self._network[0].test_step(pseudo_collate(samples))
+        results = self.frozen.test_step(pseudo_collate(samples))
         poses = np.stack([self._best_person(result.pred_instances) for result in results])
         poses[nobody] = 0
         poses[..., :2] /= [width, height]
@@ -106,7 +108,7 @@ class MMPosePoseTeacher(BaseTeacher):
         return dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:])
 
     def _best_person(self, persons: Any) -> np.ndarray:
-        """Choose the person of the best box: [V, 3] in pixels."""
+        """Choose the person of the best box: ``[V, 3]`` in pixels."""
         if not len(persons.keypoints):
             return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
         scores = np.asarray(persons.keypoint_scores)
@@ -120,7 +122,7 @@ class MMPosePoseTeacher(BaseTeacher):
 
     def _check_joints(self, config: str, network: Any, meta: Any) -> None:
         if meta is None:
-            raise ConfigError(f'{config}: no data set in test_dataloader tells its joints')
+            raise ConfigError(f'{config}: no data set in test_dataloader names its joints')
         if self.layout not in LAYOUTS:
             raise ConfigError(f'unknown layout {self.layout!r}; known are {", ".join(LAYOUTS)}')
         found, wanted = meta['num_keypoints'], LAYOUTS[self.layout].num_joints

@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.models.teachers import MMDetPersonDetector
+from mmact_ssl.models.teachers.mmdet import MMDetPersonDetector
 
 PIPELINE = [
     {'type': 'LoadImageFromFile', 'backend_args': None},
@@ -90,7 +90,7 @@ def test_a_detector_of_the_installed_mmdet_without_compiled_operators(tmp_path):
     from mmengine.hub import get_config
     from mmengine.registry import DefaultScope
 
-    from mmact_ssl.models.teachers.mmlab import without_init
+    from mmact_ssl.models.teachers.mmlab_config import without_init
 
     config = get_config('mmdet::detr/detr_r50_8xb2-150e_coco.py')
     config.model.backbone.update(depth=18)

@@ -5,7 +5,8 @@ from mmseg.registry import MODELS as MMSEG_MODELS
 from torch import nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers import MMSegTeacher, mmlab
+from mmact_ssl.models.teachers.mmlab_config import build_network
+from mmact_ssl.models.teachers.mmseg import MMSegTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -56,7 +57,7 @@ def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):
     config = Config.fromfile(small_model('mmseg').files['config'])
     config.model.decode_head.update(num_classes=2, out_channels=1, threshold=0.5)
     config.dump(str(tmp_path / 'one.py'))
-    network = mmlab.build_network(config.to_dict()['model'], 'mmseg').eval()
+    network = build_network(config.to_dict()['model'], 'mmseg').eval()
     torch.save(network.state_dict(), tmp_path / 'one.pth')
     images = FrameInput((32, 32), MEAN, STD)(frames)
     with torch.no_grad():

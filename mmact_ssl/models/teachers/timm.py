@@ -14,6 +14,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
 from mmact_ssl.models.teachers.weights import (
     find_weights,
+    import_extra,
     load_by_name,
     load_by_order,
     read_state_dict,
@@ -25,7 +26,7 @@ LOADERS = {'name': load_by_name, 'order': load_by_order}
 
 @MODELS.register_module()
 class TimmTeacher(BaseTeacher):
-    """The pooled feature of a timm network, which its classifier would read: [N, D].
+    """The pooled feature of a timm network, which its classifier would read: ``[N, D]``.
 
     Args:
         model: Name of the network in timm, e.g. ``'tf_efficientnet_lite0'``.
@@ -59,41 +60,32 @@ class TimmTeacher(BaseTeacher):
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
-        try:
-            import timm
-        except ImportError as error:
-            raise ConfigError(
-                "TimmTeacher needs timm: pip install 'mmact_ssl[teachers]'"
-            ) from error
+        timm = import_extra('timm', 'TimmTeacher')
         if not timm.is_model(model):
             close = get_close_matches(model.split('.')[0], timm.list_models())
-            raise ConfigError(f'timm {timm.__version__} has no network {model!r}; like it: {close}')
-        if match not in LOADERS:
-            raise ConfigError(f'match={match!r} of TimmTeacher: use one of {tuple(LOADERS)}')
-        network: Any = timm.create_model(model, pretrained=False, **(model_args or {}))
+            raise ConfigError(
+                f'timm {timm.__version__} has no network {model!r}; did you mean {close}?'
+            )
+        args = dict(model_args or {})
+        network: Any = timm.create_model(model, pretrained=False, **args)
         frame_input = _read_input(network.pretrained_cfg, input_size, mean, std)
         if checkpoint == 'timm':
             path = _download(network.pretrained_cfg, model)
         else:
             path = find_weights(checkpoint, 'checkpoint of TimmTeacher')
-        identity = {
-            'model': model,
-            'model_args': dict(model_args or {}),
-            'input': frame_input.identity(),
-        }
+        identity = {'model': model, 'model_args': args, 'input': frame_input.identity()}
         super().__init__(identity, {'checkpoint': path}, batch_size, precision)
         LOADERS[match](network, read_state_dict(path), path)
         self._input = frame_input
         # Channels last in memory: EfficientNet-Lite0 takes 30 instead of 50 ms a frame on a core.
         network = network.to(memory_format=torch.channels_last)
-        self._network: tuple[Any, ...] = (self.hide(network),)
+        self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Embed frames: uint8 [N, 3, H, W] to float32 [N, D]."""
-        network = self._network[0]
+        """Embed frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, D]``."""
         images = self._input(frames).contiguous(memory_format=torch.channels_last)
-        features = network.forward_features(images)
-        return network.forward_head(features, pre_logits=True)
+        features = self.frozen.forward_features(images)
+        return self.frozen.forward_head(features, pre_logits=True)
 
 
 def _read_input(
@@ -114,18 +106,17 @@ def _read_input(
 
 
 def _download(published: Mapping[str, Any], model: str) -> str:
-    """Find the network's safetensors in the Hugging Face cache, downloading them if they may be."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.constants import HF_HUB_CACHE
-
+    """Find the network's safetensors in the Hugging Face cache, or download them."""
+    hub = import_extra('huggingface_hub', "checkpoint='timm'")
     repository = published.get('hf_hub_id')
     if not repository:
         raise ConfigError(f'timm publishes no weights for {model!r}: give a checkpoint')
     try:
-        return hf_hub_download(repository, published.get('hf_hub_filename') or 'model.safetensors')
+        file = published.get('hf_hub_filename') or 'model.safetensors'
+        return hub.hf_hub_download(repository, file)
     except (OSError, ValueError) as error:  # the hub's errors are OSErrors, offline or not found
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f'no weights of {repository} in {HF_HUB_CACHE} and none downloaded ({reason}): '
+            f'no weights of {repository} in the Hugging Face cache and none downloaded ({reason}): '
             "download the file elsewhere and give its path as the teacher's checkpoint"
         ) from error

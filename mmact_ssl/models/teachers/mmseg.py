@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.label_maps import read_label_map
-from mmact_ssl.models.teachers.mmlab import (
+from mmact_ssl.models.teachers.label_maps import check_parts, merge, read_label_map
+from mmact_ssl.models.teachers.mmlab_config import (
     build_network,
     load_model_config,
     load_parts,
@@ -26,7 +25,7 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class MMSegTeacher(BaseTeacher):
-    """Where each part is, by any segmentor of mmsegmentation: [N, C, h, w], 0..1.
+    """Where each part is, by any segmentor of mmsegmentation: ``[N, C, h, w]``, 0..1.
 
     The whole frame at once: a config that slides a window is run whole (our choice).
 
@@ -40,13 +39,13 @@ class MMSegTeacher(BaseTeacher):
             ``dict(person=[12])`` of ADE20K. The order is the layout's. None: every class.
         layout: Name of the parts' order, which flips need to exchange left and right; '' if no
             part has a side.
-        label_map: A file that says ``parts`` and ``layout``, see :func:`read_label_map`.
+        label_map: A file that sets ``parts`` and ``layout``, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
 
     Raises:
         DataError: A file is missing.
         ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
-            ``parts`` that it has not, left or right parts without a layout, or a label map that is
+            ``parts`` that it lacks, left or right parts without a layout, or a label map that is
             wrong, of another number of classes, or beside ``parts`` or ``layout``.
         CheckpointError: The weights are not the model's.
     """
@@ -65,13 +64,12 @@ class MMSegTeacher(BaseTeacher):
         batch_size: int = 8,
         precision: str = 'float32',
     ) -> None:
-        name = type(self).__name__
         folding = None if label_map is None else read_label_map(label_map)
         if folding is not None:
             if parts is not None or layout:
-                raise ConfigError(f'{name}: give label_map={label_map}, or parts and layout')
+                raise ConfigError(f'MMSegTeacher: give label_map={label_map}, or parts and layout')
             parts, layout = folding.parts, folding.layout
-        loaded = load_model_config(config, name)
+        loaded = load_model_config(config, 'MMSegTeacher')
         if 'decode_head' not in loaded.model:
             raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
         model = {**without_init(loaded.model), 'auxiliary_head': None}  # for training only
@@ -85,11 +83,11 @@ class MMSegTeacher(BaseTeacher):
             'parts': None if parts is None else [[part, list(parts[part])] for part in parts],
             'layout': layout,
         }
-        checkpoint = find_weights(checkpoint, f'checkpoint of {name}')
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMSegTeacher')
         super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
         self.layout = layout
 
-        network: Any = build_network(model, 'mmseg')
+        network = build_network(model, 'mmseg')
         _check_head(network, config)
         if folding is not None and folding.num_classes != network.out_channels:
             raise ConfigError(
@@ -102,14 +100,13 @@ class MMSegTeacher(BaseTeacher):
             self._channels = check_parts(parts, network.out_channels, config, layout)
         self._input = frame_input
         self._map_size = size
-        self._network: tuple[Any, ...] = (self.hide(network),)
+        self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Parse frames: uint8 [N, 3, H, W] to float32 [N, C, h, w]."""
-        network = self._network[0]
-        # mmseg's heads enlarge to the shape that they are told the image has.
+        """Parse frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, C, h, w]``."""
+        # mmseg's heads enlarge to what the metas call the image's shape.
         metas = [{'img_shape': self._map_size, 'ori_shape': self._map_size}] * len(frames)
-        logits = network.encode_decode(self._input(frames), metas).float()
+        logits = self.frozen.encode_decode(self._input(frames), metas).float()
         one_class = logits.shape[1] == 1
         return merge(logits.sigmoid() if one_class else logits.softmax(1), self._channels)
 
@@ -125,35 +122,3 @@ def _check_head(network: Any, config: str) -> None:
             f'{config} has a {type(head).__name__}, which gives no logits of each pixel: use a '
             'segmentor with a per-pixel head, e.g. SegFormer'
         )
-
-
-def check_parts(
-    parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
-) -> tuple[tuple[int, ...], ...]:
-    """List the classes of each part.
-
-    Raises:
-        ConfigError: A part has none, or the network has not that many; or a part is called left or
-            right and no layout says which other one a flip exchanges it with.
-    """
-    sides = [part for part in parts if part.startswith(('left_', 'right_'))]
-    if sides and not layout:
-        raise ConfigError(
-            f'{what} has the part {sides[0]!r} and no layout, without which a flip would not '
-            f'exchange left and right: give the teacher one of the layouts '
-            f'{", ".join(PART_LAYOUTS)}, with its parts'
-        )
-    for part, classes in parts.items():
-        if not classes or not all(0 <= index < num_classes for index in classes):
-            raise ConfigError(
-                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
-            )
-    return tuple(tuple(classes) for classes in parts.values())
-
-
-def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:
-    """Add the classes of each part: [N, classes, h, w] to [N, C, h, w]; None: as they are."""
-    if channels is None:
-        return maps
-    merged = [maps[:, list(classes)].sum(1) for classes in channels]
-    return torch.stack(merged, dim=1).clamp(0, 1)  # sums may exceed 1 in the last bit

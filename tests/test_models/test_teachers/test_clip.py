@@ -15,10 +15,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.models.teachers import OpenCLIPTeacher, OpenCLIPTextTeacher, build_teacher
+from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.models.teachers.clip import OpenCLIPTeacher, OpenCLIPTextTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput
 
 open_clip = pytest.importorskip('open_clip')
+transformers = pytest.importorskip('transformers')
 SENTENCES = ['a person waves one hand', 'Claps.', 'a person sits down', ' '.join(['on'] * 40)]
 CONFIG = dict(
     embed_dim=6,
@@ -92,20 +94,17 @@ def test_frames_are_resized_as_the_file_says_or_as_asked(small, frames):
     assert other.fingerprint() != OpenCLIPTeacher(**small).fingerprint()
 
 
-def test_neighbors_and_order_change_no_bit(small):
+def test_neighbors_order_and_blanks_do_not_matter(small):
     teacher = OpenCLIPTextTeacher(**small, batch_size=3)
     together = teacher.embed(SENTENCES)
-    assert torch.equal(together, torch.cat([teacher.embed([line]) for line in SENTENCES]))
-    assert torch.equal(together, teacher.embed([f' {line}\n' for line in SENTENCES]))
+    alone = torch.cat([teacher.embed([f' {line}\n']) for line in SENTENCES])
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-5)
 
 
-def test_half_precision_is_near_full_precision(small, frames):
+def test_half_precision_is_near_full_precision(small):
     full = OpenCLIPTextTeacher(**small).embed(SENTENCES)
     half = OpenCLIPTextTeacher(**small, precision='float16').embed(SENTENCES)
     assert half.dtype == torch.float32
-    assert 0 < (half - full).abs().max() < 0.02 * full.abs().max()
-    full = OpenCLIPTeacher(**small)(frames)
-    half = OpenCLIPTeacher(**small, precision='float16')(frames)
     assert 0 < (half - full).abs().max() < 0.02 * full.abs().max()
 
 
@@ -114,7 +113,7 @@ def test_it_is_frozen_and_known_by_its_content(small, tmp_path):
     teacher = build_teacher(config).train()
     assert teacher.kind == 'text'
     assert not teacher.state_dict()
-    assert not any(module.training for module in teacher._network[0].modules())
+    assert not any(module.training for module in teacher.frozen.modules())
     moved = {name: shutil.copy(path, tmp_path) for name, path in small.items()}
     assert build_teacher({**config, **moved}).fingerprint() == teacher.fingerprint()
     assert build_teacher({**config, 'normalize': False}).fingerprint() != teacher.fingerprint()
@@ -124,18 +123,29 @@ def test_it_is_frozen_and_known_by_its_content(small, tmp_path):
     assert build_teacher({**config, **moved}).fingerprint() != teacher.fingerprint()
 
 
-def test_another_tokenizer_is_refused_and_an_image_tower_of_timm_is_read(tmp_path, frames):
+def test_another_tokenizer_and_an_image_tower_of_timm_are_read(tmp_path, bert_folder, frames):
+    """As in SigLIP, whose tokenizer is published beside its weights."""
     vision = dict(timm_model_name='test_vit', timm_model_pretrained=True, timm_pool='token')
-    text = {**CONFIG['text_cfg'], 'hf_tokenizer_name': 'timm/ViT-B-16-SigLIP'}
+    text = {**CONFIG['text_cfg'], 'hf_tokenizer_name': 'timm/ViT-B-16-SigLIP', 'vocab_size': 15}
     small = save(
         tmp_path / 'siglip',
         custom_text=True,
         vision_cfg=dict(image_size=160, timm_proj='linear', **vision),
         text_cfg=text,
     )
-    with pytest.raises(ConfigError, match="the tokenizer 'timm/ViT-B-16-SigLIP'.*SentenceTeacher"):
-        OpenCLIPTextTeacher(**small)
     assert OpenCLIPTeacher(**small)(frames[:2]).shape == (2, 6)
+    with pytest.raises(DataError, match='no file .*tokenizer.json.* beside model'):
+        OpenCLIPTextTeacher(**small)
+    for name in ('tokenizer.json', 'tokenizer_config.json', 'vocab.txt'):
+        shutil.copy(bert_folder / name, tmp_path / 'siglip')
+    teacher = OpenCLIPTextTeacher(**small, normalize=False)
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(bert_folder)
+    tokens = tokenizer(
+        ['a person waves'], padding='max_length', max_length=12, return_tensors='pt'
+    )['input_ids']
+    with torch.no_grad():
+        wanted = library(small).encode_text(tokens)
+    torch.testing.assert_close(teacher.embed(['a person waves']), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_the_configs_are_of_weights_that_open_clip_publishes(small, frames):
@@ -159,41 +169,26 @@ def test_the_configs_are_of_weights_that_open_clip_publishes(small, frames):
     assert text.embed(SENTENCES).shape == (4, 6) and images(frames).shape == (5, 6)
 
 
-def test_mistakes_are_named(small, tmp_path, frames):
+def test_mistakes_are_named(small, tmp_path, frames, monkeypatch):
     checkpoint = small['checkpoint']
-    with pytest.raises(ConfigError, match=r"no network 'ViT-B/32'; like it: .*'ViT-B-32'"):
+    with pytest.raises(ConfigError, match=r"no network 'ViT-B/32'; did you mean .*'ViT-B-32'"):
         OpenCLIPTextTeacher('ViT-B/32', checkpoint)
-    with pytest.raises(ConfigError, match="no network 'hf-hub:someone/clip'"):
-        OpenCLIPTeacher('hf-hub:someone/clip', checkpoint)
     for name in ('roberta-ViT-B-32', 'coca_ViT-B-32'):
         with pytest.raises(ConfigError, match=f'{name}: text towers of transformers and CoCa'):
             OpenCLIPTextTeacher(name, checkpoint)
     with pytest.raises(DataError, match='no file .*none.json'):
         OpenCLIPTextTeacher(str(tmp_path / 'none.json'), checkpoint)
     broken = tmp_path / 'broken.json'
-    for content, message in (
-        ('{', 'no JSON'),
-        ('[]', 'no config'),
-        ('{"model_cfg": {}}', 'no con'),
-    ):
+    for content in ('{', '[]', '{"model": {}}'):
         broken.write_text(content)
-        with pytest.raises(DataError, match=f'broken.json is {message}'):
+        with pytest.raises(DataError, match='broken.json is not a config of open_clip'):
             OpenCLIPTextTeacher(str(broken), checkpoint)
-    with pytest.raises(DataError, match='no file .*checkpoint of OpenCLIPTextTeacher'):
-        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'none.pth'))
-    save_file({'logit_scale': torch.zeros(())}, tmp_path / 'clip_b.safetensors')
-    with pytest.raises(CheckpointError, match=r'clip_b.safetensors does not fit .*CLIP: it lacks'):
-        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'clip_b.safetensors'))
-    teacher = OpenCLIPTextTeacher(**small)
-    with pytest.raises(DataError, match='OpenCLIPTextTeacher: no sentence, or an empty one'):
-        teacher.embed([])
-    with pytest.raises(ConfigError, match='reads sentences, not frames: use OpenCLIPTeacher'):
-        teacher(frames)
-
-
-@pytest.mark.parametrize('teacher', [OpenCLIPTextTeacher, OpenCLIPTeacher])
-def test_without_the_library_it_says_what_to_install(teacher, small, monkeypatch):
+    save_file({'logit_scale': torch.zeros(())}, tmp_path / 'other.safetensors')
+    with pytest.raises(CheckpointError, match=r'other.safetensors does not fit .*CLIP: it lacks'):
+        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'other.safetensors'))
+    with pytest.raises(ConfigError, match='TextTeacher reads no frames'):
+        OpenCLIPTextTeacher(**small)(frames)
     monkeypatch.setitem(sys.modules, 'open_clip', None)
-    with pytest.raises(ConfigError, match=r"pip install 'mmact_ssl\[teachers\]'") as caught:
-        teacher(**small)
-    assert '\n' not in str(caught.value)
+    for teacher in (OpenCLIPTextTeacher, OpenCLIPTeacher):
+        with pytest.raises(ConfigError, match=r"pip install 'mmact_ssl\[teachers\]'"):
+            teacher(**small)

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.models.teachers import TimmTeacher, build_teacher
+from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput
+from mmact_ssl.models.teachers.timm import TimmTeacher
 
 timm = pytest.importorskip('timm')
 MODEL = 'test_resnet.r160_in1k'
@@ -26,7 +27,8 @@ def test_it_is_timms_pooled_feature(small, frames):
         wanted = network.global_pool(network.forward_features(images))
     found = teacher(frames)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
-    assert torch.equal(found, torch.cat([teacher(frame[None]) for frame in frames]))
+    alone = torch.cat([teacher(frame[None]) for frame in frames])
+    torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-6)
 
 
 def test_unasked_the_input_is_timms_own(small, frames):
@@ -50,7 +52,7 @@ def test_weights_under_other_names_are_matched_in_order(small, frames, tmp_path)
     with pytest.raises(CheckpointError, match='b.pth does not fit ResNet: it lacks'):
         TimmTeacher(MODEL, str(tmp_path / 'b.pth'), input_size=32)
     found = TimmTeacher(MODEL, str(tmp_path / 'b.pth'), match='order', input_size=32)(frames)
-    assert torch.equal(found, TimmTeacher(MODEL, path, input_size=32)(frames))
+    torch.testing.assert_close(found, TimmTeacher(MODEL, path, input_size=32)(frames))
 
 
 def test_timms_published_weights_come_through_the_hugging_face_cache(
@@ -70,7 +72,7 @@ def test_timms_published_weights_come_through_the_hugging_face_cache(
     monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
     teacher = TimmTeacher(MODEL, 'timm', input_size=32)
     assert asked == [('timm/test_resnet.r160_in1k', 'model.safetensors')]
-    assert torch.equal(teacher(frames), TimmTeacher(MODEL, path, input_size=32)(frames))
+    torch.testing.assert_close(teacher(frames), TimmTeacher(MODEL, path, input_size=32)(frames))
 
     def fail(repository, filename):
         raise huggingface_hub.errors.LocalEntryNotFoundError('outgoing traffic is disabled')
@@ -84,10 +86,8 @@ def test_timms_published_weights_come_through_the_hugging_face_cache(
 
 def test_mistakes_are_named(small, monkeypatch):
     _, path = small
-    with pytest.raises(ConfigError, match=r"has no network 'resnet5'; like it: \['.*resnet"):
+    with pytest.raises(ConfigError, match=r"has no network 'resnet5'; did you mean \['.*resnet"):
         TimmTeacher('resnet5', path)
-    with pytest.raises(ConfigError, match="match='shape' of TimmTeacher"):
-        TimmTeacher(MODEL, path, match='shape')
     with pytest.raises(CheckpointError, match="has in another shape 'fc.weight' and 1 more"):
         TimmTeacher(MODEL, path, model_args={'num_classes': 7})
     monkeypatch.setitem(__import__('sys').modules, 'timm', None)
