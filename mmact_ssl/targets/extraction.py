@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from typing import Any
 import mmengine.dist as dist
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tqdm import tqdm
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
@@ -31,8 +32,7 @@ from mmact_ssl.targets.cache import (
 )
 from mmact_ssl.targets.video_extraction import run_teachers
 
-# Into a log file, where no bar can be drawn (Slurm, nohup), its state is written so often.
-SECONDS_BETWEEN_LINES = 60
+SECONDS_IN_LOG = 60  # between updates of the bar where the output is a file (Slurm, nohup)
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,7 @@ class ExtractionReport:
 
 
 def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """List the videos of annotation files, each once.
-
-    Raises:
-        DataError: A file is missing or empty.
-    """
+    """List the videos of annotation files, each once; DataError if a file is missing or empty."""
     hint = 'prepare the data set, or correct --ann'
     return list(dict.fromkeys(name for path in paths for name in read_annotation(path, hint)[0]))
 
@@ -94,7 +90,6 @@ def extract_many(
     overwrite: bool = False,
     batch_size: int = 64,
     max_broken: float = 0.05,
-    show_progress: bool = True,
 ) -> ExtractionReport:
     """Fill the caches of several teachers, each video decoded once for all that lack it.
 
@@ -111,8 +106,6 @@ def extract_many(
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             ``<out>.broken.txt``.
-        show_progress: Draw a bar with rate and time left (rank 0 only); where the output is not a
-            terminal, print a line of it every minute.
 
     Raises:
         ConfigError: Two teachers have one cache, or no cache can hold a teacher's targets.
@@ -131,15 +124,13 @@ def extract_many(
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    def work(name: str, todo: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+    def work(name: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
         keep = [functools.partial(job.meta.stored, name) for job in todo]
-        targets = run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
-        return targets, len(targets[0])
+        return run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
 
     # A hash of a video would cost as much as to read it: only what is missing is made.
     source_hash = dict.fromkeys(names, '')
-    report = _fill(jobs, source_hash, work, 'frames', overwrite, show_progress)
-    return _finish(report, jobs, len(names), max_broken)
+    return _fill(jobs, source_hash, work, 'videos', overwrite, max_broken)
 
 
 def extract_sentences(
@@ -148,7 +139,6 @@ def extract_sentences(
     out: str | os.PathLike[str],
     dtype: str = 'float32',
     overwrite: bool = False,
-    show_progress: bool = True,
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
 
@@ -168,18 +158,16 @@ def extract_sentences(
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
     embed: Any = teacher.embed
 
-    def work(key: str, _: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+    def work(key: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
-        return [job.meta.stored(key, values)], len(values)
+        return [job.meta.stored(key, values) for job in todo]
 
     source_hash = {key: hash_sentences(lines) for key, lines in sentences.items()}
-    job = ExtractionJob(teacher, Path(out), dtype)
-    report = _fill([job], source_hash, work, 'sentences', overwrite, show_progress)
-    return _finish(report, [job], len(sentences), max_broken=0.0)
+    return _fill([ExtractionJob(teacher, Path(out), dtype)], source_hash, work, 'keys', overwrite)
 
 
-# From a key and the jobs that lack it to an array for each job and the number of frames.
-Work = Callable[[str, Sequence[ExtractionJob]], 'tuple[list[np.ndarray], int]']
+# From a key and the jobs that lack it to an array for each job.
+Work = Callable[[str, Sequence[ExtractionJob]], 'list[np.ndarray]']
 
 
 def _fill(
@@ -188,9 +176,9 @@ def _fill(
     work: Work,
     unit: str,
     overwrite: bool,
-    show_progress: bool,
+    max_broken: float = 0.0,
 ) -> ExtractionReport:
-    """Do the work of this rank for all keys that a cache lacks or has of another source."""
+    """Do this rank's part of all keys that a cache lacks or has of another source, and merge."""
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
     if rank == 0:
@@ -205,27 +193,16 @@ def _fill(
     mine = missing[rank::world_size]
 
     report = ExtractionReport(skipped=len(todo) - len(missing), removed=sum(removed))
-    progress = Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('videos, {task.fields[rate]}'),
-        TimeRemainingColumn(),
-        disable=not show_progress or rank > 0,
-    )
-    start = printed = time.perf_counter()
+    interval = 0.1 if sys.stderr.isatty() else SECONDS_IN_LOG
+    start = time.perf_counter()
     with ExitStack() as stack:
+        outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
         writers = [
-            stack.enter_context(
-                TargetWriter(job.out if world_size == 1 else shard_path(job.out, rank), job.meta)
-            )
-            for job in jobs
+            stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)
         ]
-        stack.enter_context(progress)
-        task = progress.add_task('extract', total=len(mine), rate='')
-        for key in mine:
+        for key in tqdm(mine, unit=unit, mininterval=interval, disable=rank > 0):
             try:
-                arrays, count = work(key, [jobs[i] for i in todo[key]])
+                arrays = work(key, [jobs[i] for i in todo[key]])
                 for i, array in zip(todo[key], arrays):
                     writers[i].put_stored(key, array, source_hash[key])
             except BrokenSampleError as error:
@@ -235,15 +212,9 @@ def _fill(
             else:
                 report.written += 1
                 report.renewed += any(key in caches[i] for i in todo[key])
-                report.frames += count
-            now = time.perf_counter()
-            rate = f'{report.frames / (now - start):.0f} {unit}/s'
-            progress.update(task, advance=1, rate=rate)
-            if not progress.console.is_terminal and now - printed >= SECONDS_BETWEEN_LINES:
-                printed = now
-                progress.print(progress.get_renderable())
+                report.frames += len(arrays[0])
     report.seconds = time.perf_counter() - start
-    return report
+    return _finish(report, jobs, len(source_hash), max_broken)
 
 
 def _prepare(
@@ -254,16 +225,12 @@ def _prepare(
     Returns:
         The source hashes of those wanted keys that it has, and how many other keys of sentences
         were removed.
-
-    Raises:
-        DataError: It has keys of sentences, and none of the wanted ones: the cache is of another
-            file.
     """
-    job.meta.check()
+    # Refuses a stale cache before hours of work.
+    TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
-        for path in (job.out, *job.out.parent.glob(f'{job.out.name}.rank*')):
-            remove_cache(path)
-    TargetWriter(job.out, job.meta).close()  # refuses a stale cache before hours of work
+        for shard in job.out.parent.glob(f'{job.out.name}.rank*'):
+            remove_cache(shard)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
     present = set(reader.keys())

@@ -11,8 +11,7 @@ import torch
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.models.teachers.base import BaseTeacher
 
-# A read decodes from the key frame before it, so frames are read in blocks as large as this
-# allows: in the videos that one trains on, all at once.
+# A read decodes from the key frame before it, so frames are read in large blocks.
 BLOCK_BYTES = 1 << 28
 CLIPS_AT_ONCE = 16  # for a clip teacher without a batch size of its own
 
@@ -20,10 +19,7 @@ Keep = Callable[[np.ndarray], np.ndarray]
 
 
 def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndarray]:
-    """Decode a video from its first to its last frame, with the reader that training uses.
-
-    Yields:
-        uint8 [n, H, W, 3] RGB, n = ``chunk`` except for the last.
+    """Decode a whole video with training's reader: uint8 [n <= chunk, H, W, 3] RGB at a time.
 
     Raises:
         BrokenSampleError: The file cannot be decoded or has no frame.
@@ -48,11 +44,8 @@ def run_teachers(
     """Run several teachers over every frame of a video, which is decoded once.
 
     Args:
-        teachers: Of frames or clips, on their devices.
-        path: The video.
         batch_size: Frames decoded and handed to a frame teacher at once.
         keep: For each teacher a function that checks and compresses its values of some frames.
-            None: values are kept as they are.
 
     Returns:
         For each teacher [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.

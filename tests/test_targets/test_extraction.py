@@ -164,7 +164,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
         ExtractionJob(MapTeacher(), data / 'map.lmdb', 'uint8'),
         ExtractionJob(ClipTeacher(), data / 'clip.lmdb'),
     ]
-    report = extract_many(jobs, data, names, show_progress=False)
+    report = extract_many(jobs, data, names)
     assert (report.written, report.frames) == (5, 25)
     assert len(read) == 25 + 5  # each frame once, and the first once more for its size
     for job in jobs:
@@ -180,14 +180,14 @@ def test_a_video_missing_in_one_cache_runs_only_its_teacher(data, names):
     extract_many([ExtractionJob(MapTeacher(), data / 'map.lmdb')], data, names[:2])
     color, parts = ColorTeacher(), MapTeacher()
     jobs = [ExtractionJob(color, data / 'pose.lmdb'), ExtractionJob(parts, data / 'map.lmdb')]
-    report = extract_many(jobs, data, names[:3], show_progress=False)
+    report = extract_many(jobs, data, names[:3])
     assert (report.written, report.skipped) == (3, 0)
     assert (color.seen, parts.seen) == (3 + 4 + 5, 5)
-    report = extract_many(jobs, data, names[:3], show_progress=False)
+    report = extract_many(jobs, data, names[:3])
     assert (report.written, report.skipped) == (0, 3)
     with TargetWriter(data / 'pose.lmdb', jobs[0].meta) as writer:
         writer.remove([names[1]])
-    extract_many(jobs, data, names[:3], show_progress=False)
+    extract_many(jobs, data, names[:3])
     assert (color.seen, parts.seen) == (12 + 4, 5)
 
 
@@ -234,7 +234,7 @@ class WildTeacher(MapTeacher):
 def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
     jobs = [ExtractionJob(WildTeacher(), data / 'map.lmdb', dtype)]
     with pytest.raises(DataError, match=r'invalid target: videos/0.mp4: a target must be finite'):
-        extract_many(jobs, data, names, show_progress=False)
+        extract_many(jobs, data, names)
     assert TargetReader(data / 'map.lmdb').keys() == []
 
 

@@ -53,7 +53,7 @@ TEACHERS = {'gray': GrayTeacher, 'clip': ClipTeacher, 'map': MapTeacher}
 
 def extract(root, names, pause=0.0):
     jobs = [ExtractionJob(teacher(pause), root / name) for name, teacher in TEACHERS.items()]
-    return extract_many(jobs, root, names, show_progress=False)
+    return extract_many(jobs, root, names)
 
 
 def extract_slowly(root, names):

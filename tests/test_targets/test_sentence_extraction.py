@@ -38,7 +38,7 @@ def cache(tmp_path):
 
 def extract(path, sentences) -> tuple[ExtractionReport, list[str]]:
     teacher = TextTeacher()
-    report = extract_sentences(teacher, sentences, path, show_progress=False)
+    report = extract_sentences(teacher, sentences, path)
     return report, teacher.seen
 
 
@@ -88,5 +88,5 @@ def test_a_file_without_any_key_of_the_cache_does_not_empty_it(cache):
         extract(cache, {'sit down': ['one sits']})
     assert TargetReader(cache).keys() == ['a', 'b', 'clap']
     teacher = TextTeacher()
-    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True, show_progress=False)
+    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True)
     assert TargetReader(cache).keys() == ['sit']

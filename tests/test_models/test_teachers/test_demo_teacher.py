@@ -47,7 +47,7 @@ def test_the_weights_are_small_half_precision_and_data():
 def test_it_finds_the_joints_of_unseen_people(world):
     names = read_annotations([world / 'test.txt'])
     job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
-    extract_many([job], world, names, show_progress=False)
+    extract_many([job], world, names)
     truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
     reader = TargetReader(world / 'p.lmdb')
     found = np.concatenate([reader.get(name) for name in truth])
@@ -65,7 +65,7 @@ def test_its_score_tells_good_joints_from_bad(world):
     truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
     teacher = build_teacher(CONFIG)
     job = ExtractionJob(teacher, world / 'q.lmdb')
-    extract_many([job], world, list(truth), show_progress=False)
+    extract_many([job], world, list(truth))
     reader = TargetReader(world / 'q.lmdb')
     found = np.concatenate([reader.get(name) for name in truth])
     truth = np.concatenate(list(truth.values()))
