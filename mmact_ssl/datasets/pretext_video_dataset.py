@@ -29,8 +29,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
     SeededSamples.
 
     Args:
-        ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
-        pipeline: Configs of the transforms, the last one ``PackInputs``.
         data_prefix: ``video``: folder of the videos.
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other videos get -1. For supervised heads beside pretext tasks.
@@ -38,10 +36,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
             Kinetics', whose videos are no longer all available.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
-
-    Raises:
-        ConfigError: ``label_fraction`` is not in (0, 1].
-        DataError: Annotation or folder missing, annotation empty or malformed, a video missing.
     """
 
     sample_kind = 'videos'

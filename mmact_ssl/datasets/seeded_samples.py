@@ -26,8 +26,7 @@ class SeededSamples:
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
     ``results['replaced']`` gives the reason; in test mode it is an error.
 
-    Transforms with a method ``check_names(filenames)`` are shown the names of all samples once the
-    annotation is read, to find what no single sample shows.
+    Transforms with a method ``check_names(filenames)`` are shown the names of all samples.
 
     Args:
         ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
@@ -36,17 +35,14 @@ class SeededSamples:
         max_replacements: Broken samples in a row after which the search for a whole one ends.
         **kwargs: As for the data set's class.
 
-    Attributes:
-        seeded_from_start: Seed by (0, 0, index) until ``set_progress`` is called. Where False,
-            samples draw from the process's own generators until then, so that a run without the
-            hook does not repeat one augmentation in all epochs.
-        sample_kind: What the error message calls the samples.
-
     Source: our choice.
     """
 
+    # Seed by (0, 0, index) until `set_progress` is called. Where False, samples draw from the
+    # process's own generators until then, so that a run without the hook does not repeat one
+    # augmentation in all epochs.
     seeded_from_start = True
-    sample_kind = 'samples'
+    sample_kind = 'samples'  # in error messages
 
     # Of mmengine's BaseDataset, which a mixin has not.
     ann_file: str
@@ -79,9 +75,7 @@ class SeededSamples:
         """Set what the randomness of the samples depends on, in this process and its workers."""
         if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
             self._progress.share_memory_()
-        self._progress[0] = seed
-        self._progress[1] = epoch
-        self._progress[2] = 1
+        self._progress[:] = torch.tensor([seed, epoch, 1])
 
     def full_init(self) -> None:
         """Read the annotation, if that was put off by ``lazy_init``."""
@@ -95,20 +89,12 @@ class SeededSamples:
             return
         for transform in self.pipeline.transforms:
             if hasattr(transform, 'check_names'):
-                transform.check_names(self._filenames())
-
-    def _filenames(self) -> Iterator[str]:
-        # Of the base class: a data set's own method may read the sample.
-        infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
-        return (info['filename'] for info in infos)
+                # Of the base class: a data set's own method may read the sample.
+                infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
+                transform.check_names(info['filename'] for info in infos)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Make sample ``idx``: what the last transform of the pipeline returns.
-
-        Raises:
-            BrokenSampleError: In test mode.
-            DataError: Too many samples in a row are broken.
-        """
+        """Make sample ``idx``: what the last transform of the pipeline returns."""
         if not self._fully_initialized:
             self.full_init()
         idx = range(len(self))[idx]
@@ -139,14 +125,9 @@ class SeededSamples:
 
 
 def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compose:
-    """Build transforms in this package's scope; those of others are written ``mmaction.Resize``.
+    """Build transforms in this package's scope, whatever the last runner's; others name theirs.
 
-    Left to itself, mmengine looks for transforms in the scope that the last runner was built with.
-
-    Args:
-        pipeline: Configs or callables.
-        root: Folder of the data set; a transform with a method ``bind`` is given it, see
-            LoadTargets.
+    A transform with a method ``bind`` is given ``root``, the data set's folder, see LoadTargets.
     """
     # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
     transforms = []
@@ -164,8 +145,7 @@ def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compo
 def seeded(key: Sequence[int]) -> Iterator[None]:
     """Seed Python's, numpy's and torch's global generators, and give them back as they were.
 
-    Args:
-        key: Non-negative integers; different keys give unrelated draws.
+    Different keys, of non-negative integers, give unrelated draws.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     words = np.random.SeedSequence(key).generate_state(3)

@@ -42,12 +42,9 @@ class VideoReader:
     the key frame before each wanted frame to the last wanted one; on the way it leaves out the
     frames that no other refers to, and converts and scales only what was asked for.
 
-    Packets before the first key frame cannot be decoded and are not counted. Time stamps give
-    only the order, so a variable frame rate changes nothing. Transparency is dropped, a rotation
-    that the file's metadata asks for is applied.
-
-    Args:
-        filename: Path of a video file that FFmpeg reads; its first video stream is taken.
+    Of a file that FFmpeg reads the first video stream is taken. Packets before the first key frame
+    cannot be decoded and are not counted. Time stamps give only the order. Transparency is dropped,
+    a rotation that the file's metadata asks for is applied.
 
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
@@ -74,22 +71,15 @@ class VideoReader:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __len__(self) -> int:
-        return self.total_frames
-
     def close(self) -> None:
-        """Close the file; the reader is of no use afterwards."""
+        """Close the file."""
         self._packets = None
         self._container.close()
 
     def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
-        """Up to ``count`` key frames nearest to a frame.
+        """Up to ``count`` key frames nearest to a frame, int64 indices in the order of the video.
 
-        Nearness is counted in packets, in the order of decoding. Of two as near the earlier one
-        comes first.
-
-        Returns:
-            int64 [K], K <= count: indices of frames, in the order of the video.
+        Nearness is counted in packets, in the order of decoding; of two the earlier comes first.
         """
         keys = np.flatnonzero(self._is_key)
         distance = np.abs(keys - self._position[frame_ind])
@@ -99,15 +89,12 @@ class VideoReader:
     def read(
         self, frame_inds: Iterable[int], short_side: int | None = None
     ) -> dict[int, np.ndarray]:
-        """Decode frames, each once.
+        """Decode frames, each once: by index RGB, uint8 [H, W, 3], that share no memory.
 
         Args:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
-
-        Returns:
-            For each index its frame, RGB, uint8 [H, W, 3]. The arrays share no memory.
 
         Raises:
             BrokenSampleError: A frame could not be decoded.

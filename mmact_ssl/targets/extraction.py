@@ -197,9 +197,7 @@ def _fill(
     start = time.perf_counter()
     with ExitStack() as stack:
         outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
-        writers = [
-            stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)
-        ]
+        writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
         for key in tqdm(mine, unit=unit, mininterval=interval, disable=rank > 0):
             try:
                 arrays = work(key, [jobs[i] for i in todo[key]])

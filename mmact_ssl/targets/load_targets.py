@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TOOL, TargetReader
@@ -161,6 +162,7 @@ class LoadTargets(BaseTransform):
                 f'the cache {self.reader.path}: the video has changed, make the cache again with '
                 f'`{self.reader.command} --overwrite`'
             )
+        check_views(self, self.views, results['frame_inds'])
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
         values = self.reader.get(key, np.concatenate(entries))
         ends = np.cumsum([len(part) for part in entries])[:-1]
@@ -169,11 +171,6 @@ class LoadTargets(BaseTransform):
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
         """Entries of the cache that a view needs, int64 [T] or, of a clip teacher, [1]."""
-        if view not in frame_inds:
-            raise KeyError(
-                f'LoadTargets: view {view!r} is not among the sampled views '
-                f'{sorted(frame_inds)}; add it to SampleViews or take it out of views'
-            )
         inds = np.asarray(frame_inds[view], np.int64)
         if self.reader.meta.window is None:
             return inds

@@ -107,7 +107,7 @@ class Header:
         fields = json.loads(head[8 : 8 + header_bytes])
         self.shape: tuple[int, ...] = tuple(fields['shape'])
         self.step: int = fields['step']
-        self.source_hash: str = fields['source_hash']
+        self.source_hash: str = fields.get('source_hash', '')
         self._dtype = np.dtype(_DTYPES[fields['dtype']])
         self._index = np.frombuffer(head[8 + header_bytes :], '<u4').reshape(-1, 2)
         self._ends = start + np.cumsum(self._index[:, 0], dtype=np.int64)

@@ -51,7 +51,7 @@ def test_what_is_written_is_read(tmp_path, lengths):
         for key, array in arrays.items():
             writer.put(key, array)
     reader = TargetReader(tmp_path / 'x.lmdb')
-    assert len(reader) == len(reader.keys()) == len(arrays)
+    assert len(reader.keys()) == len(arrays)
     for key, array in arrays.items():
         assert key in reader
         np.testing.assert_array_equal(reader.get(key), array)
@@ -199,10 +199,10 @@ def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, 
     other = TargetMeta(**{**META.__dict__, field: value})
     with pytest.raises(TargetCacheError, match=rf'stale.*{re.escape(str(value))}.*--overwrite'):
         TargetWriter(path, other)
-    assert len(TargetReader(path)) == 2
+    assert len(TargetReader(path).keys()) == 2
     with TargetWriter(path, other, overwrite=True):
         pass
-    assert len(TargetReader(path)) == 0
+    assert len(TargetReader(path).keys()) == 0
 
 
 def test_a_stale_cache_is_refused_by_reader(tmp_path):
@@ -215,7 +215,7 @@ def test_a_stale_cache_is_refused_by_reader(tmp_path):
 def test_the_source_may_differ(tmp_path):
     path = write(tmp_path / 'x.lmdb')
     write(path, ['new.mp4'], TargetMeta('pose', 'coco17', 'a' * 64, 'the same file elsewhere'))
-    assert len(TargetReader(path)) == 3
+    assert len(TargetReader(path).keys()) == 3
 
 
 @pytest.mark.parametrize('kept', [0, 5, 5000, -4096])
@@ -286,7 +286,7 @@ def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):
     lmdb.open(str(tmp_path / 'x.lmdb')).close()
     with pytest.raises(TargetCacheError, match='meta data .* absent'):
         TargetReader(tmp_path / 'x.lmdb')
-    assert len(TargetReader(write(tmp_path / 'x.lmdb'))) == 2
+    assert len(TargetReader(write(tmp_path / 'x.lmdb')).keys()) == 2
 
 
 def test_remove_leaves_other_files_alone(tmp_path):
@@ -331,7 +331,7 @@ def test_shards_are_merged_and_removed(tmp_path):
     for rank in range(2):
         write(shard_path(path, rank), [f'{rank}/{i}.mp4' for i in range(3)])
     assert merge_shards(path, META) == 6
-    assert len(TargetReader(path)) == 6
+    assert len(TargetReader(path).keys()) == 6
     assert sorted(tmp_path.iterdir()) == [path]
     assert merge_shards(path, META) == 0
 
@@ -353,7 +353,7 @@ def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
     assert {key: reader.shape(key)[0] for key in frames} == frames
     np.testing.assert_array_equal(reader.get(LONG), pose(50))
     assert list(reader.source_hash(frames).values()) == ['', 'one', 'new', 'three', 'four']
-    assert len(reader) == 5 and not shard_path(path, 0).exists()
+    assert len(reader.keys()) == 5 and not shard_path(path, 0).exists()
 
 
 def test_a_shard_of_another_teacher_is_refused(tmp_path):

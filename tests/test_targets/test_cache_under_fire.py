@@ -55,14 +55,14 @@ def test_killed_while_writing_and_resumed(tmp_path, kind):
     process.join()
     assert process.exitcode == -signal.SIGKILL
     reader = TargetReader(path)
-    done = len(reader)
+    done = len(reader.keys())
     assert done > said  # all that was reported is there
     for i in range(done):
         np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array(kind, i))
     with TargetWriter(path, FIRE[kind]) as writer:
         assert '0.mp4' in writer
         writer.put(f'{done}.mp4', fire_array(kind, done))
-    assert len(reader) == done + 1
+    assert len(reader.keys()) == done + 1
 
 
 @pytest.mark.parametrize('kind', FIRE)
@@ -74,7 +74,7 @@ def test_two_writers_at_once(tmp_path, kind):
         process.join(60)
         assert process.exitcode == 0
     reader = TargetReader(path)
-    assert len(reader) == 100
+    assert len(reader.keys()) == 100
     for i in range(100):
         np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array(kind, i))
 

@@ -76,7 +76,7 @@ def test_killed_and_resumed(tmp_path, make_video):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.is_alive():
         with contextlib.suppress(TargetCacheError):  # not there yet
-            if len(TargetReader(tmp_path / 'map')) >= 3:
+            if len(TargetReader(tmp_path / 'map').keys()) >= 3:
                 break
         time.sleep(0.01)
     process.kill()

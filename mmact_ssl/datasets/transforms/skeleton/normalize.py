@@ -49,8 +49,7 @@ class NormalizeSkeleton(BaseTransform):
     of the spine base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
-    ``keypoint``. Added keys: ``never_missing``, bool [V], joints whose zeros are places, see
-    joints.known_joints.
+    ``keypoint``. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         mode: ``body_axes`` or ``first_frame``.
@@ -64,21 +63,12 @@ class NormalizeSkeleton(BaseTransform):
             way from spine base to the center of the shoulders, or as ``bones`` if no frame shows
             both; ``bones``, median over frames and limbs of the layout; ``none``, lengths stay.
 
-    Raises:
-        ConfigError: Unknown mode or choice, or a choice of the other mode; body_axes by the spine
-            base in a layout that has none apart from the hips (coco17).
-        DataError: The sample's layout is unknown or does not fit.
-
     Source: body_axes is MS2L's published code (NTU joints 1, 13, 17 for origin and axes); what
     happens to missing joints, and all of first_frame, are our choice.
     """
 
     def __init__(
-        self,
-        mode: str,
-        torso: str | None = None,
-        up: str | None = None,
-        scale: str | None = None,
+        self, mode: str, torso: str | None = None, up: str | None = None, scale: str | None = None
     ) -> None:
         options = (('torso', torso), ('up', up), ('scale', scale))
         given = {name: value for name, value in options if value is not None}
@@ -92,7 +82,6 @@ class NormalizeSkeleton(BaseTransform):
         self.options = {name: given.get(name, values[0]) for name, values in choices.items()}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Normalize one sample; one without any joint stays as it is."""
         layout = layout_of(results, 'NormalizeSkeleton')
         keypoint = results['keypoint']
         known = known_joints(results)
@@ -182,9 +171,8 @@ def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal axes from two directions [..., 3]; ``first`` names the one that is kept.
 
-    Returns:
-        Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
-        enough and apart. Elsewhere the axes are meaningless.
+    Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
+    enough and apart. Elsewhere the axes are meaningless.
     """
     kept, other = (x, y) if first == 'x' else (y, x)
     lengths = [np.linalg.norm(kept, axis=-1), np.linalg.norm(other, axis=-1)]
