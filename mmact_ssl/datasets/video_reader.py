@@ -256,10 +256,9 @@ class VideoReader:
 
 
 def _open(filename: str) -> Any:
-    """Open a file without decoding any of it, which FFmpeg does to guess what a header lacks.
+    """Open a file without decoding frames, as FFmpeg does to guess what a header lacks.
 
-    At 1920x1080 its guessing takes as long as decoding seven frames. Where the header is not
-    enough, as in a transport stream, the file is opened again and examined in full.
+    Where the header is not enough, as in a transport stream, the file is examined in full.
     """
     container = av.open(filename, options={'skip_frame': 'all', 'analyzeduration': '1'})
     streams = container.streams.video
@@ -274,10 +273,7 @@ def _reason(error: av.FFmpegError) -> str:
 
 
 class _Converter:
-    """Converts decoded frames to RGB arrays, scaled.
-
-    Its two reformatters keep swscale's tables from frame to frame.
-    """
+    """Converts decoded frames to RGB arrays, scaled; keeps swscale's tables between frames."""
 
     def __init__(self, short_side: int | None) -> None:
         self.short_side = short_side

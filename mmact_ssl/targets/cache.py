@@ -46,7 +46,6 @@ class TargetWriter:
     """Write arrays into a cache, creating it or going on with one of the same teacher.
 
     Args:
-        path: Folder of the cache.
         meta: What the cache holds. An existing cache must agree in all but ``source``.
         overwrite: Remove an existing cache first.
 
@@ -87,13 +86,8 @@ class TargetWriter:
     def put(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
         """Store the array of one video, durably when this returns.
 
-        Args:
-            key: Video path as the annotation file writes it.
-            array: Finite numbers, of the shape and range of the cache's kind (see TargetMeta).
-            source_hash: Hash of what the teacher read, kept beside the array.
-
-        Raises:
-            ValueError: The array does not fit the kind.
+        ``source_hash``, of what the teacher read, is kept beside it. ValueError if the array does
+        not fit the cache's kind (see TargetMeta).
         """
         self.put_stored(key, self.meta.stored(key, array), source_hash)
 
@@ -145,7 +139,6 @@ class TargetReader:
     can exist only once in a process, while a training and a test data set share a cache.
 
     Args:
-        path: Folder of the cache.
         fingerprint: If given, the cache must be of this teacher.
         command: Command that makes the cache, quoted in error messages.
 
@@ -154,10 +147,7 @@ class TargetReader:
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        fingerprint: str | None = None,
-        command: str = TOOL,
+        self, path: str | os.PathLike[str], fingerprint: str | None = None, command: str = TOOL
     ) -> None:
         self.path = Path(path)
         self.command = command
@@ -184,9 +174,6 @@ class TargetReader:
 
         Data sets join the annotation's relative path to a data root; the cache knows the former.
         Ends without the file's suffix are tried last, as sentences are often keyed by clip name.
-
-        Raises:
-            TargetCacheError: No end of the path is a key.
         """
         (name,) = self.lookup_all([filename])
         if name is None:
@@ -203,11 +190,7 @@ class TargetReader:
         return self._read_one(key, Header).shape
 
     def get(self, key: str, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Read the array of one video, a fresh copy in float32.
-
-        Args:
-            key: Video path as the annotation file writes it.
-            frames: Indices along the first axis; only what they need is read. None: all.
+        """Read the array of one video, a fresh copy in float32; of some ``frames`` or all.
 
         Raises:
             IndexError: A frame is beyond the end.
@@ -250,11 +233,7 @@ class TargetReader:
 
 
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
-    """Read what a cache holds.
-
-    Raises:
-        TargetCacheError: The cache is missing or damaged.
-    """
+    """Read what a cache holds; TargetCacheError if it is missing or damaged."""
     with reading(Path(path), command) as transaction:
         return parse_meta(path, transaction.get(META_KEY))
 
@@ -321,11 +300,7 @@ def needed_bytes(environment: lmdb.Environment) -> int:
 
 @contextmanager
 def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
-    """Open a cache for one read, refusing a file that is shorter than LMDB believes.
-
-    Raises:
-        TargetCacheError: Missing or damaged.
-    """
+    """Open a cache for one read, refusing a file that is shorter than LMDB believes."""
     if not (path / 'data.mdb').is_file():
         raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')
     fix = f'delete it, or make it again with `{command} --overwrite`'

@@ -60,21 +60,15 @@ class ExtractionJob:
 
 @dataclass
 class ExtractionReport:
-    """Counts of one extraction.
+    """Counts of one extraction, of videos or of keys of sentences."""
 
-    ``written`` counts videos (or keys of sentences) that were missing in a cache or had other
-    sentences there, ``renewed`` the latter alone, ``skipped`` those that every cache had,
-    ``removed`` keys that are no longer in the file of sentences; ``frames`` counts frames (or
-    sentences); ``broken`` maps a video to the reason.
-    """
-
-    written: int = 0
-    renewed: int = 0
-    skipped: int = 0
-    removed: int = 0
-    frames: int = 0
+    written: int = 0  # missing in a cache, or of other sentences there
+    renewed: int = 0  # of other sentences
+    skipped: int = 0  # in every cache
+    removed: int = 0  # no longer in the file of sentences
+    frames: int = 0  # or sentences
     seconds: float = 0.0
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)  # reason by video
 
 
 def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -99,16 +93,14 @@ def extract_many(
     killed run left.
 
     Args:
-        jobs: Teachers and their caches.
         root: Folder that ``names`` start from.
         names: Videos, as the annotation files write them: the keys of the caches.
-        overwrite: Start anew.
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             ``<out>.broken.txt``.
 
     Raises:
-        ConfigError: Two teachers have one cache, or no cache can hold a teacher's targets.
+        ConfigError: The teachers and caches do not go together.
         DataError: ``root`` holds none of the videos, too many are broken, a teacher returned an
             invalid target, or an existing cache is of another teacher.
     """
@@ -145,14 +137,8 @@ def extract_sentences(
     A key is embedded anew if the cache has it of other sentences, or without a record of its
     sentences. A key that ``sentences`` lacks is removed: a cache holds the sentences of one file.
 
-    Args:
-        teacher: Of kind 'text': ``embed(list of S sentences)`` gives [S, D].
-        sentences: By video path or class name.
-
-    Raises:
-        ConfigError: The teacher is of another kind.
-        DataError: An existing cache is of another teacher, or of another file, since it has none
-            of the keys.
+    ``sentences`` are keyed by video path or class name. A cache that has none of the keys is of
+    another file: DataError.
     """
     if teacher.kind != 'text':
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
@@ -220,9 +206,7 @@ def _prepare(
 ) -> tuple[dict[str, str], int]:
     """Create a cache or take up what a killed run left.
 
-    Returns:
-        The source hashes of those wanted keys that it has, and how many other keys of sentences
-        were removed.
+    Returns the source hashes of those wanted keys that it has, and the number of removed keys.
     """
     # Refuses a stale cache before hours of work.
     TargetWriter(job.out, job.meta, overwrite).close()

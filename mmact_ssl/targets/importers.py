@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -60,10 +61,6 @@ def import_npz(
             ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
             or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
         dtypes: Storage type by kind; float32 for those not named.
-
-    Raises:
-        DataError: The file is not of this format, or an annotated video is not in it or shares its
-            entry with another.
     """
     source = Path(source)
     kind = npz_kind(source)
@@ -107,15 +104,9 @@ def import_skeletons(
 ) -> int:
     """Import the first persons of a prepared skeleton folder, projected into their videos.
 
-    Args:
-        source: Folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters in
-            the axes of the camera that made the videos; frame t of both is the same moment.
-        focal: Focal length of that camera, in pixels of the video.
-        center: (x, y) of its optical axis, in pixels of the video.
-        size: (width, height) of the video in pixels.
-
-    Raises:
-        DataError: The folder is not of this format, or an annotated video has no skeleton.
+    ``source`` is a folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters
+    in the axes of the camera that made the videos; frame t of both is the same moment. ``focal``,
+    ``center`` and ``size`` are the camera's, see project_joints.
     """
     source = Path(source)
     folder = open_skeleton_folder(source, 'prepare it with tools/prepare_data.py')
@@ -156,9 +147,6 @@ def import_coco(
             keypoints [V * 3] in pixels, pixel i centered on i).
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
-
-    Raises:
-        DataError: The file is not of this format or names frames beyond a video's end.
     """
     source = Path(source)
     coco = json.loads(source.read_text())
@@ -230,13 +218,13 @@ def _match(
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)
-    by_stem: dict[str, list[str]] = {}
+    by_stem = defaultdict(list)
     for name in spans.keys() - exact:
-        by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
+        by_stem[PurePosixPath(name).stem].append(name)
     matched: dict[str, slice] = {}
     serves: dict[str, str] = {}
     for key in annotated:
-        found = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
+        found = [key] if key in exact else by_stem[PurePosixPath(key).stem]
         if len(found) != 1:
             what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')

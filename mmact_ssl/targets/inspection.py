@@ -18,16 +18,11 @@ def inspect_cache(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Read what a cache holds, its size and the statistics of its values.
 
-    Args:
-        path: Folder of the cache.
-        verify: Read every value, compare its checksums and check shape, range and finiteness; the
-            statistics are then of all videos, else of a sample spread over them.
+    ``verify`` reads every value, compares its checksums and checks shape, range and finiteness; the
+    statistics are then of all videos, else of a sample spread over them, and damage is an error.
 
     Returns:
         What to print by label, and the reason by key that is damaged.
-
-    Raises:
-        TargetCacheError: The cache is missing or damaged; without ``verify`` also if a value is.
     """
     reader = TargetReader(path)
     meta, keys = reader.meta, reader.keys()

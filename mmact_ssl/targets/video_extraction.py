@@ -19,11 +19,7 @@ Keep = Callable[[np.ndarray], np.ndarray]
 
 
 def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndarray]:
-    """Decode a whole video with training's reader: uint8 [n <= chunk, H, W, 3] RGB at a time.
-
-    Raises:
-        BrokenSampleError: The file cannot be decoded or has no frame.
-    """
+    """Decode a whole video with training's reader: uint8 [n <= chunk, H, W, 3] RGB at a time."""
     with VideoReader(path) as reader:
         frame_bytes = reader.read([0])[0].nbytes
         block = chunk * max(1, BLOCK_BYTES // (chunk * frame_bytes))
@@ -49,9 +45,6 @@ def run_teachers(
 
     Returns:
         For each teacher [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.
-
-    Raises:
-        BrokenSampleError: The video cannot be decoded or has no frame.
     """
     with VideoReader(path) as reader:
         total = reader.total_frames

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets import video_reader
-from mmact_ssl.datasets.video_reader import VideoReader, scaled_size
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 
 KINDS = {
@@ -114,12 +114,6 @@ def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
             assert np.abs(frame.astype(int) - area).mean() < 4
 
 
-def test_scaled_size_keeps_the_ratio():
-    assert scaled_size(1920, 1080, 128) == (228, 128)
-    assert scaled_size(256, 340, 128) == (128, 170)
-    assert scaled_size(7, 5, None) == (7, 5)
-
-
 def test_key_frames_are_the_nearest_in_decoding_order(videos):
     path, _ = videos('short_gop.mp4')
     with av.open(str(path)) as container:
@@ -130,11 +124,6 @@ def test_key_frames_are_the_nearest_in_decoding_order(videos):
         everything = reader.keyframes_near(59, 99)
     assert everything.tolist() == [0, 12, 24, 36, 48]
     assert {kinds[index] for index in everything} == {1}  # AV_PICTURE_TYPE_I
-
-
-def test_one_key_frame(videos):
-    with VideoReader(videos('long_gop.mp4')[0]) as reader:
-        assert reader.keyframes_near(50, 3).tolist() == [0]
 
 
 def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, read_index):

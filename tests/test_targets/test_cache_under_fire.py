@@ -32,10 +32,16 @@ def fire_array(kind, i):
 
 def write_range(path, first, last, kind, said):
     """Write videos and say each when it is durable."""
-    with TargetWriter(path, FIRE[kind], map_bytes=1 << 17) as writer:
+    with TargetWriter(path, FIRE[kind]) as writer:
         for i in range(first, last):
             writer.put(f'{i}.mp4', fire_array(kind, i))
             said.send(i)
+
+
+@pytest.fixture(autouse=True)
+def small_map(monkeypatch):
+    """A map that has to grow."""
+    monkeypatch.setattr(cache_module, 'INITIAL_MAP_BYTES', 1 << 17)
 
 
 def start_writer(path, first, last, kind):
@@ -89,7 +95,7 @@ with lmdb.open(sys.argv[1], map_size=1 << 26) as environment:
 
 def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeypatch):
     path = tmp_path / 'x.lmdb'
-    with TargetWriter(path, FIRE['pose'], map_bytes=1 << 17) as writer:
+    with TargetWriter(path, FIRE['pose']) as writer:
         writer.put('0.mp4', fire_array('pose', 0))
     reader = TargetReader(path)
     needed_bytes = cache_module.needed_bytes

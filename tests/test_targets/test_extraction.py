@@ -81,7 +81,7 @@ def names(data):
 
 def extract(data, names, teacher=None, out='pose.lmdb', **options):
     job = ExtractionJob(teacher or ColorTeacher(), data / out)
-    return extract_many([job], data, names, **{'show_progress': False, **options})
+    return extract_many([job], data, names, **options)
 
 
 def run(teacher, path, batch_size=64):
@@ -98,17 +98,6 @@ def test_every_frame_is_extracted_and_online_equals_cached(data, names):
         assert len(frames) == 3 + i
         online = ColorTeacher()(torch.from_numpy(frames).permute(0, 3, 1, 2))
         np.testing.assert_allclose(reader.get(name), online.numpy(), rtol=1e-5)
-
-
-@pytest.mark.parametrize('seconds, lines', [(0, 6), (60, 1)])
-def test_a_log_file_gets_the_bar_as_lines(data, names, monkeypatch, capsys, seconds, lines):
-    monkeypatch.setattr('mmact_ssl.targets.extraction.SECONDS_BETWEEN_LINES', seconds)
-    extract(data, names, show_progress=True)
-    said = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert len(said) == lines  # one a video, and the bar at its end
-    if lines > 1:
-        assert '2/5' in said[1] and 'frames/s' in said[1]
-    assert '5/5' in said[-1]
 
 
 def test_shards_of_a_killed_run_are_used(data, names):

@@ -103,12 +103,9 @@ def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarr
 
 
 def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
-    """Find what a view shows from where the probes have gone.
+    """Find what a view shows from what became of :func:`probes`, [M=3, T, V, 2].
 
-    Args:
-        keypoint: [M=3, T, V, 2], what became of :func:`probes`.
-        before: (height, width) of the frames that the probes were made for.
-        after: (height, width) of the view.
+    ``before`` and ``after`` are (height, width) of the frames and of the view.
     """
     points = keypoint.reshape(3, -1, 2)
     now = points[:, 0]
@@ -137,14 +134,12 @@ def crop_maps(
 
     Args:
         maps: float32 [T, C, h, w], 0..1, over the whole frame.
-        box: What the view shows.
         layout: Part layout of the C channels; '' if none has sides, see LoadTargets.
         size: (h, w) of the result. None: as before.
 
     Returns:
         float32 [T, C, *size] over the whole view: linear between pixels; the mean under a triangle
-        as wide as the new pixels where these are wider than the old ones. What is outside the
-        frame is 0.
+        as wide as the new pixels where these are wider than the old ones; 0 outside the frame.
     """
     height, width = maps.shape[2:]
     rows, columns = (height, width) if size is None else size
