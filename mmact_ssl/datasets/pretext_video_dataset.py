@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -96,11 +95,11 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
 
 def _missing(filenames: Sequence[str]) -> set[str]:
     """Files that do not exist; lists each folder once, quicker than asking for every file."""
-    by_folder: dict[str, list[str]] = defaultdict(list)
-    for filename in filenames:
-        by_folder[os.path.dirname(filename)].append(filename)
-    missing: set[str] = set()
-    for folder, names in by_folder.items():
-        present = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
-        missing.update(name for name in names if os.path.basename(name) not in present)
-    return missing
+    folders = {os.path.dirname(filename) for filename in filenames}
+    present = {
+        (folder, name)
+        for folder in folders
+        if os.path.isdir(folder or '.')
+        for name in os.listdir(folder or '.')
+    }
+    return {filename for filename in filenames if os.path.split(filename) not in present}

@@ -31,18 +31,11 @@ class LengthBucketBatchSampler(Sampler):
         pool_batches: Batches in a pool. 1 sorts nothing; the more, the less padding and the less
             random the batches. Of NW-UCLA's training clips in batches of 32, 68 % of the padded
             frames are padding with 1, 24 % with 8, 13 % with 16, 7 % with 32 (all of it).
-        drop_last: Leave out the clips of an incomplete batch: random ones, not the longest.
 
     Source: bucketing as usual in speech and translation; the pool is our choice.
     """
 
-    def __init__(
-        self,
-        sampler: DefaultSampler,
-        batch_size: int,
-        pool_batches: int = 16,
-        drop_last: bool = False,
-    ) -> None:
+    def __init__(self, sampler: DefaultSampler, batch_size: int, pool_batches: int = 16) -> None:
         if not isinstance(sampler, DefaultSampler) or not sampler.shuffle:
             raise ConfigError(
                 'LengthBucketBatchSampler changes the order of the data: set '
@@ -57,13 +50,11 @@ class LengthBucketBatchSampler(Sampler):
         self.sampler = sampler
         self.batch_size = batch_size
         self.pool_batches = pool_batches
-        self.drop_last = drop_last
         self.lengths = np.asarray(lengths)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Batches of indices for the sampler's present epoch."""
         order = np.fromiter(self.sampler, dtype=np.int64)
-        order = order[: len(self) * self.batch_size]
         batches: list[np.ndarray] = []
         pool_size = self.pool_batches * self.batch_size
         for start in range(0, len(order), pool_size):
@@ -80,5 +71,4 @@ class LengthBucketBatchSampler(Sampler):
 
     def __len__(self) -> int:
         """Number of batches of this process."""
-        clips = len(self.sampler)
-        return clips // self.batch_size if self.drop_last else -(-clips // self.batch_size)
+        return -(-len(self.sampler) // self.batch_size)
