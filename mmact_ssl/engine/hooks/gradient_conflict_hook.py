@@ -45,14 +45,12 @@ class GradientConflictHook(Hook):
             feature map to the shared weights.
 
     Raises:
-        ConfigError: The interval is not above 0, or the model is no MultiTaskPretrainer.
+        ConfigError: The model is not a MultiTaskPretrainer.
 
     Source: the cosine as Yu et al., NeurIPS 2020 (arXiv 2001.06782), definition 1; our choice else.
     """
 
     def __init__(self, interval: int = 50) -> None:
-        if interval < 1:
-            raise ConfigError(f'GradientConflictHook: interval={interval}, must be 1 or more')
         self.interval = interval
         self._scale = 1.0
         self._measured: Optional[tuple[list[str], Tensor]] = None

@@ -56,7 +56,9 @@ class BrightnessTeacher(BaseTeacher):
     def __init__(self) -> None:
         super().__init__({}, {})
         # In a tuple, for an attribute would be a submodule.
-        self._network = (self.hide(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),)
+        self._network = (
+            self.freeze_external(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),
+        )
         self.seen: list[Tensor] = []
 
     def forward(self, frames: Tensor) -> Tensor:
