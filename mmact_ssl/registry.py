@@ -79,6 +79,12 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
 METRICS = Registry(
     'metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['mmact_ssl.evaluation']
 )
+LOG_PROCESSORS = Registry(
+    'log_processor',
+    parent=MMENGINE_LOG_PROCESSORS,
+    scope=SCOPE,
+    locations=['mmact_ssl.engine.terminal'],
+)
 
 # Nothing of this package is in these. Without them mmengine warns, for each, that it looks in its
 # own registry, where a config of this scope means to look anyway; without a location, it warns too.
@@ -86,9 +92,6 @@ HERE = [__name__]
 OPTIMIZERS = Registry('optimizer', parent=MMENGINE_OPTIMIZERS, scope=SCOPE, locations=HERE)
 PARAM_SCHEDULERS = Registry(
     'parameter scheduler', parent=MMENGINE_PARAM_SCHEDULERS, scope=SCOPE, locations=HERE
-)
-LOG_PROCESSORS = Registry(
-    'log_processor', parent=MMENGINE_LOG_PROCESSORS, scope=SCOPE, locations=HERE
 )
 VISBACKENDS = Registry('vis_backend', parent=MMENGINE_VISBACKENDS, scope=SCOPE, locations=HERE)
 VISUALIZERS = Registry('visualizer', parent=MMENGINE_VISUALIZERS, scope=SCOPE, locations=HERE)

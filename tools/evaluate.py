@@ -15,21 +15,14 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
-from mmengine.device import get_device
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
-import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
-from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.pictures import write_pictures
-from mmact_ssl.evaluation.protocols import RANDOM, evaluate, is_stochastic, plan_protocols
-from mmact_ssl.evaluation.result import Result, result_file_name
-from mmact_ssl.evaluation.tables import format_cell
+    from mmact_ssl.reporting.result import Result
 
 SEED = '{seed}'
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -42,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, linear-sgd, knn, retrieval, finetune, joint (the classifier of joint '
+        help='linear, linear-adam, knn, retrieval, finetune, joint (the classifier of joint '
         'training, as the checkpoint holds it), several with commas; all: linear, knn and '
         'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
         'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
@@ -83,7 +76,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--clip-texts', metavar='CACHE', help='of text-retrieval: sentences, keyed by clip'
     )
-    parser.add_argument('--out', help='folder for the JSON files, or one .json file')
+    parser.add_argument('--out', help='folder of the results, such as results/')
     parser.add_argument(
         '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
     )
@@ -91,9 +84,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cache-dir', default='work_dirs/feature_cache', help='of frozen features; "" for none'
     )
-    parser.add_argument('--device', default=get_device(), help='of feature extraction')
+    parser.add_argument('--device', help='of feature extraction; a GPU where there is one')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override the config: key=value'
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
     )
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if sum((args.checkpoint is not None, args.random, args.teacher is not None)) != 1:
@@ -115,11 +108,15 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: There is none, or it is of another kind.
     """
+    from mmengine.config import Config
+
+    from mmact_ssl.engine.launch import parse_cfg_options
+    from mmact_ssl.errors import ConfigError
+
     if not Path(args.config).is_file():
         raise ConfigError(f'{args.config}: no such config; see configs/downstream/')
     cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -140,41 +137,42 @@ def run(args: argparse.Namespace) -> list[Result]:
 
     Raises:
         ConfigError: The command line cannot be followed; see also
-            :func:`mmact_ssl.evaluation.protocols.evaluate`.
+            :func:`mmact_ssl.evaluation.evaluate.evaluate`.
     """
+    from mmengine.device import get_device
+
+    from mmact_ssl.evaluation.evaluate import evaluate
+    from mmact_ssl.evaluation.protocols import Request
+    from mmact_ssl.reporting.result import run_name
+
     cfg = load_config(args)
     steps = plan_steps(args)
-    count = sum(len(protocols) for *_, protocols in steps)
-    if args.out and args.out.endswith('.json') and count > 1:
-        raise ConfigError(f'--out {args.out}: {count} protocols need a folder')
     method = args.method or ('Random init' if args.random else 'unnamed')
     results = []
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
             names = (method, args.variant, cfg.dataset_name, 'finetune')
-            name = result_file_name(*names, fraction, seed, args.pretrained_on)
-            work_dir = f'{work_dir}/{Path(name).stem}'
-        found = evaluate(
+            work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
+        request = Request(
             cfg,
-            protocols,
             args.checkpoint and args.checkpoint.replace(SEED, str(seed)),
             seed=seed,
+            label_fraction=fraction,
             method=method,
             variant=args.variant,
-            label_fraction=fraction,
+            pretrained_on=args.pretrained_on,
+            prefix=args.prefix,
+            teacher=args.teacher,
+            device=args.device or get_device(),
             work_dir=work_dir,
             cache_dir=args.cache_dir or None,
-            prefix=args.prefix,
-            device=args.device,
-            pretrained_on=args.pretrained_on,
-            label_lists=label_lists(args.out),
-            teacher=args.teacher,
+            label_lists=args.out and str(Path(args.out) / 'labels'),
         )
-        results += found
-        for result in found:
+        for result in evaluate(request, protocols):
+            results.append(result)
             if args.out:
-                print(f'wrote {result.write(args.out)}')
+                print(f'wrote {result.run} to {result.write(args.out)}')
     return results
 
 
@@ -183,6 +181,8 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
 
     What no seed changes is left to the first one: a probe with all labels on one checkpoint.
     """
+    from mmact_ssl.evaluation.protocols import is_stochastic, plan_protocols
+
     one_encoder = not args.random and SEED not in (args.checkpoint or '')
     steps = []
     for seed in args.seeds:
@@ -194,15 +194,13 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
     return steps
 
 
-def label_lists(out: str | None) -> str | None:
-    """Return the folder of the drawn labels: ``labels/`` beside the results."""
-    if out is None:
-        return None
-    return str((Path(out).parent if out.endswith('.json') else Path(out)) / 'labels')
-
-
 def print_results(results: list[Result]) -> None:
     """Print the metrics as a table, one row per protocol and metric, one column per seed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mmact_ssl.reporting.result import RANDOM
+
     first = results[0]
     seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
@@ -249,15 +247,21 @@ def _number(value: float, plain: bool) -> str:
 
 
 def _spread(values: list[float], plain: bool) -> str:
+    from mmact_ssl.reporting.tables import format_cell
+
     if not plain:
         return f'{format_cell([100 * value for value in values])} %'
-    mean = f'{statistics.mean(values):.3f}'
-    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.3f}'
+    return format_cell(values, 3)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Evaluate, print, write and draw."""
     args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.visualization.confusion import write_pictures
+
     with one_line_errors():
         results = run(args)
         print_results(results)

@@ -15,28 +15,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-import torch
-from rich import print as rich_print
-
-from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.prompts import read_sentences
-from mmact_ssl.targets.cache import TargetWriter, read_meta
-from mmact_ssl.targets.extraction import (
-    ExtractionJob,
-    extract_many,
-    extract_sentences,
-    read_annotations,
-)
-from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons, npz_kind
-from mmact_ssl.targets.inspection import inspect_cache
-from mmact_ssl.targets.meta import STORAGE
-from mmact_ssl.targets.video_extraction import iterate_frames
-
 MODES = ('import-npz', 'import-coco', 'import-skeletons', 'inspect')
+# Those of mmact_ssl.targets.meta, which --help does not wait for; embeddings have the first two.
+MAP_DTYPES = ('float32', 'float16', 'uint8')
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -82,11 +66,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         )
     for storer in (extract, npz):
         storer.add_argument(
-            '--map-dtype', choices=STORAGE['map'], default='float32', help='how maps are stored'
+            '--map-dtype', choices=MAP_DTYPES, default='float32', help='how maps are stored'
         )
         storer.add_argument(
             '--embedding-dtype',
-            choices=STORAGE['embedding'],
+            choices=MAP_DTYPES[:2],
             default='float32',
             help='how embeddings, of text too, are stored',
         )
@@ -109,25 +93,22 @@ def fill_in_data(args: argparse.Namespace) -> None:
         ConfigError: Neither ``--data`` nor what it stands for is given, or sentences are to be read
             and videos are named.
     """
+    from mmact_ssl.errors import ConfigError
+
+    sentences = getattr(args, 'sentences', None)
     ignored = [f'--{name}' for name in ('ann', 'videos') if getattr(args, name, None)]
-    if getattr(args, 'sentences', None) and ignored:
+    if sentences and ignored:
         raise ConfigError(
             f'{" and ".join(ignored)} cannot go with --sentences, whose file names the keys: all '
             'of it is embedded. Leave them out'
         )
-    if args.data is not None and not getattr(args, 'sentences', None):
+    if args.data is not None and not sentences and not args.ann:
         train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
-        args.ann = args.ann or [str(path) for path in (train, test) if path.is_file()]
-        args.ann = args.ann or [str(train)]  # its absence is reported like any other's
-    unnamed = args.out is None and args.data is None
-    needs_videos = args.mode == 'import-coco' or (args.mode == 'extract' and not args.sentences)
-    if unnamed or (needs_videos and not args.ann):
+        # The absence of the first is reported like any other's.
+        args.ann = [str(path) for path in (train, test) if path.is_file() or path is train]
+    needs_videos = args.mode == 'import-coco' or (args.mode == 'extract' and not sentences)
+    if (args.out is None and args.data is None) or (needs_videos and not args.ann):
         raise ConfigError('say which videos and where to: --data DIR, or --ann FILE --out CACHE')
-
-
-def dtypes(args: argparse.Namespace) -> dict[str, str]:
-    """What values are stored in, by kind of target."""
-    return {'map': args.map_dtype, 'embedding': args.embedding_dtype, 'text': args.embedding_dtype}
 
 
 def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
@@ -136,6 +117,8 @@ def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
     Raises:
         ConfigError: ``--out`` is given for several teachers.
     """
+    from mmact_ssl.errors import ConfigError
+
     if args.out is not None:
         if len(kinds) > 1:
             raise ConfigError('--out names one cache: give several teachers --data instead')
@@ -148,95 +131,114 @@ def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
     return [Path(args.data, 'targets', f'{name}.lmdb') for name in names]
 
 
+def dtypes(args: argparse.Namespace) -> dict[str, str]:
+    """What values are stored in, by kind of target."""
+    return {'map': args.map_dtype, 'embedding': args.embedding_dtype, 'text': args.embedding_dtype}
+
+
 def run_extraction(args: argparse.Namespace) -> None:
     """Run teachers, on one or several ranks."""
+    import torch
     from mmengine.dist import init_dist, is_main_process
 
+    from mmact_ssl.engine.checkpoint import local_rank
+    from mmact_ssl.errors import ConfigError
     from mmact_ssl.models.teachers import build_teacher
+    from mmact_ssl.prompts import read_sentences
+    from mmact_ssl.targets import extraction
 
+    gpu = torch.cuda.is_available()
     if args.launcher != 'none':
-        init_dist(args.launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
-    local_rank = int(os.environ.get('LOCAL_RANK', os.environ.get('SLURM_LOCALID', 0)))
-    device = args.device
-    if device is None:
-        device = f'cuda:{local_rank}' if torch.cuda.is_available() else 'cpu'
+        init_dist(args.launcher, backend='nccl' if gpu else 'gloo')
+    device = args.device or (f'cuda:{local_rank()}' if gpu else 'cpu')
     sentences = read_sentences(args.sentences) if args.sentences else None
-    names = [] if sentences is not None else read_annotations(args.ann)
+    names = [] if sentences is not None else extraction.read_annotations(args.ann)
     teachers = [build_teacher(config).to(device) for config in args.configs]
     paths = cache_paths(args, [teacher.kind for teacher in teachers])
     stored = [dtypes(args).get(teacher.kind, 'float32') for teacher in teachers]
-    if sentences is not None:
-        if len(teachers) > 1:
-            raise ConfigError('--sentences are read by one teacher at a time: give one config')
-        report = extract_sentences(teachers[0], sentences, paths[0], stored[0], args.overwrite)
-    else:
-        report = extract_many(
-            [ExtractionJob(*job) for job in zip(teachers, paths, stored)],
+    if sentences is None:
+        report = extraction.extract_many(
+            [extraction.ExtractionJob(*job) for job in zip(teachers, paths, stored)],
             args.videos or Path(args.ann[0]).parent,
             names,
             overwrite=args.overwrite,
             batch_size=args.batch_size,
             max_broken=args.max_broken,
         )
+    elif len(teachers) > 1:
+        raise ConfigError('--sentences are read by one teacher at a time: give one config')
+    else:
+        report = extraction.extract_sentences(
+            teachers[0], sentences, paths[0], stored[0], args.overwrite
+        )
     if is_main_process():
-        rate = report.frames / max(report.seconds, 1e-9)
-        what, parts = ('keys', 'sentences') if sentences is not None else ('videos', 'frames')
+        what, parts = ('videos', 'frames') if sentences is None else ('keys', 'sentences')
         anew = f', {report.renewed} of them anew' if report.renewed else ''
         gone = f', {report.removed} removed that the file has not' if report.removed else ''
-        rich_print(
+        print(
             f'{report.written} {what} written{anew}, {report.skipped} were there{gone}, '
             f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
-            f'({rate:.0f} {parts}/s): {", ".join(map(str, paths))}'
+            f'({report.frames / max(report.seconds, 1e-9):.0f} {parts}/s): '
+            f'{", ".join(map(str, paths))}'
         )
 
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
+    from mmact_ssl.targets import importers
+    from mmact_ssl.targets.extraction import read_annotations
+    from mmact_ssl.targets.video_extraction import iterate_frames
+
     names = read_annotations(args.ann) if args.ann else None
     is_table = args.mode == 'import-npz'
-    name = Path(args.source).stem if is_table and npz_kind(args.source) != 'pose' else 'pose'
+    is_pose = not is_table or importers.npz_kind(args.source) == 'pose'
+    name = 'pose' if is_pose else Path(args.source).stem
     out = args.out or str(Path(args.data, 'targets', f'{name}.lmdb'))
     if is_table:
-        written = import_npz(args.source, out, names, args.overwrite, dtypes(args))
+        written = importers.import_npz(args.source, out, names, args.overwrite, dtypes(args))
     elif args.mode == 'import-skeletons':
         camera = (args.focal, tuple(args.center), tuple(args.size))
-        written = import_skeletons(args.source, out, *camera, names, args.overwrite)
+        written = importers.import_skeletons(args.source, out, *camera, names, args.overwrite)
     else:
         root = Path(args.videos or Path(args.ann[0]).parent)
         lengths = {name: sum(map(len, iterate_frames(root / name, 64))) for name in names or ()}
-        written = import_coco(args.source, out, lengths, args.layout, args.overwrite)
-    rich_print(f'{written} videos written: {out}')
+        written = importers.import_coco(args.source, out, lengths, args.layout, args.overwrite)
+    print(f'{written} videos written: {out}')
 
 
-def inspect(cache: str, verify: bool, drop_damaged: bool) -> int:
-    """Print what a cache holds; returns the exit status, 1 if an entry is damaged."""
-    report = inspect_cache(cache, verify)
+def inspect(args: argparse.Namespace) -> None:
+    """Print what a cache holds; end with exit status 1 if an entry is damaged."""
+    from mmact_ssl.targets.cache import TargetWriter, read_meta
+    from mmact_ssl.targets.inspection import inspect_cache
+
+    report = inspect_cache(args.cache, args.verify)
     for label, text in report.rows:
         print(f'{label:16} {text}'.rstrip())
     for key, reason in report.damaged.items():
         print(f'damaged: {key}: {reason}')
     if not report.damaged:
-        if verify:
+        if args.verify:
             print('verified: every entry is whole')
-        return 0
-    if drop_damaged:
-        with TargetWriter(cache, read_meta(cache)) as writer:
+        return
+    if args.drop_damaged:
+        with TargetWriter(args.cache, read_meta(args.cache)) as writer:
             writer.remove(list(report.damaged))
         print(f'{len(report.damaged)} entries taken out: run the extraction again to make them')
     else:
         print(f'{len(report.damaged)} entries are damaged: take them out with --drop-damaged and')
         print('run the extraction again, or make the cache again with --overwrite')
-    return 1
+    raise SystemExit(1)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the tool; an error that the user can fix is one line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.errors import one_line_errors
+
     with one_line_errors():
         if args.mode == 'inspect':
-            status = inspect(args.cache, args.verify, args.drop_damaged)
-            if status:
-                raise SystemExit(status)
+            inspect(args)
             return
         fill_in_data(args)
         if args.mode == 'extract':

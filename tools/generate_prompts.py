@@ -16,25 +16,15 @@ measure what they cost, and sentences about classes, for zero-shot evaluation al
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.progress import track
 
-import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
-from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
-from mmact_ssl.errors import DataError, one_line_errors
-from mmact_ssl.prompts import (
-    match_clips,
-    read_class_texts,
-    read_sentences,
-    shuffle_sentences,
-    write_sentences,
-)
-from mmact_ssl.prompts.kinematic import MOST, describe
-from mmact_ssl.targets.extraction import read_annotations
+# All else is imported when it is needed, so that --help answers at once.
+if TYPE_CHECKING:
+    from mmact_ssl.datasets.skeleton_folder import SkeletonFolder
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -45,13 +35,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     sources = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
     kinematic = sources.add_parser('kinematic', help="from the joints' motion, by rules")
     file = sources.add_parser('file', help='sentences that others made, matched by clip name')
-    file.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     lmm = sources.add_parser('lmm', help='a vision-language model of transformers looks at frames')
     lmm.add_argument('model', help='folder that transformers has saved: network and processor')
     lmm.add_argument('--videos', help='look at these videos, DIR/CLIP.mp4, not at drawn skeletons')
-    lmm.add_argument('--question', help='what the model is asked, for one that takes a question')
+    lmm.add_argument('--question', help='put to the model, if it takes a question')
     lmm.add_argument('--frames', type=int, default=8, help='of a clip, in one picture')
-    lmm.add_argument('--max-tokens', type=int, default=60, help='of a sentence')
+    lmm.add_argument('--max-tokens', type=_at_least_one, default=60, help='of a sentence')
     lmm.add_argument('--seed', type=int, default=0, help='of the drawn words')
     lmm.add_argument('--device', default='cpu')
     for source in (kinematic, file, lmm):
@@ -61,46 +50,105 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         )
         source.add_argument('--out', help='default: DATA/sentences_<source>.json')
     for source in (kinematic, lmm):
-        source.add_argument('--count', type=int, default=8, help='sentences a clip')
-    kinematic.add_argument('--rate', type=float, default=30.0, help='frames a second')
+        source.add_argument('--count', type=_at_least_one, default=8, help='sentences per clip')
+    kinematic.add_argument('--rate', type=_above_zero, default=30.0, help='frames per second')
     kinematic.add_argument(
         '--no-sides', action='store_true', help='no left and right, for pipelines that mirror clips'
     )
     shuffle = sources.add_parser('shuffle', help='exchange sentences between some of the clips')
-    shuffle.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     shuffle.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')
-    shuffle.add_argument('--seed', type=int, default=0, help='of which clips, and with whom')
+    shuffle.add_argument('--seed', type=int, default=0, help='of the drawn clips and their order')
     shuffle.add_argument(
         '--ann', nargs='+', required=True, help='annotation files; other clips keep theirs'
     )
+    for source in (file, shuffle):
+        source.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     classes = sources.add_parser(
         'classes', help='descriptions of classes, which training never reads'
     )
-    classes.add_argument('files', nargs='+', help='lines "class; description", one a class')
+    classes.add_argument('files', nargs='+', help='lines "class; description", one per class')
     classes.add_argument('--names', required=True, help='classes.txt of the data set')
     classes.add_argument(
         '--in-order', action='store_true', help='lines are in the order of --names, named otherwise'
     )
-    for other in (shuffle, classes):
-        other.add_argument('--out', required=True, help='JSON file to write')
-    args = parser.parse_args(argv)
-    if args.source == 'kinematic' and not 1 <= args.count <= MOST:
-        parser.error(f'--count: choose 1 to {MOST}')
-    if args.source == 'kinematic' and not args.rate > 0:
-        parser.error('--rate: choose a number above 0')
-    if args.source == 'lmm' and args.count < 1:
-        parser.error('--count: choose 1 or more')
-    if args.source == 'lmm' and args.max_tokens < 1:
-        parser.error('--max-tokens: choose 1 or more')
-    return args
+    for source in (shuffle, classes):
+        source.add_argument('--out', required=True, help='JSON file to write')
+    return parser.parse_args(argv)
+
+
+def _at_least_one(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError('choose 1 or more')
+    return int(text)
+
+
+def _above_zero(text: str) -> float:
+    if not float(text) > 0:
+        raise argparse.ArgumentTypeError('choose a number above 0')
+    return float(text)
+
+
+def generate(args: argparse.Namespace) -> None:
+    """Make sentences, report clips without one, write the file."""
+    from rich.progress import track
+
+    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+    from mmact_ssl.prompts import match_clips, read_sentences, write_sentences
+
+    folder = open_skeleton_folder(args.data, 'see docs/data.md')
+    names = read_names(args.ann) if args.ann else folder.names.tolist()
+    if args.source == 'file':
+        matched = match_clips(read_sentences(args.file), names)
+        sentences, missing, unused = matched.sentences, matched.missing, matched.unused
+        if unused:
+            print(f'{len(unused)} keys of {args.file} are not clips, e.g. {unused[0]}')
+    else:
+        describe = kinematic(args, folder) if args.source == 'kinematic' else lmm(args, folder)
+        clips = track(read_clips(folder, names), 'describing', total=len(names), transient=True)
+        made = {name: describe(name, keypoint) for name, keypoint in clips}
+        sentences = {name: lines for name, lines in made.items() if lines}
+        missing = [name for name in names if name not in sentences]
+    if missing:
+        print(f'{len(missing)} of {len(names)} clips have no sentence, e.g. {missing[0]}')
+    out = Path(args.out or Path(args.data, f'sentences_{args.source}.json'))
+    write_sentences(out, sentences)
+    count = sum(map(len, sentences.values()))
+    print(f'{out}: {count} sentences about {len(sentences)} clips')
+
+
+def kinematic(
+    args: argparse.Namespace, folder: SkeletonFolder
+) -> Callable[[str, np.ndarray], list[str]]:
+    """Return a function that describes a clip by rules."""
+    from mmact_ssl.datasets.layouts import LAYOUTS
+    from mmact_ssl.prompts.kinematic import describe
+
+    layout, sides = LAYOUTS[folder.layout], not args.no_sides
+    return lambda _, keypoint: describe(keypoint, layout, args.count, args.rate, sides)
+
+
+def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.ndarray], list[str]]:
+    """Return a function that shows frames of a clip to a vision-language model."""
+    from mmact_ssl.prompts.captioner import Captioner
+    from mmact_ssl.prompts.frames import frame_sheet
+
+    captioner = Captioner(args.model, args.question, args.max_tokens, args.device)
+
+    def describe(name: str, keypoint: np.ndarray) -> list[str]:
+        sheet = frame_sheet(name, keypoint, folder.layout, args.frames, args.videos)
+        return captioner.describe(sheet, args.count, args.seed)
+
+    return describe
 
 
 def read_clips(folder: SkeletonFolder, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Give the name and the coordinates [M, T, V, C] of clips, and nothing else of them.
+    """Yield the name and the coordinates [M, T, V, C] of clips, and nothing else of them.
 
     Raises:
         DataError: A clip is not in the folder.
     """
+    from mmact_ssl.errors import DataError
+
     position = {name: i for i, name in enumerate(folder.names.tolist())}
     starts, coordinates = folder.starts, folder.open_coordinates()
     for name in names:
@@ -111,68 +159,29 @@ def read_clips(folder: SkeletonFolder, names: list[str]) -> Iterator[tuple[str, 
         yield name, np.array(clip.transpose(1, 0, 2, 3))
 
 
-def generate(args: argparse.Namespace) -> Path:
-    """Make the sentences, report clips without one, write the file.
+def read_names(paths: list[str]) -> list[str]:
+    """List the names in annotation files, each once, without their labels."""
+    from mmact_ssl.files import read_annotation
 
-    Raises:
-        DataError: The data set, the file or the model's folder is missing or broken.
-        ConfigError: The model is not of a kind that is known here.
-    """
-    folder = open_skeleton_folder(args.data, 'see docs/data.md')
-    names = read_annotations(args.ann) if args.ann else folder.names.tolist()
-    if args.source == 'file':
-        matched = match_clips(read_sentences(args.file), names)
-        sentences, missing = matched.sentences, matched.missing
-        if matched.unused:
-            print(
-                f'{len(matched.unused)} keys of {args.file} are no clip, e.g. {matched.unused[0]}'
-            )
-    else:
-        made = {}
-        clips = track(read_clips(folder, names), 'describing', total=len(names), transient=True)
-        if args.source == 'kinematic':
-            layout, sides = LAYOUTS[folder.layout], not args.no_sides
-            for name, keypoint in clips:
-                made[name] = describe(keypoint, layout, args.count, args.rate, sides)
-        else:
-            # Needed here only: it imports transformers.
-            from mmact_ssl.prompts.captioner import Captioner
-            from mmact_ssl.prompts.frames import frame_sheet
-
-            captioner = Captioner(args.model, args.question, args.max_tokens, args.device)
-            for name, keypoint in clips:
-                sheet = frame_sheet(name, keypoint, folder.layout, args.frames, args.videos)
-                made[name] = captioner.describe(sheet, args.count, args.seed)
-        sentences = {name: lines for name, lines in made.items() if lines}
-        missing = [name for name in names if name not in sentences]
-    if missing:
-        print(f'{len(missing)} of {len(names)} clips have no sentence, e.g. {missing[0]}')
-    out = Path(args.out or Path(args.data, f'sentences_{args.source}.json'))
-    write_sentences(out, sentences)
-    count = sum(map(len, sentences.values()))
-    print(f'{out}: {count} sentences about {len(sentences)} clips')
-    return out
+    listed = [read_annotation(path, 'prepare the data set, or correct --ann')[0] for path in paths]
+    return list(dict.fromkeys(name for names in listed for name in names))
 
 
 def shuffle(args: argparse.Namespace) -> None:
-    """Write sentences of which a share is about another clip.
+    """Write sentences, a share of which is about another clip."""
+    from mmact_ssl.prompts import read_sentences, shuffle_sentences, write_sentences
 
-    Raises:
-        DataError: The file or an annotation is missing or broken, or they share no clip.
-        ConfigError: The fraction is none.
-    """
-    sentences, names = read_sentences(args.file), read_annotations(args.ann)
+    sentences, names = read_sentences(args.file), read_names(args.ann)
     shuffled, drawn = shuffle_sentences(sentences, names, args.fraction, args.seed)
     write_sentences(args.out, shuffled)
     print(f'{args.out}: {len(drawn)} of {len(names)} clips have the sentences of another')
 
 
 def describe_classes(args: argparse.Namespace) -> None:
-    """Write sentences about classes.
+    """Write sentences about classes."""
+    from mmact_ssl.errors import DataError
+    from mmact_ssl.prompts import read_class_texts, write_sentences
 
-    Raises:
-        DataError: A file is missing, or does not fit the classes.
-    """
     if not Path(args.names).is_file():
         raise DataError(f'no file {args.names} of class names: give classes.txt of the data set')
     names = Path(args.names).read_text(encoding='utf-8').splitlines()
@@ -183,6 +192,8 @@ def describe_classes(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the tool; an error that the user can fix is one line."""
     args = parse_args(argv)
+    from mmact_ssl.errors import one_line_errors
+
     run = dict(shuffle=shuffle, classes=describe_classes).get(args.source, generate)
     with one_line_errors():
         run(args)

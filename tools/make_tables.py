@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Renew the result tables of README.md and docs/methods/*.md, and the results in model-index.yml.
+"""Renew the result tables of README.md and docs/, and the results in model-index.yml.
 
-They are made from results/*.json. ``--check`` changes nothing and exits with status 1 where a file
-does not agree with the results.
+They are made from results/. ``--check`` changes nothing and exits with status 1 where a file does
+not agree with the results.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmact_ssl.errors import one_line_errors
-from mmact_ssl.evaluation.model_index import results_by_config, update_model_index
-from mmact_ssl.evaluation.tables import read_results, update_files
-
 ROOT = Path(__file__).resolve().parents[1]
+# Not docs/evaluation.md, which explains the markers.
+PAGES = ('README.md', 'docs/results.md', 'docs/methods/*.md', 'docs/studies/*.md')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -23,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('files', nargs='*', help='Markdown; all of these if none given')
-    parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of JSON files')
+    parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of the results')
     parser.add_argument('--check', action='store_true', help='compare only')
     return parser.parse_args(argv)
 
@@ -31,11 +29,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Renew or check the tables."""
     args = parse_args(argv)
-    files = args.files or [
-        file
-        for file in (ROOT / 'README.md', *sorted(ROOT.glob('docs/methods/*.md')))
-        if file.exists()
-    ]
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.reporting.model_index import results_by_config, update_model_index
+    from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.reporting.tables import update_files
+
+    files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
     with one_line_errors():
         results = read_results(args.results)
         stale = update_files(files, results, write=not args.check)

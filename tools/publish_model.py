@@ -12,13 +12,7 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import torch
-
-import mmact_ssl
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
-from mmact_ssl.evaluation.joint import classifier_state
+from typing import Any
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -74,6 +68,13 @@ def export_backbone(
         CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``; or the
             classifier or an adapter is wanted and it has not one.
     """
+    import torch
+
+    import mmact_ssl
+    from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+    from mmact_ssl.errors import CheckpointError, ConfigError
+    from mmact_ssl.evaluation.protocols.joint import classifier_state
+
     if strip_prefix and classifier:
         raise ConfigError(
             '--strip-prefix makes a file that a backbone alone loads, which has no place for a '
@@ -114,9 +115,11 @@ def export_backbone(
 
 
 def _with_adapters(
-    checkpoint: Path, weights: Mapping[str, torch.Tensor], adapters: Sequence[str]
-) -> dict[str, torch.Tensor]:
+    checkpoint: Path, weights: Mapping[str, Any], adapters: Sequence[str]
+) -> dict[str, Any]:
     """Backbone and adapters under one prefix, by their names in an AdaptedBackbone."""
+    from mmact_ssl.errors import CheckpointError
+
     wanted = ('backbone.', *(f'adapters.{name}.' for name in adapters))
     for prefix in wanted[1:]:
         if not any(key.startswith(prefix) for key in weights):
@@ -128,6 +131,9 @@ def _with_adapters(
 def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.errors import one_line_errors
+
     with one_line_errors():
         path = export_backbone(
             args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters

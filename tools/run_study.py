@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
-
-import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
-from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.study import plan_study, run_study
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,12 +25,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('study', help='config, configs/studies/*.py')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
     parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
-    parser.add_argument('--results', default='results', help='folder of the JSON files')
+    parser.add_argument('--results', default='results', help='folder of the results')
     parser.add_argument('--variants', nargs='+', help='only these, e.g. full no-pose')
     parser.add_argument('--methods', nargs='+', help='only these, e.g. CSVR')
     parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")
     parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
     return parser.parse_args(argv)
 
 
@@ -42,11 +40,15 @@ def load_study(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: There is no such study, or nothing is left of it.
     """
+    from mmengine.config import Config
+
+    from mmact_ssl.engine.launch import parse_cfg_options
+    from mmact_ssl.errors import ConfigError
+
     if not Path(args.study).is_file():
         raise ConfigError(f'{args.study}: no such study; see configs/studies/')
     study = Config.fromfile(args.study)
-    if args.cfg_options:
-        study.merge_from_dict(args.cfg_options)
+    study.merge_from_dict(parse_cfg_options(args.cfg_options))
     runs = [
         run
         for run in study.get('runs', [])
@@ -67,6 +69,8 @@ def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict
     Raises:
         ConfigError: No run has any of them; names those that there are.
     """
+    from mmact_ssl.errors import ConfigError
+
     own = [(run, run.get('seeds', study.get('seeds', ()))) for run in runs]
     chosen = [{**run, 'seeds': [seed for seed in has if seed in seeds]} for run, has in own]
     left = [run for run in chosen if run['seeds']]
@@ -82,6 +86,11 @@ def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict
 def main(argv: list[str] | None = None) -> None:
     """Run the study."""
     args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.reporting.study import plan_study, run_study
+
     with one_line_errors():
         study = load_study(args)
         work_dir = Path(args.work_dir or f'work_dirs/{Path(args.study).stem}').resolve()

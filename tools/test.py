@@ -7,24 +7,12 @@ The options are those of every OpenMMLab project; see ``--help``.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.dist import is_main_process, master_only
-from mmengine.hooks import LoggerHook
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
-
-import mmact_ssl  # noqa: F401  (the fixes come before any model is imported)
-from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-from mmact_ssl.engine.launch import fit_to_cpu
-from mmact_ssl.errors import CheckpointError, ConfigError, one_line_errors
-from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
-from mmact_ssl.evaluation.pretext_result import make_pretext_result
-from mmact_ssl.targets import TargetCacheHook
-from mmact_ssl.visualization import read_conflict, summarize_conflict
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,14 +36,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='change the config'
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args(argv)
-    if args.local_rank is not None:
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parser.parse_args(argv)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -65,98 +50,68 @@ def load_config(args: argparse.Namespace) -> Config:
         ConfigError: There is no such config, or ``--dump`` is not a ``.pkl`` file.
         CheckpointError: There is no such checkpoint.
     """
-    if not Path(args.config).is_file():
-        raise ConfigError(f'{args.config}: no such config, see configs/')
+    from mmact_ssl.engine import launch
+    from mmact_ssl.errors import CheckpointError, ConfigError
+
+    cfg = launch.load_config(args)
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         raise CheckpointError(f'{args.checkpoint}: no such checkpoint, check the path')
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = f'work_dirs/{Path(args.config).stem}'
+    if args.any_teacher:
+        hook = dict(type='TargetCacheHook', any_teacher=True)
+        cfg.merge_from_dict({'default_hooks.target_caches': hook})
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):
             raise ConfigError(f'--dump {args.dump}: the file must end in .pkl')
-        evaluators = (
-            cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-        )
-        cfg.test_evaluator = [
-            *evaluators,
-            dict(type='mmengine.DumpResults', out_file_path=args.dump),
-        ]
-    if not torch.cuda.is_available():
-        fit_to_cpu(cfg)
+        evaluators = cfg.test_evaluator
+        evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+        dump = dict(type='mmengine.DumpResults', out_file_path=args.dump)
+        cfg.test_evaluator = [*evaluators, dump]
     return cfg
 
 
-def load_all(runner: Runner, checkpoint: str) -> None:
-    """Load a checkpoint into the runner's model, all keys of both.
+def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
+    """How the tasks' gradients agree: over the training, and of the checkpoint as it is.
 
-    mmengine's own loading before a test only logs what is missing, and would test random heads.
-
-    Raises:
-        CheckpointError: A key is missing, left over, or of another shape.
+    The first are those of GradientConflictHook, where the training had it; the second are mean
+    gradients over ``conflict_batches`` of the config. Run by all processes, which average them.
     """
-    try:
-        runner.load_checkpoint(checkpoint, map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f'{checkpoint}: does not fit the model of the config, give the config (and the '
-            f'--cfg-options) that it was trained with: {" ".join(str(error).split())}'
-        ) from error
+    from mmengine.model import is_model_wrapper
 
+    from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
+    from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
+    from mmact_ssl.visualization import read_conflict, summarize_conflict
 
-def write_metrics_once(runner: Runner) -> None:
-    """Let the main process alone log a test.
-
-    mmengine's hook writes the metrics on every process to one file, each over the other's.
-    """
-    for hook in runner.hooks:
-        if isinstance(hook, LoggerHook):
-            hook.after_test_epoch = master_only(hook.after_test_epoch)
-
-
-def mean_conflict_metrics(runner: Runner, num_batches: int) -> dict[str, float]:
-    """Compare the tasks' mean gradients over so many training batches; nothing for 0."""
-    if not num_batches:
-        return {}
-    # Each epoch's workers are new, as they have to learn which one it is.
-    loader = runner.build_dataloader(
-        {**runner.cfg.train_dataloader, 'persistent_workers': False}, seed=0
-    )
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return mean_gradient_conflict(model, epoch_after_epoch(loader), num_batches)
-
-
-def conflict_metrics(checkpoint: str) -> dict[str, float]:
-    """Say how the tasks' gradients agreed over the training that wrote a checkpoint.
-
-    Returns:
-        See :func:`summarize_conflict`; nothing where the training had no GradientConflictHook.
-    """
+    metrics: dict[str, float] = {}
+    if num_batches := runner.cfg.get('conflict_batches', 0):
+        # Each epoch's workers are new, as they have to learn which one it is.
+        loader = {**runner.cfg.train_dataloader, 'persistent_workers': False}
+        batches = epoch_after_epoch(runner.build_dataloader(loader, seed=0))
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        metrics |= mean_gradient_conflict(model, batches, num_batches)
     log = Path(checkpoint).with_name(FILE_NAME)
-    return summarize_conflict(read_conflict(log)) if log.is_file() else {}
+    return metrics | (summarize_conflict(read_conflict(log)) if log.is_file() else {})
 
 
 def main(argv: list[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmengine.dist import is_main_process
+
+    from mmact_ssl.engine.checkpoint import load_strictly
+    from mmact_ssl.engine.terminal import QuietRunner
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.reporting.pretext_result import make_pretext_result
+
     with one_line_errors():
         cfg = load_config(args)
-        runner = Runner.from_cfg(cfg)
-        runner.register_hook(TargetCacheHook(args.any_teacher))
-        load_all(runner, args.checkpoint)
-        write_metrics_once(runner)
+        runner = QuietRunner.from_cfg(cfg)
+        load_strictly(runner, args.checkpoint)
         metrics = runner.test()
         if not args.out:
             return
-        # On all processes, which average their gradients. A failure writes nothing: half a result
-        # would pass for a whole one, in a study too.
-        metrics |= mean_conflict_metrics(runner, cfg.get('conflict_batches', 0))
-        metrics |= conflict_metrics(args.checkpoint)
+        # A failure writes nothing: half a result would pass for a whole one, in a study too.
+        metrics |= conflict_metrics(runner, args.checkpoint)
         if is_main_process():
             result = make_pretext_result(
                 cfg, metrics, args.checkpoint, args.method, args.variant, args.seed

@@ -29,7 +29,7 @@ STANDING = ((0.07, -1.0, 0.02), (0.03, -1.0, -0.05))
 
 @dataclass(frozen=True)
 class Style:
-    """How one clip is performed: drawn per clip around the subject's habits."""
+    """Manner of one clip, drawn around the subject's habits."""
 
     tempo: float = 1.0
     phase: float = 0.0  # 0..1, of the cycle, or where in the clip a single movement happens
@@ -54,7 +54,7 @@ class Style:
 
 
 def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.ndarray:
-    """Eased interpolation through key poses of a cycle.
+    """Interpolate smoothly through key poses of a cycle.
 
     Args:
         phase: float [T], cycles; whole numbers do not matter.
@@ -74,7 +74,7 @@ def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.nda
 
 
 def blend(start: tuple, end: tuple, part: np.ndarray) -> np.ndarray:
-    """From ``start`` to ``end`` (D numbers each) by ``part`` [T]: [T, D]."""
+    """Interpolate from ``start`` to ``end`` (D numbers each) by ``part`` [T]: [T, D]."""
     part = part[:, None]
     return np.asarray(start) * (1 - part) + np.asarray(end) * part
 
@@ -86,7 +86,7 @@ def smooth(part: np.ndarray) -> np.ndarray:
 
 
 def swing(angle: np.ndarray, out: float = 0.06) -> np.ndarray:
-    """Direction of a limb that hangs down, swung forward by ``angle`` [T]: [T, 3]."""
+    """Return directions [T, 3] of a hanging limb that is swung forward by ``angle`` [T]."""
     return np.stack([np.full_like(angle, out), -np.cos(angle), np.sin(angle)], -1)
 
 
@@ -107,7 +107,7 @@ def standing(style: Style) -> Motion:
 
 
 def cycles(style: Style, rate: float) -> np.ndarray:
-    """Phase [T] in cycles at ``rate`` per second."""
+    """Return the phase [T] in cycles at ``rate`` per second."""
     return np.arange(NUM_FRAMES) / FRAME_RATE * rate * style.tempo + style.phase
 
 
@@ -143,7 +143,7 @@ def hand_to_head(style: Style) -> Motion:
 
 
 def sit_down(style: Style) -> Motion:
-    """The hips go back and down on a stool, the feature map leaning forward on the way."""
+    """The hips go back and down on a stool, the trunk leaning forward on the way."""
     motion = standing(style)
     seconds = np.arange(NUM_FRAMES) / FRAME_RATE
     length = 1.0 / style.tempo
@@ -244,7 +244,7 @@ def jumping_jack(style: Style) -> Motion:
 
 
 def bow(style: Style) -> Motion:
-    """The feature_map bends far forward over straight legs and rises again."""
+    """The trunk bends far forward over straight legs and rises again."""
     motion = standing(style)
     down = smooth(0.5 - 0.75 * np.cos(2 * np.pi * cycles(style, 0.6)))
     motion.torso[:, 0] += 1.15 * style.amplitude * down
@@ -318,7 +318,7 @@ CLASSES = tuple(ACTIONS)
 
 
 def perform(action: str, style: Style, active_side: int = 0) -> Motion:
-    """The curves of an action, with idle sway, the active limbs on the left (0) or right (1)."""
+    """Return the motion of an action with idle sway, active limbs on the left (0) or right (1)."""
     motion = ACTIONS[action](style)
     if style.sway is not None:
         seconds = np.arange(NUM_FRAMES)[:, None] / FRAME_RATE

@@ -1,4 +1,4 @@
-"""Backgrounds that must not give the action away: texture, clutter, moving things, light."""
+"""Backgrounds that do not give the action away: texture, clutter, moving things, light."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MARGIN = 12  # pixels of the fine canvas that the camera may shake
 
 @dataclass
 class Backdrop:
-    """Everything in a clip that is not the person.
+    """All in a clip that is not the person.
 
     Attributes:
         texture: uint8 [S + 2 * MARGIN, S + 2 * MARGIN, 3], S the side of the fine canvas.
-        movers: What moves: (way int [T, 2], radii, color, in front of the person).
+        movers: Moving things: (way int [T, 2], radii, color, in front of the person).
         gain: float [T, 3] global illumination, per channel.
         grain: uint8 [4, S/2, S/2, 3] sensor noise.
     """
@@ -60,7 +60,7 @@ class Backdrop:
         )
 
     def frame(self, t: int, shake: np.ndarray) -> np.ndarray:
-        """uint8 [S, S, 3]: the canvas before the person is painted, shaken by [2] of its side."""
+        """Return the canvas [S, S, 3] without the person, shaken by [2] of its side."""
         side = len(self.texture) - 2 * MARGIN
         column, row = np.clip(np.rint(MARGIN - shake * side), 0, 2 * MARGIN).astype(int)
         canvas = self.texture[row : row + side, column : column + side].copy()
@@ -68,11 +68,11 @@ class Backdrop:
         return canvas
 
     def occlude(self, canvas: np.ndarray, t: int) -> None:
-        """Paint what passes between person and camera."""
+        """Paint the things that pass between person and camera."""
         self._paint(canvas, t, in_front=True)
 
     def noise(self, t: int) -> np.ndarray:
-        """uint8 [S/2, S/2, 3] to be added to frame ``t``."""
+        """Return the noise to add to frame ``t``: uint8 [S/2, S/2, 3]."""
         return self.grain[t % len(self.grain)]
 
     def _paint(self, canvas: np.ndarray, t: int, in_front: bool) -> None:
@@ -82,12 +82,12 @@ class Backdrop:
 
 
 def _muted(rng: np.random.Generator) -> np.ndarray:
-    """A color of rooms and streets, RGB [3]: any brightness, little saturation."""
+    """Draw a color of rooms and streets, RGB [3]: any brightness, little saturation."""
     return np.clip(rng.uniform(30, 220) + rng.normal(0, 22, 3), 5, 250)
 
 
 def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
-    """A wall and a floor with noise of several sizes and cluttering shapes: [side, side, 3]."""
+    """Draw a wall and a floor with noise of several sizes and clutter: [side, side, 3]."""
     image = np.empty((side, side, 3), np.float32)
     horizon = int(rng.uniform(0.45, 0.85) * side)
     image[:horizon], image[horizon:] = (_muted(rng) for _ in range(2))

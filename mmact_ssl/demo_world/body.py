@@ -1,4 +1,4 @@
-"""A 3D articulated body: from directions of limbs to the NTU-25 joints.
+"""Articulated body in 3D: from directions of limbs to the NTU-25 joints.
 
 Body axes: x to the person's left, y up, z forward; meters. Directions of limbs are written as
 (out, up, forward), where out points away from the middle of the body on either side, so that one
@@ -7,7 +7,7 @@ description serves both arms and both legs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -40,27 +40,14 @@ class Morphology:
         height = rng.uniform(1.5, 1.92)
         scale = height / 1.7
         base = cls()
-        lengths = {
-            name: getattr(base, name) * scale * rng.uniform(0.94, 1.06)
-            for name in (
-                'shoulder',
-                'hip',
-                'spine',
-                'neck',
-                'head',
-                'upper_arm',
-                'forearm',
-                'thigh',
-                'shin',
-                'foot',
-            )
-        }
+        bones = [field.name for field in fields(cls) if field.name not in ('height', 'girth')]
+        lengths = {name: getattr(base, name) * scale * rng.uniform(0.94, 1.06) for name in bones}
         return cls(height=height, girth=rng.uniform(0.85, 1.25), **lengths)
 
 
 @dataclass
 class Motion:
-    """How a body moves, on T frames; side 0 is the left one, 1 the right one.
+    """Motion of a body on T frames; side 0 is the left one, 1 the right one.
 
     Attributes:
         upper_arm, forearm, thigh, shin: float [T, side=2, 3], (out, up, forward), of any length;
@@ -83,11 +70,11 @@ class Motion:
     planted: bool = False
 
     def reversed(self) -> Motion:
-        """The same motion backwards in time."""
+        """Return the same motion backwards in time."""
         return replace(self, **{name: getattr(self, name)[::-1] for name in MOTION_CURVES})
 
     def mirrored(self) -> Motion:
-        """The same motion with left and right exchanged."""
+        """Return the same motion with left and right exchanged."""
         sign = np.array([1.0, -1.0, -1.0])
         return Motion(
             self.upper_arm[:, ::-1],
@@ -106,12 +93,12 @@ MOTION_CURVES = ('upper_arm', 'forearm', 'thigh', 'shin', 'torso', 'head', 'root
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] scaled to length 1."""
+    """Scale vectors [..., 3] to length 1."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def rotation(lean: np.ndarray, bend: np.ndarray, twist: np.ndarray) -> np.ndarray:
-    """Rotation matrices [T, 3, 3]: bend (to the left), then lean (forward), then twist (left)."""
+    """Return matrices [T, 3, 3] that bend (to the left), then lean (forward), then twist (left)."""
     one, zero = np.ones_like(lean), np.zeros_like(lean)
     cos, sin = np.cos(lean), np.sin(lean)
     about_x = np.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], -1)
@@ -131,7 +118,7 @@ def turn(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def body_joints(
     motion: Motion, body: Morphology, heading: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Forward kinematics.
+    """Compute joints from a motion: forward kinematics.
 
     Args:
         motion: Curves on T frames.
@@ -216,5 +203,5 @@ COCO_FROM_NTU = NTU25.index(*LAYOUTS['coco17'].names[5:])
 
 
 def coco_joints(joints: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """COCO-17 points [T, V=17, ...] from NTU-25 joints [T, 25, ...] and face points [T, 5, ...]."""
+    """Return COCO-17 points [T, 17, ...] of NTU-25 joints [T, 25, ...] and face [T, 5, ...]."""
     return np.concatenate([face, joints[:, COCO_FROM_NTU]], axis=1)

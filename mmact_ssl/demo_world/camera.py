@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera that looks at a point of the world.
+    """Camera that looks at a point of the world.
 
     Attributes:
         azimuth: Radians that the camera stands to the left (of a person with heading 0).
@@ -30,7 +30,7 @@ class Camera:
     shift: np.ndarray | tuple[float, float] = (0.0, 0.0)
 
     def axes(self) -> np.ndarray:
-        """float64 [3, 3]: rows are the image's right, the image's up and the depth direction."""
+        """Return rows for the image's right, the image's up and the depth, float64 [3, 3]."""
         depth = -np.array(
             [
                 np.sin(self.azimuth) * np.cos(self.elevation),
@@ -44,24 +44,20 @@ class Camera:
         return np.stack([cos * right - sin * up, sin * right + cos * up, depth])
 
     def view(self, points: np.ndarray) -> np.ndarray:
-        """World points [..., 3] in camera axes [..., 3]: x right, y up, z depth; meters."""
+        """Move world points [..., 3] to camera axes: x right, y up, z depth; meters."""
         axes = self.axes()
         position = np.asarray(self.target) - self.distance * axes[2]
         return (points - position) @ axes.T
 
     def project(self, viewed: np.ndarray) -> np.ndarray:
-        """Camera-axes points [T, V, 3] to the image [T, V, 2], fractions of a square frame."""
+        """Project camera-axes points [T, V, 3] to fractions of a square frame, [T, V, 2]."""
         shift = np.broadcast_to(self.shift, (len(viewed), 2))[:, None]
         flat = viewed[..., :2] / viewed[..., 2:] * np.array([self.focal, -self.focal])
         return flat + 0.5 + shift
 
-    def moved(self, shift: np.ndarray) -> Camera:
-        """This camera with another ``shift``."""
-        return replace(self, shift=shift)
-
 
 def _cameras(*rows: tuple[float, float, float]) -> tuple[Camera, ...]:
-    """Cameras from (azimuth, elevation, both in degrees, focal length)."""
+    """Make cameras of (azimuth, elevation, both in degrees, focal length)."""
     return tuple(
         Camera(np.deg2rad(azimuth), np.deg2rad(elevation), focal)
         for azimuth, elevation, focal in rows

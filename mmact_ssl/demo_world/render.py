@@ -1,4 +1,4 @@
-"""Painting a scene: tapered capsules in order of depth, and the same shapes as part maps."""
+"""Renderer of a scene: tapered capsules in order of depth, and the same shapes as part maps."""
 
 from __future__ import annotations
 
@@ -27,39 +27,27 @@ LIP_LABELS = {
 SUPERSAMPLING = 2
 FIXED_POINT = 4  # fractional bits of OpenCV's polygon coordinates
 ROUND = 6  # points of each half circle
-COLORS = (
-    (200, 40, 40),
-    (40, 90, 200),
-    (40, 150, 60),
-    (230, 200, 60),
-    (240, 240, 235),
-    (35, 35, 40),
-    (130, 60, 150),
-    (240, 130, 40),
-    (120, 120, 125),
-    (90, 60, 40),
-    (70, 190, 200),
-    (230, 140, 170),
-)
-COLOR_NAMES = (
-    'red',
-    'blue',
-    'green',
-    'yellow',
-    'white',
-    'black',
-    'purple',
-    'orange',
-    'gray',
-    'brown',
-    'turquoise',
-    'pink',
-)
+# Names are words of the sentences: part of VERSION in write.py, as the values are.
+PALETTE = {
+    'red': (200, 40, 40),
+    'blue': (40, 90, 200),
+    'green': (40, 150, 60),
+    'yellow': (230, 200, 60),
+    'white': (240, 240, 235),
+    'black': (35, 35, 40),
+    'purple': (130, 60, 150),
+    'orange': (240, 130, 40),
+    'grey': (120, 120, 125),
+    'brown': (90, 60, 40),
+    'turquoise': (70, 190, 200),
+    'pink': (230, 140, 170),
+}
+COLOR_NAMES, COLORS = tuple(PALETTE), tuple(PALETTE.values())
 
 
 @dataclass(frozen=True)
 class Clothes:
-    """What the person wears; colors index COLORS."""
+    """Clothes of the person; colors index COLORS."""
 
     shirt: int
     trousers: int
@@ -86,7 +74,7 @@ class Clothes:
 
 @dataclass(frozen=True)
 class Shape:
-    """A capsule between two points with a radius at each, or the hull of four (the feature map)."""
+    """A capsule between two points with a radius at each, or the hull of four (the trunk)."""
 
     points: np.ndarray  # [T, K, 3] camera axes, K = 2 or 4
     radii: tuple[float, ...]
@@ -96,7 +84,7 @@ class Shape:
 
 
 def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Outlines of tapered capsules.
+    """Compute the outlines of tapered capsules.
 
     Args:
         ends: float [..., 2, 2] both end points in the image.
@@ -118,7 +106,7 @@ def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 
 def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
-    """The shapes of person, held thing and stool."""
+    """Return the shapes of person, held thing and stool."""
     girth = scene.subject.body.girth * scene.subject.body.height / 1.7
     skin, hair = np.array(scene.subject.skin), np.array(scene.subject.hair)
     shirt, trousers, shoes, accent = (
@@ -226,7 +214,7 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
 
 
 def outlines(shapes: list[Shape], scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Outlines of all shapes in all frames.
+    """Compute the outlines of all shapes in all frames.
 
     Returns:
         tuple: float [T, S, 4 * ROUND, 2], fractions of the frame (a capsule repeats its last
@@ -248,7 +236,7 @@ def outlines(shapes: list[Shape], scene: Scene) -> tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Rendering:
-    """What one scene looks like.
+    """Pictures and part maps of a scene.
 
     Attributes:
         frames: uint8 [T, H, W, 3] RGB.
@@ -264,7 +252,7 @@ class Rendering:
 
 
 def render(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> Rendering:
-    """Paint a scene of T frames at FRAME_SIZE square."""
+    """Render a scene of T frames at FRAME_SIZE square."""
     shapes = body_shapes(scene, clothes)
     rims, depth = outlines(shapes, scene)
     num_frames = len(rims)
@@ -273,16 +261,12 @@ def render(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> Renderin
     shake = scene.camera.shift - np.mean(scene.camera.shift, axis=0)
     light = rng.uniform(-1, 1, 2) * np.array([0.012, 0.004]) + np.array([0.0, -0.008])
 
-    fine = np.rint(
-        rims * (FRAME_SIZE * SUPERSAMPLING * 2**FIXED_POINT) - 2 ** (FIXED_POINT - 1)
-    ).astype(np.int32)
+    fine = _fixed_point(rims, FRAME_SIZE * SUPERSAMPLING)
     # Half of the outline's breadth, moved towards the light: a cheap highlight.
     center = rims.mean(2, keepdims=True)
     glow = center + (rims - center) * np.array([0.62, 0.62]) + light
-    glow = np.rint(
-        glow * (FRAME_SIZE * SUPERSAMPLING * 2**FIXED_POINT) - 2 ** (FIXED_POINT - 1)
-    ).astype(np.int32)
-    coarse = np.rint(rims * (FRAME_SIZE * 2**FIXED_POINT) - 2 ** (FIXED_POINT - 1)).astype(np.int32)
+    glow = _fixed_point(glow, FRAME_SIZE * SUPERSAMPLING)
+    coarse = _fixed_point(rims, FRAME_SIZE)
     order = np.argsort(-depth, axis=1, kind='stable')
     stripes = _stripes(scene, clothes)
 
@@ -314,8 +298,13 @@ def render(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> Renderin
     return Rendering(frames, labels[index_map], index_map, depth)
 
 
+def _fixed_point(points: np.ndarray, side: int) -> np.ndarray:
+    """Convert fractions of the frame to OpenCV's fixed-point pixels of ``side`` square."""
+    return np.rint(points * (side * 2**FIXED_POINT) - 2 ** (FIXED_POINT - 1)).astype(np.int32)
+
+
 def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
-    """Per frame, the line segments across a striped shirt, in OpenCV's fixed-point pixels."""
+    """Return the lines across a striped shirt for each frame, in OpenCV's fixed-point pixels."""
     if clothes.pattern != 'stripes':
         return [[] for _ in scene.joints]
     corners = scene.camera.project(
@@ -333,11 +322,11 @@ def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
 
 
 def visibility(scene: Scene, rendering: Rendering) -> np.ndarray:
-    """How well each COCO-17 point is seen.
+    """Score the visibility of each COCO-17 point.
 
     Returns:
         np.ndarray: float32 [T, V=17]: 1 seen, 0.5 hidden by a body part or thing at least 12 cm
-        nearer to the camera, 0 outside of the frame.
+        nearer to the camera, 0 outside the frame.
     """
     points = scene.coco
     pixels = np.floor(scene.camera.project(points) * FRAME_SIZE).astype(int)

@@ -1,19 +1,13 @@
-"""One clip before it is painted: who acts, how, where the camera is, and where everything is."""
+"""Scene of one clip before it is rendered: who acts, how, seen by which camera."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mmact_ssl.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
-from mmact_ssl.demo_world.body import (
-    NTU25,
-    Morphology,
-    body_joints,
-    coco_joints,
-    rotation,
-)
+from mmact_ssl.demo_world.body import NTU25, Morphology, body_joints, coco_joints, rotation, unit
 from mmact_ssl.demo_world.camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
@@ -31,7 +25,7 @@ HAIRS = ((30, 25, 22), (70, 45, 30), (120, 80, 45), (200, 165, 95), (150, 60, 35
 
 @dataclass(frozen=True)
 class Subject:
-    """A person: body, habits, skin and hair (RGB 0..255)."""
+    """Person: body, habits, skin and hair (RGB 0..255)."""
 
     number: int
     body: Morphology
@@ -42,7 +36,7 @@ class Subject:
 
 
 def subjects(seed: int, split: str) -> list[Subject]:
-    """The people of a split; numbers go on from training to test, nobody is in both."""
+    """Draw the people of a split; numbers go on from training to test, nobody is in both."""
     first = 0 if split == 'train' else NUM_SUBJECTS['train']
     people = []
     for number in range(first, first + NUM_SUBJECTS[split]):
@@ -62,7 +56,7 @@ def subjects(seed: int, split: str) -> list[Subject]:
 
 @dataclass(frozen=True)
 class Prop:
-    """A held thing ('cup' or 'phone') in the hand of one side."""
+    """Thing ('cup' or 'phone') in the hand of one side."""
 
     kind: str
     side: int
@@ -71,7 +65,7 @@ class Prop:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything about one clip of T frames, in one geometry.
+    """All about one clip of T frames, in one geometry.
 
     Attributes:
         joints: float64 [T, V=25, 3] NTU-25 in camera axes: x right, y up, z depth, meters.
@@ -100,21 +94,20 @@ class Scene:
 
 
 def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
-    """World ends [T, 2, 3] of a held thing: a cup stands across the fist, a phone lies along it."""
+    """Return the ends [T, 2, 3] of a cup across the fist, or of a phone along it, in the world."""
     name = ('left', 'right')[side]
     wrist, hand, tip = (
         joints[:, i] for i in NTU25.index(f'{name}_wrist', f'{name}_hand', f'{name}_hand_tip')
     )
-    along = (tip - wrist) / np.linalg.norm(tip - wrist, axis=1, keepdims=True)
+    along = unit(tip - wrist)
     if kind == 'phone':
         return np.stack([hand - 0.05 * along, hand + 0.17 * along], 1)
-    upright = np.array([0.0, 1.0, 0.0]) + 0.35 * along
-    upright /= np.linalg.norm(upright, axis=1, keepdims=True)
+    upright = unit(np.array([0.0, 1.0, 0.0]) + 0.35 * along)
     return np.stack([hand - 0.06 * upright, hand + 0.13 * upright], 1)
 
 
 def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: bool) -> np.ndarray:
-    """World points [6, 3] of a stool under the lowest hips, or of one that only stands around."""
+    """Return world points [6, 3] of a stool under the lowest hips, or of an unused one near by."""
     hips = joints[:, NTU25.names.index('spine_base')]
     lowest = hips[np.argmin(hips[:, 1])].copy()
     facing = rotation(np.zeros(1), np.zeros(1), np.array([heading]))[0]
@@ -139,13 +132,7 @@ def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: b
 def make_scene(
     action: str, subject: Subject, camera_number: int, split: str, rng: np.random.Generator
 ) -> Scene:
-    """Draw everything that a clip leaves open, and compute where it is.
-
-    Raises:
-        ValueError: if there is no such action.
-    """
-    if action not in CLASSES:
-        raise ValueError(f'no action {action!r}; there are {", ".join(CLASSES)}')
+    """Draw all that action, subject and camera leave open, and compute the places in 3D."""
     active_side = int(rng.integers(2))
     style = Style.draw(rng, subject.tempo, subject.amplitude)
     motion = perform(action, style, active_side)
@@ -174,7 +161,9 @@ def make_scene(
         target=(0.0, 0.52 * body_height, 0.0),
     )
     viewed = camera.view(np.concatenate([joints, face], axis=1))
-    camera = camera.moved(_framing(camera.project(viewed), rng))
+    camera = replace(camera, shift=_framing(camera.project(viewed), rng))
+    if stool is not None:
+        stool = np.broadcast_to(camera.view(stool), (len(joints), 6, 3))
     return Scene(
         action,
         subject,
@@ -186,14 +175,12 @@ def make_scene(
         face=viewed[:, NTU25.num_joints :],
         prop=prop,
         prop_points=None if prop is None else camera.view(_prop_ends(prop.kind, joints, prop.side)),
-        stool_points=None
-        if stool is None
-        else np.broadcast_to(camera.view(stool), (len(joints), 6, 3)),
+        stool_points=stool,
     )
 
 
 def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Where the person stands in the picture: shift [T, 2], in frames, with a shaking hand.
+    """Draw the person's place in the picture: shift [T, 2], in frames, with a shaking hand.
 
     Args:
         points: float [T, P, 2] image positions of the body under a centered camera, fractions.
@@ -212,7 +199,7 @@ def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_scene(seed: int, split: str, index: int) -> Scene:
-    """Clip ``index`` of a split: classes, subjects and cameras come round in turn."""
+    """Draw clip ``index`` of a split: classes, subjects and cameras take turns."""
     rng = np.random.default_rng([seed, 2, 0 if split == 'train' else 1, index])
     people = subjects(seed, split)
     action = CLASSES[index % len(CLASSES)]

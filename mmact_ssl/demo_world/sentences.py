@@ -7,7 +7,7 @@ import numpy as np
 from mmact_ssl.demo_world.render import COLOR_NAMES, Clothes
 from mmact_ssl.demo_world.scene import Scene
 
-# What the limbs do, never what the action is called; {side} is the active side.
+# Movements of the limbs, never the name of the action; {side} is the active side.
 MOVEMENTS = {
     'wave': (
         'holds the {side} forearm up beside the head and swings it from side to side',
@@ -50,35 +50,24 @@ MOVEMENTS = {
         'raises both arms overhead by the sides while the feet hop apart',
     ),
     'bow': (
-        'bends the feature map far forward over straight legs and comes up again',
+        'bends the trunk far forward over straight legs and comes up again',
         'lowers the head and chest in front and then rises',
     ),
     'throw': (
         'draws the {side} hand back above the shoulder and whips it forward and down',
-        'turns the feature map and slings the {side} arm over the shoulder with a step',
+        'turns the trunk and slings the {side} arm over the shoulder with a step',
     ),
 }
 
 
 def describe(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> list[str]:
-    """Six sentences about who does what, as seen from where; none contains the class's name."""
+    """Write six sentences about who does what, seen from where, without the name of the class."""
     side = ('left', 'right')[scene.active_side]
     first, second = (text.format(side=side) for text in MOVEMENTS[scene.action])
-    size = (
-        'short'
-        if scene.subject.body.height < 1.62
-        else 'tall'
-        if scene.subject.body.height > 1.8
-        else 'middle-sized'
-    )
+    height, tempo = scene.subject.body.height, scene.style.tempo
+    size = 'short' if height < 1.62 else 'tall' if height > 1.8 else 'middle-sized'
     shirt, trousers = COLOR_NAMES[clothes.shirt], COLOR_NAMES[clothes.trousers]
-    pace = (
-        'slowly'
-        if scene.style.tempo < 0.92
-        else 'briskly'
-        if scene.style.tempo > 1.1
-        else 'at an even pace'
-    )
+    pace = 'slowly' if tempo < 0.92 else 'briskly' if tempo > 1.1 else 'at an even pace'
     view = 'from above' if scene.camera.elevation > np.deg2rad(14) else 'at eye level'
     legs = 'trousers' if clothes.long_trousers else 'shorts'
     sentences = [

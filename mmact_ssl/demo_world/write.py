@@ -1,4 +1,4 @@
-"""Writing the demo world to disk: video, skeletons, poses, part maps, sentences, teacher data."""
+"""Writer of the demo world: video, skeletons, poses, part maps, sentences, teacher data."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
 
-VERSION = 1  # of what is generated; a folder of another version is made anew
+VERSION = 1  # of the generated files; a folder of another version is made again
 CLIPS_PER_CLASS = {'default': {'train': 64, 'test': 20}, 'tiny': {'train': 2, 'test': 1}}
 KEY_FRAME_INTERVAL = 12
 TEACHER_FRAMES_PER_CLIP = 5
-TEACHER_VAL_SUBJECTS = (1, 9)  # of the training subjects, held out to judge a teacher
+TEACHER_VAL_SUBJECTS = (1, 9)  # of the training subjects, held out to evaluate a teacher
 FOLDERS = ('videos', 'parts', 'pose_frames', 'part_frames')
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What is kept in memory of a clip that has been written."""
+    """Data of a written clip that goes into the tables of all clips."""
 
     name: str
     split: str
@@ -77,10 +77,10 @@ def write_video(path: Path, frames: np.ndarray) -> None:
 
 
 def read_parts(path: Path | str) -> np.ndarray:
-    """Part maps of a clip: uint8 [T, H, W], labels of LIP.
+    """Read the part maps of a clip: uint8 [T, H, W], labels of LIP.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: There is no such file.
     """
     strip = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if strip is None:
@@ -89,7 +89,7 @@ def read_parts(path: Path | str) -> np.ndarray:
 
 
 def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
-    """Draw, paint and write one clip; ``task`` is (split, index)."""
+    """Draw, render and write one clip; ``task`` is (split, index)."""
     cv2.setNumThreads(0)
     split, index = task
     scene = draw_scene(seed, split, index)
@@ -143,7 +143,7 @@ def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
 
 
 def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
-    """The person of one frame in the COCO key-point format.
+    """Describe the person of one frame in the COCO key-point format.
 
     Args:
         pose: float [V=17, 3] fractions of the frame, score.
@@ -169,7 +169,7 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
 
 
 def _write_teacher_lists(out: Path, clips: list[Clip]) -> None:
-    """``pose_train.json`` and ``pose_val.json`` in the COCO key-point format."""
+    """Write ``pose_train.json`` and ``pose_val.json`` in the COCO key-point format."""
     layout = LAYOUTS['coco17']
     category = {
         'id': 1,
@@ -194,20 +194,17 @@ def _write_teacher_lists(out: Path, clips: list[Clip]) -> None:
             }
             for i, frame in enumerate(people)
         ]
-        (out / f'pose_{part}.json').write_text(
-            json.dumps(
-                {
-                    'info': {'description': 'synthetic people of the mmact_ssl demo world'},
-                    'images': images,
-                    'annotations': annotations,
-                    'categories': [category],
-                }
-            )
-        )
+        content = {
+            'info': {'description': 'synthetic people of the mmact_ssl demo world'},
+            'images': images,
+            'annotations': annotations,
+            'categories': [category],
+        }
+        (out / f'pose_{part}.json').write_text(json.dumps(content))
 
 
 def _write_tables(out: Path, clips: list[Clip]) -> None:
-    """Lists, skeletons, poses and sentences of all clips."""
+    """Write lists, skeletons, poses and sentences of all clips."""
     for split in ('train', 'test'):
         write_annotation(
             out / f'{split}.txt', ((clip.name, clip.label) for clip in clips if clip.split == split)
@@ -239,7 +236,7 @@ def _write_tables(out: Path, clips: list[Clip]) -> None:
 
 
 def _description(seed: int, size: str) -> dict:
-    """What ``world.json`` says."""
+    """Return the content of ``world.json``."""
     return {
         'synthetic': True,
         'version': VERSION,
@@ -257,7 +254,7 @@ def _clear(out: Path) -> None:
     """Remove an older world.
 
     Raises:
-        DataError: if the folder holds something else.
+        DataError: The folder holds something else.
     """
     marker = out / 'world.json'
     if not marker.exists() and any((out / folder).exists() for folder in FOLDERS):
@@ -265,7 +262,7 @@ def _clear(out: Path) -> None:
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
     if marker.exists() and (out / 'targets').exists():
-        print(f'{out / "targets"}: was made from the old world; remove it or make it again')
+        print(f'{out / "targets"}: made from the old world; remove it or make it again')
 
 
 def write_demo_world(
@@ -275,26 +272,23 @@ def write_demo_world(
 
     Args:
         out: Folder; see docs/data.md for what is written.
-        seed: Of everything that is drawn.
+        seed: Of all that is drawn.
         size: A key of CLIPS_PER_CLASS.
-        workers: Processes; 1 for none beside this one.
+        workers: Processes; 1 makes all clips in this one.
 
     Returns:
-        dict: number of clips per split.
+        dict: Number of clips per split.
 
     Raises:
-        DataError: if ``out`` holds other data.
+        DataError: ``out`` holds other data.
     """
     description = _description(seed, size)
     marker = out / 'world.json'
     if marker.exists() and json.loads(marker.read_text()) == {**description, 'complete': True}:
         return description['clips']
     _clear(out)
-    for folder in (
-        'videos',
-        'parts',
-        *(f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')),
-    ):
+    frames = [f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')]
+    for folder in ('videos', 'parts', *frames):
         (out / folder).mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({**description, 'complete': False}))
 
@@ -310,7 +304,7 @@ def write_demo_world(
 
 
 def _map(function: functools.partial, tasks: list, workers: int) -> Iterator[Clip]:
-    """Map in order over processes."""
+    """Map over processes, in order."""
     if workers <= 1:
         yield from map(function, tasks)
         return

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from urllib.parse import urlparse
 
 import numpy as np
@@ -20,6 +20,9 @@ import torch
 from packaging.version import Version
 
 from mmact_ssl.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
@@ -62,6 +65,23 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), dict):
         checkpoint['meta'].pop('config', None)
     return checkpoint
+
+
+def load_strictly(runner: Runner, path: str) -> None:
+    """Load a checkpoint into the runner's model, all keys of both.
+
+    mmengine's own loading before a test only logs what is missing, and would test random heads.
+
+    Raises:
+        CheckpointError: A key is missing, left over, or of another shape.
+    """
+    try:
+        runner.load_checkpoint(path, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f'{path}: does not fit the model of the config, give the config (and the '
+            f'--cfg-options) that it was trained with: {" ".join(str(error).split())}'
+        ) from error
 
 
 def load_from_local(filename: str, map_location: MapLocation = None) -> Any:

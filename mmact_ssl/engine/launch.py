@@ -1,13 +1,62 @@
-"""Fit a config to the machine that runs it."""
+"""Read a config and fit it to the command line and to the machine that runs it."""
 
 from __future__ import annotations
 
+import argparse
 import os
+from pathlib import Path
+from typing import Any, Optional
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
 
+from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read a config and lay over it the options that all programs with a runner have.
+
+    Args:
+        args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
+            ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one.
+
+    Raises:
+        ConfigError: There is no such config, or an option is not ``KEY=VALUE``.
+    """
+    if not Path(args.config).is_file():
+        raise ConfigError(f'{args.config}: no such config, see configs/')
+    quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    if not torch.cuda.is_available():
+        fit_to_cpu(cfg)
+    return cfg
+
+
+def parse_cfg_options(words: Optional[list[str]]) -> dict[str, Any]:
+    """Read ``--cfg-options`` as all OpenMMLab programs do.
+
+    Programs take the words as they are, for importing mmengine's DictAction takes seconds that
+    ``--help`` must not.
+
+    Args:
+        words: ``['train_cfg.max_epochs=5', 'model.heads.pose=None', ...]``.
+
+    Raises:
+        ConfigError: A word is not ``KEY=VALUE``.
+    """
+    if not words:
+        return {}
+    for word in words:
+        if '=' not in word:
+            raise ConfigError(f'--cfg-options {word}: write KEY=VALUE')
+    parser = argparse.ArgumentParser()
+    parser.add_argument('options', nargs='*', action=DictAction)
+    return parser.parse_args(words).options
 
 
 def enable_mixed_precision(cfg: Config) -> None:
@@ -35,14 +84,12 @@ def fit_to_cpu(cfg: Config) -> None:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     if cfg.launcher == 'none':
         return
-    cfg.setdefault('env_cfg', {})
-    cfg.env_cfg.setdefault('dist_cfg', {})
-    cfg.env_cfg.dist_cfg.backend = 'gloo'
     # DistributedDataParallel refuses device numbers on CPU, and mmengine passes one by default.
-    cfg.setdefault('model_wrapper_cfg', {})
-    cfg.model_wrapper_cfg.setdefault('type', 'MMDistributedDataParallel')
-    cfg.model_wrapper_cfg.setdefault(
-        'find_unused_parameters', cfg.get('find_unused_parameters', False)
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+        broadcast_buffers=False,
     )
-    cfg.model_wrapper_cfg.setdefault('broadcast_buffers', False)
-    cfg.model_wrapper_cfg.device_ids = None
+    wrapper.update(cfg.get('model_wrapper_cfg', {}))
+    cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})

@@ -1,4 +1,4 @@
-"""Judging a pre-trained student: linear probe, kNN, retrieval, fine-tuning."""
+"""Evaluation of a pre-trained student: linear probe, kNN, retrieval, fine-tuning, by text."""
 
 from .pretext_metric import PretextMetric
 

@@ -8,20 +8,18 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 
 
-def judge(
+def accuracy_metrics(
     labels: np.ndarray, scores: np.ndarray, num_classes: int
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Compare scores with the truth.
+    """Compare scores with the true labels.
 
     Args:
-        labels: int [N], from 0.
-        scores: [N, num_classes], higher is more likely.
-        num_classes: Number of classes.
+        labels: int ``[N]``, from 0.
+        scores: ``[N, num_classes]``, higher is more likely.
 
     Returns:
-        Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class`` (the
-        mean over the classes present); and details: ``confusion``, counts, a row per true class, a
-        column per predicted one.
+        Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class``; and
+        details: ``confusion``, counts, a row per true class, a column per predicted one.
     """
     confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=np.arange(num_classes))
     metrics = {'top1': float(np.diag(confusion).sum() / confusion.sum())}
@@ -34,24 +32,18 @@ def judge(
 
 
 def mean_class_accuracy(confusion: np.ndarray) -> float:
-    """Return the mean, over the classes that have samples, of the share that is found.
+    """Average the accuracy over the classes that have samples.
 
     mmaction2's own function also averages over classes that are only predicted, as zeros.
-
-    Args:
-        confusion: Counts [K, K], a row per true class.
     """
     return float(np.nanmean(class_accuracy(confusion)))
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Return the share of each class that is found.
+    """Share of each class that is found, float64 ``[K]`` in 0..1; NaN for a class without samples.
 
     Args:
-        confusion: Counts [K, K], a row per true class.
-
-    Returns:
-        float64 [K] in 0..1; not a number where a class has no sample.
+        confusion: Counts ``[K, K]``, a row per true class.
     """
     total = confusion.sum(axis=1)
     return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)

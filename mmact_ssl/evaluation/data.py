@@ -1,4 +1,4 @@
-"""The labeled splits that a downstream config names: reading, checking, drawing a part of them."""
+"""The labeled splits that a downstream config names: reading, checking, keeping a drawn part."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import read_annotation, write_atomically
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Split:
     Attributes:
         ann_file: Path of the annotation file.
         root: Folder of the videos, or prepared folder of the skeletons.
-        names: Video paths below the root, or names of skeleton clips, as written, N of them.
-        labels: int64 [N], from 0.
+        names: Video paths below the root, or names of skeleton clips, N of them.
+        labels: int64 ``[N]``, from 0.
         skeletons: Hash of the prepared folder's coordinates and clips; '' for videos.
     """
 
@@ -34,7 +35,7 @@ class Split:
     skeletons: str = ''
 
     def lines(self, indices: Iterable[int] | None = None) -> list[str]:
-        """Write samples as an annotation file has them; ``indices`` picks some."""
+        """Write samples, all or those at ``indices``, as an annotation file has them."""
         chosen = range(len(self.names)) if indices is None else indices
         return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
 
@@ -49,7 +50,7 @@ class Split:
 
 
 def read_split(dataset: dict, prepare_command: str) -> Split:
-    """Read the annotation file of a data set's config and check that it is whole.
+    """Read the annotation file of a data set's config and check that its samples are there.
 
     Args:
         dataset: Config of an mmaction2 ``VideoDataset``, with ``ann_file`` and
@@ -58,30 +59,21 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         prepare_command: Quoted in every error as the fix.
 
     Raises:
-        DataError: The annotation file, a video or a skeleton clip is missing, or a line is not
-            ``path label``.
+        DataError: The annotation file, a label, a video or a skeleton clip is missing.
     """
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
-    root = prefix.get('skeleton' if 'skeleton' in prefix else 'video') or ''
-    if not os.path.isfile(ann_file):
-        raise DataError(f'{ann_file}: no such annotation file; make it: {prepare_command}')
-    names, labels = [], []
-    for number, line in enumerate(Path(ann_file).read_text(encoding='utf-8').splitlines(), 1):
-        name, _, label = line.strip().rpartition(' ')
-        if not name or not label.isdigit():
-            raise DataError(
-                f'{ann_file}:{number}: {line.strip()!r} is not "path label"; {prepare_command}'
-            )
-        names.append(name)
-        labels.append(int(label))
-    if not names:
-        raise DataError(f'{ann_file}: no samples; make it again: {prepare_command}')
-    kind, skeletons = 'video', ''
+    names, labels = read_annotation(ann_file, prepare_command)
+    if -1 in labels:
+        raise DataError(
+            f'{ann_file}: {names[labels.index(-1)]!r} has no label, wanted lines "path label"; '
+            f'{prepare_command}'
+        )
     if 'skeleton' in prefix:
-        kind = 'skeleton clip'
+        root, kind = prefix['skeleton'], 'skeleton clip'
         known, skeletons = _read_skeletons(root, prepare_command)
         missing = [name for name in names if name not in known]
     else:
+        root, kind, skeletons = prefix.get('video') or '', 'video', ''
         missing = [name for name in names if not os.path.isfile(os.path.join(root, name))]
     if missing:
         raise DataError(
@@ -92,12 +84,8 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
 
 
 def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
-    """Names of the clips of a prepared skeleton folder, and a hash of what they hold.
-
-    Raises:
-        DataError: The folder is not one, or is broken.
-    """
-    # Not at the top: it imports mmaction2, which reading videos' annotations does without.
+    """Names of the clips of a prepared skeleton folder, and a hash of their content."""
+    # Not at the top: it imports mmaction2, which reading the annotations of videos does without.
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
     folder = open_skeleton_folder(root, prepare_command)
@@ -113,9 +101,6 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
         cfg: Downstream config with ``train_dataloader``, ``test_dataloader``, ``model.cls_head``
             and ``prepare_command``.
 
-    Returns:
-        Training split, test split.
-
     Raises:
         DataError: As :func:`read_split`.
         ConfigError: The labels do not agree with ``num_classes``, or the splits share a sample.
@@ -128,7 +113,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     if len(found) != num_classes or found[-1] != num_classes - 1:
         raise ConfigError(
             f'{train.ann_file}: {len(found)} classes, the highest label is {found[-1]}, but the '
-            f'config says model.cls_head.num_classes={num_classes}; set it to what the data has'
+            f'config sets model.cls_head.num_classes={num_classes}; set it to what the data has'
         )
     if test.labels.max() >= num_classes:
         raise ConfigError(
@@ -158,18 +143,13 @@ def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> 
         DataError: The file lists other samples.
     """
     path, text = Path(path), ''.join(train.lines(labeled))
-    if path.is_file():
-        if path.read_text(encoding='utf-8') != text:
-            raise DataError(
-                f'{path}: lists other samples than {train.ann_file} gives now; delete it, and the '
-                'results that were measured with it, if the data set was meant to change'
-            )
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Two runs may write it at a time: write beside, then move, which is atomic.
-    beside = path.with_name(f'.{os.getpid()}.{path.name}')
-    beside.write_text(text, encoding='utf-8')
-    beside.replace(path)
+    if not path.is_file():
+        write_atomically(path, text)
+    elif path.read_text(encoding='utf-8') != text:
+        raise DataError(
+            f'{path}: lists other samples than {train.ann_file} gives now; delete it, and the '
+            'results that were measured with it, if the data set was meant to change'
+        )
 
 
 def class_names(split: Split, num_classes: int) -> list[str]:
@@ -191,21 +171,23 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
     """Group samples by what a regular expression finds in their names (a subject, a source video).
 
     Args:
-        names: N video names.
+        names: N sample names.
         pattern: Regular expression with one group, or None for no grouping.
 
     Returns:
-        str array [N], or None.
+        str array ``[N]``, or None.
 
     Raises:
         ConfigError: A name does not match.
     """
     if pattern is None:
         return None
-    found = [re.search(pattern, name) for name in names]
-    if None in found:
-        raise ConfigError(
-            f'group_pattern {pattern!r} does not match {names[found.index(None)]!r}; fix '
-            'linear.group_pattern'
-        )
-    return np.asarray([match.group(1) for match in found if match is not None])
+    groups = []
+    for name in names:
+        match = re.search(pattern, name)
+        if match is None:
+            raise ConfigError(
+                f'group_pattern {pattern!r} does not match {name!r}; fix linear.group_pattern'
+            )
+        groups.append(match.group(1))
+    return np.asarray(groups)

@@ -15,21 +15,21 @@ from torch import nn
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.student import weights_hash
 
-# Part of every key: raise it when files of features are written in another way.
-CACHE_FORMAT = 2
 PACKAGE = Path(__file__).parents[1]
 # What reads, transforms, encodes and pools a sample, and what fixes the packages below. Whole
 # folders, as a helper may move from one file to another: a needless extraction takes minutes, a
 # wrong number stays.
 EXTRACTION_CODE = (
     'compat.py',
+    'files.py',
     'datasets/*.py',
     'datasets/transforms/**/*.py',
     'evaluation/features.py',
-    'models/*.py',
+    'models/data_preprocessor.py',
+    'models/skeletons.py',
     'models/backbones/*.py',
-    'models/data_preprocessors/*.py',
     'models/necks/*.py',
+    'models/networks/*.py',
 )
 EXTRACTION_PACKAGES = (
     'mmaction2',
@@ -46,14 +46,7 @@ EXTRACTION_PACKAGES = (
 
 
 def code_version(root: Path = PACKAGE) -> str:
-    """Hash the code that makes features: this package's files and the versions of others.
-
-    Args:
-        root: Folder of the package.
-
-    Returns:
-        sha256.
-    """
+    """Hash the code that makes features: this package's files and the versions of others."""
     digest = hashlib.sha256()
     for file in sorted({file for pattern in EXTRACTION_CODE for file in root.glob(pattern)}):
         digest.update(f'{file.relative_to(root).as_posix()}\n'.encode() + file.read_bytes())
@@ -65,18 +58,15 @@ def code_version(root: Path = PACKAGE) -> str:
     return digest.hexdigest()
 
 
-# Of the files as they were imported, whatever becomes of them while the program runs.
+# Of the files as they were imported: a file edited while the program runs does not count.
 CODE_VERSION = code_version()
 
 
 def imported_code(modules: Sequence[str]) -> str:
-    """Hash the modules that a config's ``custom_imports`` names, a package with all that it holds.
+    """Hash the modules that a config's ``custom_imports`` names, packages with all their files.
 
     Args:
         modules: Names; those of this package are left out, see :func:`code_version`.
-
-    Returns:
-        sha256.
     """
     digest = hashlib.sha256()
     for module in modules:
@@ -98,12 +88,12 @@ def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> s
         cfg: Downstream config.
         backbone: With its weights.
         loader: Config of the dataloader that reads the split.
-        split: For its samples and what lies behind them.
+        split: For its samples and their content.
 
     Returns:
         32 hexadecimal digits.
     """
-    digest = hashlib.sha256(f'{CACHE_FORMAT} {weights_hash(backbone)} {CODE_VERSION}'.encode())
+    digest = hashlib.sha256(f'{weights_hash(backbone)} {CODE_VERSION}'.encode())
     imports = (cfg.get('custom_imports') or {}).get('imports') or ()
     digest.update(imported_code([imports] if isinstance(imports, str) else imports).encode())
     parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]

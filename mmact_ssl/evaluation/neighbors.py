@@ -1,52 +1,62 @@
-"""What a guided student finds by each of its teachers, ready to be drawn."""
+"""Nearest neighbors by cosine similarity, and the classes that they vote for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
-from torch import Tensor
 
-from mmact_ssl.visualization.gallery import Hit
+from mmact_ssl.evaluation.features import Features, normalize
 
 
-def guidance_neighbors(
-    similarities: Mapping[str, tuple[Tensor, Tensor]],
-    frames: Sequence[np.ndarray],
-    names: Sequence[str],
-    queries: int = 3,
-    top: int = 4,
-) -> tuple[list[str], list[list[Hit]]]:
-    """Let the first clips of a batch search the other clips of all its videos.
+def nearest(
+    queries: np.ndarray, gallery: np.ndarray, k: int, chunk: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k most similar gallery rows of each query; equal ones in gallery order.
 
     Args:
-        similarities: Of each teacher the student's and the teacher's own cosines ``[N, N]``, see
-            ``TeacherGuidanceHead.similarities``.
-        frames: Of the clips that search, and of those that are found: uint8 ``[N, T, H, W, 3]``.
-            The first, the middle and the last frame are shown.
-        names: Of the N videos.
-        queries: Clips that search, the first of the batch.
-        top: Clips that each finds.
+        queries: Unit rows ``[Q, D]``.
+        gallery: Unit rows ``[G, D]``.
+        k: Neighbors; at most G are found.
+        chunk: Queries at a time.
 
     Returns:
-        Whose search it is, and the clip that searches before the clips found, the nearest first:
-        for each clip and teacher the teacher's own search above the student's.
+        similarities float64 ``[Q, k]``, descending, and positions int64 ``[Q, k]``.
     """
-    searching, found = frames
-    titles, rows = [], []
-    for query in range(min(queries, len(names))):
-        for teacher, (student, own) in similarities.items():
-            for who, values in (('the teacher itself', own), ('the student', student)):
-                titles.append(f'{teacher}: {who}')
-                row = [Hit(names[query], _strip(searching[query]), 'query', 1.0)]
-                for place in values[query].argsort(descending=True)[:top].tolist():
-                    mark = 'video' if place == query else ''
-                    similarity = float(values[query, place])
-                    row.append(Hit(names[place], _strip(found[place]), mark, similarity))
-                rows.append(row)
-    return titles, rows
+    similarities, positions = [], []
+    for start in range(0, len(queries), chunk):
+        similarity = queries[start : start + chunk] @ gallery.T  # [chunk, G]
+        order = np.argsort(-similarity, axis=1, kind='stable')[:, :k]
+        positions.append(order)
+        similarities.append(np.take_along_axis(similarity, order, axis=1))
+    return np.concatenate(similarities), np.concatenate(positions)
 
 
-def _strip(frames: np.ndarray) -> np.ndarray:
-    """Three frames of ``[T, H, W, 3]`` side by side."""
-    return np.concatenate(frames[[0, len(frames) // 2, -1]], axis=1)
+def knn_scores(
+    train: Features,
+    queries: np.ndarray,
+    num_classes: int,
+    k: int,
+    temperature: float = 0.07,
+    center: bool = False,
+) -> np.ndarray:
+    """Score each class by the votes ``exp(similarity / temperature)`` of the k nearest samples.
+
+    Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", CVPR
+    2018.
+
+    Args:
+        train: Labeled samples.
+        queries: ``[Q, D]``.
+        temperature: Of the votes, > 0.
+        center: Subtract the training mean before normalizing.
+
+    Returns:
+        float64 ``[Q, num_classes]``.
+    """
+    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
+    similarity, position = nearest(normalize(queries, mean), normalize(train.values, mean), k)
+    # Relative to the nearest: the same vote, and no overflow at a small temperature.
+    votes = np.exp((similarity - similarity[:, :1]) / temperature)  # [Q, k]
+    scores = np.zeros((len(queries), num_classes))
+    rows = np.repeat(np.arange(len(queries)), votes.shape[1])
+    np.add.at(scores, (rows, train.labels[position].ravel()), votes.ravel())
+    return scores

@@ -1,4 +1,4 @@
-"""How well a student tells parts, and left from right: of a mirrored clip it must say the same."""
+"""How well a student knows parts, and left from right: mirrored clips have mirrored parts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import ParsingDistillationHead
 from mmact_ssl.models.losses import as_distribution, part_overlap
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 
 
 @dataclass(frozen=True)
-class PartJudgment:
-    """What a student says of the parts in N clips and in their mirror images.
+class PartComparison:
+    """A student's part maps of N clips and of their mirror images.
 
     Attributes:
         teacher, student: Part maps of the clips, ``[N, T, C, h, w]``, 0..1.
-        overlap: Of the student's with the teacher's, ``[N]``, 0..1; NaN where both show
-            nobody.
+        overlap: Of the student's with the teacher's, ``[N]``, 0..1; NaN where both show nobody.
         of_mirrored: The same of the mirrored clips with the mirrored maps, ``[N]``.
         flipped: See :func:`flip_agreement`.
     """
@@ -35,8 +33,7 @@ class PartJudgment:
     of_mirrored: Tensor
     flipped: dict[str, Tensor]
 
-    def summary(self) -> str:
-        """All of it in one line."""
+    def __str__(self) -> str:
         means = {name: value.nanmean() for name, value in self.flipped.items()}
         return (
             f'mean IoU of {len(self.overlap)} clips: with the teacher '
@@ -47,27 +44,33 @@ class PartJudgment:
 
 
 @torch.no_grad()
-def judge_part_maps(
+def compare_with_mirror(
     model: MultiTaskPretrainer, task: str, data: Mapping[str, Any], layout: PartLayout
-) -> PartJudgment:
-    """Let a student tell the parts in clips and in their mirror images.
+) -> PartComparison:
+    """Predict the parts in clips and in their mirror images.
 
     Args:
         model: In evaluation mode.
-        task: Of its :class:`ParsingDistillationHead`.
+        task: Of its ``ParsingDistillationHead``.
         data: What the model's preprocessor makes: ``inputs``, ``targets``, ``data_samples``. The
             teacher's maps are mirrored with the clip, or asked for again where it works online.
         layout: Of the parts, see :func:`find_part_layout`.
     """
-    head = cast(ParsingDistillationHead, model.heads[task])
-    teacher, own = _predict(model, head, data)
-    view = head.reads['features'].split('.')[0]
+    head = model.tasks[task]
+    view, target = _view_and_target(head.inputs['parts'])
+
+    def predict(inputs: Mapping, targets: Mapping) -> tuple[Tensor, dict[str, Tensor]]:
+        found = model.head_inputs(inputs, targets, data['data_samples'])
+        chosen = {argument: found[source] for argument, source in head.inputs.items()}
+        return chosen['parts'], head.predict(**chosen)
+
+    teacher, own = predict(data['inputs'], data['targets'])
     inputs = {**data['inputs'], view: data['inputs'][view].flip(-1)}
     targets = dict(data['targets'])
-    if head.reads['parts'] in targets:
-        targets[head.reads['parts']] = mirror_part_maps(teacher, layout)
-    mirrored = _predict(model, head, {**data, 'inputs': inputs, 'targets': targets})[1]
-    return PartJudgment(
+    if target in targets[view]:
+        targets[view] = {**targets[view], target: mirror_part_maps(teacher, layout)}
+    _, mirrored = predict(inputs, targets)
+    return PartComparison(
         teacher=teacher,
         student=own['maps'],
         overlap=own['mean_iou'],
@@ -76,30 +79,21 @@ def judge_part_maps(
     )
 
 
-def _predict(
-    model: MultiTaskPretrainer, head: ParsingDistillationHead, data: Mapping[str, Any]
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The teacher's maps, and what the head predicts."""
-    sources = model.sources(data['inputs'], data['targets'], data['data_samples'])
-    reads = {argument: sources[source] for argument, source in head.reads.items()}
-    return reads['parts'], head.predict(**reads)
-
-
 def find_part_layout(
     model: MultiTaskPretrainer, task: str, pipeline: Sequence[Mapping[str, Any]]
 ) -> PartLayout:
-    """The order of the parts that a head learns, as its teacher or the pipeline names it.
+    """Find the order of the parts that a head learns, which its teacher or the pipeline names.
 
     Args:
         model: With the teacher, if it works online.
-        task: Of its :class:`ParsingDistillationHead`.
+        task: Of its ``ParsingDistillationHead``.
         pipeline: Of the data set, with the cache's ``LoadTargets``, if there is one.
 
     Raises:
         ConfigError: Neither names a layout.
     """
-    source = cast(ParsingDistillationHead, model.heads[task]).reads['parts']
-    target = source.partition('_')[2]  # <view>_<target>
+    source = model.tasks[task].inputs['parts']
+    target = _view_and_target(source)[1]
     name: Optional[str] = None
     if target in model.teachers:
         name = cast(BaseTeacher, model.teachers[target]).layout
@@ -108,11 +102,17 @@ def find_part_layout(
             name = step.get('layout')
     if name not in PART_LAYOUTS:
         raise ConfigError(
-            f'the layout of {source!r} is {name!r}, which does not say what the parts are: give '
+            f'the layout of {source!r} is {name!r}, which does not name the parts: give '
             f'LoadTargets, or the teacher in model.teachers.{target}, one of '
             f'{", ".join(PART_LAYOUTS)}'
         )
     return PART_LAYOUTS[name]
+
+
+def _view_and_target(source: str) -> tuple[str, str]:
+    """Split ``'targets.<view>.<target>'``."""
+    _, view, target = source.split('.')
+    return view, target
 
 
 def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) -> Tensor:
@@ -121,7 +121,7 @@ def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) ->
     Args:
         maps: ``[..., C, h, w]``.
         layout: Of the C parts.
-        exchange: Give what lies left to the right and the other way round, as a mirror does.
+        exchange: Exchange left and right parts, as a mirror does.
     """
     mirrored = maps.flip(-1)
     if not exchange:
@@ -145,9 +145,9 @@ def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dic
     """
     own = as_distribution(maps)
     counted = own.sum(2) > 0
-    return {
-        name: part_overlap(
-            as_distribution(mirror_part_maps(of_mirrored, layout, exchange)), own, counted
-        )
-        for name, exchange in (('exchanged', True), ('not_exchanged', False))
-    }
+
+    def overlap(exchange: bool) -> Tensor:
+        back = mirror_part_maps(of_mirrored, layout, exchange)
+        return part_overlap(as_distribution(back), own, counted)
+
+    return dict(exchanged=overlap(True), not_exchanged=overlap(False))

@@ -18,12 +18,12 @@ from mmact_ssl.errors import CheckpointError
 
 @dataclass
 class LoadReport:
-    """What became of the keys of a checkpoint.
+    """Which keys of a checkpoint were loaded.
 
     Attributes:
         matched: Keys of the backbone that were loaded.
-        missing: Keys of the backbone that the checkpoint has not.
-        unexpected: Keys of the checkpoint under the prefix that the backbone has not.
+        missing: Keys of the backbone that the checkpoint does not have.
+        unexpected: Keys of the checkpoint under the prefix that the backbone does not have.
         mismatched: Keys whose shapes differ, with both shapes.
         others: Number of keys outside the prefix (pretext heads, teachers), which are not wanted.
     """
@@ -48,23 +48,17 @@ class LoadReport:
         return f'{", ".join(parts)}, {self.others} outside the prefix left out'
 
 
-def load_student(
-    backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.', strict: bool = True
-) -> LoadReport:
-    """Load the student's weights and say what was and was not loaded.
+def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> LoadReport:
+    """Load the student's weights, all of them or none, and log what was loaded.
 
     Args:
         backbone: Receives the weights.
         checkpoint: File with a state dict, as a rule of a pre-trainer.
         prefix: What the student's keys begin with; '' for a bare backbone.
-        strict: Raise unless all of the backbone is loaded and nothing is left over.
-
-    Returns:
-        The report, which is also logged.
 
     Raises:
-        CheckpointError: No such file, no key has the prefix, or ``strict`` and something differs.
-            Nothing is loaded then.
+        CheckpointError: No such file, no key has the prefix, or a key is missing, left over or of
+            another shape.
     """
     content = load_checkpoint_safely(checkpoint, 'cpu')
     state = content.get('state_dict', content)
@@ -85,12 +79,12 @@ def load_student(
         else:
             report.matched.append(key)
     report.unexpected = [key for key in student if key not in own]
-    if strict and not report.complete:
+    if not report.complete:
         raise CheckpointError(
             f'{checkpoint}: does not fit the backbone: {report}; use the backbone config that it '
             'was trained with'
         )
-    backbone.load_state_dict({key: student[key] for key in report.matched}, strict=False)
+    backbone.load_state_dict(student)
     print_log(f'student from {checkpoint}: {report}', logger='current')
     return report
 
@@ -108,9 +102,6 @@ def build_recognizer(
         seed: Of the initialization: the same seed gives the same head and the same random encoder.
         checkpoint: File of :func:`load_student`; None for random initialization.
         prefix: As in :func:`load_student`.
-
-    Returns:
-        The recognizer, on CPU.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
@@ -130,7 +121,7 @@ def build_recognizer(
 
 
 def weights_hash(module: nn.Module) -> str:
-    """Return the sha256 of a module's names, shapes and values."""
+    """Hash a module's names, shapes and values, sha256."""
     digest = hashlib.sha256()
     for key, value in sorted(module.state_dict().items()):
         array = value.detach().cpu().contiguous()

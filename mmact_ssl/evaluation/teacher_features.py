@@ -1,4 +1,4 @@
-"""A teacher's own features, from its cache: what a student that it guides may hope for."""
+"""The features of a teacher, from its cache: an upper reference for its students."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_teacher(path: str) -> TargetReader:
 
 
 def teacher_features(reader: TargetReader, splits: Mapping[str, Split]) -> dict[str, Features]:
-    """Average what the teacher says of all frames of a video (our choice).
+    """Average the teacher's embeddings over all frames of each video (our choice).
 
     Returns:
         Of each split, in the order of its annotation file.

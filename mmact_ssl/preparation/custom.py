@@ -1,7 +1,8 @@
-"""A skeleton set of one's own, from one npz file."""
+"""Your own skeleton set, from one npz file."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,11 +14,25 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import require
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
+SETS = {'custom': 'your own skeletons: one npz file'}
 REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
 OPTIONAL = ('classes', 'train_names', 'val_names', 'train', 'subjects', 'used')
 
 
-def prepare_custom(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this set alone."""
+    parser.add_argument('--unit', default='meters', help='of the coordinates')
+    parser.add_argument(
+        '--train-subjects', type=int, nargs='+', help='split by the array subjects of the file'
+    )
+    parser.add_argument(
+        '--left-handed',
+        action='store_true',
+        help='the coordinates are, as x right, y up, z depth or those of Unity: negate z',
+    )
+
+
+def prepare(
     source: Path,
     out: Path,
     layout: str,
@@ -46,17 +61,9 @@ def prepare_custom(
         train_subjects: Subjects to train on, the others test.
         left_handed: The coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
             so that the folder is right-handed, as all others are.
-
-    Returns:
-        dict: number of clips, of clips per split, and of clips left out.
-
-    Raises:
-        DataError: an array is missing or does not fit the others, the layout has another number of
-            joints, the splits share a clip, or ``left_handed`` coordinates have no z.
     """
     table = read_table(source)
-    keypoints, labels = table['keypoints'], table['labels']
-    names = [str(name) for name in table['names']]
+    keypoints = table['keypoints']
     num_joints = LAYOUTS[layout].num_joints
     if keypoints.shape[-2] != num_joints or keypoints.shape[-1] not in (2, 3):
         raise DataError(
@@ -72,19 +79,18 @@ def prepare_custom(
         keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
     if keypoints.ndim == 3:
         keypoints = keypoints[:, None]
-    if 'classes' in table:
-        classes = [str(name) for name in table['classes']]
-    else:
-        classes = [f'class {label}' for label in range(int(labels.max(initial=0)) + 1)]
+    names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
+    numbered = [f'class {label}' for label in range(max(labels, default=0) + 1)]
+    classes = table['classes'].astype(str).tolist() if 'classes' in table else numbered
     splits = split_names(source, table, names, train_subjects)
     used = table.get('used', np.ones(len(names), dtype=bool))
-    ends = np.cumsum(table['lengths'])
+    clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
     with SkeletonWriter(
         out, out.name, layout, classes, keypoints.shape[1], keypoints.shape[3], unit
     ) as writer:
-        for name, label, length, end, is_used in zip(names, labels, table['lengths'], ends, used):
+        for name, label, clip, is_used in zip(names, labels, clips, used):
             if is_used:
-                writer.add(name, int(label), keypoints[end - length : end].transpose(1, 0, 2, 3))
+                writer.add(name, label, clip.transpose(1, 0, 2, 3))
             else:
                 writer.leave_out(name, 'not marked as used')
         return writer.finish(splits)
@@ -94,7 +100,7 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a custom npz and check their sizes.
 
     Raises:
-        DataError: an array is missing or does not fit the others.
+        DataError: An array is missing or does not fit the others.
     """
     require(source, 'point --source at an npz file; docs/data.md shows how to write it')
     if source.is_dir():
@@ -120,11 +126,8 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     if not all(np.issubdtype(table[key].dtype, np.integer) for key in ('labels', 'lengths')):
         raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
     keypoints, lengths = table['keypoints'], table['lengths']
-    if (
-        keypoints.ndim not in (3, 4)
-        or lengths.min(initial=0) < 0
-        or lengths.sum() != len(keypoints)
-    ):
+    is_joined = lengths.min(initial=0) >= 0 and lengths.sum() == len(keypoints)
+    if keypoints.ndim not in (3, 4) or not is_joined:
         raise DataError(
             f'{source}: lengths add up to {lengths.sum()}, keypoints have shape '
             f'{list(keypoints.shape)}; they must be [sum(lengths), V, C] or [sum(lengths), M, V, C]'
@@ -138,10 +141,10 @@ def split_names(
     names: Sequence[str],
     train_subjects: Sequence[int] | None,
 ) -> dict[str, list[str]]:
-    """Names of the clips by the name of their list; see :func:`prepare_custom`.
+    """Return the names of the clips of each list; see :func:`prepare`.
 
     Raises:
-        DataError: a name of a split is no clip's or is on both sides, or there are no subjects.
+        DataError: A name of a split is unknown or is on both sides, or there are no subjects.
     """
     if train_subjects is not None:
         if 'subjects' not in table:
@@ -153,13 +156,13 @@ def split_names(
             )
         train, prefix = np.isin(table['subjects'], list(train_subjects)), 'xsub_'
     elif 'train_names' in table and 'val_names' in table:
-        sides = [[str(name) for name in table[key]] for key in ('train_names', 'val_names')]
+        sides = [table[key].astype(str).tolist() for key in ('train_names', 'val_names')]
         both = set(sides[0]) & set(sides[1])
-        unknown_names = {*sides[0], *sides[1]} - set(names)
         if both:
             raise DataError(f'{source}: {min(both)} is in train_names and val_names; keep one')
-        if unknown_names:
-            raise DataError(f'{source}: {min(unknown_names)} of a split is not among the names')
+        unlisted = {*sides[0], *sides[1]} - set(names)
+        if unlisted:
+            raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
         return dict(zip(('train', 'test'), sides))
     elif 'train' in table:
         train, prefix = table['train'].astype(bool), ''

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
 
-from mmact_ssl.demo_world.write import write_demo_world
+from mmact_ssl.demo_world.write import CLIPS_PER_CLASS
+from mmact_ssl.demo_world.write import write_demo_world as prepare
+
+__all__ = ['SETS', 'add_arguments', 'prepare']
+
+SETS = {'demo': 'generate the synthetic demo world'}
 
 
-def prepare_demo(
-    out: Path, seed: int = 0, size: str = 'default', workers: int = 2
-) -> dict[str, int]:
-    """Generate the demo world, or keep the one that is there if version, seed and size agree.
-
-    Args:
-        out: Folder to write to.
-        seed: Of everything that is drawn.
-        size: 'default' (64 training and 20 test clips per class) or 'tiny' (2 and 1).
-        workers: Processes.
-
-    Returns:
-        dict: number of clips per split.
-    """
-    return write_demo_world(out, seed=seed, size=size, workers=workers)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this set alone."""
+    parser.add_argument('--size', choices=tuple(CLIPS_PER_CLASS), default='default')
+    parser.add_argument('--workers', type=int, default=2, help='processes')

@@ -1,12 +1,13 @@
-"""What every preparation shares: checking sources, probing and copying videos, writing lists."""
+"""Steps that every preparation shares: probing and placing videos, writing lists."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from rich.progress import track
@@ -14,7 +15,6 @@ from rich.progress import track
 from mmact_ssl.errors import DataError
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm')
-PLACEMENTS = ('copy', 'link')
 
 
 def data_root() -> Path:
@@ -26,7 +26,7 @@ def require(path: Path, fix: str) -> Path:
     """Return ``path``.
 
     Raises:
-        DataError: if there is nothing at ``path``; the message ends with ``fix``.
+        DataError: Nothing exists at ``path``; the message ends with ``fix``.
     """
     if not path.exists():
         kind = 'file' if path.suffix else 'folder'
@@ -38,7 +38,7 @@ def probe_video(path: Path | str) -> str:
     """Open a video and decode its first frame.
 
     Returns:
-        str: '' if at least two frames can be expected, else the reason why the file is of no use.
+        str: '' if at least two frames can be expected, else the reason why the file is unusable.
     """
     try:
         with av.open(str(path)) as container:
@@ -57,21 +57,56 @@ def probe_video(path: Path | str) -> str:
     return ''
 
 
-def probe_videos(paths: Sequence[Path], workers: int = 4) -> dict[Path, str]:
-    """Reasons of the videos in ``paths`` that cannot be used, by path; see :func:`probe_video`."""
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+def probe_videos(paths: Sequence[Path], source: Path) -> dict[str, str]:
+    """Return why videos are unusable, by their path below ``source``; see :func:`probe_video`."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
         reasons = track(pool.map(probe_video, paths), 'checking videos', total=len(paths))
-        return {path: reason for path, reason in zip(paths, reasons) if reason}
+        return {
+            path.relative_to(source).as_posix(): why for path, why in zip(paths, reasons) if why
+        }
+
+
+class Video(NamedTuple):
+    """A video to place: its source file, its name below the prepared folder, its label."""
+
+    source: Path
+    name: str
+    label: int | None
+
+
+def write_videos(
+    out: Path,
+    splits: Mapping[str, Sequence[Video]],
+    classes: Sequence[str],
+    left_out: Mapping[str, str],
+    placement: str,
+) -> dict[str, int]:
+    """Place videos and write ``SPLIT.txt``, ``classes.txt`` (where given) and ``left_out.txt``.
+
+    Args:
+        out: Prepared folder.
+        splits: Videos of each list.
+        classes: Names in the order of the labels.
+        left_out: Reasons by path of the videos that are not used.
+        placement: 'copy' (byte-identical) or 'link'.
+
+    Returns:
+        dict: Number of videos per split, and of videos left out.
+    """
+    videos = [video for listed in splits.values() for video in listed]
+    for video in track(videos, f'{placement} videos'):
+        place_video(video.source, out / video.name, placement)
+    for split, listed in splits.items():
+        write_annotation(out / f'{split}.txt', ((video.name, video.label) for video in listed))
+    if classes:
+        write_lines(out / 'classes.txt', classes)
+    report_left_out(out, left_out)
+    counts = {split: len(listed) for split, listed in splits.items()}
+    return {**counts, 'left_out': len(left_out)}
 
 
 def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
-    """Put ``source`` at ``target``: a byte-identical copy, or a symbolic link.
-
-    Raises:
-        ValueError: if ``placement`` is neither 'copy' nor 'link'.
-    """
-    if placement not in PLACEMENTS:
-        raise ValueError(f'placement {placement!r}: choose one of {", ".join(PLACEMENTS)}')
+    """Put ``source`` at ``target``: a byte-identical 'copy', or a symbolic 'link'."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink() or target.exists():
         if target.resolve() == source.resolve() and not target.is_symlink():
@@ -80,33 +115,13 @@ def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
     if placement == 'link':
         target.symlink_to(source.resolve())
     else:
-        # Contents only: a read-only source would otherwise make a data folder nobody can renew.
+        # Contents only: the copy of a read-only source could not be replaced later.
         shutil.copyfile(source, target)
-
-
-def read_annotation(path: Path) -> list[tuple[str, int]]:
-    """Read lines ``relative/path.mp4 label``.
-
-    Raises:
-        DataError: if the file is empty or a line is not of that form.
-    """
-    entries = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, _, label = line.strip().rpartition(' ')
-        if not name or not label.isdigit():
-            raise DataError(f'{path}:{number}: {line.strip()!r} is not "path label"')
-        entries.append((name, int(label)))
-    if not entries:
-        raise DataError(f'{path}: no entries; fetch the data set again')
-    return entries
 
 
 def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> None:
     """Write lines ``path label``, or ``path`` alone where the label is None."""
-    lines = (name if label is None else f'{name} {label}' for name, label in entries)
-    write_lines(path, lines)
+    write_lines(path, (name if label is None else f'{name} {label}' for name, label in entries))
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -115,8 +130,8 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text(''.join(f'{line}\n' for line in lines))
 
 
-def report_left_out(out: Path, left_out: dict[str, str]) -> None:
-    """Write ``left_out.txt`` (``path<TAB>reason``) and print the first of them."""
+def report_left_out(out: Path, left_out: Mapping[str, str]) -> None:
+    """Write ``left_out.txt`` (``path<TAB>reason``) and print the first ten lines."""
     write_lines(out / 'left_out.txt', (f'{name}\t{why}' for name, why in left_out.items()))
     for name, why in list(left_out.items())[:10]:
         print(f'left out: {name}: {why}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from mmact_ssl.preparation.persons import join_tracks
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.preparation.text_sources import text_files
 
+SETS = {
+    'ntu60': 'NTU RGB+D: skeletons, 60 actions',
+    'ntu120': 'NTU RGB+D 120: skeletons, 120 actions',
+}
 NAME = re.compile(
     r'S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})'
 )
 NUM_PERSONS, NUM_JOINTS = 2, 25
-# Numbers of a body: ten of tracking, the number of joints, and of each joint the position in space
+# Numbers of a body: ten of tracking, the number of joints, and for each joint the position in space
 # (3), in the depth and in the color image (2 + 2), the orientation (4) and the tracking state.
 BODY_NUMBERS, JOINT_NUMBERS = 10, 12
 
@@ -32,96 +37,83 @@ TRAIN_SUBJECTS_120 = (
     | {89, *range(91, 96), 97, 98, 100, 103}
 )
 TRAIN_CAMERAS_60 = frozenset((2, 3))
-LAST_SETUP_60, LAST_ACTION_60 = 17, 60
+LAST_SETUP_60 = 17
 
-# What is no person, a seat or a table, is short-lived or wide: thresholds of CTR-GCN's public
-# preparation, which the literature compares with.
+# Tracks of seats and tables are short-lived or wide: thresholds of CTR-GCN's public preparation,
+# which the literature compares with.
 MIN_TRACK_FRAMES = 12
 MAX_WIDTH_BY_HEIGHT = 0.8
 MAX_WIDE_FRAMES = 0.69754  # fraction of a track's frames
 
 
-def prepare_ntu60(source: Path, out: Path, missing: Path | None = None) -> dict[str, int]:
-    """Convert NTU RGB+D: 60 actions, splits xsub and xview; see :func:`prepare_ntu`."""
-    return prepare_ntu(source, out, missing, num_classes=LAST_ACTION_60)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option of this set alone."""
+    parser.add_argument(
+        '--missing', type=Path, help="the authors' list of samples without a whole skeleton"
+    )
 
 
-def prepare_ntu120(source: Path, out: Path, missing: Path | None = None) -> dict[str, int]:
-    """Convert NTU RGB+D 120: 120 actions, splits xsub and xset; see :func:`prepare_ntu`."""
-    return prepare_ntu(source, out, missing, num_classes=len(NTU_CLASSES))
-
-
-def prepare_ntu(source: Path, out: Path, missing: Path | None, num_classes: int) -> dict[str, int]:
+def prepare(
+    source: Path, out: Path, name: str = 'ntu60', missing: Path | None = None
+) -> dict[str, int]:
     """Convert ``.skeleton`` files to a prepared folder.
 
     Of each file the up to two persons that move most are kept, the first moving most; see
-    :func:`plausible_tracks` for what is taken for noise and :func:`join_tracks` for bodies that the
+    :func:`plausible_tracks` for what counts as noise and :func:`join_tracks` for bodies that the
     sensor lost and found again. Frames without a body are taken out. CTR-GCN's third filter, by
-    motion, is not done: it is switched off there, too. Coordinates stay as recorded; normalizing
-    is the business of transforms.
+    motion, is left out: it is switched off there, too. Coordinates stay as recorded; transforms
+    normalize them.
 
     Args:
         source: Folder with ``SxxxCxxxPxxxRxxxAxxx.skeleton`` at any depth, or with the zip archives
-            as downloaded (both for 120). Files of other setups or actions are passed over.
+            as downloaded (both for 120). Files of other setups or actions are ignored.
         out: Prepared folder to write.
+        name: ``ntu60`` (splits xsub and xview) or ``ntu120`` (xsub and xset).
         missing: The authors' list of samples with missing or incomplete skeletons, to be left out;
-            lines that are no sample's name are passed over.
-        num_classes: 60 or 120.
-
-    Returns:
-        dict: number of clips, of clips per split, and of clips left out.
-
-    Raises:
-        DataError: the source has no such file or none of use, or the list names no sample.
+            lines that are not the name of a sample are ignored.
     """
+    num_classes = {'ntu60': 60, 'ntu120': 120}[name]
     listed = read_missing(missing) if missing else frozenset()
     fix = 'point --source at the folder of the .skeleton files or of their zip archives'
     splits: dict[str, list[str]] = {}
     with SkeletonWriter(
         out, f'NTU RGB+D {num_classes}', 'ntu25', NTU_CLASSES[:num_classes], NUM_PERSONS
     ) as writer:
-        for file in track(text_files(source, NAME, '.skeleton', fix), 'reading skeletons'):
-            name = file.path.stem
-            match = NAME.fullmatch(name)
-            assert match  # text_files gave no other
+        for match, read in track(text_files(source, NAME, '.skeleton', fix), 'reading skeletons'):
+            clip = match[0]
             numbers = {key: int(value) for key, value in match.groupdict().items()}
-            of_60 = numbers['action'] <= LAST_ACTION_60 and numbers['setup'] <= LAST_SETUP_60
-            if (num_classes == LAST_ACTION_60 and not of_60) or numbers['action'] > num_classes:
+            is_later = num_classes == 60 and numbers['setup'] > LAST_SETUP_60
+            if is_later or numbers['action'] > num_classes:
                 continue
-            if name in listed:
-                writer.leave_out(name, 'on the list of missing skeletons')
+            if clip in listed:
+                writer.leave_out(clip, 'on the list of missing skeletons')
                 continue
             try:
-                tracks = read_tracks(file.read())
+                tracks = read_tracks(read())
             except ValueError as error:
-                writer.leave_out(name, str(error))
+                writer.leave_out(clip, str(error))
                 continue
             if not len(tracks):
-                writer.leave_out(name, 'no body in any frame')
+                writer.leave_out(clip, 'no body in any frame')
                 continue
             persons = join_tracks(plausible_tracks(tracks), NUM_PERSONS)
-            if writer.add(name, numbers['action'] - 1, persons):
+            if writer.add(clip, numbers['action'] - 1, persons):
                 for split in splits_of(numbers, num_classes):
-                    splits.setdefault(split, []).append(name)
+                    splits.setdefault(split, []).append(clip)
         return writer.finish(splits)
 
 
 def splits_of(numbers: dict[str, int], num_classes: int) -> tuple[str, str]:
-    """Names of the two lists that a clip belongs to.
-
-    Args:
-        numbers: ``setup``, ``camera``, ``subject`` of the clip.
-        num_classes: 60 or 120.
-    """
-    if num_classes == LAST_ACTION_60:
+    """Return the names of the two lists of a clip, from its ``setup``, ``camera``, ``subject``."""
+    if num_classes == 60:
         subjects, other = TRAIN_SUBJECTS_60, 'xview'
-        train = numbers['camera'] in TRAIN_CAMERAS_60
+        is_train = numbers['camera'] in TRAIN_CAMERAS_60
     else:
         subjects, other = TRAIN_SUBJECTS_120, 'xset'
-        train = numbers['setup'] % 2 == 0
+        is_train = numbers['setup'] % 2 == 0
     return (
         'xsub_train' if numbers['subject'] in subjects else 'xsub_test',
-        f'{other}_train' if train else f'{other}_test',
+        f'{other}_train' if is_train else f'{other}_test',
     )
 
 
@@ -129,15 +121,15 @@ def read_tracks(text: str) -> np.ndarray:
     """Read a ``.skeleton`` file.
 
     Args:
-        text: The number of frames, and of each frame the number of bodies and the bodies; see
+        text: The number of frames, then for each frame the number of bodies and the bodies; see
             BODY_NUMBERS and JOINT_NUMBERS.
 
     Returns:
-        np.ndarray: float32 [K, T, V=25, 3], meters: one track a body's number, in the order of
+        np.ndarray: float32 [K, T, V=25, 3], meters: one track per body number, in the order of
         their first frames, zero where the body is not seen. K may be 0.
 
     Raises:
-        ValueError: the file is cut short, has numbers left over, or a body has not 25 joints.
+        ValueError: The file is cut short, has numbers left over, or a body has not 25 joints.
     """
     words = text.split()
     try:
@@ -148,16 +140,17 @@ def read_tracks(text: str) -> np.ndarray:
             num_bodies, at = int(numbers[at]), at + 1
             for _ in range(num_bodies):
                 identity = words[at]  # as text: it has more digits than a float
-                joints_at = at + BODY_NUMBERS + 1
-                if numbers[joints_at - 1] != NUM_JOINTS:
-                    raise ValueError(f'a body of {words[joints_at - 1]} joints in frame {frame}')
-                at = joints_at + NUM_JOINTS * JOINT_NUMBERS
-                joints = numbers[joints_at:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
+                first = at + BODY_NUMBERS + 1
+                if numbers[first - 1] != NUM_JOINTS:
+                    raise ValueError(f'a body of {words[first - 1]} joints in frame {frame}')
+                at = first + NUM_JOINTS * JOINT_NUMBERS
+                if at > len(words):
+                    raise IndexError
+                joints = numbers[first:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
                 found.setdefault(identity, []).append((frame, joints[:, :3]))
-    except (IndexError, ValueError, OverflowError) as error:
-        # A slice beyond the end is short and does not take its shape.
-        if isinstance(error, IndexError) or 'reshape' in str(error):
-            raise ValueError('the file is cut short') from error
+    except IndexError:
+        raise ValueError('the file is cut short') from None
+    except OverflowError as error:  # a number of frames or bodies is infinite
         raise ValueError(str(error)) from error
     if at != len(words):
         raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')
@@ -169,10 +162,10 @@ def read_tracks(text: str) -> np.ndarray:
 
 
 def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
-    """Leave out what is no person, as long as another track is left.
+    """Drop tracks of noise, as long as another track is left.
 
-    A track is noise if it has fewer than MIN_TRACK_FRAMES frames; or if in MAX_WIDE_FRAMES of them
-    or more it is wider than MAX_WIDTH_BY_HEIGHT of its height.
+    A track is noise if it has fewer than MIN_TRACK_FRAMES frames, or if a share of MAX_WIDE_FRAMES
+    or more of them is wider than MAX_WIDTH_BY_HEIGHT of its height.
 
     Args:
         tracks: [K, T, V, 3]; all zero where a track has no frame.
@@ -193,9 +186,9 @@ def read_missing(path: Path) -> frozenset[str]:
     """Read the authors' list of samples with missing skeletons.
 
     Raises:
-        DataError: the file is missing or names no sample.
+        DataError: The file is missing or names no sample.
     """
-    require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it away')
+    require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it out')
     names = frozenset(
         line.strip() for line in path.read_text().splitlines() if NAME.fullmatch(line.strip())
     )

@@ -1,4 +1,4 @@
-"""NW-UCLA (Wang et al. 2014): skeletons of 10 actions from three views, one JSON a clip."""
+"""NW-UCLA (Wang et al. 2014): skeletons of 10 actions from three views, one JSON per clip."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.preparation.text_sources import TextFile, text_files
+from mmact_ssl.preparation.text_sources import text_files
 
-NAME = re.compile(r'a(?P<action>\d\d)_s(?P<subject>\d\d)_e(?P<event>\d\d)_v(?P<view>\d\d)')
+SETS = {'nwucla': 'NW-UCLA: skeletons from three views, 10 actions'}
+NAME = re.compile(r'a(?P<action>\d\d)_s\d\d_e\d\d_v(?P<view>\d\d)')
 # By the code in the file name; there is no action 7 and no action 10.
 CLASSES = {
     1: 'pick up with one hand',
@@ -25,10 +26,10 @@ CLASSES = {
     11: 'throw',
     12: 'carry',
 }
-TEST_VIEWS = (3,)
+TEST_VIEW = 3
 
 
-def prepare_nwucla(source: Path, out: Path) -> dict[str, int]:
+def prepare(source: Path, out: Path) -> dict[str, int]:
     """Convert the set as CTR-GCN and others distribute it, and split it by view.
 
     A label is the position of the clip's action code among the sorted codes that occur. The
@@ -39,53 +40,39 @@ def prepare_nwucla(source: Path, out: Path) -> dict[str, int]:
             ``skeletons`` [T, V=20, 3] (Kinect v1, meters); or the zip archive that holds them, or
             its folder.
         out: Prepared folder to write, with ``xview_train.txt`` and ``xview_test.txt``.
-
-    Returns:
-        dict: number of clips, of clips per split, and of clips left out.
-
-    Raises:
-        DataError: the source has no such file or none of use.
     """
-    files = text_files(source, NAME, '.json', 'point --source at all_sqe/ or its zip archive')
-    clips: dict[str, np.ndarray] = {}
+    fix = 'point --source at all_sqe/ or its zip archive'
+    clips: dict[str, tuple[int, int, np.ndarray]] = {}  # action, view, skeletons
     left_out: dict[str, str] = {}
-    for file in files:  # 14 MB as arrays: small enough to be held until the codes are known
+    # 14 MB as arrays: small enough to be held until the codes are known.
+    for match, read in text_files(source, NAME, '.json', fix):
         try:
-            clips[file.path.stem] = read_clip(file)
+            clips[match[0]] = int(match['action']), int(match['view']), read_clip(read())
         except ValueError as error:
-            left_out[file.path.stem] = str(error)
+            left_out[match[0]] = str(error)
 
-    numbers = {name: _numbers(name) for name in clips}
-    codes = sorted({one['action'] for one in numbers.values()})
+    codes = sorted({action for action, _, _ in clips.values()})
     classes = [CLASSES.get(code, f'action {code}') for code in codes]
     splits: dict[str, list[str]] = {'xview_train': [], 'xview_test': []}
     with SkeletonWriter(out, 'NW-UCLA', 'kinect20', classes, num_persons=1) as writer:
-        for name, reason in left_out.items():
-            writer.leave_out(name, reason)
-        for name, one in numbers.items():
-            writer.add(name, codes.index(one['action']), clips[name][None])
-            splits['xview_test' if one['view'] in TEST_VIEWS else 'xview_train'].append(name)
+        writer.left_out.update(left_out)
+        for name, (action, view, skeletons) in clips.items():
+            writer.add(name, codes.index(action), skeletons[None])
+            splits['xview_test' if view == TEST_VIEW else 'xview_train'].append(name)
         return writer.finish(splits)
 
 
-def read_clip(file: TextFile) -> np.ndarray:
-    """Read the ``skeletons`` of one file: float [T, V, 3].
+def read_clip(text: str) -> np.ndarray:
+    """Read the ``skeletons`` of a file: float [T, V, 3].
 
     Raises:
-        ValueError: the JSON is cut short or of another form; says which.
+        ValueError: The JSON is cut short or of another form.
     """
     try:
-        content = json.loads(file.read())
+        content = json.loads(text)
     except ValueError as error:
         raise ValueError(f'not whole JSON: {error}') from error
     try:
         return np.asarray(content['skeletons'], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError('no skeletons of the same number of joints in all frames') from error
-
-
-def _numbers(name: str) -> dict[str, int]:
-    """``action``, ``subject``, ``event`` and ``view`` of a clip."""
-    match = NAME.fullmatch(name)
-    assert match  # text_files gave no other
-    return {key: int(value) for key, value in match.groupdict().items()}

@@ -6,13 +6,13 @@ import numpy as np
 
 
 def motion_energy(tracks: np.ndarray) -> np.ndarray:
-    """How much each person moves: the variances of x, y (and z) over frames and joints, added up.
+    """Sum of the variances of x, y (and z) over frames and joints, of each person.
 
     Args:
         tracks: float [M, T, V, C]; joints that are not seen are zero and do not count.
 
     Returns:
-        np.ndarray: float64 [M]; 0 for a person that is seen nowhere.
+        np.ndarray: float64 [M]; 0 for an absent person.
 
     Source: the FAQ of NTU RGB+D's authors, on choosing the main actor.
     """
@@ -25,15 +25,15 @@ def motion_energy(tracks: np.ndarray) -> np.ndarray:
 
 
 def strongest_persons(tracks: np.ndarray, count: int) -> np.ndarray:
-    """The ``count`` persons that move most, the first of them most: [min(M, count), T, V, C]."""
+    """Return the ``count`` persons that move most, strongest first: [min(M, count), T, V, C]."""
     return tracks[np.argsort(-motion_energy(tracks), kind='stable')[:count]]
 
 
 def join_tracks(tracks: np.ndarray, count: int) -> np.ndarray:
-    """Make at most ``count`` persons of tracks that a sensor lost and found again.
+    """Join tracks that a sensor lost and found again to at most ``count`` persons.
 
-    Tracks are taken in the order of their motion. Each goes to the first person of whom no frame is
-    taken yet that the track has; a track that fits nobody is dropped.
+    Tracks are taken in the order of their motion. Each goes to the first person that is absent in
+    all frames of the track; a track that fits nobody is dropped.
 
     Args:
         tracks: float [K, T, V, C]; all zero in frames that a track does not have.

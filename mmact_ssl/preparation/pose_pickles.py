@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,28 @@ from mmact_ssl.preparation.persons import strongest_persons
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
+SETS = {'pose-pickle': 'an annotation pickle of pyskl or mmaction2'}
 
-def prepare_pose_pickle(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option of this set alone."""
+    parser.add_argument('--persons', type=int, default=2, help='to keep, those that move most')
+
+
+def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
     """Convert an annotation pickle; its splits become lists of the same names.
 
     The file holds ``dict(split={name: [clips]}, annotations=[…])`` or the list of annotations
-    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` [M, T, V, C] and, as a
-    rule for 2D, ``keypoint_score`` [M, T, V]. Of more than ``persons`` people those that move most
-    are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not kept.
-    Clips without a label, and those whose key points are not [M, T, V, C], are left out.
+    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` [M, T, V, C] and,
+    usually in 2D, ``keypoint_score`` [M, T, V]. Of more than ``persons`` people those that move
+    most are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not
+    kept. Clips without a label, and those whose key points are not [M, T, V, C], are left out.
 
     Args:
         source: The pickle; read as data, see :func:`load_plain_pickle`.
         out: Prepared folder to write, with ``SPLIT.txt`` for each split, or ``all.txt``.
         layout: A key of LAYOUTS.
         persons: Persons M of the prepared set.
-
-    Returns:
-        dict: number of clips, of clips per split, and of clips left out.
-
-    Raises:
-        DataError: the file is refused or not of this form.
     """
     require(source, 'point --source at an annotation pickle of pyskl or mmaction2')
     annotations, splits = _parts(load_plain_pickle(source), source)
@@ -73,11 +75,7 @@ def prepare_pose_pickle(source: Path, out: Path, layout: str, persons: int = 2) 
 
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:
-    """Annotations, and names of clips by split, of what a pickle holds.
-
-    Raises:
-        DataError: it is of another form.
-    """
+    """Return the annotations, and the names of clips by split, of the content of a pickle."""
     if isinstance(content, dict):
         annotations, splits = content.get('annotations'), content.get('split') or {}
     else:
@@ -93,7 +91,7 @@ def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]
 
 
 def _name(annotation: dict, source: Path) -> str:
-    """The clip's name, which splits use: ``filename`` before ``frame_dir``, as in mmaction2."""
+    """Return the name that splits use: ``filename`` before ``frame_dir``, as in mmaction2."""
     name = annotation.get('filename', annotation.get('frame_dir'))
     if not isinstance(name, str):
         raise DataError(f'{source}: an annotation has neither frame_dir nor filename; add one')

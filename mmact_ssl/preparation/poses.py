@@ -1,4 +1,4 @@
-"""Files of 2D poses, one array for a whole data set."""
+"""Files of 2D poses: one array for a whole data set."""
 
 from __future__ import annotations
 
@@ -50,16 +50,7 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
         poses: float [T, V, 3] by path as in the annotation file; x and y as fractions of the
             frame, score 0..1.
         layout: A key of LAYOUTS with V joints.
-
-    Raises:
-        ValueError: if an array does not fit the layout.
     """
-    num_joints = LAYOUTS[layout].num_joints
-    for name, pose in poses.items():
-        if pose.ndim != 3 or pose.shape[1:] != (num_joints, 3):
-            raise ValueError(
-                f'{name}: pose of shape {pose.shape}, {layout} needs [T, {num_joints}, 3]'
-            )
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
@@ -74,10 +65,10 @@ def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
     """Read what :func:`write_poses` wrote.
 
     Returns:
-        tuple: the layout's name, and an iterator over (name, float32 [T, V, 3]).
+        tuple: The layout's name, and an iterator over (name, float32 [T, V, 3]).
 
     Raises:
-        DataError: if the lengths do not add up or the layout is unknown.
+        DataError: The lengths do not add up, or the layout is unknown.
     """
     with np.load(path, allow_pickle=False) as table:
         names, lengths = table['names'], table['lengths']

@@ -1,4 +1,4 @@
-"""Reading annotation pickles as data: arrays, containers, text and numbers, and never code."""
+"""Reader of annotation pickles as data: arrays, containers, text and numbers, never code."""
 
 from __future__ import annotations
 
@@ -11,47 +11,36 @@ from typing import Any
 import numpy as np
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import require
 
-# Kinds of numbers and text; not objects, which are pickles again, nor structures.
+# Kinds of numbers and text; neither objects, which are pickles again, nor structures.
 PLAIN_KINDS = 'biufUS'
 
 
 def load_plain_pickle(path: Path) -> Any:
     """Load a pickle of dict, list, tuple, set, str, bytes, numbers and numpy arrays of these.
 
-    A pickle names the functions that rebuild its objects, and Python calls whatever it names. Here
-    every name is looked up in a short table of this module's own functions; any other one is
-    refused before it is imported. numpy's own functions are not handed out, either: a made-up dtype
-    could make them read memory that is not theirs.
+    A pickle names the functions that rebuild its objects, and Python calls any function it names.
+    Here every name is looked up in a short table of this module's own functions; any other one is
+    refused before it is imported. numpy's own functions are not in the table either: a forged dtype
+    could make them read foreign memory.
 
     Args:
         path: The file, of any protocol.
 
     Raises:
-        DataError: the file is missing, is cut short or no pickle, or holds anything else.
+        DataError: The file is missing, is damaged or not a pickle, or holds anything else.
     """
-    if not path.is_file():
-        raise DataError(f'{path}: no such pickle; check --source')
+    require(path, 'check --source')
     try:
         with path.open('rb') as file:
             return _PlainUnpickler(file).load()
     except _RefusedError as error:
         raise DataError(
-            f'{path}: refused, it holds {error}, which is no array, container, text or number, and '
+            f'{path}: refused, it holds {error}, which is not an array, container, text or number; '
             'loading that could run code; save it again without'
         ) from None
-    # A damaged pickle can end in any of these.
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        KeyError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+    except Exception as error:  # a damaged pickle can end in almost any
         reason = ' '.join(str(error).split())
         raise DataError(
             f'{path}: not a whole pickle of annotations ({reason}); fetch it again'
@@ -59,11 +48,11 @@ def load_plain_pickle(path: Path) -> Any:
 
 
 class _RefusedError(Exception):
-    """The pickle names something that is not in the table."""
+    """The pickle names a function that is not in the table."""
 
 
 class _Dtype:
-    """Stands for a numpy dtype while the pickle is read; takes its byte order, nothing else."""
+    """Stand-in for a numpy dtype while the pickle is read; takes its byte order, nothing else."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         if not isinstance(code, str):
@@ -81,7 +70,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """An array that is filled from bytes of the right number, whatever the pickle says."""
+    """Array that is filled from bytes of the right number, whatever the pickle contains."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Array:
         # pickle writes arrays by _reconstruct; the constructor could lay one over any buffer.
@@ -109,14 +98,14 @@ def _scalar(dtype: _Dtype, content: bytes) -> Any:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Protocols 0 to 2 write bytes as latin-1 text."""
+    """Encode text as bytes: protocols 0 to 2 write bytes as latin-1 text."""
     if encoding != 'latin1':
         raise _RefusedError(f'text in the encoding {encoding!r}')
     return text.encode('latin1')
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Looks names up in TABLE instead of importing them."""
+    """Unpickler that looks names up in TABLE instead of importing them."""
 
     TABLE: dict[tuple[str, str], Callable] = {
         ('_codecs', 'encode'): _encode,

@@ -1,4 +1,4 @@
-"""Writing the prepared folder of a skeleton data set, clip by clip."""
+"""Writer of the prepared folder of a skeleton data set, clip by clip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
-# Bytes of the npy header: the number of frames is known, and written into it, only at the end.
+# Bytes of the npy header, which gets the number of frames at the end.
 HEADER_SIZE = 128
 SUMMARY = 'summary.json'
 
@@ -26,10 +25,10 @@ SUMMARY = 'summary.json'
 class SkeletonWriter:
     """Writes a prepared folder (see docs/data.md) without holding the set in memory.
 
-    Use it as a context manager: ``add`` clips, ``leave_out`` what is of no use, ``finish``. Frames
-    in which nobody is seen (all coordinates zero) or a coordinate is not finite are taken out of
-    their clip; persons that are seen in no frame come after the others. Clips of which nothing
-    remains, and those of another shape than the layout's, are left out with the reason.
+    Use it as a context manager: ``add`` clips, ``leave_out`` unusable ones, ``finish``. Frames in
+    which nobody is seen (all coordinates zero) or a coordinate is not finite are taken out of their
+    clip; persons that are seen in no frame come after the others. Clips without a remaining frame,
+    and those that do not have the shape of the layout, are left out with the reason.
 
     Args:
         out: Folder to write to; ``meta.json``, without which nothing reads it, is written last.
@@ -39,9 +38,6 @@ class SkeletonWriter:
         num_persons: Persons M of the set; a clip may have fewer.
         num_coordinates: Coordinates C of a joint, 2 or 3.
         unit: Of the coordinates.
-
-    Raises:
-        DataError: a name is empty, has blanks or comes twice, or a label is out of range.
     """
 
     def __init__(
@@ -70,12 +66,7 @@ class SkeletonWriter:
     def __enter__(self) -> SkeletonWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         self._part.unlink(missing_ok=True)  # finish() has renamed it
 
@@ -92,7 +83,10 @@ class SkeletonWriter:
             keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
 
         Returns:
-            bool: whether the clip was written; if not, it is noted with the reason.
+            bool: False if the clip was left out, with the reason.
+
+        Raises:
+            DataError: The name is empty, has blanks or comes twice, or the label is out of range.
         """
         if not name or name.split() != [name]:
             raise DataError(f'{self.dataset}: clip name {name!r} is empty or has blanks; rename it')
@@ -128,7 +122,7 @@ class SkeletonWriter:
         return True
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
-        """Write everything beside the coordinates.
+        """Write all other files of the folder.
 
         Args:
             splits: Names of clips by the name of their list: ``xview_train`` becomes
@@ -136,16 +130,18 @@ class SkeletonWriter:
                 written. Lists that an earlier preparation wrote are removed.
 
         Returns:
-            dict: number of clips, of clips in each list, and of clips left out.
+            dict: Number of clips, of clips in each list, and of clips left out.
 
         Raises:
-            DataError: no clip was written.
+            DataError: No clip was written, or the name of a split cannot be a file's.
         """
+        for split in splits:  # may come from a file
+            if not split or Path(split).name != split:
+                raise DataError(f'{self.dataset}: split {split!r} is not a file name; rename it')
         if not self._clips:
-            reason = next(iter(self.left_out.items()), None)
+            first = next((f', the first is {n}: {why}' for n, why in self.left_out.items()), None)
             raise DataError(
-                f'{self.out}: {self.dataset} has no clip of use'
-                + (f', the first is {reason[0]}: {reason[1]}' if reason else '; check --source')
+                f'{self.out}: {self.dataset} has no usable clip{first or "; check --source"}'
             )
         labels, lengths, persons = np.array(list(self._clips.values()), dtype=np.int64).T
         self._file.seek(0)
@@ -169,9 +165,7 @@ class SkeletonWriter:
                 write_annotation(self.out / f'{split}.txt', kept)
                 counts[split] = len(kept)
         report_left_out(self.out, self.left_out)
-        summary = self._summary(labels, lengths, persons, counts)
-        _write_json(self.out / SUMMARY, summary)
-        print(describe(summary))
+        self._write_summary(labels, lengths, persons, counts)
         meta = {
             'format': FORMAT,
             'dataset': self.dataset,
@@ -180,7 +174,7 @@ class SkeletonWriter:
             'classes': len(self.classes),
             'sha256': sha256_of_file(self.out / SKELETONS),
         }
-        _write_json(self.out / META, meta)
+        write_atomically(self.out / META, json.dumps(meta, indent=2) + '\n')
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
 
     def _remove_earlier_lists(self) -> None:
@@ -194,7 +188,7 @@ class SkeletonWriter:
                 path.unlink()
 
     def _clean(self, name: str, clip: np.ndarray) -> np.ndarray | None:
-        """Take out frames of no use; None, and a note, where none is left."""
+        """Take out unusable frames; without any other the clip is left out, and None returned."""
         finite = np.isfinite(clip).all(axis=(0, 2, 3))
         empty = ~clip.any(axis=(0, 2, 3))
         self._dropped_frames['not finite'] += int((~finite).sum())
@@ -207,58 +201,39 @@ class SkeletonWriter:
         elif empty.all():
             self.leave_out(name, 'nobody is seen in any frame')
         else:
-            self.leave_out(name, 'no frame with somebody seen has finite coordinates alone')
+            self.leave_out(name, 'every frame with a person has a coordinate that is not finite')
         return None
 
-    def _summary(
-        self,
-        labels: np.ndarray,
-        lengths: np.ndarray,
-        persons: np.ndarray,
-        splits: Mapping[str, int],
-    ) -> dict[str, Any]:
-        """What ``summary.json`` holds."""
+    def _write_summary(
+        self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
+    ) -> None:
+        """Write ``summary.json`` and print it as one line."""
         per_class = np.bincount(labels, minlength=len(self.classes))
-        return {
+        median, missing = float(np.median(lengths)), self._missing_joints / self._joints
+        summary: dict[str, Any] = {
             'dataset': self.dataset,
             'clips': len(labels),
-            'splits': dict(splits),
+            'splits': splits,
             'classes': len(self.classes),
             'clips_per_class': {'min': int(per_class.min()), 'max': int(per_class.max())},
             'frames': int(lengths.sum()),
-            'lengths': {
-                'min': int(lengths.min()),
-                'median': float(np.median(lengths)),
-                'max': int(lengths.max()),
-            },
+            'lengths': {'min': int(lengths.min()), 'median': median, 'max': int(lengths.max())},
             'clips_by_persons': {str(n): int((persons == n).sum()) for n in np.unique(persons)},
-            'missing_joints': {
-                'count': self._missing_joints,
-                'fraction': self._missing_joints / self._joints,
-            },
+            'missing_joints': {'count': self._missing_joints, 'fraction': missing},
             'dropped_frames': dict(self._dropped_frames),
             'left_out_clips': dict(Counter(self.left_out.values()).most_common()),
         }
-
-
-def describe(summary: Mapping[str, Any]) -> str:
-    """Tell a summary in one line."""
-    lengths = summary['lengths']
-    dropped = ', '.join(f'{count} ({why})' for why, count in summary['dropped_frames'].items())
-    return (
-        f'{summary["dataset"]}: {summary["clips"]} clips, {summary["classes"]} classes, '
-        f'{lengths["min"]} to {lengths["max"]} frames (median {lengths["median"]:g}), '
-        f'{100 * summary["missing_joints"]["fraction"]:.2g} % of joints missing; '
-        f'frames taken out: {dropped}'
-    )
+        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=2) + '\n')
+        dropped = ', '.join(f'{count} ({why})' for why, count in self._dropped_frames.items())
+        print(
+            f'{self.dataset}: {len(labels)} clips, {len(self.classes)} classes, '
+            f'{lengths.min()} to {lengths.max()} frames (median {median:g}), '
+            f'{100 * missing:.2g} % of joints missing; frames taken out: {dropped}'
+        )
 
 
 def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:
-    """The header of an npy file of float32 [frames, *frame_shape], always HEADER_SIZE bytes."""
+    """Return the header of an npy file of float32 [frames, *frame_shape], HEADER_SIZE bytes."""
     content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *frame_shape)}
     magic = np.lib.format.magic(1, 0) + struct.pack('<H', HEADER_SIZE - 10)
     return magic + repr(content).encode('ascii').ljust(HEADER_SIZE - 11) + b'\n'
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')

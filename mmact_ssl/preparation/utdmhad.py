@@ -1,82 +1,41 @@
-"""UTD-MHAD (Chen et al. 2015): Kinect skeletons, and depth video with these projected into it."""
+"""UTD-MHAD (Chen et al. 2015): Kinect skeletons, and depth video with the projected skeletons."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from rich.progress import track
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import (
-    place_video,
-    probe_videos,
-    report_left_out,
-    require,
-    write_annotation,
-    write_lines,
-)
+from mmact_ssl.preparation.custom import read_table
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
-CLASSES = (
-    'swipe left',
-    'swipe right',
-    'wave',
-    'clap',
-    'throw',
-    'cross arms',
-    'basketball shoot',
-    'draw x',
-    'draw circle clockwise',
-    'draw circle counter clockwise',
-    'draw triangle',
-    'bowling',
-    'boxing',
-    'baseball swing',
-    'tennis swing',
-    'arm curl',
-    'tennis serve',
-    'push',
-    'knock',
-    'catch',
-    'pick up and throw',
-    'jog',
-    'walk',
-    'sit to stand',
-    'stand to sit',
-    'lunge',
-    'squat',
-)
+SETS = {'utdmhad': 'UTD-MHAD: depth video with skeletons, 27 actions'}
+_NAMES = """
+swipe left, swipe right, wave, clap, throw, cross arms, basketball shoot, draw x, draw circle
+clockwise, draw circle counter clockwise, draw triangle, bowling, boxing, baseball swing, tennis
+swing, arm curl, tennis serve, push, knock, catch, pick up and throw, jog, walk, sit to stand, stand
+to sit, lunge, squat
+"""
+CLASSES = tuple(' '.join(name.split()) for name in _NAMES.split(','))
 
-# UTD-MHAD lists the feature map from the head down; Kinect v1 counts it from the hips up.
+# UTD-MHAD lists the trunk from the head down; Kinect v1 counts it from the hips up.
 KINECT_ORDER = (3, 2, 1, 0, *range(4, 20))
 MAT_NAME = re.compile(r'(?P<name>a(?P<action>\d+)_s(?P<subject>\d+)_t\d+)_skeleton')
 # Of the 160x120 depth video, in pixels: 97 % of projected joints then fall on the silhouette.
-WIDTH, HEIGHT = 160, 120
-FOCAL, CENTRE_X, CENTRE_Y = 130.0, 79.0, 60.0
+SIZE = (160, 120)
+FOCAL, CENTER = 130.0, (79.0, 60.0)
 
 
-def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
-    """Project Kinect joints into the depth video.
-
-    Args:
-        skeleton: float [T, V=20, 3], meters: x to the right of the image, y up, z depth (> 0).
-
-    Returns:
-        np.ndarray: float32 [T, V=20, 3]: x, y as fractions of the frame, score 1 (0 for a joint
-        without depth).
-    """
-    return project_joints(skeleton, FOCAL, (CENTRE_X, CENTRE_Y), (WIDTH, HEIGHT))
-
-
-def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
-    """Write the skeletons and, where there is depth video, that with the skeletons projected.
+def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
+    """Write the skeletons and, where there is depth video, also the videos and projected poses.
 
     Odd subjects train, even ones test.
 
@@ -89,12 +48,6 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
             ``xsub_test.txt``, layout kinect20) and, for the videos, ``videos/``, ``train.txt``,
             ``test.txt``, ``classes.txt`` and ``poses.npz`` (layout kinect20) to.
         placement: Of the videos, 'copy' (byte-identical) or 'link'.
-
-    Returns:
-        dict: number of videos per split and of videos left out, and of skeleton clips.
-
-    Raises:
-        DataError: if a part of the source is missing or the lengths do not add up.
     """
     fix = 'point --source at a folder with depth_videos/ and utd_mhad_skeleton.npz, or Skeleton/'
     require(source, fix)
@@ -102,34 +55,28 @@ def prepare_utdmhad(source: Path, out: Path, placement: str = 'copy') -> dict[st
         return {'skeletons': _write_skeletons(_read_mat_files(source / 'Skeleton'), out)}
     folder = require(source / 'depth_videos', fix)
     clips = _read_table(require(source / 'utd_mhad_skeleton.npz', fix))
-    sources = [require(folder / f'{clip.name}.mp4', 'fetch the data set again') for clip in clips]
-    bad = probe_videos(sources)
+    paths = [require(folder / f'{clip.name}.mp4', 'fetch the data set again') for clip in clips]
+    left_out = probe_videos(paths, source)
 
-    splits: dict[str, list[tuple[str, int | None]]] = {'train': [], 'test': []}
-    poses, left_out = {}, {}
-    for path, clip in track(list(zip(sources, clips)), f'{placement} videos'):
-        name = f'videos/{path.name}'
-        if path in bad:
-            left_out[f'depth_videos/{path.name}'] = bad[path]
-            continue
-        place_video(path, out / name, placement)
-        splits['train' if clip.subject % 2 else 'test'].append((name, clip.label))
-        poses[name] = project_skeleton(clip.skeleton)
-    for split, entries in splits.items():
-        write_annotation(out / f'{split}.txt', entries)
-    write_lines(out / 'classes.txt', CLASSES)
+    splits: dict[str, list[Video]] = {'train': [], 'test': []}
+    poses = {}
+    for path, clip in zip(paths, clips):
+        if path.relative_to(source).as_posix() not in left_out:
+            video = Video(path, f'videos/{path.name}', clip.label)
+            splits['train' if clip.subject % 2 else 'test'].append(video)
+            poses[video.name] = project_skeleton(clip.skeleton)
+    counts = write_videos(out, splits, CLASSES, left_out, placement)
     if poses:
         write_poses(out / 'poses.npz', poses, layout='kinect20')
-    report_left_out(out, left_out)
-    return {
-        **{split: len(entries) for split, entries in splits.items()},
-        'left_out': len(left_out),
-        'skeletons': _write_skeletons(clips, out),
-    }
+    return {**counts, 'skeletons': _write_skeletons(clips, out)}
 
 
-@dataclass(frozen=True)
-class Clip:
+def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
+    """Project Kinect joints [T, V=20, 3] into the depth video; see :func:`project_joints`."""
+    return project_joints(skeleton, FOCAL, CENTER, SIZE)
+
+
+class Clip(NamedTuple):
     """One clip; ``skeleton`` is [T, V=20, 3] in Kinect v1 order, meters."""
 
     name: str
@@ -139,20 +86,11 @@ class Clip:
 
 
 def _read_table(path: Path) -> list[Clip]:
-    """Read the npz file."""
-    with np.load(path, allow_pickle=False) as table:
-        names, labels, subjects = table['names'], table['labels'], table['subjects']
-        lengths, keypoints = table['lengths'], table['keypoints']
-    if lengths.sum() != len(keypoints):
-        raise DataError(
-            f'{path}: lengths add up to {lengths.sum()}, not to the '
-            f'{len(keypoints)} frames of keypoints; fetch the data set again'
-        )
-    parts = np.split(keypoints[:, KINECT_ORDER], np.cumsum(lengths)[:-1])
-    return [
-        Clip(str(name), int(label), int(subject), part)
-        for name, label, subject, part in zip(names, labels, subjects, parts)
-    ]
+    """Read the npz file, which has the form of your own skeletons."""
+    table = read_table(path)
+    parts = np.split(table['keypoints'][:, KINECT_ORDER], np.cumsum(table['lengths'])[:-1])
+    rows = zip(*(table[key].tolist() for key in ('names', 'labels', 'subjects')), parts)
+    return [Clip(*row) for row in rows]
 
 
 def _read_mat_files(folder: Path) -> list[Clip]:
@@ -164,15 +102,15 @@ def _read_mat_files(folder: Path) -> list[Clip]:
             raise DataError(f'{path}: not named aA_sS_tT_skeleton.mat; remove it')
         try:
             skeleton = loadmat(path, variable_names=['d_skel'])['d_skel']
-        # What scipy raises for files that are damaged or none of Matlab's.
+        # Errors of scipy for damaged files and for other formats.
         except (MatReadError, LookupError, ValueError, TypeError, NotImplementedError) as error:
             raise DataError(
                 f'{path}: no d_skel in it ({error}); fetch the data set again'
             ) from error
         if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3):
             raise DataError(
-                f'{path}: d_skel has shape {list(skeleton.shape)}, not [20, 3, T]; fetch the data '
-                'set again'
+                f'{path}: d_skel has shape {list(skeleton.shape)}, not [20, 3, T]; fetch the '
+                'data set again'
             )
         skeleton = skeleton.transpose(2, 0, 1)[:, KINECT_ORDER]
         clips.append(Clip(match['name'], int(match['action']) - 1, int(match['subject']), skeleton))
@@ -182,7 +120,7 @@ def _read_mat_files(folder: Path) -> list[Clip]:
 
 
 def _write_skeletons(clips: Sequence[Clip], out: Path) -> int:
-    """Write ``skeleton/``; returns the number of clips in it."""
+    """Write ``skeleton/`` and return its number of clips."""
     splits: dict[str, list[str]] = {'xsub_train': [], 'xsub_test': []}
     with SkeletonWriter(out / 'skeleton', 'UTD-MHAD', 'kinect20', CLASSES, num_persons=1) as writer:
         for clip in clips:

@@ -1,4 +1,4 @@
-"""Sentences about clips: their file, and the sources that make them without reading a label."""
+"""Sentences about clips: their files, and sources that make them without reading a label."""
 
 from .class_texts import read_class_texts
 from .sentence_file import MatchedSentences, match_clips, read_sentences, write_sentences

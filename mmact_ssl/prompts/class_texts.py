@@ -1,4 +1,4 @@
-"""Descriptions of classes, one a line, as zero-shot evaluation reads them; never for training."""
+"""Descriptions of classes, one per line, for zero-shot evaluation; never for training."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ def read_class_texts(
 ) -> dict[str, list[str]]:
     """Read files of lines ``class; description`` or ``class, description``.
 
-    Case, blanks around the separator and blank lines don't count. A description may have the
-    separator in it, and a class's name may.
+    Case, blanks around the separator and blank lines do not matter. Descriptions and names of
+    classes may contain a separator.
 
     Args:
-        files: Each has one line a class and gives it one sentence.
+        files: Each has one line, and so one sentence, per class.
         classes: Names, in the order of the labels.
-        in_order: Line k is about class k, however the file calls it.
+        in_order: Line k is about class k, whatever its name in the file.
 
     Returns:
         Sentences by class, in the order of ``files``.
 
     Raises:
-        DataError: A file is missing or not UTF-8, a class has no line or two, a line is about no
-            class or has no description.
+        DataError: A file is missing or not UTF-8, a class has no line or two, a line has no
+            description or names an unknown class.
     """
     texts: dict[str, list[str]] = {name: [] for name in classes}
     for file in files:
         lines = _lines(file)
         if in_order and len(lines) != len(classes):
             raise DataError(
-                f'{file}: {len(lines)} lines for {len(classes)} classes: one a class is read '
-                'in order'
+                f'{file}: {len(lines)} lines for {len(classes)} classes: one per class is needed'
             )
         found: dict[str, str] = {}
         for position, (number, line) in enumerate(lines):
@@ -48,11 +47,11 @@ def read_class_texts(
                 raise DataError(f'{file}:{number}: no description after the name: {line[:60]!r}')
             if name not in texts:
                 raise DataError(
-                    f'{file}:{number}: {name!r} is no class: name it as classes.txt does, or, if '
-                    'the lines are in its order, give --in-order'
+                    f'{file}:{number}: {name!r} is not a class: name it as classes.txt does, or '
+                    'give --in-order if the lines are in its order'
                 )
             if name in found:
-                raise DataError(f'{file}:{number}: a second line about {name!r}: take one out')
+                raise DataError(f'{file}:{number}: a second line about {name!r}: remove one')
             found[name] = text
         missing = [name for name in classes if name not in found]
         if missing:
@@ -63,7 +62,7 @@ def read_class_texts(
 
 
 def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
+    """Read the lines that are not blank, with their numbers."""
     if not Path(file).is_file():
         raise DataError(f'no file {file} of descriptions: correct its path')
     try:
@@ -75,7 +74,7 @@ def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
 
 
 def _split(line: str, classes: Sequence[str]) -> tuple[str, str]:
-    """Name and description of a line; a name with a separator in it is known as a class."""
+    """Split a line into name and description; names with separators must be ``classes``."""
     for name in sorted(classes, key=len, reverse=True):
         rest = line[len(name) :].lstrip()
         if line.lower().startswith(name.lower()) and _SEPARATOR.match(rest):

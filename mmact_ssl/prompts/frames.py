@@ -1,4 +1,4 @@
-"""One picture of a clip for a model that looks at pictures: frames of it side by side."""
+"""One picture of a clip for a vision-language model: its frames side by side."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 
 SIZE = 224  # pixels of a frame
 # Limbs of the left side, of the right side, and of the middle (RGB).
-COLOURS = {'left': (30, 90, 220), 'right': (220, 60, 40), '': (60, 60, 60)}
+COLORS = {'left': (30, 90, 220), 'right': (220, 60, 40), '': (60, 60, 60)}
 
 
 def frame_sheet(
     name: str, keypoint: np.ndarray, layout: str, frames: int = 8, videos: str | None = None
 ) -> np.ndarray:
-    """Put frames that are spread evenly over a clip into one picture, two rows.
+    """Put frames at even distances of a clip into one picture of two rows.
 
     Args:
         name: Of the clip.
@@ -36,7 +36,7 @@ def frame_sheet(
         DataError: The video is missing or broken.
     """
     if frames < 2 or frames % 2:
-        raise ConfigError(f'frames={frames} of a clip: choose an even number from 2 on')
+        raise ConfigError(f'frames={frames} of a clip: choose an even number, at least 2')
     if videos is None:
         shown = draw_skeletons(keypoint, LAYOUTS[layout], frames)
     else:
@@ -47,15 +47,12 @@ def frame_sheet(
 
 
 def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) -> list[np.ndarray]:
-    """Draw stick figures, seen as the camera sees them, at one scale for the whole clip.
+    """Draw stick figures from the camera's view, at one scale for the whole clip.
 
     Args:
-        keypoint: ``[M, T, V, C]``: 3 coordinates have y up, 2 are of a picture and have y down.
+        keypoint: ``[M, T, V, C]``: y is up with 3 coordinates, and down with 2, as in a picture.
         layout: Of the V joints.
-        frames: Spread evenly over T.
-
-    Returns:
-        ``frames`` pictures, uint8 ``[SIZE, SIZE, 3]``, RGB.
+        frames: Number of pictures, uint8 ``[SIZE, SIZE, 3]``, RGB, spread evenly over T.
     """
     known = (keypoint != 0).any(axis=-1)  # [M, T, V]
     points = keypoint[..., :2].astype(np.float64)
@@ -84,8 +81,8 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
 def _color(layout: SkeletonLayout, start: int, end: int) -> tuple[int, int, int]:
     for side in ('left', 'right'):
         if layout.names[end].startswith(side) or layout.names[start].startswith(side):
-            return COLOURS[side]
-    return COLOURS['']
+            return COLORS[side]
+    return COLORS['']
 
 
 def _spread(total: int, frames: int) -> list[int]:

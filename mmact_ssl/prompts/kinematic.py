@@ -1,4 +1,4 @@
-"""Sentences about a clip from its joints alone: no label, no name, no network."""
+"""Sentences about a clip from its joints alone, without label, name or network."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.prompts.posecodes import Movement, measure
 
 SUBJECTS = ('The person', 'Someone', 'A person', 'The figure')
-# Movements in a sentence, strongest ones; the sentences of a clip take one number after another.
+# Numbers of movements in a sentence, strongest first; the sentences of a clip take them in turn.
 LENGTHS = (6, 3, 2, 4, 1, 3)
 MOST = 24
-HANDS = {'left': 'the left hand', 'right': 'the right hand', 'both': 'both hands'}
-FEET = {'left': 'the left foot', 'right': 'the right foot', 'both': 'both feet'}
-# Without sides, for pipelines that mirror clips.
-ONE_HAND = {'left': 'one hand', 'right': 'one hand', 'both': 'both hands'}
-ONE_FOOT = {'left': 'one foot', 'right': 'one foot', 'both': 'both feet'}
 LIFTS = {
     'up': ('raises', 'lifts'),
     'down': ('lowers', 'brings down'),
@@ -28,8 +23,8 @@ LIFTS = {
     'outward': ('moves outward', 'spreads'),
     'inward': ('moves across the body', 'brings inward'),
 }
-COUNTS = ('', '', 'twice', 'three times', 'four times', 'five times')
-# Torso lengths a second above which a movement is quick and below which it is slow.
+COUNTS = ('', '', 'twice', 'three times', 'four times', 'five times', 'again and again')
+# Torso lengths per second above which a movement is quick and below which it is slow.
 QUICK, SLOW = 6.0, 1.5
 
 
@@ -42,7 +37,7 @@ def describe(
 ) -> list[str]:
     """Describe a clip in several differently worded sentences.
 
-    Which limb moves, where to, how fast, how often and in which order, by the codes of
+    They tell which limb moves, where to, how fast, how often and in which order, by the codes of
     :func:`measure`. The same coordinates give the same sentences; a mirrored clip gives them with
     left and right exchanged. Words and grammar are our choice.
 
@@ -50,8 +45,8 @@ def describe(
         keypoint: ``[M, T, V, C]``, C 2 or 3.
         layout: Of the V joints.
         count: Sentences, 1 .. :data:`MOST`.
-        rate: Frames a second.
-        sides: Say left and right; without, the sentences are also true of the mirrored clip.
+        rate: Frames per second.
+        sides: Name left and right; otherwise the sentences are also true of the mirrored clip.
 
     Returns:
         ``count`` sentences; none for a clip in which no joint is known.
@@ -60,19 +55,19 @@ def describe(
         ConfigError: ``count`` is out of range.
     """
     if not 1 <= count <= MOST:
-        raise ConfigError(f'count={count} sentences a clip: choose 1 to {MOST}')
+        raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
     movements = measure(keypoint, layout, rate)
     if not movements:
         return []
-    # Which words are taken depends on what moves and not on the side, so that mirroring a clip
-    # exchanges left and right and nothing else.
+    # The choice of words depends on what moves and not on its side, so that mirroring a clip only
+    # exchanges left and right.
     codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
     start = zlib.crc32(' '.join(codes).encode())
     return [_sentence(movements, start + number, number, sides) for number in range(count)]
 
 
 def _sentence(movements: Sequence[Movement], choice: int, number: int, sides: bool) -> str:
-    """One sentence of the strongest movements, in the order in which they happen."""
+    """Write a sentence about the strongest movements, in the order in which they happen."""
     strongest = movements[: LENGTHS[number % len(LENGTHS)]]
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
     held = [m for m in strongest if m.part == 'posture']
@@ -87,7 +82,7 @@ def _sentence(movements: Sequence[Movement], choice: int, number: int, sides: bo
 
 
 def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Iterator[str]:
-    """Join phrases by what tells which comes first; those at about one time by what tells that."""
+    """Yield phrases with words between them that tell which comes first, or that none does."""
     for number, phrase in enumerate(phrases):
         if number == 0:
             yield phrase
@@ -98,39 +93,27 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
 
 
 def _phrase(movement: Movement, choice: int, sides: bool) -> str:
-    """What a part does, as a predicate."""
+    """Describe what a part does, as a predicate."""
     if movement.part == 'posture':
-        hands = (HANDS if sides else ONE_HAND)[movement.side]
+        hands = _limb_name('hand', movement.side, sides)
         return f'{("keeps", "holds")[choice % 2]} {hands} {movement.reach}'
-    words = {
-        'hand': _limb,
-        'foot': _limb,
-        'hips': _hips,
-        'travel': _travel,
-        'feature_map': _feature_map,
-        'turn': _turn,
-    }[movement.part](movement, choice, sides)
-    return f'{_speed(movement)}{words}{_often(movement)}'
-
-
-def _speed(movement: Movement) -> str:
-    return 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
-
-
-def _often(movement: Movement) -> str:
+    describe_part = PARTS.get(movement.part, _limb)
+    words = describe_part(movement, choice, sides)
+    speed = 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
+    often = ' and back again' if movement.returns else ''
     if movement.cycles >= 2:
-        return f' {COUNTS[movement.cycles] if movement.cycles < len(COUNTS) else "again and again"}'
-    return ' and back again' if movement.returns else ''
+        often = f' {COUNTS[min(movement.cycles, len(COUNTS) - 1)]}'
+    return f'{speed}{words}{often}'
+
+
+def _limb_name(limb: str, side: str, sides: bool) -> str:
+    if side == 'both':
+        return {'hand': 'both hands', 'foot': 'both feet'}[limb]
+    return f'the {side} {limb}' if sides else f'one {limb}'
 
 
 def _limb(movement: Movement, choice: int, sides: bool) -> str:
-    names = {
-        ('hand', True): HANDS,
-        ('foot', True): FEET,
-        ('hand', False): ONE_HAND,
-        ('foot', False): ONE_FOOT,
-    }[movement.part, sides]
-    limb = names[movement.side]
+    limb = _limb_name(movement.part, movement.side, sides)
     first, *rest = movement.direction.split(' and ')
     verb = LIFTS[first][choice % 2] if first in LIFTS else 'moves'
     # "stretches both hands forward", not "stretches forward both hands".
@@ -155,12 +138,15 @@ def _travel(movement: Movement, choice: int, sides: bool) -> str:
     return f'{("walks", "steps", "moves the whole body")[choice % 3]} {way}'.rstrip()
 
 
-def _feature_map(movement: Movement, choice: int, sides: bool) -> str:
+def _trunk(movement: Movement, choice: int, sides: bool) -> str:
     way = movement.direction if sides or ' ' not in movement.direction else 'to one side'
-    return f'{("leans", "bends the feature map")[choice % 2]} {way}'.rstrip()
+    return f'{("leans", "bends the trunk")[choice % 2]} {way}'.rstrip()
 
 
 def _turn(movement: Movement, choice: int, sides: bool) -> str:
     way = f'to the {movement.side}' if sides else 'to one side'
     around = ' around' if movement.amount > 2.5 else ''
     return f'{("turns", "rotates the body")[choice % 2]}{around} {way}'
+
+
+PARTS = {'hips': _hips, 'travel': _travel, 'trunk': _trunk, 'turn': _turn}

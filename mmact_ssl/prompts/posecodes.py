@@ -1,4 +1,4 @@
-"""Codes of a clip's motion: which limb moves, which way, how far, how fast, how often, when."""
+"""Codes of the motion in a clip: which limb moves, where, how far, how fast, how often, when."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 
 SMOOTHING = 5  # frames of the moving average
 SIDES = ('left', 'right')
-# Below these a part counts as still: torso lengths (about half a meter), degrees.
+# A part that moves less is still: torso lengths (about half a meter), degrees.
 STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
-STILL_ANGLE = {'feature_map': 25.0, 'turn': 50.0}
-# Degrees that count as much as one torso length.
+STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
+# Degrees that are as much as one torso length.
 ANGLE_UNIT = 60.0
 HEAD_JOINTS = ('head', 'nose', 'face')
 
 
 @dataclass(frozen=True)
 class Movement:
-    """One part of the body that moves, or a hand that does not.
+    """Movement of one part of the body, or a hand that is held still.
 
     Attributes:
         part: ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
-            ``'feature_map'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
+            ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
         side: ``'left'``, ``'right'``, ``'both'``, or ``''``. For ``'turn'`` the way it goes.
         direction: As ``'up'``, ``'down and forward'``; ``''`` where there is none.
         reach: Where a hand gets, as ``'above the head'``; else ``''``.
-        amount: How far, in torso lengths; angles count 1 for :data:`ANGLE_UNIT` degrees.
-        speed: Torso lengths a second (95th percentile); of angles in the same unit.
+        amount: Extent in units of :data:`STILL` or :data:`STILL_ANGLE`; below 1 a part is still.
+        speed: Torso lengths, or :data:`ANGLE_UNIT` degrees, per second (95th percentile).
         cycles: Times that it goes to and fro.
-        returns: Whether it ends about where it began.
+        returns: True if it ends about where it began.
         when: Center of the movement in time, 0 (first frame) .. 1 (last).
     """
 
@@ -50,21 +50,21 @@ class Movement:
 
 
 def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
-    """Find what moves in a clip, strongest first, then hands that are held still, by their reach.
+    """Find the movements of a clip, strongest first, then hands that are held still.
 
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
-    Coordinates are put into the axes of the body's first frame, so that no place or direction of
-    the camera counts. Of several persons the one that moves most is described. Two coordinates are
-    a picture, x to the right and y down: ways to the front and turns are not told then.
+    Coordinates are put into the axes of the body's first frame, so that place and direction of the
+    camera do not matter. Of several persons the one that moves most is described. Two coordinates
+    are a picture, x to the right and y down, which shows neither forward movement nor turns.
 
     Args:
         keypoint: ``[M, T, V, C]``, C 2 or 3; joints of zeros are missing.
         layout: Of the V joints.
-        rate: Frames a second.
+        rate: Frames per second.
 
     Returns:
-        Movements; empty where no joint is known.
+        Movements; none for a clip in which no joint is known.
     """
     body = _body(keypoint, layout)
     if body is None:
@@ -77,13 +77,13 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     head = joints[next(name for name in HEAD_JOINTS if name in layout.names)]
     found = []
     for side in SIDES:
-        hand = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
-        moved = _limb('hand', side, hand, rate, flat)
-        reach = _reach(joints, side, base, shoulders, head, moved.farthest)
-        found.append(replace(moved.movement, reach=reach))
-        found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat).movement)
-    found.append(_limb('hips', '', base * (0, 1, 0), rate, flat).movement)
-    found.append(_limb('travel', '', base * (1, 0, 1), rate, flat).movement)
+        path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
+        farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
+        reach = _reach(joints, side, base, shoulders, head, farthest)
+        found.append(replace(_limb('hand', side, path, rate, flat), reach=reach))
+        found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat))
+    found.append(_limb('hips', '', base * (0, 1, 0), rate, flat))
+    found.append(_limb('travel', '', base * (1, 0, 1), rate, flat))
     found.append(_lean(shoulders - base, rate, flat))
     if not flat:
         across = sum(
@@ -92,29 +92,23 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
         found.append(_turn(across, rate))
     moving = [movement for movement in found if movement.amount >= 1]
     if any(movement.part == 'travel' for movement in moving):
-        # Who walks moves the feet; only one that is lifted says more.
+        # A person who walks moves the feet; only a lifted foot is worth telling.
         moving = [m for m in moving if m.part != 'foot' or 'up' in m.direction]
     still = [
         replace(movement, part='posture', direction='', when=0.0, cycles=0)
         for movement in found
         if movement.part == 'hand' and movement.amount < 1
     ]
-    # No key has a side in it, and what is equal in all was joined: mirrored, a clip gives the same
-    # order. How much a hand that is held still moves is noise, hence its reach.
+    # No key contains a side, and movements with equal keys were joined: a mirrored clip gives the
+    # same order. Hands that are held still are sorted by reach: how much they move is noise.
     moving = sorted(
         _join_sides(moving), key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when)
     )
     return moving + sorted(_join_sides(still), key=lambda m: m.reach)
 
 
-@dataclass(frozen=True)
-class _Tracked:
-    movement: Movement
-    farthest: int
-
-
 def _body(keypoint: np.ndarray, layout: SkeletonLayout) -> np.ndarray | None:
-    """The person that moves most, ``[T, V, 3]``: x to its left, y up, z to its front, smooth."""
+    """Return the person that moves most, ``[T, V, 3]``: x to its left, y up, z forward, smooth."""
     known = (keypoint != 0).any(axis=-1)  # [M, T, V]
     if not known.any():
         return None
@@ -135,28 +129,26 @@ def _body(keypoint: np.ndarray, layout: SkeletonLayout) -> np.ndarray | None:
 
 
 def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Put missing joints between the frames that show them; one never seen to the body's middle."""
-    filled = person.copy()
+    """Interpolate missing joints in time; a joint that is never seen goes to the origin."""
+    filled = np.zeros_like(person)
     frames = np.arange(len(person))
-    for joint in range(person.shape[1]):
+    for joint in np.flatnonzero(seen.any(axis=0)):
         shown = seen[:, joint]
         for axis in range(person.shape[2]):
-            values = person[shown, joint, axis] if shown.any() else np.zeros(1)
-            filled[:, joint, axis] = np.interp(
-                frames, frames[shown] if shown.any() else [0], values
-            )
+            values = person[shown, joint, axis]
+            filled[:, joint, axis] = np.interp(frames, frames[shown], values)
     return filled
 
 
-def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> _Tracked:
-    """Grade the path of a point, ``[T, 3]``; an amount of 1 is just not still."""
+def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> Movement:
+    """Grade the path of a point, ``[T, 3]``."""
     offset = path - path[0]
     distance = np.linalg.norm(offset, axis=1)
     farthest = int(distance.argmax())
     centered = path - path.mean(axis=0)
     principal = centered @ np.linalg.svd(centered, full_matrices=False)[2][0]
     extent = float(principal.max() - principal.min())
-    movement = Movement(
+    return Movement(
         name,
         side,
         _direction(offset[farthest], side, flat),
@@ -166,11 +158,10 @@ def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> _T
         returns=bool(distance[-1] < 0.4 * distance[farthest]),
         when=_when(path),
     )
-    return _Tracked(movement, farthest)
 
 
 def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
-    """Name the way of an offset by the one or two axes that have most of it."""
+    """Name the direction of an offset by the one or two axes that have most of it."""
     outward = {'left': ('outward', 'inward'), 'right': ('inward', 'outward')}
     names = (
         outward.get(side, ('to the left', 'to the right')),
@@ -196,7 +187,7 @@ def _reach(
     head: np.ndarray,
     frame: int,
 ) -> str:
-    """Name where a hand is at a frame, against the body's own heights there."""
+    """Name the place of a hand in a frame, relative to the heights of the body."""
     hand = joints[f'{side}_wrist'][frame]
     other = joints[f'{"right" if side == "left" else "left"}_wrist'][frame]
     if np.linalg.norm(hand - head[frame]) < 0.4:
@@ -204,25 +195,21 @@ def _reach(
     if np.linalg.norm(hand - other) < 0.3:
         return 'close to the other hand'
     knees = (joints['left_knee'] + joints['right_knee'])[frame] / 2
+    is_in_front = hand[2] - base[frame][2] > 0.25
+    chest = 'in front of the chest' if is_in_front else 'at the height of the chest'
     bounds = (
         (head[frame][1], 'above the head'),
         (shoulders[frame][1], 'at the height of the head'),
-        (
-            (shoulders + base)[frame][1] / 2,
-            'in front of the chest' if hand[2] - base[frame][2] > 0.25 else '',
-        ),
+        ((shoulders + base)[frame][1] / 2, chest),
         (base[frame][1], 'at the height of the belly'),
         ((base[frame] + knees)[1] / 2, 'at the height of the hips'),
         (knees[1], 'at the height of the thighs'),
     )
-    for height, name in bounds:
-        if hand[1] > height:
-            return name or 'at the height of the chest'
-    return 'near the floor'
+    return next((name for height, name in bounds if hand[1] > height), 'near the floor')
 
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
-    """Grade how far the feature map leans away from its first direction, ``[T, 3]``."""
+    """Grade the angle of the trunk, ``[T, 3]``, to its direction in the first frame."""
     unit = torso / np.maximum(np.linalg.norm(torso, axis=1, keepdims=True), 1e-6)
     angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
     farthest = int(angle.argmax())
@@ -232,11 +219,11 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
         sideways = abs(away[0]) > abs(away[2])
         direction = ('to the left', 'to the right')[int(away[0] < 0)] if sideways else ''
         direction = direction or ('forward', 'backward')[int(away[2] < 0)]
-    return _turned('feature_map', '', direction, angle, rate)
+    return _turned('trunk', '', direction, angle, rate)
 
 
 def _turn(across: np.ndarray, rate: float) -> Movement:
-    """Grade how far the body turns about the vertical; ``across`` points to its left."""
+    """Grade the turn of the body about the vertical; ``across``, ``[T, 3]``, points to its left."""
     angle = np.degrees(np.unwrap(np.arctan2(-across[:, 2], across[:, 0])))
     angle = angle - angle[0]
     farthest = int(np.abs(angle).argmax())
@@ -265,7 +252,7 @@ def _speed(path: np.ndarray, rate: float) -> float:
 
 
 def _when(path: np.ndarray) -> float:
-    """Center of the movement in time, steps weighed by their square."""
+    """Return the center of the movement in time, steps weighted by their square."""
     weight = np.square(np.diff(path, axis=0)).sum(axis=1)
     if weight.sum() < 1e-12:
         return 0.5
@@ -273,7 +260,7 @@ def _when(path: np.ndarray) -> float:
 
 
 def _cycles(values: np.ndarray, least: float) -> int:
-    """Count how often values go to and fro by at least ``least``."""
+    """Count how often values go to and fro by ``least`` or more."""
     turns, direction, extreme = 0, 0, values[0]
     for value in values:
         if direction >= 0 and value < extreme - least:
@@ -288,7 +275,7 @@ def _cycles(values: np.ndarray, least: float) -> int:
 
 
 def _join_sides(movements: list[Movement]) -> list[Movement]:
-    """Make one movement of two that left and right do alike at one time."""
+    """Join equal movements that left and right make at the same time."""
     joined: list[Movement] = []
     for movement in movements:
         twin = next(

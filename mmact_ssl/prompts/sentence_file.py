@@ -1,4 +1,4 @@
-"""The file of sentences: JSON ``{clip, video or class: [sentence, ...]}``, plain or in a zip."""
+"""Files of sentences: JSON ``{clip, video or class: [sentence, ...]}``, plain or in a zip."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import write_atomically
 
-# Ten times what a text encoder reads of a sentence: more is a broken file, not a description.
+# Ten times as long as the input of a text encoder: more is a broken file, not a description.
 MAX_WORDS = 2000
-# One zipped file of sentences; a whole data set has a few dozen megabytes.
+# Of one zipped file of sentences; a whole data set has a few dozen megabytes.
 MAX_BYTES = 1 << 30
 
 _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
@@ -29,7 +30,7 @@ class MatchedSentences:
     Attributes:
         sentences: Clip -> its sentences, in the order of the data set.
         missing: Clips without a sentence.
-        unused: Keys of the file that are no clip of the data set.
+        unused: Keys of the file that are not clips of the data set.
     """
 
     sentences: dict[str, list[str]]
@@ -57,9 +58,9 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
             f'{path} is not UTF-8 (byte {error.start}): save it again in that encoding'
         ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is no JSON ({error}): correct --sentences') from error
+        raise DataError(f'{path} is not JSON ({error}): correct --sentences') from error
     if not isinstance(sentences, dict) or not sentences:
-        raise DataError(f'{path} must hold {{key: [sentence, ...]}}, see docs/targets.md')
+        raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
     for key, lines in sentences.items():
         _check(path, key, lines)
     return sentences
@@ -75,28 +76,21 @@ def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[s
         raise DataError(f'{path}: no clip has a sentence, nothing is written')
     for key, lines in sentences.items():
         _check(path, key, lines)
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f'.{os.getpid()}.{file.name}')
-    text = json.dumps(sentences, indent=1, ensure_ascii=False)
-    beside.write_text(text + '\n', encoding='utf-8')
-    beside.replace(file)
+    write_atomically(path, json.dumps(sentences, indent=1, ensure_ascii=False) + '\n')
 
 
 def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> MatchedSentences:
-    """Find the sentences of a data set's clips.
+    """Find the sentences of a data set's clips, by their names as annotated.
 
-    A key is a clip's name as annotated. The text that C2VL's authors released for PKU-MMD II
-    (arXiv 2405.20606) names line 3 of the left camera's video ``A01N02-L`` as
-    ``A001N002V001C004L003`` (cameras L, M, R are V001, V002, V003); it is matched to this
-    package's ``A01N02-L_3``. The action's number, ``C004``, is passed over: it is a label.
+    The text that C2VL's authors released for PKU-MMD II (arXiv 2405.20606) names line 3 of the left
+    camera's video ``A01N02-L`` as ``A001N002V001C004L003`` (cameras L, M, R are V001, V002, V003);
+    it is matched to this package's ``A01N02-L_3``. The action's number, ``C004``, is ignored: it is
+    a label.
 
     Raises:
         DataError: No key is the name of a clip.
     """
-    by_name = {}
-    for key in sentences:
-        by_name[_canonical(key)] = key
+    by_name = {_canonical(key): key for key in sentences}
     clips = list(dict.fromkeys(clips))
     keys = {clip: clip if clip in sentences else by_name.get(_canonical(clip)) for clip in clips}
     matched = {clip: list(sentences[key]) for clip, key in keys.items() if key is not None}
@@ -115,12 +109,10 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
 
 
 def _canonical(name: str) -> Any:
-    """What two names of a PKU-MMD clip have in common; the name itself of any other clip."""
-    released = _PKU_RELEASED.fullmatch(name)
-    if released:
+    """Return numbers that both names of a PKU-MMD clip share; the name itself of other clips."""
+    if released := _PKU_RELEASED.fullmatch(name):
         return tuple(map(int, released.groups()))
-    prepared = _PKU_PREPARED.fullmatch(name)
-    if prepared:
+    if prepared := _PKU_PREPARED.fullmatch(name):
         actor, video, camera, line = prepared.groups()
         return int(actor), int(video), 'LMR'.index(camera) + 1, int(line)
     return name
@@ -133,7 +125,7 @@ def _read_bytes(path: Path) -> bytes:
         files = [info for info in archive.infolist() if info.filename.endswith('.json')]
         if len(files) != 1 or files[0].file_size > MAX_BYTES:
             names = ', '.join(info.filename for info in files[:3]) or 'none'
-            raise DataError(f'{path}: wanted one .json file of sentences, found {names}: unpack it')
+            raise DataError(f'{path}: needs one .json file of sentences, found {names}: unpack it')
         try:
             return archive.read(files[0])
         except (zipfile.BadZipFile, OSError, RuntimeError) as error:
@@ -141,7 +133,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that comes twice, of which Python's reader would silently keep the last."""
+    """Refuse a key that comes twice; Python's reader would silently keep the last one."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

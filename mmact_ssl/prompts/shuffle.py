@@ -14,21 +14,21 @@ def shuffle_sentences(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Give a share of the clips the sentences of another clip among them.
 
-    The clips are drawn at random, put in a circle in random order, and each gets what the next one
-    had: nobody keeps their own, and no sentence is lost or doubled. No label is read, so that
-    another clip may well be of the same action, as when captions are mixed up by chance.
+    The drawn clips are put in a circle in random order, and each gets the sentences of the next
+    one: none keeps its own, and no sentence is lost or doubled. No label is read, so the other clip
+    may well show the same action, as when captions are mixed up by chance.
 
     Args:
         sentences: By clip.
-        clips: That may be drawn; those without a sentence stay without. The others keep theirs.
-        fraction: Of the clips with sentences, above 0 and up to 1, rounded to whole clips.
-        seed: Of what is drawn; the order of ``clips`` does not count.
+        clips: Clips that may be drawn; all others, and those without a sentence, stay as they are.
+        fraction: Share of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
+        seed: Of the draw; the order of ``clips`` does not matter.
 
     Returns:
         All sentences, keys in the order in which they came, and the clips that were drawn, sorted.
 
     Raises:
-        ConfigError: No such fraction, or it is a single clip, which has nobody to exchange with.
+        ConfigError: The fraction is out of range, or so small that only one clip is drawn.
         DataError: No clip has a sentence.
     """
     if not 0 < fraction <= 1:
@@ -42,7 +42,7 @@ def shuffle_sentences(
     count = round(fraction * len(known))
     if count < 2:
         raise ConfigError(
-            f'--fraction {fraction} of {len(known)} clips are {count}, two at least are exchanged: '
+            f'--fraction {fraction} of {len(known)} clips is {count}, at least two are needed: '
             'choose a larger share'
         )
     circle = [known[i] for i in np.random.default_rng(seed).permutation(len(known))[:count]]

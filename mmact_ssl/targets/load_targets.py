@@ -215,6 +215,8 @@ class LoadTargets(BaseTransform):
             raise ConfigError(
                 f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {found!r}'
             )
+        if self.sentences not in ('draw', 'mean', 'all'):
+            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
         if self.mask:
             keys = self.reader.keys()
             if not keys or self._gives_all or not (self.whole or found == 'text'):

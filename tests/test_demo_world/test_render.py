@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,7 @@ def test_seen_joints_lie_on_their_part(index):
 
 @pytest.mark.parametrize('index', range(12))
 def test_part_map_covers_the_person(index):
-    """Every visible joint is on the person; every frame has feature_map, head, arms and legs."""
+    """Every visible joint is on the person; every frame has trunk, head, arms and legs."""
     scene, _, picture = painted('test', index)
     assert picture.parts.shape == (48, FRAME_SIZE, FRAME_SIZE)
     assert set(np.unique(picture.parts)) <= set(LIP_LABELS.values())
@@ -92,7 +94,7 @@ def test_hidden_and_outside_joints():
         depth = scene.coco[:, [11, 12], 2].mean(0)
         score = visibility(scene, picture)[:, [11, 12]].mean(0)
         far_hidden.append(score[np.argmin(depth)] >= score[np.argmax(depth)])
-        moved = type(scene)(**{**vars(scene), 'camera': scene.camera.moved((2.0, 0.0))})
+        moved = type(scene)(**{**vars(scene), 'camera': replace(scene.camera, shift=(2.0, 0.0))})
         assert (visibility(moved, picture) == 0).all()
     assert np.mean(far_hidden) >= 0.8
 
@@ -136,13 +138,13 @@ def test_capsule_against_a_slow_twin():
 
 
 def test_clothes_say_what_is_painted():
-    """The feature_map's mean color is nearer to the shirt's than to the trousers'."""
+    """The trunk's mean color is nearer to the shirt's than to the trousers'."""
     from mmact_ssl.demo_world.render import COLORS
 
     scene, _, _ = painted('train', 6)
     clothes = Clothes(0, 1, 5, True, True, 'plain', 3)  # red over blue
     picture = render(scene, clothes, np.random.default_rng(0))
-    feature_map = picture.frames[picture.parts == LIP_LABELS['upper_clothes']].mean(0)
+    trunk = picture.frames[picture.parts == LIP_LABELS['upper_clothes']].mean(0)
     legs = picture.frames[picture.parts == LIP_LABELS['left_leg']].mean(0)
-    assert COLORS[0][0] > COLORS[0][2] and feature_map[0] > feature_map[2]
+    assert COLORS[0][0] > COLORS[0][2] and trunk[0] > trunk[2]
     assert legs[2] > legs[0]

@@ -28,9 +28,11 @@ def test_two_processes_train_and_test(training_run):
     losses = run.losses()
     assert sorted(losses) == [(1, 1), (1, 2), (2, 3), (2, 4)]
     assert all(math.isfinite(value) for step in losses.values() for value in step.values())
-    log = run.log.read_text()
-    assert 'Distributed training: True' in log
-    assert 'GPU number: 2' in log
+    (log,) = run.work_dir.glob('*/*.log')
+    assert 'Distributed training: True' in log.read_text()
+    assert 'GPU number: 2' in log.read_text()
+    screen = run.log.read_text()
+    assert screen.count('epoch 2/2 step 2/2') == 1, 'of one process alone'
     paths = [run.work_dir / f'epoch_{epoch}.pth' for epoch in (1, 2)]
     first, last = (load_checkpoint_safely(path)['state_dict'] for path in paths)
     assert any(not torch.equal(first[key], last[key]) for key in first if 'conv1' in key)

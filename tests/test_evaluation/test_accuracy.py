@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.evaluation.accuracy import class_accuracy, judge
-from mmact_ssl.evaluation.finetune import recognition_metrics
+from mmact_ssl.evaluation.accuracy import accuracy_metrics, class_accuracy
+from mmact_ssl.evaluation.recognizer_runner import recognition_metrics
 
 
 @settings(deadline=None, max_examples=30)
@@ -18,7 +18,7 @@ def test_against_the_twin(num_classes, count, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, num_classes, size=count)
     scores = generator.permuted(np.arange(count * num_classes)).reshape(count, num_classes)
-    metrics, details = judge(labels, scores, num_classes)
+    metrics, details = accuracy_metrics(labels, scores, num_classes)
     confusion = [[0] * num_classes for _ in range(num_classes)]
     hits = {1: 0, 5: 0}
     for label, row in zip(labels, scores):
@@ -57,7 +57,7 @@ def test_fine_tuning_has_the_mean_over_classes_of_the_other_protocols():
         {f'acc/{key}': value for key, value in accuracy.items()}
         | {f'confusion_matrix/{key}': value for key, value in matrix.items()}
     )
-    judged, same = judge(labels, scores, 3)
+    judged, same = accuracy_metrics(labels, scores, 3)
     assert metrics['mean_class'] == judged['mean_class'] == pytest.approx(0.75)
     assert mean_class_accuracy(scores, labels) == pytest.approx(0.5)
     assert (metrics['top1'], details) == (judged['top1'], same)

@@ -9,13 +9,7 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.evaluation import features as module
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.features import (
-    effective_rank,
-    extract_features,
-    feature_std,
-    normalize,
-    pool_features,
-)
+from mmact_ssl.evaluation.features import Features, extract_features, normalize, pool_features
 from mmact_ssl.evaluation.student import build_recognizer
 
 
@@ -88,32 +82,17 @@ def test_normalize_keeps_zero_rows():
     np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0]])
 
 
-def test_effective_rank_against_the_formula():
-    values = np.random.default_rng(0).normal(size=(50, 6)) * [5, 3, 1, 1, 0.1, 0.01]
-    covariance = np.cov(values, rowvar=False)
-    singular = np.sqrt(np.linalg.eigvalsh(covariance))
-    share = singular / singular.sum()
-    slow = np.exp(sum(-p * np.log(p) for p in share))
-    assert effective_rank(values) == pytest.approx(slow)
-
-
-def test_effective_rank_counts_equal_directions():
-    basis = np.eye(8)[:3]
-    values = np.concatenate([basis, -basis])
-    assert effective_rank(values) == pytest.approx(3)
-    assert effective_rank(np.ones((5, 4))) == 0
-    assert effective_rank(np.full((5, 4), 1e-3)) == 0
-
-
-def test_effective_rank_ignores_shift_scale_and_rotation():
+def test_spread_is_measured_in_float64():
     generator = np.random.default_rng(1)
-    values = generator.normal(size=(30, 5)) * [4, 2, 1, 1, 1]
+    values = generator.normal(size=(30, 5)) * [4, 2, 1, 1, 1e-5]
     rotation = np.linalg.qr(generator.normal(size=(5, 5)))[0]
-    assert effective_rank(7 * values @ rotation + 100) == pytest.approx(effective_rank(values))
-
-
-def test_feature_deviation_tells_collapse_from_spread():
-    generator = np.random.default_rng(0)
-    assert feature_std(generator.normal(size=(4000, 64))) == pytest.approx(1, abs=0.02)
-    one_direction = generator.uniform(1, 9, size=(100, 1)) * generator.normal(size=(1, 64))
-    assert feature_std(one_direction) == pytest.approx(0, abs=1e-9)
+    labels = np.zeros(30, dtype=int)
+    singular = np.sqrt(np.linalg.eigvalsh(np.cov(values, rowvar=False)))
+    share = singular / singular.sum()
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    assert Features(values, labels).spread() == {
+        'effective_rank': pytest.approx(np.exp(sum(-p * np.log(p) for p in share)), rel=1e-9),
+        'feature_std': pytest.approx(np.sqrt(5) * unit.std(axis=0).mean(), rel=1e-9),
+    }
+    moved = Features(7 * values @ rotation + 100, labels).spread()['effective_rank']
+    assert moved == pytest.approx(Features(values, labels).spread()['effective_rank'])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
@@ -31,15 +31,14 @@ class Backbone(nn.Module):
 class Aim(PretextHead):
     """Wants the map's mean to be some number."""
 
+    inputs = dict(feature_map='clip.feature_map')
+
     def __init__(self, aim: float) -> None:
-        super().__init__(dict(feature_map='clip.feature_map'))
+        super().__init__()
         self.aim = aim
 
-    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return dict(loss=(feature_map.flatten(1).mean(1) - self.aim).square().mean())
-
-    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return {}
+    def terms(self, feature_map: Tensor) -> dict[str, Term]:
+        return dict(loss=Term((feature_map.flatten(1).mean(1) - self.aim).square()))
 
 
 def make_model(**aims: float) -> MultiTaskPretrainer:
@@ -68,7 +67,7 @@ def slow_gradients(model: MultiTaskPretrainer, batches: list[dict]) -> dict[str,
         model.zero_grad()
         for batch in batches:
             frames = model.data_preprocessor(batch, True)['inputs']['clip']
-            (head.loss(model.backbone(frames))['loss'] / len(batches)).backward()
+            (head.loss(feature_map=model.backbone(frames))['loss'] / len(batches)).backward()
         gradients[name] = torch.cat([p.grad.flatten() for p in model.backbone.parameters()])
     return {name: gradient.clone() for name, gradient in gradients.items()}
 
@@ -97,13 +96,11 @@ def test_it_is_the_cosine_of_the_gradients_of_the_mean_loss():
 def test_a_model_with_a_momentum_encoder_is_measured():
     """Copies that no training has started yet are those of the student as it is."""
 
-    class Follow(Aim):
-        def __init__(self) -> None:
-            super().__init__(0.0)
-            self.reads = dict(feature_map='clip.feature_map', key='clip.momentum_feature_map')
+    class Follow(PretextHead):
+        inputs = dict(feature_map='clip.feature_map', key='clip.momentum_feature_map')
 
-        def loss(self, feature_map: Tensor, key: Tensor) -> dict[str, Tensor]:
-            return dict(loss=(feature_map - key - 1).square().mean())
+        def terms(self, feature_map: Tensor, key: Tensor) -> dict[str, Term]:
+            return dict(loss=Term((feature_map - key - 1).square().mean()))
 
     model, batches = make_model(up=2.0), make_batches(2)
     with DefaultScope.overwrite_default_scope('mmact_ssl'):

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.datasets import layouts
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import (
+    compare_with_mirror,
     find_part_layout,
     flip_agreement,
-    judge_part_maps,
     mirror_part_maps,
 )
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
@@ -34,7 +35,7 @@ def test_two_mirrors_show_what_is_there(name, seed):
     once = mirror_part_maps(maps, layout)
     assert torch.equal(mirror_part_maps(once, layout), maps)
     for part, name in enumerate(layout.names):
-        other = layout.index(layout._mirrored(name))[0]
+        other = layout.index(layouts._mirrored(name))[0]
         assert torch.equal(once[:, :, other, :, 0], maps[:, :, part, :, -1])
 
 
@@ -117,7 +118,7 @@ def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrain
 
     Its teacher's maps are targets, or come from one that works online.
     """
-    cached = ('clip_parts',) if online is None else ()
+    cached = ('clip.parts',) if online is None else ()
     model = MultiTaskPretrainer(
         backbone=dict(type=nn.Identity),
         heads=dict(
@@ -134,7 +135,7 @@ def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrain
             mean=[0.0] * 3,
             std=[1.0] * 3,
             views=('clip',),
-            targets=('clip_valid', *cached),
+            targets=('clip.valid', *cached),
         ),
         teachers=None if online is None else dict(parts=dict(teacher=online, views=('clip',))),
     )
@@ -145,20 +146,21 @@ def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrain
 def people() -> dict:
     """Two clips of people, as the model's preprocessor gives them."""
     frames, maps = zip(paint(face=3, left=6, right=1), paint(face=5, left=7, right=2))
-    targets = dict(clip_parts=torch.stack(maps), clip_valid=torch.ones(2, FRAMES, dtype=torch.bool))
+    valid = torch.ones(2, FRAMES, dtype=torch.bool)
+    targets = dict(clip=dict(parts=torch.stack(maps), valid=valid))
     return dict(inputs=dict(clip=torch.stack(frames)), targets=targets, data_samples=None)
 
 
 def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
     data = people()
-    judged = judge_part_maps(student(ByTheFace()), 'parsing', data, LAYOUT)
-    assert judged.overlap.tolist() == judged.of_mirrored.tolist() == [1, 1]
-    assert judged.flipped['exchanged'].tolist() == [1, 1]
+    found = compare_with_mirror(student(ByTheFace()), 'parsing', data, LAYOUT)
+    assert found.overlap.tolist() == found.of_mirrored.tolist() == [1, 1]
+    assert found.flipped['exchanged'].tolist() == [1, 1]
     # The face alone is where it was, of three parts.
-    assert judged.flipped['not_exchanged'].tolist() == pytest.approx([1 / 3] * 2)
-    assert torch.equal(judged.teacher, data['targets']['clip_parts'])
-    torch.testing.assert_close(judged.student, judged.teacher, rtol=0, atol=1e-4)
-    assert judged.summary() == (
+    assert found.flipped['not_exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert torch.equal(found.teacher, data['targets']['clip']['parts'])
+    torch.testing.assert_close(found.student, found.teacher, rtol=0, atol=1e-4)
+    assert str(found) == (
         'mean IoU of 2 clips: with the teacher 1.00, mirrored 1.00; with the mirrored clip 1.00, '
         'were left and right not exchanged 0.33'
     )
@@ -167,11 +169,11 @@ def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
 
 
 def test_a_student_that_is_blind_to_sides_is_found_out():
-    judged = judge_part_maps(student(ByThePatch()), 'parsing', people(), LAYOUT)
-    assert judged.overlap.tolist() == [1, 1], 'which the clips alone do not show'
-    assert judged.of_mirrored.tolist() == pytest.approx([1 / 3] * 2)
-    assert judged.flipped['exchanged'].tolist() == pytest.approx([1 / 3] * 2)
-    assert judged.flipped['not_exchanged'].tolist() == [1, 1]
+    found = compare_with_mirror(student(ByThePatch()), 'parsing', people(), LAYOUT)
+    assert found.overlap.tolist() == [1, 1], 'which the clips alone do not show'
+    assert found.of_mirrored.tolist() == pytest.approx([1 / 3] * 2)
+    assert found.flipped['exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert found.flipped['not_exchanged'].tolist() == [1, 1]
 
 
 class Parser(BaseTeacher):
@@ -191,10 +193,10 @@ class Parser(BaseTeacher):
 def test_a_parser_that_works_online_is_asked_for_the_mirrored_clip():
     model = student(ByTheFace(), dict(type=Parser, layout='demo_parts'))
     data = people()
-    expected = data['targets'].pop('clip_parts')
-    judged = judge_part_maps(model, 'parsing', data, find_part_layout(model, 'parsing', []))
-    assert torch.equal(judged.teacher, expected)
-    assert judged.of_mirrored.tolist() == [1, 1]
+    expected = data['targets']['clip'].pop('parts')
+    found = compare_with_mirror(model, 'parsing', data, find_part_layout(model, 'parsing', []))
+    assert torch.equal(found.teacher, expected)
+    assert found.of_mirrored.tolist() == [1, 1]
 
 
 def test_the_layout_is_that_of_the_cache_and_missed_by_name():
@@ -203,5 +205,5 @@ def test_the_layout_is_that_of_the_cache_and_missed_by_name():
     other = dict(type='LoadTargets', target='masks', layout='person')
     pipeline = [dict(type='SampleViews'), other, cache, other]
     assert find_part_layout(model, 'parsing', pipeline) is LAYOUT
-    with pytest.raises(ConfigError, match="'clip_parts' is None.*LoadTargets.*lip"):
+    with pytest.raises(ConfigError, match="'targets.clip.parts' is None.*LoadTargets.*lip"):
         find_part_layout(model, 'parsing', [other])

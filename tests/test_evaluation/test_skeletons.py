@@ -13,8 +13,7 @@ from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import build_pooling, extract_features, feature_dataloader
-from mmact_ssl.evaluation.finetune import LABELLED_SAMPLES
-from mmact_ssl.evaluation.protocols import evaluate
+from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
 
 
@@ -57,18 +56,18 @@ def test_features_are_those_of_clips_without_padding(skeleton_config, skeleton_f
         np.testing.assert_allclose(found[split].values, np.stack(slow), atol=1e-6)
 
 
-def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path):
-    names = ['linear', 'linear-sgd', 'knn', 'retrieval', 'finetune']
-    results = evaluate(skeleton_config, names, None, work_dir=str(tmp_path / 'run'), cache_dir=None)
+def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path, run):
+    names = ['linear', 'linear-adam', 'knn', 'retrieval', 'finetune']
+    results = run(skeleton_config, names, work_dir=str(tmp_path / 'run'))
     assert [result.protocol for result in results] == names
     for result in results:
         if result.protocol != 'retrieval':
             assert result.details['classes'] == ['carry', 'sit down', 'wave']
             assert np.sum(result.details['confusion']) == 6
-    assert len((tmp_path / 'run' / LABELLED_SAMPLES).read_text().splitlines()) == 12
+    assert len((tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()) == 12
 
 
-def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monkeypatch):
+def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monkeypatch, run):
     from mmact_ssl.datasets import SkeletonDataset
 
     read = set()
@@ -81,10 +80,8 @@ def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monk
 
     monkeypatch.setattr(SkeletonDataset, 'get_data_info', spy)
     skeleton_config.finetune.min_iters_per_epoch = 4  # the clips are repeated
-    evaluate(
-        skeleton_config, ['finetune'], None, label_fraction=0.5, work_dir=str(tmp_path / 'run')
-    )
-    lines = (tmp_path / 'run' / LABELLED_SAMPLES).read_text().splitlines()
+    run(skeleton_config, ['finetune'], label_fraction=0.5, work_dir=str(tmp_path / 'run'))
+    lines = (tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()
     assert len(lines) == 6
     assert {name for test, name in read if not test} == {line.split()[0] for line in lines}
 
@@ -103,22 +100,19 @@ def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_
     assert cached() == 6
 
 
-def test_the_pooling_is_a_setting_of_the_result(skeleton_config):
+def test_the_pooling_is_a_setting_of_the_result(skeleton_config, run):
     def config_hash():
-        return evaluate(skeleton_config, ['knn'], None, cache_dir=None)[0].config_hash
+        return run(skeleton_config, ['knn'])[0].config_hash
 
     first = config_hash()
     skeleton_config.feature_pooling.mode = 'mean_max'
     assert config_hash() != first
 
 
-def test_skeletons_without_pooling_are_refused(skeleton_config):
+def test_skeletons_without_pooling_are_refused(skeleton_config, run):
     skeleton_config.feature_pooling = None
     with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
-        evaluate(skeleton_config, ['knn'], None, cache_dir=None)
-    loader = feature_dataloader(skeleton_config, 'train')
-    with pytest.raises(ConfigError, match='KNNMonitorHook: skeletons are padded'):
-        KNNMonitorHook(loader, dict(type='mmaction.ActionDataPreprocessor'))
+        run(skeleton_config, ['knn'])
     videos = dict(dataset=dict(data_prefix=dict(video='x')))
     assert build_pooling(None, videos, 'x') is None
 
@@ -151,5 +145,3 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
                 nearest, best = j, similarity
         right += features.labels[nearest] == features.labels[i]
     assert found['knn/top1'] == right / len(held)
-    with pytest.raises(ConfigError, match='has its own feature_pooling'):
-        KNNMonitorHook(str(path), feature_pooling=dict(type='mmact_ssl.SkeletonPooling'))

@@ -1,4 +1,4 @@
-"""A teacher's own embeddings, judged as an encoder's features are."""
+"""A teacher's own embeddings, evaluated as an encoder's features are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.protocols import evaluate
 from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
@@ -38,28 +37,28 @@ def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
         np.testing.assert_array_equal(found[name].labels, split.labels)
 
 
-def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache, monkeypatch):
-    monkeypatch.setattr('mmact_ssl.evaluation.protocols.build_recognizer', None)
-    results = evaluate(
-        linear_config, ['linear', 'knn', 'retrieval'], None, method='Made', teacher=str(cache)
-    )
+def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache, monkeypatch, run):
+    monkeypatch.setattr('mmact_ssl.evaluation.protocols.base.build_recognizer', None)
+    results = run(linear_config, ['linear', 'knn', 'retrieval'], teacher=str(cache))
     assert [result.metrics.get('top1', 1.0) for result in results] == [1.0, 1.0, 1.0]
     assert results[2].metrics['recall@1'] == 1.0
     assert {result.backbone for result in results} == {cache.stem}
     assert {result.checkpoint_hash for result in results} == {META.fingerprint}
 
 
-def test_a_teacher_is_neither_trained_nor_a_checkpoint(linear_config, cache, student_checkpoint):
-    for protocols, checkpoint in ((['finetune'], None), (['knn'], str(student_checkpoint))):
-        with pytest.raises(ConfigError, match='judged without a checkpoint and by linear'):
-            evaluate(linear_config, protocols, checkpoint, teacher=str(cache))
+def test_a_teacher_is_neither_trained_nor_a_checkpoint(
+    linear_config, cache, student_checkpoint, run
+):
+    for protocols, checkpoint in ((['finetune'], None), (['knn'], student_checkpoint)):
+        with pytest.raises(ConfigError, match='evaluated without a checkpoint, by linear'):
+            run(linear_config, protocols, checkpoint, teacher=str(cache))
 
 
-def test_what_are_no_features_is_said(linear_config, tmp_path):
+def test_what_are_no_features_is_said(linear_config, tmp_path, run):
     path = tmp_path / 'pose.lmdb'
     with TargetWriter(path, TargetMeta('pose', 'coco17', 'a' * 64, 'made')) as writer:
         writer.put('a.mp4', np.zeros((3, 17, 3), np.float32))
     with pytest.raises(ConfigError, match="pose.lmdb holds 'pose': only embeddings"):
         read_teacher(str(path))
     with pytest.raises(TargetCacheError, match='no target cache'):
-        evaluate(linear_config, ['knn'], None, teacher=str(tmp_path / 'none.lmdb'))
+        run(linear_config, ['knn'], teacher=str(tmp_path / 'none.lmdb'))

@@ -15,7 +15,7 @@ from mmact_ssl.demo_world.actions import Style, perform
 from mmact_ssl.demo_world.body import Morphology, body_joints
 from mmact_ssl.demo_world.camera import CAMERAS
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.custom import prepare_custom
+from mmact_ssl.preparation.custom import prepare as prepare_custom
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.prompts.posecodes import measure
 
@@ -100,7 +100,7 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
     out = tmp_path / 'out'
     prepare_custom(tmp_path / 'mine.npz', out, 'ntu25', left_handed=True)
     dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
-    for sample, (part, clip) in zip(dataset, zip(('feature_map', 'travel'), clips.values())):
+    for sample, (part, clip) in zip(dataset, zip(('trunk', 'travel'), clips.values())):
         np.testing.assert_array_equal(sample['keypoint'][0], (clip * [1, 1, -1]).astype('f4'))
         found = {code.part: code.direction for code in measure(sample['keypoint'], layout, 25)}
         assert found[part] == 'forward'
@@ -124,7 +124,7 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
         (table(keypoints=np.ones((10, 25, 3))), {}, r'\[10, 25, 3\], layout kinect20 needs'),
         (table(keypoints=np.ones((10, 20, 4))), {}, 'layout kinect20 needs .*2 or 3'),
         (table(keypoints=np.ones((10, 60))), {}, r'shape \[10, 60\]; they must be'),
-        (table(keypoints=np.full((10, 20, 3), np.nan)), {}, 'has no clip of use'),
+        (table(keypoints=np.full((10, 20, 3), np.nan)), {}, 'has no usable clip'),
         (table(names=np.array([{}] * 4, dtype=object)), {}, 'not an npz file without pickles'),
         ({'names': np.array(['a'])}, {}, 'no array labels; docs/data.md shows'),
         (table(), {'train_subjects': [1]}, '--train-subjects needs an array subjects'),
@@ -156,7 +156,7 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / 'mine.npz').write_text('no archive')
     with pytest.raises(DataError, match=r'mine\.npz: not an npz file'):
         prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20')
-    (tmp_path / 'clip_b.npz').touch()
+    (tmp_path / 'other.npz').touch()
     with pytest.raises(DataError, match='2 npz files; point --source at one'):
         prepare_custom(tmp_path, tmp_path / 'out', 'kinect20')
     with pytest.raises(DataError, match='gone: no such folder; point --source at an npz'):

@@ -12,8 +12,7 @@ from mmact_ssl.preparation.ntu import (
     TRAIN_SUBJECTS_60,
     TRAIN_SUBJECTS_120,
     plausible_tracks,
-    prepare_ntu60,
-    prepare_ntu120,
+    prepare,
     read_missing,
     read_tracks,
     splits_of,
@@ -124,7 +123,7 @@ def lines(path):
 def test_the_60_actions(tmp_path):
     clips = {**CLIPS, 'S003C003P001R002A002': [{FIRST: body(5)}, {}, {FIRST: body(6)}]}
     clips['S003C003P001R002A003'] = [{}, {}]
-    counts = prepare_ntu60(write(tmp_path / 'in', clips), tmp_path / 'out')
+    counts = prepare(write(tmp_path / 'in', clips), tmp_path / 'out')
     assert counts['clips'] == 3 and counts['left_out'] == 1
     out = tmp_path / 'out'
     assert lines(out / 'xsub_train.txt') == ['S001C001P001R001A001 0', 'S003C003P001R002A002 1']
@@ -148,7 +147,7 @@ def test_the_120_actions_from_archives(tmp_path):
         with zipfile.ZipFile(tmp_path / 'in' / f'nturgbd_{number}.zip', 'w') as archive:
             for path in (tmp_path / 'unpacked').glob(chosen):
                 archive.write(path, f'nturgb+d_skeletons/{path.name}')
-    prepare_ntu120(tmp_path / 'in', tmp_path / 'out')
+    prepare(tmp_path / 'in', tmp_path / 'out', 'ntu120')
     out = tmp_path / 'out'
     assert lines(out / 'xset_train.txt') == ['S002C002P003R001A060 59', 'S018C001P045R001A061 60']
     assert lines(out / 'xset_test.txt') == ['S001C001P001R001A001 0']
@@ -160,7 +159,7 @@ def test_the_person_that_moves_most_comes_first(tmp_path):
     still, moving = body(1, frames=14), body(2, frames=14)
     moving = moving + np.linspace(0, 1, 14)[:, None, None].round(3)
     frames = [{FIRST: a, SECOND: b} for a, b in zip(still, moving)]
-    prepare_ntu60(write(tmp_path / 'in', {'S001C001P001R001A050': frames}), tmp_path / 'out')
+    prepare(write(tmp_path / 'in', {'S001C001P001R001A050': frames}), tmp_path / 'out')
     coordinates = np.load(tmp_path / 'out' / 'skeletons.npy')
     np.testing.assert_allclose(coordinates[:, 0], moving, atol=1e-5)
     np.testing.assert_allclose(coordinates[:, 1], still, atol=1e-5)
@@ -171,7 +170,7 @@ def test_listed_and_damaged_samples_are_left_out(tmp_path):
     (source / 'S001C003P001R001A004.skeleton').write_text(WHOLE[:700])
     listed = tmp_path / 'missing.txt'
     listed.write_text('302 samples are incomplete.\n\nS002C002P003R001A060\n')
-    assert prepare_ntu60(source, tmp_path / 'out', listed)['clips'] == 1
+    assert prepare(source, tmp_path / 'out', missing=listed)['clips'] == 1
     assert lines(tmp_path / 'out' / 'left_out.txt') == [
         'S001C003P001R001A004\tthe file is cut short',
         'S002C002P003R001A060\ton the list of missing skeletons',

@@ -11,7 +11,7 @@ import pytest
 from mmact_ssl.datasets import SkeletonDataset
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
-from mmact_ssl.preparation.nwucla import prepare_nwucla
+from mmact_ssl.preparation.nwucla import prepare
 
 
 def lines(path):
@@ -58,7 +58,7 @@ def test_folder_archive_and_folder_of_the_archive_are_the_same(files, tmp_path):
     ]
     for number, source in enumerate(sources):
         out = tmp_path / f'out{number}'
-        counts = prepare_nwucla(source, out)
+        counts = prepare(source, out)
         assert counts == {'clips': 4, 'xview_train': 2, 'xview_test': 2, 'left_out': 0}
         assert lines(out / 'xview_train.txt') == ['a02_s01_e00_v01 0', 'a08_s02_e00_v02 1']
         assert lines(out / 'xview_test.txt') == ['a02_s01_e00_v03 0', 'a11_s01_e03_v03 2']
@@ -78,13 +78,16 @@ def test_folder_archive_and_folder_of_the_archive_are_the_same(files, tmp_path):
         (json.dumps({'skeletons': [[[1, 2, 3]], [[1, 2]]]}), 'no skeletons of the same number'),
         (json.dumps({'skeletons': []}), 'shape [1, 0]'),
         (json.dumps(content(joints=19)), 'shape [1, 4, 19, 3], kinect20 needs'),
-        (json.dumps({'skeletons': [[[float('nan')] * 3] * 20]}), 'no frame with somebody seen'),
+        (
+            json.dumps({'skeletons': [[[float('nan')] * 3] * 20]}),
+            'every frame with a person',
+        ),
         (json.dumps({'skeletons': [[[0, 0, 0]] * 20] * 3}), 'nobody is seen'),
     ],
 )
 def test_a_file_of_bad_form_is_left_out_with_the_reason(files, tmp_path, text, reason):
     source = write(tmp_path / 'in', {**files, 'NW/all_sqe/a02_s09_e00_v01.json': text})
-    assert prepare_nwucla(source, tmp_path / 'out')['left_out'] == 1
+    assert prepare(source, tmp_path / 'out')['left_out'] == 1
     name, said = lines(tmp_path / 'out' / 'left_out.txt')[0].split('\t')
     assert name == 'a02_s09_e00_v01' and reason in said
 
@@ -95,18 +98,18 @@ def test_a_damaged_entry_of_the_archive_is_left_out(files, tmp_path):
     where = data.index(b'"skeletons"')
     data[where + 40] ^= 1
     path.write_bytes(data)
-    assert prepare_nwucla(path, tmp_path / 'out')['left_out'] == 1
+    assert prepare(path, tmp_path / 'out')['left_out'] == 1
     path.write_bytes(data[:-100])
     with pytest.raises(DataError, match=r'all_sqe\.zip: not a whole zip archive'):
-        prepare_nwucla(path, tmp_path / 'out')
+        prepare(path, tmp_path / 'out')
 
 
 def test_a_source_without_the_set(tmp_path):
     with pytest.raises(DataError, match=r'nowhere: no such folder; point --source at all_sqe/'):
-        prepare_nwucla(tmp_path / 'nowhere', tmp_path / 'out')
+        prepare(tmp_path / 'nowhere', tmp_path / 'out')
     write(tmp_path / 'in', {'notes.json': '{}'})
     with pytest.raises(DataError, match=r'no \.json file of the set'):
-        prepare_nwucla(tmp_path / 'in', tmp_path / 'out')
+        prepare(tmp_path / 'in', tmp_path / 'out')
 
 
 def test_the_real_set_has_the_known_names_labels_and_lengths(tmp_path):
@@ -114,7 +117,7 @@ def test_the_real_set_has_the_known_names_labels_and_lengths(tmp_path):
     folder = data_root() / 'nwucla'
     if not (folder / 'nwucla.npz').exists() or not list(folder.glob('*.zip')):
         pytest.skip(f'no nwucla.npz and zip archive in {folder}: set MMACT_SSL_DATA')
-    counts = prepare_nwucla(folder, tmp_path)
+    counts = prepare(folder, tmp_path)
     assert counts == {'clips': 1484, 'xview_train': 1020, 'xview_test': 464, 'left_out': 0}
     with np.load(folder / 'nwucla.npz') as known, np.load(tmp_path / 'clips.npz') as clips:
         for key in ('names', 'labels', 'lengths'):

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.pkummd import (
-    prepare_pkummd1,
-    prepare_pkummd2,
-    read_split_list,
-)
+from mmact_ssl.preparation.pkummd import prepare, read_split
 
 
 def lines(path):
@@ -54,7 +50,7 @@ def source(tmp_path):
 
 def test_videos_are_cut_and_split(source, tmp_path):
     out = tmp_path / 'out'
-    counts = prepare_pkummd1(source, out)
+    counts = prepare(source, out)
     assert counts == {
         'clips': 5,
         'xsub_train': 4,
@@ -79,7 +75,7 @@ def test_videos_are_cut_and_split(source, tmp_path):
 def test_phase_two_has_other_names_of_lists(source, tmp_path):
     for kind in ('subject', 'view'):
         (source / 'Split' / f'cross-{kind}.txt').rename(source / f'cross_{kind}_v2.txt')
-    assert prepare_pkummd2(source, tmp_path / 'out')['clips'] == 5
+    assert prepare(source, tmp_path / 'out', 'pkummd2')['clips'] == 5
 
 
 @pytest.mark.parametrize(
@@ -87,16 +83,16 @@ def test_phase_two_has_other_names_of_lists(source, tmp_path):
     [
         ('52,2,9,1', 'action 52 is not in 1..51'),
         ('0,2,9,1', 'action 0 is not in 1..51'),
-        ('7,9,9,1', 'frames 9 to 9 are no interval'),
-        ('7,-3,9,1', 'frames -3 to 9 are no interval'),
-        ('7,30,40,1', 'begins behind the end of its video'),
+        ('7,9,9,1', 'frames 9 to 9 are not an interval'),
+        ('7,-3,9,1', 'frames -3 to 9 are not an interval'),
+        ('7,30,40,1', 'starts after the last frame of its video'),
         ('7,2', 'is not "action,start,end,confidence"'),
         ('7,a,9,1', 'is not "action,start,end,confidence"'),
     ],
 )
 def test_a_label_of_no_use_is_left_out(source, tmp_path, line, reason):
     (source / 'Train_Label_PKU_final' / '0002-L.txt').write_text(f'12,2,9,2\n{line}\n7,10,30,1\n')
-    assert prepare_pkummd1(source, tmp_path / 'out')['left_out'] == 1
+    assert prepare(source, tmp_path / 'out')['left_out'] == 1
     name, said = lines(tmp_path / 'out' / 'left_out.txt')[0].split('\t')
     assert name == '0002-L_2' and reason in said
     assert '0002-L_3 0' in lines(tmp_path / 'out' / 'xsub_train.txt')  # keeps its number
@@ -106,12 +102,12 @@ def test_a_damaged_video_loses_its_clips(source, tmp_path):
     path = source / 'PKU_Skeleton_Renew' / '0002-L.txt'
     path.write_text(path.read_text()[:-40])
     (source / 'PKU_Skeleton_Renew' / '0003-L.txt').unlink()
-    assert prepare_pkummd1(source, tmp_path / 'out')['left_out'] == 3
+    assert prepare(source, tmp_path / 'out')['left_out'] == 3
     said = dict(line.split('\t') for line in lines(tmp_path / 'out' / 'left_out.txt'))
     assert said['0002-L_1'].startswith('0002-L.txt: cut short: 29 frames of 150 numbers, and 14')
     assert said['0003-L_1'] == 'the video has no skeleton file'
     path.write_text('1 2 x')
-    prepare_pkummd1(source, tmp_path / 'out')
+    prepare(source, tmp_path / 'out')
     assert "could not convert string to float: 'x'" in (tmp_path / 'out/left_out.txt').read_text()
 
 
@@ -127,12 +123,12 @@ def test_a_damaged_video_loses_its_clips(source, tmp_path):
 def test_a_source_that_is_not_one_phase(source, tmp_path, damage, message):
     damage(source)
     with pytest.raises(DataError, match=message) as error:
-        prepare_pkummd1(source, tmp_path / 'out')
+        prepare(source, tmp_path / 'out')
     assert 'point --source at one phase' in str(error.value)
 
 
 def test_a_list_with_one_section(tmp_path):
     path = tmp_path / 'cross-view.txt'
     path.write_text('Training videos:\n0002-M\n')
-    with pytest.raises(DataError, match='not a section of training and one of validation'):
-        read_split_list(path)
+    with pytest.raises(DataError, match='needs one section of training and one of validation'):
+        read_split(tmp_path, 'view')

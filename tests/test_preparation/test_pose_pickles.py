@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.pose_pickles import prepare_pose_pickle
+from mmact_ssl.preparation.pose_pickles import prepare as prepare_pose_pickle
 
 
 def annotation(name, label, persons=1, frames=4, joints=17, coordinates=2, seed=0):
@@ -99,6 +99,15 @@ def test_a_pickle_of_another_form_says_so(tmp_path, content, message):
     source = write(tmp_path / 'a.pkl', content)
     with pytest.raises(DataError, match=message):
         prepare_pose_pickle(source, tmp_path / 'out', 'coco17')
+
+
+@pytest.mark.parametrize('split', ['../train', 'a/b', ''])
+def test_a_split_of_a_pickle_writes_nothing_elsewhere(tmp_path, split):
+    (tmp_path / 'train.txt').write_text('precious')
+    content = {'split': {split: ['a']}, 'annotations': [annotation('a', 0)]}
+    with pytest.raises(DataError, match='is not a file name'):
+        prepare_pose_pickle(write(tmp_path / 'a.pkl', content), tmp_path / 'out', 'coco17')
+    assert (tmp_path / 'train.txt').read_text() == 'precious'
 
 
 class Attack:

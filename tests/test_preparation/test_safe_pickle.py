@@ -114,5 +114,5 @@ def test_what_is_no_pickle_is_an_error_too(tmp_path, data):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(DataError, match=r'gone\.pkl: no such pickle; check --source'):
+    with pytest.raises(DataError, match=r'gone\.pkl: no such file; check --source'):
         load_plain_pickle(tmp_path / 'gone.pkl')

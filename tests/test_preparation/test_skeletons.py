@@ -93,7 +93,7 @@ def test_files_beside_the_coordinates(tmp_path):
 
 def test_the_lists_of_an_earlier_split_go(tmp_path):
     clips = {'a': clip(), 'b': clip()}
-    write(tmp_path, clips, splits={'train': ['a'], 'test': ['b'], 'one/two': []})
+    write(tmp_path, clips, splits={'train': ['a'], 'test': ['b']})
     (tmp_path / 'mine.txt').write_text('a 0\n')
     write(tmp_path, clips, splits={'xsub_train': ['b'], 'xsub_test': ['a']})
     kept = ['classes', 'left_out', 'mine', 'xsub_test', 'xsub_train']
@@ -133,7 +133,7 @@ def test_persons_that_are_absent_come_last(tmp_path):
 @pytest.mark.parametrize(
     ('keypoint', 'reason'),
     [
-        (np.full((1, 3, 20, 3), np.nan), 'no frame with somebody seen has finite coordinates'),
+        (np.full((1, 3, 20, 3), np.nan), 'every frame with a person has a coordinate that is not'),
         (np.zeros((2, 3, 20, 3)), 'nobody is seen in any frame'),
         (np.ones((1, 0, 20, 3)), 'no frames'),
         (
@@ -153,7 +153,7 @@ def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason
     assert name == 'bad' and reason in said
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert summary['left_out_clips'] == {said: 1}
-    with pytest.raises(DataError, match='tiny has no clip of use, the first is bad: '):
+    with pytest.raises(DataError, match='tiny has no usable clip, the first is bad: '):
         write(tmp_path / 'none', {'bad': keypoint})
 
 

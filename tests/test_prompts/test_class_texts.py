@@ -45,7 +45,7 @@ def test_in_order_names_do_not_count(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('sit;a\njump;b', r"lines.txt:2: 'jump' is no class: .*--in-order"),
+        ('sit;a\njump;b', r"lines.txt:2: 'jump' is not a class: .*--in-order"),
         ('sit;a\nsit;b', "lines.txt:2: a second line about 'sit'"),
         ('sit;a\nsit down;  ', 'lines.txt:2: no description'),
         ('sit', 'lines.txt:1: no description'),

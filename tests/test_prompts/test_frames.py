@@ -7,7 +7,7 @@ import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.prompts.frames import COLOURS, SIZE, frame_sheet
+from mmact_ssl.prompts.frames import COLORS, SIZE, frame_sheet
 
 LAYOUT = LAYOUTS['kinect20']
 
@@ -48,10 +48,10 @@ def test_drawn_skeletons_move_and_show_their_sides():
     drawn = tiles(frame_sheet('clip', clip, 'kinect20', 4))
     heights = []
     for picture in drawn:
-        rows, columns = np.nonzero((picture == COLOURS['left']).all(-1))
+        rows, columns = np.nonzero((picture == COLORS['left']).all(-1))
         assert columns.mean() > SIZE / 2  # x to the right
         heights.append(rows.mean())
-        columns = np.nonzero((picture == COLOURS['right']).all(-1))[1]
+        columns = np.nonzero((picture == COLORS['right']).all(-1))[1]
         assert columns.mean() < SIZE / 2
     assert heights[0] > heights[1] > heights[2] > heights[3], 'up in space is up in the picture'
     assert (frame_sheet('clip', nobody(), 'kinect20', 2) == 255).all()

@@ -20,16 +20,16 @@ TEXT = st.text(st.characters(exclude_categories=('Cs',)), min_size=1).filter(str
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'{"a": ["x"', 'is no JSON'),
-        (b'["x"]', 'must hold'),
-        (b'{}', 'must hold'),
+        (b'{"a": ["x"', 'is not JSON'),
+        (b'["x"]', 'must contain'),
+        (b'{}', 'must contain'),
         (b'{"a": "x"}', "'a' must have a list"),
         (b'{"b": []}', "'b' must have a list"),
         (b'{"c": ["x", " "]}', "'c' must have a list"),
         (b'{"c": ["x", 3]}', "'c' must have a list"),
         (b'{"d": ["caf\xe9"]}', r'not UTF-8 \(byte 11\): save it again'),
         (b'{"e": ["x"], "e": ["y"]}', "key 'e' comes twice"),
-        (b'[' * 100_000, 'is no JSON'),
+        (b'[' * 100_000, 'is not JSON'),
         (b'{"f": ["x", "' + b'so ' * 10_000 + b'"]}', "sentence 2 of 'f' has 10000 words.*split"),
     ],
 )
@@ -62,7 +62,7 @@ def test_an_archive_of_none_or_several_files_is_refused(tmp_path, names):
         archive.writestr('readme.txt', 'x')
         for name in names:
             archive.writestr(name, '{"a": ["x"]}')
-    with pytest.raises(DataError, match='s.zip: wanted one .json'):
+    with pytest.raises(DataError, match='s.zip: needs one .json'):
         read_sentences(tmp_path / 's.zip')
 
 

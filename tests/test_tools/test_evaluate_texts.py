@@ -9,10 +9,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.result import Result
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads import PromptMatchingHead
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.reporting.result import Result, read_results
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tools import evaluate
 
@@ -93,7 +93,7 @@ def write_texts(path: str, keys: list[str]) -> str:
 
 
 def read_result(protocol: str) -> Result:
-    return Result.read(Path('results') / f'unnamed_full_made_{protocol}_seed0.json')
+    return next(found for found in read_results('results') if found.protocol == protocol)
 
 
 def test_each_protocol_reads_its_own_cache(command, capsys):

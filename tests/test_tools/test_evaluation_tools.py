@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.result import Result
+from mmact_ssl.reporting.result import Result, read_results
 from tools import evaluate, make_tables, run_study
 from tools import test as test_tool
 
@@ -55,12 +54,9 @@ def test_evaluate_prints_and_writes(world, capsys):
     shown = capsys.readouterr().out
     assert 'recall@50' in shown
     assert 'Random init full on jhmdb, seed 0' in shown
-    files = sorted(path.name for path in Path('results').iterdir())
-    assert files == [
-        'random-init_full_jhmdb_linear_seed0.json',
-        'random-init_full_jhmdb_retrieval_seed0.json',
-    ]
-    result = Result.read(Path('results') / files[0])
+    result, retrieval = read_results('results')
+    assert result.run == 'random-init_full_jhmdb_linear_seed0'
+    assert retrieval.run == 'random-init_full_jhmdb_retrieval_seed0'
     assert result.checkpoint_hash == 'random'
     assert np.array(result.details['confusion']).shape == (21, 21)
     assert np.array(result.details['confusion']).sum() == 21
@@ -69,48 +65,44 @@ def test_evaluate_prints_and_writes(world, capsys):
 
 
 def test_several_seeds_are_one_table_and_one_picture(world, capsys):
-    argv = ['linear-sgd', LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
+    argv = ['linear-adam', LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
     evaluate.main([*argv, '--out', 'results', '--pictures', 'pictures', *CHEAP])
     shown = capsys.readouterr().out
     assert 'Random init full on jhmdb, seeds 0, 1' in shown
     assert '± deviation' in shown
-    assert 'linear-sgd, 50 %' in shown
+    assert 'linear-adam, 50 %' in shown
     names = sorted(path.relative_to('.').as_posix() for path in Path('results').rglob('*.*'))
     assert names == [
+        'results/jhmdb/confusions.jsonl',
+        'results/jhmdb/random-init.jsonl',
         'results/labels/jhmdb_50pct_seed0.txt',
         'results/labels/jhmdb_50pct_seed1.txt',
-        'results/random-init_full_jhmdb_linear-sgd-50pct_seed0.json',
-        'results/random-init_full_jhmdb_linear-sgd-50pct_seed1.json',
+    ]
+    assert [result.run for result in read_results('results')] == [
+        f'random-init_full_jhmdb_linear-adam-50pct_seed{seed}' for seed in (0, 1)
     ]
     assert sorted(path.name for path in Path('pictures').iterdir()) == [
-        'random-init_full_jhmdb_linear-sgd-50pct_classes.png',
-        'random-init_full_jhmdb_linear-sgd-50pct_confusion.png',
+        'random-init_full_jhmdb_linear-adam-50pct_classes.png',
+        'random-init_full_jhmdb_linear-adam-50pct_confusion.png',
     ]
-    drawn = [Path(name).read_text() for name in names[:2]]
+    drawn = [Path(name).read_text() for name in names[2:]]
     assert drawn[0] != drawn[1]
     assert all(len(text.splitlines()) == 21 for text in drawn)
 
 
-def made_result(seed=0, value=0.5, **changes) -> Result:
-    values = dict(
-        method='MS2L',
-        variant='full',
-        dataset='jhmdb',
-        protocol='linear',
-        backbone='r3d18-small',
-        seed=seed,
-        metrics={'top1': value, 'feature_std': value, 'effective_rank': 9 * value},
-        label_fraction=1.0,
-        config='c.py',
-        config_hash='h',
-        checkpoint_hash='one',
-        data_version='d',
-        synthetic=False,
-    )
-    return Result(**{**values, **changes})
+@pytest.fixture
+def made_result(make_result):
+    """Makes a result of MS2L on JHMDB."""
+
+    def make(seed=0, value=0.5, **changes) -> Result:
+        metrics = {'top1': value, 'feature_std': value, 'effective_rank': 9 * value}
+        values = dict(method='MS2L', dataset='jhmdb', metrics=metrics, checkpoint_hash='one')
+        return make_result(**{**values, 'seed': seed, 'synthetic': False, **changes})
+
+    return make
 
 
-def test_the_table_has_a_column_for_each_seed(capsys):
+def test_the_table_has_a_column_for_each_seed(capsys, made_result):
     evaluate.print_results([made_result(0, 0.25), made_result(1, 0.75)])
     shown = ' '.join(capsys.readouterr().out.split())
     assert '│ 25.0 % │ 75.0 % │ 50.0 ± 35.4 % │' in shown
@@ -140,36 +132,37 @@ def test_only_what_changes_with_the_seed_is_measured_again():
     ]
 
 
-def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch):
+def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result):
     calls = []
 
-    def stand_in(cfg, protocols, checkpoint, **options):
-        calls.append((protocols, checkpoint, options))
+    def stand_in(request, protocols):
+        calls.append((protocols, request))
         return [
             made_result(
-                options['seed'],
+                request.seed,
                 protocol=protocols[0],
-                label_fraction=options['label_fraction'],
-                pretrained_on=options['pretrained_on'],
+                label_fraction=request.label_fraction,
+                pretrained_on=request.pretrained_on,
             )
         ]
 
-    monkeypatch.setattr(evaluate, 'evaluate', stand_in)
+    monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', stand_in)
     argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
-    assert [call[:2] for call in calls] == [
+    assert [(protocols, request.checkpoint) for protocols, request in calls] == [
         (['linear', 'finetune'], 'run0/x.pth'),
         (['linear', 'finetune'], 'run5/x.pth'),
     ]
-    options = calls[1][2]
-    assert options['work_dir'] == 'tuned/ms2l_full_jhmdb-from-nwucla_finetune-10pct_seed5'
-    assert options['pretrained_on'] == 'nwucla'
-    assert options['label_lists'] == str(Path('results/labels'))
-    assert Path('results/ms2l_full_jhmdb-from-nwucla_linear-10pct_seed5.json').is_file()
+    request = calls[1][1]
+    assert request.work_dir == 'tuned/ms2l_full_jhmdb-from-nwucla_finetune-10pct_seed5'
+    assert request.pretrained_on == 'nwucla'
+    assert request.label_lists == str(Path('results/labels'))
+    runs = [result.run for result in read_results('results')]
+    assert 'ms2l_full_jhmdb-from-nwucla_linear-10pct_seed5' in runs
     evaluate.main(['finetune', FINETUNE, 'x.pth', '--work-dir', 'tuned'])
-    assert calls[-1][2]['work_dir'] == 'tuned', 'the folder of the only run'
-    assert calls[-1][2]['label_lists'] is None
+    assert calls[-1][1].work_dir == 'tuned', 'the folder of the only run'
+    assert calls[-1][1].label_lists is None
 
 
 def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
@@ -183,7 +176,6 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
 
     assert 'no such checkpoint' in error('knn', LINEAR, 'none.pth')
     assert 'none.py: no such config' in error('knn', 'none.py', '--random')
-    assert '2 protocols need a folder' in error('knn,linear', LINEAR, '--random', '--out', 'x.json')
     assert 'no training schedule' in error('finetune', LINEAR, '--random')
     options = ['--cfg-options', 'model.cls_head.num_classes=5']
     assert '21 classes' in error('knn', LINEAR, '--random', *options)
@@ -214,14 +206,14 @@ def test_a_finetuned_recognizer_is_tested(world, capsys):
         'finetune.min_iters_per_epoch=0',
         'test_dataloader.dataset.pipeline.1.num_clips=1',
     ]
-    argv = ['finetune', FINETUNE, '--random', '--label-fraction', '0.5', '--out', 'one.json']
+    argv = ['finetune', FINETUNE, '--random', '--label-fraction', '0.5', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned', *cheap])
-    written = json.loads(Path('one.json').read_text())
-    assert written['label_fraction'] == 0.5
+    (written,) = read_results('results')
+    assert written.label_fraction == 0.5
     assert len(Path('tuned/labeled_samples.txt').read_text().splitlines()) == 21
     test_tool.main([FINETUNE, 'tuned/epoch_1.pth', '--dump', 'scores.pkl', *cheap])
     shown = capsys.readouterr().out
-    assert f'acc/top1: {written["metrics"]["top1"]:.4f}' in shown, 'the same accuracy'
+    assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
     assert Path('scores.pkl').is_file()
 
 
@@ -253,7 +245,7 @@ def test_a_study_can_be_cut_down(capsys):
         run_study.main([study, '--dry-run', '--methods', 'MS2L'])
 
 
-def test_tables_are_written_and_checked(tmp_path):
+def test_tables_are_written_and_checked(tmp_path, made_result):
     made_result(value=0.25, method='CSVR', dataset='demo').write(tmp_path / 'results')
     page = tmp_path / 'page.md'
     page.write_text('<!-- results:demo -->\n<!-- /results:demo -->\n')

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.meta import STORAGE
 
 ROOT = Path(__file__).parents[2]
 MODULE = """
@@ -62,6 +63,12 @@ def data(tmp_path, make_video, monkeypatch):
     return tmp_path
 
 
+def test_the_options_name_what_a_cache_can_store():
+    names = runpy.run_path(str(ROOT / 'tools' / 'extract_targets.py'))
+    assert names['MAP_DTYPES'] == STORAGE['map']
+    assert names['MAP_DTYPES'][:2] == STORAGE['embedding'] == STORAGE['text']
+
+
 def config(data, kind):
     return str(data / f'gray_{kind}.py')
 
@@ -70,7 +77,7 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
     configs = [config(data, kind) for kind in ('pose', 'map', 'embedding')]
     options = ['--data', str(data), '--map-dtype', 'uint8', '--embedding-dtype', 'float16']
     tool([*configs, *options])
-    out = capsys.readouterr().out.replace('\n', '')
+    out = capsys.readouterr().out
     assert '2 videos written, 0 were there, 0 broken; 13 frames' in out
     for name, kind, dtype in (
         ('pose', 'pose', 'float32'),
@@ -81,35 +88,35 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
         assert (reader.meta.kind, reader.meta.dtype) == (kind, dtype)
         assert [reader.shape(key)[0] for key in ('0.mp4', '1.mp4')] == [6, 7]
     tool([*configs, *options])
-    assert '0 videos written, 2 were there' in capsys.readouterr().out.replace('\n', '')
+    assert '0 videos written, 2 were there' in capsys.readouterr().out
 
 
 def test_two_pose_teachers_do_not_share_a_cache(tool, data):
-    other = data / 'clip_b.py'
+    other = data / 'other.py'
     other.write_text(Path(config(data, 'pose')).read_text())
     tool([config(data, 'pose'), str(other), '--data', str(data)])
     assert sorted(path.name for path in (data / 'targets').iterdir()) == [
         'gray_pose.lmdb',
-        'clip_b.lmdb',
+        'other.lmdb',
     ]
 
 
 def test_sentences(tool, data, capsys):
     (data / 's.json').write_text(json.dumps({'0.mp4': ['one', 'three'], 'clap': ['x']}))
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
-    assert '2 keys written, 0 were there' in capsys.readouterr().out.replace('\n', '')
+    assert '2 keys written, 0 were there' in capsys.readouterr().out
     reader = TargetReader(data / 'targets' / 'gray_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
     (data / 's.json').write_text(
         json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']})
     )
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
-    out = capsys.readouterr().out.replace('\n', '')
+    out = capsys.readouterr().out
     assert '3 keys written, 1 of them anew, 1 were there, 0 broken' in out
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
     (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
-    out = capsys.readouterr().out.replace('\n', ' ')
+    out = capsys.readouterr().out
     assert '2 were there, 2 removed that the file has not, 0 broken' in out
     assert reader.keys() == ['clap', 'sit']
 
@@ -146,7 +153,7 @@ def test_inspect_and_fix(tool, data, capsys):
         tool(['inspect', str(cache), '--verify', '--drop-damaged'])
     assert end.value.code == 1
     tool([config(data, 'embedding'), '--data', str(data)])
-    assert '1 videos written, 1 were there' in capsys.readouterr().out.replace('\n', '')
+    assert '1 videos written, 1 were there' in capsys.readouterr().out
     np.testing.assert_array_equal(TargetReader(cache).get('1.mp4'), wanted)
     tool(['inspect', str(cache), '--verify'])
 

@@ -6,16 +6,21 @@ import json
 from types import SimpleNamespace
 
 import mmengine.dist
+import mmengine.runner
 import pytest
 import torch
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
+from mmact_ssl.engine import checkpoint
+from mmact_ssl.engine.checkpoint import load_strictly
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation import pretext_result
 from tools import test as test_tool
-from tools.test import conflict_metrics, load_all, write_metrics_once
+from tools.test import conflict_metrics, load_config, parse_args
 
 
 class Runner(SimpleNamespace):
@@ -35,30 +40,31 @@ class Runner(SimpleNamespace):
     ids=['missing', 'left over', 'of another shape'],
 )
 def test_nothing_is_tested_with_random_weights(tmp_path, saved, complaint):
-    path = tmp_path / 'clip_b.pth'
+    path = tmp_path / 'other.pth'
     torch.save(saved.state_dict(), path)
     runner = Runner(model=nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)))
     with pytest.raises(CheckpointError, match=rf'other\.pth: does not fit .*{complaint}'):
-        load_all(runner, str(path))
+        load_strictly(runner, str(path))
 
 
 def test_a_fitting_checkpoint_is_loaded(tmp_path):
     model, saved = nn.Linear(2, 3), nn.Linear(2, 3)
     torch.save(saved.state_dict(), tmp_path / 'own.pth')
-    load_all(Runner(model=model), str(tmp_path / 'own.pth'))
+    load_strictly(Runner(model=model), str(tmp_path / 'own.pth'))
     assert torch.equal(model.weight, saved.weight)
 
 
 def test_the_conflict_of_a_training_goes_with_its_checkpoint(tmp_path):
+    runner = SimpleNamespace(cfg={})
     checkpoint = str(tmp_path / 'epoch_2.pth')
-    assert conflict_metrics(checkpoint) == {}
+    assert conflict_metrics(runner, checkpoint) == {}
     record = dict(epoch=1, step=1, norms=dict(a=1.0, b=2.0), cosines={'a~b': -0.25})
     (tmp_path / FILE_NAME).write_text(json.dumps(record) + '\n')
-    assert conflict_metrics(checkpoint) == {'conflict/a~b': -0.25, 'conflict/a~b/below_zero': 1.0}
+    found = conflict_metrics(runner, checkpoint)
+    assert found == {'conflict/a~b': -0.25, 'conflict/a~b/below_zero': 1.0}
 
 
-@pytest.mark.parametrize('failing', ['mean_conflict_metrics', 'conflict_metrics'])
-def test_half_a_result_is_not_written(tmp_path, monkeypatch, failing):
+def test_half_a_result_is_not_written(tmp_path, monkeypatch):
     made = []
 
     def fail(*args):
@@ -68,20 +74,36 @@ def test_half_a_result_is_not_written(tmp_path, monkeypatch, failing):
         made.append(metrics)
         return SimpleNamespace(write=lambda folder: folder)
 
-    runner = SimpleNamespace(
-        test=lambda: {'pose/error': 0.5}, register_hook=lambda hook: None, cfg={}
-    )
-    monkeypatch.setattr(test_tool.Runner, 'from_cfg', lambda cfg: runner)
-    for name in ('load_all', 'write_metrics_once'):
-        monkeypatch.setattr(test_tool, name, lambda *args: None)
+    runner = SimpleNamespace(test=lambda: {'pose/error': 0.5}, cfg={})
+    monkeypatch.setattr(QuietRunner, 'from_cfg', lambda cfg: runner)
+    monkeypatch.setattr(checkpoint, 'load_strictly', lambda *args: None)
     monkeypatch.setattr(test_tool, 'load_config', lambda args: {})
-    monkeypatch.setattr(test_tool, 'make_pretext_result', stand_in)
+    monkeypatch.setattr(pretext_result, 'make_pretext_result', stand_in)
     argv = ['c.py', 'c.pth', '--out', str(tmp_path)]
     test_tool.main(argv)
-    monkeypatch.setattr(test_tool, failing, fail)
+    monkeypatch.setattr(test_tool, 'conflict_metrics', fail)
     with pytest.raises(SystemExit, match='error: broken'):
         test_tool.main(argv)
     assert made == [{'pose/error': 0.5}], 'of the first call alone'
+
+
+def test_options_reach_the_config(tmp_path):
+    path, weights = tmp_path / 'c.py', tmp_path / 'c.pth'
+    path.write_text("test_evaluator = dict(type='PretextMetric')\n")
+    weights.touch()
+
+    def load(*options):
+        return load_config(parse_args([str(path), str(weights), *options]))
+
+    cfg = load('--any-teacher', '--dump', 'x.pkl')
+    assert cfg.default_hooks.target_caches == dict(type='TargetCacheHook', any_teacher=True)
+    assert [part.type for part in cfg.test_evaluator] == ['PretextMetric', 'mmengine.DumpResults']
+    assert 'default_hooks' not in load()
+    with pytest.raises(ConfigError, match=r'--dump x\.json: the file must end in \.pkl'):
+        load('--dump', 'x.json')
+    weights.unlink()
+    with pytest.raises(CheckpointError, match=r'c\.pth: no such checkpoint'):
+        load()
 
 
 @pytest.mark.parametrize('rank', [0, 1])
@@ -89,8 +111,12 @@ def test_one_process_writes_the_metrics(rank, monkeypatch):
     written = []
     monkeypatch.setattr(LoggerHook, 'after_test_epoch', lambda *args: written.append(args[1:]))
     monkeypatch.setattr(mmengine.dist.utils, 'get_rank', lambda group=None: rank)
-    runner = SimpleNamespace(hooks=[LoggerHook(), Hook()])
-    write_metrics_once(runner)
-    for hook in runner.hooks:
-        hook.after_test_epoch(runner, {})
+    monkeypatch.setattr(
+        mmengine.runner.Runner,
+        'test',
+        lambda self: [hook.after_test_epoch(self, {}) for hook in self.hooks],
+    )
+    runner = QuietRunner.__new__(QuietRunner)
+    runner._hooks = [LoggerHook(), Hook()]
+    runner.test()
     assert len(written) == (rank == 0)

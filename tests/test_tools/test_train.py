@@ -46,6 +46,13 @@ def test_a_head_is_switched_off_with_none(config: str):
     assert cfg.model.heads == {'pose': None, 'context': {'weight': 3}}
 
 
+def test_a_word_that_is_no_option_is_named(config: str):
+    with pytest.raises(ConfigError, match='^--cfg-options seed: write KEY=VALUE$'):
+        load(config, '--cfg-options', 'train_cfg.max_epochs=1', 'seed')
+    cfg = load(config, '--cfg-options', 'a=1', '--cfg-options', 'b=[1,x]')
+    assert (cfg.a, cfg.b) == (1, [1, 'x'])
+
+
 def test_resume_from_the_latest_or_from_a_file(config: str):
     cfg = load(config, '--resume')
     assert cfg.resume is True

@@ -22,7 +22,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=0)
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+log_processor = dict(type='ShortLogProcessor', window_size=20, by_epoch=True)
 # TensorBoard: add dict(type='TensorboardVisBackend').
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,14 @@ from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, pr
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Frames of a view; a stride of several is drawn from them."""
+
+    num_frames: int
+    stride: int | Sequence[int]
 
 
 @TRANSFORMS.register_module()
@@ -64,7 +73,7 @@ class SampleViews(BaseTransform):
         differ: bool = False,
     ) -> None:
         options = {'clip': clip, 'future': future, 'clip_b': clip_b}
-        self.clips = {view: dict(value) for view, value in options.items() if value is not None}
+        self.clips = {view: _Clip(**value) for view, value in options.items() if value is not None}
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
@@ -93,7 +102,7 @@ class SampleViews(BaseTransform):
             frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
             targets['keyframes'] = {'valid': np.arange(slots) < len(found)}
         for view, stride in strides.items():
-            if not isinstance(self.clips[view]['stride'], int):
+            if not isinstance(self.clips[view].stride, int):
                 targets[view]['speed'] = stride
         results.update(
             total_frames=total, frame_inds=frame_inds, targets=targets, video_reader=reader
@@ -103,8 +112,8 @@ class SampleViews(BaseTransform):
     def _draw_strides(self) -> dict[str, int]:
         """Choose the stride of each view of frames."""
         drawn: dict[str, int] = {}
-        for view, options in self.clips.items():
-            strides = np.atleast_1d(options['stride']).tolist()
+        for view, clip in self.clips.items():
+            strides = np.atleast_1d(clip.stride).tolist()
             if view == 'clip_b' and self.differ:
                 strides = [stride for stride in strides if stride != drawn['clip']]
             if len(strides) == 1 or self.test_mode:
@@ -116,11 +125,11 @@ class SampleViews(BaseTransform):
     def _groups(self, strides: Mapping[str, int]) -> list[dict[str, np.ndarray]]:
         """Frames of each view from its group's start; views of one group share their start."""
         offsets = {
-            view: np.arange(self.clips[view]['num_frames']) * stride
+            view: np.arange(self.clips[view].num_frames) * stride
             for view, stride in strides.items()
         }
         if 'future' in offsets:
-            offsets['future'] += self.clips['clip']['num_frames'] * strides['clip']
+            offsets['future'] += self.clips['clip'].num_frames * strides['clip']
         second = {'clip_b': offsets.pop('clip_b')} if 'clip_b' in offsets else None
         return [offsets] if second is None else [offsets, second]
 
@@ -182,7 +191,7 @@ class TransformViews(BaseTransform):
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
-    With part maps, ``keypoint`` has three persons more, probes whose movement says what the
+    With part maps, ``keypoint`` has three persons more, probes whose movement shows what the
     transforms did to the frames (see geometry.py). A transform that draws from the key points what
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 

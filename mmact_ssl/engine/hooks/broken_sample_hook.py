@@ -11,7 +11,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import DataError
 from mmact_ssl.registry import HOOKS
 
 
@@ -38,10 +38,6 @@ class BrokenSampleHook(Hook):
     """
 
     def __init__(self, max_fraction: float = 0.05, interval: int = 100) -> None:
-        if not 0 <= max_fraction <= 1:
-            raise ConfigError(f'BrokenSampleHook: max_fraction is {max_fraction}, must be in 0..1')
-        if interval < 1:
-            raise ConfigError(f'BrokenSampleHook: interval is {interval}, must be at least 1')
         self.max_fraction = max_fraction
         self.interval = interval
         self._samples = 0
@@ -79,7 +75,7 @@ class BrokenSampleHook(Hook):
             self._files = Counter(self._totals['files'])
 
     def _check(self, runner: Runner) -> None:
-        # Every process comes here at the same iterations, so that none waits in vain.
+        # A collective call: every process comes here at the same iterations.
         counts = all_gather_object((self._samples, dict(self._files)))
         samples = sum(count for count, _ in counts)
         files: Counter[str] = Counter()
@@ -92,12 +88,7 @@ class BrokenSampleHook(Hook):
         fraction = replaced / samples
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
-            content = {
-                'samples': samples,
-                'replaced': replaced,
-                'fraction': fraction,
-                'files': files,
-            }
+            content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)
             with open(path, 'w', encoding='utf-8') as stream:
                 json.dump(content, stream, indent=2, sort_keys=True)
                 stream.write('\n')

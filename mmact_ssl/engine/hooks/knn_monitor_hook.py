@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +21,10 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import (
     Features,
     build_pooling,
-    effective_rank,
     feature_dataloader,
-    feature_std,
     forward_features,
-    read_whole,
 )
-from mmact_ssl.evaluation.knn import knn_scores
+from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.registry import HOOKS
 
 
@@ -46,62 +42,34 @@ class KNNMonitorHook(Hook):
     where the clips take more time.
 
     Args:
-        dataloader: Labeled clips as stock mmaction2 samples without augmentation, whose sampler is
-            not used: all are read in order; or the path of a downstream config, whose training
-            split is read with its test pipeline.
-        data_preprocessor: For those clips; must be None where ``dataloader`` is a path, which has
-            its own.
-        query_dataloader: Clips to be classified. None: a part of ``dataloader`` is held out.
-        holdout_fraction: Share of every class that is held out then.
+        config: Path of a downstream config: its training split is read with its test pipeline, data
+            preprocessor and ``feature_pooling``.
         interval: Epochs between two runs; it also runs after the last epoch.
         k: Neighbors.
         temperature: Of their votes.
-        feature_pooling: Config of the pooling of skeleton features, such as
-            ``dict(type='mmact_ssl.SkeletonPooling')``; None: the mean over all positions, for
-            videos. A downstream config has its own.
-
-    Raises:
-        ConfigError: ``data_preprocessor`` is missing or given twice, ``feature_pooling`` twice.
+        holdout_fraction: Fraction of every class that is classified by the rest.
 
     Source: as solo-learn's and lightly's online kNN; the held-out part is our choice.
     """
 
     def __init__(
         self,
-        dataloader: dict | str,
-        data_preprocessor: dict | None = None,
-        query_dataloader: dict | None = None,
-        holdout_fraction: float = 0.2,
+        config: str,
         interval: int = 1,
         k: int = 10,
         temperature: float = 0.07,
-        feature_pooling: dict | None = None,
+        holdout_fraction: float = 0.2,
     ) -> None:
-        if isinstance(dataloader, str) == (data_preprocessor is not None):
-            raise ConfigError(
-                'KNNMonitorHook: give data_preprocessor with a dataloader config, and not with '
-                'the path of a downstream config'
-            )
-        owner = 'KNNMonitorHook'
-        if isinstance(dataloader, str):
-            if feature_pooling is not None:
-                raise ConfigError(
-                    f'KNNMonitorHook: {dataloader} has its own feature_pooling; set it there'
-                )
-            cfg, owner = Config.fromfile(dataloader), dataloader
-            dataloader, data_preprocessor, feature_pooling = (
-                feature_dataloader(cfg, 'train'),
-                cfg.model.data_preprocessor,
-                cfg.get('feature_pooling'),
-            )
-        self.pooling = build_pooling(feature_pooling, dataloader, owner)
-        self.dataloader: Any = dataloader
-        self.data_preprocessor: Any = data_preprocessor
-        self.query_dataloader: Any = query_dataloader
-        self.holdout_fraction = holdout_fraction
+        self.cfg = Config.fromfile(config)
         self.interval = interval
         self.k = k
         self.temperature = temperature
+        self.holdout_fraction = holdout_fraction
+        dataloader = feature_dataloader(self.cfg, 'train')
+        self.pooling = build_pooling(self.cfg.get('feature_pooling'), dataloader, config)
+        # Built at first use, so that a run without it pays nothing.
+        self.dataloader: Any = dataloader
+        self.data_preprocessor: Any = None
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Run every ``interval`` epochs and after the last one."""
@@ -132,29 +100,28 @@ class KNNMonitorHook(Hook):
         Returns:
             Scalars by name.
         """
-        self._build()
+        if self.data_preprocessor is None:
+            import mmaction.datasets  # noqa: F401  (fills the registry)
+            from mmaction.registry import MODELS
+
+            self.dataloader = Runner.build_dataloader(self.dataloader)
+            self.data_preprocessor = MODELS.build(self.cfg.model.data_preprocessor)
         backbone = model.get_submodule('backbone')
         backbone.eval()  # not chained: mmaction2's backbones return None
         device = next(backbone.parameters()).device
         self.data_preprocessor.to(device)
         if self.pooling is not None:
             self.pooling.to(device)
-
-        def extract(loader: Any) -> Features:
-            return forward_features(backbone, self.data_preprocessor, loader, self.pooling)
-
         with torch.no_grad():
-            gallery = extract(self.dataloader)
-            if self.query_dataloader is None:
-                gallery, queries = self._hold_out(gallery)
-            else:
-                queries = extract(self.query_dataloader)
-        num_classes = int(max(gallery.labels.max(), queries.labels.max())) + 1
+            features = forward_features(
+                backbone, self.data_preprocessor, self.dataloader, self.pooling
+            )
+        gallery, queries = self._hold_out(features)
+        num_classes = int(features.labels.max()) + 1
         scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
         return {
             'knn/top1': float((scores.argmax(axis=1) == queries.labels).mean()),
-            'knn/feature_std': feature_std(queries.values),
-            'knn/effective_rank': effective_rank(queries.values),
+            **{f'knn/{name}': value for name, value in queries.spread().items()},
         }
 
     def _hold_out(self, features: Features) -> tuple[Features, Features]:
@@ -167,20 +134,6 @@ class KNNMonitorHook(Hook):
                 f'KNNMonitorHook: holdout_fraction={self.holdout_fraction} leaves no gallery'
             )
         return features.part(rest), features.part(held)
-
-    def _build(self) -> None:
-        """Build what is still a config: at first use, so that a run without it pays nothing."""
-        import mmaction.datasets  # noqa: F401  (fills the registry)
-        from mmaction.registry import MODELS
-
-        for name in ('dataloader', 'query_dataloader'):
-            loader = getattr(self, name)
-            if isinstance(loader, dict):
-                loader = copy.deepcopy(loader)
-                read_whole(loader)
-                setattr(self, name, Runner.build_dataloader(loader))
-        if isinstance(self.data_preprocessor, dict):
-            self.data_preprocessor = MODELS.build(self.data_preprocessor)
 
 
 @contextmanager

@@ -30,10 +30,6 @@ class SeedByProgressHook(Hook):
     Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
     hears of a new round through the data.
 
-    Args:
-        seed: Seed, 0 or more. None: the runner's, which mmengine draws where the config gives
-            none, so that a run to be resumed should give one.
-
     Raises:
         ConfigError: The training loop is not epoch-based.
 
@@ -42,9 +38,6 @@ class SeedByProgressHook(Hook):
 
     # Before all other hooks, which may draw random numbers themselves.
     priority = 'HIGHEST'
-
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
         """Refuse loops that cannot be seeded, and give the sampler the run's seed."""
@@ -63,18 +56,15 @@ class SeedByProgressHook(Hook):
         """Tell the data sets; their workers fetch the epoch's first batch after this."""
         for dataset in _leaves(runner.train_dataloader.dataset):
             if hasattr(dataset, 'set_progress'):
-                dataset.set_progress(self._seed(runner), runner.epoch)
+                dataset.set_progress(int(runner.seed), runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the main process."""
-        key = (self._seed(runner), get_rank(), runner.iter)
+        key = (int(runner.seed), get_rank(), runner.iter)
         words = np.random.SeedSequence(key).generate_state(3)
         random.seed(int(words[0]))
         np.random.seed(words[1])
         torch.manual_seed(int(words[2]))
-
-    def _seed(self, runner: Runner) -> int:
-        return int(runner.seed if self.seed is None else self.seed)
 
 
 def _leaves(dataset: Any) -> Iterator[Any]:

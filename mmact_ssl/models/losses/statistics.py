@@ -18,7 +18,7 @@ def feature_std(features: Tensor) -> Tensor:
     Args:
         features: ``[N, D]``.
     """
-    normalized = F.normalize(features.detach().float(), dim=1)
+    normalized = F.normalize(_at_least_float32(features), dim=1)
     return normalized.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
 
 
@@ -34,7 +34,7 @@ def effective_rank(features: Tensor) -> Tensor:
     Returns:
         A scalar; NaN for features that are not finite.
     """
-    centered = features.detach().float()
+    centered = _at_least_float32(features)
     centered = centered - centered.mean(0)
     # The decomposition ends in an error where a number is not finite; that must not end a training
     # whose loss scale would skip the step.
@@ -62,3 +62,8 @@ def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, 
         found[f'{view}.{name}/feature_std'] = feature_std(pooled)
         found[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
     return found
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    """Features without gradient; half precision becomes float32, float64 stays."""
+    return features.detach().to(torch.promote_types(features.dtype, torch.float32))

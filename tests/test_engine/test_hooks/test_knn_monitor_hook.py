@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook, untouched_training
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.knn import knn_scores
+from mmact_ssl.evaluation.neighbors import knn_scores
 
 PREPROCESSOR = dict(
     type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW'
@@ -68,8 +68,8 @@ class Noise(torch.utils.data.Dataset):
 
 
 @pytest.fixture(scope='module')
-def labeled(tmp_path_factory) -> dict:
-    """Dataloader config of ten tiny labeled videos of two classes that color tells apart."""
+def labeled(tmp_path_factory) -> str:
+    """A downstream config of ten tiny labeled videos of two classes that color tells apart."""
     root = tmp_path_factory.mktemp('knn')
     generator = np.random.default_rng(0)
     lines = []
@@ -91,7 +91,7 @@ def labeled(tmp_path_factory) -> dict:
         dict(type='mmaction.FormatShape', input_format='NCTHW'),
         dict(type='mmaction.PackActionInputs'),
     ]
-    return dict(
+    loader = dict(
         batch_size=4,
         num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=False),
@@ -103,37 +103,29 @@ def labeled(tmp_path_factory) -> dict:
             test_mode=True,
         ),
     )
+    model = dict(data_preprocessor=PREPROCESSOR)
+    config = Config(dict(train_dataloader=loader, test_dataloader=loader, model=model))
+    config.dump(root / 'downstream.py')
+    return str(root / 'downstream.py')
 
 
-def train(work_dir: Path, hooks: list) -> Runner:
-    runner = Runner(
-        model=Pretrainer(),
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=Noise(),
-            collate_fn=dict(type='default_collate'),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=3),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
-        custom_hooks=hooks,
-        randomness=dict(seed=0),
-        default_scope='mmact_ssl',
-        experiment_name=work_dir.name,
-        log_level='WARNING',
-    )
-    runner.train()
-    return runner
+@pytest.fixture
+def train(tmp_path, make_runner):
+    """Trains with hooks."""
+
+    def run(name, *hooks):
+        torch.manual_seed(0)
+        loader = dict(collate_fn=dict(type='default_collate'))
+        runner = make_runner(tmp_path / name, Pretrainer(), Noise(), hooks, 3, loader=loader)
+        runner.train()
+        return runner
+
+    return run
 
 
-def test_training_is_the_same_to_the_bit_with_and_without(labeled, tmp_path):
-    torch.manual_seed(0)
-    without = train(tmp_path / 'without', [])
-    torch.manual_seed(0)
-    hook = dict(type='KNNMonitorHook', dataloader=labeled, data_preprocessor=PREPROCESSOR)
-    with_hook = train(tmp_path / 'with', [hook])
+def test_training_is_the_same_to_the_bit_with_and_without(labeled, train):
+    without = train('without')
+    with_hook = train('with', dict(type='KNNMonitorHook', config=labeled))
     for key, value in without.model.state_dict().items():
         assert torch.equal(value, with_hook.model.state_dict()[key]), key
     history = [runner.message_hub.get_scalar('train/loss') for runner in (without, with_hook)]
@@ -142,9 +134,8 @@ def test_training_is_the_same_to_the_bit_with_and_without(labeled, tmp_path):
     assert len(with_hook.message_hub.get_scalar('knn/top1').data[0]) == 3
 
 
-def test_colors_are_told_apart_and_logged(labeled, tmp_path):
-    hook = KNNMonitorHook(labeled, PREPROCESSOR, interval=2, k=3)
-    runner = train(tmp_path / 'run', [hook])
+def test_colors_are_told_apart_and_logged(labeled, tmp_path, train):
+    runner = train('run', KNNMonitorHook(labeled, interval=2, k=3))
     top1 = runner.message_hub.get_scalar('knn/top1').data[0]
     assert top1.tolist() == [1.0, 1.0], 'after the second and the last epoch'
     assert runner.message_hub.get_scalar('knn/feature_std').current() > 0
@@ -159,8 +150,8 @@ def test_the_measure_against_the_twin(labeled):
 
     torch.manual_seed(0)
     model = Pretrainer()
-    found = KNNMonitorHook(labeled, PREPROCESSOR, holdout_fraction=0.4, k=2).measure(model)
-    dataset = DATASETS.build(labeled['dataset'])
+    found = KNNMonitorHook(labeled, holdout_fraction=0.4, k=2).measure(model)
+    dataset = DATASETS.build(Config.fromfile(labeled).train_dataloader.dataset)
     values, labels = [], []
     for position in range(10):
         sample = dataset[position]
@@ -174,11 +165,6 @@ def test_the_measure_against_the_twin(labeled):
     assert len(held) == 4
     scores = knn_scores(Features(values[rest], labels[rest]), values[held], 2, 2)
     assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
-
-
-def test_queries_can_be_given(labeled):
-    hook = KNNMonitorHook(labeled, PREPROCESSOR, query_dataloader=labeled, k=1)
-    assert hook.measure(Pretrainer())['knn/top1'] == 1.0, 'each clip is its own neighbor'
 
 
 def test_modes_and_random_states_are_put_back():
@@ -202,7 +188,7 @@ def test_no_gradient_and_no_statistic_reaches_the_student(labeled):
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with untouched_training(model):
-        KNNMonitorHook(labeled, PREPROCESSOR).measure(model)
+        KNNMonitorHook(labeled).measure(model)
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in before.items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -212,18 +198,11 @@ def test_a_downstream_config_is_enough():
     hook = KNNMonitorHook(str(path))
     assert hook.dataloader.dataset.ann_file.endswith('train.txt')
     assert hook.dataloader.dataset.pipeline[1].num_clips == 3
-    assert hook.data_preprocessor.type == 'mmaction.ActionDataPreprocessor'
-
-
-def test_the_preprocessor_is_asked_for(labeled):
-    with pytest.raises(ConfigError, match='data_preprocessor'):
-        KNNMonitorHook(labeled)
-    with pytest.raises(ConfigError, match='data_preprocessor'):
-        KNNMonitorHook('configs/x.py', PREPROCESSOR)
+    assert hook.cfg.model.data_preprocessor.type == 'mmaction.ActionDataPreprocessor'
 
 
 def test_nothing_left_for_the_gallery_is_an_error(labeled):
-    hook = KNNMonitorHook(labeled, PREPROCESSOR, holdout_fraction=1.0)
+    hook = KNNMonitorHook(labeled, holdout_fraction=1.0)
     with pytest.raises(ConfigError, match='leaves no gallery'):
         hook.measure(Pretrainer())
 
@@ -232,11 +211,11 @@ def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(
     labeled, tmp_path, in_two_processes
 ):
     """Each is this file, run as a program."""
-    (tmp_path / 'loader.json').write_text(json.dumps(labeled))
+    (tmp_path / 'config.txt').write_text(labeled)
     in_two_processes(__file__, tmp_path)
 
     torch.manual_seed(0)
-    alone = KNNMonitorHook(labeled, PREPROCESSOR, k=1).measure(Pretrainer())
+    alone = KNNMonitorHook(labeled, k=1).measure(Pretrainer())
     assert json.loads((tmp_path / 'scalars.json').read_text()) == pytest.approx(alone, rel=1e-4)
 
 
@@ -249,7 +228,7 @@ def work(rank: int, folder: Path) -> None:
         timeout=timedelta(seconds=120),
     )
     torch.manual_seed(0)
-    hook = KNNMonitorHook(json.loads((folder / 'loader.json').read_text()), PREPROCESSOR, k=1)
+    hook = KNNMonitorHook((folder / 'config.txt').read_text(), k=1)
     logged = folder / 'scalars.json'
     runner = SimpleNamespace(
         model=Pretrainer(),

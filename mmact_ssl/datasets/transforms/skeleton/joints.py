@@ -1,4 +1,4 @@
-"""What the skeleton transforms know of a clip: its layout, its body, its frames."""
+"""Layout, body parts and valid frames of a skeleton clip."""
 
 from __future__ import annotations
 
@@ -11,23 +11,11 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import DataError
 
-# The joints whose mean plays a part of the body. Hips and shoulders have one name in every layout.
+# Joints whose mean stands for a part of the body, where no joint has the name of the part.
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
-    'kinect20': {
-        'spine_base': ('hip_center',),
-        'spine': ('spine',),
-        'shoulder_center': ('shoulder_center',),
-    },
-    'ntu25': {
-        'spine_base': ('spine_base',),
-        'spine': ('spine_mid',),
-        'shoulder_center': ('spine_shoulder',),
-    },
-    'jhmdb15': {
-        'spine_base': ('belly',),
-        'spine': ('neck',),
-        'shoulder_center': ('neck',),
-    },
+    'kinect20': {'spine_base': ('hip_center',)},
+    'ntu25': {'spine': ('spine_mid',), 'shoulder_center': ('spine_shoulder',)},
+    'jhmdb15': {'spine_base': ('belly',), 'spine': ('neck',), 'shoulder_center': ('neck',)},
     'coco17': {
         'spine_base': ('left_hip', 'right_hip'),
         'spine': ('left_shoulder', 'right_shoulder'),
@@ -37,11 +25,11 @@ _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
-    """The layout that the sample names in ``layout``.
+    """Return the layout that a sample names in ``layout``.
 
     Args:
         results: Sample with ``keypoint`` [M, T, V, C] and ``layout``.
-        transform: Name of the transform that asks, for the error.
+        transform: Name of the transform, for the error.
 
     Raises:
         DataError: The name is unknown, or the sample has another number of joints.
@@ -61,23 +49,20 @@ def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:
-    """Indices of the joints whose mean is a part of the body.
+    """Return the indices of the joints whose mean is a part of the body.
 
-    Args:
-        layout: One of LAYOUTS.
-        name: ``spine_base``, ``spine``, ``shoulder_center``, or a joint of the layout such as
-        ``left_hip``.
+    ``name`` is ``spine_base``, ``spine``, ``shoulder_center``, or a joint such as ``left_hip``.
     """
-    return layout.index(*_PARTS[layout.name].get(name, (name,)))
+    return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
 
 
 @lru_cache
 def parents(layout: SkeletonLayout) -> np.ndarray:
-    """The next joint of each on the way to the root, int64 [V]; the root's is the root itself.
+    """Return the next joint of each on the way to the root, int64 [V]; the root's is itself.
 
-    The root is the spine base, or the nose of COCO's layout, which has no joint in the middle of
+    The root is the spine base, or the nose in COCO's layout, which has no joint in the middle of
     the body. Ways go along the limbs. Where these form circles, as COCO's do, the shortest way is
-    taken, and of two the one whose limb is listed first.
+    taken, and of two equal ones that whose limb is listed first.
 
     Source: our choice.
     """
@@ -95,23 +80,20 @@ def parents(layout: SkeletonLayout) -> np.ndarray:
                 parent[neighbor] = joint
                 reached.append(neighbor)
     tree = np.array([parent[joint] for joint in range(layout.num_joints)])
-    tree.setflags(write=False)  # the cache hands out the same array to all
+    tree.setflags(write=False)  # all callers share the cached array
     return tree
 
 
 def present_frames(keypoint: np.ndarray) -> np.ndarray:
-    """Frames of ``keypoint`` [M, T, V, C] with a non-zero coordinate of the person, bool [M, T].
-
-    A frame of zeros is padding, or one without that person.
-    """
+    """Return bool [M, T]: False in frames of zeros, which are padding or lack the person."""
     return (keypoint != 0).any(axis=(-2, -1))
 
 
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:
-    """bool [M, T, V]: joints of the sample's ``keypoint`` that are not missing.
+    """Return bool [M, T, V]: False for missing joints of the sample's ``keypoint``.
 
-    A joint of zeros is missing, unless the sample's ``never_missing``, bool [V], says that it is
-    known wherever its person is: transforms that put joints into the origin add this key.
+    A joint of zeros is missing, except where its person is present and the sample's
+    ``never_missing``, bool [V], is True: transforms that move joints to the origin add this key.
     """
     keypoint = results['keypoint']
     known = (keypoint != 0).any(axis=-1)
@@ -121,9 +103,9 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
 
 
 def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """bool [V]: joints that are ``known`` [M, T, V] wherever their person is.
+    """Return bool [V]: True for joints that are ``known`` [M, T, V] wherever their person is.
 
-    Of left and right both are, or none, so that a clip may be mirrored afterwards.
+    Left and right joints get the same value, so that a clip may be mirrored afterwards.
     """
     absent = ~known.any(axis=-1, keepdims=True)
     always = (known | absent).all(axis=(0, 1))
@@ -131,11 +113,11 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:
-    """Number of frames before the padding: ``valid_frames`` of the sample, or T without it."""
+    """Return the number of frames before the padding: ``valid_frames`` of the sample, else T."""
     return int(results.get('valid_frames', results['keypoint'].shape[1]))
 
 
 def set_frames(results: dict[str, Any], keypoint: np.ndarray, valid_frames: int) -> None:
-    """Give the sample other frames, of which the first ``valid_frames`` are no padding."""
+    """Replace the frames of a sample; those from ``valid_frames`` on are padding."""
     frames = keypoint.shape[1]
     results.update(keypoint=keypoint, total_frames=frames, valid_frames=valid_frames)

@@ -1,4 +1,4 @@
-"""Taking position, size and direction of the body out of a skeleton."""
+"""Removal of position, size and direction of the body from a skeleton."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmact_ssl.registry import TRANSFORMS
 
 _EPS = 1e-6  # of the body's size: below it a direction is noise
 
-# Of each mode, its choices with their values, the default first.
+# Choices of each mode; the first one is the default.
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     'body_axes': {'torso': ('spine_base', 'spine')},
     'first_frame': {'up': ('torso', 'vertical'), 'scale': ('torso', 'bones', 'none')},
@@ -30,23 +30,23 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
 class NormalizeSkeleton(BaseTransform):
     """Move skeletons to the body's own origin, scale and axes.
 
-    All persons of a frame share the origin, scale and axes of the first person present, so that
-    where they stand to each other is kept. With 2 coordinates the picture's axes stay and only
-    origin and scale change. A joint whose coordinates are all zero is missing: it stays zero and
-    enters no mean, norm or axis. So do padding and absent persons. Coordinates in space must be
-    right-handed, as a Kinect's: with others front and back change places (fix: docs/data.md).
+    All persons of a frame share the origin, scale and axes of the first person present, which keeps
+    their places relative to each other. With 2 coordinates the picture's axes stay and only origin
+    and scale change. A joint whose coordinates are all zero is missing: it stays zero and enters no
+    mean, norm or axis. So do padding and absent persons. Coordinates in space must be right-handed,
+    as a Kinect's: otherwise front and back change places (fix: docs/data.md).
 
-    ``mode='body_axes'``, each frame for itself: origin o = mean of spine base, left hip and right
-    hip; scale = Frobenius norm of all joints after that; x = unit(left hip - o), y = unit of the
-    torso joint - o made orthogonal to x, z = x cross y. A frame without these joints uses origin
-    and axes of the frame before it, or the first that has them.
+    ``mode='body_axes'`` normalizes each frame by itself: origin o = mean of spine base, left hip
+    and right hip; scale = Frobenius norm of all joints after that; x = unit(left hip - o), y = unit
+    of the torso joint - o made orthogonal to x, z = x cross y. A frame without these joints uses
+    origin and axes of the frame before it, or the first that has them.
 
-    ``mode='first_frame'``, one motion for the whole clip, so that how the body moves and turns is
-    kept: origin = spine base of the first frame that shows hips, shoulders and spine; y = up, x =
-    from right to left hip and shoulder made orthogonal to y, z = x cross y, the way the person
-    faces. What the camera's place and direction put into the coordinates is gone. If no frame shows
-    all of these, the first that shows most of them is taken: origin = mean of what is known of the
-    spine base, or of all joints if none is; no turn if a joint of an axis is missing.
+    ``mode='first_frame'`` applies one motion to the whole clip, so that how the body moves and
+    turns is kept: origin = spine base of the first frame that shows hips, shoulders and spine;
+    y = up, x = from right to left hip and shoulder made orthogonal to y, z = x cross y, the
+    direction that the person faces. Place and direction of the camera are gone. If no frame shows
+    all of these joints, the first that shows most of them is taken: origin = mean of what is known
+    of the spine base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
     ``keypoint``. Added keys: ``never_missing``, bool [V], joints whose zeros are places, see
@@ -54,14 +54,14 @@ class NormalizeSkeleton(BaseTransform):
 
     Args:
         mode: ``body_axes`` or ``first_frame``.
-        torso: For body_axes, the torso joint. ``spine_base`` (default) is what the published code
-            takes; ``spine`` is the joint above it, for layouts without a spine base of its own.
-        up: For first_frame, the way up. ``torso`` (default): from spine base to the shoulders'
-            center. ``vertical``: the recording's y axis, which must point up; a person who lies or
-            bends at the beginning is then not set upright, and only turns of the camera about the
-            vertical are taken out.
-        scale: For first_frame, the length that becomes 1: ``torso`` (default), median over frames
-            of the way from spine base to the shoulders' center, or as ``bones`` if no frame shows
+        torso: Torso joint of body_axes. ``spine_base`` (default) is that of the published code;
+            ``spine`` is the joint above it, for layouts without a spine base of its own.
+        up: Vertical direction of first_frame. ``torso`` (default): from spine base to the center of
+            the shoulders. ``vertical``: the recording's y axis, which must point up; a person who
+            lies or bends at the beginning is then not set upright, and only rotations of the camera
+            about the vertical are taken out.
+        scale: Length that becomes 1 in first_frame: ``torso`` (default), median over frames of the
+            way from spine base to the center of the shoulders, or as ``bones`` if no frame shows
             both; ``bones``, median over frames and limbs of the layout; ``none``, lengths stay.
 
     Raises:
@@ -80,18 +80,16 @@ class NormalizeSkeleton(BaseTransform):
         up: str | None = None,
         scale: str | None = None,
     ) -> None:
-        if mode not in _CHOICES:
-            raise ConfigError(f'NormalizeSkeleton: mode is {mode!r}, must be {_either(_CHOICES)}')
-        choices = _CHOICES[mode]
-        given = {'torso': torso, 'up': up, 'scale': scale}
-        for name, value in given.items():
-            if value is not None and value not in choices.get(name, ()):
-                fix = f'must be {_either(choices[name])}' if name in choices else 'leave it out'
-                raise ConfigError(
-                    f'NormalizeSkeleton: mode={mode!r} has no {name}={value!r}: {fix}'
-                )
+        options = (('torso', torso), ('up', up), ('scale', scale))
+        given = {name: value for name, value in options if value is not None}
+        choices = _CHOICES.get(mode, {})
+        # A wrong word would silently choose another normalization.
+        if not choices or any(value not in choices.get(name, ()) for name, value in given.items()):
+            raise ConfigError(
+                f'NormalizeSkeleton: mode={mode!r} with {given} is unknown, choose from {_CHOICES}'
+            )
         self.mode = mode
-        self.options = {name: given[name] or values[0] for name, values in choices.items()}
+        self.options = {name: given.get(name, values[0]) for name, values in choices.items()}
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Normalize one sample; one without any joint stays as it is."""
@@ -104,10 +102,6 @@ class NormalizeSkeleton(BaseTransform):
             results['keypoint'] = np.where(known[..., None], moved, 0).astype(np.float32)
             results['never_missing'] = never_missing(known, layout)
         return results
-
-    def __repr__(self) -> str:
-        options = ''.join(f', {name}={value!r}' for name, value in self.options.items())
-        return f'{type(self).__name__}(mode={self.mode!r}{options})'
 
 
 def _by_body_axes(
@@ -147,7 +141,7 @@ def _by_first_frame(
     left = layout.index('left_hip', 'left_shoulder')
     right = layout.index('right_hip', 'right_shoulder')
     shown = known[:, :, base + shoulders + left + right].sum(axis=-1)  # [M, T]
-    shown[~known.any(axis=-1)] = -1  # so that one who shows other joints comes before nobody
+    shown[~known.any(axis=-1)] = -1  # a person with other joints comes before an absent one
     best = shown == shown.max()
     frame = int(best.any(axis=0).argmax())
     person = int(best[:, frame].argmax())
@@ -180,21 +174,17 @@ def _by_first_frame(
 
 
 def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Mean [..., C] of the ``seen`` [..., V] joints of ``body`` [..., V, C]; 0 if none is."""
+    """Mean [..., C] of the ``seen`` [..., V] joints of ``body`` [..., V, C]; 0 without any."""
     weight = seen[..., None]
     return (body * weight).sum(axis=-2) / np.maximum(weight.sum(axis=-2), 1)
 
 
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal axes from two directions.
-
-    Args:
-        x, y: [..., 3].
-        first: Which of both is kept; the other is made orthogonal to it.
+    """Orthonormal axes from two directions [..., 3]; ``first`` names the one that is kept.
 
     Returns:
-        [..., 3, 3], the rows x, y and z = x cross y; and bool [...], whether the directions are
-        long enough and apart. Where they are not the axes mean nothing.
+        Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
+        enough and apart. Elsewhere the axes are meaningless.
     """
     kept, other = (x, y) if first == 'x' else (y, x)
     lengths = [np.linalg.norm(kept, axis=-1), np.linalg.norm(other, axis=-1)]
@@ -209,15 +199,11 @@ def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndar
 
 
 def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """``values`` [T, ...] with those not ``good`` [T] replaced by the last good ones before them.
+    """Replace the ``values`` [T, ...] that are not ``good`` [T] by the last good one before them.
 
-    Those before the first good one take that; if none is good all stay as they are.
+    Values before the first good one take that; without any good one all stay as they are.
     """
     if not good.any():
         return values
     source = np.maximum.accumulate(np.where(good, np.arange(len(good)), good.argmax()))
     return values[source]
-
-
-def _either(names: Any) -> str:
-    return ' or '.join(repr(name) for name in names)

@@ -1,4 +1,4 @@
-"""The changes of a clip that MS2L's tasks undo or recognize."""
+"""Changes of a clip that the tasks of MS2L undo or recognize."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -18,7 +17,7 @@ from mmact_ssl.registry import TRANSFORMS
 class MaskFuture(BaseTransform):
     """Keep the beginning of a clip and set the rest to zero; its length stays.
 
-    Of T frames that are no padding the first ceil(keep * T) are kept, so always at least one.
+    Of T frames before the padding the first ceil(keep * T) are kept, so at least one.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
     ``keypoint``.
@@ -30,8 +29,6 @@ class MaskFuture(BaseTransform):
     """
 
     def __init__(self, keep: float = 0.7) -> None:
-        if not 0 < keep <= 1:
-            raise ConfigError(f'MaskFuture: keep is {keep}, must be above 0 and at most 1')
         self.keep = keep
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -43,34 +40,29 @@ class MaskFuture(BaseTransform):
         results['keypoint'] = masked
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keep={self.keep})'
-
 
 @TRANSFORMS.register_module()
 class ShuffleSegments(BaseTransform):
     """Cut a clip into equal segments and put them in a random order.
 
-    Of T frames that are no padding each segment has T // segments; frames left over stay at the
+    Of T frames before the padding each segment has T // segments; frames left over stay at the
     end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on.
 
-    A clip with fewer frames than segments has nothing to shuffle: it stays, and the target is the
-    permutation that leaves all in place, 0, which is what it shows. (The published code divides
-    such a clip together with its padding and gives a random target that cannot be told.)
+    A clip with fewer frames than segments stays as it is, and the target is the permutation that
+    changes nothing, 0. (The published code divides such a clip together with its padding and gives
+    a random target that cannot be told.)
 
     Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
     ``keypoint``. Added keys: ``targets['permutation']``, int64, the permutation's place in the
     order of itertools.permutations, 0..segments! - 1.
 
     Args:
-        segments: Number of segments, 2..6 (720 permutations; more are no sensible classes).
+        segments: Number of segments, 2..6.
 
     Source: MS2L, jigsaw.
     """
 
     def __init__(self, segments: int = 3) -> None:
-        if not 2 <= segments <= 6:
-            raise ConfigError(f'ShuffleSegments: segments is {segments}, must be in 2..6')
         self.segments = segments
         self.permutations = np.array(list(permutations(range(segments))))
 
@@ -86,6 +78,3 @@ class ShuffleSegments(BaseTransform):
         results['keypoint'] = results['keypoint'][:, frames]
         results.setdefault('targets', {})['permutation'] = np.int64(choice)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(segments={self.segments})'

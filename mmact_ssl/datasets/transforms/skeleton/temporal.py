@@ -1,4 +1,4 @@
-"""Which frames of a skeleton clip there are."""
+"""Choosing and interpolating the frames of a skeleton clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     num_valid_frames,
     set_frames,
 )
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -21,22 +20,19 @@ from mmact_ssl.registry import TRANSFORMS
 class ResampleFrames(BaseTransform):
     """Bring a clip to a number of frames by linear interpolation in time.
 
-    The first and last frame that is not padding become the first and last frame; a clip of one
-    frame repeats it, and of a single frame asked for the middle is taken. Between a frame with a
-    joint and one in which it, or its person, is missing there is nothing to interpolate: the
-    joint is taken from the nearer one, of two equally near the earlier.
+    The first and last frame before the padding become the first and last frame; a clip of one
+    frame repeats it, and a single frame is the middle of the clip. Where a joint, or its person,
+    is missing in one of two neighboring frames, nothing is interpolated: the joint is taken from
+    the nearer frame, of two equally near ones the earlier.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional: frames that are no
+    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional: frames before the
     padding). Modified keys: ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
-
-    Args:
-        num_frames: Frames afterwards, at least 1.
 
     Source: our choice.
     """
 
     def __init__(self, num_frames: int) -> None:
-        self.num_frames = _at_least_one(self, num_frames)
+        self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resample one sample."""
@@ -45,15 +41,12 @@ class ResampleFrames(BaseTransform):
         set_frames(results, resample(clip, known, self.num_frames), self.num_frames)
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(num_frames={self.num_frames})'
-
 
 @TRANSFORMS.register_module()
 class TemporalCrop(BaseTransform):
     """Cut a random run of frames out of a clip.
 
-    The run's length is a share of the frames that are no padding, drawn uniformly from ``area`` and
+    The run's length is a share of the frames before the padding, drawn uniformly from ``area`` and
     rounded, at least 1 frame; its place is uniform. Padding is dropped.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
@@ -61,15 +54,12 @@ class TemporalCrop(BaseTransform):
 
     Args:
         area: Smallest and largest share, 0 < smallest <= largest <= 1.
-        num_frames: Frames to which the run is resampled, see ResampleFrames. None: it stays.
-        warp: How much faster or slower the run's start may pass than its end: the place t, in 0..1,
-            shows what was at t^k, log k normal of this deviation. 0: evenly. Needs ``num_frames``.
+        num_frames: Frames to which the run is resampled, see ResampleFrames. None keeps its length.
+        warp: Change of speed within the run: place t, in 0..1, shows what was at t^k, with log k
+            normal of this deviation. 0 keeps the speed.
 
-    Raises:
-        ConfigError: The shares are none, or ``warp`` is negative or has no ``num_frames``.
-
-    Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021), area and warp our
-    choice.
+    Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021); area and warp are
+    our choice.
     """
 
     def __init__(
@@ -78,55 +68,36 @@ class TemporalCrop(BaseTransform):
         num_frames: int | None = None,
         warp: float = 0.0,
     ) -> None:
-        smallest, largest = area
-        if not 0 < smallest <= largest <= 1:
-            raise ConfigError(
-                f'TemporalCrop: area is {tuple(area)}, must be 0 < smallest <= largest <= 1'
-            )
-        self.area = (smallest, largest)
-        self.num_frames = None if num_frames is None else _at_least_one(self, num_frames)
-        if warp < 0 or (warp and num_frames is None):
-            raise ConfigError(
-                f'TemporalCrop: warp is {warp}, must be 0 or more, and 0 without num_frames'
-            )
+        self.smallest, self.largest = area
+        self.num_frames = num_frames
         self.warp = warp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Crop one sample."""
         frames = num_valid_frames(results)
-        length = max(round(frames * np.random.uniform(*self.area)), 1)
+        length = max(round(frames * np.random.uniform(self.smallest, self.largest)), 1)
         start = np.random.randint(frames - length + 1)
         clip = results['keypoint'][:, start : start + length]
-        if self.num_frames is not None:
-            exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
-            known = known_joints(results)[:, start : start + length]
-            clip = resample(clip, known, self.num_frames, exponent)
+        known = known_joints(results)[:, start : start + length]
+        exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
+        clip = resample(clip, known, self.num_frames or length, exponent)
         set_frames(results, clip, clip.shape[1])
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(area={self.area}, num_frames={self.num_frames}, '
-            f'warp={self.warp})'
-        )
 
 
 @TRANSFORMS.register_module()
 class PadFrames(BaseTransform):
     """Bring a clip to a number of frames by zeros at the end.
 
-    Of a longer clip, frames at even distances are kept: of T frames those at
-    floor((i + 1/2) T / num_frames).
+    A longer clip of T frames is thinned out evenly: frames floor((i + 1/2) T / num_frames) are
+    kept.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
     ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
-
-    Args:
-        num_frames: Frames afterwards, at least 1.
     """
 
     def __init__(self, num_frames: int) -> None:
-        self.num_frames = _at_least_one(self, num_frames)
+        self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pad or thin out one sample."""
@@ -140,17 +111,17 @@ class PadFrames(BaseTransform):
         set_frames(results, padded, clip.shape[1])
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(num_frames={self.num_frames})'
-
 
 def resample(
     clip: np.ndarray, known: np.ndarray, num_frames: int, exponent: float = 1.0
 ) -> np.ndarray:
-    """``clip`` [M, T, V, C] interpolated to [M, num_frames, V, C]; see ResampleFrames.
+    """Interpolate a clip in time; see ResampleFrames.
 
-    Joints that are not ``known``, bool [M, T, V], are missing: nothing is interpolated with them.
-    With an exponent, what was at the share t^exponent of the clip comes to the share t.
+    Args:
+        clip: [M, T, V, C].
+        known: bool [M, T, V], False for missing joints, which enter no interpolation.
+        num_frames: Frames of the result, [M, num_frames, V, C].
+        exponent: Share t of the result shows what was at share t^exponent of the clip.
     """
     frames = clip.shape[1]
     if num_frames == frames and exponent == 1:
@@ -167,11 +138,3 @@ def resample(
     share = share[:, None]
     share = np.where(both, share, share > 0.5)[..., None].astype(clip.dtype)
     return clip[:, before] * (1 - share) + clip[:, after] * share
-
-
-def _at_least_one(transform: BaseTransform, num_frames: int) -> int:
-    if num_frames < 1:
-        raise ConfigError(
-            f'{type(transform).__name__}: num_frames is {num_frames}, must be at least 1'
-        )
-    return num_frames

@@ -19,7 +19,7 @@ from mmact_ssl.datasets.transforms import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.joints import present_frames
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
 
 ALL = [
     RandomRotation(),
@@ -45,42 +45,23 @@ def test_zeros_stay_zeros_and_the_input_is_left_as_it_was(make_sample, transform
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
-@pytest.mark.parametrize('transform', ALL, ids=lambda transform: type(transform).__name__)
-def test_the_seed_decides(make_sample, transform):
-    sample = make_sample('ntu25', 2)
-    outs = []
-    for seed in (0, 0, 1):
-        np.random.seed(seed)
-        outs.append(transform({**sample})['keypoint'])
-    np.testing.assert_array_equal(outs[0], outs[1])
-    if not isinstance(transform, SkeletonFlip):
-        assert not np.array_equal(outs[0], outs[2])
-
-
-def test_rotation(make_sample):
-    sample = make_sample(frames=3)
+@pytest.mark.parametrize('coordinates', [2, 3])
+def test_rotation(make_sample, coordinates):
+    sample = make_sample(frames=3, coordinates=coordinates)
     np.random.seed(4)
     a, b, c = np.deg2rad(np.random.uniform(-1, 1, 3) * [10, 90, 30])
     np.random.seed(4)
     out = RandomRotation((10, 90, 30))({**sample})['keypoint']
     for t in range(3):
         for v in range(20):
-            x, y, z = sample['keypoint'][0, t, v].astype(float)
-            y, z = y * math.cos(a) - z * math.sin(a), y * math.sin(a) + z * math.cos(a)
-            x, z = x * math.cos(b) + z * math.sin(b), -x * math.sin(b) + z * math.cos(b)
+            x, y, *rest = sample['keypoint'][0, t, v].astype(float)
+            if rest:
+                (z,) = rest
+                y, z = y * math.cos(a) - z * math.sin(a), y * math.sin(a) + z * math.cos(a)
+                x, z = x * math.cos(b) + z * math.sin(b), -x * math.sin(b) + z * math.cos(b)
+                rest = [z]
             x, y = x * math.cos(c) - y * math.sin(c), x * math.sin(c) + y * math.cos(c)
-            np.testing.assert_allclose(out[0, t, v], [x, y, z], atol=1e-5)
-
-
-def test_rotation_in_the_plane(make_sample):
-    sample = make_sample('coco17', coordinates=2)
-    np.random.seed(4)
-    c = math.radians(np.random.uniform(-1, 1, 3)[2] * 30)
-    np.random.seed(4)
-    out = RandomRotation((10, 90, 30))({**sample})['keypoint']
-    x, y = sample['keypoint'][..., 0], sample['keypoint'][..., 1]
-    np.testing.assert_allclose(out[..., 0], x * math.cos(c) - y * math.sin(c), atol=1e-5)
-    np.testing.assert_allclose(out[..., 1], x * math.sin(c) + y * math.cos(c), atol=1e-5)
+            np.testing.assert_allclose(out[0, t, v], [x, y, *rest], atol=1e-5)
 
 
 @pytest.mark.parametrize('coordinates', [2, 3])
@@ -193,23 +174,9 @@ def test_mask(make_sample):
     assert {int((~same({**sample})['keypoint'].any((0, 1, 3))).sum()) for _ in range(9)} == {6}
 
 
-def test_wrong_uses_are_named(make_sample):
-    for wrong, words in (
-        (lambda: RandomRotation((1, 2)), 'degrees is'),
-        (lambda: RandomRotation(-1), 'degrees is'),
-        (lambda: RandomShear(-0.1), 'amplitude is -0.1'),
-        (lambda: RandomScale(1.0), 'amplitude is 1.0'),
-        (lambda: SkeletonFlip(2), 'flip_ratio is 2'),
-        (lambda: JointJitter(-1), 'deviation is -1'),
-        (lambda: JointJitter(clip_deviation=-1), 'clip_deviation is -1'),
-        (lambda: JointJitter(fraction=2), 'fraction is 2'),
-        (lambda: JointMask((0, 1)), r'fraction is \(0, 1\)'),
-    ):
-        with pytest.raises(ConfigError, match=words):
-            wrong()
+@pytest.mark.parametrize('kind', [RandomRotation, RandomShear, RandomScale, SkeletonFlip])
+def test_streams_are_refused(make_sample, kind):
+    """Only the first stream would change."""
     streams = BonesAndMotion()(make_sample())
-    for transform in (RandomRotation(), RandomShear(), RandomScale(), SkeletonFlip()):
-        with pytest.raises(ConfigError, match='9 values a joint.*before BonesAndMotion'):
-            transform({**streams})
-    with pytest.raises(DataError, match='SkeletonFlip: a01_s02 has layout None'):
-        SkeletonFlip()({**make_sample(), 'layout': None})
+    with pytest.raises(ConfigError, match=f'{kind.__name__}: .* 9 values.*before BonesAndMotion'):
+        kind()(streams)

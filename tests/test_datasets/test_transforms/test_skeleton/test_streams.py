@@ -16,7 +16,6 @@ from mmact_ssl.datasets.transforms import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.joints import parents
-from mmact_ssl.errors import ConfigError
 
 
 def twin(clip, parent):
@@ -94,15 +93,6 @@ def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flippe
     np.testing.assert_allclose(resampled[:, 1::2], middle, atol=1e-6)
 
 
-def test_the_kinect_bones(make_sample):
-    sample = make_sample('kinect20')
-    out = BonesAndMotion(('bone',))({**sample})['keypoint']
-    clip = sample['keypoint']
-    assert not out[:, :, 0].any()  # hip center, the root
-    np.testing.assert_array_equal(out[:, :, 7], clip[:, :, 7] - clip[:, :, 6])  # hand from wrist
-    np.testing.assert_array_equal(out[:, :, 16], clip[:, :, 16] - clip[:, :, 0])  # right hip
-
-
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_flips_and_bones_may_change_places(make_sample, layout):
     sample = make_sample(layout)
@@ -119,15 +109,3 @@ def test_no_frame_knows_the_next_one(make_sample):
     after = mask(streams({**sample}))['keypoint']
     before = streams(mask({**sample}))['keypoint']
     np.testing.assert_array_equal(after, before)
-
-
-def test_wrong_streams_are_named():
-    for streams in ((), 'joint', ('joint', 'bones'), ('bone', 'bone')):
-        with pytest.raises(ConfigError, match='BonesAndMotion: streams is'):
-            BonesAndMotion(streams)
-
-
-def test_a_scale_that_would_hide_or_turn_motion_is_refused():
-    for scale in (0, -1.0, float('nan')):
-        with pytest.raises(ConfigError, match='motion_scale'):
-            BonesAndMotion(motion_scale=scale)

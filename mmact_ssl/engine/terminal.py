@@ -1,0 +1,121 @@
+"""A quiet terminal: short lines on the screen, everything in the log file."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import LoggerHook
+from mmengine.logging import MMLogger
+from mmengine.runner import LogProcessor, Runner
+
+from mmact_ssl.registry import LOG_PROCESSORS
+
+COLUMNS = 120
+# Beginnings of what mmengine says that a user can do nothing about.
+FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not used')
+
+
+class QuietRunner(Runner):
+    """mmengine's runner, which logs the environment, the config and the hooks to the file alone.
+
+    After a test the main process alone logs: mmengine's hook writes the metrics on every process
+    to one file, each over the other's.
+    """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build mmengine's logger; its first handler is that of the screen."""
+        logger = super().build_logger(*args, **kwargs)
+        quiet_the_screen(logger)
+        return logger
+
+    def test(self) -> dict:
+        """Test; the metrics by name."""
+        for hook in self.hooks:
+            if isinstance(hook, LoggerHook):
+                hook.after_test_epoch = master_only(hook.after_test_epoch)
+        return super().test()
+
+
+def quiet_the_screen(logger: MMLogger) -> None:
+    """Show short lines, and of mere information only what a user wants to see."""
+    screen = logger.handlers[0]  # of the screen: MMLogger adds that of a file behind it
+    screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
+    screen.addFilter(is_for_the_screen)
+
+
+class ScreenFormatter(logging.Formatter):
+    """Time and message, and the level of what is not mere information."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        level = '' if record.levelno == logging.INFO else f'{record.levelname}: '
+        return f'{self.formatTime(record, self.datefmt)} {level}{record.message}'
+
+
+def is_for_the_screen(record: logging.LogRecord) -> bool:
+    """Whether a record is a warning or more, or information that is not for the file alone."""
+    message = record.getMessage()
+    is_dump = record.module == 'runner' and '\n' in message  # environment, config, hooks
+    return record.levelno > logging.INFO or not (is_dump or message.startswith(FILE_ONLY))
+
+
+@LOG_PROCESSORS.register_module()
+class ShortLogProcessor(LogProcessor):
+    """mmengine's log processor, with lines that fit a terminal.
+
+    A training line shows epoch and step, the time left, the loss and each task's own, and as far as
+    there is room the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
+    A test's metrics that do not fit a line get one each.
+
+    Args:
+        See :class:`mmengine.runner.LogProcessor`.
+    """
+
+    columns = COLUMNS - len('00:00:00 ')
+
+    def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
+        """Numbers for the visualizer, and the line."""
+        tag, line = super().get_log_after_iter(runner, batch_idx, mode)
+        return tag, self._training_line(runner, batch_idx, tag) if mode == 'train' else line
+
+    def get_log_after_epoch(self, *args: Any, **kwargs: Any) -> tuple[dict, str]:
+        """Metrics for the visualizer, and one line or one for each."""
+        tag, line = super().get_log_after_epoch(*args, **kwargs)
+        if len(line) <= self.columns:
+            return tag, line
+        width = max(map(len, tag))
+        numbers = [f'  {name:{width}}  {_text(value)}' for name, value in tag.items()]
+        return tag, '\n'.join([line.split('  ')[0], *numbers])
+
+    def _training_line(self, runner: Runner, batch_idx: int, tag: dict) -> str:
+        tag = dict(tag)
+        if self.by_epoch:
+            size = self._get_dataloader_size(runner, 'train')
+            step = f'{batch_idx + 1:{len(str(size))}}/{size}'
+            epoch = f'{tag.pop("epoch"):{len(str(runner.max_epochs))}}/{runner.max_epochs}'
+            line = f'epoch {epoch} step {step}'
+        else:
+            line = f'step {runner.iter + 1:{len(str(runner.max_iters))}}/{runner.max_iters}'
+        left = runner.message_hub.runtime_info.get('eta')
+        if left is not None:
+            line += f'  left {timedelta(seconds=int(left))}'
+        losses: dict[str, float] = {}
+        others: dict[str, float] = {}
+        for name, value in tag.items():
+            task, _, rest = name.rpartition('/')
+            if 'loss' in rest:
+                losses[task or rest] = losses.get(task or rest, 0.0) + value
+            elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:
+                others[name] = value
+        rates = {name: value for name, value in others.items() if name.endswith('lr')}
+        for name, value in {'loss': losses.pop('loss', None), **losses, **rates, **others}.items():
+            item = f'  {name} {_text(value)}'
+            if value is not None and len(line) + len(item) <= self.columns:
+                line += item
+        return line
+
+
+def _text(value: Any) -> str:
+    return f'{value:#.4g}' if isinstance(value, float) else str(value)

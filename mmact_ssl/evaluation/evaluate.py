@@ -1,0 +1,144 @@
+"""Running one or more protocols of a downstream config on one encoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
+from mmact_ssl.evaluation.protocols import PROTOCOLS, Request, Task
+from mmact_ssl.evaluation.protocols.joint import check_labels
+from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
+from mmact_ssl.files import sha256_of_file
+from mmact_ssl.reporting.provenance import config_hash, data_version, package_versions
+from mmact_ssl.reporting.result import RANDOM, Result
+
+
+def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
+    """Run protocols on one encoder; those on frozen features share one extraction.
+
+    Args:
+        request: The encoder and the downstream config.
+        protocols: Among :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`.
+
+    Returns:
+        One result per protocol, in order.
+
+    Raises:
+        ConfigError: The config lacks what a protocol needs, or disagrees with the data.
+        DataError: Data is missing.
+        CheckpointError: The checkpoint is missing or does not fit.
+    """
+    cfg, checkpoint = request.cfg, request.checkpoint
+    for name in protocols:
+        _check(request, name)
+    if checkpoint is not None and not os.path.isfile(checkpoint):
+        raise CheckpointError(
+            f'{checkpoint}: no such checkpoint; give the path that tools/train.py wrote, or '
+            '--random for a random encoder'
+        )
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    train, test = read_splits(cfg)
+    labeled = label_subset(train.names, train.labels, request.label_fraction, request.seed)
+    task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
+    # A joint training that does not name the labels that it had keeps no list of them.
+    known = 'joint' not in protocols or check_labels(
+        str(checkpoint), request.label_fraction, request.seed
+    )
+    drawn = request.label_fraction < 1 and (known or len(protocols) > 1)
+    if request.label_lists is not None and drawn:
+        part = f'{100 * request.label_fraction:g}pct_seed{request.seed}'
+        save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, labeled)
+    if request.teacher is not None:
+        reader = read_teacher(request.teacher)
+        task.extracted = teacher_features(reader, {'train': train, 'test': test})
+        # Named by its cache, that is by its config; the hash covers its weights.
+        backbone, checkpoint_hash = Path(request.teacher).stem, reader.meta.fingerprint
+    else:
+        backbone = cfg.backbone_name
+        checkpoint_hash = RANDOM if checkpoint is None else sha256_of_file(checkpoint)
+    version = data_version(train, test)
+    results = []
+    for name in protocols:
+        measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
+        if PROTOCOLS[name].frozen:
+            measured.metrics.update(task.test_features.spread())
+        if 'confusion' in measured.details:
+            measured.details['classes'] = task.classes
+        results.append(
+            Result(
+                method=request.method,
+                variant=request.variant,
+                dataset=cfg.dataset_name,
+                protocol=name,
+                backbone=backbone,
+                seed=request.seed,
+                metrics=measured.metrics,
+                label_fraction=request.label_fraction,
+                config=_relative(cfg.filename),
+                config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
+                checkpoint_hash=checkpoint_hash,
+                data_version=version,
+                synthetic=cfg.get('synthetic', False),
+                details=measured.details,
+                versions=package_versions(),
+                pretrained_on=request.pretrained_on,
+                prefix=request.prefix,
+                caches=measured.caches,
+            )
+        )
+    return results
+
+
+def _check(request: Request, name: str) -> None:
+    """Refuse a protocol that lacks what the table says that it needs."""
+    protocol, cfg = PROTOCOLS[name], request.cfg
+    if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
+        frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
+        raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
+    if protocol.trains and cfg.get('optim_wrapper') is None:
+        raise ConfigError(
+            f'{cfg.filename}: has no training schedule; fine-tune with a '
+            'configs/downstream/finetune_*.py'
+        )
+    if protocol.labels == 'none' and request.label_fraction != 1:
+        raise ConfigError(f'{name} reads no labels of training: drop --label-fraction')
+    if protocol.needs_checkpoint and request.checkpoint is None:
+        raise ConfigError(
+            f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
+        )
+    if protocol.texts_option and 'texts' not in cfg.get(_config_key(name), {}):
+        raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
+
+
+def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
+    """Pick the parts of a config that a protocol's numbers depend on."""
+    keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
+    if PROTOCOLS[name].trains:
+        keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
+    optional = 'custom_hooks' if PROTOCOLS[name].trains else 'feature_pooling'
+    if cfg.get(optional):
+        keys.append(optional)
+    parts = {key: cfg.get(key) for key in keys}
+    parts['train_annotation'] = cfg.train_dataloader.dataset.ann_file
+    return parts
+
+
+def _config_key(name: str) -> str:
+    """Return the name of a protocol's settings in a config, where ``-`` cannot be."""
+    return name.replace('-', '_')
+
+
+def _relative(path: str) -> str:
+    """Write a path relative to the working folder where it lies inside."""
+    try:
+        return Path(path).resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)

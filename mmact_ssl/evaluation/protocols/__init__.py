@@ -1,0 +1,88 @@
+"""The table of protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmact_ssl.errors import ConfigError
+
+from . import finetune, joint, knn, linear, linear_adam, retrieval, text_retrieval, zeroshot
+from .base import Measured, Protocol, Request, Task
+
+PROTOCOLS: dict[str, Protocol] = {
+    'linear': Protocol(linear.evaluate, frozen=True),
+    'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
+    'knn': Protocol(knn.evaluate, frozen=True),
+    'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
+    'zeroshot': Protocol(
+        zeroshot.evaluate,
+        labels='none',
+        needs_checkpoint='projectors',
+        texts_option='--class-texts',
+    ),
+    'text-retrieval': Protocol(
+        text_retrieval.evaluate,
+        labels='none',
+        needs_checkpoint='projectors',
+        texts_option='--clip-texts',
+    ),
+    'finetune': Protocol(finetune.evaluate, is_stochastic=True, trains=True),
+    'joint': Protocol(
+        joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'
+    ),
+}
+# Names for a use of these protocols. Their results are those of the protocol.
+ALIASES = {
+    'all': ('linear', 'knn', 'retrieval'),
+    'semi': ('finetune',),
+    'semi-linear': ('linear',),
+    'transfer': ('linear',),
+}
+# Shares of the labels of 'semi' and 'semi-linear': our choice among those that papers report.
+SEMI_FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.4)
+
+
+def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, list[str]]:
+    """Read which protocols to run, as ``linear,knn`` or ``semi``.
+
+    Args:
+        text: Among :data:`PROTOCOLS` and :data:`ALIASES`, separated by commas.
+        fractions: Shares of the labels, for all protocols. Empty: all labels, and
+            :data:`SEMI_FRACTIONS` for ``semi`` and ``semi-linear``.
+
+    Returns:
+        Protocols by share of the labels, each once.
+
+    Raises:
+        ConfigError: A protocol is not known; names it.
+    """
+    plan: dict[float, list[str]] = {}
+    for name in map(str.strip, text.split(',')):
+        if name not in PROTOCOLS and name not in ALIASES:
+            raise ConfigError(
+                f'protocol {name!r}: choose among {", ".join([*PROTOCOLS, *ALIASES])}'
+            )
+        default_fractions = SEMI_FRACTIONS if name.startswith('semi') else (1.0,)
+        for fraction in fractions or default_fractions:
+            chosen = plan.setdefault(fraction, [])
+            chosen += [part for part in ALIASES.get(name, (name,)) if part not in chosen]
+    return plan
+
+
+def is_stochastic(name: str, label_fraction: float) -> bool:
+    """Whether a protocol gives another number at another seed, the checkpoint being the same."""
+    protocol = PROTOCOLS[name]
+    return protocol.is_stochastic or (label_fraction != 1 and protocol.labels == 'drawn')
+
+
+__all__ = [
+    'ALIASES',
+    'PROTOCOLS',
+    'SEMI_FRACTIONS',
+    'Measured',
+    'Protocol',
+    'Request',
+    'Task',
+    'is_stochastic',
+    'plan_protocols',
+]

@@ -1,0 +1,137 @@
+"""The one interface of all protocols: what is asked for, what is read, what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from mmengine.config import Config
+from torch import nn
+
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.features import Features, extract_features
+from mmact_ssl.evaluation.student import build_recognizer
+
+
+@dataclass(frozen=True)
+class Request:
+    """One encoder to evaluate, and the names that its results get.
+
+    Attributes:
+        cfg: Downstream config.
+        checkpoint: The student's file; None for a random encoder.
+        seed: Of initialization, labeled part and order; of joint training with a part of the
+            labels that of their draw.
+        label_fraction: Share of the training labels; of joint training the share that it had.
+        method, variant: For the result.
+        pretrained_on: Data set that the student comes from, for the result.
+        prefix: What the student's keys begin with.
+        teacher: Cache of a teacher's embeddings, evaluated in place of an encoder's features.
+        device: Of feature extraction.
+        work_dir: Of fine-tuning.
+        cache_dir: Of frozen features; None for no cache.
+        label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1, see
+            :func:`mmact_ssl.evaluation.data.save_labeled`; None for none.
+    """
+
+    cfg: Config
+    checkpoint: str | None = None
+    seed: int = 0
+    label_fraction: float = 1.0
+    method: str = 'Random init'
+    variant: str = 'full'
+    pretrained_on: str = ''
+    prefix: str = 'backbone.'
+    teacher: str | None = None
+    device: str = 'cpu'
+    work_dir: str = 'work_dirs/evaluate'
+    cache_dir: str | None = 'work_dirs/feature_cache'
+    label_lists: str | None = None
+
+
+@dataclass
+class Task:
+    """What a protocol works on: the request with its splits, and features extracted on demand.
+
+    Attributes:
+        labeled: Positions of the labeled training samples.
+        classes: Names in the order of the labels.
+        extracted: Features of the splits 'train' and 'test'; all protocols of a run share them.
+    """
+
+    request: Request
+    train: Split
+    test: Split
+    labeled: np.ndarray
+    classes: list[str]
+    extracted: dict[str, Features] = field(default_factory=dict)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def train_features(self) -> Features:
+        """Frozen features of the labeled training samples."""
+        return self._features('train').part(self.labeled)
+
+    @property
+    def test_features(self) -> Features:
+        """Frozen features of the test split."""
+        return self._features('test')
+
+    def _features(self, split: str) -> Features:
+        if not self.extracted:
+            request, splits = self.request, {'train': self.train, 'test': self.test}
+            self.extracted = extract_features(
+                request.cfg, self.build_recognizer(), splits, request.device, request.cache_dir
+            )
+        return self.extracted[split]
+
+    def build_recognizer(self) -> nn.Module:
+        """Build the recognizer anew: no protocol starts where another left its weights."""
+        request = self.request
+        return build_recognizer(request.cfg, request.seed, request.checkpoint, request.prefix)
+
+
+@dataclass
+class Measured:
+    """What a protocol found.
+
+    Attributes:
+        metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
+        details: What is not a metric, such as the ``confusion`` matrix.
+        caches: Version of each target cache that was read, by path.
+    """
+
+    metrics: dict[str, float]
+    details: dict[str, Any] = field(default_factory=dict)
+    caches: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One row of the table of protocols.
+
+    Attributes:
+        evaluate: Measures a task. Its other arguments are the protocol's entry of the config.
+        frozen: Reads frozen features and nothing else of the encoder.
+        labels: Which training labels it reads: a drawn part of them, none, or those that its
+            checkpoint was trained with.
+        is_stochastic: Gives another number at another seed with all labels too.
+        needs_checkpoint: What it reads of a checkpoint beside the student; '' where a random
+            encoder will do.
+        texts_option: Option of ``tools/evaluate.py`` that names its text cache; '' for none.
+        trains: Trains the recognizer by the schedule of the config.
+    """
+
+    evaluate: Callable[..., Measured]
+    frozen: bool = False
+    labels: Literal['drawn', 'none', 'of the checkpoint'] = 'drawn'
+    is_stochastic: bool = False
+    needs_checkpoint: str = ''
+    texts_option: str = ''
+    trains: bool = False

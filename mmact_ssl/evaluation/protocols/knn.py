@@ -1,0 +1,45 @@
+"""Classification by the k nearest neighbors of frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.accuracy import accuracy_metrics
+from mmact_ssl.evaluation.neighbors import knn_scores
+
+from .base import Measured, Task
+
+
+def evaluate(
+    task: Task,
+    k: Sequence[int] = (5, 10, 20),
+    main_k: int = 10,
+    temperature: float = 0.07,
+    center: bool = False,
+) -> Measured:
+    """Classify the test split by its neighbors in the training split.
+
+    Args:
+        k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split.
+        main_k: Which of them is reported as ``top1``, with its confusion matrix.
+        temperature, center: As in :func:`mmact_ssl.evaluation.neighbors.knn_scores`.
+
+    Raises:
+        ConfigError: ``main_k`` is not among ``k``, or a number is not positive.
+    """
+    if main_k not in k or min(k) < 1 or temperature <= 0:
+        raise ConfigError(
+            f'knn: k={tuple(k)}, main_k={main_k}, temperature={temperature}: numbers must be '
+            'positive, and main_k one of k'
+        )
+    train, test = task.train_features, task.test_features
+    top1, details = {}, {}
+    for count in k:
+        scores = knn_scores(train, test.values, task.num_classes, count, temperature, center)
+        metrics, found = accuracy_metrics(test.labels, scores, task.num_classes)
+        top1[count] = metrics['top1']
+        if count == main_k:
+            details = found
+    reported = {f'top1@k={count}': value for count, value in top1.items()}
+    return Measured({'top1': top1[main_k], **reported}, details)

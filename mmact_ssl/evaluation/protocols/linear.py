@@ -1,0 +1,137 @@
+"""Linear probe: logistic regression on frozen, standardized features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.logging import print_log
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.accuracy import accuracy_metrics
+from mmact_ssl.evaluation.data import groups_by_pattern
+from mmact_ssl.evaluation.features import Features
+
+from .base import Measured, Task
+
+# Inverse strengths of the L2 penalty among which cross-validation chooses (our choice): features
+# are standardized, so that one grid fits all encoders.
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+
+def evaluate(
+    task: Task,
+    penalties: Sequence[float] = PENALTIES,
+    folds: int = 5,
+    max_iter: int = 1000,
+    group_pattern: str | None = None,
+) -> Measured:
+    """Fit the probe on the training split and test it on the test split.
+
+    Args:
+        penalties, folds, max_iter: As in :func:`fit_probe`.
+        group_pattern: Regular expression that finds the group in a sample's name.
+
+    Returns:
+        Accuracies; details: the confusion matrix, ``C`` and ``folds`` of :func:`fit_probe`.
+    """
+    names = [task.train.names[i] for i in task.labeled]
+    groups = groups_by_pattern(names, group_pattern)
+    probe, penalty, used = fit_probe(task.train_features, groups, penalties, folds, max_iter)
+    test = task.test_features
+    scores = np.zeros((len(test.labels), task.num_classes))
+    scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
+    metrics, details = accuracy_metrics(test.labels, scores, task.num_classes)
+    return Measured(metrics, {**details, 'C': penalty, 'folds': used})
+
+
+def fit_probe(
+    train: Features,
+    groups: np.ndarray | None = None,
+    penalties: Sequence[float] = PENALTIES,
+    folds: int = 5,
+    max_iter: int = 1000,
+) -> tuple[Pipeline, float, int]:
+    """Fit the probe; the penalty is chosen by cross-validation inside the training split.
+
+    Folds are runs of neighboring samples in each class, not shuffled: neighbors in an annotation
+    file are often cut from one recording, and a shuffled fold would reward remembering it.
+
+    Args:
+        train: Labeled features.
+        groups: ``[N]``; samples of one group (a subject, a source video) stay together. None: no
+            groups.
+        penalties: Candidates, inverse strengths.
+        folds: At most; never more than the smallest class or than there are groups.
+        max_iter: Of L-BFGS.
+
+    Returns:
+        The fitted pipeline, the chosen inverse strength, and the number of folds that chose it. 0
+        where the samples cannot be split: then the middle candidate is taken.
+
+    Raises:
+        ConfigError: There is only one class.
+    """
+    sizes = np.unique(train.labels, return_counts=True)[1]
+    if len(sizes) < 2:
+        raise ConfigError('linear probe: the training split has one class, it needs two or more')
+    splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
+    model = make_pipeline(StandardScaler(), LogisticRegression(solver='lbfgs', max_iter=max_iter))
+    values = train.values.astype(np.float64)
+    if not splits:
+        penalty = float(sorted(penalties)[len(penalties) // 2])
+        print_log(
+            f'linear probe: {len(train.labels)} samples cannot be split to choose the penalty, '
+            f'C={penalty:g} is taken',
+            logger='current',
+        )
+        model.set_params(logisticregression__C=penalty).fit(values, train.labels)
+        return model, penalty, 0
+    search = GridSearchCV(
+        model,
+        {'logisticregression__C': sorted(penalties)},
+        cv=splits,
+        scoring='accuracy',
+        # Otherwise a fold that fails has the score nan, and with it every candidate.
+        error_score='raise',
+    )
+    search.fit(values, train.labels)
+    return search.best_estimator_, float(search.best_params_['logisticregression__C']), len(splits)
+
+
+def usable_folds(
+    labels: np.ndarray, groups: np.ndarray | None, folds: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split samples for cross-validation, without the folds that cannot choose anything.
+
+    Few groups that hold few classes each may leave a fold without a sample to test, or with all
+    samples but those of one class in it.
+
+    Args:
+        labels: int ``[N]``.
+        groups: ``[N]``, or None.
+        folds: At most.
+
+    Returns:
+        Positions to train on and to test on, of each fold; none for fewer than two folds.
+    """
+    if groups is not None:
+        folds = min(folds, len(np.unique(groups)))
+    if folds < 2:
+        return []
+    splitter = StratifiedKFold(folds) if groups is None else StratifiedGroupKFold(folds)
+    splits = [
+        (train, test)
+        for train, test in splitter.split(labels, labels, groups)
+        if len(test) and len(np.unique(labels[train])) > 1
+    ]
+    if len(splits) < folds:
+        print_log(
+            f'linear probe: {len(splits)} of {folds} folds can be used to choose the penalty',
+            logger='current',
+        )
+    return splits

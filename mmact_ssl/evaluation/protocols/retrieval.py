@@ -1,0 +1,28 @@
+"""Retrieval on frozen features: test samples search the training samples by cosine similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.evaluation.neighbors import nearest
+
+from .base import Measured, Task
+
+
+def evaluate(
+    task: Task, topk: Sequence[int] = (1, 5, 10, 20, 50), center: bool = False
+) -> Measured:
+    """Measure ``recall@k``, the share of queries with a sample of their class among the k nearest.
+
+    Args:
+        topk: Numbers of neighbors; one above the gallery's size counts the whole gallery.
+        center: Subtract the gallery's mean before normalizing.
+    """
+    train, test = task.train_features, task.test_features
+    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
+    _, position = nearest(normalize(test.values, mean), normalize(train.values, mean), max(topk))
+    hit = train.labels[position] == test.labels[:, None]  # [Q, max(topk)]
+    return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

@@ -1,0 +1,52 @@
+"""The mmengine Runner that trains and tests whole recognizers, and the metrics that it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import nn
+
+from mmact_ssl.evaluation.accuracy import mean_class_accuracy
+
+
+def make_runner(
+    cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
+) -> Runner:
+    """Make the Runner that tests a recognizer and, if asked, trains it by the config's schedule."""
+    several = isinstance(cfg.test_evaluator, (list, tuple))
+    evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
+    training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
+    return Runner(
+        model=recognizer,
+        work_dir=work_dir,
+        test_dataloader=cfg.test_dataloader,
+        test_cfg=cfg.test_cfg,
+        test_evaluator=[*evaluators, dict(type='mmaction.ConfusionMatrix')],
+        default_hooks=cfg.get('default_hooks'),
+        custom_hooks=cfg.get('custom_hooks') if train else None,
+        env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='nccl'))),
+        log_level=cfg.get('log_level', 'INFO'),
+        log_processor=cfg.get('log_processor'),
+        randomness=dict(seed=seed),
+        default_scope=cfg.get('default_scope', 'mmaction'),
+        # Runners of one process are told apart by name; two of one config must not share logs.
+        experiment_name=f'finetune_{Path(work_dir).name}_{id(recognizer)}',
+        cfg=cfg,
+        **({key: cfg[key] for key in training} if train else {}),
+    )
+
+
+def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Rename mmaction2's metrics, and take ``mean_class`` from the confusion matrix.
+
+    Returns:
+        As :func:`mmact_ssl.evaluation.accuracy.accuracy_metrics`.
+    """
+    confusion = metrics['confusion_matrix/result'].numpy()  # [K, K]
+    names = {'acc/top1': 'top1', 'acc/top5': 'top5'}
+    found = {name: float(metrics[key]) for key, name in names.items() if key in metrics}
+    found['mean_class'] = mean_class_accuracy(confusion)
+    return found, {'confusion': confusion.tolist()}

@@ -1,0 +1,114 @@
+"""The space that skeletons and sentences share after a pre-training with prompts.
+
+Sentences come embedded, from a cache, so that no text library is needed here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.models.networks.projector import StreamProjectors
+from mmact_ssl.targets.cache import TargetReader
+
+SIDES = ('skeleton', 'prompt')
+# The name of the head that reads sentences in the configs.
+PROMPTS = 'prompts'
+
+
+class SharedSpace:
+    """The two projectors of a prompt matching head, from a pre-training checkpoint.
+
+    Args:
+        checkpoint: File of the pre-training, with one ``PromptMatchingHead``, or several of which
+            one is called ``prompts``. The exported student has none.
+
+    Raises:
+        CheckpointError: The file has no such head, or several.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        content = load_checkpoint_safely(checkpoint, 'cpu')
+        state = content.get('state_dict', content)
+        parts = [key.split('.') for key in state if key.startswith('heads.')]
+        tasks = sorted({part[1] for part in parts if part[2] == 'prompt_projector'})
+        if PROMPTS in tasks:
+            tasks = [PROMPTS]  # the others match something else than sentences
+        if len(tasks) != 1:
+            raise CheckpointError(
+                f'{checkpoint}: holds {len(tasks)} heads that match skeletons with sentences '
+                f'({tasks}), wanted one, or {PROMPTS!r}: give the checkpoint of a C2VL '
+                'pre-training, not an exported student'
+            )
+        self.checkpoint = checkpoint
+        self.projectors = {
+            side: _projector(state, f'heads.{tasks[0]}.{side}_projector.', side == 'skeleton')
+            for side in SIDES
+        }
+
+    @torch.no_grad()
+    def embed(self, side: str, values: np.ndarray) -> np.ndarray:
+        """Project features of skeletons or embeddings of sentences.
+
+        Args:
+            side: ``'skeleton'`` or ``'prompt'``.
+            values: ``[N, C]``.
+
+        Returns:
+            float64 ``[N, E]``, rows of length 1.
+
+        Raises:
+            DataError: The values are of another size than the projector was trained with.
+            CheckpointError: The result is not finite, as of a training that diverged.
+        """
+        projector = self.projectors[side]
+        if values.shape[1] != projector.in_channels:
+            fix = {
+                'skeleton': 'use the downstream config of the encoder that was pre-trained',
+                'prompt': 'use the text encoder of the pre-training',
+            }[side]
+            raise DataError(
+                f'{self.checkpoint}: its {side} projector reads {projector.in_channels} values, '
+                f'there are {values.shape[1]}: {fix}'
+            )
+        rows = torch.as_tensor(values, dtype=torch.float64)
+        if side == 'prompt':  # as the head normalizes them
+            rows = F.normalize(rows, dim=1)
+        embedded = F.normalize(projector(rows), dim=1)
+        # NaN is above and below nothing: comparisons would take it for the best or worst.
+        if not embedded.isfinite().all():
+            raise CheckpointError(
+                f'{self.checkpoint}: its encoder or its {side} projector gives numbers that are '
+                'not finite, so that the training has diverged: train again, e.g. with a smaller '
+                'learning rate'
+            )
+        return embedded.numpy()
+
+
+def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProjectors:
+    """Build a projector with as many streams, and of the sizes, that the weights have."""
+    own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    streams = len({key.split('.')[0] for key in own})
+    hidden, inputs = own['0.0.weight'].shape
+    projector = StreamProjectors(
+        inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
+    )
+    projector.load_state_dict(own)
+    return projector.double().eval()
+
+
+def open_texts(path: str) -> TargetReader:
+    """Open a cache of embedded sentences.
+
+    Raises:
+        DataError: It holds something else.
+        TargetCacheError: There is none, or it is damaged.
+    """
+    reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
+    if reader.meta.kind != 'text':
+        raise DataError(f'{path}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')
+    return reader

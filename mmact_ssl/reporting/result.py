@@ -1,0 +1,201 @@
+"""One evaluation's result: what was measured, on what, with which weights.
+
+Results lie in ``<folder>/<data set>/<method>.jsonl``, a line a run. Confusion matrices and the
+names of their classes lie beside, in ``confusions.jsonl``, joined by the name of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.files import write_atomically
+
+# The checkpoint hash of an encoder without a checkpoint.
+RANDOM = 'random'
+CONFUSIONS = 'confusions.jsonl'
+SIDE_KEYS = ('confusion', 'classes')
+
+
+@dataclass
+class Result:
+    """A result as it is written to ``results/``.
+
+    Attributes:
+        method: Row of the tables, e.g. 'CSVR', 'Random init'.
+        variant: 'full', or what was left out, e.g. 'no-pose'.
+        dataset: The config's ``dataset_name``.
+        protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`, or 'pretext'.
+        backbone: The config's ``backbone_name``.
+        seed: Of initialization, labeled part and order.
+        metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
+        label_fraction: Share of the training labels that was used.
+        config: Path of the downstream config.
+        config_hash: Of :func:`mmact_ssl.reporting.provenance.config_hash`.
+        checkpoint_hash: Sha256 of the file, or 'random'.
+        data_version: Of :func:`mmact_ssl.reporting.provenance.data_version`.
+        synthetic: Whether the videos are generated, not filmed.
+        details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
+        versions: Of the packages.
+        pretrained_on: Data set that the student was pre-trained on, where that was given.
+        prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
+            encoder of the same file.
+        caches: Version of each target cache that was read, beside the data version's, by path; see
+            :func:`mmact_ssl.reporting.provenance.cache_version`. Early results do not record it.
+    """
+
+    method: str
+    variant: str
+    dataset: str
+    protocol: str
+    backbone: str
+    seed: int
+    metrics: dict[str, float]
+    label_fraction: float
+    config: str
+    config_hash: str
+    checkpoint_hash: str
+    data_version: str
+    synthetic: bool
+    details: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    pretrained_on: str = ''
+    prefix: str = 'backbone.'
+    caches: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def transferred(self) -> bool:
+        """Whether the student was pre-trained on another data set."""
+        return self.pretrained_on not in ('', self.dataset)
+
+    @property
+    def run(self) -> str:
+        """Name that tells results of different runs apart."""
+        return run_name(
+            self.method,
+            self.variant,
+            self.dataset,
+            self.protocol,
+            self.label_fraction,
+            self.seed,
+            self.pretrained_on,
+        )
+
+    def write(self, folder: str | os.PathLike) -> Path:
+        """Write into a folder of results, in place of an earlier result of the same run.
+
+        Several processes may write at a time: each waits for the others.
+
+        Returns:
+            The file.
+        """
+        file = result_file(folder, self.dataset, self.method)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        line = {**asdict(self), 'run': self.run}
+        details = line['details']
+        line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
+        side = {key: details[key] for key in SIDE_KEYS if key in details}
+        with _locked(file.parent):
+            for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
+                lines = _read_lines(path) if path.is_file() else {}
+                before = lines.pop(self.run, None)
+                if new:
+                    lines[self.run] = {**new, 'run': self.run}
+                if new or before is not None:
+                    _write_lines(path, lines.values())
+        return file
+
+
+def run_name(
+    method: str,
+    variant: str,
+    dataset: str,
+    protocol: str,
+    label_fraction: float = 1.0,
+    seed: int = 0,
+    pretrained_on: str = '',
+) -> str:
+    """Return the name of a run and protocol, e.g. ``csvr_full_demo_finetune-10pct_seed0``.
+
+    A student from another data set is named so: ``ms2l_full_utdmhad-from-nwucla_linear_…``.
+    """
+    part = '' if label_fraction == 1 else f'-{100 * label_fraction:g}pct'
+    source = '' if pretrained_on in ('', dataset) else f'-from-{pretrained_on}'
+    return _slug(f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}')
+
+
+def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
+    """Return the file of a method's results on a data set, e.g. ``results/nwucla/c2vl.jsonl``."""
+    return Path(folder) / _slug(dataset) / f'{_slug(method)}.jsonl'
+
+
+def has_result(file: Path, run: str) -> bool:
+    """Whether a file of results has a run's line."""
+    return file.is_file() and run in _read_lines(file)
+
+
+def read_results(folder: str | os.PathLike) -> list[Result]:
+    """Read all results of a folder, by the names of their runs.
+
+    Raises:
+        DataError: A line is not a result, or repeats a run.
+    """
+    found: dict[str, Result] = {}
+    for dataset in sorted({file.parent for file in Path(folder).glob('*/*.jsonl')}):
+        side = dataset / CONFUSIONS
+        confusions = _read_lines(side) if side.is_file() else {}
+        for file in sorted(dataset.glob('*.jsonl')):
+            for run, line in {} if file == side else _read_lines(file).items():
+                details = {k: v for k, v in confusions.get(run, {}).items() if k != 'run'}
+                values = {k: v for k, v in line.items() if k != 'run'}
+                try:
+                    result = Result(**{**values, 'details': {**values['details'], **details}})
+                except (TypeError, KeyError) as error:
+                    raise DataError(f'{file}: {run}: not a result ({error})') from error
+                found[run] = result
+    return [found[run] for run in sorted(found)]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r'[^\w.-]+', '-', text).lower()
+
+
+def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the objects of a JSON-lines file by their ``run``."""
+    lines: dict[str, dict[str, Any]] = {}
+    for number, text in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            repeated = lines.setdefault(line['run'], line) is not line
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(
+                f'{path}:{number}: not a result ({error}); delete the line and evaluate again'
+            ) from error
+        if repeated:
+            raise DataError(f'{path}:{number}: {line["run"]} is there twice; delete one')
+    return lines
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    ordered = sorted(lines, key=lambda line: line['run'])
+    write_atomically(path, ''.join(json.dumps(line, sort_keys=True) + '\n' for line in ordered))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, of which only one process at a time gets it."""
+    import fcntl  # Unix only, and only to write
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back

@@ -1,0 +1,321 @@
+"""A study: pre-trainings and evaluations for several variants and seeds, as resumable steps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols import plan_protocols
+from mmact_ssl.reporting.pretext_result import PROTOCOL as PRETEXT
+from mmact_ssl.reporting.result import has_result, result_file, run_name
+from mmact_ssl.reporting.study_record import check_same_run, training_record
+
+RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
+EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset'}
+
+
+@dataclass
+class Step:
+    """One subprocess.
+
+    Attributes:
+        name: For the display.
+        command: Builds the arguments when the step starts, since earlier steps decide some of them.
+        log: Receives its output.
+        results: File and run of each result that it writes; it is skipped where all are there.
+        marker: Of a step without results: the file that is written when it succeeds.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    log: Path
+    results: list[tuple[Path, str]] = field(default_factory=list)
+    marker: Path | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether all that it makes is there."""
+        if self.marker is not None:
+            return self.marker.exists()
+        return all(has_result(file, run) for file, run in self.results)
+
+
+@dataclass
+class Chain:
+    """Steps of one variant and seed, which run in order.
+
+    Attributes:
+        name: For the display.
+        steps: In order.
+        failed: The log of the step that failed.
+    """
+
+    name: str
+    steps: list[Step] = field(default_factory=list)
+    failed: Path | None = None
+
+    @property
+    def todo(self) -> list[Step]:
+        """Steps that are left; a lost pre-training whose results are all there is not repeated."""
+        left = [step for step in self.steps if not step.done]
+        evaluates = any(step.results for step in self.steps)
+        return left if not evaluates or any(step.results for step in left) else []
+
+
+def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Chain]:
+    """Turn a study's config into chains of steps.
+
+    Args:
+        study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
+            ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
+            ``tools/train.py``, in which ``{seed}`` stands for the seed), ``evaluations`` (dicts of
+            ``protocols``, ``config``, ``cfg_options`` for the tool that evaluates,
+            ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
+            and, in place of the study's, ``seeds``. ``{dataset}`` anywhere in a run stands for the
+            study's, so that a study of another set inherits the runs.
+        work_dir: Of pre-training and fine-tuning.
+        results: Folder of the results.
+        root: Folder with ``tools/``.
+
+    Returns:
+        One chain per run and seed; seed by seed, so that a stopped study has whole rows.
+
+    Raises:
+        ConfigError: A key is unknown or missing, a config does not exist, or two steps would write
+            the same.
+    """
+    for key in ('dataset', 'seeds', 'runs'):
+        if key not in study:
+            raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
+    runs = runs_of(study)
+    for run in runs:
+        _check_run(run, study.filename, root)
+    seeds = sorted({seed for run in runs for seed in run.get('seeds', study.seeds)})
+    chains = [
+        _Run(run, seed, study.dataset, Path(work_dir), Path(results), root).chain()
+        for seed in seeds
+        for run in runs
+        if seed in run.get('seeds', study.seeds)
+    ]
+    writers: dict[Any, Step] = {}
+    for step in (step for chain in chains for step in chain.steps):
+        for place in (*(run for _, run in step.results), step.log):
+            other = writers.setdefault(place, step)
+            if other is not step:
+                raise ConfigError(
+                    f'{study.filename}: {other.name!r} and {step.name!r} would both write {place}; '
+                    'give one of them another method or variant'
+                )
+    return chains
+
+
+def runs_of(study: Config) -> list[dict]:
+    """List a study's runs, with its data set's name in place of ``{dataset}``."""
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, str):
+            return part.replace('{dataset}', study.dataset)
+        if isinstance(part, dict):
+            return {key: fill(value) for key, value in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [fill(value) for value in part]
+        return part
+
+    return [fill(run) for run in study.runs]
+
+
+def _check_run(run: dict, filename: str, root: str) -> None:
+    missing = {'method', 'evaluations'} - set(run)
+    unknown = set(run) - RUN_KEYS
+    for evaluation in run.get('evaluations', []):
+        missing |= {'protocols', 'config'} - set(evaluation)
+        unknown |= set(evaluation) - EVALUATION_KEYS
+    if missing or unknown:
+        raise ConfigError(
+            f'{filename}: run {run.get("method")!r} {run.get("variant", "full")!r}: '
+            f'missing {sorted(missing)}, unknown {sorted(unknown)}; see docs/evaluation.md'
+        )
+    for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
+        if config is not None and not (Path(root) / config).is_file():
+            raise ConfigError(f'{filename}: {config}: no such config')
+
+
+class _Run:
+    """One run of a study at one seed, and the commands of its steps."""
+
+    def __init__(
+        self, run: dict, seed: int, dataset: str, work_dir: Path, results: Path, root: str
+    ) -> None:
+        self.run, self.seed, self.dataset = run, seed, dataset
+        self.results, self.root = results, root
+        self.method, self.variant = run['method'], run.get('variant', 'full')
+        self.pretrain = run.get('pretrain')
+        self.options = _options(run, seed)
+        self.name = f'{self.method} {self.variant} seed {seed}'
+        name = f'{self.method}_{self.variant}_seed{seed}'
+        self.folder = work_dir / name.lower().replace(' ', '-')
+
+    def chain(self) -> Chain:
+        """The pre-training, if there is one, and the evaluations."""
+        steps = []
+        if self.pretrain is not None:
+            finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
+            name = f'{self.name}: pre-training'
+            steps.append(Step(name, self._train_command, log, marker=finished))
+        return Chain(
+            self.name, steps + [self._evaluation(part) for part in self.run['evaluations']]
+        )
+
+    def _check_folder(self) -> None:
+        record = training_record(self.root, self.pretrain, self.options, self.dataset)
+        check_same_run(self.folder, record)
+
+    def _train_command(self) -> list[str]:
+        self._check_folder()
+        command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
+        command += ['--seed', str(self.seed)]
+        if (self.folder / 'last_checkpoint').exists():
+            command.append('--resume')
+        return command + _cfg_options(self.options)
+
+    def _checkpoint(self) -> str:
+        """The last checkpoint of the pre-training, if it is of this run."""
+        self._check_folder()
+        pointer = self.folder / 'last_checkpoint'
+        if not pointer.is_file():
+            raise ConfigError(
+                f'{pointer}: pre-training left no checkpoint; delete {self.folder} and rerun'
+            )
+        return pointer.read_text(encoding='utf-8').strip()
+
+    def _evaluation(self, evaluation: dict) -> Step:
+        protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
+        pretext = protocols == PRETEXT
+        target = evaluation.get('dataset', self.dataset)
+        source = '' if self.pretrain is None or target == self.dataset else self.dataset
+        fractions = () if given is None else (float(given),)
+        plan = {1.0: [PRETEXT]} if pretext else plan_protocols(protocols, fractions)
+        file = result_file(self.results, target, self.method)
+        names = (self.method, self.variant, target)
+        results = [
+            (file, run_name(*names, protocol, fraction, self.seed, source))
+            for fraction, chosen in plan.items()
+            for protocol in chosen
+        ]
+        title, stem = protocols.replace(',', ', '), protocols.replace(' ', '').replace(',', '-')
+        if given is not None and given != 1:
+            title += f' with {100 * given:g} % of the labels'
+            stem += f'_{100 * given:g}pct'
+        if target != self.dataset:
+            title += f' on {target}'
+            stem += f'_{target}'
+
+        def command() -> list[str]:
+            checkpoint = '--random' if self.pretrain is None else self._checkpoint()
+            options = _options(evaluation, self.seed)
+            if pretext:  # with the config that the tasks were trained with
+                found = ['tools/test.py', evaluation['config'], checkpoint]
+                options = self.options + options
+            else:
+                found = ['tools/evaluate.py', protocols, evaluation['config'], checkpoint]
+            found += ['--method', self.method, '--variant', self.variant]
+            found += ['--seed', str(self.seed)]
+            found += [] if given is None else ['--label-fraction', str(given)]
+            found += ['--pretrained-on', source] if source else []
+            found += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
+            return found + _cfg_options(options)
+
+        return Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
+
+
+def _options(part: dict, seed: int) -> list[str]:
+    """Options of a run or an evaluation, for one seed."""
+    return [option.replace('{seed}', str(seed)) for option in part.get('cfg_options', [])]
+
+
+def _cfg_options(options: list[str]) -> list[str]:
+    return ['--cfg-options', *options] if options else []
+
+
+def run_study(
+    chains: Sequence[Chain], jobs: int, root: str, report: Callable[[str], Any] = print
+) -> list[Chain]:
+    """Run chains side by side, each step in a process of one thread; what is done is skipped.
+
+    Args:
+        chains: Of :func:`plan_study`.
+        jobs: Chains at a time.
+        root: Folder to run in.
+        report: Called with a line per started and finished step.
+
+    Returns:
+        The chains that failed; the others were run to their end.
+    """
+    todo = [step for chain in chains for step in chain.todo]
+    total = sum(len(chain.steps) for chain in chains)
+    report(f'{total} steps, {total - len(todo)} done before, {len(todo)} to do, {jobs} at a time')
+    started, lock = time.monotonic(), Lock()
+    finished: list[Step] = []
+
+    def run_chain(chain: Chain) -> Chain:
+        for step in chain.todo:
+            report(f'start  {step.name}')
+            begin = time.monotonic()
+            if not run_step(step, root):
+                chain.failed = step.log
+                report(f'FAILED {step.name}: see {step.log}')
+                return chain
+            with lock:
+                finished.append(step)
+                elapsed = time.monotonic() - started
+                left = elapsed / len(finished) * (len(todo) - len(finished))
+            report(
+                f'done   {step.name} in {_duration(time.monotonic() - begin)}; '
+                f'{len(finished)} of {len(todo)}, about {_duration(left)} left'
+            )
+        return chain
+
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        ended = [future.result() for future in [pool.submit(run_chain, chain) for chain in chains]]
+    finally:
+        # After an interrupt, the chains that wait must not start.
+        pool.shutdown(cancel_futures=True)
+    return [chain for chain in ended if chain.failed is not None]
+
+
+def run_step(step: Step, root: str) -> bool:
+    """Run one step, append its output to its log, and return whether it succeeded."""
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': root}
+    with open(step.log, 'a', encoding='utf-8') as log:
+        try:
+            command = [sys.executable, *step.command()]
+        except ConfigError as error:
+            log.write(f'error: {error}\n')
+            return False
+        log.write(f'$ {" ".join(command)}\n')
+        log.flush()
+        code = subprocess.call(
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    if code == 0 and step.marker is not None:
+        step.marker.touch()
+    return code == 0 and step.done
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours} h {minutes} min' if hours else f'{minutes} min {seconds} s'

@@ -1,0 +1,296 @@
+"""Result tables of README and docs, written between markers."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.reporting.pretext_result import PROTOCOL as PRETEXT
+from mmact_ssl.reporting.pretext_result import with_trivial
+from mmact_ssl.reporting.result import RANDOM, Result
+
+PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
+# (heading, protocol, metric, label fraction), in the order of the tables.
+COLUMNS: tuple[tuple[str, str, str, float], ...] = (
+    ('Linear', 'linear', 'top1', 1.0),
+    *((f'Linear, {part} %', 'linear', 'top1', part / 100) for part in PARTS),
+    ('Linear (Adam)', 'linear-adam', 'top1', 1.0),
+    ('kNN', 'knn', 'top1', 1.0),
+    *((f'R@{k}', 'retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10, 20, 50)),
+    *((f'Fine-tuned, {part} %', 'finetune', 'top1', part / 100) for part in PARTS),
+    ('Fine-tuned', 'finetune', 'top1', 1.0),
+    ('Joint, 10 %', 'joint', 'top1', 0.1),
+    ('Joint', 'joint', 'top1', 1.0),
+    ('Zero-shot', 'zeroshot', 'top1', 1.0),
+    *((f'Text R@{k}', 'text-retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10)),
+)
+# A row: data set, method, variant, data set of pre-training where it is another, backbone.
+Row = tuple[str, str, str, str, str]
+# Rows that go first, whatever the alphabet says: what a method is compared with.
+FIRST_METHODS = ('Random init',)
+FIRST_VARIANTS = ('full',)
+NO_RESULTS = '*No results yet.*\n'
+MARKER = re.compile(
+    r'(?P<open><!-- (?P<kind>results|pretext):(?P<name>\S+) -->)\n.*?'
+    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
+    re.DOTALL,
+)
+ANY_MARKER = re.compile(r'<!-- /?(results|pretext):\S+ -->')
+
+
+def select(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
+
+    Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
+    data set always belong, whatever their variant, for the backbones of the methods. Several
+    markers may be joined by ``;``.
+    """
+    results = list(results)
+    runs = {id(result) for part in name.split(';') for result in _select_one(results, part)}
+    return [result for result in results if id(result) in runs]
+
+
+def _select_one(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker of one data set."""
+    name, _, protocols = name.partition('?')
+    name, _, variants = name.partition('@')
+    dataset, _, methods = name.partition('/')
+
+    def wanted(result: Result) -> bool:
+        named = not methods or result.method in methods.replace('_', ' ').split(',')
+        named = named and (not variants or result.variant in variants.split(','))
+        return (
+            result.dataset == dataset
+            and (named or result.method in FIRST_METHODS)
+            and (not protocols or result.protocol in protocols.split(','))
+        )
+
+    chosen = [result for result in results if wanted(result)]
+    backbones = {result.backbone for result in chosen if result.method not in FIRST_METHODS}
+    return [result for result in chosen if not backbones or result.backbone in backbones]
+
+
+def make_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
+
+    Several data sets are told apart in the first column and stand in the order of the marker.
+    A student of another data set has a row of its own, and so has another backbone, which is named
+    then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
+    any value are left out.
+
+    Args:
+        results: All; those of ``name`` are selected.
+        name: Of the marker.
+
+    Returns:
+        The table with a caption, ending in a newline.
+
+    Raises:
+        ConfigError: Two results of one column were measured by different settings, on different
+            data or with different contents of a cache, or two of a row are of different encoders of
+            their checkpoints. Backbones may differ in their settings, since these hold the
+            backbone itself.
+    """
+    chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
+    cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    shown: dict[str, list[Result]] = defaultdict(list)
+    for result in chosen:
+        for heading, protocol, _, fraction in COLUMNS:
+            if (result.protocol, result.label_fraction) == (protocol, fraction):
+                for other in shown[heading]:
+                    if other.dataset == result.dataset:
+                        _check_comparable(f'{name}, column {heading!r}', other, result)
+                shown[heading].append(result)
+                cells[_row_of(result)][heading].append(result)
+    if not cells:
+        return NO_RESULTS
+    columns = [column for column in COLUMNS if column[0] in shown]
+    backbones = sorted({backbone for *_, backbone in cells})
+    datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
+    labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
+    rows = [[*labels, *(heading for heading, *_ in columns)]]
+    for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
+        texts = [
+            format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
+            for heading, _, metric, _ in columns
+        ]
+        label = [key[0], _label(key, len(backbones) > 1)]
+        rows.append([*label[-len(labels) :], *texts])
+    filled = [cell for row in cells.values() for cell in row.values() if cell]
+    return f'{_caption(chosen, backbones, filled)}\n\n{_markdown(rows, len(labels))}'
+
+
+def make_pretext_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of one method's pretext tasks beside their trivial answers.
+
+    Each variant has a column; the trivial answers are those of the first.
+
+    Args:
+        results: All; those of ``name`` and the protocol 'pretext' are selected.
+        name: ``DATASET/METHOD`` of the marker.
+
+    Returns:
+        The table with a caption, ending in a newline.
+
+    Raises:
+        ConfigError: Two results of a variant were measured by different settings, or with
+            different contents of a cache.
+    """
+    variants: dict[str, list[Result]] = defaultdict(list)
+    chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
+    for result in sorted(chosen, key=lambda r: (r.variant not in FIRST_VARIANTS, r.variant)):
+        variants[result.variant].append(result)
+        _check_comparable(f'{name}, pretext tasks', variants[result.variant][0], result)
+    if not variants:
+        return NO_RESULTS
+    groups = list(variants.values())
+    columns = ['Value'] if len(groups) == 1 else list(variants)
+    rows = [['Metric', *columns, 'Trivial answer']]
+    metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
+    for metric, trivial in with_trivial(list(metrics)):
+        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
+        cells = [[r.metrics[key] for r in group if key in r.metrics] for group, key in shown]
+        rows.append([metric, *(format_cell(values, 4) for values in cells)])
+    first, counts = chosen[0], [len(group) for group in groups]
+    caption = f'{first.method} on the test split of {first.dataset} ({_kind(first)})'
+    return f'{caption}, {_seeds(counts)}.\n\n{_markdown(rows)}'
+
+
+def format_cell(values: Sequence[float], digits: int = 1) -> str:
+    """Write values of several seeds as ``mean ± deviation``; ``-`` for none."""
+    if not values:
+        return '-'
+    mean = f'{statistics.mean(values):.{digits}f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.{digits}f}'
+
+
+def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
+    """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
+
+    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks.
+
+    Args:
+        text: Markdown.
+        results: All results.
+        file: For errors.
+
+    Raises:
+        ConfigError: A marker is not closed, or settings differ in a column.
+    """
+    paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
+    found = [match.group() for match in ANY_MARKER.finditer(text)]
+    single = [marker for marker in found if marker not in paired]
+    if single:
+        raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
+
+    def table(match: re.Match) -> str:
+        make = make_table if match['kind'] == 'results' else make_pretext_table
+        return f'{match["open"]}\n{make(results, match["name"])}{match["close"]}'
+
+    return MARKER.sub(table, text)
+
+
+def update_files(
+    files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
+) -> list[Path]:
+    """Renew the tables of Markdown files, or only compare them where ``write`` is off.
+
+    Returns:
+        The files whose tables were not those of the results.
+
+    Raises:
+        DataError: A file is missing.
+    """
+    stale = []
+    for file in map(Path, files):
+        if not file.is_file():
+            raise DataError(f'{file}: no such file; give Markdown files with result markers')
+        text = file.read_text(encoding='utf-8')
+        new = fill(text, results, str(file))
+        if new != text:
+            stale.append(file)
+            if write:
+                file.write_text(new, encoding='utf-8')
+    return stale
+
+
+def _check_comparable(place: str, one: Result, other: Result) -> None:
+    """Refuse two results of one column unless they were measured alike."""
+    # Early results do not record their caches: they are taken as they are.
+    shared = sorted(set(one.caches) & set(other.caches))
+    differing = [path for path in shared if one.caches[path] != other.caches[path]]
+    what = ''
+    if _row_of(one) == _row_of(other) and one.prefix != other.prefix:
+        what = f'of different encoders (--prefix {one.prefix!r}, {other.prefix!r})'
+    elif one.backbone == other.backbone and one.config_hash != other.config_hash:
+        what = 'by different settings'
+    elif one.backbone != other.backbone and one.data_version != other.data_version:
+        what = 'on different data'
+    elif differing:
+        what = f'with different contents of {differing[0]}'
+    if what:
+        raise ConfigError(
+            f'results of {place}: {one.run} and {other.run} were measured {what}; measure one again'
+        )
+
+
+def _row_of(result: Result) -> Row:
+    source = result.pretrained_on if result.transferred else ''
+    return result.dataset, result.method, result.variant, source, result.backbone
+
+
+def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
+    """Write rows of cells, of which the first is the heading; all columns but the labels right."""
+    ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
+    return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
+
+
+def _label(row: Row, name_backbone: bool) -> str:
+    _, method, variant, source, backbone = row
+    label = method if variant == 'full' else f'{method}, {variant}'
+    label += f', pre-trained on {source}' if source else ''
+    return f'{label} ({backbone})' if name_backbone else label
+
+
+def _order(row: Row) -> tuple:
+    _, method, variant, *rest = row
+    first = method not in FIRST_METHODS, method.lower()
+    return (*first, variant not in FIRST_VARIANTS, variant.lower(), *rest)
+
+
+def _kind(result: Result) -> str:
+    return 'synthetic data' if result.synthetic else 'real data'
+
+
+def _seeds(counts: Sequence[int]) -> str:
+    """Write how many seeds cells have, as ``1 to 3 seeds``."""
+    text = ' to '.join(map(str, dict.fromkeys((min(counts), max(counts)))))
+    return f'{text} seed' if text == '1' else f'{text} seeds'
+
+
+def _caption(
+    chosen: Sequence[Result], backbones: Sequence[str], cells: Sequence[Sequence[Result]]
+) -> str:
+    """Describe what was measured, that generated data is generated, and over how many seeds."""
+    data = ', '.join(sorted({f'{result.dataset} ({_kind(result)})' for result in chosen}))
+    backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
+    seeds = _seeds([len(cell) for cell in cells])
+    spread = '' if seeds == '1 seed' else ' ± deviation'
+    caption = f'Top-1 accuracy and recall in %, {data}, {backbone}, mean{spread} over {seeds}.'
+    # A deviation that leaves out the largest part must not pass for one of the whole method.
+    once = {
+        cell[0].method
+        for cell in cells
+        if len(cell) > 1 and len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
+    }
+    if once:
+        caption += (
+            f' {", ".join(sorted(once))}: pre-trained once, so that the deviation is that of the '
+            'drawn labels and of training on them.'
+        )
+    return caption

@@ -1,0 +1,130 @@
+"""Pictures of results: the confusion matrix and the accuracy of every class, over seeds."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.accuracy import class_accuracy
+from mmact_ssl.reporting.result import Result
+
+# Above this many classes the cells of a confusion matrix are too small for numbers.
+MOST_NUMBERED = 30
+
+
+def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list[Path]:
+    """Draw the results of one protocol and share of labels together, whatever their seeds.
+
+    Args:
+        results: Those without a confusion matrix (retrieval) have no picture.
+        folder: Receives ``<name of the result without its seed>_confusion.png`` and
+            ``…_classes.png``.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: None of the results has a confusion matrix.
+    """
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        if 'confusion' in result.details:
+            groups[result.run.rpartition('_seed')[0]].append(result)
+    if not groups:
+        raise ConfigError(
+            'pictures: no result has a confusion matrix; run linear, linear-adam, knn or finetune'
+        )
+    written = []
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for stem, group in groups.items():
+        confusions = np.array([result.details['confusion'] for result in group])  # [S, K, K]
+        classes = group[0].details.get('classes') or [str(k) for k in range(len(confusions[0]))]
+        title = _title(group)
+        for kind, figure in (
+            ('confusion', draw_confusion(confusions, classes, title)),
+            ('classes', draw_classes(confusions, classes, title)),
+        ):
+            written.append(Path(folder) / f'{stem}_{kind}.png')
+            figure.savefig(written[-1], dpi=120)
+    return written
+
+
+def draw_confusion(confusions: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Draw how often each true class was taken for each class, in % of its samples.
+
+    Args:
+        confusions: Counts [S, K, K] of S seeds, summed here; a row per true class.
+        classes: K names.
+        title: Above the picture.
+    """
+    counts = np.asarray(confusions).sum(axis=0)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.6 + (0.36 if len(classes) <= MOST_NUMBERED else 0.16) * len(classes)
+    figure = Figure(figsize=(size + 0.8, size), layout='constrained')
+    axis = figure.subplots()
+    image = axis.imshow(share, cmap='Blues', vmin=0, vmax=100)
+    font = 8 if len(classes) <= MOST_NUMBERED else 5
+    axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=font)
+    axis.set_yticks(range(len(classes)), classes, fontsize=font)
+    axis.set(xlabel='predicted class', ylabel='true class')
+    if len(classes) <= MOST_NUMBERED:
+        for row, column in np.argwhere(share >= 0.5):
+            axis.text(
+                column,
+                row,
+                f'{share[row, column]:.0f}',
+                ha='center',
+                va='center',
+                fontsize=7,
+                color='white' if share[row, column] > 55 else 'black',
+            )
+    figure.colorbar(image, shrink=0.7, label='% of the true class')
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def draw_classes(confusions: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Draw the accuracy of every class as a bar, best first, and the mean over classes as a line.
+
+    A whisker is the sample deviation over seeds. A class without a sample has no bar.
+
+    Args:
+        confusions: Counts [S, K, K] of S seeds; a row per true class.
+        classes: K names.
+        title: Above the picture.
+    """
+    accuracy = 100 * np.array([class_accuracy(confusion) for confusion in confusions])  # [S, K]
+    present = np.flatnonzero(~np.isnan(accuracy).any(axis=0))
+    mean = accuracy.mean(axis=0)
+    order = present[np.argsort(-mean[present], kind='stable')]
+    deviation = accuracy[:, order].std(axis=0, ddof=1) if len(accuracy) > 1 else None
+    figure = Figure(figsize=(6.4, 1.4 + 0.22 * len(order)), layout='constrained')
+    axis = figure.subplots()
+    axis.barh(range(len(order)), mean[order], xerr=deviation, color='#4878a8', ecolor='#303030')
+    overall = mean[present].mean()
+    axis.axvline(overall, color='#c44e52', linewidth=1, label=f'mean over classes {overall:.1f} %')
+    axis.set_yticks(range(len(order)), [classes[k] for k in order], fontsize=8)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 100), xlabel='accuracy in %')
+    axis.margins(y=0.01)
+    axis.spines[['top', 'right']].set_visible(False)
+    figure.legend(loc='outside lower right', fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _title(group: Sequence[Result]) -> str:
+    first = group[0]
+    name = first.method if first.variant == 'full' else f'{first.method}, {first.variant}'
+    name += f', pre-trained on {first.pretrained_on}' if first.transferred else ''
+    part = '' if first.label_fraction == 1 else f', {100 * first.label_fraction:g} % of the labels'
+    data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
+    seeds = ', '.join(str(seed) for seed in sorted(result.seed for result in group))
+    plural = 's' if len(group) > 1 else ''
+    return f'{name}\n{first.protocol} on {data}{part}, seed{plural} {seeds}'

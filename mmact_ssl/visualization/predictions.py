@@ -1,0 +1,156 @@
+"""Pictures of what a pre-trained model predicts on clips of its test split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
+from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
+from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
+from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from mmact_ssl.models.heads.video_generation import VideoGenerationHead
+from mmact_ssl.models.networks.video_gan import resize_frames
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+
+from .frames import draw_generated_frames
+from .gallery import draw_gallery
+from .neighbors import guidance_neighbors
+from .parts import draw_part_maps
+from .poses import draw_predicted_poses
+
+
+class Predictions:
+    """Clips of a config's test split, and what the heads of a model predict on them.
+
+    Args:
+        model: In evaluation mode.
+        cfg: Of the pre-training.
+        count: Number of clips.
+        seed: Of the order from which the first clips are taken.
+    """
+
+    def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
+        self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
+        loader = {**cfg.test_dataloader, 'batch_size': count, 'num_workers': 0}
+        loader.pop('persistent_workers', None)
+        loader['sampler'] = {**loader['sampler'], 'shuffle': True}
+        batch = next(iter(Runner.build_dataloader(loader, seed=seed)))
+        with torch.no_grad():
+            self.data = model.data_preprocessor(batch)
+            self.samples = model(**self.data, mode='predict')
+        self.inputs, self.targets = self.data['inputs'], self.data['targets']
+        self.titles = [Path(sample.filename).stem for sample in self.data['data_samples']]
+
+    def stack(self, task: str, name: str) -> Tensor:
+        """What a task predicts under a name, over all clips."""
+        return torch.stack([sample[task][name] for sample in self.samples])
+
+    def images(self, frames: Tensor) -> Any:
+        """Normalized ``[N, 3, T, H, W]`` as uint8 ``[N, T, H, W, 3]``."""
+        images = self.model.data_preprocessor.denormalize(frames)
+        return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
+
+    def poses(self, task: str) -> Figure:
+        """Predicted, true and last observed poses over time."""
+        steps = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
+        steps = [step for step in steps if step.get('target', 'pose') == 'pose']
+        names = [step.get('layout', 'default') for step in steps]
+        layout = 'coco17' if names[:1] in ([], ['default']) else names[0]
+        future, valid = self.targets['future']['pose'], self.targets['future']['valid']
+        true = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
+        return draw_predicted_poses(
+            self.images(self.inputs['future']),
+            true.numpy(),
+            self.stack(task, 'poses').numpy(),
+            self.targets['clip']['pose'][:, -1].numpy(),
+            layout,
+            self.titles,
+        )
+
+    def frames(self, task: str, stride: int) -> Figure:
+        """Generated current and future frames below the real ones."""
+        generated = {name: self.stack(task, name) for name in ('current', 'future')}
+        side = generated['current'].shape[-1]
+        real = {
+            name: resize_frames(self.inputs[view][:, :, ::stride], side)
+            for name, view in (('current', 'clip'), ('future', 'future'))
+        }
+        return draw_generated_frames(
+            {name: self.images(frames) for name, frames in real.items()},
+            {name: self.images(frames) for name, frames in generated.items()},
+            self.titles,
+        )
+
+    def parts(self, task: str) -> tuple[Figure, str]:
+        """The student's part maps below the teacher's, and how well they fit, in one line."""
+        layout = find_part_layout(self.model, task, self.pipeline)
+        found = compare_with_mirror(self.model, task, self.data, layout)
+        view = self.model.tasks[task].inputs['features'].split('.')[0]
+        overlaps = found.overlap.tolist()
+        figure = draw_part_maps(
+            self.images(self.inputs[view]),
+            found.teacher.numpy(),
+            found.student.numpy(),
+            layout,
+            [f'{title} IoU {iou:.2f}' for title, iou in zip(self.titles, overlaps)],
+        )
+        return figure, str(found)
+
+    def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
+        """What clips find by the teachers of a guided student, and by the student."""
+        similarities = {
+            name: (
+                self.stack(task, f'{name}_similarity'),
+                self.stack(task, f'{name}_own_similarity'),
+            )
+            for name in head.projectors
+        }
+        frames = [self.images(self.inputs[view]) for view in head.views]
+        return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
+
+
+def draw_predictions(
+    model: MultiTaskPretrainer, cfg: Config, num_clips: int, pool: int, seed: int
+) -> tuple[dict[str, Figure], list[str]]:
+    """Draw the tasks that have a picture.
+
+    Args:
+        model: In evaluation mode.
+        cfg: Of the pre-training, with a ``test_dataloader``.
+        num_clips: Clips that are drawn.
+        pool: Videos among which clips search.
+        seed: Of the choice of clips.
+
+    Returns:
+        Figures by name, and lines about them.
+
+    Raises:
+        ConfigError: None of the tasks has a picture.
+    """
+    clips = Predictions(model, cfg, num_clips, seed)
+    figures, lines = {}, []
+    for task, head in model.tasks.items():
+        if isinstance(head, PosePredictionHead):
+            figures['poses'] = clips.poses(task)
+        elif isinstance(head, VideoGenerationHead):
+            figures['frames'] = clips.frames(task, head.frame_stride)
+        elif isinstance(head, ParsingDistillationHead):
+            figures['parts'], line = clips.parts(task)
+            lines.append(line)
+        elif isinstance(head, TeacherGuidanceHead):
+            searched = Predictions(model, cfg, pool, seed)
+            figures['neighbors'] = searched.neighbors(task, head, num_clips)
+    if not figures:
+        raise ConfigError(
+            f'{cfg.filename}: there is no picture of its tasks ({", ".join(model.tasks)}), but of '
+            'pose, video, parsing and guidance; sentences are drawn by `visualize.py gallery`'
+        )
+    return figures, lines

@@ -1,0 +1,102 @@
+"""What sentences about test clips find, ready to be drawn."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.features import extract_features
+from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
+from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.prompts import read_sentences
+from mmact_ssl.prompts.frames import draw_skeletons
+from mmact_ssl.targets.cache import TargetReader, hash_sentences
+from mmact_ssl.visualization.gallery import Hit
+
+
+def text_gallery(
+    cfg: Config,
+    checkpoint: str,
+    texts: str,
+    sentences: str,
+    queries: int = 6,
+    top: int = 5,
+    frames: int = 5,
+    seed: int = 0,
+    device: str = 'cpu',
+) -> tuple[list[str], list[list[Hit]]]:
+    """Let sentences search as the protocol ``text-retrieval`` does, and draw what they find.
+
+    Args:
+        cfg: Downstream config of skeletons.
+        checkpoint: Of a pre-training with sentences.
+        texts: Cache of their embeddings, keyed by clip name.
+        sentences: The JSON file that the cache was made of.
+        queries: Sentences, each about another clip.
+        top: Clips that each finds.
+        frames: Of a clip, side by side.
+        seed: Of what is drawn.
+        device: Of the encoder.
+
+    Returns:
+        The sentences, each with the name of its clip; for each the clips found, the nearest first.
+
+    Raises:
+        ConfigError: The config is of videos.
+        DataError: The file has other sentences about a clip than the cache was made of, or none of
+            the test clips has one. A cache of earlier versions does not say: then too few
+            sentences are an error, and others cannot be told, which is logged.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    _, test = read_splits(cfg)
+    if not test.skeletons:
+        raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
+    written = read_sentences(sentences)
+    recognizer = build_recognizer(cfg, 0, checkpoint)
+    features = extract_features(cfg, recognizer, {'test': test}, device)['test']
+    space = SharedSpace(checkpoint)
+    folder = open_skeleton_folder(test.root, 'see docs/data.md')
+    searches = search_by_text(features, space, texts, test.names, queries, top, seed)
+    source_hash = TargetReader(texts).source_hash(search.key for search in searches)
+    if not all(source_hash.values()):
+        print_log(
+            f'{texts} does not say of which sentences it was made: those of {sentences} are shown, '
+            'and may be others; run tools/extract_targets.py --sentences again to be sure',
+            logger='current',
+            level=logging.WARNING,
+        )
+    texts_found, hits = [], []
+    for search in searches:
+        lines = written.get(search.key, [])
+        differ = source_hash[search.key] not in ('', hash_sentences(lines))
+        if differ or search.sentence >= len(lines):
+            raise DataError(
+                f'{sentences}: has other sentences about {search.key!r} than {texts}: give the '
+                'file that the cache was made of'
+            )
+        texts_found.append(f'“{lines[search.sentence]}” ({test.names[search.position]})')
+        row = []
+        for position, similarity in zip(search.nearest.tolist(), search.similarity.tolist()):
+            same = test.labels[position] == test.labels[search.position]
+            mark = 'clip' if position == search.position else 'class' if same else ''
+            name = test.names[position]
+            row.append(Hit(name, _strip(folder, name, frames), mark, similarity))
+        hits.append(row)
+    return texts_found, hits
+
+
+def _strip(folder: SkeletonFolder, name: str, frames: int) -> np.ndarray:
+    """Frames of a clip side by side, uint8 ``[H, frames * H, 3]``."""
+    place = folder.names.tolist().index(name)
+    start, length = folder.starts[place], folder.lengths[place]
+    clip = folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)  # [M, T, V, C]
+    return np.concatenate(draw_skeletons(clip, LAYOUTS[folder.layout], frames), axis=1)

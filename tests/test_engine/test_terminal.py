@@ -1,0 +1,86 @@
+"""What a run shows on the screen, and what its log file holds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
+
+from mmact_ssl.engine.terminal import QuietRunner
+
+
+class Samples(BaseDataset):
+    def load_data_list(self) -> list[dict]:
+        return [{'inputs': torch.ones(1)} for _ in range(4)]
+
+
+class Model(BaseModel):
+    """Tasks with losses to add up and other numbers."""
+
+    def __init__(self, tasks: int = 2) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.tasks = tasks
+
+    def forward(self, inputs, sample_idx, mode='loss'):
+        losses = {}
+        for task in range(self.tasks):
+            losses[f'task{task}/loss'] = self.weight * (task + 1)
+            losses[f'task{task}/loss_generator'] = self.weight * 0.25
+            losses[f'task{task}/accuracy'] = torch.tensor(0.5)
+        return losses
+
+
+@pytest.fixture
+def train(tmp_path, capsys, make_runner):
+    """Trains; the lines on the screen and the text of the log file."""
+
+    def run(tasks=2, by_epoch=True, **changes):
+        runner = make_runner(
+            tmp_path,
+            Model(tasks),
+            Samples(),
+            epochs=12,
+            loader=dict(batch_size=1),
+            default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
+            log_processor=dict(type='ShortLogProcessor', window_size=1, by_epoch=by_epoch),
+            log_level='INFO',
+            runner_class=QuietRunner,
+            **changes,
+        )
+        runner.train()
+        runner.logger.warning('look out')
+        (log,) = tmp_path.rglob('*.log')
+        return capsys.readouterr().out.splitlines(), log.read_text()
+
+    return run
+
+
+def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, train):
+    screen, log = train()
+    for dump in ('System environment', 'Hooks will be executed', 'Exp name'):
+        assert dump in log
+        assert dump not in '\n'.join(screen)
+    line = next(line for line in screen if 'epoch  2/12 step 4/4' in line)
+    # The loss is the sum; each task's are those that it minimizes.
+    tasks = {'task0': 1.25, 'task1': 2.25}
+    weight = float(line.split('task1 ')[1].split()[0]) / tasks['task1']
+    for name, value in {'loss': 3.5, **tasks}.items():
+        assert f'  {name} {value * weight:.4g}'[:-1] in line
+    assert '  left 0:0' in line and line.endswith('  lr 0.01000')
+    assert any(line.endswith(' WARNING: look out') for line in screen)
+    assert 'task0/accuracy' in next(tmp_path.rglob('scalars.json')).read_text()
+
+
+@pytest.mark.parametrize('tasks', [1, 6, 30])
+def test_a_line_fits_whatever_the_number_of_tasks(train, tasks):
+    screen, _ = train(tasks)
+    lines = [line for line in screen if ' step ' in line]
+    assert all('  loss ' in line and '  left ' in line for line in lines)
+    assert (100 if tasks == 30 else 50) < max(map(len, lines)) <= 120
+
+
+def test_steps_are_counted_where_there_are_no_epochs(train):
+    screen, _ = train(by_epoch=False, train_cfg=dict(by_epoch=False, max_iters=10))
+    assert any('step  4/10  left' in line for line in screen)

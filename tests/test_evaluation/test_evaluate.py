@@ -1,0 +1,235 @@
+"""Several protocols on one encoder, from config to result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import features
+from mmact_ssl.evaluation.evaluate import hashed_config
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic, plan_protocols
+from mmact_ssl.evaluation.protocols import linear as linear_protocol
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.files import sha256_of_file
+from mmact_ssl.registry import MODELS
+from mmact_ssl.reporting.provenance import config_hash
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'downstream'
+
+
+def test_protocols_share_one_extraction(linear_config, student_checkpoint, monkeypatch, run):
+    extracted = []
+    forward = features.forward_features
+
+    def spy(*args):
+        extracted.append(args)
+        return forward(*args)
+
+    monkeypatch.setattr(features, 'forward_features', spy)
+    results = run(linear_config, plan_protocols('all')[1.0], student_checkpoint, seed=1)
+    assert len(extracted) == 2, 'training and test split, once'
+    assert [result.protocol for result in results] == ['linear', 'knn', 'retrieval']
+    for result in results:
+        assert result.checkpoint_hash == sha256_of_file(student_checkpoint)
+        assert result.backbone == 'r3d18-small'
+        assert (result.dataset, result.synthetic, result.seed) == ('made', True, 1)
+        assert result.metrics['feature_std'] > 0
+        assert 1 <= result.metrics['effective_rank'] <= 6
+    assert len(results[0].details['confusion']) == 3
+    assert set(results[2].metrics) >= {f'recall@{k}' for k in (1, 5, 10, 20, 50)}
+    assert results[2].metrics['recall@50'] == 1.0
+
+
+def test_the_student_and_not_a_random_encoder_is_evaluated(linear_config, student_checkpoint, run):
+    def rank(checkpoint, seed):
+        return run(linear_config, ['knn'], checkpoint, seed=seed)[0].metrics['effective_rank']
+
+    loaded = {rank(student_checkpoint, seed) for seed in (0, 1)}
+    assert len(loaded) == 1, 'the seed does not matter once all of the backbone is loaded'
+    assert rank(None, 7) in loaded, 'the checkpoint was made with seed 7'
+    assert rank(None, 0) not in loaded
+
+
+def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatch, tmp_path, run):
+    seen = []
+    probe = linear_protocol.fit_probe
+
+    def spy(train, *args):
+        seen.append(train.labels.tolist())
+        return probe(train, *args)
+
+    monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
+    options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
+    result = run(linear_config, ['linear'], **options)[0]
+    assert seen == [[0, 0, 1, 1, 2, 2]]
+    assert result.label_fraction == 0.5
+    assert result.checkpoint_hash == 'random'
+    lines = (tmp_path / 'labels/made_50pct_seed0.txt').read_text().splitlines()
+    assert [line.split()[1] for line in lines] == list('001122'), 'the drawn labels are kept'
+
+
+def test_a_plan_names_every_protocol_once():
+    assert plan_protocols('linear, knn,linear') == {1.0: ['linear', 'knn']}
+    assert plan_protocols('all,transfer') == {1.0: ['linear', 'knn', 'retrieval']}
+    semi = plan_protocols('linear,semi,semi-linear')
+    assert semi == {
+        1.0: ['linear'],
+        **{part: ['finetune', 'linear'] for part in (0.01, 0.05, 0.1, 0.2, 0.4)},
+    }
+    assert plan_protocols('semi,knn', (0.1, 0.3)) == {
+        0.1: ['finetune', 'knn'],
+        0.3: ['finetune', 'knn'],
+    }
+
+
+def made_features(seed: int = 0) -> dict[str, Features]:
+    """Two classes that lie apart in the first of four channels, a little."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], 20)
+    parts = {}
+    for name in ('train', 'test'):
+        values = generator.normal(size=(40, 4)).astype(np.float32)
+        values[:, 0] += 2 * labels
+        parts[name] = Features(values, labels)
+    return parts
+
+
+@pytest.mark.parametrize('name', [name for name, protocol in PROTOCOLS.items() if protocol.frozen])
+def test_what_is_not_stochastic_is_the_same_at_every_seed(name, make_task):
+    def found(seed):
+        return PROTOCOLS[name].evaluate(make_task(**made_features(), num_classes=2, seed=seed))
+
+    # Scores are equal only if the layer is: a wrong seed would show in one of the metrics.
+    assert (found(0) == found(1)) != is_stochastic(name, 1.0)
+    assert is_stochastic(name, 0.5) == (PROTOCOLS[name].labels == 'drawn')
+
+
+def test_the_seed_of_joint_training_is_in_its_checkpoint():
+    assert is_stochastic('finetune', 1.0)
+    assert not is_stochastic('joint', 0.1)
+
+
+def test_the_layer_trained_by_adam_reads_its_settings(make_task):
+    def train_top1(**settings):
+        task = make_task(**made_features(), num_classes=2)
+        return PROTOCOLS['linear-adam'].evaluate(task, **settings).details['train_top1']
+
+    assert train_top1(epochs=1, lr=1e-9) < 0.75 < train_top1(lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'setting'),
+    [('linear-adam', 'linear_adam.epochs'), ('knn', 'knn.temperature')],
+)
+def test_settings_of_a_protocol_change_its_hash_alone(linear_config, run, protocol, setting):
+    def hashes():
+        return [r.config_hash for r in run(linear_config, [protocol, 'retrieval'])]
+
+    before = hashes()
+    linear_config.merge_from_dict({setting: 1})
+    after = hashes()
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_hooks_of_fine_tuning_change_its_hash(finetune_config):
+    def made_hash() -> str:
+        return config_hash(hashed_config(finetune_config, 'finetune'))
+
+    plain = made_hash()
+    finetune_config.custom_hooks = []
+    assert made_hash() == plain
+    finetune_config.custom_hooks = [dict(type='EMAHook')]
+    assert made_hash() != plain
+
+
+def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoint, run):
+    content = torch.load(student_checkpoint, weights_only=True)['state_dict']
+    state = {key.replace('backbone.', 'copy.'): value for key, value in content.items()}
+    torch.save(dict(state_dict=state), student_checkpoint)
+    assert run(linear_config, ['knn'], student_checkpoint, prefix='copy.')[0].prefix == 'copy.'
+
+
+def test_mistakes_are_one_line(linear_config, tmp_path, run):
+    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint.*--random'):
+        run(linear_config, ['knn'], tmp_path / 'none.pth')
+    with pytest.raises(ConfigError, match='no training schedule'):
+        run(linear_config, ['finetune'])
+    with pytest.raises(ConfigError, match='--label-fraction'):
+        run(linear_config, ['retrieval'], label_fraction=0.1)
+    with pytest.raises(ConfigError, match="'svm'"):
+        plan_protocols('linear,svm')
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*_r3d_*.py')), ids=lambda path: path.stem)
+def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.split('_')
+    assert cfg.dataset_name == dataset
+    assert cfg.default_scope == 'mmaction'
+    assert (cfg.get('optim_wrapper') is not None) == (protocol == 'finetune')
+    for split in ('train', 'test'):
+        assert cfg[f'{split}_dataloader'].dataset.type == 'mmaction.VideoDataset'
+    assert 'mmact_ssl' not in cfg.pretty_text
+
+    sample = cfg.test_dataloader.dataset.pipeline[1]
+    size = cfg.test_dataloader.dataset.pipeline[4].crop_size
+    recognizer = build_recognizer(cfg, 0).eval()
+    with torch.no_grad():
+        scores = recognizer(
+            torch.zeros(1, 1, 3, sample.clip_len, size, size), mode='tensor', stage='head'
+        )
+    assert scores.shape == (1, cfg.model.cls_head.num_classes)
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*_tsn-r18_*.py')), ids=lambda path: path.stem)
+def test_every_downstream_config_of_2d_students_is_stock_mmaction2(path):
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.split('_')
+    assert (cfg.dataset_name, cfg.backbone_name) == (dataset, 'tsn-r18')
+    assert (cfg.get('optim_wrapper') is not None) == (protocol == 'finetune')
+    assert 'mmact_ssl' not in cfg.pretty_text
+    recognizer = build_recognizer(cfg, 0).eval()
+    with torch.no_grad():
+        scores = recognizer(torch.zeros(1, 2, 3, 64, 64), mode='tensor', stage='head')
+    assert scores.shape == (1, cfg.model.cls_head.num_classes)
+
+
+SKELETONS = sorted([*CONFIGS.glob('*_gru_*.py'), *CONFIGS.glob('*gcn_*.py')])
+
+
+@pytest.mark.parametrize('path', SKELETONS, ids=lambda path: path.stem)
+def test_every_downstream_config_of_skeletons_is_whole(path):
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.split('_')
+    assert cfg.dataset_name == dataset
+    assert cfg.default_scope == 'mmaction'
+    assert (cfg.get('optim_wrapper') is not None) == (protocol == 'finetune')
+    pipelines = [cfg[f'{split}_dataloader'].dataset.pipeline for split in ('train', 'test')]
+    assert pipelines[0] == pipelines[1], 'nothing is drawn at random'
+    (frames,) = [step.num_frames for step in pipelines[0] if 'num_frames' in step]
+    assert frames > 0, 'a set names its longest clip'
+
+    recognizer = build_recognizer(cfg, 0).eval()
+    joints = LAYOUTS[cfg.model.backbone.get('layout', 'kinect20')].num_joints
+    (persons,) = [step.num_person for step in pipelines[0] if 'num_person' in step]
+    clip = torch.zeros(1, 1, persons, frames, joints, 3)
+    clip[:, :, :, :5] = torch.randn(1, 1, persons, 5, joints, 3)
+    with torch.no_grad():
+        scores = recognizer(clip, mode='tensor', stage='head')
+        feature_map = recognizer.backbone(clip[0])
+        shorter = recognizer.backbone(clip[0, :, :, :5])
+    assert scores.shape == (1, cfg.model.cls_head.num_classes)
+    if '_gru_' in path.stem:
+        torch.testing.assert_close(feature_map, shorter)  # padding is not seen
+    else:
+        assert any(step.type == 'ResampleFrames' for step in pipelines[0]), 'there is no padding'
+    pooled = MODELS.build(cfg.feature_pooling)(feature_map)
+    assert pooled.shape == (1, cfg.model.cls_head.in_channels)

@@ -1,0 +1,145 @@
+"""Fine-tuning with the Runner: what it starts from, what it sees, what it reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from mmact_ssl.evaluation.protocols.base import Task
+from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
+
+
+@pytest.fixture
+def recognizers(monkeypatch) -> list:
+    """The recognizers that are built, in order."""
+    built: list = []
+    build = Task.build_recognizer
+
+    def spy(self):
+        built.append(build(self))
+        return built[-1]
+
+    monkeypatch.setattr(Task, 'build_recognizer', spy)
+    return built
+
+
+def test_starts_from_the_student_and_reports_the_last_epoch(
+    finetune_config, student_checkpoint, tmp_path, monkeypatch, run, recognizers
+):
+    at_start = {}
+    tested = []
+    run_epoch, test = EpochBasedTrainLoop.run_epoch, Runner.test
+
+    def spy_epoch(self):
+        if self.epoch == 0:
+            state = self.runner.model.state_dict()
+            at_start.update({key: value.clone() for key, value in state.items()})
+        return run_epoch(self)
+
+    def spy_test(self):
+        tested.append(self.epoch)
+        return test(self)
+
+    monkeypatch.setattr(EpochBasedTrainLoop, 'run_epoch', spy_epoch)
+    monkeypatch.setattr(Runner, 'test', spy_test)
+    options = dict(work_dir=str(tmp_path / 'run'), seed=1)
+    (result,) = run(finetune_config, ['finetune'], student_checkpoint, **options)
+    metrics = result.metrics
+    stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
+    for key, value in stored.items():
+        if key.startswith('backbone.'):
+            assert torch.equal(at_start[key], value), key
+    moved = recognizers[0].state_dict()['backbone.layer4.1.conv2.conv.weight']
+    assert not torch.equal(moved, stored['backbone.layer4.1.conv2.conv.weight'])
+    assert tested == [2], 'tested once, after the last epoch'
+    assert set(metrics) == {'top1', 'top5', 'mean_class'}
+    assert 0 <= metrics['top1'] <= metrics['top5'] <= 1
+    confusion = np.array(result.details['confusion'])
+    assert confusion.sum(axis=1).tolist() == [2, 2, 2], 'test videos of each class'
+    assert np.trace(confusion) / 6 == pytest.approx(metrics['top1'])
+    assert (tmp_path / 'run' / 'epoch_2.pth').is_file()
+
+
+@pytest.mark.parametrize('fraction, count', [(0.5, 6), (1.0, 12)])
+def test_only_the_labeled_samples_are_read(
+    finetune_config, labeled_world, tmp_path, monkeypatch, run, fraction, count
+):
+    from mmaction.datasets import VideoDataset
+
+    read: dict[str, set[str]] = {'train': set(), 'test': set()}
+    prepare = VideoDataset.prepare_data
+
+    def spy(self, position):
+        name = self.get_data_info(position)['filename']
+        read['test' if self.test_mode else 'train'].add(Path(name).name)
+        return prepare(self, position)
+
+    monkeypatch.setattr(VideoDataset, 'prepare_data', spy)
+    finetune_config.train_cfg.max_epochs = 1
+    finetune_config.finetune.min_iters_per_epoch = 4
+    run(finetune_config, ['finetune'], label_fraction=fraction, work_dir=str(tmp_path))
+    lines = (tmp_path / LABELED_SAMPLES).read_text().splitlines()
+    assert len(lines) == count
+    assert read['train'] == {Path(line.split()[0]).name for line in lines}
+    test = (labeled_world / 'test.txt').read_text().splitlines()
+    assert read['test'] == {Path(line.split()[0]).name for line in test}
+    assert not read['train'] & read['test']
+
+
+def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch, run):
+    lengths = []
+    train_method = Runner.train
+
+    def spy(self):
+        model = train_method(self)
+        lengths.append(len(self.train_dataloader))
+        return model
+
+    monkeypatch.setattr(Runner, 'train', spy)
+    finetune_config.train_cfg.max_epochs = 1
+    for minimum in (0, 5):
+        finetune_config.finetune.min_iters_per_epoch = minimum
+        work_dir = str(tmp_path / str(minimum))
+        run(finetune_config, ['finetune'], label_fraction=0.5, work_dir=work_dir)
+    # 6 samples in batches of 4: 2 iterations; four times over: 6.
+    assert lengths == [2, 6]
+
+
+def test_a_seed_decides_everything(finetune_config, tmp_path, run, recognizers):
+    finetune_config.train_cfg.max_epochs = 1
+    for number in range(2):
+        run(finetune_config, ['finetune'], work_dir=str(tmp_path / str(number)), seed=3)
+    first, again = (recognizer.state_dict() for recognizer in recognizers)
+    assert all(torch.equal(value, again[key]) for key, value in first.items())
+
+
+@pytest.mark.parametrize(
+    'pretrained, multiplier, moves', [(True, 0.0, False), (True, 0.1, True), (False, 0.0, True)]
+)
+def test_only_a_pretrained_backbone_learns_slowly(
+    finetune_config, student_checkpoint, tmp_path, run, monkeypatch, pretrained, multiplier, moves
+):
+    finetune_config.train_cfg.max_epochs = 1
+    finetune_config.finetune.pretrained_lr_mult = multiplier
+    before, built = {}, []
+    build = Task.build_recognizer
+
+    def spy(self):
+        built.append(build(self))
+        before.update({name: value.clone() for name, value in built[0].named_parameters()})
+        return built[0]
+
+    monkeypatch.setattr(Task, 'build_recognizer', spy)
+    checkpoint = student_checkpoint if pretrained else None
+    run(finetune_config, ['finetune'], checkpoint, work_dir=str(tmp_path))
+    moved = {
+        name.split('.')[0]: False
+        for name, value in built[0].named_parameters()
+        if torch.equal(value, before[name])
+    }
+    assert ('backbone' not in moved) == moves
+    assert 'cls_head' not in moved

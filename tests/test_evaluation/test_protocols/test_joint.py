@@ -1,0 +1,127 @@
+"""The classifier of joint training is tested as it was trained, on the student's features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.protocols.base import Task
+from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
+from mmact_ssl.evaluation.student import build_recognizer
+from tools.evaluate import parse_args, plan_steps
+
+
+@pytest.fixture
+def joint_checkpoint(linear_config, tmp_path: Path) -> Path:
+    """As joint training leaves it; the classifier gives class 1 whatever it sees."""
+    recognizer = build_recognizer(linear_config, seed=7)
+    recognizer.cls_head.fc_cls.bias.data = torch.tensor([0.0, 100.0, 0.0])
+    state = {f'backbone.{key}': value for key, value in recognizer.backbone.state_dict().items()}
+    head = recognizer.cls_head.state_dict()
+    state.update({f'heads.recognition.cls_head.{key}': value for key, value in head.items()})
+    state['heads.guidance.projectors.image.0.weight'] = torch.zeros(3)
+    path = tmp_path / 'joint.pth'
+    torch.save(dict(state_dict=state, meta={}), path)
+    return path
+
+
+def test_the_checkpoints_own_classifier_and_student_are_tested(
+    linear_config, joint_checkpoint, tmp_path, run, monkeypatch
+):
+    built = []
+    build = Task.build_recognizer
+    monkeypatch.setattr(
+        Task, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
+    )
+    options = dict(label_fraction=0.5, work_dir=str(tmp_path / 'run'))
+    (result,) = run(linear_config, ['joint'], joint_checkpoint, **options)
+    confusion = np.array(result.details['confusion'])
+    assert confusion[:, 1].tolist() == [2, 2, 2] and confusion.sum() == 6
+    assert result.metrics['top1'] == pytest.approx(1 / 3)
+    assert (result.protocol, result.label_fraction) == ('joint', 0.5)
+    stored = torch.load(joint_checkpoint, weights_only=True)['state_dict']
+    for key, value in built[0].state_dict().items():
+        name = key if key.startswith('backbone.') else f'heads.recognition.{key}'
+        if name in stored:
+            assert torch.equal(value.cpu(), stored[name]), key
+
+
+def test_what_has_no_fitting_classifier_is_refused(
+    linear_config, joint_checkpoint, student_checkpoint, run
+):
+    with pytest.raises(ConfigError, match='joint needs the jointly trained classifier'):
+        run(linear_config, ['joint'])
+    with pytest.raises(CheckpointError, match='0 classifiers'):
+        run(linear_config, ['joint'], student_checkpoint)
+    state = torch.load(joint_checkpoint, weights_only=True)
+    state['state_dict']['heads.recognition.cls_head.fc_cls.bias'] = torch.zeros(5)
+    torch.save(state, joint_checkpoint)
+    with pytest.raises(CheckpointError, match='fc_cls.bias'):
+        run(linear_config, ['joint'], joint_checkpoint)
+
+
+def test_two_classifiers_are_one_too_many(joint_checkpoint):
+    state = torch.load(joint_checkpoint, weights_only=True)
+    state['state_dict']['heads.second.cls_head.fc_cls.bias'] = torch.zeros(3)
+    torch.save(state, joint_checkpoint)
+    with pytest.raises(CheckpointError, match='2 classifiers'):
+        classifier_state(str(joint_checkpoint))
+
+
+@pytest.mark.parametrize(
+    ('config', 'fraction', 'seed', 'found'),
+    [
+        ('dataset = dict(label_fraction=0.1, label_seed=3)', 0.1, 3, True),
+        ("dataset = {'label_fraction': 5e-2, 'label_seed': 12}", 0.05, 12, True),
+        ('dataset = dict(ann_file=1)', 1.0, 7, True),
+        ('', 0.3, 0, False),
+        ('label_fraction=0.1', 1.0, 0, r'0\.1 of the labels, not 1: give --label-fraction 0\.1'),
+        ('label_fraction=0.1', 0.1, 2, 'drawn with label_seed=0, not 2: give --seed 0, or'),
+    ],
+)
+def test_the_labels_are_compared_with_those_of_the_training(
+    joint_checkpoint, config, fraction, seed, found
+):
+    state = torch.load(joint_checkpoint, weights_only=True)
+    state['meta'] = {'cfg': config}
+    torch.save(state, joint_checkpoint)
+    if isinstance(found, bool):
+        assert check_labels(str(joint_checkpoint), fraction, seed) == found
+    else:
+        with pytest.raises(ConfigError, match=found):
+            check_labels(str(joint_checkpoint), fraction, seed)
+
+
+def test_labels_of_another_draw_are_refused_and_not_listed(
+    linear_config, joint_checkpoint, tmp_path, run
+):
+    state = torch.load(joint_checkpoint, weights_only=True)
+
+    def measure(config: str, seed: int, folder: str) -> list[str]:
+        state['meta'] = {'cfg': config}
+        torch.save(state, joint_checkpoint)
+        options = dict(label_fraction=0.5, seed=seed, work_dir=str(tmp_path / 'run'))
+        options['label_lists'] = str(tmp_path / folder)
+        run(linear_config, ['joint'], joint_checkpoint, **options)
+        return [path.name for path in (tmp_path / folder).glob('*')]
+
+    config = 'train_dataloader = dict(dataset=dict(label_fraction=0.5, label_seed=3))'
+    assert measure(config, 3, 'own') == ['made_50pct_seed3.txt']
+    with pytest.raises(ConfigError, match=r'drawn with label_seed=3, not 0: give --seed 3, or'):
+        measure(config, 0, 'another')
+    assert not (tmp_path / 'another').exists()
+    assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
+
+
+def test_one_joint_training_is_one_result_and_several_are_several():
+    def steps(*argv: str) -> list:
+        return plan_steps(parse_args(['joint', 'c.py', *argv, '--seeds', '0', '1']))
+
+    for fraction in (1.0, 0.1):
+        options = ['--label-fraction', str(fraction)]
+        assert steps('one.pth', *options) == [(0, fraction, ['joint'])]
+        assert steps('{seed}.pth', *options) == [(s, fraction, ['joint']) for s in (0, 1)]

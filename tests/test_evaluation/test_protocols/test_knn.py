@@ -1,0 +1,100 @@
+"""kNN against a twin that loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest
+from mmact_ssl.evaluation.protocols import knn
+
+
+def random_features(count: int, classes: int, seed: int, channels: int = 6) -> Features:
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(count, channels)).astype(np.float32)
+    return Features(values, generator.integers(0, classes, size=count))
+
+
+def slow_scores(train, queries, num_classes, k, temperature, center):
+    gallery = [[float(x) for x in row] for row in train.values]
+    mean = [sum(column) / len(gallery) for column in zip(*gallery)] if center else [0.0] * 6
+    unit = []
+    for row in [*gallery, *[[float(x) for x in row] for row in queries]]:
+        moved = [x - m for x, m in zip(row, mean)]
+        length = math.sqrt(sum(x * x for x in moved))
+        unit.append([x / length for x in moved])
+    gallery, queries = unit[: len(gallery)], unit[len(gallery) :]
+    scores = []
+    for query in queries:
+        similar = [sum(a * b for a, b in zip(query, row)) for row in gallery]
+        order = sorted(range(len(gallery)), key=lambda i: -similar[i])[:k]
+        score = [0.0] * num_classes
+        for position in order:
+            score[train.labels[position]] += math.exp(similar[position] / temperature)
+        scores.append([value / sum(score) for value in score])
+    return np.array(scores)
+
+
+@pytest.mark.parametrize('center', [False, True])
+@pytest.mark.parametrize('k', [1, 5, 100])
+def test_scores_against_the_twin(k, center):
+    train = random_features(40, 4, seed=0)
+    queries = random_features(17, 4, seed=1).values
+    scores = knn_scores(train, queries, 4, k, temperature=0.07, center=center)
+    scores = scores / scores.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        scores, slow_scores(train, queries, 4, k, 0.07, center), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_chunks_change_nothing():
+    queries, gallery = np.random.default_rng(0).normal(size=(2, 30, 5))
+    for whole, part in zip(nearest(queries, gallery, 4), nearest(queries, gallery, 4, chunk=7)):
+        np.testing.assert_allclose(whole, part)
+
+
+def test_equal_neighbors_keep_the_gallery_order():
+    gallery = np.array([[1.0, 0.0]] * 5)
+    assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
+
+
+def test_a_near_minority_outvotes_a_far_majority_at_low_temperature():
+    train = Features(np.array([[1, 0], [0.6, 0.8], [0.6, 0.8]], np.float32), np.array([0, 1, 1]))
+    query = np.array([[1.0, 0.0]])
+    assert knn_scores(train, query, 2, 3, temperature=0.07).argmax() == 0
+    assert knn_scores(train, query, 2, 3, temperature=10).argmax() == 1
+
+
+def test_a_small_temperature_does_not_overflow():
+    train = random_features(10, 2, seed=0)
+    assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()
+
+
+def test_separate_classes_are_told_apart(make_task):
+    train, test = random_features(60, 3, seed=0), random_features(30, 3, seed=1)
+    offsets = 20 * np.eye(6, dtype=np.float32)
+    train = Features(train.values + offsets[train.labels], train.labels)
+    test = Features(test.values + offsets[test.labels], test.labels)
+    found = knn.evaluate(make_task(train, test, 3), k=(1, 5), main_k=5)
+    assert found.metrics == {'top1': 1.0, 'top1@k=1': 1.0, 'top1@k=5': 1.0}
+    assert found.details['confusion'] == np.diag(np.bincount(test.labels)).tolist()
+
+
+def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
+    train = Features(np.array([[1, 0], [0.9, 0.1], [0.8, 0.2]], np.float32), np.array([0, 1, 1]))
+    query = Features(np.array([[1.0, 0.0]], np.float32), np.array([0]))
+    for main_k, top1, confusion in ((1, 1.0, [[1, 0], [0, 0]]), (3, 0.0, [[0, 1], [0, 0]])):
+        task = make_task(train, query, 2)
+        found = knn.evaluate(task, k=(1, 3), main_k=main_k, temperature=10)
+        assert (found.metrics['top1'], found.details['confusion']) == (top1, confusion)
+
+
+@pytest.mark.parametrize('wrong', [dict(k=(5,), main_k=3), dict(k=(0,), main_k=0)])
+def test_wrong_settings_are_refused(make_task, wrong):
+    train = random_features(10, 2, seed=0)
+    with pytest.raises(ConfigError, match=f'main_k={wrong["main_k"]}'):
+        knn.evaluate(make_task(train, train, 2), **wrong)

@@ -1,0 +1,190 @@
+"""The linear probe: right, standardized by the training split, and blind to the test split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.protocols import linear
+from mmact_ssl.evaluation.protocols.linear import fit_probe
+
+
+def blobs(per_class: int, seed: int, classes: int = 3, spread: float = 1.0) -> Features:
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), per_class)
+    centers = 3 * np.eye(classes, 5)
+    values = centers[labels] + spread * generator.normal(size=(len(labels), 5))
+    return Features((values * [1, 10, 0.1, 1, 1] + 4).astype(np.float32), labels)
+
+
+def test_against_a_float64_twin(make_task):
+    train, test = blobs(20, 0, spread=2.0), blobs(15, 1, spread=2.0)
+    c = 0.1
+    found = linear.evaluate(make_task(train, test, 3), penalties=(c,))
+    metrics, details = found.metrics, found.details
+    values = train.values.astype(np.float64)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+
+    def logits(parameters, features):
+        weights = parameters.reshape(3, 6)
+        return (features - mean) / deviation @ weights[:, :5].T + weights[:, 5]
+
+    def loss(parameters):
+        scores = logits(parameters, values)
+        picked = scores[np.arange(len(scores)), train.labels]
+        nll = (np.log(np.exp(scores).sum(axis=1)) - picked).sum()
+        return c * nll + 0.5 * (parameters.reshape(3, 6)[:, :5] ** 2).sum()
+
+    best = scipy.optimize.minimize(loss, np.zeros(18), options=dict(gtol=1e-8)).x
+    predicted = logits(best, test.values.astype(np.float64)).argmax(axis=1)
+    assert metrics['top1'] == (predicted == test.labels).mean()
+    confusion = np.zeros((3, 3), dtype=int)
+    for truth, guess in zip(test.labels, predicted):
+        confusion[truth, guess] += 1
+    assert details['confusion'] == confusion.tolist()
+    assert metrics['mean_class'] == pytest.approx((np.diag(confusion) / 15).mean())
+    assert 0.4 < metrics['top1'] < 1, 'the case should be neither trivial nor hopeless'
+
+
+def test_the_test_split_is_never_fitted(make_task, monkeypatch):
+    train, test = blobs(10, 0), blobs(10, 1)
+    # Marked: no row of the test split can come from the training split, in any standardization.
+    seen: list[np.ndarray] = []
+    statistics: list[np.ndarray] = []
+    fit, scale = LogisticRegression.fit, StandardScaler.fit
+
+    def spy_fit(self, values, *args, **kwargs):
+        seen.append(values)
+        return fit(self, values, *args, **kwargs)
+
+    def spy_scale(self, values, *args, **kwargs):
+        statistics.append(values)
+        return scale(self, values, *args, **kwargs)
+
+    monkeypatch.setattr(LogisticRegression, 'fit', spy_fit)
+    monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
+    linear.evaluate(make_task(train, test, 3), folds=5, penalties=(0.1, 1.0))
+    assert len(statistics) == len(seen) == 2 * 5 + 1
+    known = {row.tobytes() for row in train.values.astype(np.float64)}
+    for values in statistics:
+        assert {row.tobytes() for row in values} <= known
+    assert [len(values) for values in seen] == [24] * 10 + [30]
+
+
+def test_other_test_samples_change_no_choice(make_task):
+    train = blobs(10, 0, spread=2)
+    tests = blobs(10, 1), blobs(10, 2, spread=50)
+    first, other = (linear.evaluate(make_task(train, test, 3)).details for test in tests)
+    assert (first['C'], first['folds']) == (other['C'], other['folds'])
+
+
+def test_the_penalty_is_chosen_for_unseen_samples():
+    generator = np.random.default_rng(0)
+    noise = Features(generator.normal(size=(40, 100)), np.repeat([0, 1], 20))
+    noise.values[:, 0] += 1.5 * noise.labels
+    assert fit_probe(noise, penalties=(1e-3, 1e3))[1] == 1e-3
+
+
+def test_groups_come_from_the_names_of_the_labeled_samples(make_task, monkeypatch):
+    train = blobs(4, 0)
+    task = make_task(train, train, 3, [f's{i % 4}_{i}' for i in range(12)])
+    task.labeled = np.array([0, 1, 5, 6, 8, 11])
+    asked = []
+    monkeypatch.setattr(linear, 'fit_probe', lambda _, groups, *args: asked.append(groups) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        linear.evaluate(task, group_pattern=r's(\d)_')
+    assert asked[0].tolist() == ['0', '1', '1', '2', '0', '3']
+
+
+def test_groups_stay_together(monkeypatch):
+    train = blobs(12, 0)
+    groups = np.tile(np.arange(4), 9)
+    fitted: list[np.ndarray] = []
+    fit = StandardScaler.fit
+
+    def spy(self, values, *args, **kwargs):
+        fitted.append(values)
+        return fit(self, values, *args, **kwargs)
+
+    monkeypatch.setattr(StandardScaler, 'fit', spy)
+    assert fit_probe(train, groups, penalties=(1.0,), folds=5)[2] == 4
+    group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float64), groups)}
+    for values in fitted[:-1]:
+        present = {group_of[row.tobytes()] for row in values}
+        assert len(present) == 3
+        assert len(values) == 27, 'all samples of the groups that are present'
+
+
+def test_folds_follow_the_smallest_class():
+    few = blobs(10, 0).part(np.array([0, 1, 10, 11, 12, 20, 21, 22]))
+    assert fit_probe(few)[2] == 2
+    single = blobs(10, 0).part(np.array([0, 10, 11, 20, 21]))
+    assert fit_probe(single, penalties=(10.0, 1.0, 0.1))[1:] == (1.0, 0)
+
+
+def test_folds_that_cannot_choose_are_left_out(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
+    # The large group holds all of class 1: without it there is one class to train on.
+    generator = np.random.default_rng(0)
+    labels = np.array([0] * 12 + [1] * 6)
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4] + [4] * 6)
+    train = Features(generator.normal(size=(18, 100)).astype(np.float32), labels)
+    train.values[:, 0] += 1.5 * labels
+    folds = StratifiedGroupKFold(5).split(labels, labels, groups)
+    assert any(len(np.unique(labels[rest])) == 1 for rest, _ in folds)
+    _, penalty, folds = fit_probe(train, groups, penalties=(1e-3, 1e3))
+    assert folds == 4
+    assert said == ['linear probe: 4 of 5 folds can be used to choose the penalty']
+    # Twin: the accuracy of each candidate over the folds that are left.
+    accuracies = []
+    for c in (1e-3, 1e3):
+        scores = []
+        for rest, judged in StratifiedGroupKFold(5).split(labels, labels, groups):
+            if len(np.unique(labels[rest])) > 1:
+                model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
+                values = train.values.astype(np.float64)
+                model.fit(values[rest], labels[rest])
+                scores.append(model.score(values[judged], labels[judged]))
+        accuracies.append(np.mean(scores))
+    assert accuracies[0] != accuracies[1]
+    assert penalty == (1e-3, 1e3)[int(np.argmax(accuracies))]
+
+
+def test_without_a_usable_fold_the_middle_penalty_is_taken(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
+    two = blobs(10, 0, classes=2)
+    probe = fit_probe(two, groups=two.labels, penalties=(10.0, 1.0, 0.1))  # a class a group
+    assert probe[1:] == (1.0, 0)
+    assert said == [
+        'linear probe: 0 of 2 folds can be used to choose the penalty',
+        'linear probe: 20 samples cannot be split to choose the penalty, C=1 is taken',
+    ]
+
+
+def test_a_failing_fit_is_not_hidden(monkeypatch):
+    def fail(self, values, *args, **kwargs):
+        raise FloatingPointError('no fit')
+
+    monkeypatch.setattr(LogisticRegression, 'fit', fail)
+    with pytest.raises(FloatingPointError, match='no fit'):
+        fit_probe(blobs(10, 0))
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ConfigError, match='one class'):
+        fit_probe(blobs(5, 0, classes=1))
+
+
+def test_a_channel_that_never_changes_is_harmless(make_task):
+    train = blobs(10, 0)
+    train.values[:, 3] = 0
+    assert linear.evaluate(make_task(train, train, 3)).metrics['top1'] > 0.8

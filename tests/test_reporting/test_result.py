@@ -1,0 +1,101 @@
+"""Results: complete and readable again, one line a run, however many processes write."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.reporting.provenance import package_versions
+from mmact_ssl.reporting.result import has_result, read_results, result_file, run_name
+
+DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
+
+
+def test_results_are_read_as_they_were_written(make_result, tmp_path):
+    written = [
+        make_result(details=DETAILS, versions=package_versions()),
+        make_result(protocol='retrieval', seed=1),
+        make_result(method='MS2L + C2VL', pretrained_on='nwucla', details={'clips': 6}),
+        make_result(dataset='nwucla', prefix='copy.', caches={'data/x.lmdb': 'v'}),
+    ]
+    files = {str(result.write(tmp_path).relative_to(tmp_path)) for result in written[::-1]}
+    assert files == {'demo/csvr.jsonl', 'demo/ms2l-c2vl.jsonl', 'nwucla/csvr.jsonl'}
+    assert read_results(tmp_path) == sorted(written, key=lambda result: result.run)
+    line = json.loads((tmp_path / 'demo/csvr.jsonl').read_text().splitlines()[0])
+    assert list(line) == sorted(line)
+    assert line['run'] == written[0].run and line['details'] == {'C': 0.1}
+    (side,) = map(json.loads, (tmp_path / 'demo/confusions.jsonl').read_text().splitlines())
+    assert side == {'run': written[0].run, 'confusion': [[3, 1], [0, 4]], **side}
+
+
+def test_a_run_again_replaces_its_line_and_nothing_else(make_result, tmp_path):
+    for seed in (2, 0, 1):
+        make_result(seed=seed, details=DETAILS).write(tmp_path)
+    before = (tmp_path / 'demo/csvr.jsonl').read_text().splitlines()
+    make_result(0.75, seed=1).write(tmp_path)
+    after = (tmp_path / 'demo/csvr.jsonl').read_text().splitlines()
+    assert [old == new for old, new in zip(before, after)] == [True, False, True]
+    found = read_results(tmp_path)
+    assert [result.seed for result in found] == [0, 1, 2]
+    assert found[1].metrics == {'top1': 0.75} and found[1].details == {}, 'no confusion of before'
+
+
+def write_one(arguments) -> None:
+    result, folder = arguments
+    result.write(folder)
+
+
+def test_results_that_end_at_the_same_time_are_all_kept(make_result, tmp_path):
+    results = [make_result(seed=seed, details=DETAILS) for seed in range(24)]
+    with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
+        list(pool.map(write_one, [(result, tmp_path) for result in results]))
+    assert len(read_results(tmp_path)) == 24
+    assert sorted(path.name for path in tmp_path.rglob('*.*')) == ['confusions.jsonl', 'csvr.jsonl']
+
+
+def test_names_tell_runs_apart(make_result):
+    names = {
+        run_name('Random init', 'full', 'demo', 'finetune', fraction, seed)
+        for fraction in (0.01, 0.1, 1.0)
+        for seed in (0, 1)
+    }
+    assert len(names) == 6
+    assert 'random-init_full_demo_finetune-10pct_seed1' in names
+    own, other = (make_result(pretrained_on=name) for name in ('demo', 'nwucla'))
+    assert own.run == make_result().run == 'csvr_full_demo_linear_seed0'
+    assert other.run == 'csvr_full_demo-from-nwucla_linear_seed0'
+    assert (own.transferred, other.transferred) == (False, True)
+
+
+def test_a_run_is_found_by_its_line(make_result, tmp_path):
+    file = result_file(tmp_path, 'demo', 'CSVR')
+    assert not has_result(file, 'csvr_full_demo_linear_seed0')
+    assert make_result().write(tmp_path) == file
+    assert has_result(file, 'csvr_full_demo_linear_seed0')
+    assert not has_result(file, 'csvr_full_demo_linear_seed1')
+
+
+@pytest.mark.parametrize('line', ['not json', '[1]', '{"method": "CSVR"}', '<<<<<<< HEAD'])
+def test_a_line_that_is_not_a_result_is_refused_by_name(make_result, tmp_path, line):
+    file = make_result().write(tmp_path)
+    file.write_text(file.read_text() + line + '\n')
+    for read in (lambda: read_results(tmp_path), lambda: make_result(seed=1).write(tmp_path)):
+        with pytest.raises(DataError, match=r'csvr\.jsonl:2: not a result'):
+            read()
+
+
+def test_a_line_that_lacks_a_field_or_is_there_twice_is_refused(make_result, tmp_path):
+    file = make_result().write(tmp_path)
+    text = file.read_text()
+    file.write_text(text + text)
+    with pytest.raises(
+        DataError, match=r'csvr\.jsonl:2: csvr_full_demo_linear_seed0 is there twice'
+    ):
+        read_results(tmp_path)
+    file.write_text(text.replace('"seed"', '"sead"'))
+    with pytest.raises(DataError, match=r'csvr_full_demo_linear_seed0: not a result .*sead'):
+        read_results(tmp_path)

@@ -1,0 +1,295 @@
+"""Tables between markers: content, order, rounding, and what must not be mixed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.reporting.result import read_results
+from mmact_ssl.reporting.tables import (
+    fill,
+    format_cell,
+    make_pretext_table,
+    make_table,
+    update_files,
+)
+
+RECALLS = {f'recall@{k}': 0.25 for k in (1, 5, 10, 20, 50)}
+
+
+@pytest.fixture
+def result(make_result):
+    """Makes a result, the method first."""
+
+    def make(method='CSVR', value=0.5, **changes):
+        return make_result(value, method=method, **changes)
+
+    return make
+
+
+@pytest.fixture
+def results(result) -> list:
+    return [
+        result('Random init', 0.1),
+        result('Random init', 0.2, protocol='finetune', label_fraction=0.1),
+        result(value=0.4, variant='no-pose'),
+        result(value=0.50),
+        result(value=0.53, seed=1),
+        result(value=0.3, protocol='knn'),
+        result('MS2L', 0.35),
+        result(value=0.9, dataset='jhmdb', synthetic=False),
+    ]
+
+
+def test_the_table_of_a_data_set(results):
+    assert make_table(results, 'demo') == (
+        'Top-1 accuracy and recall in %, demo (synthetic data), r3d18-small, '
+        'mean ± deviation over 1 to 2 seeds.\n'
+        '\n'
+        '| Method | Linear | kNN | Fine-tuned, 10 % |\n'
+        '| --- | ---: | ---: | ---: |\n'
+        '| Random init | 10.0 | - | 20.0 |\n'
+        '| CSVR | 51.5 ± 2.1 | 30.0 | - |\n'
+        '| CSVR, no-pose | 40.0 | - | - |\n'
+        '| MS2L | 35.0 | - | - |\n'
+    )
+
+    assert make_table(results[::-1], 'demo') == make_table(results, 'demo')
+
+
+def test_a_method_keeps_its_baseline(results):
+    table = make_table(results, 'demo/CSVR')
+    assert 'MS2L' not in table
+    assert '| Random init |' in table
+
+
+def test_data_sets_joined_in_a_marker_share_a_table_in_its_order(results):
+    table = make_table(results, 'jhmdb/CSVR;demo/CSVR@full;demo/MS2L?linear')
+    assert table == (
+        'Top-1 accuracy and recall in %, demo (synthetic data), jhmdb (real data), r3d18-small, '
+        'mean ± deviation over 1 to 2 seeds.\n'
+        '\n'
+        '| Data | Method | Linear | kNN | Fine-tuned, 10 % |\n'
+        '| --- | --- | ---: | ---: | ---: |\n'
+        '| jhmdb | CSVR | 90.0 | - | - |\n'
+        '| demo | Random init | 10.0 | - | 20.0 |\n'
+        '| demo | CSVR | 51.5 ± 2.1 | 30.0 | - |\n'
+        '| demo | MS2L | 35.0 | - | - |\n'
+    )
+
+
+def test_a_baseline_of_another_backbone_than_the_methods_is_left_out(results, result):
+    gru = result('Random init', 0.3, variant='streams', backbone='gru', config_hash='g')
+    assert 'streams' in make_table([*results, gru], 'demo/Random_init')
+    assert 'streams' not in make_table([*results, gru], 'demo/CSVR')
+
+
+def test_real_data_is_called_real(results):
+    table = make_table(results, 'jhmdb')
+    assert 'jhmdb (real data)' in table
+    assert 'mean over 1 seed.' in table
+
+
+def test_rounding_is_fixed():
+    assert format_cell([]) == '-'
+    assert format_cell([12.345]) == '12.3'
+    assert format_cell([10.0, 20.0, 30.0]) == '20.0 ± 10.0'
+    assert format_cell([50.0, 50.0]) == '50.0 ± 0.0'
+
+
+@pytest.mark.parametrize(
+    'changes', [dict(config_hash='clip_b'), dict(backbone='r3d18', data_version='clip_b')]
+)
+def test_results_that_cannot_be_compared_are_not_mixed(changes, results, result):
+    mixed = [*results, result('DTG-Net', **changes)]
+    with pytest.raises(ConfigError, match=r"column 'Linear': .*seed0 and dtg-net_full"):
+        make_table(mixed, 'demo')
+
+
+def test_results_of_different_sentences_are_not_mixed(result):
+    def row(method, caches):
+        return result(method, protocol='zeroshot', caches=caches)
+
+    one, other = {'data/classes.lmdb': 'one'}, {'data/classes.lmdb': 'clip_b'}
+    assert 'Zero-shot' in make_table([row('A', one), row('B', one), row('C', {})], 'demo')
+    with pytest.raises(ConfigError, match=r'different contents of data/classes\.lmdb'):
+        make_table([row('A', one), row('B', other)], 'demo')
+
+
+def test_a_momentum_copy_and_the_student_are_not_one_row(result):
+    copy = dict(prefix='momentum_encoder.module.backbone.', seed=1)
+    assert make_table([result(), result(variant='copy', **copy)], 'demo')
+    with pytest.raises(ConfigError, match='of different encoders .*momentum_encoder'):
+        make_table([result(), result(**copy)], 'demo')
+
+
+def test_another_backbone_is_named_and_has_its_own_settings(result):
+    other = dict(backbone='stgcn', config_hash='clip_b')
+    lines = make_table([result(value=0.5), result('MS2L', value=0.75, **other)], 'demo').split('\n')
+    assert ', backbone in brackets, ' in lines[0]
+    assert lines[4:6] == ['| CSVR (r3d18-small) | 50.0 |', '| MS2L (stgcn) | 75.0 |']
+
+
+def test_a_transferred_student_has_its_own_row(result):
+    rows = [
+        result('MS2L', value=0.25, pretrained_on='nwucla'),
+        result('MS2L', value=0.5, pretrained_on='demo'),
+        result('MS2L', seed=1, value=0.5),
+    ]
+    lines = make_table(rows, 'demo').splitlines()
+    assert lines[4:] == ['| MS2L | 50.0 ± 0.0 |', '| MS2L, pre-trained on nwucla | 25.0 |']
+
+
+def test_every_protocol_and_share_of_labels_has_a_column(result):
+    shares = (0.01, 0.05, 0.1, 0.2, 0.4, 1.0)
+    rows = [
+        result(protocol=protocol, label_fraction=share, config_hash=f'{protocol}{share}')
+        for protocol in ('linear', 'finetune')
+        for share in shares
+    ]
+    rows += [result(protocol='linear-adam'), result(protocol='knn')]
+    rows.append(result(protocol='retrieval', metrics=RECALLS))
+    part = [f'{100 * share:g} %' for share in shares[:-1]]
+    heading = ['Method', 'Linear', *(f'Linear, {share}' for share in part), 'Linear (Adam)', 'kNN']
+    heading += [f'R@{k}' for k in (1, 5, 10, 20, 50)]
+    heading += [*(f'Fine-tuned, {share}' for share in part), 'Fine-tuned']
+    assert make_table(rows, 'demo').splitlines()[2] == f'| {" | ".join(heading)} |'
+    some = make_table(rows, 'demo/CSVR?linear-adam,knn').splitlines()[2]
+    assert some == '| Method | Linear (Adam) | kNN |'
+
+
+def test_a_marker_may_pick_variants(result):
+    rows = [
+        result(variant=variant, method=method)
+        for method in ('CSVR', 'Random init')
+        for variant in ('full', 'no-pose', 'streams')
+    ]
+    lines = make_table(rows, 'demo/CSVR@full,streams?linear').splitlines()[4:]
+    assert [line.split('|')[1].strip() for line in lines] == [
+        'Random init',
+        'Random init, no-pose',
+        'Random init, streams',
+        'CSVR',
+        'CSVR, streams',
+    ]
+
+
+def test_one_pretraining_is_not_passed_off_as_several(result):
+    def caption(*hashes):
+        rows = [result(seed=seed, checkpoint_hash=name) for seed, name in enumerate(hashes)]
+        return make_table(rows, 'demo').splitlines()[0]
+
+    assert 'CSVR: pre-trained once, so that the deviation is that of' in caption('a', 'a')
+    for hashes in (['a', 'b'], ['random', 'random'], ['a']):
+        assert 'pre-trained once' not in caption(*hashes)
+
+
+def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path, results):
+    for entry in results:
+        entry.write(tmp_path / 'results')
+    page = tmp_path / 'page.md'
+    page.write_text(
+        '# Title\n\n<!-- results:demo -->\nold\n<!-- /results:demo -->\n\nBetween.\n'
+        '<!-- results:none -->\n<!-- /results:none -->\nEnd.\n'
+    )
+    results = read_results(tmp_path / 'results')
+    assert len(results) == len(results)
+    before = page.read_text()
+    assert update_files([page], results, write=False) == [page]
+    assert page.read_text() == before
+    assert update_files([page], results) == [page]
+    text = page.read_text()
+    assert make_table(results, 'demo') in text
+    assert '*No results yet.*' in text
+    assert text.startswith('# Title\n\n<!-- results:demo -->\nTop-1')
+    assert text.endswith('<!-- /results:none -->\nEnd.\n')
+    assert 'old' not in text
+    assert update_files([page], results, write=False) == []
+    page.write_text(re.sub(r'51\.5', '61.5', text))
+    assert update_files([page], results, write=False) == [page], 'an edited number is noticed'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '<!-- results:demo -->\nx\n',
+        'x\n<!-- /results:demo -->\n',
+        '<!-- results:demo -->\n<!-- /results:other -->\n',
+    ],
+)
+def test_a_marker_without_partner_is_refused(text, results):
+    with pytest.raises(ConfigError, match=r'page\.md: <!-- /?results:demo --> has no partner'):
+        fill(text, results, 'page.md')
+
+
+def test_a_missing_page_is_one_line(tmp_path):
+    with pytest.raises(DataError, match='no such file'):
+        update_files([tmp_path / 'none.md'], [])
+
+
+@pytest.fixture
+def pretext(result):
+    """Makes a result of pretext tasks."""
+
+    def make(seed=0, **metrics):
+        return result(protocol='pretext', seed=seed, metrics=metrics, config_hash='p')
+
+    return make
+
+
+def test_the_table_of_pretext_tasks_sets_trivial_answers_beside(result, pretext):
+    results = [
+        pretext(0, **{'pose/error': 0.02, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
+        pretext(1, **{'pose/error': 0.03, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
+        result(protocol='linear'),
+    ]
+    assert make_pretext_table(results, 'demo/CSVR') == (
+        'CSVR on the test split of demo (synthetic data), 2 seeds.\n'
+        '\n'
+        '| Metric | Value | Trivial answer |\n'
+        '| --- | ---: | ---: |\n'
+        '| pose/error | 0.0250 ± 0.0071 | 0.0400 ± 0.0000 |\n'
+        '| video/l1 | 0.5000 ± 0.0000 | - |\n'
+    )
+    text = '<!-- pretext:demo/CSVR -->\nold\n<!-- /pretext:demo/CSVR -->'
+    assert '| pose/error | 0.0250' in fill(text, results)
+    assert 'pose/error' not in make_table(results, 'demo')
+
+
+def test_variants_of_pretext_tasks_stand_side_by_side(result, pretext):
+    shared = result(
+        protocol='pretext',
+        variant='shared',
+        metrics={'conflict/a~b': -0.5, 'x/accuracy': 0.5, 'x/chance': 0.1},
+        config_hash='clip_b',
+    )
+    full = [pretext(seed, **{'x/accuracy': 0.25, 'x/chance': 0.125}) for seed in (0, 1)]
+    assert make_pretext_table([shared, *full], 'demo/CSVR') == (
+        'CSVR on the test split of demo (synthetic data), 1 to 2 seeds.\n'
+        '\n'
+        '| Metric | full | shared | Trivial answer |\n'
+        '| --- | ---: | ---: | ---: |\n'
+        '| conflict/a~b | - | -0.5000 | - |\n'
+        '| x/accuracy | 0.2500 ± 0.0000 | 0.5000 | 0.1250 ± 0.0000 |\n'
+    )
+
+
+def test_pretext_results_of_other_settings_are_not_mixed(result, pretext):
+    other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='clip_b')
+    with pytest.raises(ConfigError, match='measured by different settings'):
+        make_pretext_table([pretext(**{'a/b': 1.0}), other], 'demo/CSVR')
+
+
+def test_markers_of_two_kinds_do_not_close_each_other(results):
+    with pytest.raises(ConfigError, match='has no partner'):
+        fill('<!-- pretext:demo/CSVR -->\n<!-- /results:demo/CSVR -->', results)
+
+
+def test_every_protocol_has_a_column(result):
+    metrics = {'top1': 0.25, **RECALLS}
+    for protocol in PROTOCOLS:
+        table = make_table([result(protocol=protocol, metrics=metrics)], 'demo')
+        assert '25.0' in table, protocol
