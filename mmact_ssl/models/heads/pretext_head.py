@@ -18,7 +18,7 @@ class Term(NamedTuple):
     """A number of each sample, and how much each sample counts.
 
     Attributes:
-        value: ``[B]``, any number where the weight is 0; or a scalar of the whole batch.
+        value: ``[B]``, finite where the weight is 0 too; or a scalar of the whole batch.
         weight: ``[B]``, ``>= 0``, such as the number of joints that are seen; None: all alike.
     """
 

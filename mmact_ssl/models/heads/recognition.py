@@ -56,9 +56,11 @@ class RecognitionHead(PretextHead):
         """The head's own losses and accuracy over the labeled clips; scores ``[B, K]``."""
         scores = self._scores(feature_map, valid)
         labeled = label >= 0
-        hit = (scores.detach().argmax(1) == label).to(scores.dtype)
+        hit = (scores.argmax(1) == label).to(scores.dtype)
+        # Not a term: the log has the head's own accuracies, and a zero without labels would enter
+        # their mean.
         found: dict[str, Union[Term, Tensor]] = dict(
-            accuracy=Term(hit, labeled.to(scores.dtype)), scores=scores
+            accuracy=hit.masked_fill(~labeled, float('nan')), scores=scores
         )
         count = labeled.sum().float()
         total = count.clone()
