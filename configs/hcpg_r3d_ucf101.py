@@ -3,5 +3,10 @@
 _base_ = ['_base_/sets/ucf101.py', '_base_/students/r3d18.py', '_base_/methods/hcpg.py']
 
 queue = dict(queue_size=4_096)
-model = dict(backbone=_base_.backbone, heads=dict(appearance=queue, motion=queue))
+model = dict(
+    backbone=_base_.backbone,
+    encode=('clip',),
+    momentum_encoder=dict(views=('clip_b',), momentum=0.999),
+    heads=dict(appearance=queue, motion=queue),
+)
 train_dataloader = dict(dataset=_base_.train_set)

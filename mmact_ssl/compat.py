@@ -1,4 +1,4 @@
-"""The one place that fixes breakage of upstream packages. Empty is the goal.
+"""The one place that fixes and quietens upstream packages. Empty is the goal.
 
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
@@ -9,7 +9,9 @@ fix is no longer needed.
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import warnings
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +31,16 @@ REQUIRED_VERSIONS = {
         "'mmcv-lite>=2.0.0,<2.2.0' on CPU, or mim install 'mmcv>=2.0.0,<2.2.0' with a GPU",
     ),
     'mmaction': (('mmaction2',), '1.2.0', '2.0.0', "'mmaction2>=1.2.0,<2.0.0'"),
+}
+
+# Module that warns -> start of its message: upstream speaks to itself, a user can do nothing.
+UPSTREAM_WARNINGS = {
+    'mmcv.cnn.bricks.transformer': '``MultiScaleDeformableAttention`` has been moved',
+    'mmengine.utils.package_utils': 'pkg_resources is deprecated',
+    'mmpose.datasets.datasets.utils': 'The metainfo config file',
+    'mmseg.models.builder': '``build_loss`` would be deprecated',
+    'mmseg.models.losses.cross_entropy_loss': 'Default ``avg_non_ignore`` is False',
+    'timm.models.layers': 'Importing from timm.models.layers is deprecated',
 }
 
 # Holds the schemas that fix_torchvision_operators declared: they vanish with the object.
@@ -66,6 +78,16 @@ def apply_fixes() -> list[str]:
         fix_checkpoint_loading,
     ]
     return [fix.__name__ for fix in fixes if fix()]
+
+
+def silence_upstream() -> None:
+    """Filter :data:`UPSTREAM_WARNINGS`, and what mmengine logs of its own ``FileClient``."""
+    for module, message in UPSTREAM_WARNINGS.items():
+        warnings.filterwarnings('ignore', re.escape(message), module=re.escape(module) + '$')
+    from mmengine.fileio import file_client
+
+    # All that this module logs is that mmengine's own hooks should not use it.
+    file_client.print_log = _ignore
 
 
 def fix_torchvision_operators() -> bool:
@@ -145,9 +167,9 @@ def fix_cuda_set_device() -> bool:
     mmengine's launcher calls it whatever the backend, so that a gloo launch on CPU fails.
     """
     # device_count asks NVML and, unlike is_available, never initializes CUDA before a fork.
-    if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore_device:
+    if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore:
         return False
-    torch.cuda.set_device = _ignore_device
+    torch.cuda.set_device = _ignore
     return True
 
 
@@ -163,8 +185,8 @@ def fix_checkpoint_loading() -> bool:
     return register_safe_loaders()
 
 
-def _ignore_device(device: Any) -> None:
-    """Take the place of ``torch.cuda.set_device`` where there is no device to set."""
+def _ignore(*args: Any, **kwargs: Any) -> None:
+    """Take the place of a function that must do nothing."""
 
 
 def _version_of(distribution: str) -> str | None:

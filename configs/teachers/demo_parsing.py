@@ -7,10 +7,10 @@ Frames of 112 x 112. ResNet-18 with 16 base channels and semantic FPN's head (ar
 maps of a quarter of the frame; sizes and schedule are our choice. Half of LIP's 20 labels occur.
 """
 
+_base_ = '_base_/demo_training.py'
+
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmseg.models', 'mmseg.datasets'], allow_failed_imports=False)
-randomness = dict(seed=0)
-data_root = '{{$MMACT_SSL_DATA:data}}/demo/'
 
 norm = dict(type='BN', requires_grad=True)
 model = dict(
@@ -66,42 +66,15 @@ test_pipeline = [
 def _dataset(part, pipeline, test_mode):
     return dict(
         type='LIPDataset',
-        data_root=data_root,
+        data_root=_base_.data_root,
         data_prefix=dict(img_path=f'pose_frames/{part}', seg_map_path=f'part_frames/{part}'),
         pipeline=pipeline,
         test_mode=test_mode,
     )
 
 
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=_dataset('train', train_pipeline, False),
-)
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=_dataset('val', test_pipeline, True),
-)
+train_dataloader = dict(dataset=_dataset('train', train_pipeline, False))
+val_dataloader = dict(dataset=_dataset('val', test_pipeline, True))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-
-max_epochs = 16
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=4)
-val_cfg = dict()
-test_cfg = dict()
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),
-    dict(type='CosineAnnealingLR', T_max=max_epochs, eta_min=2e-5, convert_to_iter_based=True),
-]
-default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=50),
-    checkpoint=dict(type='CheckpointHook', interval=max_epochs, save_optimizer=False),
-)
-log_processor = dict(by_epoch=True)

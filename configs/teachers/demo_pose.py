@@ -8,10 +8,10 @@ stride 32 (our choice) and RTMPose's head (arXiv 2303.07399). The trained weight
 weights/demo_pose.pth, see docs/teachers.md.
 """
 
+_base_ = '_base_/demo_training.py'
+
 default_scope = 'mmpose'
 custom_imports = dict(imports=['mmact_ssl.datasets.transforms'], allow_failed_imports=False)
-randomness = dict(seed=0)
-data_root = '{{$MMACT_SSL_DATA:data}}/demo/'
 
 codec = dict(
     type='SimCCLabel',
@@ -81,7 +81,7 @@ test_pipeline = [
 def _dataset(part, pipeline, test_mode):
     return dict(
         type='CocoDataset',
-        data_root=data_root,
+        data_root=_base_.data_root,
         data_mode='topdown',
         ann_file=f'pose_{part}.json',
         data_prefix=dict(img='pose_frames/'),
@@ -90,36 +90,11 @@ def _dataset(part, pipeline, test_mode):
     )
 
 
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=_dataset('train', train_pipeline, False),
-)
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=_dataset('val', test_pipeline, True),
-)
+train_dataloader = dict(dataset=_dataset('train', train_pipeline, False))
+val_dataloader = dict(dataset=_dataset('val', test_pipeline, True))
 test_dataloader = val_dataloader
 # The box is the frame: 0.05 is 5.6 pixels.
 val_evaluator = dict(type='PCKAccuracy', thr=0.05, norm_item='bbox')
 test_evaluator = val_evaluator
 
-max_epochs = 16
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=4)
-val_cfg = dict()
-test_cfg = dict()
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=4e-3, weight_decay=0.01))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),
-    dict(type='CosineAnnealingLR', T_max=max_epochs, eta_min=2e-5, convert_to_iter_based=True),
-]
-default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=50),
-    checkpoint=dict(type='CheckpointHook', interval=max_epochs, save_optimizer=False),
-)
-log_processor = dict(by_epoch=True)
+optim_wrapper = dict(optimizer=dict(lr=4e-3))

@@ -5,7 +5,7 @@ Put the file at data/teachers/movenet_lightning.onnx, see docs/teachers.md.
 
 teacher = dict(
     type='OnnxPoseTeacher',
-    model='data/teachers/movenet_lightning.onnx',
+    model='{{$MMACT_SSL_DATA:data}}/teachers/movenet_lightning.onnx',
     input_size=192,
     layout='coco17',
 )

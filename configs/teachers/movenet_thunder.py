@@ -3,9 +3,9 @@
 Put the file at data/teachers/movenet_thunder.onnx, see docs/teachers.md.
 """
 
+_base_ = 'movenet_lightning.py'
+
 teacher = dict(
-    type='OnnxPoseTeacher',
-    model='data/teachers/movenet_thunder.onnx',
+    model='{{$MMACT_SSL_DATA:data}}/teachers/movenet_thunder.onnx',
     input_size=256,
-    layout='coco17',
 )

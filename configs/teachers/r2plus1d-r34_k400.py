@@ -6,7 +6,7 @@ these very frames. Downloaded once and compared with its hash; a path will do as
 
 name = 'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb'
 teacher = dict(
-    type='MMActionTeacher',
+    type='MMLabTeacher',
     config=f'mmaction::recognition/r2plus1d/{name}.py',
     checkpoint='https://download.openmmlab.com/mmaction/v1.0/recognition/r2plus1d/'
     f'{name}/{name}_20220812-47cfe041.pth',

@@ -4,7 +4,7 @@ Downloaded once (98 MB) and compared with its hash; a path will do as well.
 """
 
 teacher = dict(
-    type='MMPretrainTeacher',
+    type='MMLabTeacher',
     config='mmpretrain::resnet/resnet50_8xb32_in1k.py',
     checkpoint='https://download.openmmlab.com/mmclassification/v0/resnet/'
     'resnet50_8xb32_in1k_20210831-ea4938fc.pth',

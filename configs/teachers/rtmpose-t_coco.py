@@ -8,6 +8,6 @@ Any other top-down model of mmpose works the same way.
 teacher = dict(
     type='MMPosePoseTeacher',
     config='mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py',
-    checkpoint='data/teachers/rtmpose-tiny_simcc-coco_pt-aic-coco_420e-256x192-e613ba3f_20230127.pth',
+    checkpoint='{{$MMACT_SSL_DATA:data}}/teachers/rtmpose-tiny_simcc-coco_pt-aic-coco_420e-256x192-e613ba3f_20230127.pth',
     layout='coco17',
 )

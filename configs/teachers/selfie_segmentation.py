@@ -8,7 +8,7 @@ than stretched: on 21 frames of JHMDB 87 % of MoveNet's confident joints lie on 
 
 teacher = dict(
     type='OnnxTeacher',
-    model='data/teachers/selfie_segmentation_256.onnx',
+    model='{{$MMACT_SSL_DATA:data}}/teachers/selfie_segmentation_256.onnx',
     kind='map',
     input_size=256,
     axes='NHWC',

@@ -6,7 +6,7 @@ hash; a path will do as well.
 
 name = 'tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb'
 teacher = dict(
-    type='MMActionTeacher',
+    type='MMLabTeacher',
     config=f'mmaction::recognition/tsn/{name}.py',
     checkpoint='https://download.openmmlab.com/mmaction/v1.0/recognition/tsn/'
     f'{name}/{name}_20220906-2692d16c.pth',

@@ -1,4 +1,4 @@
-"""Data sets and their targets."""
+"""Data sets, samplers and layouts."""
 
 from .pretext_video_dataset import PretextVideoDataset
 from .samplers import LengthBucketBatchSampler

@@ -36,7 +36,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             it; the other videos get -1. For supervised heads beside pretext tasks.
         label_seed: Seed of that draw.
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
-            Kinetics', of which nobody has all files.
+            Kinetics', whose videos are no longer all available.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
 
     Raises:

@@ -24,7 +24,7 @@ class SeededSamples:
     and others after a resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
 
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
-    the sample says so in ``results['replaced']``; in test mode it is an error.
+    ``results['replaced']`` gives the reason; in test mode it is an error.
 
     Transforms with a method ``check_names(filenames)`` are shown the names of all samples once the
     annotation is read, to find what no single sample shows.

@@ -123,5 +123,5 @@ def _check(folder: SkeletonFolder, fix: str) -> None:
     ):
         raise DataError(
             f'{folder.path / CLIPS}: labels {folder.labels.min()} to {folder.labels.max()}, '
-            f'{META} says {folder.num_classes} classes: {fix}'
+            f'{META} gives {folder.num_classes} classes: {fix}'
         )

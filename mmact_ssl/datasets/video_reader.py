@@ -149,7 +149,7 @@ class VideoReader:
         """Demux the file once and lay down the tables, all in the order of decoding.
 
         ``_rank[p]`` is the frame that packet p shows, -1 for none; ``_position`` is its inverse;
-        ``_is_key[p]`` says that decoding can start at p.
+        ``_is_key[p]`` is True where decoding can start.
         """
         if not self._container.streams.video:
             raise self._broken('has no video stream')

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmact_ssl.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
-from mmact_ssl.demo_world.body import NTU25, Morphology, body_joints, coco_joints, rotation
+from mmact_ssl.demo_world.body import NTU25, Morphology, body_joints, coco_joints, rotation, unit
 from mmact_ssl.demo_world.camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
@@ -99,11 +99,10 @@ def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
     wrist, hand, tip = (
         joints[:, i] for i in NTU25.index(f'{name}_wrist', f'{name}_hand', f'{name}_hand_tip')
     )
-    along = (tip - wrist) / np.linalg.norm(tip - wrist, axis=1, keepdims=True)
+    along = unit(tip - wrist)
     if kind == 'phone':
         return np.stack([hand - 0.05 * along, hand + 0.17 * along], 1)
-    upright = np.array([0.0, 1.0, 0.0]) + 0.35 * along
-    upright /= np.linalg.norm(upright, axis=1, keepdims=True)
+    upright = unit(np.array([0.0, 1.0, 0.0]) + 0.35 * along)
     return np.stack([hand - 0.06 * upright, hand + 0.13 * upright], 1)
 
 
@@ -163,6 +162,8 @@ def make_scene(
     )
     viewed = camera.view(np.concatenate([joints, face], axis=1))
     camera = replace(camera, shift=_framing(camera.project(viewed), rng))
+    if stool is not None:
+        stool = np.broadcast_to(camera.view(stool), (len(joints), 6, 3))
     return Scene(
         action,
         subject,
@@ -174,9 +175,7 @@ def make_scene(
         face=viewed[:, NTU25.num_joints :],
         prop=prop,
         prop_points=None if prop is None else camera.view(_prop_ends(prop.kind, joints, prop.side)),
-        stool_points=None
-        if stool is None
-        else np.broadcast_to(camera.view(stool), (len(joints), 6, 3)),
+        stool_points=stool,
     )
 
 

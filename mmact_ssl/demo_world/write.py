@@ -287,11 +287,8 @@ def write_demo_world(
     if marker.exists() and json.loads(marker.read_text()) == {**description, 'complete': True}:
         return description['clips']
     _clear(out)
-    for folder in (
-        'videos',
-        'parts',
-        *(f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')),
-    ):
+    frames = [f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')]
+    for folder in ('videos', 'parts', *frames):
         (out / folder).mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({**description, 'complete': False}))
 

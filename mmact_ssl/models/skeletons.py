@@ -1,8 +1,8 @@
 """Shapes of skeleton clips, and which frames and persons of a padded batch are real.
 
 A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
-throughout. ``valid``, bool ``[B, M, T]``, is thus the product of "frame within the clip" (the same
-frames for each person) and "person present in the clip"; what is here relies on that.
+throughout. So ``valid``, bool ``[B, M, T]``, is always the product of "frame within the clip" (the
+same frames for each person) and "person present in the clip".
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import ConfigError
 
 
-def skeleton_shape(
-    owner: str, layout: str, num_persons: int, in_channels: int
-) -> tuple[int, int, int]:
-    """Persons, joints and coordinates ``(M, V, C)`` of the clips that a module is built for.
+def find_layout(name: str) -> SkeletonLayout:
+    """A joint layout by its name.
 
     Raises:
-        ConfigError: There is no such layout.
+        ConfigError: There is none of this name.
     """
-    if layout not in LAYOUTS:
-        raise ConfigError(f'{owner}: there is no layout {layout!r}, use one of {sorted(LAYOUTS)}')
-    return num_persons, LAYOUTS[layout].num_joints, in_channels
+    if name not in LAYOUTS:
+        raise ConfigError(f'there is no layout {name!r}, use one of {sorted(LAYOUTS)}')
+    return LAYOUTS[name]
 
 
 def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
@@ -44,7 +42,7 @@ def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) 
 
 
 def valid_frames(x: Tensor) -> Tensor:
-    """Read validity from the coordinates themselves.
+    """Validity by the coordinates themselves.
 
     A clip ends with its last frame in which any person has a non-zero coordinate. All-zero frames
     before it are real frames in which nobody was tracked. A clip of zeros alone counts as one frame
@@ -57,8 +55,7 @@ def valid_frames(x: Tensor) -> Tensor:
         bool ``[B, M, T]``.
     """
     seen = (x != 0).flatten(3).any(3)  # (B, M, T)
-    # The first frame and the first person always count; with anything seen that adds only frames
-    # before the last and, where that is empty, a person.
+    # The first frame always counts, and the first person where nobody is seen.
     ends = seen.any(1)  # (B, T): frames in which anybody is seen
     ends[:, 0] = True
     within = ends.flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of these

@@ -6,12 +6,7 @@ from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation
-from mmact_ssl.preparation.files import (
-    Video,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 
 SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}
 
@@ -44,7 +39,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     videos = splits['train'] + splits['test']
     for path, name, label in videos:
         require(path, 'it is listed in the annotation; fetch the data set again')
-        if not 0 <= label < len(classes):
+        if label is None or not 0 <= label < len(classes):
             raise DataError(f'{source}: label {label} of {name} has no line in classes.txt')
     left_out = probe_videos([video.source for video in videos], source)
     kept = {

@@ -140,16 +140,17 @@ def read_tracks(text: str) -> np.ndarray:
             num_bodies, at = int(numbers[at]), at + 1
             for _ in range(num_bodies):
                 identity = words[at]  # as text: it has more digits than a float
-                joints_at = at + BODY_NUMBERS + 1
-                if numbers[joints_at - 1] != NUM_JOINTS:
-                    raise ValueError(f'a body of {words[joints_at - 1]} joints in frame {frame}')
-                at = joints_at + NUM_JOINTS * JOINT_NUMBERS
-                joints = numbers[joints_at:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
+                first = at + BODY_NUMBERS + 1
+                if numbers[first - 1] != NUM_JOINTS:
+                    raise ValueError(f'a body of {words[first - 1]} joints in frame {frame}')
+                at = first + NUM_JOINTS * JOINT_NUMBERS
+                if at > len(words):
+                    raise IndexError
+                joints = numbers[first:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
                 found.setdefault(identity, []).append((frame, joints[:, :3]))
-    except (IndexError, ValueError, OverflowError) as error:
-        # A slice beyond the end is short and does not take its shape.
-        if isinstance(error, IndexError) or 'reshape' in str(error):
-            raise ValueError('the file is cut short') from error
+    except IndexError:
+        raise ValueError('the file is cut short') from None
+    except OverflowError as error:  # a number of frames or bodies is infinite
         raise ValueError(str(error)) from error
     if at != len(words):
         raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.progress import track
@@ -22,11 +21,9 @@ NUM_ACTIONS = 51
 FIX = 'point --source at one phase: skeleton and label folders, and the lists of the splits'
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     """One labeled action: frames ``start : end`` of its video, action 1..51."""
 
-    name: str
     action: int
     start: int
     end: int
@@ -54,47 +51,38 @@ def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
     """
     require(source, FIX)
     skeletons = video_files(source, 'skeleton', ('.txt', '.skeleton'))
-    labels = video_files(source, 'label', ('.txt', '.label'))
-    videos_of = {
-        f'{split}_{part}': names
-        for split, kind in (('xsub', 'subject'), ('xview', 'view'))
-        for part, names in zip(('train', 'test'), read_split(source, kind))
+    labels = {
+        video: read_labels(path)
+        for video, path in video_files(source, 'label', ('.txt', '.label')).items()
     }
-    instances: dict[str, list[Instance]] = {}
-    left_out: dict[str, str] = {}
-    for video, path in labels.items():
-        instances[video] = []
-        for clip, found in read_labels(path):
-            if isinstance(found, Instance):
-                instances[video].append(found)
-            else:
-                left_out[clip] = found
-    actions = sorted({each.action for listed in instances.values() for each in listed})
+    splits = {
+        f'{split}_{part}': [clip for video in videos for clip in labels.get(video, {})]
+        for split, kind in (('xsub', 'subject'), ('xview', 'view'))
+        for part, videos in zip(('train', 'test'), read_split(source, kind))
+    }
+    found = [one for clips in labels.values() for one in clips.values()]
+    actions = sorted({one.action for one in found if isinstance(one, Instance)})
     classes = [f'action {action}' for action in actions]
-
     dataset = {'pkummd1': 'PKU-MMD I', 'pkummd2': 'PKU-MMD II'}[name]
     with SkeletonWriter(out, dataset, 'ntu25', classes, NUM_PERSONS) as writer:
-        writer.left_out.update(left_out)
-        for video, actions_of_video in track(instances.items(), 'cutting videos'):
-            try:
-                frames = read_video(skeletons[video]) if video in skeletons else None
-                reason = 'the video has no skeleton file'
-            except ValueError as error:
-                frames, reason = None, f'{skeletons[video].name}: {error}'
-            for each in actions_of_video:
-                if frames is None:
-                    writer.leave_out(each.name, reason)
-                elif each.start >= len(frames):
-                    writer.leave_out(each.name, 'starts after the last frame of its video')
+        for video, clips in track(labels.items(), 'cutting videos'):
+            reason, frames = 'the video has no skeleton file', None
+            if video in skeletons:
+                try:
+                    frames = read_video(skeletons[video])
+                except ValueError as error:
+                    reason = f'{skeletons[video].name}: {error}'
+            for clip, one in clips.items():
+                if isinstance(one, str):
+                    writer.leave_out(clip, one)
+                elif frames is None:
+                    writer.leave_out(clip, reason)
+                elif one.start >= len(frames):
+                    writer.leave_out(clip, 'starts after the last frame of its video')
                 else:
-                    keypoint = frames[each.start : each.end].transpose(1, 0, 2, 3)
-                    writer.add(each.name, actions.index(each.action), keypoint)
-        return writer.finish(
-            {
-                split: [each.name for video in videos for each in instances.get(video, [])]
-                for split, videos in videos_of.items()
-            }
-        )
+                    keypoint = frames[one.start : one.end].transpose(1, 0, 2, 3)
+                    writer.add(clip, actions.index(one.action), keypoint)
+        return writer.finish(splits)
 
 
 def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -128,27 +116,28 @@ def read_video(path: Path) -> np.ndarray:
     return numbers.reshape(frames, NUM_PERSONS, NUM_JOINTS, 3)
 
 
-def read_labels(path: Path) -> Iterator[tuple[str, Instance | str]]:
+def read_labels(path: Path) -> dict[str, Instance | str]:
     """Read a label file; blank lines are skipped and not counted.
 
-    Yields:
-        tuple: Name of the clip, and the instance, or the reason why the line is unusable.
+    Returns:
+        dict: Instance, or the reason why the line is unusable, by the clip's name.
     """
     lines = path.read_text(encoding='utf-8').splitlines()
+    clips: dict[str, Instance | str] = {}
     for k, line in enumerate((line for line in lines if line.strip()), start=1):
         name = f'{path.stem}_{k}'
-        fields = line.split(',')
         try:
-            action, start, end = (int(field) for field in fields[:3])
+            action, start, end = (int(field) for field in line.split(',')[:3])
         except ValueError:
-            yield name, f'{path.name}: {line.strip()!r} is not "action,start,end,confidence"'
+            clips[name] = f'{path.name}: {line.strip()!r} is not "action,start,end,confidence"'
             continue
         if not 1 <= action <= NUM_ACTIONS:
-            yield name, f'{path.name}: action {action} is not in 1..{NUM_ACTIONS}'
+            clips[name] = f'{path.name}: action {action} is not in 1..{NUM_ACTIONS}'
         elif not 0 <= start < end:
-            yield name, f'{path.name}: frames {start} to {end} are not an interval'
+            clips[name] = f'{path.name}: frames {start} to {end} are not an interval'
         else:
-            yield name, Instance(name, action, start, end)
+            clips[name] = Instance(action, start, end)
+    return clips
 
 
 def read_split(source: Path, kind: str) -> tuple[list[str], list[str]]:

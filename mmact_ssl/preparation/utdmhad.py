@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import (
-    Video,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.custom import read_table
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
@@ -80,8 +76,7 @@ def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
     return project_joints(skeleton, FOCAL, CENTER, SIZE)
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(NamedTuple):
     """One clip; ``skeleton`` is [T, V=20, 3] in Kinect v1 order, meters."""
 
     name: str
@@ -91,20 +86,11 @@ class Clip:
 
 
 def _read_table(path: Path) -> list[Clip]:
-    """Read the npz file."""
-    with np.load(path, allow_pickle=False) as table:
-        names, labels, subjects = table['names'], table['labels'], table['subjects']
-        lengths, keypoints = table['lengths'], table['keypoints']
-    if lengths.sum() != len(keypoints):
-        raise DataError(
-            f'{path}: lengths add up to {lengths.sum()}, not to the '
-            f'{len(keypoints)} frames of keypoints; fetch the data set again'
-        )
-    parts = np.split(keypoints[:, KINECT_ORDER], np.cumsum(lengths)[:-1])
-    return [
-        Clip(str(name), int(label), int(subject), part)
-        for name, label, subject, part in zip(names, labels, subjects, parts)
-    ]
+    """Read the npz file, which has the form of your own skeletons."""
+    table = read_table(path)
+    parts = np.split(table['keypoints'][:, KINECT_ORDER], np.cumsum(table['lengths'])[:-1])
+    rows = zip(*(table[key].tolist() for key in ('names', 'labels', 'subjects')), parts)
+    return [Clip(*row) for row in rows]
 
 
 def _read_mat_files(folder: Path) -> list[Clip]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from mmact_ssl.errors import ConfigError, DataError
 
@@ -18,7 +19,7 @@ QUESTION = (
 
 
 class Captioner:
-    """A model that ``transformers.AutoModelForVision2Seq`` loads: BLIP, GIT, LLaVA, Qwen2-VL, ...
+    """A model for transformers' image-text-to-text pipeline: BLIP, GIT, LLaVA, Qwen2-VL, ...
 
     Nothing is downloaded, no code of the folder is run, and weights must be safetensors.
 
@@ -32,8 +33,8 @@ class Captioner:
 
     Raises:
         DataError: The folder is missing or has no network.
-        ConfigError: transformers is not installed, or cannot read the folder; or what is there
-            does not look at pictures and write.
+        ConfigError: transformers is not installed, or cannot read the folder, or the network does
+            not read pictures and write text.
     """
 
     def __init__(
@@ -43,22 +44,11 @@ class Captioner:
         max_tokens: int = 60,
         device: str = 'cpu',
     ) -> None:
-        self._processor, network = _load(folder)
-        self._network = network.to(device).eval()
-        self._device = device
+        self._pipeline = _load(folder, device)
+        self._is_chat = bool(getattr(self._pipeline.processor, 'chat_template', None))
+        self._question = (question or QUESTION) if self._is_chat else (question or '')
         self._max_tokens = max_tokens
-        self._text = self._ask(question)
 
-    def _ask(self, question: str | None) -> str | None:
-        """The text beside a picture, in the form that the model was trained with."""
-        if not self._is_chat:
-            return question
-        content = [{'type': 'image'}, {'type': 'text', 'text': question or QUESTION}]
-        return self._processor.apply_chat_template(
-            [{'role': 'user', 'content': content}], add_generation_prompt=True
-        )
-
-    @torch.no_grad()
     def describe(self, picture: np.ndarray, count: int = 8, seed: int = 0) -> list[str]:
         """Write sentences about a picture.
 
@@ -69,35 +59,34 @@ class Captioner:
                 was described before.
 
         Returns:
-            1 to ``count`` different sentences, or none if the model said nothing.
+            1 to ``count`` different sentences, or none if the model wrote nothing.
         """
-        text = {} if self._text is None else {'text': self._text}
-        inputs = self._processor(images=picture, return_tensors='pt', **text).to(self._device)
+        from transformers.pipelines.image_text_to_text import Chat, ReturnType
+
+        image = Image.fromarray(picture)
+        inputs: Any = {'images': image, 'text': self._question}
+        if self._is_chat:
+            content = [{'type': 'image'}, {'type': 'text', 'text': self._question}]
+            inputs = Chat([{'role': 'user', 'content': content}], [image])
+        options = dict(do_sample=True, top_p=0.9, max_new_tokens=self._max_tokens)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
-            tokens = self._network.generate(
-                **inputs,
-                do_sample=True,
-                top_p=0.9,
-                num_return_sequences=count,
-                max_new_tokens=self._max_tokens,
+            made = self._pipeline.forward(
+                self._pipeline.preprocess(inputs, processing_kwargs={}),
+                generate_kwargs=dict(options, num_return_sequences=count),
             )
-        asked = inputs.get('input_ids')
-        # Models of chat repeat what they were asked; a caption keeps how it was begun.
-        if self._is_chat and torch.equal(
-            tokens[:, : asked.shape[1]], asked.expand(len(tokens), -1)
-        ):
-            tokens = tokens[:, asked.shape[1] :]
-        lines = self._processor.batch_decode(tokens, skip_special_tokens=True)
-        return list(dict.fromkeys(' '.join(line.split()) for line in lines if line.strip()))
-
-    @property
-    def _is_chat(self) -> bool:
-        return bool(getattr(self._processor, 'chat_template', None))
+        # A chat is answered; a caption keeps how it was begun.
+        kept = ReturnType.NEW_TEXT if self._is_chat else ReturnType.FULL_TEXT
+        lines = []
+        for tokens in made['generated_sequence']:  # postprocess takes one sequence for a picture
+            one = {**made, 'generated_sequence': tokens[None]}
+            [record] = self._pipeline.postprocess(one, return_type=kept)
+            lines.append(' '.join(record['generated_text'].split()))
+        return list(dict.fromkeys(line for line in lines if line))
 
 
-def _load(folder: str) -> tuple[Any, Any]:
-    """Load the processor of pictures and text, and the network."""
+def _load(folder: str, device: str) -> Any:
+    """Load transformers' pipeline from a folder, as data and offline."""
     if not (Path(folder) / 'config.json').is_file():
         raise DataError(
             f'no file {folder}/config.json: give a folder with a vision-language model, as '
@@ -111,22 +100,16 @@ def _load(folder: str) -> tuple[Any, Any]:
         ) from error
     local: dict[str, Any] = dict(local_files_only=True, trust_remote_code=False)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, **local)
-        if type(config) not in transformers.MODEL_FOR_VISION_2_SEQ_MAPPING:
-            raise ConfigError(
-                f'{folder} holds a network of kind {config.model_type!r}, which is no '
-                'vision-language model: give one that writes about pictures, as BLIP or LLaVA'
-            )
-        processor: Any = transformers.AutoProcessor.from_pretrained(folder, **local)
-        network = transformers.AutoModelForVision2Seq.from_pretrained(
+        processor = transformers.AutoProcessor.from_pretrained(folder, **local)
+        network = transformers.AutoModelForImageTextToText.from_pretrained(
             folder, use_safetensors=True, **local
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f'{folder}: transformers cannot read it ({reason})') from error
-    if not hasattr(processor, 'image_processor'):
-        raise ConfigError(
-            f'{folder}: transformers has no processor of both pictures and text for '
-            f'{config.model_type!r}: give a network that has one, as BLIP or LLaVA'
+        return transformers.pipeline(
+            'image-text-to-text', model=network, processor=processor, device=device
         )
-    return processor, network
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f'{folder}: transformers cannot read a model of pictures and text ({reason}): give one '
+            'that writes about pictures, as BLIP or LLaVA'
+        ) from error

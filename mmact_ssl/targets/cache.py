@@ -77,7 +77,7 @@ class TargetWriter:
         try:
             # Another writer may have been quicker.
             self._transact(lambda t: t.put(META_KEY, meta.encode(), overwrite=False))
-            found = self._transact(lambda t: bytes(t.get(META_KEY)), write=False)
+            found = self._transact(lambda t: bytes(t.get(META_KEY) or b''), write=False)
             check_meta(self.path, parse_meta(self.path, found), meta)
         except TargetCacheError:
             self.close()

@@ -1,4 +1,11 @@
-"""Import targets that others have made: a table (``.npz``), COCO JSON, or skeletons."""
+"""Import targets that others have made: a table (``.npz``), COCO JSON, or skeletons.
+
+Each importer writes the cache ``out`` and returns the number of videos written: those that are in
+the cache already are skipped unless ``overwrite`` replaces it. ``annotated`` are the video paths of
+the annotation files. Names are matched to them exactly or without suffix (``a1_s1`` to
+``videos/a1_s1.mp4``), and become those; an entry serves one video. None: names are taken as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +63,7 @@ def import_npz(
             sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float [F, D], with
             ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
             or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
-        out: Folder of the cache.
-        annotated: Video paths of the annotation files. Names are matched to them exactly or
-            without suffix (``a1_s1`` to ``videos/a1_s1.mp4``), and become those; an entry serves
-            one video. None: taken as is.
-        overwrite: Replace an existing cache.
         dtypes: Storage type by kind; float32 for those not named.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
 
     Raises:
         DataError: The file is not of this format, or an annotated video is not in it or shares its
@@ -117,15 +116,9 @@ def import_skeletons(
     Args:
         source: Folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters in
             the axes of the camera that made the videos; frame t of both is the same moment.
-        out: Folder of the cache.
         focal: Focal length of that camera, in pixels of the video.
         center: (x, y) of its optical axis, in pixels of the video.
         size: (width, height) of the video in pixels.
-        annotated: Video paths of the annotation files, matched as by :func:`import_npz`.
-        overwrite: Replace an existing cache.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
 
     Raises:
         DataError: The folder is not of this format, or an annotated video has no skeleton.
@@ -171,13 +164,8 @@ def import_coco(
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
             keypoints [V * 3] in pixels, pixel i centered on i).
-        out: Folder of the cache.
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
-        overwrite: Replace an existing cache.
-
-    Returns:
-        Number of videos written (those already in the cache are skipped).
 
     Raises:
         DataError: The file is not of this format or names frames beyond a video's end.

@@ -40,8 +40,7 @@ class LoadTargets(BaseTransform):
     place of the text or embedding, where the video has none.
 
     Args:
-        target: Name of the target; heads read it as ``targets.<view>.<target>``. Poses are always
-            'pose'.
+        target: Name of the target; heads read it as ``targets.<view>.<target>``.
         cache: Name of the cache in the folder ``targets`` of the data set, or a path, which has a
             slash. The data set gives its folder to :meth:`bind` when it builds the pipeline.
         views: Views to load for.
@@ -212,15 +211,12 @@ class LoadTargets(BaseTransform):
                 f'target cache {path} holds {found!r}, wanted {self.kind!r}: '
                 'correct cache, target or kind of LoadTargets'
             )
-        if (found == 'pose') != (self.target == 'pose'):
-            raise ConfigError(
-                f"LoadTargets: poses, and only they, are the target 'pose'; {path} holds "
-                f'{found!r}, and target is {self.target!r}'
-            )
         if self.whole and found != 'embedding':
             raise ConfigError(
                 f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {found!r}'
             )
+        if self.sentences not in ('draw', 'mean', 'all'):
+            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
         if self.mask:
             keys = self.reader.keys()
             if not keys or self._gives_all or not (self.whole or found == 'text'):

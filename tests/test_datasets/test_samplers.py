@@ -96,14 +96,6 @@ def test_epoch_and_seed_decide():
     assert len(places) > 3
 
 
-def test_the_order_does_not_rise_with_length():
-    lengths = log_normal(1024)
-    batches = list(LengthBucketBatchSampler(sampler_of(Clips(lengths)), 16, 16))
-    means = [lengths[batch].mean() for batch in batches]
-    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
-    assert abs(np.corrcoef(means[1:], means[:-1])[0, 1]) < 0.3
-
-
 def test_what_is_dropped_is_not_the_longest():
     lengths = np.arange(110)
     dropped = []

@@ -60,7 +60,7 @@ def cut(name, size):
         (change_meta(format=2), 'format 2, this version reads 1'),
         (change_meta(layout='octopus8'), "unknown layout 'octopus8'; known are coco17"),
         (change_meta(layout='ntu25'), r'shape \[7, 2, 17, 2\], layout ntu25 needs \[F, M, 25'),
-        (change_meta(classes=1), 'labels 0 to 1, meta.json says 1 classes'),
+        (change_meta(classes=1), 'labels 0 to 1, meta.json gives 1 classes'),
         (cut('meta.json', 20), 'not a prepared skeleton folder'),
         (cut('skeletons.npy', 400), 'not a prepared skeleton folder'),
         (cut('clips.npz', 100), 'not a prepared skeleton folder'),

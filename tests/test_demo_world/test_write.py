@@ -14,7 +14,6 @@ import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.demo_world.actions import CLASSES
-from mmact_ssl.demo_world.render import LIP_LABELS
 from mmact_ssl.demo_world.scene import NUM_SUBJECTS, draw_scene
 from mmact_ssl.demo_world.write import (
     CLIPS_PER_CLASS,
@@ -158,18 +157,6 @@ def test_part_maps_fit_video_and_poses(world):
         assert ((parts > 0).reshape(48, -1).sum(1) > 300).all()
     with pytest.raises(FileNotFoundError, match='prepare_data.py demo'):
         read_parts(world / 'parts' / 'nobody.png')
-
-
-def test_person_stands_out_in_the_decoded_video(world):
-    """Picture and part map move together: shifting the map by 12 pixels fits the video worse."""
-    better = []
-    for path in sorted((world / 'videos').iterdir())[:8]:
-        with av.open(str(path)) as container:
-            frames = np.stack([f.to_ndarray(format='rgb24') for f in container.decode(video=0)])
-        person = read_parts(world / 'parts' / f'{path.stem}.png') == LIP_LABELS['upper_clothes']
-        spread = [frames[np.roll(person, move, 2)].astype(float).std(0).sum() for move in (0, 12)]
-        better.append(spread[0] < spread[1])
-    assert sum(better) >= 6
 
 
 def test_sentences_describe_without_naming(world):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine.terminal import QuietRunner
-
-NUMBERS = itertools.count()
 
 
 class Samples(BaseDataset):
@@ -37,29 +32,33 @@ class Model(BaseModel):
         return losses
 
 
-def train(work_dir: Path, capsys, tasks: int = 2, **changes) -> tuple[list[str], str]:
-    """Lines on the screen and the text of the log file."""
-    runner = QuietRunner(
-        model=Model(tasks),
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            dataset=Samples(), batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)
-        ),
-        train_cfg=changes.pop('train_cfg', dict(by_epoch=True, max_epochs=12)),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.125)),
-        default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
-        log_processor=dict(type='ShortLogProcessor', window_size=1, **changes),
-        default_scope='mmact_ssl',
-        experiment_name=f'terminal{next(NUMBERS)}',
-    )
-    runner.train()
-    runner.logger.warning('look out')
-    (log,) = work_dir.rglob('*.log')
-    return capsys.readouterr().out.splitlines(), log.read_text()
+@pytest.fixture
+def train(tmp_path, capsys, make_runner):
+    """Trains; the lines on the screen and the text of the log file."""
+
+    def run(tasks=2, by_epoch=True, **changes):
+        runner = make_runner(
+            tmp_path,
+            Model(tasks),
+            Samples(),
+            epochs=12,
+            loader=dict(batch_size=1),
+            default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
+            log_processor=dict(type='ShortLogProcessor', window_size=1, by_epoch=by_epoch),
+            log_level='INFO',
+            runner_class=QuietRunner,
+            **changes,
+        )
+        runner.train()
+        runner.logger.warning('look out')
+        (log,) = tmp_path.rglob('*.log')
+        return capsys.readouterr().out.splitlines(), log.read_text()
+
+    return run
 
 
-def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, capsys):
-    screen, log = train(tmp_path, capsys)
+def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, train):
+    screen, log = train()
     for dump in ('System environment', 'Hooks will be executed', 'Exp name'):
         assert dump in log
         assert dump not in '\n'.join(screen)
@@ -69,20 +68,19 @@ def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, capsy
     weight = float(line.split('task1 ')[1].split()[0]) / tasks['task1']
     for name, value in {'loss': 3.5, **tasks}.items():
         assert f'  {name} {value * weight:.4g}'[:-1] in line
-    assert '  left 0:0' in line and line.endswith('  lr 0.1250')
+    assert '  left 0:0' in line and line.endswith('  lr 0.01000')
     assert any(line.endswith(' WARNING: look out') for line in screen)
     assert 'task0/accuracy' in next(tmp_path.rglob('scalars.json')).read_text()
 
 
 @pytest.mark.parametrize('tasks', [1, 6, 30])
-def test_a_line_fits_whatever_the_number_of_tasks(tmp_path, capsys, tasks):
-    screen, _ = train(tmp_path, capsys, tasks)
+def test_a_line_fits_whatever_the_number_of_tasks(train, tasks):
+    screen, _ = train(tasks)
     lines = [line for line in screen if ' step ' in line]
     assert all('  loss ' in line and '  left ' in line for line in lines)
     assert (100 if tasks == 30 else 50) < max(map(len, lines)) <= 120
 
 
-def test_steps_are_counted_where_there_are_no_epochs(tmp_path, capsys):
-    train_cfg = dict(by_epoch=False, max_iters=10)
-    screen, _ = train(tmp_path, capsys, train_cfg=train_cfg, by_epoch=False)
+def test_steps_are_counted_where_there_are_no_epochs(train):
+    screen, _ = train(by_epoch=False, train_cfg=dict(by_epoch=False, max_iters=10))
     assert any('step  4/10  left' in line for line in screen)

@@ -1,31 +1,96 @@
-"""The documentation names files, tools and options that exist."""
+"""The documentation names files, tools, options and parts that exist."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
+every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def prose(page: Path) -> str:
+    return re.sub(r'^```.*?^```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names that GitHub gives the headings of a page."""
+    headings = re.findall(r'^#+ (.*)$', prose(page), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+@every_page
 def test_links_lead_somewhere(page: Path):
-    prose = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    for target in re.findall(r'\]\((?!https?://|#|mailto:)([^)#\s]+)', prose):
-        assert (page.parent / target).exists(), f'{page.name}: {target}'
+    for target in re.findall(r'\]\((?!https?://|mailto:)([^)\s]+)', prose(page)):
+        file, _, anchor = target.partition('#')
+        found = page.parent / file if file else page
+        assert found.exists(), f'{page.name}: {target}'
+        assert not anchor or anchor in anchors(found), f'{page.name}: {target}'
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_name_tools_and_configs_that_exist(page: Path):
+@every_page
+def test_files_that_are_named_exist(page: Path):
     text = page.read_text()
-    # A config that the page itself tells to write begins with its own name in a comment, or is
-    # copied from another.
-    written = set(re.findall(r'^(?:#|cp \S+) (configs/\S+\.py)', text, re.MULTILINE))
-    for path in set(re.findall(r'\b(?:tools|configs)/[\w/.-]+\.(?:py|sh)\b', text)) - written:
-        assert (ROOT / path).is_file(), f'{page.name}: {path}'
+    named = set(re.findall(r'\b(?:tools|configs|mmact_ssl)/[\w/.-]+\.(?:py|sh|json|pth)\b', text))
+    named |= set(re.findall(r'`((?:tools|configs|mmact_ssl)/[\w/-]+/)`', text))
+    # What the page itself tells to write: a comment or a line with the name above an example, or
+    # the target of a command.
+    written = set(re.findall(r'^# (\S+\.py)$|^`(\S+\.py)`:?$|> (\S+\.py)', text, re.MULTILINE))
+    missing = named - {name for names in written for name in names}
+    missing = {path for path in missing if not (ROOT / path).exists()}
+    assert missing == set(), page.name
+
+
+@every_page
+def test_classes_that_are_named_exist(page: Path):
+    text = page.read_text()
+    named = set(re.findall(r"\btype='([A-Z]\w+)'", text))
+    named |= set(
+        re.findall(r'`(\w+(?:Head|Loss|Teacher|Hook|Dataset|Weights|Views|Targets))\b', text)
+    )
+    known = {'DefaultSampler', *re.findall(r'^class (\w+)', text, re.MULTILINE)}
+    for path in (ROOT / 'mmact_ssl').rglob('*.py'):
+        known |= set(re.findall(r'^class (\w+)', path.read_text(), re.MULTILINE))
+    assert named - known == set(), page.name
+
+
+@every_page
+def test_commands_have_the_options_that_are_used(page: Path):
+    text = page.read_text().replace('\\\n', ' ')
+    for tool, arguments in re.findall(r'python tools/(\w+)\.py\b([^\n`#|]*)', text):
+        code = (ROOT / 'tools' / f'{tool}.py').read_text()
+        if tool == 'prepare_data':
+            code += "'--source' '--out' '--layout' '--placement' '--seed'"  # made from names
+            code += ''.join(
+                p.read_text() for p in (ROOT / 'mmact_ssl' / 'preparation').glob('*.py')
+            )
+        if tool == 'benchmark':
+            code += ''.join(p.read_text() for p in (ROOT / 'tools' / 'benchmarks').glob('*.py'))
+        for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
+            assert f"'{option}'" in code, f'{page.name}: {tool} {option}'
+
+
+def test_the_readme_is_short_and_has_one_table_of_results():
+    text = (ROOT / 'README.md').read_text()
+    assert len(text.splitlines()) <= 150
+    (table,) = re.findall(r'<!-- results:.*?<!-- /results', text, re.DOTALL)
+    assert len(re.findall(r'^\| ', table, re.MULTILINE)) - 2 <= 12
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / 'docs' / 'README.md').read_text()
+    for page in (ROOT / 'docs').rglob('*.md'):
+        assert page.name == 'README.md' or f'({page.relative_to(ROOT / "docs")})' in index
 
 
 def test_the_options_of_the_training_program_are_all_explained():
@@ -33,3 +98,64 @@ def test_the_options_of_the_training_program_are_all_explained():
     options = set(re.findall(r"'(--[a-z-]+)'", program)) - {'--local-rank'}
     page = (ROOT / 'docs' / 'get_started.md').read_text()
     assert {option for option in options if f'`{option}' not in page} == set()
+
+
+def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from tools.list_parts import HEAD, PAGE, find_parts, make_page
+
+    page = PAGE.read_text()
+    assert page.startswith(HEAD)
+    assert page == make_page(), 'run python tools/list_parts.py'
+    for parts in find_parts().values():
+        for name, part in parts.items():
+            assert (part.__doc__ or '').strip(), f'{name} has no docstring'
+
+
+@pytest.fixture
+def written_configs(tmp_path: Path) -> dict[str, Path]:
+    """The configs that the pages tell to write, beside the shipped ones."""
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    written = {}
+    for page in PAGES:
+        for name, text in re.findall(
+            r'^```python\n# (configs/\S+\.py)\n(.*?)^```',
+            page.read_text(),
+            re.DOTALL | re.MULTILINE,
+        ):
+            written[name] = tmp_path / name
+            written[name].write_text(text)
+    return written
+
+
+def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[str, Path]):
+    loaded = {name: Config.fromfile(path) for name, path in written_configs.items()}
+    for name, data in (('csvr_r3d_mine', 'mine'), ('ms2l_gru_moves', 'moves')):
+        for loader in ('train_dataloader', 'test_dataloader'):
+            dataset = loaded[f'configs/{name}.py'][loader].dataset
+            assert f'/{data}/' in dataset.ann_file, name
+            assert dataset.pipeline, name
+    pipeline = loaded['configs/hcpg_r3d_lip.py'].train_dataloader.dataset.pipeline
+    assert 'lip' in [step.get('layout') for step in pipeline]
+    online = loaded['configs/dtg_r3d_online.py']
+    read = [step.get('target') for step in online.train_dataloader.dataset.pipeline]
+    assert 'pose' in read and 'imagenet' not in read
+    assert online.model.teachers.imagenet.teacher.type == 'TimmTeacher'
+
+
+def test_the_example_of_a_task_builds_with_its_own_loss(
+    written_configs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    page = (ROOT / 'docs' / 'add_a_task.md').read_text()
+    example = re.search(r'```python\n(""".*?)```', page, re.DOTALL).group(1)
+    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS._module_dict))
+    module = 'mmact_ssl.models.heads.speed_prediction'
+    exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
+    init_default_scope('mmact_ssl')
+    model = MODELS.build(Config.fromfile(written_configs['configs/speed_r3d_jhmdb.py']).model)
+    head = model.heads['speed'].eval()
+    speed = torch.tensor([4, 1, 2, 2])
+    loss = head.loss(feature_map=torch.zeros(4, 128, 1, 2, 2), speed=speed)['loss']
+    logs = head.classifier.bias.detach().double().softmax(0).log()
+    slow = sum(0.95 * logs[drawn] + 0.05 * logs.mean() for drawn in (2, 0, 1, 1)) / -4
+    assert loss.item() == pytest.approx(slow.item(), rel=1e-5)

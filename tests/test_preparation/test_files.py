@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -104,9 +103,3 @@ def test_poses_come_back_and_wrong_ones_are_refused(tmp_path):
         np.savez(path, names=['a'], lengths=[length], keypoints=keypoints, layout=layout)
         with pytest.raises(DataError, match=message):
             read_poses(path)
-
-
-def test_videos_written_for_tests_are_what_they_seem(tmp_path):
-    """The maker of all these files is checked with another reader."""
-    reader = cv2.VideoCapture(str(make_video(tmp_path / 'a.mp4')))
-    assert int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == 4

@@ -162,21 +162,6 @@ def test_a_turn_is_told_from_the_persons_own_side(angle):
     assert turn.side == ('left' if angle > 0 else 'right')
 
 
-def test_a_mirrored_clip_has_left_and_right_exchanged(layout):
-    plain = describe(acted(layout), layout, count=MOST)
-    flipped = describe(mirrored(acted(layout), layout), layout, count=MOST)
-    assert flipped == [exchange(sentence) for sentence in plain]
-    assert any('left' in sentence for sentence in plain)
-
-
-def test_without_sides_the_mirrored_clip_reads_the_same(layout):
-    body = acted(layout)
-    move(body, layout, list(layout.names), (1.5, 0, 0), ramp(10, 40))
-    plain = describe(body, layout, count=MOST, sides=False)
-    assert plain == describe(mirrored(body, layout), layout, count=MOST, sides=False)
-    assert not any(re.search('left|right', sentence) for sentence in plain)
-
-
 @pytest.mark.parametrize(('high', 'low'), [('left', 'right'), ('right', 'left')])
 def test_hands_held_at_two_heights_are_told_in_an_order_without_a_side(layout, high, low):
     body = move(standing(layout), layout, arm(high), (0, 1, 0), np.ones(FRAMES))

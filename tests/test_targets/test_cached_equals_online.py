@@ -9,7 +9,7 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from mmact_ssl.datasets.transforms import DecodeViews, PackInputs, SampleViews
-from mmact_ssl.models.data_preprocessors import PretextDataPreprocessor
+from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets import LoadTargets
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
@@ -103,16 +103,17 @@ def test_cached_equals_online(cached, seed):
         for transform in pipeline:
             sample = transform(sample)
         samples.append(sample)
-    batch = pseudo_collate(samples)
-    preprocessor = PretextDataPreprocessor([123.7, 116.3, 103.5], [58.4, 57.1, 57.4], views)
+    names = [f'{view}.{name}' for view in views for name in teachers]
+    preprocessor = PretextDataPreprocessor([123.7, 116.3, 103.5], [58.4, 57.1, 57.4], views, names)
+    batch = preprocessor(pseudo_collate(samples))
     for view in views:
-        clips = preprocessor.normalize(torch.stack(batch['inputs'][view]))
-        clips = preprocessor.denormalize(clips).transpose(1, 2)  # (B, T, 3, H, W)
+        # (B, T, 3, H, W)
+        clips = preprocessor.denormalize(batch['inputs'][view]).transpose(1, 2)
         for name, teacher in teachers.items():
             if teacher.window is None:
                 online = teacher(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
             else:
                 online = teacher(clips)[:, None]  # (B, 1, D)
-            found = torch.stack(batch['targets'][view][name])
+            found = batch['targets'][view][name]
             torch.testing.assert_close(found, online, rtol=1e-5, atol=1e-6)
             assert online.std() > 1e-3  # not all the same

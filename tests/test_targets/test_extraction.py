@@ -11,6 +11,7 @@ from mmact_ssl.datasets.transforms import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.targets import video_extraction as module
 from mmact_ssl.targets.cache import (
     TargetCacheError,
     TargetMeta,
@@ -97,23 +98,6 @@ def test_every_frame_is_extracted_and_online_equals_cached(data, names):
         assert len(frames) == 3 + i
         online = ColorTeacher()(torch.from_numpy(frames).permute(0, 3, 1, 2))
         np.testing.assert_allclose(reader.get(name), online.numpy(), rtol=1e-5)
-
-
-@pytest.mark.parametrize('chunk', [1, 3, 7, 100])
-def test_chunks_join_to_the_video(data, chunk):
-    chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
-    assert all(len(part) == chunk for part in chunks[:-1])
-    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
-    np.testing.assert_array_equal(np.concatenate(chunks), whole)
-
-
-def test_what_is_there_is_skipped(data, names):
-    extract(data, names[:2])
-    teacher = ColorTeacher()
-    report = extract(data, names, teacher)
-    assert (report.written, report.skipped) == (3, 2)
-    assert teacher.seen == 5 + 6 + 7
-    assert len(TargetReader(data / 'pose.lmdb')) == 5
 
 
 @pytest.mark.parametrize('seconds, lines', [(0, 6), (60, 1)])
@@ -207,12 +191,6 @@ def test_a_video_missing_in_one_cache_runs_only_its_teacher(data, names):
     assert (color.seen, parts.seen) == (12 + 4, 5)
 
 
-def test_two_teachers_of_one_cache_are_refused(data, names):
-    jobs = [ExtractionJob(ColorTeacher(i), data / 'pose.lmdb') for i in range(2)]
-    with pytest.raises(ConfigError, match='two teachers would write to one cache'):
-        extract_many(jobs, data, names)
-
-
 @pytest.mark.parametrize('batch_size', [1, 3, 64])
 @pytest.mark.parametrize('chunk', [1, 4, 64])
 def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size, chunk):
@@ -234,15 +212,17 @@ def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size
         np.testing.assert_allclose(found[inds[0]], means[inds].ravel(), rtol=1e-5)
 
 
-def test_long_videos_are_read_in_blocks(data, monkeypatch):
-    (whole,) = iterate_frames(data / 'videos/4.mp4', 7)
-    monkeypatch.setattr('mmact_ssl.targets.video_extraction.BLOCK_BYTES', 5 * whole[0].nbytes)
-    for chunk in (1, 2, 3, 7):
-        chunks = list(iterate_frames(data / 'videos/4.mp4', chunk))
+@pytest.mark.parametrize('frames_in_block', [5, 1000])
+def test_blocks_and_chunks_join_to_the_video(data, monkeypatch, frames_in_block):
+    video = data / 'videos/4.mp4'
+    (whole,) = iterate_frames(video, 7)
+    wanted = run(ClipTeacher(), video)
+    monkeypatch.setattr(module, 'BLOCK_BYTES', frames_in_block * whole[0].nbytes)
+    for chunk in (1, 2, 3, 7, 100):
+        chunks = list(iterate_frames(video, chunk))
         assert [len(part) for part in chunks[:-1]] == [chunk] * (len(chunks) - 1)
         np.testing.assert_array_equal(np.concatenate(chunks), whole)
-    wanted = run(ClipTeacher(), data / 'videos/4.mp4', 64)
-    np.testing.assert_allclose(run(ClipTeacher(), data / 'videos/4.mp4', 2), wanted, rtol=1e-5)
+        np.testing.assert_allclose(run(ClipTeacher(), video, chunk), wanted, rtol=1e-5)
 
 
 class WildTeacher(MapTeacher):
@@ -258,11 +238,16 @@ def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
     assert TargetReader(data / 'map.lmdb').keys() == []
 
 
-def test_teachers_of_frames_and_of_sentences_are_told_apart(data, names):
+def test_wrong_uses_are_named(data, names):
     with pytest.raises(ConfigError, match='reads no sentences'):
         extract_sentences(ColorTeacher(), {'a': ['b']}, data / 't.lmdb')
     with pytest.raises(ConfigError, match='reads sentences: give --sentences FILE'):
         extract(data, names, TextTeacher())
+    with pytest.raises(ConfigError, match='two teachers would write to one cache'):
+        extract_many([ExtractionJob(ColorTeacher(i), data / 'p') for i in range(2)], data, names)
+    with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):
+        extract(data / 'nowhere', names)
+    assert not (data / 'nowhere').exists()
 
 
 def test_another_teacher_is_refused_before_any_work(data, names):
@@ -291,12 +276,6 @@ def test_broken_videos_are_listed_up_to_a_limit(data, names):
         write_video(data / name, 4)
     assert extract(data, names).written == 2
     assert not listing.exists()
-
-
-def test_a_wrong_folder_is_named(data, names):
-    with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):
-        extract(data / 'nowhere', names)
-    assert not (data / 'pose.lmdb').exists()
 
 
 def test_annotations_name_each_video_once(tmp_path):

@@ -13,19 +13,19 @@ from mmact_ssl.targets.importers import import_coco, import_npz, import_skeleton
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 IMAGE = {'width': 200, 'height': 100}
+KEYPOINTS = np.random.default_rng(0).random((5, 17, 3), np.float32)
 
 
 def table(path, names=('videos/a.mp4', 'videos/b.mp4'), lengths=(3, 2), layout='coco17', **other):
-    keypoints = np.random.default_rng(0).random((5, 17, 3), np.float32)
     arrays = {
         'names': np.array(names),
         'lengths': np.array(lengths),
-        'keypoints': keypoints,
+        'keypoints': KEYPOINTS,
         'layout': layout if layout is None else np.array(layout),
         **other,
     }
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
-    return keypoints
+    return KEYPOINTS
 
 
 def test_npz_is_cut_into_videos(tmp_path):
@@ -40,53 +40,41 @@ def test_npz_is_cut_into_videos(tmp_path):
     assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
 
 
-def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path):
-    keypoints = table(tmp_path / 'p.npz', names=('b', 'a'))
-    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/a.mp4'])
+@pytest.mark.parametrize(
+    ('names', 'annotated', 'starts'),
+    [
+        (('b', 'a'), ['videos/a.mp4'], [3]),
+        (
+            ('u/a.mp4', 'a'),
+            ['v/a.mp4', 'u/a.mp4'],
+            [3, 0],
+        ),  # an exact name leaves one for the other
+        (('u/a.mp4', 'b'), ['u/b.mp4', 'u/b.mp4', 'u/a.mp4'], [3, 3, 0]),
+    ],
+)
+def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path, names, annotated, starts):
+    keypoints = table(tmp_path / 'p.npz', names=names)
+    import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
     reader = TargetReader(tmp_path / 'x')
-    assert reader.keys() == ['videos/a.mp4']
-    np.testing.assert_array_equal(reader.get('videos/a.mp4'), keypoints[3:])
-
-
-def test_npz_without_an_annotated_video_or_with_two_is_refused(tmp_path):
-    table(tmp_path / 'p.npz', names=('u/a', 'v/a'))
-    with pytest.raises(DataError, match="nothing for the annotated video 'c.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['c.mp4'])
-    with pytest.raises(DataError, match=r"several entries \(u/a, v/a\).*'a.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['a.mp4'])
-
-
-def test_an_entry_serves_one_video_only(tmp_path):
-    table(tmp_path / 'p.npz', names=('u/a.mp4', 'b'))
-    with pytest.raises(DataError, match=r"'b' is the only entry for two.*'u/b.mp4' and 'v/b.mp4'"):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'v/b.mp4'])
-    for annotated in (['u/a.mp4', 'v/a.mp4'], ['v/a.mp4', 'u/a.mp4']):
-        with pytest.raises(DataError, match="nothing for the annotated video 'v/a.mp4'"):
-            import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
-    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['u/b.mp4', 'u/b.mp4', 'u/a.mp4']) == 2
-
-
-def test_what_is_matched_exactly_does_not_make_a_stem_ambiguous(tmp_path):
-    keypoints = table(tmp_path / 'p.npz', names=('u/a.mp4', 'a'))
-    import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['v/a.mp4', 'u/a.mp4'])
-    reader = TargetReader(tmp_path / 'x')
-    np.testing.assert_array_equal(reader.get('u/a.mp4'), keypoints[:3])
-    np.testing.assert_array_equal(reader.get('v/a.mp4'), keypoints[3:])
+    assert reader.keys() == sorted(set(annotated))
+    for key, start in zip(annotated, starts):
+        np.testing.assert_array_equal(reader.get(key), keypoints[start : start + (3, 2)[start > 0]])
 
 
 @pytest.mark.parametrize(
-    ('change', 'message'),
+    ('names', 'annotated', 'message'),
     [
-        ({'layout': 'coco99'}, 'unknown layout .coco99.; known are coco17'),
-        ({'layout': 'kinect20'}, r'needs \[F, 20, 3\]'),
-        ({'lengths': (3, 3)}, 'do not fit together'),
-        ({'names': ('a',)}, 'do not fit together'),
+        (('u/a', 'v/a'), ['c.mp4'], "nothing for the annotated video 'c.mp4'"),
+        (('u/a', 'v/a'), ['a.mp4'], r"several entries \(u/a, v/a\).*'a.mp4'"),
+        (('u/a.mp4', 'b'), ['u/b.mp4', 'v/b.mp4'], "'b' is the only.*'u/b.mp4' and 'v/b.mp4'"),
+        (('u/a.mp4', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
+        (('u/a.mp4', 'b'), ['v/a.mp4', 'u/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
     ],
 )
-def test_a_bad_table_is_refused(tmp_path, change, message):
-    table(tmp_path / 'p.npz', **change)
-    with pytest.raises(DataError, match=f'p.npz.*{message}'):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x')
+def test_a_missing_or_ambiguous_entry_is_refused(tmp_path, names, annotated, message):
+    table(tmp_path / 'p.npz', names=names)
+    with pytest.raises(DataError, match=message):
+        import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
 
 
 def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
@@ -129,6 +117,14 @@ def test_npz_of_embeddings_and_maps(tmp_path):
 @pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [
+        (
+            {'keypoints': KEYPOINTS, 'layout': 'coco99'},
+            DataError,
+            'layout .coco99.; known are coco',
+        ),
+        ({'keypoints': KEYPOINTS, 'layout': 'kinect20'}, DataError, r'needs \[F, 20, 3\]'),
+        ({'keypoints': KEYPOINTS, 'layout': 'coco17', 'lengths': (3, 3)}, DataError, 'do not fit'),
+        ({'keypoints': KEYPOINTS, 'layout': 'coco17', 'names': ('a',)}, DataError, 'do not fit'),
         ({'maps': np.full((5, 1, 2, 2), 1.5)}, DataError, 't.npz: videos/a.mp4: maps are prob'),
         ({'maps': np.zeros((5, 2, 2, 2))}, DataError, "maps of 2 parts, 'person' has 1"),
         ({'maps': np.zeros((5, 1, 2, 2)), 'layout': 'x'}, ConfigError, "part layout 'x' is unk"),
@@ -138,7 +134,7 @@ def test_npz_of_embeddings_and_maps(tmp_path):
         ({'embeddings': np.zeros((5, 2)), 'maps': np.zeros(5)}, DataError, 'must hold one of'),
     ],
 )
-def test_a_bad_table_of_embeddings_or_maps_is_refused(tmp_path, change, error, message):
+def test_a_bad_table_is_refused(tmp_path, change, error, message):
     table(tmp_path / 't.npz', **{'keypoints': None, 'layout': 'person', **change})
     with pytest.raises(error, match=message):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')

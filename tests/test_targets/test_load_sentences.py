@@ -112,6 +112,8 @@ def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     ):
         with pytest.raises(ConfigError, match="missing='mask' needs a cache of sentences"):
             load(path, **options)
+    with pytest.raises(ConfigError, match="sentences='first': 'draw', 'mean' or 'all'"):
+        load(text, sentences='first')
 
 
 FRAMES = np.random.default_rng(4).normal(size=(9, 6)).astype(np.float32)

@@ -4,10 +4,8 @@ _base_ = ['hcpg.py', 'video-small.py']
 
 views = _base_.views
 adapter = dict(in_channels=128, out_channels=64)
-contrast = dict(in_channels=64, queue_size=0, hidden_dim=256)
+contrast = dict(in_channels=64, hidden_dim=256)
 model = dict(
-    encode=views,
-    momentum_encoder=None,
     adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
     heads=dict(
         appearance=contrast,

@@ -4,11 +4,9 @@ _base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 views = ('clip', 'clip_b')
 adapter = dict(type='GatedAdapter', in_channels=512, out_channels=256)
-queue_size = 16_384
 contrast = dict(
     type='ConsistencyHead',
     in_channels=256,
-    queue_size=queue_size,
     hidden_dim=512,
     embedding_dim=128,
 )
@@ -24,9 +22,7 @@ model = dict(
             'clip.parts',
         ),
     ),
-    # Contrast with the keys of a momentum encoder in a queue.
-    encode=('clip',),
-    momentum_encoder=dict(views=('clip_b',), momentum=0.999),
+    encode=views,
     # Each view is a batch of its own, so that batch statistics don't mix them.
     encode_together=False,
     # One representation for all tasks: motion='appearance', parsing='appearance'.

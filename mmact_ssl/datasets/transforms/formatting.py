@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -19,19 +19,20 @@ from mmact_ssl.registry import TRANSFORMS
 class PackInputs(BaseTransform):
     """Pack the views of a video or a skeleton clip, and their targets, into tensors.
 
-    Required keys: ``views``; optional ``targets``, ``label``, and those of ``meta_keys``.
+    Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and those of
+    ``meta_keys``.
 
     Returns a dict of
 
     - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB, of frames; float32 tensor [M, T, V, C] of
       skeletons};
     - ``targets`` {view: {name: tensor}}: ``valid`` bool [T], False where the frame is padding;
-      ``pose`` float32 [T, V, 3] = x, y, score, x and y as fractions of the view's image (0..1
-      inside, others outside), score 0..1, 0 = unknown; ``speed`` int64, the stride in frames, where
-      it was drawn; others as LoadTargets and the view's own transforms made them; ``<name>_valid``
-      bool, of a target that may be missing. ``targets['sample']``, of the whole sample, holds
-      ``label`` int64, -1 = none, and ``video`` int64, which tells videos apart (CRC-32 of the file
-      name), if asked for;
+      ``speed`` int64, the stride in frames, where it was drawn; poses float32 [T, V, 3] = x, y,
+      score, x and y as fractions of the view's image (0..1 inside, others outside), score 0..1, 0 =
+      unknown; others as LoadTargets and the view's own transforms made them; ``<name>_valid`` bool,
+      of a target that may be missing. ``targets['sample']``, of the whole sample, holds ``label``
+      int64, -1 = none, and ``video`` int64, which tells videos apart (CRC-32 of the file name), if
+      asked for;
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
       is none), and the rest as meta information.
 
@@ -66,9 +67,9 @@ class PackInputs(BaseTransform):
             is_video = isinstance(frames, list)
             inputs[view] = _pack_frames(frames) if is_video else _to_tensor(frames)
             named = dict(results.get('targets', {}).get(view, {}))
-            if 'pose' in named:
+            for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
-                named['pose'] = named['pose'] / np.array([width, height, 1], np.float32)
+                named[name] = named[name] / np.array([width, height, 1], np.float32)
             targets[view] = {name: _to_tensor(value) for name, value in named.items()}
 
         data_sample = ActionDataSample()
@@ -85,6 +86,13 @@ class PackInputs(BaseTransform):
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
+
+
+def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:
+    """Names of the cached targets of a kind that a view has."""
+    named = results.get('targets', {}).get(view, {})
+    meta = results.get('target_meta', {})
+    return [name for name in named if name in meta and meta[name].kind == kind]
 
 
 def _to_tensor(value: Any) -> torch.Tensor:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms.formatting import targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Frames of a view; a stride of several is drawn from them."""
+
+    num_frames: int
+    stride: int | Sequence[int]
 
 
 @TRANSFORMS.register_module()
@@ -63,7 +73,7 @@ class SampleViews(BaseTransform):
         differ: bool = False,
     ) -> None:
         options = {'clip': clip, 'future': future, 'clip_b': clip_b}
-        self.clips = {view: dict(value) for view, value in options.items() if value is not None}
+        self.clips = {view: _Clip(**value) for view, value in options.items() if value is not None}
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
@@ -92,7 +102,7 @@ class SampleViews(BaseTransform):
             frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
             targets['keyframes'] = {'valid': np.arange(slots) < len(found)}
         for view, stride in strides.items():
-            if not isinstance(self.clips[view]['stride'], int):
+            if not isinstance(self.clips[view].stride, int):
                 targets[view]['speed'] = stride
         results.update(
             total_frames=total, frame_inds=frame_inds, targets=targets, video_reader=reader
@@ -102,8 +112,8 @@ class SampleViews(BaseTransform):
     def _draw_strides(self) -> dict[str, int]:
         """Choose the stride of each view of frames."""
         drawn: dict[str, int] = {}
-        for view, options in self.clips.items():
-            strides = np.atleast_1d(options['stride']).tolist()
+        for view, clip in self.clips.items():
+            strides = np.atleast_1d(clip.stride).tolist()
             if view == 'clip_b' and self.differ:
                 strides = [stride for stride in strides if stride != drawn['clip']]
             if len(strides) == 1 or self.test_mode:
@@ -115,11 +125,11 @@ class SampleViews(BaseTransform):
     def _groups(self, strides: Mapping[str, int]) -> list[dict[str, np.ndarray]]:
         """Frames of each view from its group's start; views of one group share their start."""
         offsets = {
-            view: np.arange(self.clips[view]['num_frames']) * stride
+            view: np.arange(self.clips[view].num_frames) * stride
             for view, stride in strides.items()
         }
         if 'future' in offsets:
-            offsets['future'] += self.clips['clip']['num_frames'] * strides['clip']
+            offsets['future'] += self.clips['clip'].num_frames * strides['clip']
         second = {'clip_b': offsets.pop('clip_b')} if 'clip_b' in offsets else None
         return [offsets] if second is None else [offsets, second]
 
@@ -137,8 +147,9 @@ class SampleViews(BaseTransform):
 class DecodeViews(BaseTransform):
     """Decode the chosen frames of all views in one pass, scaled while decoding.
 
-    Required keys: ``frame_inds``, ``video_reader`` (removed); optional ``targets`` {view: ``pose``
-    float32 [T, V, 3] with x, y as fractions of the frame}.
+    Required keys: ``frame_inds``, ``video_reader`` (removed); optional, in ``targets`` of any view,
+    those whose ``target_meta`` is of kind 'pose', float32 [T, V, 3], x, y as fractions of the
+    frame.
 
     Added keys: ``views`` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: the poses,
     now float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
@@ -161,11 +172,13 @@ class DecodeViews(BaseTransform):
         results['views'] = {
             view: [frames[index] for index in inds.tolist()] for view, inds in frame_inds.items()
         }
-        for view, targets in results.get('targets', {}).items():
-            if 'pose' in targets:
-                height, width = results['views'][view][0].shape[:2]
+        for view, frames in results['views'].items():
+            for name in targets_of_kind('pose', results, view):
+                height, width = frames[0].shape[:2]
                 # In float64, so that packing an unmoved pose gives back the very fractions.
-                targets['pose'] = targets['pose'] * np.array([width, height, 1], dtype=np.float64)
+                results['targets'][view][name] = results['targets'][view][name] * np.array(
+                    [width, height, 1], np.float64
+                )
         return results
 
 
@@ -178,13 +191,13 @@ class TransformViews(BaseTransform):
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
-    With part maps, ``keypoint`` has three persons more, probes whose movement says what the
+    With part maps, ``keypoint`` has three persons more, probes whose movement shows what the
     transforms did to the frames (see geometry.py). A transform that draws from the key points what
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 
-    Required keys: ``views``; optional, for any of the views, ``targets`` {view: ``pose`` [T, V, 3]
-    in pixels and those whose ``target_meta`` is of kind 'map', float32 [T, C, h, w] over the whole
-    frame}. Modified keys: the same; maps then cover the whole view.
+    Required keys: ``views``; optional, in ``targets`` of any of the views, those whose
+    ``target_meta`` is of kind 'pose', [T, V, 3] in pixels, or 'map', float32 [T, C, h, w] over the
+    whole frame. Modified keys: the same; maps then cover the whole view.
 
     Args:
         views: Names of the views to join.
@@ -240,20 +253,17 @@ class TransformViews(BaseTransform):
             'num_clips': 1,
             'clip_len': len(imgs),
         }
-        targets = {view: results.get('targets', {}).get(view, {}) for view in self.views}
-        posed = [view for view in self.views if 'pose' in targets[view]]
-        maps = [
-            (view, target)
-            for target, meta in results.get('target_meta', {}).items()
-            for view in self.views
-            if meta.kind == 'map' and target in targets[view]
-        ]
+        targets = results.get('targets', {})
+        poses, maps = (
+            [(view, name) for view in self.views for name in targets_of_kind(kind, results, view)]
+            for kind in ('pose', 'map')
+        )
         persons = []  # float [T, V, 3] each
-        if posed:
-            persons.append(np.concatenate([targets[view]['pose'] for view in posed]))
+        if poses:
+            persons.append(np.concatenate([targets[view][name] for view, name in poses]))
         if maps:
-            num_joints = persons[0].shape[1] if posed else self._num_joints()
-            num_frames = len(persons[0]) if posed else 1
+            num_joints = persons[0].shape[1] if poses else self._num_joints()
+            num_frames = len(persons[0]) if poses else 1
             persons += [
                 np.concatenate([probe, np.ones_like(probe[..., :1])], axis=-1)
                 for probe in probes(shape, num_frames, num_joints)
@@ -272,18 +282,17 @@ class TransformViews(BaseTransform):
         lengths = {view: len(frames[view]) for view in self.views}
         for view, part in zip(lengths, _split(joined['imgs'], lengths.values())):
             frames[view] = list(part)
-        if posed:
+        if poses:
             pose = np.concatenate(
                 [joined['keypoint'][0], joined['keypoint_score'][0, ..., None]], axis=-1
             )
-            for view, part in zip(posed, _split(pose, [lengths[view] for view in posed])):
-                targets[view]['pose'] = part
+            for (view, name), part in zip(poses, _split(pose, [lengths[v] for v, _ in poses])):
+                targets[view][name] = part
         if maps:
             box = view_box(joined['keypoint'][-3:], shape, joined['imgs'][0].shape[:2])
-            for view, target in maps:
-                layout = results['target_meta'][target].layout
-                moved = crop_maps(targets[view][target], box, layout, self.map_size)
-                targets[view][target] = moved
+            for view, name in maps:
+                layout = results['target_meta'][name].layout
+                targets[view][name] = crop_maps(targets[view][name], box, layout, self.map_size)
         return results
 
     def _num_joints(self) -> int:

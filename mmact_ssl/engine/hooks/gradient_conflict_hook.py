@@ -68,14 +68,14 @@ class GradientConflictHook(Hook):
             _pretrainer(runner).loss_observer = self.measure
 
     def measure(
-        self, feature_map: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
+        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
     ) -> None:
         """Take the weighted gradients' inner products, in the middle of a step."""
-        gram = feature_map.gram(self._scale).double()
+        gram = gradients.gram(self._scale).double()
         factors = torch.stack(
-            [torch.as_tensor(weights[task]).to(gram) for task in feature_map.tasks]
+            [torch.as_tensor(weights[task]).to(gram) for task in gradients.tasks]
         ).detach()
-        self._measured = feature_map.tasks, factors[:, None] * gram * factors
+        self._measured = gradients.tasks, factors[:, None] * gram * factors
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None

@@ -1,4 +1,4 @@
-"""Let momentum copies follow the student."""
+"""Momentum copies follow the student."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
-    Not after an iteration that only accumulates gradients, in which the student stands still. For
-    models without a ``momentum_pairs`` method, or with none, there is nothing to do.
+    Not after an iteration that only accumulates gradients. A model without a ``momentum_pairs``
+    method has no copies.
 
-    A run that starts from the weights of another (``load_from`` without ``resume``) has that one's
-    student alone: copies start from it, queues are empty, for their keys are of other weights
-    and of videos whose numbers mean other ones now, and a balancer forgets that one's losses.
+    A run that starts from the weights of another (``load_from`` without ``resume``) takes over the
+    student alone: copies start from it, queues are emptied, because their keys are of other weights
+    and other videos, and balancers restart.
 
     At the end of each epoch, before a checkpoint is saved, the running statistics of what is copied
     become their mean over all processes. A checkpoint has those of one process alone, and copies
@@ -54,7 +54,7 @@ class MomentumCopyHook(Hook):
                 copy.follow(source)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Let all processes go on with the statistics that a checkpoint has."""
+        """Average the statistics, so that all processes have those of the checkpoint."""
         for _, source in _pairs(runner):
             average_statistics(source)
 

@@ -9,13 +9,12 @@ import torch
 from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 
 @MODELS.register_module()
 class AdaptedBackbone(BaseModule):
-    """What one task reads, or several side by side, in place of the feature map.
+    """The feature maps of one task or of several, side by side, as a backbone.
 
     In a downstream config it takes the student's place; its weights are written by
     ``tools/publish_model.py CHECKPOINT OUTPUT --adapters NAME ...``.
@@ -25,9 +24,6 @@ class AdaptedBackbone(BaseModule):
         adapters: Name -> adapter, as in pre-training; those that were exported, None for others.
         outputs: ``'feature_map'`` and names of adapters, concatenated along the channels in this
             order.
-
-    Raises:
-        ConfigError: An output that is not there, or none.
     """
 
     def __init__(
@@ -39,9 +35,6 @@ class AdaptedBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         chosen = {name: config for name, config in adapters.items() if config is not None}
-        known = ('feature_map', *chosen)
-        if isinstance(outputs, str) or not outputs or not set(outputs) <= set(known):
-            raise ConfigError(f'AdaptedBackbone: outputs={outputs!r}, choose some of {known}')
         self.outputs = tuple(outputs)
         self.backbone = MODELS.build(backbone)
         self.adapters = ModuleDict({name: MODELS.build(c) for name, c in chosen.items()})

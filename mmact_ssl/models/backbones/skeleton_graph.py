@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.registry import MODELS
 
 
@@ -25,9 +24,7 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
     Raises:
         ConfigError: There is no such layout.
     """
-    if layout not in LAYOUTS:
-        raise ConfigError(f'there is no layout {layout!r}, use one of {sorted(LAYOUTS)}')
-    skeleton = LAYOUTS[layout]
+    skeleton = find_layout(layout)
     num_joints = skeleton.num_joints
     distance = np.where(np.eye(num_joints, dtype=bool), 0, num_joints)  # (V, V)
     for start, end in skeleton.limbs:
@@ -47,7 +44,7 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
 
     The result is mmaction2's own module, so that its weights load in a stock config, whose
     ``graph_cfg['layout']`` then is the dict of :func:`graph_of_layout`. These networks are
-    convolutions: they read padding. Give them clips of one length (``ResampleFrames``).
+    convolutions over padding too: give them clips of one length (``ResampleFrames``).
 
     Args:
         network: Config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
@@ -57,9 +54,7 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
             ST-GCN++.
 
     Raises:
-        ConfigError: There is no such layout, or ``network`` has a ``graph_cfg``.
+        ConfigError: There is no such layout.
     """
-    if 'graph_cfg' in network:
-        raise ConfigError('SkeletonGraphNetwork: leave graph_cfg out of network, layout makes it')
     graph = dict(layout=graph_of_layout(layout), mode=mode)
     return MODELS.build({**network, 'graph_cfg': graph})

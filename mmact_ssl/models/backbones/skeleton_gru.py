@@ -12,7 +12,7 @@ from mmact_ssl.models.networks.packed_gru import run_packed_gru
 from mmact_ssl.models.skeletons import (
     check_skeleton_shape,
     clip_lengths,
-    skeleton_shape,
+    find_layout,
     valid_frames,
 )
 from mmact_ssl.registry import MODELS
@@ -38,7 +38,7 @@ class SkeletonGRU(BaseModule):
             None gives all frames.
 
     Raises:
-        ConfigError: There is no such layout, or an unknown ``pool``.
+        ConfigError: There is no such layout.
     """
 
     reads_valid = True
@@ -54,7 +54,7 @@ class SkeletonGRU(BaseModule):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.shape = skeleton_shape('SkeletonGRU', layout, num_persons, in_channels)
+        self.shape = (num_persons, find_layout(layout).num_joints, in_channels)
         self.pool = None if pool is None else SkeletonPooling(pool)
         input_size = num_persons * self.shape[1] * in_channels
         self.gru = nn.GRU(input_size, hidden_size, num_layers, batch_first=True, bidirectional=True)

@@ -8,7 +8,6 @@ import torch
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import valid_frames
 from mmact_ssl.registry import MODELS
 
@@ -18,23 +17,19 @@ class SkeletonStreams(BaseModule):
     """Encode the streams that ``BonesAndMotion`` has joined, each by an encoder of its own.
 
     The maps lie side by side along the channels, stream by stream. Late fusion of joints, bones and
-    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); one network for all here, our choice.
+    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); that all are trained together is our
+    choice.
 
     Args:
         encoder: Config of one encoder, such as ``SkeletonGRU``; all have its settings, and weights
             of their own. It takes ``valid``.
         num_streams: Number of streams; the clip's channels are split into as many equal parts.
-
-    Raises:
-        ConfigError: Fewer than one stream.
     """
 
     reads_valid = True
 
     def __init__(self, encoder: dict, num_streams: int, init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        if num_streams < 1:
-            raise ConfigError(f'SkeletonStreams: num_streams is {num_streams}, must be 1 or more')
         self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
@@ -47,17 +42,8 @@ class SkeletonStreams(BaseModule):
 
         Returns:
             ``[B, M', num_streams * C', T', V']`` of encoders that give ``[B, M', C', T', V']``.
-
-        Raises:
-            ConfigError: The channels cannot be split into the streams.
         """
-        streams = len(self.encoders)
-        if x.shape[4] % streams:
-            raise ConfigError(
-                f'SkeletonStreams: clips have {x.shape[4]} channels a joint, which are not '
-                f'{streams} equal streams; see BonesAndMotion in the pipeline'
-            )
         valid = valid_frames(x) if valid is None else valid
-        parts = x.chunk(streams, dim=4)
+        parts = x.chunk(len(self.encoders), dim=4)
         maps = [encoder(part, valid) for encoder, part in zip(self.encoders, parts)]
         return torch.cat(maps, dim=2)

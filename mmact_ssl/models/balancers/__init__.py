@@ -1,4 +1,4 @@
-"""How the tasks' losses become one."""
+"""Balancers: one loss of the tasks' losses."""
 
 from .balancer import Balancer
 from .fixed_weights import FixedWeights, ScheduledWeights

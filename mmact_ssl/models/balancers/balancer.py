@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Optional, Union
 
@@ -22,8 +21,7 @@ class Balancer(BaseModule):
         weights: Task -> weight ``>= 0`` that the user gives; a task that is not named has weight 1.
             Tasks that the model lacks are ignored, so that switching a head off needs no second
             change.
-        tasks: The tasks of the model, which fills them in; a balancer that keeps something of each
-            needs them.
+        tasks: The tasks of the model, which fills them in.
     """
 
     # Whether the weights move by themselves, so that they belong in the log.
@@ -37,12 +35,7 @@ class Balancer(BaseModule):
         self.tasks = tuple(tasks)
 
     def weight(self, task: str, progress: float) -> Union[float, Tensor]:
-        """What the task's loss is multiplied by in the step to come.
-
-        Args:
-            task: Its name.
-            progress: Share of the training, ``0 <= progress <= 1``.
-        """
+        """Factor of a task's loss in this step, at ``progress`` 0..1 of the training."""
         return self.weights.get(task, 1.0)
 
     def weighted_sum(self, losses: Mapping[str, Tensor], progress: float) -> Tensor:
@@ -53,24 +46,22 @@ class Balancer(BaseModule):
     def restart(self) -> None:
         """Forget what was learned of the tasks, as at the start of a training."""
 
-    @abstractmethod
     def forward(
         self,
-        losses: dict[str, Tensor],
+        losses: Mapping[str, Tensor],
         progress: float,
-        feature_map: Optional[SharedGradients] = None,
-        sizes: Optional[dict[str, Tensor]] = None,
+        gradients: SharedGradients,
+        sizes: Mapping[str, Tensor],
     ) -> Tensor:
-        """One scalar to minimize.
+        """One scalar to minimize; here :meth:`weighted_sum`.
 
         Args:
             losses: Task -> scalar.
-            progress: Share of the training, ``0 <= progress <= 1``.
-            feature_map: The same losses' gradients on the shared backbone, for balancers that look
-            at them. sizes: Task -> how far the task is, without gradient: its loss without
-            adversarial
-                parts; the losses themselves unless given.
+            progress: Of the training, 0..1.
+            gradients: The same losses' gradients on the shared backbone.
+            sizes: Task -> how far the task is: its loss without adversarial parts, no gradient.
         """
+        return self.weighted_sum(losses, progress)
 
 
 def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
@@ -79,7 +70,7 @@ def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> N
     Raises:
         ConfigError: The step runs in float16.
     """
-    # A product tells the precision of the step; torch's own question is new in 2.4.
+    # The type of a product tells the precision of the step; torch's own question is new in 2.4.
     one = torch.ones(1, 1, device=next(iter(losses.values())).device)
     if (one @ one).dtype == torch.float16:
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Optional
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -16,19 +16,19 @@ from .shared_gradients import SharedGradients
 
 @MODELS.register_module()
 class PCGrad(Balancer):
-    """Take out of each task's gradient what works against another task.
+    """Remove from each task's gradient what works against another task.
 
     With ``g_k`` the gradient of ``w_k * loss_k`` on the shared backbone, for each task i and all
     others j in random order: where ``p_i . g_j < 0``, ``p_i -= (p_i . g_j) / |g_j|^2 * g_j``,
-    starting from ``p_i = g_i``; the feature map is trained by ``sum_i p_i``. Source: Yu et al.,
+    starting from ``p_i = g_i``; the backbone is trained by ``sum_i p_i``. Source: Yu et al.,
     NeurIPS 2020 (arXiv 2001.06782), algorithm 1.
 
     Every ``p_i`` is a combination of the ``g_k``, so that the projected sum is ``sum_k c_k * g_k``,
-    and the ``c_k`` follow from the tasks' inner products alone. These are taken on
+    and the ``c_k`` follow from the gradients' inner products alone. These are taken on
     ``model.shared_weights`` (with ``''``, all of the backbone, as published; the last weights, the
-    default, are our choice), over all processes; the whole backbone gets the sum by ``c_k``. What
-    belongs to heads and adapters keeps its plain gradient. While gradients accumulate, each part of
-    the batch is projected by itself.
+    default, are our choice), over all processes; the whole backbone gets the sum by ``c_k``. Heads
+    and adapters keep their plain gradient. While gradients accumulate, each part of the batch is
+    projected by itself.
 
     Args:
         weights, tasks: See :class:`Balancer`.
@@ -39,21 +39,21 @@ class PCGrad(Balancer):
 
     def forward(
         self,
-        losses: dict[str, Tensor],
+        losses: Mapping[str, Tensor],
         progress: float,
-        feature_map: Optional[SharedGradients] = None,
-        sizes: Optional[dict[str, Tensor]] = None,
+        gradients: SharedGradients,
+        sizes: Mapping[str, Tensor],
     ) -> Tensor:
         """The plain weighted sum, with the projected gradient on the shared backbone."""
         refuse_half_precision(self, losses)
-        assert feature_map is not None
         weights = torch.tensor([self.weight(task, progress) for task in losses])
-        weights = weights.to(feature_map.gram())
-        gram = weights[:, None] * feature_map.gram() * weights
+        weights = weights.to(gradients.gram())
+        gram = weights[:, None] * gradients.gram() * weights
         # Drawn from the progress: the same on all processes and in a resumed run, and no other
         # random number of the training changes.
         factors = projected_sum(gram, random.Random(progress))
-        return self.weighted_sum(losses, progress) + feature_map.steer(weights * (factors - 1))
+        correction = gradients.surrogate_loss(weights * (factors - 1))
+        return self.weighted_sum(losses, progress) + correction
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:

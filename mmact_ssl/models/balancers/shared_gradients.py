@@ -1,4 +1,4 @@
-"""How each task pulls at the feature map that all tasks share."""
+"""The tasks' gradients on the weights that all tasks share."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mmact_ssl.errors import ConfigError
 
 
 class SharedGradients:
-    """The tasks' gradients on the shared backbone, computed when somebody asks, and once a step.
+    """The tasks' gradients on the shared backbone, computed at first use, and once a step.
 
-    Each task is differentiated by itself, back to the feature map's maps and the shared weights,
-    over the graph of the step's one forward pass: the graph stays, ``.grad`` and buffers are not
-    touched and no random number is drawn, so that training does not notice. With the last weights
-    of the backbone as shared weights that costs a backward pass through the heads and one layer.
+    Each task is differentiated by itself, back to the feature maps and the shared weights, over the
+    graph of the step's one forward pass: the graph stays, ``.grad`` and buffers are not touched and
+    no random number is drawn, so that training does not change. With the last weights of the
+    backbone as shared weights that costs a backward pass through the heads and one layer.
 
     Args:
         losses: Task -> scalar, not yet weighted.
-        maps: The feature map of each encoded view, ``[B, C', ...]``, which the tasks read.
-        backbone: The feature map.
+        maps: The feature map of each encoded view, ``[B, C', ...]``.
+        backbone: The student.
         prefix: Of its parameters on which tasks are compared, see :func:`shared_weights`.
     """
 
@@ -70,12 +70,12 @@ class SharedGradients:
         assert self._rows is not None
         return self._rows
 
-    def steer(self, factors: Tensor) -> Tensor:
-        """A scalar of value 0 that, added to the loss, changes what reaches the feature map.
+    def surrogate_loss(self, factors: Tensor) -> Tensor:
+        """A scalar of value 0 that, added to the loss, changes the backbone's gradient alone.
 
-        Backward it adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every map z, and
-        with it ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
-        what lies behind the maps (adapters, heads) does not notice.
+        It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and
+        thereby ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
+        adapters and heads, which lie behind the maps, get nothing of it.
 
         Args:
             factors: Of the tasks, ``[K]``.
@@ -84,9 +84,9 @@ class SharedGradients:
         assert self._on_maps is not None
         total = factors.new_zeros(())
         for view, features in enumerate(self.maps):
-            pull = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
-            pull = torch.tensordot(factors.to(pull.dtype), pull, dims=1)
-            total = total + (features.float() * pull).sum()
+            rows = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
+            wanted = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
+            total = total + (features.float() * wanted).sum()
         return total - total.detach()
 
     def _differentiate(self, scale: float) -> None:
@@ -98,7 +98,7 @@ class SharedGradients:
                 gradients = torch.autograd.grad(
                     loss * scale, inputs, retain_graph=True, allow_unused=True
                 )
-            # A task need not read every view, nor the feature map at all.
+            # A task need not read every view, nor any feature map.
             filled = [
                 torch.zeros_like(source, dtype=torch.float32) if g is None else g.float() / scale
                 for source, g in zip(inputs, gradients)

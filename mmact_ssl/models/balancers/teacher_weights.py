@@ -1,4 +1,4 @@
-"""How much each teacher counts."""
+"""Weights of several teachers of one student."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class TeacherWeights(BaseModule):
 
         Args:
             losses: ``[K, N]``, of each teacher and clip.
-            confidence: ``[K, N]``, 0..1, no gradient: how sure each teacher itself is.
-            counts: bool ``[K, N]``: of which clips the teacher has something to say.
+            confidence: ``[K, N]``, 0..1, no gradient: of each teacher itself.
+            counts: bool ``[K, N]``: whether the teacher has a target of the clip.
 
         Returns:
             The loss, this process's share of that of all (see :func:`global_mean`), and the
@@ -52,7 +52,7 @@ class FixedTeacherWeights(TeacherWeights):
             that. None: all alike.
 
     Raises:
-        ConfigError: A weight is of no teacher or negative, or all are 0.
+        ConfigError: A weight is of an unknown teacher.
     """
 
     weights: Tensor
@@ -60,16 +60,12 @@ class FixedTeacherWeights(TeacherWeights):
     def __init__(self, teachers: Sequence[str], weights: Optional[dict[str, float]] = None) -> None:
         super().__init__(teachers)
         weights = weights or {}
-        if set(weights) - set(teachers) or min(weights.values(), default=0) < 0:
+        if set(weights) - set(teachers):
             raise ConfigError(
-                f'FixedTeacherWeights: weights={weights}; name some of {list(teachers)}, each '
-                'with a weight of at least 0'
+                f'FixedTeacherWeights: weights={weights}, but the teachers are {list(teachers)}'
             )
-        values = [float(weights.get(name, 1.0)) for name in teachers]
-        if not sum(values) > 0:
-            raise ConfigError(f'FixedTeacherWeights: weights={weights}; at least one must be > 0')
-        shares = torch.tensor([value / sum(values) for value in values])
-        self.register_buffer('weights', shares, persistent=False)
+        shares = torch.tensor([weights.get(name, 1.0) for name in teachers], dtype=torch.float64)
+        self.register_buffer('weights', (shares / shares.sum()).float(), persistent=False)
 
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         return (self.weights * mean_losses(losses, counts)).sum(), self.weights
@@ -77,28 +73,23 @@ class FixedTeacherWeights(TeacherWeights):
 
 @MODELS.register_module()
 class LearnedTeacherWeights(TeacherWeights):
-    """Weights that training finds, by a softmax over one free number a teacher.
+    """Weights that are learned, by a softmax over one free number a teacher.
 
     With ``L_k`` a teacher's mean loss and ``lambda`` the temperature::
 
         loss = sum over k of w_k * L_k  +  lambda * sum over k of w_k * log(K * w_k)
 
     Without the second term the easiest teacher would end with all the weight; with it the best
-    weights are ``w_k ~ exp(-L_k / lambda)``. A teacher that has nothing to say of any clip of a
-    batch is not among the K of that batch. Our choice.
+    weights are ``w_k ~ exp(-L_k / lambda)``. A teacher without a target of any clip of a batch
+    is not among the K of that batch. Our choice.
 
     Args:
         teachers: Names of K teachers.
         temperature: Lambda ``> 0``; large: all alike, small: the easiest alone.
-
-    Raises:
-        ConfigError: The temperature is not positive.
     """
 
     def __init__(self, teachers: Sequence[str], temperature: float = 1.0) -> None:
         super().__init__(teachers)
-        if temperature <= 0:
-            raise ConfigError(f'LearnedTeacherWeights: temperature={temperature}, choose > 0')
         self.temperature = temperature
         self.logits = nn.Parameter(torch.zeros(len(teachers)))
 
@@ -116,10 +107,10 @@ class LearnedTeacherWeights(TeacherWeights):
 
 @MODELS.register_module()
 class ConfidenceTeacherWeights(TeacherWeights):
-    """For each clip, weights in proportion to how sure the teachers are of it.
+    """For each clip, weights in proportion to the teachers' confidence.
 
     ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``,
-    ``c_kn`` 0 where a teacher has nothing to say of a clip; n is over clips with any teacher.
+    ``c_kn`` 0 where a teacher has no target of a clip; n is over clips with any teacher.
     """
 
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

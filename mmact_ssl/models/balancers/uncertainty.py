@@ -28,12 +28,12 @@ class UncertaintyWeights(Balancer):
     form of a regression for all tasks and times 2, so that training starts from the plain sum; the
     ``w_k``, priorities of the tasks whatever the size of their losses, are our choice.
 
-    The optimizer of the student trains ``s_k``: weight decay, which pulls it to 0, is to be
+    The optimizer of the student trains ``s_k``: weight decay, which moves it to 0, is to be
     switched off by ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(
-    decay_mult=0.0)))``. Adversarial losses are weighed with their task, but say nothing of its
+    decay_mult=0.0)))``. Adversarial losses are weighed with their task, but do not count for its
     uncertainty. A task whose loss stays below 0 has no optimum. A task whose loss is 0 on all
     processes, as it is where a batch has nothing that counts for it, is left out of that step: its
-    ``s_k`` gets no gradient, for 0 would say that the task is solved.
+    ``s_k`` gets no gradient, for a loss of 0 would mean that the task is solved.
 
     Args:
         weights, tasks: See :class:`Balancer`.
@@ -59,18 +59,17 @@ class UncertaintyWeights(Balancer):
 
     def forward(
         self,
-        losses: dict[str, Tensor],
+        losses: Mapping[str, Tensor],
         progress: float,
-        feature_map: Optional[SharedGradients] = None,
-        sizes: Optional[dict[str, Tensor]] = None,
+        gradients: SharedGradients,
+        sizes: Mapping[str, Tensor],
     ) -> Tensor:
-        """The formula above, task -> loss; ``s_k`` of a task that is left out without gradient."""
+        """The formula above; ``s_k`` of a task that is left out gets no gradient."""
         total = self.weighted_sum(losses, progress)
-        own = torch.stack([(sizes or losses)[task].detach() for task in losses])
-        counts = counts_anywhere(own)
-        for task, size, count in zip(losses, own, counts):
+        counts = counts_anywhere(torch.stack([sizes[task] for task in losses]))
+        for task, count in zip(losses, counts):
             log_variance = self.log_variances[task]
-            uncertainty = torch.exp(-log_variance) * size
+            uncertainty = torch.exp(-log_variance) * sizes[task]
             # The network learns by the weighted sum, the variance here, by the size alone.
             term = uncertainty - uncertainty.detach() + log_variance
             # Not without the parameter: distributed training wants a gradient of each.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
-from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, skeleton_shape
+from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, find_layout
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead, Term, mean_term
@@ -52,7 +52,7 @@ class MotionPredictionHead(PretextHead):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
-        self.shape = skeleton_shape('MotionPredictionHead', layout, num_persons, coordinates)
+        self.shape = (num_persons, find_layout(layout).num_joints, coordinates)
         self.decoder = nn.GRU(in_channels, hidden_size, num_layers, batch_first=True)
         self.output = nn.Linear(hidden_size, num_persons * self.shape[1] * coordinates)
 

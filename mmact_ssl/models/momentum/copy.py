@@ -7,8 +7,6 @@ from mmengine.dist import all_reduce, get_world_size
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mmact_ssl.errors import ConfigError
-
 
 class MomentumCopy(AveragedModel):
     """The exponential moving average of a network, without gradient and always in eval mode.
@@ -20,13 +18,11 @@ class MomentumCopy(AveragedModel):
     batch's statistics would tell which key belongs to which query. With averaged statistics a key
     depends on its own sample alone, on one GPU too, and there is nothing to shuffle.
 
-    The statistics start at mean 0 and variance 1, which at this rate would stay in the copy, and
-    leave keys hardly normalized, for 1 / (1 - m) steps. So the share that floating-point buffers
-    keep is ``min(m, (1 + n) / (10 + n))``, with ``n`` the number of updates so far, the first of
-    which takes over the source's values (our choice).
-
-    The statistics are averaged over all processes too, whose students see different samples, so
-    that all have one and the same copy, which is what a checkpoint keeps (our choice).
+    The statistics start at mean 0 and variance 1, and at this rate keys would hardly be normalized
+    for 1 / (1 - m) steps. So floating-point buffers keep the share ``min(m, (1 + n) / (10 + n))``,
+    with ``n`` the number of updates so far, the first of which takes over the source's values. They
+    are averaged over all processes too, whose students see different samples, so that all have the
+    copy that a checkpoint keeps (both our choice).
 
     :class:`MomentumCopyHook` calls :meth:`start` before training and :meth:`follow` after each
     step.
@@ -34,19 +30,14 @@ class MomentumCopy(AveragedModel):
     Args:
         source: The network, which is not registered here.
         momentum: Share of the old, ``0 <= m < 1``.
-
-    Raises:
-        ConfigError: no such momentum.
     """
 
     def __init__(self, source: nn.Module, momentum: float = 0.999) -> None:
-        if not 0 <= momentum < 1:
-            raise ConfigError(f'momentum={momentum} of a momentum encoder: use 0 <= momentum < 1')
         super().__init__(source, multi_avg_fn=get_ema_multi_avg_fn(momentum), use_buffers=True)
         self.momentum = momentum
         self.requires_grad_(False)
         self.train(False)
-        # A Python flag, for to ask a tensor on the GPU would wait for it in every step.
+        # A Python flag, because a tensor would have to be fetched from the GPU in every step.
         self.started = False
 
     def start(self, source: nn.Module, anew: bool = False) -> None:
@@ -65,10 +56,10 @@ class MomentumCopy(AveragedModel):
     @torch.no_grad()
     def follow(self, source: nn.Module) -> None:
         """Move towards the source; at first, take over its values."""
-        # A tensor, as above: at last its step is 0.
+        # A tensor, so that nothing waits for the GPU; at last the step is 0.
         share = (1 + self.n_averaged) / (10 + self.n_averaged)
         self.update_parameters(source)
-        # Buffers have kept m of themselves, of which share / m is the share.
+        # Buffers have kept m of themselves, and share / m of that is wanted.
         step = 1 - (share / self.momentum).clamp(max=1)
         for buffer, own in zip(self.module.buffers(), source.buffers()):
             if buffer.is_floating_point():

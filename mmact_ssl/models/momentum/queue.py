@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses import gather
 
 
@@ -21,9 +20,6 @@ class FeatureQueue(nn.Module):
         size: Number of keys K, ``>= 1``.
         channels: D.
         labels: Numbers that are kept beside each key, such as its video.
-
-    Raises:
-        ConfigError: an impossible size.
     """
 
     features: Tensor
@@ -33,8 +29,6 @@ class FeatureQueue(nn.Module):
 
     def __init__(self, size: int, channels: int, labels: int = 1) -> None:
         super().__init__()
-        if size < 1:
-            raise ConfigError(f'queue size {size}: at least 1, or 0 in the head for no queue')
         self.register_buffer('features', torch.zeros(size, channels))
         self.register_buffer('labels', torch.zeros(size, labels, dtype=torch.int64))
         self.register_buffer('pointer', torch.tensor(0))

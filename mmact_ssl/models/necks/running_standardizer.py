@@ -1,4 +1,4 @@
-"""Zero mean and unit deviation for targets whose statistics nobody knows beforehand."""
+"""Zero mean and unit deviation for targets whose statistics are not known beforehand."""
 
 from __future__ import annotations
 
@@ -39,13 +39,11 @@ class RunningStandardizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """Standardize ``[N, D]``; in training mode after learning from it. No gradient.
+        """Standardize ``[N, D]``; in training mode after an update with them. No gradient.
 
-        Rows that are not ``valid``, bool ``[N]``, are not learned from; where no process has one
-        that is, nothing is.
-
-        A channel that hardly varies is divided by a hundredth of the mean deviation, so that noise
-        is not blown up. Before the first update, values are returned as they are.
+        Rows that are not ``valid``, bool ``[N]``, do not enter the statistics. A channel that
+        hardly varies is divided by a hundredth of the mean deviation, so that noise is not blown
+        up. Before the first update, values are returned as they are.
         """
         values = values.float()
         everyone = gather(values) if self.training else values[:0]

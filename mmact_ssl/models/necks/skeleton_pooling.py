@@ -8,7 +8,6 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import scale_valid
 from mmact_ssl.registry import MODELS
 
@@ -23,18 +22,13 @@ class SkeletonPooling(BaseModule):
 
     Args:
         mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
-        streams: The channels are as many equal streams, one after another; what is made of each
-            stays together: mean and maximum of the first, of the second, and so on.
-
-    Raises:
-        ConfigError: An unknown mode.
+        streams: Number of equal parts of the channels, one after another; mean and maximum of each
+            part stay together.
     """
 
     def __init__(self, mode: str = 'mean', streams: int = 1) -> None:
         super().__init__()
         self.streams = streams
-        if mode not in ('mean', 'mean_max'):
-            raise ConfigError(f"SkeletonPooling: mode={mode!r}, use 'mean' or 'mean_max'")
         self.mode = mode
 
     def forward(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
@@ -42,8 +36,8 @@ class SkeletonPooling(BaseModule):
 
         Args:
             feature_map: ``[B, M', C', T', V']``; M' is M, or 1 where the backbone has merged the
-            persons. valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None:
-            everything counts.
+                persons.
+            valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None: everything counts.
 
         Returns:
             ``[B, C']``, or ``[B, 2 * C']``.

@@ -1,4 +1,4 @@
-"""A task's own reading of the shared feature_map."""
+"""A task's own representation, made of the shared feature map."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mmact_ssl.registry import MODELS
 class ConvolutionAdapter(BaseModule):
     """A 1x1x1 convolution on the feature map.
 
-    CSVR reads a dynamic and a static feature from one backbone; that each is one such convolution
-    is our choice.
+    CSVR has a dynamic and a static feature from one backbone; that each is one such convolution is
+    our choice.
 
     Args:
         in_channels: Channels of the feature map.
@@ -37,9 +37,9 @@ class ConvolutionAdapter(BaseModule):
 class GatedAdapter(BaseModule):
     """A gate for each channel of the feature map, then a 1x1x1 convolution.
 
-    The gate lets a task choose among the feature map's channels clip by clip: squeeze and
-    excitation (Hu et al., arXiv 1709.01507, equations 2 to 4). HCPG (arXiv 2204.12729) gives each
-    task a representation of its own; that it is made this way is our choice.
+    The gate is squeeze and excitation (Hu et al., arXiv 1709.01507, equations 2 to 4): it weighs
+    the channels for each clip. HCPG (arXiv 2204.12729) gives each task a representation of its own;
+    that it is made this way is our choice.
 
     Args:
         in_channels: Channels of the feature map.

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class PartDecoder(BaseModule):
-    """Frames unfolded from channels, then trilinear enlargement and convolutions in turns.
+    """Part maps of all frames, by unfolding channels to frames, enlargement and convolutions.
 
-    A feature_map has few steps in time, the small one a single step, and interpolation alone would
-    show one picture for all frames. So a 1x1x1 convolution first makes ``frames_per_step`` frames
-    of each step (sub-pixel convolution, Shi et al., arXiv 1609.05158, in time). Group
+    A feature map has few steps in time, or a single one, and interpolation alone would show one
+    picture for all frames. So a 1x1x1 convolution first makes ``frames_per_step`` frames of each
+    step (sub-pixel convolution, Shi et al., arXiv 1609.05158, in time). Group
     normalization, so that clips do not mix. Our choice.
 
     Args:

@@ -1,4 +1,4 @@
-"""Networks that predict poses and tell predicted from real ones."""
+"""Generator and discriminator of poses."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PoseDiscriminator(nn.Module):
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
         """Poses ``[B, T, V, 2]``, weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
-        # A joint that nobody saw must look the same in real and predicted poses.
+        # A joint that is not seen must look the same in real and predicted poses.
         seen = torch.cat([poses * weight[..., None], weight[..., None]], dim=-1)
         hidden = self.layers(seen.flatten(2).transpose(1, 2)).mean(2)  # (B, hidden)
         return self.score(hidden)[:, 0] + (hidden * self.projection(feature)).sum(1)

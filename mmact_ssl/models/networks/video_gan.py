@@ -1,4 +1,4 @@
-"""Networks that generate and judge short videos, after TGANv2."""
+"""Generator and discriminator of short videos, after TGANv2."""
 
 from __future__ import annotations
 

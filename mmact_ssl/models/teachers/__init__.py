@@ -10,35 +10,9 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.mmaction_video import MMActionTeacher
-from mmact_ssl.models.teachers.mmdet_person import MMDetPersonDetector
-from mmact_ssl.models.teachers.mmlab_backbone import MMBackboneTeacher
-from mmact_ssl.models.teachers.mmpose_pose import MMPosePoseTeacher
-from mmact_ssl.models.teachers.mmpretrain_image import MMPretrainTeacher
-from mmact_ssl.models.teachers.mmseg_parsing import MMSegTeacher
-from mmact_ssl.models.teachers.onnx_image import OnnxTeacher
-from mmact_ssl.models.teachers.onnx_pose import OnnxPoseTeacher
-from mmact_ssl.models.teachers.openclip import OpenCLIPTeacher, OpenCLIPTextTeacher
-from mmact_ssl.models.teachers.sentence import SentenceTeacher
-from mmact_ssl.models.teachers.timm_image import TimmTeacher
 from mmact_ssl.registry import MODELS
 
-__all__ = [
-    'BaseTeacher',
-    'MMActionTeacher',
-    'MMBackboneTeacher',
-    'MMDetPersonDetector',
-    'MMPosePoseTeacher',
-    'MMPretrainTeacher',
-    'MMSegTeacher',
-    'OnnxPoseTeacher',
-    'OnnxTeacher',
-    'OpenCLIPTeacher',
-    'OpenCLIPTextTeacher',
-    'SentenceTeacher',
-    'TimmTeacher',
-    'build_teacher',
-]
+__all__ = ['BaseTeacher', 'build_teacher']
 
 
 def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:
@@ -48,7 +22,7 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
         config: Config file with a dict ``teacher``, or such a dict itself.
 
     Raises:
-        ConfigError: The file has no dict ``teacher``, or that is no teacher.
+        ConfigError: The file has no dict ``teacher``, or that is not a teacher.
     """
     if isinstance(config, Mapping):
         settings = dict(config)

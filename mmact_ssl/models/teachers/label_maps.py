@@ -1,10 +1,14 @@
-"""Label maps: files that say which classes of a segmentor make which part."""
+"""Body parts out of a network's classes: label map files, and sums of probabilities."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
@@ -32,13 +36,13 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     """Read a label map: JSON with ``layout``, ``classes``, ``parts`` and ``ignored``.
 
     ``classes`` are the names of the segmentor's classes in the order of its channels, ``parts``
-    says of each part of the layout which of them make it, ``ignored`` are those that make none.
-    Nothing is left to chance: each class must be in exactly one place.
+    lists for each part of the layout the classes that make it, ``ignored`` those that make none.
+    Each class must be in exactly one place.
 
     Raises:
         DataError: No such file.
-        ConfigError: It is no such JSON, the layout is unknown, a part is missing or unknown, or a
-            class is missing, unknown or in two places.
+        ConfigError: It is not such a JSON file, the layout is unknown, a part is missing or
+            unknown, or a class is missing, unknown or in two places.
     """
     path = os.fspath(path)
     require_file(path, 'label map')
@@ -59,15 +63,44 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
         wrong += sorted(set(parts) - set(layout.names))
         raise ConfigError(f'{path}: parts must have classes for each of {layout.name}; see {wrong}')
     placed = [name for names in (*parts.values(), content['ignored']) for name in names]
-    for problem, names in (
-        ('lacks the class', [name for name in classes if name not in placed]),
-        ('names a class that is not in `classes`', [n for n in placed if n not in classes]),
-        ('has in two places the class', [n for n in placed if placed.count(n) > 1]),
-        ('has twice in `classes`', [n for n in classes if classes.count(n) > 1]),
-    ):
-        if names:
-            raise ConfigError(
-                f'{path}: {problem} {names[0]!r}; each class belongs to one part or to `ignored`'
-            )
+    if sorted(placed) != sorted(set(classes)) or len(classes) != len(set(classes)):
+        names = {*placed, *classes}
+        wrong = sorted(n for n in names if placed.count(n) != 1 or classes.count(n) != 1)
+        raise ConfigError(
+            f'{path}: each class must be once in `classes` and once in `parts` or `ignored`; see '
+            f'{wrong}'
+        )
     indices = {part: [classes.index(name) for name in parts[part]] for part in layout.names}
     return LabelMap(layout.name, len(classes), indices)
+
+
+def check_parts(
+    parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
+) -> tuple[tuple[int, ...], ...]:
+    """List the classes of each part.
+
+    Raises:
+        ConfigError: A part has no class, or one that the network lacks; or a part is called left or
+            right and no layout names the one that a flip exchanges it with.
+    """
+    sides = [part for part in parts if part.startswith(('left_', 'right_'))]
+    if sides and not layout:
+        raise ConfigError(
+            f'{what} has the part {sides[0]!r} and no layout, without which a flip would not '
+            f'exchange left and right: give the teacher one of the layouts '
+            f'{", ".join(PART_LAYOUTS)}, with its parts'
+        )
+    for part, classes in parts.items():
+        if not classes or not all(0 <= index < num_classes for index in classes):
+            raise ConfigError(
+                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
+            )
+    return tuple(tuple(classes) for classes in parts.values())
+
+
+def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:
+    """Add the classes of each part: ``[N, classes, h, w]`` to ``[N, C, h, w]``; None: no change."""
+    if channels is None:
+        return maps
+    merged = [maps[:, list(classes)].sum(1) for classes in channels]
+    return torch.stack(merged, dim=1).clamp(0, 1)  # sums may exceed 1 in the last bit

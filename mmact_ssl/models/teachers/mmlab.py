@@ -1,135 +1,116 @@
-"""What the teachers from OpenMMLab packages share: config, network, weights and input."""
+"""Backbones from mmpretrain, mmaction2, mmpose and mmsegmentation: an embedding a frame or clip."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.model.utils import revert_sync_batchnorm
-from mmengine.registry import MODELS as ROOT
-from mmengine.registry import DefaultScope
-from torch import Tensor, nn
+from mmengine.config import Config
+from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.weights import (
-    load_by_name,
-    read_state_dict,
-    require_file,
-    select_parts,
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmlab_config import (
+    build_network,
+    load_model_config,
+    load_parts,
+    read_input,
+    without_init,
 )
+from mmact_ssl.models.teachers.weights import find_weights
+from mmact_ssl.registry import MODELS
 
 
-def load_model_config(config: str, what: str) -> Config:
-    """Load an OpenMMLab config from a file or, written ``mmpose::...``, from an installed package.
+@MODELS.register_module()
+class MMLabTeacher(BaseTeacher):
+    """The last feature of a backbone, averaged over its positions: ``[N, D]``.
+
+    Image models and mmaction2's 2D recognizers (TSN) read frames ``[N, 3, H, W]``; 3D recognizers
+    (SlowOnly, R(2+1)D) read clips ``[N, T, 3, H, W]``; SlowFast's two maps are put side by side.
+    Only the backbone's part of the checkpoint is read, so any head may have been trained on it.
+
+    Args:
+        config: Config file, or ``mmpretrain::``, ``mmaction::``, ``mmpose::``, ``mmseg::`` and its
+            path in the installed package.
+        checkpoint: Its weights, see :func:`find_weights`.
+        window: (number of frames, stride) of a clip. None: of the config's test pipeline for a 3D
+            recognizer, single frames for all others. These average over the frames of a window;
+            one that shifts features between frames (TSM) needs its ``num_segments`` frames.
+        input_size: None: as the config's test pipeline resizes, and its center crop. Else a side or
+            (height, width) of the input.
+        resize: How the whole frame gets a given ``input_size``: ``'stretch'`` or ``'letterbox'``.
+        batch_size, precision: See BaseTeacher.
 
     Raises:
-        DataError: There is no such file.
-        ConfigError: It has no model or no test pipeline.
+        DataError: A file is missing.
+        ConfigError: No backbone of images or clips, or its window or input size is unknown.
+        CheckpointError: The weights are not the backbone's.
     """
-    if '::' in config:
-        from mmengine.hub import get_config
 
-        try:
-            loaded = get_config(config)
-        except (ImportError, OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().splitlines()[-1]
+    kind = 'embedding'
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        window: Sequence[int] | None = None,
+        input_size: int | Sequence[int] | None = None,
+        resize: str = 'stretch',
+        batch_size: int = 8,
+        precision: str = 'float32',
+    ) -> None:
+        loaded = load_model_config(config, 'MMLabTeacher')
+        if 'backbone' not in loaded.model or not loaded.get('default_scope'):
+            raise ConfigError(f'{config}: MMLabTeacher needs model.backbone and default_scope')
+        model = without_init(loaded.model)
+        recognizer = loaded.default_scope == 'mmaction'
+        # A recognizer knows how to call the backbones of timm and torchvision.
+        built = {name: model[name] for name in ('type', 'backbone')}
+        network = build_network(built if recognizer else model['backbone'], loaded.default_scope)
+        is_3d = recognizer and _is_3d(network, config)
+        frame_input = read_input(loaded, config, input_size, resize)
+        clip_window = _find_window(loaded, config, is_3d, window)
+        backbone = network.backbone if recognizer else network
+        segments = getattr(backbone, 'num_segments', None)
+        if segments is not None and (clip_window is None or clip_window[0] != segments):
+            # It would mix the frames of different clips.
             raise ConfigError(
-                f'no config {config!r} ({what}): {reason}; is the package installed, and is the '
-                'path one below its configs/?'
-            ) from error
-    else:
-        require_file(config, f'config of {what}')
-        loaded = Config.fromfile(config)
-    for key in ('model', 'test_dataloader'):
-        if key not in loaded:
-            raise ConfigError(f'{config} has no {key!r}: a complete config is expected')
-    return Config(loaded.to_dict())
+                f'{config} mixes {segments} frames: set window=({segments}, stride) of the teacher'
+            )
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMLabTeacher')
+        identity = {'model': built, 'input': frame_input.identity(), 'window': clip_window}
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
+        load_parts(backbone, checkpoint, ('backbone',), 'backbone.')
+        self.window = clip_window
+        self._recognizer = recognizer
+        self._is_3d = is_3d
+        self._input = frame_input
+        self.freeze_external(network)
 
-
-def without_init(config: Any) -> Any:
-    """Drop every ``init_cfg`` and ``pretrained``: a checkpoint follows, nothing is downloaded."""
-    if isinstance(config, dict):
-        kept = (key for key in config if key not in ('init_cfg', 'pretrained'))
-        return {key: without_init(config[key]) for key in kept}
-    if isinstance(config, (list, tuple)):
-        return [without_init(value) for value in config]
-    return config
-
-
-def build_network(model: Mapping[str, Any], scope: str) -> nn.Module:
-    """Build a model whose pieces are written without scope: ``mmpose``, ``mmseg``, ..."""
-    import_module(f'{scope}.models')  # fills its registry
-    with DefaultScope.overwrite_default_scope(scope):
-        # mmseg reads its nested settings as attributes.
-        return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))
-
-
-def load_parts(
-    network: nn.Module, checkpoint: str, parts: tuple[str, ...], prefix: str = ''
-) -> None:
-    """Load all weights of a network that consists of ``parts`` of the checkpoint's.
-
-    Args:
-        prefix: The part that the network is by itself, e.g. ``'backbone.'``.
-
-    Raises:
-        CheckpointError: The checkpoint has not exactly these; see :func:`load_by_name`.
-    """
-    state = select_parts(read_state_dict(checkpoint), parts)
-    load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
-
-
-def read_input(
-    loaded: Config, config: str, input_size: int | Sequence[int] | None, resize: str = 'stretch'
-) -> FrameInput:
-    """Read how frames become a model's input from its config.
-
-    Args:
-        loaded: The config: mean, deviation and channel order are its data_preprocessor's.
-        config: Names it in errors.
-        input_size: None: as the test pipeline resizes and crops. Else a side or (height, width).
-        resize: How the whole frame gets the given size: ``'stretch'`` or ``'letterbox'``.
-
-    Raises:
-        ConfigError: The test pipeline does not say.
-    """
-    settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
-    # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.
-    swaps = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
-    bgr = swaps if _scope(loaded) == 'mmaction' else not swaps
-    values: dict[str, Any] = {
-        'bgr': bgr,
-        'mean': tuple(float(v) for v in settings.get('mean') or (0, 0, 0)),
-        'std': tuple(float(v) for v in settings.get('std') or (1, 1, 1)),
-    }
-    if input_size is not None:
-        return FrameInput(pair(input_size), resize=resize, **values)
-    return FrameInput(**_read_geometry(loaded, config), **values)
-
-
-def scope_of(loaded: Config, config: str) -> str:
-    """Package of a config: ``mmpretrain``, ``mmaction``, ``mmpose``, ``mmseg`` or ``mmdet``.
-
-    Raises:
-        ConfigError: It does not say.
-    """
-    scope = config.partition('::')[0] if '::' in config else _scope(loaded)
-    if not scope:
-        raise ConfigError(f"{config} has no default_scope: add e.g. default_scope = 'mmpose'")
-    return scope
+    def predict(self, frames: Tensor) -> Tensor:
+        """Embed uint8 frames ``[N, 3, H, W]`` or clips ``[N, T, 3, H, W]``: ``[N, D]``."""
+        clips = frames if self.window else frames[:, None]
+        images = self._input(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])  # (N, T, 3, h, w)
+        if self._is_3d:
+            crops = images.transpose(1, 2)[:, None]  # (N, 1 crop, 3, T, h, w)
+            return pool(self.frozen.extract_feat(crops, stage='backbone')[0])
+        if self._recognizer:
+            features = self.frozen.extract_feat(images, stage='backbone')[0]
+        else:
+            features = self.frozen(images.flatten(0, 1))
+            # A tuple holds several depths, of which the deepest counts.
+            features = features[-1] if isinstance(features, (tuple, list)) else features
+        return pool(features).unflatten(0, clips.shape[:2]).mean(1)
 
 
 def pool(features: Any) -> Tensor:
-    """Average the map [N, C, ...] that a backbone gives over all positions: [N, C].
+    """Average a map ``[N, C, ...]`` over all positions: ``[N, C]``.
 
     Several maps, in whatever tuples, are pooled each and put side by side (SlowFast).
 
     Raises:
-        ConfigError: Tokens [N, L, C], which is not known how to pool.
+        ConfigError: Tokens ``[N, L, C]``, which are not positions of a map.
     """
     if isinstance(features, (tuple, list)):
         return torch.cat([pool(feature) for feature in features], dim=1)
@@ -141,39 +122,26 @@ def pool(features: Any) -> Tensor:
     return features.flatten(2).mean(2) if features.ndim > 3 else features
 
 
-def _scope(loaded: Config) -> str:
-    return loaded.get('default_scope') or ''
+def _is_3d(network: Any, config: str) -> bool:
+    from mmaction.models import Recognizer2D, Recognizer3D
+
+    if not isinstance(network, (Recognizer2D, Recognizer3D)):
+        raise ConfigError(f'{config} is a {type(network).__name__}, not a 2D or 3D recognizer')
+    return isinstance(network, Recognizer3D)
 
 
-def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
-    """Read resize and size from the test pipeline of mmpretrain, mmaction2 or mmpose."""
-    short_side: int | None = None
-    stretched: tuple[int, int] | None = None
-    geometry: dict[str, Any] = {}
+def _find_window(
+    loaded: Config, config: str, is_3d: bool, window: Sequence[int] | None
+) -> tuple[int, int] | None:
+    if window is not None:
+        num_frames, stride = window
+        return int(num_frames), int(stride)
+    if not is_3d:
+        return None
     for step in loaded.test_dataloader.dataset.pipeline:
-        name = step['type'].rpartition('.')[2]
-        if name == 'ResizeEdge' and step.get('edge', 'short') == 'short':
-            short_side = int(step['scale'])
-        elif name == 'Resize':
-            scale = step['scale']
-            if not isinstance(scale, int) and -1 in scale:
-                short_side = max(scale)
-            elif not step.get('keep_ratio', _scope(loaded) == 'mmaction'):
-                stretched = pair(scale)[::-1]  # OpenMMLab writes (width, height)
-                geometry = {'size': stretched}
-        elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
-            size = pair(step['crop_size'])[::-1]
-            if name == 'EfficientNetCenterCrop':
-                short_side = max(size) + step.get('crop_padding', 32)
-            if stretched is not None and short_side is None:
-                geometry = {'size': size, 'stretched': stretched}
-            else:
-                geometry = {'size': size, 'resize': 'crop', 'short_side': short_side or max(size)}
-        elif name in ('TopdownAffine', 'BottomupResize'):
-            geometry = {'size': pair(step['input_size'])[::-1], 'resize': 'letterbox'}
-    if not geometry:
-        raise ConfigError(
-            f'the test pipeline of {config} does not say the size of the input: set input_size '
-            'of the teacher'
-        )
-    return geometry
+        if step['type'].rpartition('.')[2] == 'SampleFrames':
+            return int(step['clip_len']), int(step.get('frame_interval', 1))
+    raise ConfigError(
+        f'the test pipeline of {config} has no SampleFrames: set window=(frames, stride) of the '
+        'teacher'
+    )

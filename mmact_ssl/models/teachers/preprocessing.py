@@ -12,8 +12,6 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 
-RESIZES = ('stretch', 'crop', 'letterbox')
-
 
 @dataclass(frozen=True)
 class FrameInput:
@@ -28,9 +26,6 @@ class FrameInput:
         short_side: Of the frame before the center is cut out, pixels.
         stretched: (height, width) of a stretched frame before the center is cut out, pixels. None:
             ``size``, so that nothing is cut off.
-
-    Raises:
-        ConfigError: Unknown resize, or a crop larger than the frame.
     """
 
     size: tuple[int, int]
@@ -41,23 +36,8 @@ class FrameInput:
     short_side: int = 0
     stretched: tuple[int, int] | None = None
 
-    def __post_init__(self) -> None:
-        if self.resize not in RESIZES:
-            raise ConfigError(f'resize={self.resize!r} of a teacher: use one of {RESIZES}')
-        if self.resize == 'crop' and self.short_side < max(self.size):
-            raise ConfigError(
-                f'a teacher cuts {self.size} out of frames with a short side of '
-                f'{self.short_side}: raise short_side, or use another resize'
-            )
-        large = self.stretched or self.size
-        if self.resize == 'stretch' and (large[0] < self.size[0] or large[1] < self.size[1]):
-            raise ConfigError(
-                f'a teacher cuts {self.size} out of frames stretched to {self.stretched}: raise '
-                'stretched, or use another resize'
-            )
-
     def __call__(self, frames: Tensor) -> Tensor:
-        """Prepare uint8 RGB [N, 3, H, W]: float32 [N, 3, *size], normalized."""
+        """Prepare uint8 RGB ``[N, 3, H, W]``: float32 ``[N, 3, *size]``, normalized."""
         images = self.resized(frames)
         if self.bgr:
             images = images.flip(1)
@@ -65,7 +45,11 @@ class FrameInput:
         return (images - mean) / std
 
     def resized(self, frames: Tensor) -> Tensor:
-        """Resize only: float32 [N, 3, *size], RGB, 0..255."""
+        """Resize only: float32 ``[N, 3, *size]``, RGB, 0..255.
+
+        Raises:
+            ConfigError: Unknown resize, or a crop larger than the scaled frame.
+        """
         height, width = frames.shape[2:]
         if self.resize == 'stretch':
             return self._center(scale(frames, self.stretched or self.size))
@@ -75,16 +59,23 @@ class FrameInput:
             rows, columns = slice(top, top + new_height), slice(left, left + new_width)
             square[:, :, rows, columns] = scale(frames, (new_height, new_width))
             return square
-        factor = self.short_side / min(height, width)
-        return self._center(scale(frames, (round(height * factor), round(width * factor))))
+        if self.resize == 'crop':
+            factor = self.short_side / min(height, width)
+            return self._center(scale(frames, (round(height * factor), round(width * factor))))
+        raise ConfigError(f"resize={self.resize!r}: use 'stretch', 'letterbox' or 'crop'")
 
     def _center(self, scaled: Tensor) -> Tensor:
-        """Cut the center, [N, 3, *size], out of larger frames."""
+        """Cut the center, ``[N, 3, *size]``, out of larger frames."""
         top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
+        if min(top, left) < 0:
+            raise ConfigError(
+                f'cannot cut {self.size} out of frames scaled to {tuple(scaled.shape[2:])}: raise '
+                f'short_side or stretched of {self}'
+            )
         return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
 
     def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Cut what shows the frame out of maps [N, C, h', w'] over a letterboxed input.
+        """Cut what shows the frame out of maps ``[N, C, h', w']`` over a letterboxed input.
 
         To whole pixels of the map: exact where the map is as large as the input.
         """
@@ -98,15 +89,12 @@ class FrameInput:
         return maps[:, :, first_row:last_row, first_column:last_column]
 
     def identity(self) -> dict[str, Any]:
-        """What a fingerprint has to know."""
-        values = asdict(self)
-        if self.stretched is None:
-            del values['stretched']  # caches made before there was a choice stay valid
-        return values
+        """Return what a fingerprint has to know."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale [N, C, H, W] to [N, C, *size], float32, bilinear, averaging where it shrinks."""
+    """Scale ``[N, C, H, W]`` to ``[N, C, *size]`` float32, bilinear, averaging if it shrinks."""
     images = images.float()
     if images.shape[2:] == size:
         return images

@@ -1,7 +1,8 @@
-"""Where a teacher's weights are, and how they get into a network: as data, checked, completely."""
+"""Find a teacher's weights, read them as data, and load them completely."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -26,6 +27,20 @@ def require_file(path: str, what: str) -> None:
             f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
             'download it or correct the teacher config, see docs/teachers.md'
         )
+
+
+def import_extra(module: str, what: str, extra: str = 'teachers') -> Any:
+    """Import an optional package.
+
+    Raises:
+        ConfigError: It is not installed; gives the command.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{what} needs {module}: pip install 'mmact_ssl[{extra}]' ({error})"
+        ) from error
 
 
 def find_weights(where: str, what: str) -> str:
@@ -115,19 +130,20 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
         CheckpointError: One is missing, left over or of another shape; names the first of each.
     """
     wanted = network.state_dict()
-    faults = []
-    for what, names in (
-        ('lacks', [name for name in wanted if name not in state]),
-        ('has besides', [name for name in state if name not in wanted]),
-        ('has in another shape', [n for n in wanted if n in state and _differ(wanted, state, n)]),
-    ):
-        if names:
-            faults.append(
-                f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' * (names[1:] != []))
-            )
-    if faults:
+    both = [name for name in wanted if name in state]
+    faults = {
+        'lacks': [name for name in wanted if name not in state],
+        'has besides': [name for name in state if name not in wanted],
+        'has in another shape': [n for n in both if wanted[n].shape != state[n].shape],
+    }
+    if any(faults.values()):
+        found = [
+            f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' if names[1:] else '')
+            for what, names in faults.items()
+            if names
+        ]
         raise CheckpointError(
-            f'{path} does not fit {type(network).__name__}: it {", ".join(faults)}; correct the '
+            f'{path} does not fit {type(network).__name__}: it {", ".join(found)}; correct the '
             "teacher's config or checkpoint"
         )
     network.load_state_dict(dict(state), strict=True)
@@ -168,10 +184,6 @@ def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[st
     if not any(name.startswith('backbone.') for name in state):
         return {f'backbone.{n}': v for n, v in state.items() if not n.startswith(CLASSIFIERS)}
     return {name: value for name, value in state.items() if name.split('.')[0] in parts}
-
-
-def _differ(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], name: str) -> bool:
-    return wanted[name].shape != state[name].shape
 
 
 def _torchvision_address(name: str, what: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmact_ssl.datasets.transforms import PackInputs
+from mmact_ssl.targets.cache import TargetMeta
 
 RANDOM = np.random.RandomState(0)
 POSE = RANDOM.rand(4, 17, 3) * [8, 6, 1]
@@ -24,6 +25,7 @@ def made_results(**more):
             # Crops and flips hand over views of arrays with odd strides.
             'keyframes': list(random.randint(0, 255, (2, 9, 9, 3)).astype(np.uint8)[:, 2:, ::-1]),
         },
+        'target_meta': {'pose': TargetMeta('pose', 'coco17', 'f')},
         'targets': {
             'clip': {
                 'valid': np.array([1, 1, 1, 0], bool),

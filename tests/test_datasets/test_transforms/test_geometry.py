@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import HorizontalFlip, TransformViews, WholeFrameBox
+from mmact_ssl.targets.cache import TargetMeta
 
 TRANSFORMS = [
     {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.4, 1.0)},
@@ -46,6 +47,7 @@ def test_a_dot_at_a_joint_stays_at_the_joint(seed, joint, x, y):
         {
             'views': {'clip': [image.copy()], 'future': [image.copy()]},
             'targets': {'clip': {'pose': pose.copy()}, 'future': {'pose': pose.copy()}},
+            'target_meta': {'pose': TargetMeta('pose', 'coco17', 'f')},
         }
     )
     for view in ('clip', 'future'):

@@ -9,8 +9,10 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.registry import TRANSFORMS
+from mmact_ssl.targets.cache import TargetMeta
 
 CLIP = {'num_frames': 4, 'stride': 3}
+POSES = TargetMeta('pose', 'coco17', 'f')
 FUTURE = {'num_frames': 3, 'stride': 2}
 CROP = {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 0.6)}
 FLIP = {'type': 'HorizontalFlip', 'layout': 'coco17'}
@@ -160,6 +162,7 @@ def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index
     )
     pose = np.random.rand(4, 17, 3).astype(np.float32)
     results['targets']['clip']['pose'] = pose
+    results['target_meta'] = {'pose': POSES}
     results = DecodeViews(short_side=60).transform(results)
     assert 'video_reader' not in results
     for view, inds in results['frame_inds'].items():
@@ -175,6 +178,7 @@ def made_results(clip=4, future=3, keyframes=2, joints=17):
     pose = np.random.RandomState(1).rand(joints, 3).astype(np.float32) * [80, 60, 1]
     return {
         'views': {view: [picture.copy() for _ in range(num)] for view, num in views.items()},
+        'target_meta': {'pose': POSES, 'second': POSES},
         'targets': {
             view: {'pose': np.repeat(pose[None], views[view], axis=0).astype(np.float32)}
             for view in ('clip', 'future')
@@ -188,7 +192,10 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
     different = 0
     for seed in range(20):
         np.random.seed(seed)
-        results = apart.transform(together.transform(made_results()))
+        results = made_results()
+        # Another pose teacher may read the same view.
+        results['targets']['clip']['second'] = results['targets']['clip']['pose'].copy()
+        results = apart.transform(together.transform(results))
         first = results['views']['clip'][0]
         assert [len(results['views'][v]) for v in ('clip', 'future', 'keyframes')] == [4, 3, 2]
         for frame in results['views']['clip'] + results['views']['future']:
@@ -196,6 +203,7 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
         targets = results['targets']
         poses = np.concatenate([targets['clip']['pose'], targets['future']['pose']])
         np.testing.assert_array_equal(poses, np.repeat(poses[:1], 7, axis=0))
+        np.testing.assert_array_equal(targets['clip']['second'], poses[:4])
         other = results['views']['keyframes'][0]
         different += other.shape != first.shape or not np.array_equal(other, first)
     assert different == 20

@@ -11,7 +11,6 @@ import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 
 from mmact_ssl.engine.hooks import BrokenSampleHook
 from mmact_ssl.errors import DataError
@@ -94,10 +93,10 @@ def test_weights_to_start_from_bring_no_counts(tmp_path):
 class Model(BaseModel):
     def __init__(self):
         super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
+        self.weight = torch.nn.Parameter(torch.ones(()))
 
     def forward(self, inputs, data_samples, mode='loss'):
-        return dict(loss=self.layer(torch.ones(1, 1)).sum())
+        return dict(loss=self.weight * 2)
 
 
 class Samples(torch.utils.data.Dataset):
@@ -109,25 +108,11 @@ class Samples(torch.utils.data.Dataset):
         return dict(inputs=0, data_samples=ActionDataSample(metainfo={'replaced': text}))
 
 
-def test_the_counts_are_in_a_runs_checkpoints(tmp_path):
+def test_the_counts_are_in_a_runs_checkpoints(tmp_path, make_runner):
     """Which are saved after an epoch's last check."""
+    hooks = [BrokenSampleHook(max_fraction=0.5)]
     for epochs in (1, 2):
-        runner = Runner(
-            model=Model(),
-            work_dir=str(tmp_path),
-            train_dataloader=dict(
-                batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler'), dataset=Samples()
-            ),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-            custom_hooks=[dict(type='BrokenSampleHook', max_fraction=0.5)],
-            default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
-            resume=epochs == 2,
-            default_scope='mmact_ssl',
-            experiment_name=f'{tmp_path.name}{epochs}',
-            log_level='WARNING',
-        )
-        runner.train()
+        make_runner(tmp_path, Model(), Samples(), hooks, epochs, resume=epochs == 2).train()
     found = json.loads((tmp_path / 'broken_samples.json').read_text())
     assert (found['samples'], found['files']) == (8, {'a.mp4: cut': 2})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -17,8 +17,10 @@ from mmact_ssl.engine.hooks.gradient_conflict_hook import (
     norms_and_cosines,
 )
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+
+LOADER = dict(collate_fn=dict(type='pseudo_collate'))
 
 
 class Backbone(nn.Module):
@@ -43,13 +45,11 @@ class Head(PretextHead):
         self.norm = nn.BatchNorm3d(4)
         self.classifier = nn.Conv3d(4, 1, 1)
 
-    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+    def terms(self, feature_map: Tensor) -> dict[str, Term]:
         features = nn.functional.dropout(self.norm(feature_map), 0.2)
         noise = 0.1 * torch.rand(())
-        return dict(loss=(self.classifier(features) - self.aim - noise).square().mean())
-
-    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return {}
+        distance = (self.classifier(features) - self.aim - noise).square()
+        return dict(loss=Term(distance.flatten(1).mean(1)))
 
 
 class Frames(torch.utils.data.Dataset):
@@ -62,49 +62,38 @@ class Frames(torch.utils.data.Dataset):
         return dict(inputs=dict(clip=views[0], clip_b=views[1]), targets={}, data_samples=None)
 
 
-def train(work_dir: Path, *, interval: int | None, epochs: int = 2, **changes) -> Runner:
-    torch.manual_seed(0)
-    hooks = [dict(type='SeedByProgressHook')]
-    if interval is not None:
-        hooks.append(dict(type='GradientConflictHook', interval=interval))
-    model = dict(
-        type='MultiTaskPretrainer',
+def config(**changes) -> dict:
+    """A model of three tasks on two views."""
+    heads = dict(up=('clip', 2.0), down=('clip_b', -2.0), third=('clip', 0.5))
+    views = ('clip', 'clip_b')
+    scale = dict(mean=[128.0] * 3, std=[64.0] * 3)
+    return dict(
         backbone=dict(type=Backbone),
-        heads=dict(
-            up=dict(type=Head, view='clip', aim=2.0),
-            down=dict(type=Head, view='clip_b', aim=-2.0),
-            third=dict(type=Head, view='clip', aim=0.5),
-        ),
-        data_preprocessor=dict(
-            type='PretextDataPreprocessor',
-            mean=[128.0] * 3,
-            std=[64.0] * 3,
-            views=('clip', 'clip_b'),
-        ),
-        encode=('clip', 'clip_b'),
-    )
-    runner = Runner(
-        model=model | changes.pop('model', {}),
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=Frames(),
-            collate_fn=dict(type='pseudo_collate'),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
-        custom_hooks=hooks,
-        randomness=dict(seed=0),
-        default_scope='mmact_ssl',
-        experiment_name=str(work_dir),
-        log_level='WARNING',
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
+        heads={t: dict(type=Head, view=view, aim=aim) for t, (view, aim) in heads.items()},
+        data_preprocessor=dict(type='mmact_ssl.PretextDataPreprocessor', views=views, **scale),
+        encode=views,
         **changes,
     )
-    runner.train()
-    return runner
+
+
+@pytest.fixture
+def train(tmp_path, make_runner):
+    """Trains with or without the hook."""
+
+    def run(name, *, interval, epochs=2, balancer='FixedWeights', weights=None, **changes):
+        torch.manual_seed(0)
+        hooks = [dict(type='SeedByProgressHook')]
+        if interval is not None:
+            hooks.append(dict(type='GradientConflictHook', interval=interval))
+        model = config(balancer=dict(type=balancer, weights=weights))
+        model = dict(type='MultiTaskPretrainer', **model)
+        runner = make_runner(
+            tmp_path / name, model, Frames(), hooks, epochs, loader=LOADER, **changes
+        )
+        runner.train()
+        return runner
+
+    return run
 
 
 def records(work_dir: Path) -> list[dict]:
@@ -116,10 +105,10 @@ def history(runner: Runner) -> list[float]:
 
 
 @pytest.mark.parametrize('balancer', ['FixedWeights', 'PCGrad', 'GradNorm', 'UncertaintyWeights'])
-def test_training_is_the_same_to_the_bit_with_and_without(tmp_path, balancer):
-    model = dict(balancer=dict(type=balancer, weights=dict(up=2.0)))
-    plain = train(tmp_path / 'plain', interval=None, model=model)
-    watched = train(tmp_path / 'watched', interval=2, model=model)
+def test_training_is_the_same_to_the_bit_with_and_without(tmp_path, train, balancer):
+    options = dict(balancer=balancer, weights=dict(up=2.0))
+    plain = train('plain', interval=None, **options)
+    watched = train('watched', interval=2, **options)
     assert history(plain) == history(watched)
     assert len(history(plain)) == 8
     for key, value in plain.model.state_dict().items():
@@ -140,13 +129,11 @@ def test_training_is_the_same_to_the_bit_with_and_without(tmp_path, balancer):
 
 
 @pytest.mark.parametrize('balancer', ['PCGrad', 'GradNorm', 'UncertaintyWeights'])
-def test_a_resumed_run_continues_to_the_bit(tmp_path, balancer):
-    model = dict(balancer=dict(type=balancer))
-    whole = train(tmp_path / 'whole', interval=3, epochs=3, model=model)
+def test_a_resumed_run_continues_to_the_bit(tmp_path, train, balancer):
+    options = dict(interval=3, epochs=3, balancer=balancer)
+    whole = train('whole', **options)
     checkpoint = str(tmp_path / 'whole' / 'epoch_1.pth')
-    resumed = train(
-        tmp_path / 'resumed', interval=3, epochs=3, model=model, resume=True, load_from=checkpoint
-    )
+    resumed = train('resumed', resume=True, load_from=checkpoint, **options)
     assert history(resumed) == history(whole)
     for key, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[key]), key
@@ -155,26 +142,26 @@ def test_a_resumed_run_continues_to_the_bit(tmp_path, balancer):
     ]
 
 
-def test_measurements_of_another_training_do_not_stay(tmp_path):
+def test_measurements_of_another_training_do_not_stay(tmp_path, train):
     """Of a longer one in the same folder, and of steps that are taken again after resuming."""
-    train(tmp_path / 'run', interval=1, epochs=3)
+    train('run', interval=1, epochs=3)
     first = records(tmp_path / 'run')
     assert [record['step'] for record in first] == list(range(1, 13))
-    train(tmp_path / 'run', interval=3, epochs=1)
+    train('run', interval=3, epochs=1)
     assert [record['step'] for record in records(tmp_path / 'run')] == [1, 4]
     # The last checkpoint is that of step 4; a killed process had gone on to step 7.
     lines = [dict(first[0], step=1), dict(first[1], step=4), dict(first[2], step=7)]
     text = ''.join(json.dumps(line) + '\n' for line in lines)
     (tmp_path / 'run' / FILE_NAME).write_text(text + '{"epoch": 3, "st')
     checkpoint = str(tmp_path / 'run' / 'epoch_1.pth')
-    train(tmp_path / 'run', interval=2, epochs=2, resume=True, load_from=checkpoint)
+    train('run', interval=2, epochs=2, resume=True, load_from=checkpoint)
     found = records(tmp_path / 'run')
     assert [record['step'] for record in found] == [1, 4, 5, 7]
     assert found[:2] == lines[:2]
     assert found[3] != lines[2]
 
 
-def test_numbers_are_those_of_single_tasks(tmp_path):
+def test_numbers_are_those_of_single_tasks(tmp_path, make_runner):
     """In the first step, against each task's own backward pass in the same forward pass."""
     seen = {}
 
@@ -204,39 +191,10 @@ def test_numbers_are_those_of_single_tasks(tmp_path):
     def keep(module: nn.Module, arguments: tuple) -> None:
         twin.balancer_losses = arguments[0]
 
-    twin = Twin(
-        backbone=dict(type=Backbone),
-        heads=dict(
-            up=dict(type=Head, view='clip', aim=2.0),
-            down=dict(type=Head, view='clip_b', aim=-2.0),
-            third=dict(type=Head, view='clip', aim=0.5),
-        ),
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[128.0] * 3,
-            std=[64.0] * 3,
-            views=('clip', 'clip_b'),
-        ),
-        encode=('clip', 'clip_b'),
-        balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(up=2.0)),
-    )
+    twin = Twin(**config(balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(up=2.0))))
     twin.balancer.register_forward_pre_hook(keep)
-    Runner(
-        model=twin,
-        work_dir=str(tmp_path),
-        train_dataloader=dict(
-            batch_size=4,
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            dataset=Frames(),
-            collate_fn=dict(type='pseudo_collate'),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=1),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-        custom_hooks=[GradientConflictHook(interval=5)],
-        default_scope='mmact_ssl',
-        experiment_name=str(tmp_path),
-        log_level='WARNING',
-    ).train()
+    hooks = [GradientConflictHook(interval=5)]
+    make_runner(tmp_path, twin, Frames(), hooks, loader={**LOADER, 'batch_size': 4}).train()
     (record,) = records(tmp_path)
     assert record['step'] == 1
     assert record['norms'] == pytest.approx(seen['norms'], rel=1e-4)
@@ -254,27 +212,7 @@ def test_what_is_not_defined_is_none():
     assert set(cosines.values()) == {None}
 
 
-class Other(BaseModel):
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-
-    def forward(self, inputs, targets, data_samples, mode='loss'):
-        raise AssertionError('must not get here')
-
-
-def test_mistakes_are_named(tmp_path):
-    with pytest.raises(ConfigError, match='watches a MultiTaskPretrainer.*Other.*custom_hooks'):
-        Runner(
-            model=Other(),
-            work_dir=str(tmp_path),
-            train_dataloader=dict(
-                batch_size=2, sampler=dict(type='DefaultSampler'), dataset=Frames()
-            ),
-            train_cfg=dict(by_epoch=True, max_epochs=1),
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-            custom_hooks=[GradientConflictHook()],
-            default_scope='mmact_ssl',
-            experiment_name=str(tmp_path),
-            log_level='WARNING',
-        ).train()
+def test_another_model_is_refused():
+    runner = SimpleNamespace(model=nn.Linear(1, 1))
+    with pytest.raises(ConfigError, match='watches a MultiTaskPretrainer.*Linear.*custom_hooks'):
+        GradientConflictHook().before_train(runner)

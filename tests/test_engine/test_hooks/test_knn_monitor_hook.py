@@ -16,7 +16,6 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
@@ -110,35 +109,23 @@ def labeled(tmp_path_factory) -> str:
     return str(root / 'downstream.py')
 
 
-def train(work_dir: Path, hooks: list) -> Runner:
-    runner = Runner(
-        model=Pretrainer(),
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=Noise(),
-            collate_fn=dict(type='default_collate'),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=3),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
-        custom_hooks=hooks,
-        randomness=dict(seed=0),
-        default_scope='mmact_ssl',
-        experiment_name=work_dir.name,
-        log_level='WARNING',
-    )
-    runner.train()
-    return runner
+@pytest.fixture
+def train(tmp_path, make_runner):
+    """Trains with hooks."""
+
+    def run(name, *hooks):
+        torch.manual_seed(0)
+        loader = dict(collate_fn=dict(type='default_collate'))
+        runner = make_runner(tmp_path / name, Pretrainer(), Noise(), hooks, 3, loader=loader)
+        runner.train()
+        return runner
+
+    return run
 
 
-def test_training_is_the_same_to_the_bit_with_and_without(labeled, tmp_path):
-    torch.manual_seed(0)
-    without = train(tmp_path / 'without', [])
-    torch.manual_seed(0)
-    hook = dict(type='KNNMonitorHook', config=labeled)
-    with_hook = train(tmp_path / 'with', [hook])
+def test_training_is_the_same_to_the_bit_with_and_without(labeled, train):
+    without = train('without')
+    with_hook = train('with', dict(type='KNNMonitorHook', config=labeled))
     for key, value in without.model.state_dict().items():
         assert torch.equal(value, with_hook.model.state_dict()[key]), key
     history = [runner.message_hub.get_scalar('train/loss') for runner in (without, with_hook)]
@@ -147,9 +134,8 @@ def test_training_is_the_same_to_the_bit_with_and_without(labeled, tmp_path):
     assert len(with_hook.message_hub.get_scalar('knn/top1').data[0]) == 3
 
 
-def test_colors_are_told_apart_and_logged(labeled, tmp_path):
-    hook = KNNMonitorHook(labeled, interval=2, k=3)
-    runner = train(tmp_path / 'run', [hook])
+def test_colors_are_told_apart_and_logged(labeled, tmp_path, train):
+    runner = train('run', KNNMonitorHook(labeled, interval=2, k=3))
     top1 = runner.message_hub.get_scalar('knn/top1').data[0]
     assert top1.tolist() == [1.0, 1.0], 'after the second and the last epoch'
     assert runner.message_hub.get_scalar('knn/feature_std').current() > 0

@@ -1,6 +1,6 @@
 """What a run that starts from a checkpoint takes over of queues and copies.
 
-How copies move is in ``tests/test_models/test_pretrainers/test_momentum_encoder.py``.
+How copies move is in ``tests/test_models/test_pretrainer/test_momentum_encoder.py``.
 """
 
 from __future__ import annotations

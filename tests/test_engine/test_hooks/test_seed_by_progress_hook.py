@@ -9,7 +9,6 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 
 from mmact_ssl.engine.hooks import SeedByProgressHook
 from mmact_ssl.errors import ConfigError
@@ -47,67 +46,57 @@ class Model(BaseModel):
         return {'loss': self.weight * 0}
 
 
-def train(
-    tmp_path, dataset, epochs=2, num_workers=0, resume=False, by_epoch=True, seed=7, **loader
-):
-    DRAWS.clear()
-    rounds = {'max_epochs': epochs} if by_epoch else {'max_iters': 3}
-    runner = Runner(
-        model=Model(),
-        work_dir=str(tmp_path),
-        train_dataloader={
-            'dataset': dataset,
-            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-            'batch_size': 1,
-            'num_workers': num_workers,
-            'persistent_workers': num_workers > 0,
-            **loader,
-        },
-        train_cfg={'by_epoch': by_epoch, **rounds},
-        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
-        custom_hooks=[SeedByProgressHook()],
-        default_hooks={'logger': None, 'runtime_info': None},
-        randomness={'seed': seed},
-        resume=resume,
-        experiment_name=f'{tmp_path.name}-{random.getrandbits(60)}',
-        log_level='ERROR',
-        default_scope='mmaction',
-    )
-    runner.train()
-    return list(DRAWS)
+@pytest.fixture
+def train(tmp_path, make_runner):
+    """Trains with the hook; what each step was told and drew."""
+
+    def run(name, dataset, epochs=2, seed=7, loader=(), **changes):
+        DRAWS.clear()
+        order = dict(sampler=dict(type='DefaultSampler', shuffle=False), batch_size=1)
+        hooks = dict(logger=None, runtime_info=None)
+        changes = dict(default_hooks=hooks, randomness=dict(seed=seed), **changes)
+        loader = {**order, **dict(loader)}
+        hook = SeedByProgressHook()
+        make_runner(
+            tmp_path / name, Model(), dataset, [hook], epochs, loader=loader, **changes
+        ).train()
+        return list(DRAWS)
+
+    return run
 
 
 @pytest.mark.parametrize('num_workers', [0, 1])
-def test_the_data_set_learns_seed_and_epoch_in_time(tmp_path, num_workers):
-    draws = train(tmp_path, Dataset(), num_workers=num_workers)
+def test_the_data_set_learns_seed_and_epoch_in_time(train, num_workers):
+    loader = dict(num_workers=num_workers, persistent_workers=num_workers > 0)
+    draws = train('run', Dataset(), loader=loader)
     assert [told for told, _ in draws] == [(7, e, i) for e in range(2) for i in range(3)]
 
 
 @pytest.mark.parametrize(
     'wrap', [lambda: RepeatDataset(Dataset(), 2), lambda: ConcatDataset([Dataset(), Dataset()])]
 )
-def test_data_sets_in_wrappers_learn_it(wrap, tmp_path):
-    draws = train(tmp_path, wrap())
+def test_data_sets_in_wrappers_learn_it(wrap, train):
+    draws = train('run', wrap())
     assert [told[:2] for told, _ in draws] == [(7, 0)] * 6 + [(7, 1)] * 6
 
 
-def test_a_resumed_run_draws_the_same(tmp_path):
-    whole = train(tmp_path / 'whole', Dataset(), epochs=3)
+def test_a_resumed_run_draws_the_same(train):
+    whole = train('whole', Dataset(), epochs=3)
     assert len({draws for _, draws in whole}) == 9  # no draw comes twice
-    first = train(tmp_path / 'parts', Dataset(), epochs=2)
+    first = train('parts', Dataset(), epochs=2)
     torch.manual_seed(1)
-    second = train(tmp_path / 'parts', Dataset(), epochs=3, resume=True)
+    second = train('parts', Dataset(), epochs=3, resume=True)
     assert first + second == whole
 
 
 @pytest.mark.parametrize(
     'batches', [{}, {'batch_sampler': {'type': 'mmact_ssl.LengthBucketBatchSampler'}}]
 )
-def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(tmp_path, batches):
+def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(train, batches):
     loader = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}, **batches}
 
     def order(name, epochs, **changes):
-        draws = train(tmp_path / name, Dataset(8), epochs, **loader, **changes)
+        draws = train(name, Dataset(8), epochs, loader=loader, **changes)
         return [told for told, _ in draws]
 
     whole = order('whole', 3)
@@ -118,12 +107,12 @@ def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(tmp_path, batch
     assert [told[2] for told in other] != [told[2] for told in first], 'the seed decides'
 
 
-def test_another_seed_draws_others(tmp_path):
-    one = train(tmp_path, Dataset(), epochs=1, seed=1)
-    other = train(tmp_path, Dataset(), epochs=1, seed=2)
+def test_another_seed_draws_others(train):
+    one = train('one', Dataset(), epochs=1, seed=1)
+    other = train('other', Dataset(), epochs=1, seed=2)
     assert not {draws for _, draws in one} & {draws for _, draws in other}
 
 
-def test_a_loop_of_iterations_is_refused(tmp_path):
+def test_a_loop_of_iterations_is_refused(train):
     with pytest.raises(ConfigError, match=r'train_cfg\.by_epoch=True'):
-        train(tmp_path, Dataset(), by_epoch=False)
+        train('run', Dataset(), train_cfg=dict(by_epoch=False, max_iters=3))

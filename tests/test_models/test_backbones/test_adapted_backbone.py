@@ -10,9 +10,8 @@ import torch
 from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.backbones import AdaptedBackbone
 from mmact_ssl.registry import MODELS
 from tools.publish_model import export_backbone
 
@@ -66,9 +65,3 @@ def test_an_adapter_that_is_not_in_the_checkpoint_is_named(pretrained, tmp_path)
         CheckpointError, match=r"no adapters.pose.\* to export, its adapters: \['ap"
     ):
         export_backbone(pretrained[1], tmp_path / 'x', adapters=('motion', 'pose'))
-
-
-@pytest.mark.parametrize('outputs', ['feature_map', (), ('feature_map', 'pose')])
-def test_an_output_that_is_not_there_is_named(outputs):
-    with pytest.raises(ConfigError, match=r"choose some of \('feature_map', 'a'\)"):
-        AdaptedBackbone(dict(type='Identity'), dict(a=dict(type='Identity')), outputs)

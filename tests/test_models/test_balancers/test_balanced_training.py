@@ -20,7 +20,7 @@ from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOpti
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones import SkeletonGRU
 from mmact_ssl.models.balancers import FixedWeights, SharedGradients
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 GRADIENT_BALANCERS = ('PCGrad', 'GradNorm')
@@ -45,11 +45,10 @@ class Head(PretextHead):
         self.aim = aim
         self.classifier = nn.Conv3d(4, 1, 1)
 
-    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return dict(loss=(self.classifier(feature_map) - self.aim).square().mean())
-
-    def predict(self, feature_map: Tensor) -> dict[str, Tensor]:
-        return {}
+    def terms(self, feature_map: Tensor) -> dict[str, Term]:
+        return dict(
+            loss=Term((self.classifier(feature_map) - self.aim).square().flatten(1).mean(1))
+        )
 
 
 class AdversarialHead(Head):
@@ -57,13 +56,13 @@ class AdversarialHead(Head):
         super().__init__(aim)
         self.discriminator = nn.Linear(4, 1)
 
-    def loss(self, feature_map: Tensor) -> dict[str, Tensor]:
+    def terms(self, feature_map: Tensor) -> dict[str, Term]:
         fake = feature_map.mean((2, 3, 4))
         frozen = nn.functional.linear(fake, self.discriminator.weight.detach())
         return dict(
-            **super().loss(feature_map),
-            loss_generator=-frozen.mean() - 50,
-            loss_discriminator=self.discriminator(fake.detach()).square().mean(),
+            **super().terms(feature_map),
+            loss_generator=Term(-frozen.mean(1) - 50),
+            loss_discriminator=Term(self.discriminator(fake.detach()).square().mean(1)),
         )
 
 
@@ -97,24 +96,24 @@ def sgd(model: nn.Module, **settings) -> OptimWrapper:
 class Recorder(FixedWeights):
     """Keeps what it was given."""
 
-    def forward(self, losses, progress, feature_map=None, sizes=None):
-        self.given = losses, feature_map, sizes
-        return super().forward(losses, progress, feature_map, sizes)
+    def forward(self, losses, progress, gradients, sizes):
+        self.given = losses, gradients, sizes
+        return super().forward(losses, progress, gradients, sizes)
 
 
 def test_a_balancer_gets_tasks_gradients_and_sizes_without_adversarial_losses():
     model = make(dict(type=Recorder, weights=dict(up=2.0)), adversarial=True)
     assert model.balancer.tasks == ('up', 'down')
     outputs = model(**model.data_preprocessor(batch(0)), mode='loss')
-    losses, feature_map, sizes = model.balancer.given
-    assert list(losses) == list(sizes) == feature_map.tasks == ['up', 'down']
+    losses, gradients, sizes = model.balancer.given
+    assert list(losses) == list(sizes) == gradients.tasks == ['up', 'down']
     parts = {name: value for name, value in outputs.items() if name.startswith('up/')}
     assert len(parts) == 3
     torch.testing.assert_close(losses['up'].detach(), sum(parts.values()))
     assert torch.equal(sizes['up'], outputs['up/loss'])
     assert torch.equal(sizes['down'], losses['down'])
     assert not any(size.requires_grad for size in sizes.values())
-    assert feature_map.gram().shape == (2, 2)
+    assert gradients.gram().shape == (2, 2)
 
 
 @pytest.mark.parametrize('name', ALL_BALANCERS)

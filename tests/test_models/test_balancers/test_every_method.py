@@ -18,58 +18,57 @@ from mmact_ssl.registry import MODELS
 CONFIGS = Path(__file__).parents[3] / 'configs'
 BALANCERS = ('PCGrad', 'GradNorm', 'UncertaintyWeights')
 BATCH = 4
-Batch = tuple[dict[str, Tensor], dict[str, Tensor]]  # inputs, targets
+Targets = dict[str, dict[str, Tensor]]
+Batch = tuple[dict[str, Tensor], Targets]  # inputs, targets
 
 
 def clips(**lengths: int) -> Batch:
     """Normalized frames of views, and that none of them is padding."""
     inputs = {view: torch.randn(BATCH, 3, time, 32, 32) for view, time in lengths.items()}
-    valid = {
-        f'{view}_valid': torch.ones(BATCH, time, dtype=torch.bool) for view, time in lengths.items()
-    }
-    return inputs, valid
+    targets = {view: dict(valid=torch.ones(BATCH, t).bool()) for view, t in lengths.items()}
+    return inputs, targets
 
 
-def skeletons(channels: int, *views: str) -> dict[str, Tensor]:
+def skeletons(channels: int, *views: str) -> Batch:
     inputs = {view: torch.randn(BATCH, 1, 6, 20, channels) for view in views}
-    return inputs | {f'{view}_valid': torch.ones(BATCH, 1, 6, dtype=torch.bool) for view in views}
+    return inputs, {view: dict(valid=torch.ones(BATCH, 1, 6).bool()) for view in views}
 
 
 def csvr() -> Batch:
     inputs, targets = clips(clip=8, future=8, keyframes=3)
-    return inputs, targets | {f'{v}_pose': torch.rand(BATCH, 8, 17, 3) for v in ('clip', 'future')}
+    for view in ('clip', 'future'):
+        targets[view]['pose'] = torch.rand(BATCH, 8, 17, 3)
+    return inputs, targets
 
 
 def dtg() -> Batch:
     inputs, targets = clips(clip=8, clip_b=8)
     for view in inputs:
-        targets[f'{view}_imagenet'] = torch.randn(BATCH, 8, 1280)
-        targets[f'{view}_pose'] = torch.rand(BATCH, 8, 17, 3)
+        targets[view]['imagenet'] = torch.randn(BATCH, 8, 1280)
+        targets[view]['pose'] = torch.rand(BATCH, 8, 17, 3)
     return inputs, targets
 
 
 def hcpg() -> Batch:
     inputs, targets = clips(clip=8, clip_b=8)
-    return inputs, targets | dict(
-        video=torch.arange(BATCH),
-        clip_speed=torch.tensor([1, 2, 4, 1]),
-        clip_b_speed=torch.tensor([2, 1, 1, 4]),
-        clip_parts=(5 * torch.randn(BATCH, 8, 10, 16, 16)).softmax(2),
-    )
+    targets['sample'] = dict(video=torch.arange(BATCH))
+    targets['clip']['speed'] = torch.tensor([1, 2, 4, 1])
+    targets['clip_b']['speed'] = torch.tensor([2, 1, 1, 4])
+    targets['clip']['parts'] = (5 * torch.randn(BATCH, 8, 10, 16, 16)).softmax(2)
+    return inputs, targets
 
 
 def ms2l() -> Batch:
-    inputs = skeletons(3, 'clip', 'masked', 'shuffled')
-    return inputs, dict(shuffled_permutation=torch.tensor([0, 3, 5, 1]))
+    inputs, targets = skeletons(3, 'clip', 'masked', 'shuffled')
+    targets['shuffled']['permutation'] = torch.tensor([0, 3, 5, 1])
+    return inputs, targets
 
 
 def ms2l_c2vl() -> Batch:
-    inputs = skeletons(9, 'one', 'two', 'clip')
-    sentences = dict(
-        clip_prompt=torch.randn(BATCH, 1, 384),
-        clip_prompt_valid=torch.tensor([True, True, False, True]),
-    )
-    return inputs, sentences
+    inputs, targets = skeletons(9, 'one', 'two', 'clip')
+    targets['clip']['prompt'] = torch.randn(BATCH, 1, 384)
+    targets['clip']['prompt_valid'] = torch.tensor([True, True, False, True])
+    return inputs, targets
 
 
 SMALL_VIDEO = {'model.backbone.base_channels': 4}

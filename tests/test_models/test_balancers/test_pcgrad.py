@@ -37,7 +37,7 @@ def test_the_sum_of_projections(count, seed, zero):
     generator = torch.Generator().manual_seed(seed)
     gradients = torch.randn(count, 4, generator=generator, dtype=torch.float64)
     if zero:
-        gradients[0] = 0  # a task that the feature map does not serve
+        gradients[0] = 0  # a task without a gradient
     expected = slow_pcgrad(gradients, orders_of(seed, count)).sum(0)
     factors = projected_sum(gradients @ gradients.T, random.Random(seed))
     torch.testing.assert_close(factors @ gradients, expected)
@@ -68,7 +68,7 @@ def test_of_two_tasks_neither_is_worked_against(seed):
 
 
 class Step:
-    """One feature_map, three heads whose tasks pull it different ways."""
+    """One backbone, three heads whose tasks conflict."""
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         torch.manual_seed(1)
@@ -80,11 +80,11 @@ class Step:
             name: (head(features) - 3 * aim).square().mean()
             for name, head, aim in zip('abc', self.heads, aims)
         }
-        self.feature_map = SharedGradients(self.losses, [features], self.backbone, '')
+        self.gradients = SharedGradients(self.losses, [features], self.backbone, '')
 
 
 def test_training_steps_as_published():
-    """The feature_map gets the projected gradient on all of its weights, heads their own."""
+    """The backbone gets the projected gradient on all of its weights, heads their own."""
     weights = dict(a=1.0, b=0.5, c=2.0)
     exact, step = Step(torch.float64), Step()
     parameters = list(exact.backbone.parameters())
@@ -102,7 +102,7 @@ def test_training_steps_as_published():
     expected = slow_pcgrad(rows, orders_of(0.25, 3)).sum(0)
     assert (expected - rows.sum(0)).norm() > 0.05 * expected.norm()
 
-    loss = PCGrad(weights)(step.losses, 0.25, step.feature_map)
+    loss = PCGrad(weights)(step.losses, 0.25, step.gradients, step.losses)
     plain = sum(weights[task] * value for task, value in exact.losses.items())
     assert float(loss) == pytest.approx(float(plain), rel=1e-5)
     loss.backward()
@@ -119,7 +119,7 @@ def test_the_order_is_drawn_from_the_progress_alone():
     torch.set_rng_state(state)
     gradients = []
     for progress in (0.1, 0.1, 0.7):
-        loss = PCGrad()(step.losses, progress, step.feature_map)
+        loss = PCGrad()(step.losses, progress, step.gradients, step.losses)
         gradients.append(torch.autograd.grad(loss, step.backbone[0].weight, retain_graph=True)[0])
     assert torch.equal(gradients[0], gradients[1])
     assert torch.equal(torch.get_rng_state(), state)
@@ -134,7 +134,7 @@ def test_half_precision_is_refused_and_bfloat16_is_not():
         torch.autocast('cpu', dtype=torch.float16),
         pytest.raises(ConfigError, match=r"'PCGrad'.*optim_wrapper\.dtype='bfloat16'"),
     ):
-        PCGrad()(step.losses, 0.0, step.feature_map)
+        PCGrad()(step.losses, 0.0, step.gradients, step.losses)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        PCGrad()(step.losses, 0.0, step.feature_map).backward()
+        PCGrad()(step.losses, 0.0, step.gradients, step.losses).backward()
     assert all(p.grad.isfinite().all() for p in step.backbone.parameters())

@@ -11,7 +11,7 @@ from mmact_ssl.models.balancers import SharedGradients, shared_weights
 
 
 class Step:
-    """Two views through one feature_map, and tasks that read one, the other, both or none."""
+    """Two views through one backbone, and tasks that read one, the other, both or none."""
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         torch.manual_seed(0)
@@ -27,7 +27,7 @@ class Step:
             none=self.head.weight.square().sum(),
         )
 
-    def feature_map(self, prefix: str | None = None) -> SharedGradients:
+    def gradients(self, prefix: str | None = None) -> SharedGradients:
         return SharedGradients(self.losses, self.maps, self.backbone, prefix)
 
 
@@ -62,26 +62,23 @@ def test_inner_products_on_the_shared_weights(prefix):
     }[prefix]
     rows = slow_gradients(exact, parameters)
     expected = torch.stack([torch.stack([a @ b for b in rows]) for a in rows])
-    gram = Step().feature_map(prefix).gram()
+    gram = Step().gradients(prefix).gram()
     torch.testing.assert_close(gram.double(), expected, rtol=1e-4, atol=1e-7)
-    # Tasks that read different views meet on the weights all the same; one without the feature map,
-    # not.
+    # Tasks that read different views meet on the weights all the same.
     assert abs(float(gram[0, 1])) > 1e-6
     assert gram[3].tolist() == gram[:, 3].tolist() == [0] * 4
 
 
 def test_a_loss_scale_is_divided_out():
-    torch.testing.assert_close(
-        Step().feature_map().gram(), Step().feature_map().gram(scale=2.0**14)
-    )
+    torch.testing.assert_close(Step().gradients().gram(), Step().gradients().gram(scale=2.0**14))
 
 
 def test_measuring_leaves_everything_as_it_was():
     measured, plain = Step(), Step()
     state = torch.get_rng_state()
-    feature_map = measured.feature_map()
-    assert feature_map.gram() is feature_map.gram(), 'computed once'
-    feature_map.steer(torch.ones(4))
+    gradients = measured.gradients()
+    assert gradients.gram() is gradients.gram(), 'computed once'
+    gradients.surrogate_loss(torch.ones(4))
     assert torch.equal(torch.get_rng_state(), state)
     parameters = [*measured.backbone.parameters(), *measured.head.parameters()]
     assert all(parameter.grad is None for parameter in parameters)
@@ -93,12 +90,12 @@ def test_measuring_leaves_everything_as_it_was():
         assert torch.equal(parameter.grad, expected.grad)
 
 
-def test_steering_weighs_the_feature_map_and_nothing_else():
+def test_the_surrogate_loss_weighs_the_backbone_and_nothing_else():
     factors = torch.tensor([0.5, -1.0, 2.0, 3.0])
     step, exact = Step(), Step(torch.float64)
-    steered = step.feature_map().steer(factors)
-    assert float(steered) == 0
-    (sum(step.losses.values()) + steered).backward()
+    surrogate = step.gradients().surrogate_loss(factors)
+    assert float(surrogate) == 0
+    (sum(step.losses.values()) + surrogate).backward()
     rows = torch.stack(slow_gradients(exact, list(exact.backbone.parameters())))
     expected = ((1 + factors.double())[:, None] * rows).sum(0)
     got = torch.cat([p.grad.flatten() for p in step.backbone.parameters()])
@@ -111,7 +108,7 @@ def test_steering_weighs_the_feature_map_and_nothing_else():
 def test_a_loss_without_any_gradient_has_none():
     step = Step()
     step.losses['constant'] = torch.tensor(2.0)
-    assert step.feature_map().gram()[4].tolist() == [0] * 5
+    assert step.gradients().gram()[4].tolist() == [0] * 5
 
 
 def test_shared_weights_are_chosen_by_whole_names():

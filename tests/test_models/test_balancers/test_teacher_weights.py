@@ -18,7 +18,7 @@ TEACHERS = ('image', 'action', 'pose')
 losses = torch.rand(3, 5, generator=torch.Generator().manual_seed(0)) * 3
 confidence = torch.rand(3, 5, generator=torch.Generator().manual_seed(1))
 everything = torch.ones(3, 5, dtype=torch.bool)
-# Of clip 1 the pose teacher has nothing to say, of clip 4 nobody has.
+# Of clip 1 the pose teacher has no target, of clip 4 none has.
 some = everything.clone()
 some[2, 1] = some[:, 4] = False
 
@@ -43,10 +43,9 @@ def test_fixed_weights_keep_the_scale(chosen):
     )
 
 
-@pytest.mark.parametrize('chosen', [dict(sound=1.0), dict(image=-1.0), dict.fromkeys(TEACHERS, 0)])
-def test_impossible_weights_are_refused(chosen):
-    with pytest.raises(ConfigError, match='FixedTeacherWeights'):
-        FixedTeacherWeights(TEACHERS, chosen)
+def test_weights_of_unknown_teachers_are_refused():
+    with pytest.raises(ConfigError, match="'sound'.*'image', 'action', 'pose'"):
+        FixedTeacherWeights(TEACHERS, dict(sound=1.0))
 
 
 @pytest.mark.parametrize('temperature', [0.3, 2.0])
@@ -65,11 +64,6 @@ def test_learned_weights_come_to_their_optimum(temperature):
     assert torch.allclose(weights, expected, atol=1e-3)
 
 
-def test_a_temperature_of_zero_is_refused():
-    with pytest.raises(ConfigError, match='temperature'):
-        LearnedTeacherWeights(TEACHERS, 0)
-
-
 def test_confidence_weighs_each_clip_for_itself():
     module = ConfidenceTeacherWeights(TEACHERS)
     loss, weights = module(losses, confidence, everything)
@@ -83,7 +77,7 @@ def test_confidence_weighs_each_clip_for_itself():
     assert torch.isclose(module(losses, sure, everything)[0], losses[0].mean())
 
 
-def test_clips_of_which_a_teacher_has_nothing_to_say_do_not_count():
+def test_clips_without_a_target_do_not_count():
     means = [float(losses[k, some[k]].mean()) for k in range(3)]
     loss, _ = FixedTeacherWeights(TEACHERS)(losses, confidence, some)
     assert float(loss) == pytest.approx(sum(means) / 3)

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from mmact_ssl.models.balancers import UncertaintyWeights
 
 
+def total_of(balancer: UncertaintyWeights, losses: dict, sizes: dict | None = None):
+    return balancer(losses, 0.3, None, sizes or {t: v.detach() for t, v in losses.items()})
+
+
 def make(variances: dict[str, float], weights: dict[str, float] | None = None):
     balancer = UncertaintyWeights(weights, tasks=list(variances))
     with torch.no_grad():
@@ -23,7 +27,7 @@ def make(variances: dict[str, float], weights: dict[str, float] | None = None):
 def test_it_starts_from_the_plain_sum():
     losses = dict(a=torch.tensor(3.0), b=torch.tensor(0.5))
     balancer = UncertaintyWeights(dict(b=2.0, switched_off=9.0), tasks=('a', 'b'))
-    assert float(balancer(losses, 0.0)) == 3 + 2 * 0.5
+    assert float(total_of(balancer, losses)) == 3 + 2 * 0.5
     assert {task: float(balancer.weight(task, 0.0)) for task in losses} == dict(a=1, b=2)
 
 
@@ -37,7 +41,7 @@ def test_value_and_gradients_are_those_of_the_formula(sizes, variances):
     weights = dict(a=0.5, b=2.0)
     balancer = make(dict(zip(tasks, variances)), weights)
     losses = {t: torch.tensor(size, requires_grad=True) for t, size in zip(tasks, sizes)}
-    total = balancer(losses, 0.3)
+    total = total_of(balancer, losses)
     total.backward()
     expected = 0.0
     for task, size, s in zip(tasks, sizes, variances):
@@ -55,7 +59,7 @@ def test_descent_ends_at_one_over_the_loss():
     optimizer = torch.optim.Adam(balancer.parameters(), lr=0.05)
     for _ in range(600):
         optimizer.zero_grad()
-        balancer({task: torch.tensor(size) for task, size in sizes.items()}, 0.0).backward()
+        total_of(balancer, {task: torch.tensor(size) for task, size in sizes.items()}).backward()
         optimizer.step()
     for task, size in sizes.items():
         priority = 3.0 if task == 'c' else 1.0
@@ -65,7 +69,7 @@ def test_descent_ends_at_one_over_the_loss():
 def test_adversarial_losses_are_weighed_but_do_not_count_for_the_variance():
     balancer = make(dict(a=0.7))
     plain, adversarial = (torch.tensor(v, requires_grad=True) for v in (2.0, -9.0))
-    balancer(dict(a=plain + adversarial), 0.0, None, dict(a=plain.detach())).backward()
+    total_of(balancer, dict(a=plain + adversarial), dict(a=plain.detach())).backward()
     weight = math.exp(-0.7)
     assert float(plain.grad) == float(adversarial.grad) == pytest.approx(weight)
     assert float(balancer.log_variances['a'].grad) == pytest.approx(1 - weight * 2, abs=1e-6)
@@ -83,7 +87,7 @@ def test_batches_in_which_a_task_has_nothing_to_count_do_not_move_it():
     optimizer = torch.optim.Adam(balancer.parameters(), lr=1e-2)
     for _ in range(300):
         optimizer.zero_grad()
-        balancer(dict(always=torch.tensor(0.5), never=torch.tensor(0.0)), 0.0).backward()
+        total_of(balancer, dict(always=torch.tensor(0.5), never=torch.tensor(0.0))).backward()
         optimizer.step()
     assert float(balancer.weight('never', 0.0)) == 1
     assert float(balancer.weight('always', 0.0)) > 1.5
@@ -95,7 +99,7 @@ def test_what_counts_now_and_then_ends_at_one_over_its_loss_where_it_counts():
     for step in range(600):
         optimizer.zero_grad()
         sometimes = torch.tensor(4.0 if step % 3 == 0 else 0.0)
-        balancer(dict(always=torch.tensor(2.0), sometimes=sometimes), 0.0).backward()
+        total_of(balancer, dict(always=torch.tensor(2.0), sometimes=sometimes)).backward()
         optimizer.step()
     assert float(balancer.weight('always', 0.0)) == pytest.approx(1 / 2, rel=1e-2)
     assert float(balancer.weight('sometimes', 0.0)) == pytest.approx(1 / 4, rel=1e-2)
@@ -104,7 +108,7 @@ def test_what_counts_now_and_then_ends_at_one_over_its_loss_where_it_counts():
 def test_a_task_that_is_left_out_has_a_gradient_of_0():
     """Not none, for which distributed training would wait; and the log shows no jump."""
     balancer = make(dict(a=0.7, b=-3.0))
-    total = balancer(dict(a=torch.tensor(2.0), b=torch.tensor(0.0)), 0.0)
+    total = total_of(balancer, dict(a=torch.tensor(2.0), b=torch.tensor(0.0)))
     total.backward()
     assert float(total.detach()) == pytest.approx(math.exp(-0.7) * 2 + 0.7 - 3.0)
     assert float(balancer.log_variances['b'].grad) == 0

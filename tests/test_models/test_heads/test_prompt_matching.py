@@ -7,16 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.losses import info_nce
 
 BATCH, IN, PROMPT = 6, 5, 7
+LOSS = dict(type='SoftTargetInfoNCELoss', target_temperature=0.2, beta=0.3)
 
 
 def make_head(**changes) -> PromptMatchingHead:
     torch.manual_seed(0)
-    options = dict(in_channels=IN, prompt_channels=PROMPT, hidden_dim=8, embedding_dim=4)
+    sizes = dict(in_channels=IN, prompt_channels=PROMPT, hidden_dim=8, embedding_dim=4)
+    options = {**sizes, 'schedule': 'constant'}
     return PromptMatchingHead(**{**options, **changes}).double()
 
 
@@ -29,7 +30,7 @@ def make_inputs(momentum: bool = False) -> dict[str, Tensor]:
     inputs = dict(
         pooled=draw(BATCH, IN),
         prompt=draw(BATCH, 1, PROMPT),
-        prompt_valid=torch.ones(BATCH, dtype=torch.bool),
+        valid=torch.ones(BATCH, dtype=torch.bool),
     )
     if momentum:
         inputs['momentum_pooled'] = draw(BATCH, IN)
@@ -55,14 +56,17 @@ def slow_loss(head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float)
     total = 0.0
     for similarity, own, other in directions:
         for i in range(BATCH):
-            soft = (own[i] / head.target_temperature).exp()
+            soft = (own[i] / head.loss_module.target_temperature).exp()
             soft = soft / soft.sum()
             if other is not None:
-                consistent = (other[i] / head.target_temperature).exp()
-                soft = head.share * soft + (1 - head.share) * consistent / consistent.sum()
+                consistent = (other[i] / head.loss_module.target_temperature).exp()
+                soft = (
+                    head.loss_module.beta * soft
+                    + (1 - head.loss_module.beta) * consistent / consistent.sum()
+                )
             target = alpha * soft
             target[i] += 1 - alpha
-            scores = similarity[i] / head.temperature
+            scores = similarity[i] / head.loss_module.temperature
             total = total - (target * (scores - scores.exp().sum().log())).sum()
     return total / (2 * BATCH)
 
@@ -70,18 +74,27 @@ def slow_loss(head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float)
 @pytest.mark.parametrize('alpha', [0.0, 0.4, 1.0])
 @pytest.mark.parametrize('momentum', [False, True])
 def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
-    head = make_head(cross_consistency=momentum, share=0.3, target_temperature=0.2)
+    head = make_head(cross_consistency=momentum, alpha_max=alpha, loss=LOSS)
     with torch.no_grad():  # averages that differ from the projectors
         for average in head.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
-    head.alpha = alpha
     inputs = make_inputs(momentum)
     found = head.loss(**inputs)['loss']
     torch.testing.assert_close(found, slow_loss(head, inputs, alpha))
 
 
+def test_targets_soften_with_the_progress_of_the_training():
+    head = make_head(alpha_max=0.8, schedule='cosine')
+    for progress, alpha in ((0.0, 0.0), (0.25, 0.8 * (1 - 2**-0.5) / 2), (0.5, 0.4), (1.0, 0.8)):
+        head.progress = progress
+        assert head.alpha == pytest.approx(alpha)
+        assert float(head.loss(**make_inputs())['alpha']) == pytest.approx(alpha)
+    constant = make_head(alpha_max=0.8)
+    assert constant.alpha == 0.8 and make_head().alpha == 0, 'hard unless asked'
+
+
 def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
-    head, inputs = make_head(target_temperature=0.2), make_inputs()
+    head, inputs = make_head(loss=LOSS), make_inputs()
     found = head.loss(**inputs)
     skeletons, sentences = head.embed(inputs['pooled'], inputs['prompt'])
     for name, values in (('perplexity', sentences), ('skeleton_perplexity', skeletons)):
@@ -96,13 +109,15 @@ def test_hard_targets_are_plain_info_nce_in_both_directions():
     head, inputs = make_head(), make_inputs()
     assert head.alpha == 0
     z, w = head.embed(inputs['pooled'], inputs['prompt'])
-    both = info_nce(z, w, head.temperature)['loss'], info_nce(w, z, head.temperature)['loss']
+    both = (
+        info_nce(z, w, head.loss_module.temperature)['loss'],
+        info_nce(w, z, head.loss_module.temperature)['loss'],
+    )
     torch.testing.assert_close(head.loss(**inputs)['loss'], torch.cat(both).mean())
 
 
 def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
-    head, inputs = make_head(cross_consistency=True), make_inputs(True)
-    head.alpha = 0.7
+    head, inputs = make_head(cross_consistency=True, alpha_max=0.7), make_inputs(True)
     for name in ('pooled', 'prompt', 'momentum_pooled'):
         inputs[name].requires_grad_()
     head.loss(**inputs)['loss'].backward()
@@ -118,12 +133,11 @@ def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
 
 def test_a_soft_target_itself_gives_no_gradient():
     """With all of the target soft, gradients are those of a fixed target."""
-    head, inputs = make_head(), make_inputs()
-    head.alpha = 1.0
+    head, inputs = make_head(alpha_max=1.0), make_inputs()
     pooled = inputs['pooled'].requires_grad_()
     head.loss(**inputs)['loss'].backward()
     z, w = (unit(v) for v in head.embed(pooled, inputs['prompt']))
-    tau, tau_k = head.temperature, head.target_temperature
+    tau, tau_k = head.loss_module.temperature, head.loss_module.target_temperature
     first, second = ((v @ v.T / tau_k).softmax(1).detach() for v in (w, z))
     loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
     loss = (loss - (second * (w @ z.T / tau).log_softmax(1)).sum(1).mean()) / 2
@@ -131,13 +145,12 @@ def test_a_soft_target_itself_gives_no_gradient():
 
 
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
-    head, inputs = make_head(cross_consistency=True), make_inputs(True)
-    head.alpha = 0.5
+    head, inputs = make_head(cross_consistency=True, alpha_max=0.5), make_inputs(True)
     without = torch.tensor([1, 4])
     kept = torch.tensor([0, 2, 3, 5])
     expected = head.loss(**{name: value[kept] for name, value in inputs.items()})
     inputs['prompt'][without] = 0
-    inputs['prompt_valid'][without] = False
+    inputs['valid'][without] = False
     inputs['pooled'].requires_grad_()
     found = head.loss(**inputs)
     for name in ('loss', 'accuracy', 'sentence_accuracy'):
@@ -149,7 +162,7 @@ def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
 
 def test_a_batch_without_any_sentence_is_no_loss():
     head, inputs = make_head(), make_inputs()
-    inputs['prompt'][:], inputs['prompt_valid'][:] = 0, False
+    inputs['prompt'][:], inputs['valid'][:] = 0, False
     logs = head.loss(**inputs)
     logs['loss'].backward()
     assert logs['loss'] == 0 and logs['with_sentence'] == 0
@@ -197,24 +210,25 @@ def test_a_perfect_pair_of_projections_finds_its_partners():
 
 
 def test_what_is_read_is_named_by_the_view():
-    assert make_head(view='one').reads == dict(
-        pooled='one.pooled', prompt='one_prompt', prompt_valid='one_prompt_valid'
+    assert make_head(view='one').inputs == dict(
+        pooled='one.pooled', prompt='targets.one.prompt', valid='targets.one.prompt_valid'
     )
-    assert make_head(target='frames').reads == dict(
-        pooled='clip.pooled', prompt='clip_frames', prompt_valid='clip_frames_valid'
+    assert make_head(target='frames').inputs == dict(
+        pooled='clip.pooled', prompt='targets.clip.frames', valid='targets.clip.frames_valid'
     )
-    reads = make_head(cross_consistency=True).reads
-    assert reads['momentum_pooled'] == 'clip.momentum_pooled'
+    inputs = make_head(cross_consistency=True).inputs
+    assert inputs['momentum_pooled'] == 'clip.momentum_pooled'
 
 
 @pytest.mark.parametrize('momentum', [False, True])
 def test_each_stream_meets_the_sentences_by_itself(momentum):
     """As two heads, each of which sees its own half of the features."""
-    both = make_head(in_channels=2 * IN, streams=2, cross_consistency=momentum)
+    options = dict(cross_consistency=momentum, alpha_max=0.6)
+    both = make_head(in_channels=2 * IN, streams=2, **options)
     with torch.no_grad():  # averages that differ from the projectors
         for average in both.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
-    alone = [make_head(cross_consistency=momentum) for _ in range(2)]
+    alone = [make_head(**options) for _ in range(2)]
     for index, head in enumerate(alone):
         for name, value in head.state_dict().items():
             if 'n_averaged' not in name:
@@ -225,8 +239,6 @@ def test_each_stream_meets_the_sentences_by_itself(momentum):
     for name in ('pooled', 'momentum_pooled')[: 1 + momentum]:
         halves[1][name] = halves[1][name].flip(0) * 2
         inputs[name] = torch.cat([half[name] for half in halves], dim=1)
-    for head in (both, *alone):
-        head.alpha = 0.6
     found = both.loss(**inputs)
     one, other = (head.loss(**half) for head, half in zip(alone, halves))
     torch.testing.assert_close(found['loss'], one['loss'] + other['loss'])
@@ -238,18 +250,3 @@ def test_each_stream_meets_the_sentences_by_itself(momentum):
         torch.testing.assert_close(space, torch.cat(expected, dim=1))
         lengths = [part.square().sum(1) for part in space.chunk(2, dim=1)]
         torch.testing.assert_close(torch.stack(lengths), torch.ones_like(torch.stack(lengths)))
-
-
-@pytest.mark.parametrize(
-    'wrong',
-    [
-        dict(temperature=0),
-        dict(target_temperature=-1),
-        dict(share=2),
-        dict(streams=0),
-        dict(streams=2),
-    ],
-)
-def test_impossible_numbers_are_refused(wrong):
-    with pytest.raises(ConfigError, match=f'PromptMatchingHead: .*{next(iter(wrong))}'):
-        make_head(**wrong)

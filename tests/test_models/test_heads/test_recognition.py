@@ -32,11 +32,11 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
     # Both heads average over frames and places before, or after, a linear layer.
     scores = head.cls_head.fc_cls(feature_map.flatten(2).mean(2))
     expected = F.cross_entropy(scores[[0, 2, 3]], label[[0, 2, 3]])
-    outputs = head.loss(feature_map, label)
+    outputs = head.loss(feature_map=feature_map, label=label)
     assert torch.isclose(outputs['loss_cls'], expected)
     hits = (scores.argmax(1) == label).float()[[0, 2, 3]]
     assert torch.isclose(outputs['top1_acc'].float(), hits.mean())
-    predicted = head.predict(feature_map, label)
+    predicted = head.predict(feature_map=feature_map, label=label)
     assert torch.allclose(predicted['scores'], scores, atol=1e-6)
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
 
@@ -44,8 +44,8 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
 def test_a_batch_without_labels_moves_nothing():
     head = RecognitionHead(HEADS['I3DHead'])
     feature_map = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
-    outputs = head.loss(feature_map, torch.tensor([-1, -1]))
-    assert not any('acc' in name for name in outputs)  # a zero would enter the log's mean
+    outputs = head.loss(feature_map=feature_map, label=torch.tensor([-1, -1]))
+    assert not any('top' in name for name in outputs)  # a zero would enter the log's mean
     loss = outputs['loss_cls']
     loss.backward()
     assert loss == 0
@@ -66,9 +66,11 @@ def test_frames_that_only_fill_up_do_not_count_with_a_2d_student():
     valid = torch.arange(5) < torch.tensor([[2], [5], [1]])
     means = [clip[:, kept].mean((1, 2, 3)) for clip, kept in zip(feature_map, valid)]
     expected = head.cls_head.fc_cls(torch.stack(means))
-    loss = head.loss(feature_map, label, valid)['loss_cls']
+    loss = head.loss(feature_map=feature_map, label=label, valid=valid)['loss_cls']
     torch.testing.assert_close(loss, F.cross_entropy(expected, label))
-    torch.testing.assert_close(head.predict(feature_map, label, valid)['scores'], expected)
+    torch.testing.assert_close(
+        head.predict(feature_map=feature_map, label=label, valid=valid)['scores'], expected
+    )
     loss.backward()
     pulled = feature_map.grad.abs().sum((1, 3, 4)) > 0
     assert torch.equal(pulled, valid)
@@ -79,8 +81,8 @@ def test_a_full_clip_is_left_to_the_bit(kind):
     head, feature_map = make_head(kind), torch.randn(2, 4, 3, 2, 2)
     label, valid = torch.tensor([0, 1]), torch.ones(2, 3, dtype=torch.bool)
     assert torch.equal(
-        head.predict(feature_map, label, valid)['scores'],
-        head.predict(feature_map, label)['scores'],
+        head.predict(feature_map=feature_map, label=label, valid=valid)['scores'],
+        head.predict(feature_map=feature_map, label=label)['scores'],
     )
 
 
@@ -89,10 +91,10 @@ def test_the_map_of_a_3d_student_is_left_as_it_is():
     head, feature_map = make_head(), torch.randn(2, 4, 3, 2, 2)
     label, valid = torch.tensor([0, 1]), torch.arange(6).expand(2, -1) < 2
     assert torch.equal(
-        head.predict(feature_map, label, valid)['scores'],
-        head.predict(feature_map, label)['scores'],
+        head.predict(feature_map=feature_map, label=label, valid=valid)['scores'],
+        head.predict(feature_map=feature_map, label=label)['scores'],
     )
-    assert 'valid' not in RecognitionHead(HEADS['I3DHead']).reads
+    assert 'valid' not in RecognitionHead(HEADS['I3DHead']).inputs
 
 
 class Frames(nn.Module):
@@ -113,7 +115,7 @@ def test_the_validity_of_its_own_view_reaches_the_head(view):
         recognition=dict(
             type=RecognitionHead,
             cls_head=HEADS['TSNHead'],
-            reads=dict(feature_map=f'{view}.feature_map'),
+            inputs=dict(feature_map=f'{view}.feature_map'),
         )
     )
     model = MultiTaskPretrainer(
@@ -124,20 +126,21 @@ def test_the_validity_of_its_own_view_reaches_the_head(view):
             mean=[0.0] * 3,
             std=[1.0] * 3,
             views=(view,),
-            targets=(f'{view}_valid', 'label'),
+            targets=(f'{view}.valid', 'sample.label'),
         ),
         encode=(view,),
         frame_wise=True,
     )
     torch.nn.init.normal_(model.heads['recognition'].cls_head.fc_cls.weight)
     frames = torch.rand(2, 3, 6, 4, 4)
-    targets = {f'{view}_valid': torch.arange(6).expand(2, -1) < 4, 'label': torch.tensor([0, 2])}
+    sample = dict(label=torch.tensor([0, 2]))
+    targets = {view: dict(valid=torch.arange(6).expand(2, -1) < 4), 'sample': sample}
     blackened = frames.clone()
     blackened[:, :, 4:] = 0
     model.eval()
     logs = [model({view: f}, targets, mode='loss') for f in (frames, blackened)]
     assert torch.equal(logs[0]['loss'], logs[1]['loss'])
-    short = {**targets, f'{view}_valid': torch.ones(2, 4, dtype=torch.bool)}
+    short = {view: dict(valid=torch.ones(2, 4, dtype=torch.bool)), 'sample': sample}
     both = model({view: frames}, targets, mode='predict')
     alone = model({view: frames[:, :, :4]}, short, mode='predict')
     for one, other in zip(both, alone):

@@ -23,7 +23,7 @@ from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from mmact_ssl.models.heads.video_generation import VideoGenerationHead
-from mmact_ssl.models.losses import global_mean, multi_instance_info_nce, weighted_smooth_l1
+from mmact_ssl.models.losses import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
@@ -40,29 +40,9 @@ class FrameEncoder(nn.Module):
         return self.convolution(images)
 
 
-class InfoNCE(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.query, self.key = nn.Linear(4, 5), nn.Linear(4, 5)
-
-    def loss(self, queries: Tensor, keys: Tensor, valid: Tensor) -> dict[str, Tensor]:
-        return multi_instance_info_nce(self.query(queries), self.key(keys), valid, 0.2)
-
-
-class SmoothL1(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(2, 2)
-
-    def loss(self, poses: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        return dict(loss=weighted_smooth_l1(self.layer(poses), target, weight, 0.1))
-
-
 def consistency(kind: str, queue_size: int = 0) -> ConsistencyHead:
     """The batch normalization of its projector would see half a batch, so that rests."""
-    head = ConsistencyHead(
-        4, kind, queue_size=queue_size, temperature=0.5, hidden_dim=8, embedding_dim=5
-    )
+    head = ConsistencyHead(4, kind, queue_size=queue_size, hidden_dim=8, embedding_dim=5)
     head.projector.eval()
     return head
 
@@ -88,8 +68,9 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     )
     pose = torch.rand(2, BATCH, 3, 5, 3)
     pose[:, : BATCH // 2, ..., 2] *= 0.1
-    # In evaluation no frames are drawn by chance; at step 0 the R1 penalty is due.
+    # In evaluation no frames are drawn by chance; the penalty is due at iteration 0.
     video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
+    video.adversarial.train()
     for render in video.generators['future'].render.values():
         nn.init.normal_(render.change.weight, std=0.1)  # the start does not depend on the features
     # Only the projectors' batch normalization would see half a batch.
@@ -99,33 +80,25 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         weights=dict(type='LearnedTeacherWeights'),
         hidden_dim=8,
     ).eval()
-    guidance.standardizers.train()
-    prompts = PromptMatchingHead(4, 5, cross_consistency=True, hidden_dim=8, embedding_dim=6)
-    prompts.alpha = 0.6
+    guidance.pooled_targets.train()
+    options = dict(alpha_max=0.6, schedule='constant', cross_consistency=True)
+    prompts = PromptMatchingHead(4, 5, hidden_dim=8, embedding_dim=6, **options)
     return dict(
-        info_nce=(
-            InfoNCE(),
-            dict(queries=torch.randn(BATCH, 4), keys=torch.randn(BATCH, 3, 4), valid=few),
-        ),
-        smooth_l1=(
-            SmoothL1(),
-            dict(poses=pose[0, ..., :2], target=pose[1, ..., :2], weight=pose[1, ..., 2]),
-        ),
         context=(
             ContextMatchingHead(4, dict(type=FrameEncoder), 5, embedding_dim=6, hidden_dim=8),
             dict(
                 static=maps['static'],
                 keyframes=torch.randn(BATCH, 3, 3, 8, 8),
-                keyframes_valid=few,
+                valid=few,
             ),
         ),
         pose=(
             PosePredictionHead(4, num_joints=5, noise_dim=0, observed_frames=2, hidden_dim=8),
             dict(
                 dynamic=maps['dynamic'],
-                observed_pose=pose[0],
+                observed=pose[0],
                 observed_valid=torch.ones(BATCH, 3, dtype=torch.bool),
-                future_pose=pose[1],
+                future=pose[1],
                 future_valid=few,
             ),
         ),
@@ -135,7 +108,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 feature_map=torch.randn(BATCH, 1, 4, 3, 1),
                 clip=torch.randn(BATCH, 1, 3, 15, 2),
                 # Clips of one frame, then of three.
-                clip_valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
+                valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
             ),
         ),
         contrast=(
@@ -161,7 +134,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 pooled=torch.randn(BATCH, 4),
                 momentum_pooled=torch.randn(BATCH, 4),
                 prompt=torch.randn(BATCH, 1, 5),
-                prompt_valid=few.any(1),
+                valid=few.any(1),
             ),
         ),
         classification=(
@@ -242,15 +215,16 @@ def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
 def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
     """GradNorm after two batches: of the second task one process has nothing, then both have."""
     torch.manual_seed(2)
-    feature_map = nn.Linear(3, 2)
+    backbone = nn.Linear(3, 2)
     balancer = GradNorm(rate=0.1, tasks=('every', 'few'))
     share = BATCH // world_size
     for counts in (torch.arange(BATCH) < BATCH // 2, torch.zeros(BATCH, dtype=torch.bool)):
-        features = feature_map(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
+        features = backbone(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
         own = counts[rank * share : (rank + 1) * share]
         few = (features[:, 1].square() * own).mean()
         losses = dict(every=features[:, 0].square().mean(), few=few)
-        balancer(losses, 0.0, SharedGradients(losses, [features], feature_map))
+        gradients = SharedGradients(losses, [features], backbone)
+        balancer(losses, 0.0, gradients, losses)
     return balancer.state_dict()
 
 
@@ -266,7 +240,7 @@ def uncertainty_after(rank: int, world_size: int) -> dict[str, Tensor]:
         task: global_mean(torch.arange(1.0, BATCH + 1).chunk(world_size)[rank], own)
         for task, own in ((t, c.chunk(world_size)[rank]) for t, c in counted.items())
     }
-    balancer(losses, 0.0).backward()
+    balancer(losses, 0.0, None, losses).backward()
     return {name: parameter.grad for name, parameter in balancer.named_parameters()}
 
 
@@ -298,8 +272,6 @@ def whole() -> dict:
 @pytest.mark.parametrize(
     'case',
     [
-        'info_nce',
-        'smooth_l1',
         'context',
         'pose',
         'motion',

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.momentum.copy import MomentumCopy
 
 
@@ -72,20 +71,6 @@ def test_a_resumed_copy_goes_on_exactly():
         assert torch.equal(value, follower.state_dict()[name]), name
 
 
-def test_starting_again_changes_nothing():
-    source = network()
-    follower = MomentumCopy(source, momentum=0.9)
-    follower.start(source)
-    before = copy.deepcopy(follower.state_dict())
-    change(source)
-    resumed = MomentumCopy(network(), momentum=0.9)
-    resumed.load_state_dict(before)
-    resumed.start(source)
-    assert resumed.started
-    for name, value in resumed.state_dict().items():
-        assert torch.equal(value, before[name])
-
-
 def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():
     follower = MomentumCopy(network())
     follower.train()
@@ -97,9 +82,3 @@ def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():
     assert not together.requires_grad
     assert not any(parameter.requires_grad for parameter in follower.parameters())
     assert follower.module[1].num_batches_tracked == 0
-
-
-@pytest.mark.parametrize('momentum', [-0.1, 1.0])
-def test_an_impossible_momentum_is_named(momentum):
-    with pytest.raises(ConfigError, match=f'momentum={momentum}'):
-        MomentumCopy(network(), momentum)

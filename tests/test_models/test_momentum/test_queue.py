@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.momentum.queue import FeatureQueue
 
 
@@ -64,8 +62,3 @@ def test_keys_are_kept_without_gradient_in_float32():
     )
     assert queue.features.dtype == torch.float32
     assert not queue.features.requires_grad
-
-
-def test_an_empty_queue_is_no_queue():
-    with pytest.raises(ConfigError, match='queue size 0'):
-        FeatureQueue(0, 2)

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.necks import SkeletonPooling
 
 
@@ -69,11 +68,6 @@ def test_padding_gets_no_gradient():
     counted = valid[:, :, None, :, None].expand_as(feature_map)
     assert not feature_map.grad[~counted].any()
     assert bool((feature_map.grad[counted] != 0).all())
-
-
-def test_an_unknown_mode_is_named():
-    with pytest.raises(ConfigError, match="mode='max'"):
-        SkeletonPooling('max')
 
 
 def test_of_several_streams_what_is_made_of_each_stays_together():

@@ -9,7 +9,7 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 
@@ -27,16 +27,13 @@ class Frames(nn.Module):
 
 
 class Reader(PretextHead):
-    def __init__(self, **reads: str) -> None:
-        super().__init__(reads)
+    def __init__(self, **inputs: str) -> None:
+        super().__init__(inputs)
         self.given: dict[str, Tensor] = {}
 
-    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+    def terms(self, **inputs: Tensor) -> dict[str, Term]:
         self.given = inputs
-        return dict(loss=inputs['pooled'].mean())
-
-    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
-        return {}
+        return dict(loss=Term(inputs['pooled'].mean(1)))
 
 
 class ClipTeacher(BaseTeacher):
@@ -53,10 +50,11 @@ class ClipTeacher(BaseTeacher):
 
 def make(targets: tuple[str, ...], **changes) -> MultiTaskPretrainer:
     torch.manual_seed(0)
-    reads = dict(feature_map='clip.feature_map', pooled='clip.pooled', **changes.pop('reads', {}))
+    more = changes.pop('inputs', {})
+    inputs = dict(feature_map='clip.feature_map', pooled='clip.pooled', **more)
     return MultiTaskPretrainer(
         backbone=dict(type=Frames),
-        heads=dict(reader=dict(type=Reader, **reads)),
+        heads=dict(reader=dict(type=Reader, **inputs)),
         data_preprocessor=dict(
             type='mmact_ssl.PretextDataPreprocessor',
             mean=[100.0] * 3,
@@ -75,12 +73,12 @@ def data(num_valid: int) -> dict:
         torch.randint(256, (3, 3, 4, 4), generator=generator, dtype=torch.uint8) for _ in range(2)
     ]
     valid = [torch.arange(3) < num_valid for _ in range(2)]
-    return dict(inputs=dict(clip=clips), targets=dict(clip_valid=valid), data_samples=None)
+    return dict(inputs=dict(clip=clips), targets=dict(clip=dict(valid=valid)), data_samples=None)
 
 
 @pytest.mark.parametrize('num_valid', [1, 2, 3])
 def test_frames_are_encoded_alone_and_put_together_again(num_valid):
-    model = make(('clip_valid',))
+    model = make(('clip.valid',))
     batch = model.data_preprocessor(data(num_valid))
     model(**batch, mode='loss')
     given = model.heads['reader'].given
@@ -103,7 +101,7 @@ def test_without_validity_all_frames_count():
 
 def test_a_teacher_of_clips_gives_one_target_for_each():
     teachers = dict(action=dict(teacher=dict(type=ClipTeacher), views=('clip',)))
-    model = make((), teachers=teachers, reads=dict(action='clip_action'))
+    model = make((), teachers=teachers, inputs=dict(action='targets.clip.action'))
     raw = data(3)
     model(inputs=model.data_preprocessor(raw)['inputs'], mode='loss')
     given = model.heads['reader'].given['action']
@@ -115,7 +113,7 @@ def test_a_teacher_of_clips_gives_one_target_for_each():
 def teach(clips: list[list[int]], total: int, stride: int) -> None:
     """A step in which a teacher of clips of 3 frames gets two clips of these frames."""
     teachers = dict(action=dict(teacher=dict(type=ClipTeacher), views=('clip',)))
-    model = make((), teachers=teachers, reads=dict(action='clip_action'))
+    model = make((), teachers=teachers, inputs=dict(action='targets.clip.action'))
     model.teachers['action'].window = (3, stride)
     samples = [
         ActionDataSample(metainfo=dict(frame_inds=dict(clip=np.array(inds)), total_frames=total))

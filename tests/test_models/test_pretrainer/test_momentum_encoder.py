@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.engine.hooks import MomentumCopyHook
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
@@ -48,12 +48,10 @@ class DistanceHead(PretextHead):
     def momentum_pairs(self):
         return [] if self.follower is None else [(self.follower, self.layer)]
 
-    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+    def terms(self, **inputs: Tensor) -> dict[str, Term]:
         self.given = inputs
         pooled = {name: value.flatten(2).mean(2) for name, value in inputs.items()}
-        return dict(loss=(self.layer(pooled['query']) - pooled['key']).square().mean())
-
-    predict = loss
+        return dict(loss=Term((self.layer(pooled['query']) - pooled['key']).square().mean(1)))
 
 
 def make(**changes) -> MultiTaskPretrainer:
@@ -212,7 +210,9 @@ def test_the_copy_is_no_part_of_the_backbone():
 
 
 def test_without_its_hook_training_is_refused():
-    with pytest.raises(ConfigError, match="add dict.type='MomentumCopyHook'. to custom_hooks"):
+    with pytest.raises(
+        ConfigError, match="add momentum=dict.type='MomentumCopyHook'. to default_hooks"
+    ):
         losses(make().train())
 
 

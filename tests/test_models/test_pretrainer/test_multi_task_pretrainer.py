@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 
@@ -31,18 +31,23 @@ class CountingBackbone(nn.Module):
 class RecordingHead(PretextHead):
     """Keeps what it was given; its losses are means of the map, scaled."""
 
-    def __init__(self, reads: dict[str, str], scale: float = 1.0) -> None:
-        super().__init__(reads)
+    def __init__(self, inputs: dict[str, str], scale: float = 1.0) -> None:
+        super().__init__(inputs)
         self.scale = scale
         self.given: dict[str, Tensor] = {}
 
-    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
+    def terms(self, **inputs: Tensor) -> dict[str, Term | Tensor]:
         self.given = inputs
-        value = inputs['map'].square().mean() * self.scale
-        return dict(loss_one=value, other_loss=2 * value, accuracy=1000 * value)
-
-    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
-        return dict(map=inputs['map'], error=inputs['map'].mean((1, 2, 3, 4)))
+        value = inputs['map'].square().mean((1, 2, 3, 4)) * self.scale  # (B,)
+        return dict(
+            loss_one=Term(value),
+            other_loss=Term(2 * value),
+            accuracy=Term(1000 * value),
+            progress=Term(value.new_tensor(self.progress)),
+            iteration=Term(value.new_tensor(self.iteration)),
+            map=inputs['map'],
+            error=Term(inputs['map'].mean((1, 2, 3, 4))),
+        )
 
 
 class BrightnessTeacher(BaseTeacher):
@@ -51,7 +56,9 @@ class BrightnessTeacher(BaseTeacher):
     def __init__(self) -> None:
         super().__init__({}, {})
         # In a tuple, for an attribute would be a submodule.
-        self._network = (self.hide(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),)
+        self._network = (
+            self.freeze_external(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),
+        )
         self.seen: list[Tensor] = []
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -69,9 +76,11 @@ def make(**changes) -> MultiTaskPretrainer:
     config = dict(
         backbone=dict(type=CountingBackbone),
         heads=dict(
-            first=dict(type=RecordingHead, reads=dict(map='clip.static', frames='clip')),
-            second=dict(type=RecordingHead, reads=dict(map='future.feature_map'), scale=3.0),
-            third=dict(type=RecordingHead, reads=dict(map='clip.feature_map', target='clip_pose')),
+            first=dict(type=RecordingHead, inputs=dict(map='clip.static', frames='clip')),
+            second=dict(type=RecordingHead, inputs=dict(map='future.feature_map'), scale=3.0),
+            third=dict(
+                type=RecordingHead, inputs=dict(map='clip.feature_map', target='targets.clip.pose')
+            ),
         ),
         adapters=dict(
             static=dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
@@ -81,7 +90,7 @@ def make(**changes) -> MultiTaskPretrainer:
             mean=MEAN,
             std=STD,
             views=('clip', 'future', 'keyframes'),
-            targets=('clip_pose',),
+            targets=('clip.pose',),
         ),
         encode=('clip', 'future'),
         balancer=dict(type='mmact_ssl.FixedWeights'),
@@ -98,7 +107,7 @@ def make_data(future_time: int = 2) -> dict:
 
     return dict(
         inputs=dict(clip=frames(2), future=frames(future_time), keyframes=frames(1)),
-        targets=dict(clip_pose=[torch.rand(2, 5, 3, generator=generator) for _ in range(2)]),
+        targets=dict(clip=dict(pose=[torch.rand(2, 5, 3, generator=generator) for _ in range(2)])),
         data_samples=[Untouchable(), Untouchable()],
     )
 
@@ -141,8 +150,8 @@ def test_a_view_is_encoded_once_however_many_heads_read_it():
     assert model.backbone.batches == [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
 
 
-def make_head_config(**reads: str) -> dict:
-    return dict(type=RecordingHead, reads=dict(map='clip.feature_map') | reads)
+def make_head_config(**inputs: str) -> dict:
+    return dict(type=RecordingHead, inputs=dict(map='clip.feature_map') | inputs)
 
 
 def test_encode_together_joins_views_of_one_shape():
@@ -170,7 +179,7 @@ def test_heads_get_exactly_what_they_name():
     assert torch.equal(given['first']['frames'], data['inputs']['clip'])
     torch.testing.assert_close(given['first']['map'], model.adapters['static'](feature_map))
     torch.testing.assert_close(given['third']['map'], feature_map)
-    assert torch.equal(given['third']['target'], data['targets']['clip_pose'])
+    assert torch.equal(given['third']['target'], data['targets']['clip']['pose'])
 
 
 def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):
@@ -185,6 +194,8 @@ def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress
         expected = 0.5 * by_task['first'] + by_task['second'] + third * by_task['third']
         torch.testing.assert_close(out['loss'].detach(), expected)
         assert out['first/accuracy'] > by_task['first'], 'metrics are logged, not minimized'
+        assert out['third/iteration'] == iteration
+        assert float(out['third/progress']) == pytest.approx(iteration / 10)
         assert not any(value.requires_grad for name, value in out.items() if name != 'loss')
 
         total, logs = model.parse_losses(out)
@@ -219,8 +230,6 @@ def test_predictions_come_by_sample_and_task():
         assert list(sample) == ['first', 'second', 'third']
         torch.testing.assert_close(sample['second']['map'], feature_map[index])
         torch.testing.assert_close(sample['second']['error'], feature_map[index].mean())
-    with pytest.raises(ValueError, match="mode='features'"):
-        forward(model, 'features')
 
 
 def test_features_are_monitored_every_so_many_steps(progress):
@@ -228,8 +237,8 @@ def test_features_are_monitored_every_so_many_steps(progress):
     names = {
         f'{view}.{name}/{statistic}'
         for view in ('clip', 'future')
-        for name in ('feature_map', 'static')
-        for statistic in ('deviation', 'effective_rank')
+        for name in ('pooled', 'static')
+        for statistic in ('feature_std', 'effective_rank')
     }
     for iteration in range(6):
         progress(iteration)
@@ -239,7 +248,9 @@ def test_features_are_monitored_every_so_many_steps(progress):
 
 def test_a_teacher_reads_the_decoded_frames_to_the_bit():
     heads = dict(
-        only=dict(type=RecordingHead, reads=dict(map='clip.feature_map', light='clip_light'))
+        only=dict(
+            type=RecordingHead, inputs=dict(map='clip.feature_map', light='targets.clip.light')
+        )
     )
     teachers = dict(light=dict(teacher=dict(type=BrightnessTeacher), views=('clip',)))
     model = make(heads=heads, teachers=teachers).train()
@@ -261,8 +272,10 @@ def test_a_teacher_reads_the_decoded_frames_to_the_bit():
 
 def test_a_teacher_that_no_head_reads_does_not_run():
     heads = dict(
-        reader=dict(type=RecordingHead, reads=dict(map='clip.feature_map', light='clip_light')),
-        other=dict(type=RecordingHead, reads=dict(map='clip.feature_map')),
+        reader=dict(
+            type=RecordingHead, inputs=dict(map='clip.feature_map', light='targets.clip.light')
+        ),
+        other=dict(type=RecordingHead, inputs=dict(map='clip.feature_map')),
     )
     teacher = dict(type=BrightnessTeacher)
     teachers = dict(light=dict(teacher=teacher, views=('clip', 'future')))
@@ -281,20 +294,20 @@ def test_a_task_is_switched_off_by_none():
     ('changes', 'words'),
     [
         (
-            dict(heads=dict(motion=make_head_config(target='clip_flow'))),
-            ["'motion'", "'clip_flow'", 'model.heads.motion.reads.target'],
+            dict(heads=dict(motion=make_head_config(target='targets.clip.flow'))),
+            ["'motion'", "'targets.clip.flow'", 'model.heads.motion.inputs.target'],
         ),
         (
             dict(heads=dict(motion=make_head_config(frames='masked'))),
-            ["'motion'", "'masked'", 'model.heads.motion.reads.frames'],
+            ["'motion'", "'masked'", 'model.heads.motion.inputs.frames'],
         ),
         (
             dict(heads=dict(motion=make_head_config(map='keyframes.feature_map'))),
-            ["'motion'", "'keyframes.feature_map'", 'model.heads.motion.reads.map'],
+            ["'motion'", "'keyframes.feature_map'", 'model.heads.motion.inputs.map'],
         ),
         (
             dict(heads=dict(motion=make_head_config(map='clip.dynamic'))),
-            ["'motion'", "'clip.dynamic'", 'model.heads.motion.reads.map', 'model.adapters'],
+            ["'motion'", "'clip.dynamic'", 'model.heads.motion.inputs.map', 'model.adapters'],
         ),
         (
             dict(encode=('clip', 'slow')),
@@ -307,7 +320,7 @@ def test_a_task_is_switched_off_by_none():
         ),
         (
             dict(teachers=dict(pose=dict(teacher=dict(type=BrightnessTeacher), views=('clip',)))),
-            ['clip_pose', 'model.teachers.pose', 'model.data_preprocessor.targets'],
+            ['targets.clip.pose', 'model.teachers.pose', 'model.data_preprocessor.targets'],
         ),
     ],
 )
@@ -322,22 +335,9 @@ def test_config_errors_name_head_source_and_key(changes: dict, words: list[str])
 
 def test_without_a_pooling_module_a_feature_is_the_mean_of_the_map():
     heads = dict(
-        only=dict(type=RecordingHead, reads=dict(map='clip.feature_map', pooled='clip.pooled'))
+        only=dict(type=RecordingHead, inputs=dict(map='clip.feature_map', pooled='clip.pooled'))
     )
     model = make(heads=heads)
     model(**model.data_preprocessor(make_data()), mode='loss')
     given = model.heads['only'].given
     torch.testing.assert_close(given['pooled'], given['map'].mean((2, 3, 4)))
-
-
-class MetricHead(RecordingHead):
-    """A head that forgot its loss."""
-
-    def loss(self, **inputs: Tensor) -> dict[str, Tensor]:
-        return dict(accuracy=inputs['map'].mean())
-
-
-def test_a_head_without_a_loss_is_named():
-    model = make(heads=dict(only=dict(type=MetricHead, reads=dict(map='clip.feature_map'))))
-    with pytest.raises(ConfigError, match=r"head 'only' returned \['accuracy'\]"):
-        model(**model.data_preprocessor(make_data()), mode='loss')

@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmact_ssl.models.teachers import mmlab
+from mmact_ssl.models.teachers.mmlab_config import build_network
 
 
 def field(number: int, value: int | str | bytes) -> bytes:
@@ -189,7 +189,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
             if family == 'mmpretrain':
                 settings['data_preprocessor'] = {**NORMALISE, 'to_rgb': True, 'num_classes': 7}
             Config(settings).dump(str(folder / 'config.py'))
-            network = randomize(mmlab.build_network(MODELS[family], scope))
+            network = randomize(build_network(MODELS[family], scope))
             torch.save({'state_dict': network.state_dict()}, folder / 'checkpoint.pth')
             files = {name: str(folder / f) for name, f in FILES.items()}
             made[family] = SimpleNamespace(files=files, network=network, folder=Path(folder))

@@ -1,4 +1,3 @@
-import contextlib
 import copy
 
 import pytest
@@ -18,7 +17,7 @@ class MeanTeacher(BaseTeacher):
 
     def __init__(self, scale=1.0, weights=None):
         super().__init__({'scale': scale}, {} if weights is None else {'weights': weights})
-        self.network = (self.hide(nn.Sequential(nn.Linear(3, 51), nn.BatchNorm1d(51))),)
+        self.network = (self.freeze_external(nn.Sequential(nn.Linear(3, 51), nn.BatchNorm1d(51))),)
 
     def predict(self, frames):
         assert frames.dtype == torch.uint8
@@ -81,7 +80,7 @@ def test_mixed_precision_of_the_student_does_not_reach_it():
     with torch.autocast('cpu', dtype=torch.bfloat16):
         targets = teacher(frames)
     assert targets.dtype == torch.float32
-    assert torch.equal(targets, teacher(frames))
+    torch.testing.assert_close(targets, teacher(frames))
 
 
 def test_the_fingerprint_knows_config_and_content_but_not_the_path(tmp_path):
@@ -111,27 +110,14 @@ def test_build_teacher(tmp_path):
         build_teacher({'type': 'PlainModule'})
 
 
-def test_impossible_settings_are_named():
-    with pytest.raises(ConfigError, match="precision='float8' of MeanTeacher"):
-        BaseTeacher.__init__(MeanTeacher(), {}, {}, precision='float8')
-    with pytest.raises(ConfigError, match='batch_size=0 of MeanTeacher: at least 1'):
-        BaseTeacher.__init__(MeanTeacher(), {}, {}, batch_size=0)
-
-
-def test_half_precision_that_torch_would_ignore_is_refused(monkeypatch):
+def test_any_batch_size_gives_the_same():
     teacher = MeanTeacher()
+    frames = torch.randint(0, 256, (7, 3, 8, 8), dtype=torch.uint8)
+    whole = teacher(frames)
+    for size in (1, 3, 7, 100):
+        teacher.batch_size = size
+        torch.testing.assert_close(teacher(frames), whole, rtol=1e-5, atol=1e-6)
     teacher.precision = 'float16'
-    frames = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
-    assert teacher(frames).dtype == torch.float32
-    monkeypatch.setattr(torch, 'autocast', lambda *_, **__: contextlib.nullcontext())
-    with pytest.raises(ConfigError, match='has no half precision on cpu, use .float32.'):
-        teacher(frames)
-
-
-def test_chunks_are_full_and_padding_is_cut_off():
-    teacher = MeanTeacher()
-    teacher.batch_size = 4
-    seen = []
-    result = teacher.in_chunks(lambda chunk: (seen.append(chunk), chunk)[1], torch.arange(1, 7))
-    assert torch.equal(result, torch.arange(1.0, 7))
-    assert torch.equal(torch.stack(seen), torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]]))
+    half = teacher(frames)
+    assert half.dtype == torch.float32
+    assert 0 < (half - whole).abs().max() < 0.02 * whole.abs().max()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.mmlab import read_input
+from mmact_ssl.models.teachers.mmlab_config import read_input
 from mmact_ssl.models.teachers.preprocessing import FrameInput, letterbox_geometry, scale
 
 MEAN, STD = (10.0, 20.0, 30.0), (2.0, 4.0, 5.0)
@@ -68,12 +68,12 @@ def test_the_center_is_cut_out_of_a_stretched_frame():
 
 
 def test_impossible_inputs_are_named():
-    with pytest.raises(ConfigError, match="resize='pad' of a teacher: use one of"):
-        FrameInput((8, 8), resize='pad')
-    with pytest.raises(ConfigError, match='with a short side of 7: raise short_side'):
-        FrameInput((8, 8), resize='crop', short_side=7)
-    with pytest.raises(ConfigError, match=r'stretched to \(8, 7\): raise stretched'):
-        FrameInput((8, 8), stretched=(8, 7))
+    frame = torch.zeros(1, 3, 9, 9, dtype=torch.uint8)
+    with pytest.raises(ConfigError, match="resize='pad': use 'stretch'"):
+        FrameInput((8, 8), resize='pad')(frame)
+    for arguments in ({'resize': 'crop', 'short_side': 7}, {'stretched': (8, 7)}):
+        with pytest.raises(ConfigError, match=r'cannot cut \(8, 8\) out of frames scaled to'):
+            FrameInput((8, 8), **arguments)(frame)
 
 
 PREPROCESSOR = {'type': 'Any', 'mean': [1, 2, 3], 'std': [4, 5, 6]}

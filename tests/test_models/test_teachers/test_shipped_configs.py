@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.models.teachers import build_teacher, mmlab
+from mmact_ssl.models.teachers import build_teacher, mmlab_config
 from mmact_ssl.models.teachers.weights import hash_in_name
 
 CONFIGS = Path('configs/teachers')
@@ -29,9 +29,9 @@ def settings_of(name):
 def test_it_builds_and_runs(name, tmp_path):
     scope, changes, shape = ZOO[name]
     settings = {**settings_of(name), **changes, 'batch_size': 1}
-    loaded = mmlab.load_model_config(settings['config'], name)
-    model = mmlab.without_init(loaded.model)
-    network = mmlab.build_network(model, scope)
+    loaded = mmlab_config.load_model_config(settings['config'], name)
+    model = mmlab_config.without_init(loaded.model)
+    network = mmlab_config.build_network(model, scope)
     torch.save({'state_dict': network.state_dict()}, tmp_path / 'random.pth')
     teacher = build_teacher({**settings, 'checkpoint': str(tmp_path / 'random.pth')})
     frames = torch.randint(0, 256, (1, 3, 48, 64), dtype=torch.uint8)

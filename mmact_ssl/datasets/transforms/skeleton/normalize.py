@@ -80,8 +80,8 @@ class NormalizeSkeleton(BaseTransform):
         up: str | None = None,
         scale: str | None = None,
     ) -> None:
-        given = {'torso': torso, 'up': up, 'scale': scale}
-        given = {name: value for name, value in given.items() if value is not None}
+        options = (('torso', torso), ('up', up), ('scale', scale))
+        given = {name: value for name, value in options if value is not None}
         choices = _CHOICES.get(mode, {})
         # A wrong word would silently choose another normalization.
         if not choices or any(value not in choices.get(name, ()) for name, value in given.items()):

@@ -68,14 +68,14 @@ class TemporalCrop(BaseTransform):
         num_frames: int | None = None,
         warp: float = 0.0,
     ) -> None:
-        self.area = tuple(area)
+        self.smallest, self.largest = area
         self.num_frames = num_frames
         self.warp = warp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Crop one sample."""
         frames = num_valid_frames(results)
-        length = max(round(frames * np.random.uniform(*self.area)), 1)
+        length = max(round(frames * np.random.uniform(self.smallest, self.largest)), 1)
         start = np.random.randint(frames - length + 1)
         clip = results['keypoint'][:, start : start + length]
         known = known_joints(results)[:, start : start + length]

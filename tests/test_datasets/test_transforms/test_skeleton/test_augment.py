@@ -45,18 +45,6 @@ def test_zeros_stay_zeros_and_the_input_is_left_as_it_was(make_sample, transform
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
-@pytest.mark.parametrize('transform', ALL, ids=lambda transform: type(transform).__name__)
-def test_the_seed_decides(make_sample, transform):
-    sample = make_sample('ntu25', 2)
-    outs = []
-    for seed in (0, 0, 1):
-        np.random.seed(seed)
-        outs.append(transform({**sample})['keypoint'])
-    np.testing.assert_array_equal(outs[0], outs[1])
-    if not isinstance(transform, SkeletonFlip):
-        assert not np.array_equal(outs[0], outs[2])
-
-
 @pytest.mark.parametrize('coordinates', [2, 3])
 def test_rotation(make_sample, coordinates):
     sample = make_sample(frames=3, coordinates=coordinates)

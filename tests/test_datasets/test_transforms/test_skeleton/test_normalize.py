@@ -13,8 +13,6 @@ from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import NormalizeSkeleton
-from mmact_ssl.datasets.transforms.skeleton.joints import part
-from mmact_ssl.datasets.transforms.skeleton.normalize import _axes
 from mmact_ssl.errors import ConfigError
 
 # NTU's joints counted from 1, as in the paper: spine base, left hip, right hip, spine middle.
@@ -196,49 +194,6 @@ def test_missing_joints_stay_missing_and_count_for_nothing(make_sample, mode):
     if mode == 'body_axes':
         norms = np.sqrt((out.astype(np.float64) ** 2).sum((0, 2, 3)))
         np.testing.assert_allclose(norms, 1, rtol=1e-5)
-
-
-def first_frame_formula(clip, layout, up, scale):
-    """first_frame [M, T, V, C] where some frame shows all of hips, shoulders and spine."""
-    known = clip.any(axis=-1)
-    base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
-    left = layout.index('left_hip', 'left_shoulder')
-    right = layout.index('right_hip', 'right_shoulder')
-    whole = known[:, :, base + shoulders + left + right].all(axis=-1)
-    frame = int(whole.any(axis=0).argmax())
-    person = int(whole[:, frame].argmax())
-    clip = clip.astype(np.float64)
-    body = clip[person]
-    torso = body[:, shoulders].mean(axis=1) - body[:, base].mean(axis=1)
-    start, end = np.array(layout.limbs).T
-    bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)
-    length = {
-        'torso': np.median(np.linalg.norm(torso[whole[person]], axis=-1)),
-        'bones': np.median(bones[known[person][:, end] & known[person][:, start]]),
-        'none': 1,
-    }[scale]
-    moved = (clip - body[frame, base].mean(axis=0)) / length
-    if clip.shape[-1] == 3:
-        across = (body[frame, left] - body[frame, right]).mean(axis=0)
-        upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
-        moved = moved @ _axes(x=across, y=upward, first='y')[0].T
-    return np.where(known[..., None], moved, 0).astype(np.float32)
-
-
-@pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('coordinates', [2, 3])
-@pytest.mark.parametrize('up', ['torso', 'vertical'])
-@pytest.mark.parametrize('scale', ['torso', 'bones', 'none'])
-def test_a_frame_that_shows_all_is_enough(make_sample, layout, coordinates, up, scale):
-    """To the last bit, whatever is missing in other frames."""
-    for seed in range(5):
-        sample = make_sample(layout, 2, 20, coordinates, seed, padding=2, gaps=True)
-        sample['keypoint'][1, 7] = 3 + np.random.RandomState(seed).rand(
-            *sample['keypoint'].shape[2:]
-        )
-        expected = first_frame_formula(sample['keypoint'], LAYOUTS[layout], up, scale)
-        out = NormalizeSkeleton('first_frame', up=up, scale=scale)({**sample})['keypoint']
-        np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize('coordinates', [2, 3])

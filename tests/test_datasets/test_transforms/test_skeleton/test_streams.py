@@ -93,15 +93,6 @@ def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flippe
     np.testing.assert_allclose(resampled[:, 1::2], middle, atol=1e-6)
 
 
-def test_the_kinect_bones(make_sample):
-    sample = make_sample('kinect20')
-    out = BonesAndMotion(('bone',))({**sample})['keypoint']
-    clip = sample['keypoint']
-    assert not out[:, :, 0].any()  # hip center, the root
-    np.testing.assert_array_equal(out[:, :, 7], clip[:, :, 7] - clip[:, :, 6])  # hand from wrist
-    np.testing.assert_array_equal(out[:, :, 16], clip[:, :, 16] - clip[:, :, 0])  # right hip
-
-
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_flips_and_bones_may_change_places(make_sample, layout):
     sample = make_sample(layout)

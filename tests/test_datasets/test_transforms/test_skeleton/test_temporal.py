@@ -63,22 +63,6 @@ def test_a_missing_joint_pulls_nothing_to_the_origin(transform):
     assert (np.delete(out, [5, 9], axis=2) == 2).all()
 
 
-@pytest.mark.parametrize('num_frames', [5, 12, 31])
-def test_a_clip_without_missing_joints_is_interpolated_to_the_last_bit(make_sample, num_frames):
-    sample = make_sample(persons=2)
-    sample['keypoint'][1, 4:7] = 0  # a person, not a joint
-    clip = sample['keypoint']
-    places = np.linspace(0, 11, num_frames)
-    before = np.floor(places).astype(np.int64)
-    after = np.minimum(before + 1, 11)
-    present = clip.any(axis=(2, 3))
-    both = present[:, before] & present[:, after]
-    share = places - before
-    share = np.where(both, share, share > 0.5)[..., None, None].astype(np.float32)
-    expected = clip[:, before] * (1 - share) + clip[:, after] * share
-    np.testing.assert_array_equal(ResampleFrames(num_frames)(sample)['keypoint'], expected)
-
-
 def test_a_joint_in_the_origin_of_a_normalized_clip_is_not_missing(make_sample):
     normalized = NormalizeSkeleton('first_frame')(make_sample(frames=4))
     clip = normalized['keypoint'].copy()

@@ -1,0 +1,178 @@
+"""CLIP networks of open_clip: sentences and frames in one space."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
+from mmact_ssl.models.teachers.text import TextTeacher
+from mmact_ssl.models.teachers.weights import (
+    find_weights,
+    import_extra,
+    load_by_name,
+    read_state_dict,
+    require_file,
+)
+from mmact_ssl.registry import MODELS
+
+# open_clip's names of how a frame becomes a square, and ours.
+_RESIZES = {'shortest': 'crop', 'squash': 'stretch', 'longest': 'letterbox'}
+
+
+@MODELS.register_module()
+class OpenCLIPTextTeacher(TextTeacher):
+    """The text tower of a CLIP network, projected: sentences to embeddings ``[S, D]``.
+
+    Nothing is downloaded but the checkpoint. Sentences are cut at the network's length, 77 tokens
+    of CLIP.
+
+    Args:
+        model: Name of the network in open_clip, e.g. ``'ViT-B-32'``, or a file with its config, as
+            the ``open_clip_config.json`` beside published weights. A network with a tokenizer of
+            its own (SigLIP) needs the file, and the tokenizer's files in the same folder.
+        checkpoint: Weights of both towers under open_clip's names, see :func:`find_weights`.
+        normalize: Scale embeddings to length 1, as CLIP compares them.
+        batch_size, precision: See BaseTeacher.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: open_clip is not installed or does not know the network.
+        CheckpointError: The weights are not the network's.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        checkpoint: str,
+        normalize: bool = True,
+        batch_size: int = 16,
+        precision: str = 'float32',
+    ) -> None:
+        open_clip = import_extra('open_clip', 'OpenCLIPTextTeacher')
+        config, _ = _read_config(model, open_clip)
+        path = find_weights(checkpoint, 'checkpoint of OpenCLIPTextTeacher')
+        identity = {'model': config, 'normalize': normalize}
+        files = {'checkpoint': path}
+        text = config['text_cfg']
+        settings = {'context_length': text.get('context_length', 77)}
+        settings.update(text.get('tokenizer_kwargs', {}))
+        if 'hf_tokenizer_name' in text:
+            folder = Path(model).parent
+            files['tokenizer'] = str(folder / 'tokenizer.json')
+            require_file(files['tokenizer'], 'tokenizer beside model of OpenCLIPTextTeacher')
+            tokenizer: Any = open_clip.tokenizer.HFTokenizer(str(folder), **settings)
+        else:
+            tokenizer = open_clip.SimpleTokenizer(**settings)
+        super().__init__(identity, files, batch_size, precision)
+        self._tokenizer = tokenizer
+        self._normalize = normalize
+        self.freeze_external(_build(config, path, open_clip))
+
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed sentences: ``[S, D]``."""
+        tokens = self._tokenizer(sentences).to(self.device)  # (S, 77)
+        embedding = self.frozen.encode_text(tokens).float()
+        return F.normalize(embedding, dim=1) if self._normalize else embedding
+
+
+@MODELS.register_module()
+class OpenCLIPTeacher(BaseTeacher):
+    """The image tower of a CLIP network, projected: frames to embeddings ``[N, D]``.
+
+    Args:
+        model, checkpoint, normalize: See OpenCLIPTextTeacher; one checkpoint serves both.
+        resize: To the network's own input size, see :class:`FrameInput`: ``'stretch'``, ``'crop'``
+            or ``'letterbox'``; None: as the config file says, else ``'crop'``.
+        mean, std: Of each channel, RGB in units of 0..255; None: as the config file says, else
+            those of CLIP.
+        batch_size, precision: See BaseTeacher.
+
+    Raises:
+        DataError, ConfigError, CheckpointError: As OpenCLIPTextTeacher.
+    """
+
+    kind = 'embedding'
+
+    def __init__(
+        self,
+        model: str,
+        checkpoint: str,
+        normalize: bool = True,
+        resize: str | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        batch_size: int = 16,
+        precision: str = 'float32',
+    ) -> None:
+        open_clip = import_extra('open_clip', 'OpenCLIPTeacher')
+        config, published = _read_config(model, open_clip)
+        path = find_weights(checkpoint, 'checkpoint of OpenCLIPTeacher')
+        network = _build(config, path, open_clip)
+        # open_clip's values are fractions, ours 0..255.
+        mean = mean or [255 * v for v in published.get('mean', open_clip.OPENAI_DATASET_MEAN)]
+        std = std or [255 * v for v in published.get('std', open_clip.OPENAI_DATASET_STD)]
+        mode = published.get('resize_mode', 'shortest')
+        resize = resize or _RESIZES.get(mode, mode)
+        size = pair(network.visual.image_size)
+        frame_input = FrameInput(size, tuple(mean), tuple(std), False, resize, max(size))
+        identity = {'model': config, 'normalize': normalize, 'input': frame_input.identity()}
+        super().__init__(identity, {'checkpoint': path}, batch_size, precision)
+        self._input = frame_input
+        self._normalize = normalize
+        self.freeze_external(network)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Embed frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, D]``."""
+        embedding = self.frozen.encode_image(self._input(frames)).float()
+        return F.normalize(embedding, dim=1) if self._normalize else embedding
+
+
+def _read_config(model: str, open_clip: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the config of a network, and of its input, which is empty for a name."""
+    published: dict[str, Any] = {}
+    if model.endswith('.json'):
+        require_file(model, 'model of an OpenCLIP teacher')
+        try:
+            content = json.loads(Path(model).read_text(encoding='utf-8'))
+            config, published = content['model_cfg'], content.get('preprocess_cfg', {})
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f'{model} is not a config of open_clip with `model_cfg` ({error!r}): give the one '
+                'that is published beside the weights'
+            ) from error
+    elif model in open_clip.list_models():
+        config = open_clip.get_model_config(model)
+    else:
+        close = get_close_matches(model, open_clip.list_models())
+        raise ConfigError(
+            f'open_clip {open_clip.__version__} has no network {model!r}; did you mean {close}? Of '
+            'others give the open_clip_config.json'
+        )
+    if 'hf_model_name' in config['text_cfg'] or 'multimodal_cfg' in config:
+        raise ConfigError(
+            f'{model}: text towers of transformers and CoCa are not supported: choose a plain CLIP'
+        )
+    return config, published
+
+
+def _build(config: dict[str, Any], path: str, open_clip: Any) -> Any:
+    """Build a network and load its weights, all of them, by name.
+
+    Not by open_clip's factory, which takes a checkpoint of another size by resizing, and downloads.
+    """
+    settings = json.loads(json.dumps(config))  # the network changes its own copy
+    if 'timm_model_name' in settings['vision_cfg']:
+        settings['vision_cfg']['timm_model_pretrained'] = False
+    custom = settings.pop('custom_text', False)
+    network = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
+    load_by_name(network, read_state_dict(path), path)
+    return network

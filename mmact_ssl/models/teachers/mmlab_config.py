@@ -1,0 +1,151 @@
+"""What the teachers from OpenMMLab packages share: config, network, weights and input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import MODELS as ROOT
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
+from mmact_ssl.models.teachers.weights import (
+    load_by_name,
+    read_state_dict,
+    require_file,
+    select_parts,
+)
+
+
+def load_model_config(config: str, what: str) -> Config:
+    """Load an OpenMMLab config from a file or, written ``mmpose::...``, from an installed package.
+
+    Raises:
+        DataError: There is no such file.
+        ConfigError: It has no model or no test pipeline.
+    """
+    if '::' in config:
+        from mmengine.hub import get_config
+
+        try:
+            loaded = get_config(config)
+        except (ImportError, OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ConfigError(
+                f'no config {config!r} ({what}): {reason}; is the package installed, and is the '
+                'path one below its configs/?'
+            ) from error
+    else:
+        require_file(config, f'config of {what}')
+        loaded = Config.fromfile(config)
+    for key in ('model', 'test_dataloader'):
+        if key not in loaded:
+            raise ConfigError(f'{config} has no {key!r}: a complete config is expected')
+    return Config(loaded.to_dict())
+
+
+def without_init(config: Any) -> Any:
+    """Drop every ``init_cfg`` and ``pretrained``: a checkpoint follows, nothing is downloaded."""
+    if isinstance(config, dict):
+        kept = (key for key in config if key not in ('init_cfg', 'pretrained'))
+        return {key: without_init(config[key]) for key in kept}
+    if isinstance(config, (list, tuple)):
+        return [without_init(value) for value in config]
+    return config
+
+
+def build_network(model: Mapping[str, Any], scope: str) -> Any:
+    """Build a model whose parts are written without scope: ``mmpose``, ``mmseg``, ..."""
+    import_module(f'{scope}.models')  # fills its registry
+    with DefaultScope.overwrite_default_scope(scope):
+        # mmseg reads its nested settings as attributes.
+        return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))
+
+
+def build_pipeline(steps: Sequence[Mapping[str, Any]], scope: str) -> Compose:
+    """Build a pipeline whose steps are written without scope."""
+    with DefaultScope.overwrite_default_scope(scope):
+        return Compose(steps)
+
+
+def load_parts(
+    network: nn.Module, checkpoint: str, parts: tuple[str, ...], prefix: str = ''
+) -> None:
+    """Load all weights of a network that consists of ``parts`` of the checkpoint's.
+
+    Args:
+        prefix: The part that the network is by itself, e.g. ``'backbone.'``.
+
+    Raises:
+        CheckpointError: The checkpoint has not exactly these; see :func:`load_by_name`.
+    """
+    state = select_parts(read_state_dict(checkpoint), parts)
+    load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
+
+
+def read_input(
+    loaded: Config, config: str, input_size: int | Sequence[int] | None, resize: str = 'stretch'
+) -> FrameInput:
+    """Read how frames become a model's input from its config.
+
+    Args:
+        loaded: The config: mean, deviation and channel order are its data_preprocessor's.
+        config: Names it in errors.
+        input_size: None: as the test pipeline resizes and crops. Else a side or (height, width).
+        resize: How the whole frame gets the given size: ``'stretch'`` or ``'letterbox'``.
+
+    Raises:
+        ConfigError: The test pipeline does not set the size.
+    """
+    settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
+    # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.
+    swaps = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
+    bgr = swaps if loaded.get('default_scope') == 'mmaction' else not swaps
+    values: dict[str, Any] = {
+        'bgr': bgr,
+        'mean': tuple(float(v) for v in settings.get('mean') or (0, 0, 0)),
+        'std': tuple(float(v) for v in settings.get('std') or (1, 1, 1)),
+    }
+    if input_size is not None:
+        return FrameInput(pair(input_size), resize=resize, **values)
+    return FrameInput(**_read_geometry(loaded, config), **values)
+
+
+def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
+    """Read resize and size from the test pipeline of mmpretrain, mmaction2 or mmpose."""
+    short_side: int | None = None
+    stretched: tuple[int, int] | None = None
+    geometry: dict[str, Any] = {}
+    for step in loaded.test_dataloader.dataset.pipeline:
+        name = step['type'].rpartition('.')[2]
+        if name == 'ResizeEdge' and step.get('edge', 'short') == 'short':
+            short_side = int(step['scale'])
+        elif name == 'Resize':
+            scale = step['scale']
+            if not isinstance(scale, int) and -1 in scale:
+                short_side = max(scale)
+            elif not step.get('keep_ratio', loaded.get('default_scope') == 'mmaction'):
+                stretched = pair(scale)[::-1]  # OpenMMLab writes (width, height)
+                geometry = {'size': stretched}
+        elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
+            size = pair(step['crop_size'])[::-1]
+            if name == 'EfficientNetCenterCrop':
+                short_side = max(size) + step.get('crop_padding', 32)
+            if stretched is not None and short_side is None:
+                geometry = {'size': size, 'stretched': stretched}
+            else:
+                geometry = {'size': size, 'resize': 'crop', 'short_side': short_side or max(size)}
+        elif name in ('TopdownAffine', 'BottomupResize'):
+            geometry = {'size': pair(step['input_size'])[::-1], 'resize': 'letterbox'}
+    if not geometry:
+        raise ConfigError(
+            f'the test pipeline of {config} does not set the size of the input: set input_size '
+            'of the teacher'
+        )
+    return geometry

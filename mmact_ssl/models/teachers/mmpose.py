@@ -1,0 +1,142 @@
+"""Pose teachers from mmpose: any top-down or one-stage config with its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+from torch import Tensor
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.mmlab_config import (
+    build_network,
+    build_pipeline,
+    load_model_config,
+    without_init,
+)
+from mmact_ssl.models.teachers.weights import find_weights
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MMPosePoseTeacher(BaseTeacher):
+    """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
+
+    Args:
+        config: Mmpose config file, or ``mmpose::`` and its path in the installed mmpose.
+        checkpoint: Its weights, see :func:`find_weights`.
+        layout: Joint order of the model's output.
+        batch_size: Frames per forward pass.
+        person_detector: None: the whole frame is the box. Else a registered module that maps
+            uint8 frames ``[N, 3, H, W]`` to boxes ``[N, 5]``: left, top, right, bottom as
+            fractions of the frame, score (0: nobody). Top-down models only.
+        min_person_score: Frames whose person scores less have score 0 throughout.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: Not a pose model, or one of another number of joints.
+    """
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        layout: str = 'coco17',
+        batch_size: int = 16,
+        person_detector: Mapping[str, Any] | None = None,
+        min_person_score: float = 0.0,
+    ) -> None:
+        loaded = load_model_config(config, 'MMPosePoseTeacher')
+        detector = None if person_detector is None else _build_detector(person_detector)
+        identity = {
+            'model': without_init(loaded.model),
+            'pipeline': without_init(loaded.test_dataloader.dataset.pipeline),
+            'layout': layout,
+            'min_person_score': min_person_score,
+            'person_detector': None if detector is None else detector.fingerprint(),
+        }
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMPosePoseTeacher')
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
+        self.layout = layout
+        self.min_person_score = min_person_score
+
+        # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
+        from mmpose.apis.inference import dataset_meta_from_config
+        from mmpose.models import BottomupPoseEstimator
+
+        network = build_network(identity['model'], 'mmpose')
+        self._pipeline = build_pipeline(identity['pipeline'], 'mmpose')
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            meta = dataset_meta_from_config(loaded, 'test')
+        self._check_joints(config, network, meta)
+        self._meta = meta
+        self._one_stage = isinstance(network, BottomupPoseEstimator)
+        if self._one_stage and detector is not None:
+            raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
+        load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
+        self.freeze_external(network)
+        self._detector = () if detector is None else (self.freeze_external(detector),)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Find one person per frame: uint8 ``[N, 3, H, W]`` to float32 ``[N, V, 3]``."""
+        height, width = frames.shape[2:]
+        boxes = np.tile(np.array([0, 0, 1, 1, 1], np.float32), (len(frames), 1))
+        if self._detector:
+            boxes = self._detector[0](frames).cpu().numpy()
+        boxes[:, :4] *= [width, height, width, height]
+        images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
+        # A detector's box is empty where it found nobody.
+        nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
+        boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away
+        samples = [self._pipeline(self._sample(*pair)) for pair in zip(images, boxes)]
+        results = self.frozen.test_step(pseudo_collate(samples))
+        poses = np.stack([self._best_person(result.pred_instances) for result in results])
+        poses[nobody] = 0
+        poses[..., :2] /= [width, height]
+        poses[..., 2] = poses[..., 2].clip(0, 1)
+        poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0
+        return torch.from_numpy(poses).to(frames.device)
+
+    def _sample(self, image: np.ndarray, box: np.ndarray) -> dict[str, Any]:
+        return dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:])
+
+    def _best_person(self, persons: Any) -> np.ndarray:
+        """Choose the person of the best box: ``[V, 3]`` in pixels."""
+        if not len(persons.keypoints):
+            return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
+        scores = np.asarray(persons.keypoint_scores)
+        box_scores = np.asarray(persons.get('bbox_scores', scores.mean(1)))
+        best = int(box_scores.argmax())
+        if box_scores[best] < self.min_person_score:
+            return np.zeros((scores.shape[1], 3), np.float32)
+        # mmpose centers pixel i on i, the project's poses let it cover [i, i + 1).
+        points = np.asarray(persons.keypoints)[best] + 0.5
+        return np.concatenate([points, scores[best][:, None]], axis=1).astype(np.float32)
+
+    def _check_joints(self, config: str, network: Any, meta: Any) -> None:
+        if meta is None:
+            raise ConfigError(f'{config}: no data set in test_dataloader names its joints')
+        if self.layout not in LAYOUTS:
+            raise ConfigError(f'unknown layout {self.layout!r}; known are {", ".join(LAYOUTS)}')
+        found, wanted = meta['num_keypoints'], LAYOUTS[self.layout].num_joints
+        if found != wanted:
+            raise ConfigError(
+                f'{config} finds {found} joints, layout {self.layout!r} has {wanted}: '
+                'set layout of the teacher'
+            )
+
+
+def _build_detector(config: Mapping[str, Any]) -> BaseTeacher:
+    detector = MODELS.build(dict(config, _scope_='mmact_ssl'))
+    if getattr(detector, 'kind', None) != 'box':
+        raise ConfigError(
+            f'person_detector {type(detector).__name__} makes no boxes, see docs/teachers.md'
+        )
+    return detector

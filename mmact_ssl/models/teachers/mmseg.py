@@ -1,0 +1,124 @@
+"""Parsing teachers from mmsegmentation: probability maps of classes or of body parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.label_maps import check_parts, merge, read_label_map
+from mmact_ssl.models.teachers.mmlab_config import (
+    build_network,
+    load_model_config,
+    load_parts,
+    read_input,
+    without_init,
+)
+from mmact_ssl.models.teachers.preprocessing import pair
+from mmact_ssl.models.teachers.weights import find_weights
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MMSegTeacher(BaseTeacher):
+    """Where each part is, by any segmentor of mmsegmentation: ``[N, C, h, w]``, 0..1.
+
+    The whole frame at once: a config that slides a window is run whole (our choice).
+
+    Args:
+        config: Mmsegmentation config file, or ``mmseg::`` and its path in the installed mmseg.
+        checkpoint: Its weights, see :func:`find_weights`.
+        input_size: Side or (height, width) to which the whole frame is stretched.
+        map_size: (h, w) of the maps. None: a quarter of the input, the resolution at which most
+            heads answer before they are enlarged.
+        parts: Part -> the network's classes that make it, whose probabilities are added, e.g.
+            ``dict(person=[12])`` of ADE20K. The order is the layout's. None: every class.
+        layout: Name of the parts' order, which flips need to exchange left and right; '' if no
+            part has a side.
+        label_map: A file that sets ``parts`` and ``layout``, see :func:`read_label_map`.
+        batch_size, precision: See BaseTeacher.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
+            ``parts`` that it lacks, left or right parts without a layout, or a label map that is
+            wrong, of another number of classes, or beside ``parts`` or ``layout``.
+        CheckpointError: The weights are not the model's.
+    """
+
+    kind = 'map'
+
+    def __init__(
+        self,
+        config: str,
+        checkpoint: str,
+        input_size: int | Sequence[int],
+        map_size: int | Sequence[int] | None = None,
+        parts: Mapping[str, Sequence[int]] | None = None,
+        layout: str = '',
+        label_map: str | None = None,
+        batch_size: int = 8,
+        precision: str = 'float32',
+    ) -> None:
+        folding = None if label_map is None else read_label_map(label_map)
+        if folding is not None:
+            if parts is not None or layout:
+                raise ConfigError(f'MMSegTeacher: give label_map={label_map}, or parts and layout')
+            parts, layout = folding.parts, folding.layout
+        loaded = load_model_config(config, 'MMSegTeacher')
+        if 'decode_head' not in loaded.model:
+            raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
+        model = {**without_init(loaded.model), 'auxiliary_head': None}  # for training only
+        frame_input = read_input(loaded, config, input_size)
+        height, width = frame_input.size
+        size = pair(map_size) if map_size is not None else (height // 4, width // 4)
+        identity = {
+            'model': model,
+            'input': frame_input.identity(),
+            'map_size': size,
+            'parts': None if parts is None else [[part, list(parts[part])] for part in parts],
+            'layout': layout,
+        }
+        checkpoint = find_weights(checkpoint, 'checkpoint of MMSegTeacher')
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
+        self.layout = layout
+
+        network = build_network(model, 'mmseg')
+        _check_head(network, config)
+        if folding is not None and folding.num_classes != network.out_channels:
+            raise ConfigError(
+                f'{label_map} is of {folding.num_classes} classes, {config} has '
+                f'{network.out_channels}: take the label map of its data set'
+            )
+        load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
+        self._channels = None
+        if parts is not None:
+            self._channels = check_parts(parts, network.out_channels, config, layout)
+        self._input = frame_input
+        self._map_size = size
+        self.freeze_external(network)
+
+    def predict(self, frames: Tensor) -> Tensor:
+        """Parse frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, C, h, w]``."""
+        # mmseg's heads enlarge to what the metas call the image's shape.
+        metas = [{'img_shape': self._map_size, 'ori_shape': self._map_size}] * len(frames)
+        logits = self.frozen.encode_decode(self._input(frames), metas).float()
+        one_class = logits.shape[1] == 1
+        return merge(logits.sigmoid() if one_class else logits.softmax(1), self._channels)
+
+
+def _check_head(network: Any, config: str) -> None:
+    """Refuse heads that classify masks, not pixels (Mask2Former): their scores are no logits."""
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+    head = network.decode_head
+    head = head[-1] if isinstance(head, torch.nn.ModuleList) else head  # a cascade
+    if not isinstance(head, BaseDecodeHead):
+        raise ConfigError(
+            f'{config} has a {type(head).__name__}, which gives no logits of each pixel: use a '
+            'segmentor with a per-pixel head, e.g. SegFormer'
+        )

@@ -1,0 +1,180 @@
+"""Sentence encoders, read by sentence-transformers: one embedding of each sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers.weights import find_in_package, import_extra
+from mmact_ssl.registry import MODELS
+
+# Module types that are loaded: others may bring code of their own.
+_MODULES = {
+    f'sentence_transformers.models.{name}'
+    for name in ('Transformer', 'Pooling', 'Dense', 'Normalize')
+}
+_PICKLES = ('.bin', '.ckpt', '.pickle', '.pkl', '.pt', '.pth')
+
+
+class TextTeacher(BaseTeacher):
+    """Base class of the teachers that read sentences; ``encode`` embeds a batch."""
+
+    kind = 'text'
+
+    def embed(self, sentences: Sequence[str]) -> Tensor:
+        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order.
+
+        Raises:
+            DataError: There is no sentence, or one is empty.
+        """
+        stripped = [sentence.strip() for sentence in sentences]
+        if not stripped or not all(stripped):
+            raise DataError(f'{type(self).__name__}: no sentence, or an empty one')
+        step = self.batch_size or len(stripped)
+        with self.inference():
+            outputs = [
+                self.encode(stripped[start : start + step]).float().cpu()
+                for start in range(0, len(stripped), step)
+            ]
+        return torch.cat(outputs)
+
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed some sentences: ``[S, D]`` on the teacher's device."""
+        raise NotImplementedError
+
+
+@MODELS.register_module()
+class SentenceTeacher(TextTeacher):
+    """A frozen encoder of sentence-transformers: sentences to embeddings ``[S, D]``.
+
+    Nothing is downloaded, no code of the folder is run, and weights must be safetensors. The text
+    towers of CLIP and SigLIP are read by OpenCLIPTextTeacher.
+
+    Args:
+        folder: A folder that sentence-transformers has saved, or transformers, of which the mean
+            over the tokens is taken; or ``package://NAME/FOLDER`` inside an installed package.
+        normalize: Scale embeddings to length 1, whatever the folder's modules do.
+        max_tokens: Longer sentences are cut. None: what the folder sets.
+        batch_size, precision: See BaseTeacher.
+
+    Raises:
+        DataError: The folder or a file in it is missing.
+        ConfigError: sentence-transformers is not installed, the folder is not a text encoder, or
+            it has modules or weights that could run code.
+        CheckpointError: Weights of the network are missing.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        normalize: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 32,
+        precision: str = 'float32',
+    ) -> None:
+        path = Path(folder)
+        if folder.startswith('package://'):
+            path = Path(find_in_package(folder[10:], 'folder of SentenceTeacher'))
+        files = _check_folder(path)
+        encoder = _load(path)
+        limit = encoder.max_seq_length
+        encoder.max_seq_length = min(max_tokens or limit, limit) if limit else max_tokens
+        identity = {'normalize': normalize, 'max_tokens': encoder.max_seq_length}
+        super().__init__(identity, files, batch_size, precision)
+        self._name = path.parent.name if path.name == 'model' else path.name
+        self._normalize = normalize
+        self.freeze_external(encoder)
+        try:
+            self.embed(['a'])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f'{path} cannot embed a sentence ({error}): give a folder with a text encoder'
+            ) from error
+
+    @property
+    def source(self) -> str:
+        """One line that names the teacher for people."""
+        return f'SentenceTeacher({self._name})'
+
+    def encode(self, sentences: list[str]) -> Tensor:
+        """Embed sentences: ``[S, D]``."""
+        return self.frozen.encode(
+            sentences,
+            batch_size=len(sentences),
+            convert_to_tensor=True,
+            normalize_embeddings=self._normalize,
+            show_progress_bar=False,
+        )
+
+
+def _check_folder(path: Path) -> dict[str, str]:
+    """List the files that decide an encoder's output; refuse what could run code.
+
+    sentence-transformers runs Python files that ``modules.json`` names, and calls whatever a
+    layer's config names as its activation, also when it is told to trust no code.
+    """
+    if not (path / 'config.json').is_file() and not (path / 'modules.json').is_file():
+        raise DataError(
+            f'no file config.json in {path.absolute()} (folder of SentenceTeacher): save the '
+            'encoder there with save_pretrained'
+        )
+    files = {}
+    for file in sorted(path.rglob('*')):
+        if file.suffix in _PICKLES and not file.with_name('model.safetensors').is_file():
+            raise ConfigError(f'{file} is a pickle: save the encoder as safetensors')
+        if file.suffix in ('.json', '.model', '.safetensors', '.txt'):
+            files[file.relative_to(path).as_posix()] = str(file)
+        if file.name not in ('config.json', 'modules.json'):
+            continue
+        try:
+            content = json.loads(file.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise DataError(f'{file} is not JSON ({error}): save the encoder again') from error
+        if file.name == 'modules.json':
+            names = [module['type'] for module in content]
+            unknown = [name for name in names if name not in _MODULES]
+        else:
+            names = [content.get('activation_function') or 'torch.nn.']
+            unknown = [name for name in names if not name.startswith('torch.nn.')]
+        if unknown:
+            raise ConfigError(
+                f'{file} names {unknown[0]}, which could be any code: choose another encoder'
+            )
+    return files
+
+
+def _load(path: Path) -> Any:
+    """Read a folder with sentence-transformers, offline."""
+    library = import_extra('sentence_transformers', 'SentenceTeacher')
+    safe: dict[str, Any] = dict(use_safetensors=True)
+    try:
+        encoder = library.SentenceTransformer(
+            str(path),
+            device='cpu',
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs=safe,
+        )
+        network = encoder[0].auto_model
+        # sentence-transformers would leave missing weights random, with no more than a warning.
+        _, found = type(network).from_pretrained(
+            network.name_or_path, local_files_only=True, output_loading_info=True, **safe
+        )
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f'{path}: sentence-transformers cannot read it ({reason})') from error
+    # BERT's pooler is not used, and some folders lack it.
+    missing = [name for name in found['missing_keys'] if not name.startswith('pooler.')]
+    if missing:
+        raise CheckpointError(
+            f'{path} lacks {len(missing)} weights of {type(network).__name__}, e.g. '
+            f'{missing[0]!r}: save the encoder again with save_pretrained'
+        )
+    return encoder

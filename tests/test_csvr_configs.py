@@ -1,0 +1,147 @@
+"""CSVR's configs, and the R3D-18 that all methods on video train."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
+from mmact_ssl.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from tests.shipped import build, load
+
+STUDENTS = {'r3d18': 'csvr_r3d_k400.py', 'r3d18-small': 'csvr_r3d_demo.py'}
+BRANCHES = {'pose', 'context', 'video'}
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmact_ssl')
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def r3d18_parameters(width: int) -> int:
+    """Convolutions without bias, each with a batch normalization of two numbers a channel."""
+
+    def convolution(inward: int, outward: int, kernel: int) -> int:
+        return inward * outward * kernel + 2 * outward
+
+    total, channels = convolution(3, width, 3 * 7 * 7), width
+    for stage in range(4):
+        outward = width * 2**stage
+        for block in range(2):
+            total += convolution(channels, outward, 27) + convolution(outward, outward, 27)
+            if block == 0 and channels != outward:
+                total += convolution(channels, outward, 1)
+            channels = outward
+    return total
+
+
+def build_optimizers(config, model) -> OptimWrapper:
+    wrapper = dict(type=config.optim_wrapper.pop('constructor'))
+    return OPTIM_WRAPPER_CONSTRUCTORS.build({**wrapper, 'optim_wrapper_cfg': config.optim_wrapper})(
+        model
+    )
+
+
+def test_r3d18_is_torchvisions():
+    """Number for number: torchvision's weights in our student give torchvision's features."""
+    from torchvision.models.video import r3d_18
+
+    torch.manual_seed(0)
+    twin = r3d_18(weights=None).eval()
+    backbone = build(load('csvr_r3d_k400.py')).backbone
+    backbone.eval()  # mmaction2's returns nothing
+    assert count(backbone) == count(twin) - count(twin.fc) == 33_166_272
+    theirs = [value for name, value in twin.state_dict().items() if not name.startswith('fc.')]
+    ours = backbone.state_dict()
+    assert [value.shape for value in ours.values()] == [value.shape for value in theirs]
+    backbone.load_state_dict(dict(zip(ours, theirs)), assign=True)
+    frames = torch.randn(1, 3, 8, 32, 32)
+    with torch.no_grad():
+        features = twin.layer4(twin.layer3(twin.layer2(twin.layer1(twin.stem(frames)))))
+        torch.testing.assert_close(backbone(frames), features)
+
+
+@pytest.mark.parametrize(
+    ('student', 'width', 'frames', 'feature_map'),
+    [
+        ('r3d18', 64, (2, 3, 16, 112, 112), (2, 512, 2, 7, 7)),
+        ('r3d18-small', 16, (2, 3, 8, 64, 64), (2, 128, 1, 4, 4)),
+    ],
+)
+def test_parameters_and_shapes_of_student_and_adapters(student, width, frames, feature_map):
+    model = build(load(STUDENTS[student]))
+    assert count(model.backbone) == r3d18_parameters(width)
+    features = model.backbone(torch.empty(frames, device='meta'))
+    assert tuple(features.shape) == feature_map
+    for adapter in model.adapters.values():
+        assert adapter(features).shape[2:] == feature_map[2:]
+
+
+@pytest.mark.parametrize('off', sorted(BRANCHES))
+@pytest.mark.parametrize('name', STUDENTS.values())
+def test_each_branch_can_be_switched_off(name: str, off: str):
+    model = build(load(name, [f'model.heads.{off}=None']))
+    assert set(model.heads) == BRANCHES - {off}
+    assert not any(f'heads.{off}' in key for key in model.state_dict())
+
+
+def test_the_discriminators_have_an_optimizer_of_their_own():
+    config = load('csvr_r3d_demo.py')
+    assert isinstance(build_optimizers(config, build(config)), AdversarialOptimWrapper)
+    config = load('csvr_r3d_demo.py', ['model.heads.pose=None', 'model.heads.video=None'])
+    assert type(build_optimizers(config, build(config))) is OptimWrapper, 'nothing to discriminate'
+
+
+@pytest.mark.parametrize('student', STUDENTS)
+def test_stock_mmaction2_has_the_same_backbone(student: str):
+    """Keys and shapes, so that a pre-trained checkpoint loads with nothing missing or left over."""
+    config = load(f'_base_/downstream/{student}.py')
+    config.model.cls_head.num_classes = 7
+    recognizer = build(config)
+    assert type(recognizer).__module__.startswith('mmaction.')
+    stock, ours = (
+        {k: v.shape for k, v in model.state_dict().items() if k.startswith('backbone.')}
+        for model in (recognizer, build(load(STUDENTS[student])))
+    )
+    assert stock == ours
+    assert len(ours) > 100
+
+
+def test_every_parameter_of_the_demo_config_is_trained():
+    """In one step, as distributed training asks; the shapes of views and heads fit together."""
+    config = load(
+        'csvr_r3d_demo.py',
+        [
+            'model.backbone.base_channels=4',
+            'model.adapters.dynamic.in_channels=32',
+            'model.adapters.static.in_channels=32',
+            'model.heads.context.frame_encoder.base_channels=4',
+            'model.heads.context.frame_encoder.stem_channels=4',
+            'model.heads.context.frame_channels=32',
+        ],
+    )
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    # At the start, "repeat the last pose" and "the last frame", what is behind has no gradient.
+    pose, video = model.heads['pose'].generator, model.heads['video'].generators['future']
+    for layer in (pose.displacement, *(render.change for render in video.render.values())):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    times = dict(clip=8, future=8, keyframes=3)
+    inputs = {view: torch.randn(2, 3, time, 64, 64) for view, time in times.items()}
+    targets = {view: dict(valid=torch.ones(2, t, dtype=torch.bool)) for view, t in times.items()}
+    for view in ('clip', 'future'):
+        targets[view]['pose'] = torch.rand(2, times[view], 17, 3)
+    losses = model(inputs, targets, mode='loss')
+    losses['loss'].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    idle = [name for name, p in model.named_parameters() if not p.grad.any()]
+    # What real and fake do to a discriminator's last bias cancels inside the hinge's margins.
+    assert all('discriminator' in name and name.endswith('score.bias') for name in idle), idle
+    assert sum(name.endswith('discriminator') for name in losses) == 3

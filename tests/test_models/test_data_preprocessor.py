@@ -1,0 +1,138 @@
+"""From lists of decoded samples to batches: normalized frames, padded clips, nested targets."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor, SkeletonDataPreprocessor
+
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+
+
+def videos() -> dict:
+    generator = torch.Generator().manual_seed(0)
+    clips = list(torch.randint(256, (2, 3, 2, 4, 5), generator=generator, dtype=torch.uint8))
+    poses = list(torch.rand(2, 2, 6, 3, generator=generator))
+    valid = [torch.tensor([True, False]), torch.tensor([True, True])]
+    return dict(
+        inputs=dict(clip=clips, clip_b=clips),
+        targets=dict(
+            clip=dict(pose=poses, valid=valid),
+            sample=dict(label=[torch.tensor(1), torch.tensor(-1)]),
+        ),
+        data_samples=['a', 'b'],
+    )
+
+
+def skeletons(lengths, persons=2) -> list[torch.Tensor]:
+    """One float32 [M, T, 5, 3] for each length."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(persons, length, 5, 3, generator=generator) + 1 for length in lengths]
+
+
+def test_frames_are_normalized_by_channel_and_targets_stacked():
+    targets = ('clip.pose', 'clip.valid', 'sample.label')
+    preprocessor = PretextDataPreprocessor(**IMAGENET, views=('clip',), targets=targets)
+    data = videos()
+    out = preprocessor(data)
+    assert set(out) == {'inputs', 'targets', 'data_samples'}
+    assert set(out['inputs']) == {'clip'} and preprocessor.made_targets == targets
+    assert out['inputs']['clip'].shape == (2, 3, 2, 4, 5)
+    for b in range(2):
+        for c in range(3):
+            gray = data['inputs']['clip'][b][c].float()
+            expected = (gray - IMAGENET['mean'][c]) / IMAGENET['std'][c]
+            torch.testing.assert_close(out['inputs']['clip'][b, c], expected)
+    assert torch.equal(out['targets']['clip']['pose'], torch.stack(data['targets']['clip']['pose']))
+    assert out['targets']['clip']['valid'].dtype == torch.bool
+    assert out['targets']['sample']['label'].tolist() == [1, -1]
+    assert out['data_samples'] == ['a', 'b']
+
+
+@pytest.mark.parametrize(
+    ('mean', 'std'),
+    [
+        (IMAGENET['mean'], IMAGENET['std']),
+        ([127.5, 127.5, 127.5], [127.5, 127.5, 127.5]),
+        ([110.2008, 100.63983, 95.99475], [58.14765, 56.46975, 55.332]),
+    ],
+)
+def test_denormalize_gives_back_every_gray_value_to_the_bit(mean, std):
+    preprocessor = PretextDataPreprocessor(mean, std, views=('clip',))
+    gray = torch.arange(256, dtype=torch.uint8).view(1, 1, 1, 16, 16).expand(1, 3, -1, -1, -1)
+    normal = preprocessor.normalize(gray)
+    assert torch.equal(preprocessor.denormalize(normal), gray.float())
+    # Generated frames may leave the range.
+    assert float(preprocessor.denormalize(normal * 100).max()) == 255
+    assert float(preprocessor.denormalize(normal * 100 - 1000).min()) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    persons=st.integers(1, 3),
+    multiple=st.integers(1, 4),
+    data=st.data(),
+)
+def test_skeletons_are_padded_and_know_what_is_real(lengths, persons, multiple, data):
+    batch = skeletons(lengths, persons)
+    absent = data.draw(st.lists(st.integers(0, persons - 1), max_size=persons))
+    for clip in batch[1:]:
+        clip[absent] = 0
+    preprocessor = SkeletonDataPreprocessor(views=('clip',), frames_multiple=multiple)
+    assert preprocessor.made_targets == ('clip.valid',)
+    out = preprocessor(dict(inputs=dict(clip=batch), data_samples=['a']))
+    padded, valid = out['inputs']['clip'], out['targets']['clip']['valid']
+    longest = next(t for t in range(max(lengths), 100) if t % multiple == 0)
+    assert padded.shape == (len(lengths), persons, longest, 5, 3)
+    assert padded.dtype == torch.float32 and padded.is_contiguous()
+    assert valid.dtype == torch.bool and valid.shape == (len(lengths), persons, longest)
+    for b, (clip, length) in enumerate(zip(batch, lengths)):
+        assert torch.equal(padded[b, :, :length], clip)
+        assert not padded[b, :, length:].any()
+        for m in range(persons):
+            there = bool(clip[m].any()) or (m == 0 and not clip.any())
+            for t in range(longest):
+                assert bool(valid[b, m, t]) == (t < length and there)
+
+
+def test_a_masked_view_keeps_its_length_and_its_targets():
+    masked = skeletons([6])[0]
+    masked[:, 4:] = 0
+    targets = dict(masked=dict(permutation=[torch.tensor(5), torch.tensor(0)]))
+    inputs = dict(clip=skeletons([6, 9]), masked=[masked, skeletons([9])[0]])
+    preprocessor = SkeletonDataPreprocessor(('clip', 'masked'), ('masked.permutation',))
+    out = preprocessor(dict(inputs=inputs, targets=targets))['targets']
+    assert torch.equal(out['masked']['valid'], out['clip']['valid'])
+    assert out['masked']['valid'][0].sum() == 2 * 6
+    assert out['masked']['permutation'].tolist() == [5, 0]
+    assert preprocessor.made_targets == ('masked.permutation', 'clip.valid', 'masked.valid')
+
+
+@pytest.mark.parametrize(
+    ('views', 'targets', 'missing'),
+    [
+        (('future',), (), 'future'),
+        (('clip',), ('clip.parts',), 'parts'),
+        (('clip',), ('future.pose',), 'future'),
+    ],
+)
+def test_what_is_missing_is_named(views, targets, missing):
+    for preprocessor in (
+        PretextDataPreprocessor(**IMAGENET, views=views, targets=targets),
+        SkeletonDataPreprocessor(views, targets),
+    ):
+        message = rf"no '{missing}'; it has the views \['clip', 'clip_b'\].*'clip.pose'.*PackInputs"
+        with pytest.raises(DataError, match=message):
+            preprocessor(videos())
+        assert not preprocessor.state_dict(), 'it adds nothing to a checkpoint'
+
+
+def test_clips_of_other_numbers_of_persons_are_named():
+    mixed = dict(inputs=dict(clip=skeletons([2]) + skeletons([2], persons=1)))
+    with pytest.raises(DataError, match=r"view 'clip' differ .*\(1, 5, 3\), \(2, 5, 3\)"):
+        SkeletonDataPreprocessor(views=('clip',))(mixed)

@@ -1,0 +1,106 @@
+"""One embedding of a clip from a teacher's targets: frames and joints that count, body's frame."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.necks.target_pooling import PooledTarget, body_frame, pool_target
+
+BATCH, TIME = 5, 4
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.booleans())
+def test_entries_that_count_in_frames_of_their_own_are_pooled_by_themselves(seed, deviation):
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randn(BATCH, TIME, 3, 2, generator=generator)
+    known = torch.rand(BATCH, TIME, 3, generator=generator) > 0.4
+    found = pool_target(target, known, deviation).unflatten(1, (-1, 3, 2))
+    for b in range(BATCH):
+        for v in range(3):
+            values = target[b, known[b, :, v], v]  # (frames, 2)
+            expected = torch.zeros(1 + deviation, 2)
+            if len(values):
+                expected[0] = values.mean(0)
+                expected[1:] = values.std(0, correction=0)
+            torch.testing.assert_close(found[b, :, v], expected, atol=1e-6, rtol=1e-5)
+    every = torch.ones(BATCH, TIME, 3, dtype=torch.bool)
+    assert torch.equal(
+        pool_target(target, every, deviation), pool_target(target, every[..., 0], deviation)
+    )
+
+
+def test_a_teacher_of_whole_clips_gives_one_target():
+    target = torch.randn(BATCH, 1, 7)
+    valid = torch.zeros(BATCH, TIME, dtype=torch.bool)
+    valid[:, 0] = True
+    assert torch.equal(pool_target(target, valid), target[:, 0])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 8), st.integers(0, 999), st.floats(0.3, 3), st.floats(-1, 1))
+def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift):
+    generator = torch.Generator().manual_seed(seed)
+    poses = torch.rand(2, 3, joints, 3, generator=generator)
+    poses[..., 2] *= torch.rand(2, 3, joints, generator=generator) > 0.3
+    found = body_frame(poses)
+    for b in range(2):
+        for t in range(3):
+            known = [row for row in poses[b, t].double().tolist() if row[2] > 0]
+            total = sum(row[2] for row in known)
+            if not known:
+                assert found[b, t].abs().sum() == 0
+                continue
+            center = [sum(row[2] * row[i] for row in known) / total for i in (0, 1)]
+            square = sum(row[2] * sum((row[i] - center[i]) ** 2 for i in (0, 1)) for row in known)
+            size = max(math.sqrt(square / total), 1e-3)
+            for v in range(joints):
+                for i in (0, 1):
+                    known_joint = float(poses[b, t, v, 2]) > 0
+                    expected = (float(poses[b, t, v, i]) - center[i]) / size if known_joint else 0
+                    assert float(found[b, t, v, i]) == pytest.approx(expected, abs=2e-3)
+    moved = poses.clone()
+    moved[..., :2] = zoom * moved[..., :2] + shift
+    if joints > 2:
+        wide = (poses[..., 2] > 0).sum(-1) > 2
+        assert torch.allclose(body_frame(moved)[wide], found[wide], atol=1e-2)
+
+
+@pytest.mark.parametrize('deviation', [False, True])
+def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
+    """What stands still at one place does not move towards the center for being hidden."""
+    pooled = PooledTarget(joints=4, deviation=deviation)
+    pooled.standardizer = Unstandardized()
+    valid = torch.ones(2, BATCH, TIME, dtype=torch.bool)
+    one, other = (torch.rand(BATCH, 1, 4, 3).repeat(1, TIME, 1, 1) + 0.1 for _ in range(2))
+    expected = pooled([one, other], valid)[0]
+    one[:, 1, 0, 2] = 0
+    found = pooled([one, other], valid)[0]
+    torch.testing.assert_close(found[:, :2], expected[:, :2])
+    if deviation:
+        assert found[:, 8:10].abs().max() < 1e-6
+    one[:, :, 0, 2] = 0
+    found = pooled([one, other], valid)[0]
+    assert (found[:, :2] == 0).all() and (found[:, 2:8] != 0).all(), 'never known'
+    one[1, ..., 2] = 0
+    assert pooled([one, other], valid)[2].tolist() == [n != 1 for n in range(BATCH)]
+
+
+class Unstandardized(nn.Module):
+    """Targets as they are pooled."""
+
+    def forward(self, values, valid):
+        return values
+
+
+def test_a_wrong_number_of_channels_is_named():
+    targets, valid = torch.rand(2, BATCH, TIME, 7), torch.ones(2, BATCH, TIME, dtype=torch.bool)
+    with pytest.raises(ConfigError, match='gives 7 values a clip, but 9 are expected'):
+        PooledTarget(channels=9)(targets, valid)

@@ -1,0 +1,236 @@
+import copy
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS as MMPOSE_MODELS
+from torch import nn
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.models.teachers.mmlab_config import without_init
+from mmact_ssl.models.teachers.mmpose import MMPosePoseTeacher
+from mmact_ssl.registry import MODELS
+
+RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'
+RTMO = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
+CODEC = {'type': 'MSRAHeatmap', 'input_size': (96, 96), 'heatmap_size': (48, 48), 'sigma': 2}
+PIPELINE = [
+    {'type': 'LoadImage'},
+    {'type': 'GetBBoxCenterScale'},
+    {'type': 'TopdownAffine', 'input_size': (96, 96)},
+    {'type': 'PackPoseInputs'},
+]
+
+
+@MMPOSE_MODELS.register_module()
+class BlurBackbone(nn.Module):
+    """Hands the averaged picture to the head, so that every joint is the brightest spot."""
+
+    def forward(self, images):
+        return (F.avg_pool2d(F.avg_pool2d(images, 5, 1, 2), 2),)
+
+
+@MODELS.register_module()
+class LeftHalfDetector(BaseTeacher):
+    """Sees a person in the left half of a frame whose corner is not black."""
+
+    kind = 'box'
+
+    def __init__(self, right=0.5):
+        super().__init__({'right': right}, {})
+        self.right = right
+
+    def predict(self, frames):
+        boxes = torch.tensor([0, 0, self.right, 1, 0]).repeat(len(frames), 1)
+        boxes[:, 4] = (frames[:, :, 0, 0] > 0).any(1).float()
+        return boxes
+
+
+def model_config(**model):
+    return {
+        'default_scope': 'mmpose',
+        'model': {
+            'type': 'TopdownPoseEstimator',
+            'data_preprocessor': {
+                'type': 'PoseDataPreprocessor',
+                'mean': [0] * 3,
+                'std': [255] * 3,
+            },
+            'backbone': {'type': 'BlurBackbone'},
+            'head': {
+                'type': 'HeatmapHead',
+                'in_channels': 3,
+                'out_channels': 17,
+                'deconv_out_channels': None,
+                'loss': {'type': 'KeypointMSELoss'},
+                'decoder': CODEC,
+            },
+            **model,
+        },
+        'test_dataloader': {'dataset': {'type': 'CocoDataset', 'pipeline': PIPELINE}},
+    }
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A config whose model marks the brightest spot, and its checkpoint."""
+    config = tmp_path / 'blur.py'
+    Config(model_config()).dump(str(config))
+    state = {
+        'head.final_layer.weight': torch.full((17, 3, 1, 1), 1 / 3),
+        'head.final_layer.bias': torch.zeros(17),
+    }
+    torch.save({'state_dict': state}, tmp_path / 'blur.pth')
+    return {'config': str(config), 'checkpoint': str(tmp_path / 'blur.pth')}
+
+
+def spots(height, width, *places):
+    """uint8 [1, 3, H, W] with a square of brightness b around each (y, x, b)."""
+    frame = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+    for y, x, brightness in places:
+        frame[..., y - 4 : y + 5, x - 4 : x + 5] = brightness
+    return frame
+
+
+@pytest.mark.parametrize('shape', [(96, 96), (60, 100), (160, 90), (120, 160)])
+def test_the_whole_frame_is_the_box_and_its_geometry_is_undone(files, shape):
+    height, width = shape
+    y, x = height // 3, 2 * width // 3
+    pose = MMPosePoseTeacher(**files)(spots(height, width, (y, x, 255)))
+    assert pose.shape == (1, 17, 3)
+    assert pose.dtype == torch.float32
+    # A cell of the heat map covers 1.25 * 160 / 48 = 4 pixels.
+    torch.testing.assert_close(pose[0, 0, 0] * width, torch.tensor(x + 0.5), atol=4, rtol=0)
+    torch.testing.assert_close(pose[0, 0, 1] * height, torch.tensor(y + 0.5), atol=4, rtol=0)
+    assert 0.5 < pose[0, 0, 2] <= 1  # scaling down blurs the spot
+
+
+def test_channels_are_red_green_blue(files, tmp_path):
+    state = torch.load(files['checkpoint'], weights_only=True)
+    state['state_dict']['head.final_layer.weight'] = torch.tensor([0.0, 0, 1]).expand(17, 3)[
+        ..., None, None
+    ]  # the config keeps mmcv's order, blue first
+    torch.save(state, files['checkpoint'])
+    frame = torch.cat([spots(96, 96, (48, 48, 255))] * 2)
+    frame[0, 1:] = 0
+    frame[1, :2] = 0
+    red, blue = MMPosePoseTeacher(**files)(frame)[:, 0, 2]
+    assert red > 0.9
+    assert blue == 0
+
+
+def test_a_person_detector_gives_the_box(files):
+    frame = spots(90, 120, (30, 20, 128), (60, 100, 255), (4, 4, 10))
+    whole = MMPosePoseTeacher(**files)(frame)[0, 0]
+    teacher = MMPosePoseTeacher(**files, person_detector={'type': 'LeftHalfDetector', 'right': 0.3})
+    half = teacher(frame)[0, 0]
+    np.testing.assert_allclose(whole[:2], [100 / 120, 60 / 90], atol=0.04)
+    np.testing.assert_allclose(half[:2], [20 / 120, 30 / 90], atol=0.04)
+    frames = torch.cat([spots(90, 120, (30, 20, 128)), frame])
+    assert not teacher(frames)[0].any()  # nobody detected
+    torch.testing.assert_close(teacher(frames)[1, 0], half)
+    others = [None, {'type': 'LeftHalfDetector'}, {'type': 'LeftHalfDetector', 'right': 0.3}]
+    assert len({MMPosePoseTeacher(**files, person_detector=o).fingerprint() for o in others}) == 3
+    assert not teacher.state_dict()
+
+
+def test_neighbors_in_the_batch_do_not_matter(files):
+    frames = torch.randint(0, 256, (7, 3, 60, 80), dtype=torch.uint8)
+    teacher = MMPosePoseTeacher(**files, batch_size=4)
+    alone = torch.cat([teacher(frame[None]) for frame in frames])
+    torch.testing.assert_close(teacher(frames), alone, rtol=1e-5, atol=1e-5)
+
+
+def test_fingerprint_follows_config_and_weights_not_paths(files, tmp_path):
+    wanted = MMPosePoseTeacher(**files).fingerprint()
+    moved = tmp_path / 'moved'
+    moved.mkdir()
+    again = {'config': str(moved / 'config.py'), 'checkpoint': str(moved / 'checkpoint.pth')}
+    for name, path in again.items():
+        shutil.copy(files[name], path)
+    assert MMPosePoseTeacher(**again).fingerprint() == wanted
+    config = model_config(test_cfg={'flip_test': True, 'flip_mode': 'heatmap'})
+    Config(config).dump(again['config'])
+    assert MMPosePoseTeacher(**again).fingerprint() != wanted
+    state = torch.load(files['checkpoint'], weights_only=True)
+    state['state_dict']['head.final_layer.bias'] += 1
+    torch.save(state, moved / 'checkpoint.pth')
+    files['checkpoint'] = again['checkpoint']
+    assert MMPosePoseTeacher(**files).fingerprint() != wanted
+
+
+def test_mistakes_are_named(files, tmp_path):
+    with pytest.raises(DataError, match=r"no file 'none.pth' \(checkpoint of MMPosePoseTeacher\)"):
+        MMPosePoseTeacher(files['config'], 'none.pth')
+    with pytest.raises(DataError, match=r"no file 'none.py' \(config of MMPosePoseTeacher\)"):
+        MMPosePoseTeacher('none.py', files['checkpoint'])
+    with pytest.raises(ConfigError, match=r"finds 17 joints, layout 'ntu25' has 25: set layout"):
+        MMPosePoseTeacher(**files, layout='ntu25')
+    with pytest.raises(ConfigError, match='unknown layout .coco.; known are coco17'):
+        MMPosePoseTeacher(**files, layout='coco')
+    with pytest.raises(ConfigError, match='OnlyPose makes no boxes'):
+        MMPosePoseTeacher(**files, person_detector={'type': 'OnlyPose'})
+    (tmp_path / 'empty.py').write_text('a = 1\n')
+    with pytest.raises(ConfigError, match=r"empty.py has no 'model': a complete config"):
+        MMPosePoseTeacher(str(tmp_path / 'empty.py'), files['checkpoint'])
+
+
+@MODELS.register_module()
+class OnlyPose(BaseTeacher):
+    def __init__(self):
+        super().__init__({}, {})
+
+
+def random_checkpoint(config, path):
+    """Save random weights for an mmpose config."""
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        network = MMPOSE_MODELS.build(without_init(copy.deepcopy(config.model)))
+    torch.save({'state_dict': network.state_dict()}, path)
+    return str(path)
+
+
+def test_a_config_of_the_installed_mmpose(tmp_path):
+    checkpoint = random_checkpoint(get_config(RTMPOSE), tmp_path / 'rtmpose.pth')
+    config = {'type': 'MMPosePoseTeacher', 'config': RTMPOSE, 'checkpoint': checkpoint}
+    teacher = build_teacher({**config, 'batch_size': 2})
+    poses = teacher(torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8))
+    assert poses.shape == (3, 17, 3)
+    assert poses.isfinite().all()
+
+
+def test_a_one_stage_model_needs_no_compiled_operators(tmp_path):
+    config = get_config(RTMO)
+    config.test_dataloader.dataset.pipeline[1].input_size = (64, 64)
+    config.dump(str(tmp_path / 'rtmo.py'))
+    files = {
+        'config': str(tmp_path / 'rtmo.py'),
+        'checkpoint': random_checkpoint(config, tmp_path / 'rtmo.pth'),
+    }
+    frames = torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8)
+    poses = MMPosePoseTeacher(**files, batch_size=2)(frames)
+    assert poses.shape == (3, 17, 3)
+    assert poses.isfinite().all()
+    assert not MMPosePoseTeacher(**files, batch_size=2, min_person_score=1.1)(frames).any()
+    with pytest.raises(ConfigError, match='one-stage model, it needs no person_detector'):
+        MMPosePoseTeacher(**files, person_detector={'type': 'LeftHalfDetector'})
+
+
+def test_of_several_persons_the_best_is_kept(files):
+    from mmengine.structures import InstanceData
+
+    teacher = MMPosePoseTeacher(**files, min_person_score=0.5)
+    persons = InstanceData(
+        keypoints=np.arange(3 * 17 * 2, dtype=np.float32).reshape(3, 17, 2),
+        keypoint_scores=np.full((3, 17), 0.6, np.float32),
+        bbox_scores=np.array([0.2, 0.9, 0.4]),
+    )
+    np.testing.assert_array_equal(teacher._best_person(persons)[:, :2], persons.keypoints[1] + 0.5)
+    persons.bbox_scores = np.array([0.2, 0.4, 0.3])
+    assert not teacher._best_person(persons).any()
+    assert not teacher._best_person(persons[:0]).any()

@@ -1,0 +1,91 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS as MMSEG_MODELS
+from torch import nn
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.mmlab_config import build_network
+from mmact_ssl.models.teachers.mmseg import MMSegTeacher
+from mmact_ssl.models.teachers.preprocessing import FrameInput
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def test_at_the_inputs_size_it_is_the_segmentors_own_prediction(small_model, frames):
+    small = small_model('mmseg')
+    images = FrameInput((32, 48), MEAN, STD)(frames)
+    with torch.no_grad():
+        results = small.network.predict(images)
+    wanted = torch.stack([result.seg_logits.data for result in results]).softmax(1)
+    found = MMSegTeacher(**small.files, input_size=(32, 48), map_size=(32, 48))(frames)
+    assert found.shape == (5, 4, 32, 48)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_maps_are_probabilities_at_a_quarter_of_the_input(small_model, frames):
+    maps = MMSegTeacher(**small_model('mmseg').files, input_size=(32, 48))(frames)
+    assert maps.shape == (5, 4, 8, 12)
+    assert maps.min() >= 0
+    torch.testing.assert_close(maps.sum(1), torch.ones(5, 8, 12))
+
+
+def test_parts_add_classes_in_their_order(small_model, frames):
+    files = small_model('mmseg').files
+    every = MMSegTeacher(**files, input_size=32)(frames)
+    config = {'parts': {'head': [3], 'body': [0, 2]}, 'layout': 'two_parts'}
+    teacher = MMSegTeacher(**files, input_size=32, **config)
+    assert teacher.layout == 'two_parts'
+    wanted = torch.stack([every[:, 3], every[:, 0] + every[:, 2]], dim=1)
+    torch.testing.assert_close(teacher(frames), wanted)
+    swapped = {'parts': {'body': [0, 2], 'head': [3]}, 'layout': 'two_parts'}
+    other = MMSegTeacher(**files, input_size=32, **swapped)
+    assert other.fingerprint() != teacher.fingerprint()
+    with pytest.raises(ConfigError, match=r"has the classes 0 to 3, parts\['head'\] is \[4\]"):
+        MMSegTeacher(**files, input_size=32, parts={'head': [4]})
+
+
+def test_left_and_right_need_a_layout(small_model):
+    files = small_model('mmseg').files
+    sides = {'background': [0], 'left_arm': [1], 'right_arm': [2]}
+    with pytest.raises(ConfigError, match="has the part 'left_arm' and no layout.*flip.*lip"):
+        MMSegTeacher(**files, input_size=32, parts=sides)
+    assert MMSegTeacher(**files, input_size=32, parts={'leftovers': [3]}).layout == ''
+
+
+def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):
+    config = Config.fromfile(small_model('mmseg').files['config'])
+    config.model.decode_head.update(num_classes=2, out_channels=1, threshold=0.5)
+    config.dump(str(tmp_path / 'one.py'))
+    network = build_network(config.to_dict()['model'], 'mmseg').eval()
+    torch.save(network.state_dict(), tmp_path / 'one.pth')
+    images = FrameInput((32, 32), MEAN, STD)(frames)
+    with torch.no_grad():
+        logits = network.encode_decode(images, [{'img_shape': (8, 8)}])
+    found = MMSegTeacher(str(tmp_path / 'one.py'), str(tmp_path / 'one.pth'), 32)(frames)
+    torch.testing.assert_close(found, logits.sigmoid(), atol=1e-5, rtol=1e-5)
+
+
+@MMSEG_MODELS.register_module()
+class MaskScores(nn.Module):
+    """A head without logits, as Mask2Former's is."""
+
+    align_corners, num_classes, out_channels = False, 4, 4
+
+    def __init__(self, **_):
+        super().__init__()
+
+
+def test_a_head_without_logits_is_refused(small_model, tmp_path):
+    small = small_model('mmseg')
+    config = Config.fromfile(small.files['config'])
+    config.model.decode_head = dict(type='MaskScores')
+    config.dump(str(tmp_path / 'scores.py'))
+    with pytest.raises(ConfigError, match='scores.py has a MaskScores, which gives no logits'):
+        MMSegTeacher(str(tmp_path / 'scores.py'), small.files['checkpoint'], 32)
+
+
+def test_a_classifier_is_refused(small_model):
+    files = small_model('mmpretrain').files
+    with pytest.raises(ConfigError, match=r'has no model.decode_head: a segmentor is expected'):
+        MMSegTeacher(**files, input_size=32)

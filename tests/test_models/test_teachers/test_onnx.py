@@ -1,0 +1,276 @@
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.models.teachers.onnx import (
+    OnnxPoseTeacher,
+    OnnxTeacher,
+    letterbox,
+    undo_letterbox,
+)
+from mmact_ssl.models.teachers.preprocessing import letterbox_geometry, scale
+
+pytest.importorskip('onnxruntime')
+SIZE = 32
+WEIGHTS = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+
+
+@pytest.fixture
+def embedding(tmp_path, onnx):
+    """NCHW, any batch: the mean color through a matrix, and the mean color itself."""
+    path = tmp_path / 'embedding.onnx'
+    path.write_bytes(
+        onnx.model(
+            onnx.node('ReduceMean', ['image'], 'color', axes=[2, 3], keepdims=0),
+            onnx.node('MatMul', ['color', 'weights'], 'feature'),
+            onnx.constant('weights', WEIGHTS),
+            onnx.tensor_info(11, 'image', 1, ('batch', 3, SIZE, SIZE)),
+            onnx.tensor_info(12, 'feature', 1, ('batch', 5)),
+            onnx.tensor_info(12, 'color', 1, ('batch', 3)),
+        )
+    )
+    return str(path)
+
+
+@pytest.fixture
+def mask(tmp_path, onnx):
+    """NHWC, one image: red and green as they are, a network whose map is the picture."""
+    path = tmp_path / 'mask.onnx'
+    path.write_bytes(
+        onnx.model(
+            onnx.node('MatMul', ['image', 'pick'], 'map'),
+            onnx.constant('pick', np.eye(3, 2, dtype=np.float32)),
+            onnx.tensor_info(11, 'image', 1, (1, SIZE, SIZE, 3)),
+            onnx.tensor_info(12, 'map', 1, (1, SIZE, SIZE, 2)),
+        )
+    )
+    return str(path)
+
+
+def test_an_embedding_is_that_of_the_session(embedding, frames):
+    mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
+    config = {'kind': 'embedding', 'input_size': SIZE, 'mean': mean, 'std': std, 'batch_size': 3}
+    teacher = OnnxTeacher(embedding, output='feature', **config)
+    color = scale(frames, (SIZE, SIZE)).mean((2, 3))
+    wanted = ((color - torch.tensor(mean)) / torch.tensor(std)) @ torch.from_numpy(WEIGHTS)
+    torch.testing.assert_close(teacher(frames), wanted, atol=1e-5, rtol=1e-4)
+    alone = torch.cat([teacher(frame[None]) for frame in frames])
+    torch.testing.assert_close(teacher(frames), alone, rtol=1e-5, atol=1e-6)
+    swapped = OnnxTeacher(embedding, output='color', bgr=True, **config)(frames)
+    wanted = (color.flip(1) - torch.tensor(mean)) / torch.tensor(std)
+    torch.testing.assert_close(swapped, wanted, atol=1e-5, rtol=1e-4)
+    assert teacher.kind == 'embedding'
+
+
+@pytest.mark.parametrize('shape', [(20, 40), (40, 20), (45, 60)])
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+def test_a_map_covers_the_whole_frame(mask, shape, resize):
+    """The network's map is the picture: so must be the teacher's, whatever the resize."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    pictures = np.stack([4 * rows, 4 * columns, 0 * rows]).astype(np.uint8)
+    frames = torch.from_numpy(pictures)[None]
+    config = {'kind': 'map', 'axes': 'NHWC', 'input_size': SIZE, 'map_size': (16, 16)}
+    maps = OnnxTeacher(mask, resize=resize, **config)(frames)
+    wanted = scale(frames, (16, 16))[:, :2] / 255
+    assert maps.shape == (1, 2, 16, 16)
+    torch.testing.assert_close(maps, wanted, atol=0.02, rtol=0)
+
+
+def test_parts_are_added_and_named(mask, frames):
+    config = {'kind': 'map', 'axes': 'NHWC', 'input_size': SIZE}
+    every = OnnxTeacher(mask, **config)(frames)
+    assert every.shape == (5, 2, SIZE, SIZE)
+    person = OnnxTeacher(mask, parts={'person': [0, 1]}, layout='person', **config)
+    assert person.layout == 'person'
+    torch.testing.assert_close(person(frames)[:, 0], every.sum(1).clamp(0, 1))
+    with pytest.raises(ConfigError, match=r"has the classes 0 to 1, parts\['person'\] is \[2\]"):
+        OnnxTeacher(mask, parts={'person': [2]}, **config)
+
+
+def test_activations_make_probabilities(mask, frames):
+    config = {'kind': 'map', 'axes': 'NHWC', 'input_size': SIZE}
+    raw = scale(frames, (SIZE, SIZE))[:, :2] / 255
+    sigmoid = OnnxTeacher(mask, activation='sigmoid', **config)
+    torch.testing.assert_close(sigmoid(frames), raw.sigmoid(), atol=1e-5, rtol=0)
+    softmax = OnnxTeacher(mask, activation='softmax', **config)
+    torch.testing.assert_close(softmax(frames), raw.softmax(1), atol=1e-5, rtol=0)
+    assert sigmoid.fingerprint() != softmax.fingerprint()
+
+
+def test_mistakes_are_named(embedding, mask, tmp_path, frames):
+    with pytest.raises(DataError, match=r"no file 'none.onnx' \(model of OnnxTeacher\)"):
+        OnnxTeacher('none.onnx', 'map', SIZE)
+    with pytest.raises(
+        ConfigError, match=r'its input is tensor\(float\) \[1, 32, 32, 3\], the teach'
+    ):
+        OnnxTeacher(mask, 'map', SIZE)
+    with pytest.raises(ConfigError, match=r'the teacher gives \[4, 32, 32, 3\]'):
+        OnnxTeacher(mask, 'map', SIZE, axes='NHWC', batch_size=4)
+    with pytest.raises(ConfigError, match=r"has the outputs \['feature', 'color'\]: set output"):
+        OnnxTeacher(embedding, 'embedding', SIZE)
+    with pytest.raises(ConfigError, match=r"resize='letterbox': set map_size"):
+        OnnxTeacher(mask, 'map', SIZE, axes='NHWC', resize='letterbox')
+    with pytest.raises(
+        ConfigError, match=r'OnnxTeacher\(embedding.onnx\): output .* a map has 4 axe'
+    ):
+        OnnxTeacher(embedding, 'map', SIZE, output='color')(frames)
+    with pytest.raises(ConfigError, match='onnxruntime has no NoSuchProvider'):
+        OnnxTeacher(mask, 'map', SIZE, axes='NHWC', providers=['NoSuchProvider'])
+    (tmp_path / 'text.onnx').write_text('no network')
+    with pytest.raises(ConfigError, match='text.onnx: onnxruntime cannot run it'):
+        OnnxTeacher(str(tmp_path / 'text.onnx'), 'map', SIZE)
+
+
+def real_file(name: str) -> Path:
+    """A published file, in the folder of the configs or where it was downloaded to."""
+    root = Path(os.environ.get('MMACT_SSL_DATA', 'data'))
+    for folder in ('teachers', 'movenet', 'selfie_seg'):
+        if (root / folder / name).is_file():
+            return root / folder / name
+    pytest.skip(f'no {root}/teachers/{name}: see docs/teachers.md, or set MMACT_SSL_DATA')
+
+
+def test_the_real_person_mask_is_that_of_the_session(frames):
+    """MediaPipe's network, where its file is there, on frames that need no resize."""
+    import onnxruntime
+
+    path = real_file('selfie_segmentation_256.onnx')
+    config = dict(Config.fromfile('configs/teachers/selfie_segmentation.py').teacher)
+    teacher = build_teacher({**config, 'model': str(path), 'map_size': 256})
+    images = scale(frames[:2], (256, 256)).round().byte()
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    for image, found in zip(images, teacher(images)):
+        pixels = image.permute(1, 2, 0)[None].numpy().astype(np.float32) / 255
+        (wanted,) = session.run(None, {session.get_inputs()[0].name: pixels})
+        np.testing.assert_allclose(found[0], wanted[0, :, :, 0], atol=1e-5)
+    teacher = build_teacher({**config, 'model': str(path)})
+    assert (teacher.kind, teacher.layout) == ('map', 'person')
+    maps = teacher(frames)
+    assert maps.shape == (5, 1, 64, 64)
+    torch.testing.assert_close(maps[3:], teacher(frames[3:]))
+
+
+SQUARE = 64  # pixels of the pose network's input
+
+
+def centroid_model(onnx, size=SQUARE, score=0.75):
+    """ONNX bytes with MoveNet's interface: every joint is the brightness centroid of the square."""
+    node, constant, tensor_info = onnx.node, onnx.constant, onnx.tensor_info
+    grid = ((np.arange(size) + 0.5) / size).astype(np.float32)
+    return onnx.model(
+        node('Cast', ['input'], 'image', to=1),
+        node('ReduceSum', ['image'], 'weight', axes=[0, 3], keepdims=0),
+        node('ReduceSum', ['weight'], 'total', axes=[0, 1], keepdims=1),
+        node('Mul', ['weight', 'rows'], 'down'),
+        node('ReduceSum', ['down'], 'y_sum', axes=[0, 1], keepdims=1),
+        node('Div', ['y_sum', 'total'], 'y'),
+        node('Mul', ['weight', 'columns'], 'right'),
+        node('ReduceSum', ['right'], 'x_sum', axes=[0, 1], keepdims=1),
+        node('Div', ['x_sum', 'total'], 'x'),
+        node('Concat', ['y', 'x', 'score'], 'joint', axis=1),
+        node('Expand', ['joint', 'shape'], 'output'),
+        constant('rows', grid[:, None]),
+        constant('columns', grid[None]),
+        constant('score', np.float32([[score]])),
+        constant('shape', np.array([1, 1, 17, 3])),
+        tensor_info(11, 'input', 6, (1, size, size, 3)),
+        tensor_info(12, 'output', 1, (1, 1, 17, 3)),
+    )
+
+
+@pytest.fixture
+def model(tmp_path, onnx):
+    path = tmp_path / 'centroid.onnx'
+    path.write_bytes(centroid_model(onnx))
+    return str(path)
+
+
+def spot(height, width, y, x, radius=3):
+    """uint8 [3, H, W], black with a white square around pixel (y, x)."""
+    frame = np.zeros((3, height, width), np.uint8)
+    frame[:, y - radius : y + radius + 1, x - radius : x + radius + 1] = 255
+    return torch.from_numpy(frame)
+
+
+@pytest.mark.parametrize('shape', [(64, 64), (48, 64), (128, 64), (90, 161), (33, 40), (256, 192)])
+def test_the_letterbox_is_undone(model, shape):
+    height, width = shape
+    y, x = height // 3, 3 * width // 4
+    (pose,) = OnnxPoseTeacher(model, SQUARE)(spot(height, width, y, x)[None])
+    wanted = [(x + 0.5) / width, (y + 0.5) / height, 0.75]
+    # Half a pixel of the square: the scaled size is rounded to whole pixels.
+    torch.testing.assert_close(pose, torch.tensor(wanted).expand(17, 3), atol=0.5 / SQUARE, rtol=0)
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(16, 512))
+@settings(max_examples=200, deadline=None)
+def test_letterbox_geometry(height, width, size):
+    new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
+    assert max(new_height, new_width) == size
+    assert abs(new_height / new_width * width - height) <= max(height, width) / min(
+        new_height, new_width
+    )
+    assert 0 <= size - new_height - 2 * top <= 1
+    assert 0 <= size - new_width - 2 * left <= 1
+    corners = np.array(
+        [[left / size, top / size, 1], [(left + new_width) / size, (top + new_height) / size, 0.5]]
+    )
+    undone = undo_letterbox(corners, height, width, size)
+    np.testing.assert_allclose(undone, [[0, 0, 1], [1, 1, 0.5]], atol=1e-6)
+
+
+def test_letterbox_keeps_colors_and_borders_black():
+    image = np.full((30, 60, 3), (10, 200, 90), np.uint8)
+    square = letterbox(image, 64)
+    np.testing.assert_array_equal(square[16:48], np.broadcast_to(image[0, 0], (32, 64, 3)))
+    assert not square[:16].any()
+    assert not square[48:].any()
+
+
+def test_joints_on_the_border_are_outside_the_frame():
+    pose = undo_letterbox(np.array([[0.5, 0.0, 1.0]]), 30, 60, 64)
+    np.testing.assert_allclose(pose, [[0.5, -0.5, 1]])
+
+
+def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
+    other = tmp_path / 'clip_b.onnx'
+    other.write_bytes(centroid_model(onnx, score=0.5))
+    config = {'type': 'OnnxPoseTeacher', 'model': model, 'input_size': SQUARE}
+    prints = {
+        build_teacher(config).fingerprint(),
+        build_teacher({**config, 'num_threads': 2}).fingerprint(),
+        build_teacher({**config, 'model': str(other)}).fingerprint(),
+    }
+    assert len(prints) == 2  # the number of threads is no part of it
+
+
+def test_a_wrong_input_size_is_named(model):
+    with pytest.raises(ConfigError, match=r'centroid.onnx: input is \[1, 64, 64, 3\].*input_size'):
+        OnnxPoseTeacher(model, 192)
+
+
+def test_without_onnxruntime_the_command_is_named(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    with pytest.raises(
+        ConfigError, match=r"OnnxPoseTeacher needs onnxruntime: pip install 'mmact_ssl\[onnx\]'"
+    ):
+        OnnxPoseTeacher(model, SQUARE)
+
+
+@pytest.mark.parametrize('name', ['lightning', 'thunder'])
+def test_the_shipped_pose_configs_find_nobody_on_a_black_frame(name):
+    path = real_file(f'movenet_{name}.onnx')
+    config = Config.fromfile(f'configs/teachers/movenet_{name}.py').teacher
+    assert Path(config.model).name == path.name
+    pose = build_teacher({**config, 'model': str(path)})(torch.zeros(1, 3, 120, 160).byte())
+    assert pose.shape == (1, 17, 3)
+    assert (pose[..., 2] < 0.3).all()

