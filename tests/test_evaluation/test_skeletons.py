@@ -100,15 +100,6 @@ def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_
     assert cached() == 6
 
 
-def test_the_pooling_is_a_setting_of_the_result(skeleton_config, run):
-    def config_hash():
-        return run(skeleton_config, ['knn'])[0].config_hash
-
-    first = config_hash()
-    skeleton_config.feature_pooling.mode = 'mean_max'
-    assert config_hash() != first
-
-
 def test_skeletons_without_pooling_are_refused(skeleton_config, run):
     skeleton_config.feature_pooling = None
     with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
