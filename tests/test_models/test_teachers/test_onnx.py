@@ -228,14 +228,6 @@ def test_letterbox_geometry(height, width, size):
     np.testing.assert_allclose(undone, [[0, 0, 1], [1, 1, 0.5]], atol=1e-6)
 
 
-def test_letterbox_keeps_colors_and_borders_black():
-    image = np.full((30, 60, 3), (10, 200, 90), np.uint8)
-    square = letterbox(image, 64)
-    np.testing.assert_array_equal(square[16:48], np.broadcast_to(image[0, 0], (32, 64, 3)))
-    assert not square[:16].any()
-    assert not square[48:].any()
-
-
 def test_joints_on_the_border_are_outside_the_frame():
     pose = undo_letterbox(np.array([[0.5, 0.0, 1.0]]), 30, 60, 64)
     np.testing.assert_allclose(pose, [[0.5, -0.5, 1]])
