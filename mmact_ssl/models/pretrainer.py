@@ -90,7 +90,7 @@ class MultiTaskPretrainer(BaseModel):
         # Of mmengine: initialization does not reach into torch's own containers.
         self.adapters = ModuleDict(_build_all(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
-        self.pooling = None if pooling is None else MODELS.build(pooling)
+        self.pooling: Optional[nn.Module] = None if pooling is None else MODELS.build(pooling)
         self.heads = ModuleDict(_build_all(heads))
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
@@ -145,7 +145,7 @@ class MultiTaskPretrainer(BaseModel):
         return maps
 
     def features(
-        self, feature_map: Tensor, valid: Optional[Tensor], adapters: nn.Module
+        self, feature_map: Tensor, valid: Optional[Tensor], adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
         """All features of a view from its map, of the student and of its momentum copy alike."""
         if self.pooling is not None:
@@ -195,7 +195,7 @@ class MultiTaskPretrainer(BaseModel):
             )
         encoder = cast(nn.ModuleDict, momentum.module)
         feature_map = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-        return self.features(feature_map, valid, encoder['adapters'])
+        return self.features(feature_map, valid, cast(nn.ModuleDict, encoder['adapters']))
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:

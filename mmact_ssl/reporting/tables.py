@@ -29,8 +29,8 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Zero-shot', 'zeroshot', 'top1', 1.0),
     *((f'Text R@{k}', 'text-retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10)),
 )
-# A row: method, variant, data set of pre-training where it is another, backbone.
-Row = tuple[str, str, str, str]
+# A row: data set, method, variant, data set of pre-training where it is another, backbone.
+Row = tuple[str, str, str, str, str]
 # Rows that go first, whatever the alphabet says: what a method is compared with.
 FIRST_METHODS = ('Random init',)
 FIRST_VARIANTS = ('full',)
@@ -47,8 +47,16 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
     """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
 
     Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
-    data set always belong, whatever their variant.
+    data set always belong, whatever their variant, for the backbones of the methods. Several
+    markers may be joined by ``;``.
     """
+    results = list(results)
+    runs = {id(result) for part in name.split(';') for result in _select_one(results, part)}
+    return [result for result in results if id(result) in runs]
+
+
+def _select_one(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker of one data set."""
     name, _, protocols = name.partition('?')
     name, _, variants = name.partition('@')
     dataset, _, methods = name.partition('/')
@@ -62,12 +70,15 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
             and (not protocols or result.protocol in protocols.split(','))
         )
 
-    return [result for result in results if wanted(result)]
+    chosen = [result for result in results if wanted(result)]
+    backbones = {result.backbone for result in chosen if result.method not in FIRST_METHODS}
+    return [result for result in chosen if not backbones or result.backbone in backbones]
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
 
+    Several data sets are told apart in the first column and stand in the order of the marker.
     A student of another data set has a row of its own, and so has another backbone, which is named
     then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
     any value are left out.
@@ -92,22 +103,26 @@ def make_table(results: Sequence[Result], name: str) -> str:
         for heading, protocol, _, fraction in COLUMNS:
             if (result.protocol, result.label_fraction) == (protocol, fraction):
                 for other in shown[heading]:
-                    _check_comparable(f'{name}, column {heading!r}', other, result)
+                    if other.dataset == result.dataset:
+                        _check_comparable(f'{name}, column {heading!r}', other, result)
                 shown[heading].append(result)
                 cells[_row_of(result)][heading].append(result)
     if not cells:
         return NO_RESULTS
     columns = [column for column in COLUMNS if column[0] in shown]
     backbones = sorted({backbone for *_, backbone in cells})
-    rows = [['Method', *(heading for heading, *_ in columns)]]
-    for key in sorted(cells, key=_order):
+    datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
+    labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
+    rows = [[*labels, *(heading for heading, *_ in columns)]]
+    for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
             for heading, _, metric, _ in columns
         ]
-        rows.append([_label(key, len(backbones) > 1), *texts])
+        label = [key[0], _label(key, len(backbones) > 1)]
+        rows.append([*label[-len(labels) :], *texts])
     filled = [cell for row in cells.values() for cell in row.values() if cell]
-    return f'{_caption(chosen[0], backbones, filled)}\n\n{_markdown(rows)}'
+    return f'{_caption(chosen, backbones, filled)}\n\n{_markdown(rows, len(labels))}'
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -226,24 +241,24 @@ def _check_comparable(place: str, one: Result, other: Result) -> None:
 
 def _row_of(result: Result) -> Row:
     source = result.pretrained_on if result.transferred else ''
-    return result.method, result.variant, source, result.backbone
+    return result.dataset, result.method, result.variant, source, result.backbone
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Write rows of cells, of which the first is the heading; all but the first column right."""
-    ruler = ['---', *['---:'] * (len(rows[0]) - 1)]
+def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
+    """Write rows of cells, of which the first is the heading; all columns but the labels right."""
+    ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
 
 
 def _label(row: Row, name_backbone: bool) -> str:
-    method, variant, source, backbone = row
+    _, method, variant, source, backbone = row
     label = method if variant == 'full' else f'{method}, {variant}'
     label += f', pre-trained on {source}' if source else ''
     return f'{label} ({backbone})' if name_backbone else label
 
 
 def _order(row: Row) -> tuple:
-    method, variant, *rest = row
+    _, method, variant, *rest = row
     first = method not in FIRST_METHODS, method.lower()
     return (*first, variant not in FIRST_VARIANTS, variant.lower(), *rest)
 
@@ -258,15 +273,15 @@ def _seeds(counts: Sequence[int]) -> str:
     return f'{text} seed' if text == '1' else f'{text} seeds'
 
 
-def _caption(first: Result, backbones: Sequence[str], cells: Sequence[Sequence[Result]]) -> str:
+def _caption(
+    chosen: Sequence[Result], backbones: Sequence[str], cells: Sequence[Sequence[Result]]
+) -> str:
     """Describe what was measured, that generated data is generated, and over how many seeds."""
+    data = ', '.join(sorted({f'{result.dataset} ({_kind(result)})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
     seeds = _seeds([len(cell) for cell in cells])
     spread = '' if seeds == '1 seed' else ' ± deviation'
-    caption = (
-        f'Top-1 accuracy and recall in %, {first.dataset} ({_kind(first)}), {backbone}, '
-        f'mean{spread} over {seeds}.'
-    )
+    caption = f'Top-1 accuracy and recall in %, {data}, {backbone}, mean{spread} over {seeds}.'
     # A deviation that leaves out the largest part must not pass for one of the whole method.
     once = {
         cell[0].method

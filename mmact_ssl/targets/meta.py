@@ -58,11 +58,14 @@ class TargetMeta:
 
     def check(self) -> None:
         """Raise ConfigError if no cache can hold this."""
-        if self.dtype not in STORAGE.get(self.kind, ()):
-            kinds = ', '.join(f'{kind} ({" or ".join(types)})' for kind, types in STORAGE.items())
+        if self.kind not in STORAGE:
             raise ConfigError(
-                f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}; '
-                f'possible are {kinds}'
+                f'target kind {self.kind!r} is unknown; known are {", ".join(STORAGE)}'
+            )
+        if self.dtype not in STORAGE[self.kind]:
+            raise ConfigError(
+                f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}, only as '
+                f'{" or ".join(STORAGE[self.kind])}'
             )
         if self.kind == 'map' and self.layout and self.layout not in PART_LAYOUTS:
             raise ConfigError(

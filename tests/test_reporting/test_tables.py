@@ -66,6 +66,27 @@ def test_a_method_keeps_its_baseline(results):
     assert '| Random init |' in table
 
 
+def test_data_sets_joined_in_a_marker_share_a_table_in_its_order(results):
+    table = make_table(results, 'jhmdb/CSVR;demo/CSVR@full;demo/MS2L?linear')
+    assert table == (
+        'Top-1 accuracy and recall in %, demo (synthetic data), jhmdb (real data), r3d18-small, '
+        'mean ± deviation over 1 to 2 seeds.\n'
+        '\n'
+        '| Data | Method | Linear | kNN | Fine-tuned, 10 % |\n'
+        '| --- | --- | ---: | ---: | ---: |\n'
+        '| jhmdb | CSVR | 90.0 | - | - |\n'
+        '| demo | Random init | 10.0 | - | 20.0 |\n'
+        '| demo | CSVR | 51.5 ± 2.1 | 30.0 | - |\n'
+        '| demo | MS2L | 35.0 | - | - |\n'
+    )
+
+
+def test_a_baseline_of_another_backbone_than_the_methods_is_left_out(results, result):
+    gru = result('Random init', 0.3, variant='streams', backbone='gru', config_hash='g')
+    assert 'streams' in make_table([*results, gru], 'demo/Random_init')
+    assert 'streams' not in make_table([*results, gru], 'demo/CSVR')
+
+
 def test_real_data_is_called_real(results):
     table = make_table(results, 'jhmdb')
     assert 'jhmdb (real data)' in table

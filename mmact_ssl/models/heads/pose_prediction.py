@@ -113,8 +113,8 @@ class PosePredictionHead(PretextHead):
             both = weight * (known_weight[:, -1:] > 0)
             for name, predicted in (('error', poses), ('error_repeat_last', known[:, -1:])):
                 distance = joint_distance(predicted, target, both) / 2  # fractions of the view
-                error, count = mean_term(distance, both)
-                found[name] = Term(error, (count > 0).to(error.dtype))
+                error = mean_term(distance, both).value
+                found[name] = Term(error, both.flatten(1).any(1).to(error.dtype))
         return dict(**found, poses=(poses + 1) / 2)
 
 

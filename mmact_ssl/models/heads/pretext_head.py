@@ -90,7 +90,7 @@ class PretextHead(BaseModule):
         return []
 
     @abstractmethod
-    def terms(self, **inputs: Any) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, *args: Any, **inputs: Any) -> dict[str, Union[Term, Tensor]]:
         """The task's equation.
 
         Returns:

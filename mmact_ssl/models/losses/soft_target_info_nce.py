@@ -58,21 +58,15 @@ def soft_targets(
 ) -> Tensor:
     """Distributions over all pairs, between one's own pair and the pairs that are alike.
 
-    With ``K`` the cosine of the rows of ``own``, ``S'`` that of the two momentum embeddings, and
-    softmaxes over valid columns::
-
-        target = (1 - alpha) * identity
-                 + alpha * ( beta * softmax(K / temperature)
-                             + (1 - beta) * softmax(S' / temperature) )
-
-    C2VL (arXiv 2405.20606) softens by intra-modal self-similarity and inter-modal
-    cross-consistency; this formula and its numbers are our choice. Without ``S'`` the
-    self-similarity has all of ``alpha``.
+    With ``K`` the cosines of the rows of ``own`` and ``S'`` those of the two momentum embeddings,
+    ``(1 - alpha) * identity + alpha * (beta * softmax(K / temperature) + (1 - beta) * softmax(S' /
+    temperature))``, softmaxes over valid columns; without ``S'``, ``beta`` is 1. C2VL (arXiv
+    2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
         valid: bool ``[N]``; the same N on every process.
         alpha: 0 (identity) .. 1.
-        own: ``[N, E]``: embeddings whose likeness softens the rows, of the modality of the keys.
+        own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
         beta: Weight of the self-similarity, 0 .. 1.
         temperature: Of the targets, ``> 0``.
@@ -137,8 +131,8 @@ class SoftTargetInfoNCELoss(nn.Module):
             momentum: Queries and keys by their moving averages.
 
         Returns:
-            ``loss`` and ``hit``, ``[N]``, see :func:`soft_target_info_nce`; ``perplexity``, a
-            scalar: exp of the entropy of softmax(K / tau_k), the number of alike pairs.
+            ``loss`` and ``hit``, ``[N]``; ``perplexity``, a scalar: exp of the entropy of softmax(K
+            / tau_k), the number of alike pairs.
         """
         own = keys if momentum is None else momentum[1]
         target = soft_targets(valid, alpha, own, momentum, self.beta, self.target_temperature)
