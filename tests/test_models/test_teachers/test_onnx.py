@@ -14,7 +14,6 @@ from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx import (
     OnnxPoseTeacher,
     OnnxTeacher,
-    letterbox,
     undo_letterbox,
 )
 from mmact_ssl.models.teachers.preprocessing import letterbox_geometry, scale
