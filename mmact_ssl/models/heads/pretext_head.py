@@ -26,6 +26,10 @@ class Term(NamedTuple):
     weight: Optional[Tensor] = None
 
 
+# What a head's equation gives, by name.
+Terms = dict[str, Union[Term, Tensor]]
+
+
 def mean_term(values: Tensor, weight: Tensor) -> Term:
     """The weighted mean of each sample's values, which counts by the sum of their weights.
 
@@ -90,7 +94,7 @@ class PretextHead(BaseModule):
         return []
 
     @abstractmethod
-    def terms(self, *args: Any, **inputs: Any) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, *args: Any, **inputs: Any) -> Terms:
         """The task's equation.
 
         Returns:
