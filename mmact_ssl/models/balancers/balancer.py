@@ -18,9 +18,8 @@ class Balancer(BaseModule):
     """Makes one loss of the tasks' losses.
 
     Args:
-        weights: Task -> weight ``>= 0`` that the user gives; a task that is not named has weight 1.
-            Tasks that the model lacks are ignored, so that switching a head off needs no second
-            change.
+        weights: Task -> weight ``>= 0``, 1 for a task that is not named. Tasks that the model lacks
+            are ignored, so that switching a head off needs no second change.
         tasks: The tasks of the model, which fills them in.
     """
 
@@ -65,16 +64,11 @@ class Balancer(BaseModule):
 
 
 def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
-    """Refuse float16, in which a task's gradient vanishes without the loss scale of the optimizer.
-
-    Raises:
-        ConfigError: The step runs in float16.
-    """
+    """Refuse float16, in which a task's gradient vanishes without the optimizer's loss scale."""
     # The type of a product tells the precision of the step; torch's own question is new in 2.4.
     one = torch.ones(1, 1, device=next(iter(losses.values())).device)
     if (one @ one).dtype == torch.float16:
         raise ConfigError(
-            f'model.balancer.type={type(balancer).__name__!r} takes gradients before the loss is '
-            "scaled, which vanish in float16: set optim_wrapper.dtype='bfloat16', or train without "
-            '--amp'
+            f'model.balancer.type={type(balancer).__name__!r}: unscaled gradients vanish in '
+            "float16, set optim_wrapper.dtype='bfloat16' or train without --amp"
         )

@@ -13,11 +13,7 @@ from .balancer import Balancer
 
 @MODELS.register_module()
 class FixedWeights(Balancer):
-    """Sum of the tasks' losses with constant weights.
-
-    Args:
-        weights, tasks: See :class:`Balancer`.
-    """
+    """Sum of the tasks' losses with constant weights."""
 
 
 @MODELS.register_module()

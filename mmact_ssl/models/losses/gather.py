@@ -9,17 +9,11 @@ from torch.distributed.nn.functional import all_gather
 
 
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
-    """Concatenate the features of all processes along the first axis.
+    """Features ``[W*N, ...]`` of all processes, and the row at which this process's own start.
 
     Gradients reach every process's features: distributed training averages gradients over
     processes, so a loss that each process takes over its own rows and all columns has the gradient
-    of one process with the whole batch.
-
-    Args:
-        features: ``[N, ...]``, with the same ``N`` on every process.
-
-    Returns:
-        ``[world_size * N, ...]`` and the row at which this process's own features start.
+    of one process with the whole batch. ``N`` is the same on every process.
     """
     if get_world_size() == 1:
         return features, 0
@@ -39,17 +33,13 @@ def gather(values: Tensor) -> Tensor:
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over all processes, as a share that distributed averaging completes.
 
-    The mean of per-process means is not the mean of all rows when processes hold unequal weight.
-    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``; the
-    average over processes, which distributed training takes of the gradients, is then the global
-    weighted mean.
+    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
+    average over processes, which distributed training takes of the gradients, is the global mean
+    even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
 
     Args:
         values: ``[N, ...]``.
         weight: Same shape, ``>= 0``, no gradient.
-
-    Returns:
-        A scalar; 0 (with a gradient of zero) where no row anywhere has weight.
     """
     total = weight.detach().sum().float()
     if get_world_size() > 1:

@@ -30,7 +30,6 @@ def multi_instance_info_nce(
         queries: ``[N, D]``, need not be normalized.
         keys: ``[N, K, D]``: the keys of sample ``i`` are ``keys[i]``.
         keys_valid: bool ``[N, K]``; an invalid key is neither a positive nor a negative.
-        temperature: ``> 0``.
 
     Returns:
         ``sample_loss`` ``[N]``, 0 for a sample without a valid key; ``key_loss`` ``[N, K]``;
@@ -64,16 +63,11 @@ def multi_instance_info_nce(
 
 @MODELS.register_module()
 class MultiInstanceInfoNCELoss(nn.Module):
-    """Multi-instance InfoNCE between samples and bags of keys.
-
-    Args:
-        temperature: ``> 0``.
-    """
+    """Multi-instance InfoNCE of samples and bags, see :func:`multi_instance_info_nce`."""
 
     def __init__(self, temperature: float = 0.07) -> None:
         super().__init__()
         self.temperature = temperature
 
     def forward(self, queries: Tensor, keys: Tensor, keys_valid: Tensor) -> dict[str, Tensor]:
-        """See :func:`multi_instance_info_nce`."""
         return multi_instance_info_nce(queries, keys, keys_valid, self.temperature)

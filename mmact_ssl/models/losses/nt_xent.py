@@ -30,7 +30,7 @@ def nt_xent(
 
     Args:
         first, second: ``[N, D]``, need not be normalized; the same N on every process.
-        temperature: ``> 0``.
+        temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
         self_similarity: What stands for the similarity of a row with itself; None leaves it out.
 
     Returns:
@@ -59,13 +59,7 @@ def nt_xent(
 
 @MODELS.register_module()
 class NTXentLoss(nn.Module):
-    """Normalized temperature-scaled cross-entropy.
-
-    Args:
-        temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
-        self_similarity: Of a row with itself in the softmax, -1 as published for MS2L; None leaves
-            it out, as in SimCLR.
-    """
+    """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`; defaults as in MS2L."""
 
     def __init__(self, temperature: float = 0.9, self_similarity: Optional[float] = -1.0) -> None:
         super().__init__()
@@ -73,5 +67,4 @@ class NTXentLoss(nn.Module):
         self.self_similarity = self_similarity
 
     def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """See :func:`nt_xent`."""
         return nt_xent(first, second, self.temperature, self.self_similarity)

@@ -13,8 +13,8 @@ from mmact_ssl.models.losses import gather
 class RunningStandardizer(nn.Module):
     """Subtract the running mean of each channel and divide by its running deviation.
 
-    Batch normalization would tie a target to its batch; here all batches of late training share one
-    map, and so do the views of a batch. With ``m`` the momentum, after ``t`` updates::
+    Unlike in batch normalization, all batches of late training share one map. With ``m`` the
+    momentum, after ``t`` updates::
 
         mean = (1 - m) * sum over s of m^(t - s) * batch_mean_s / (1 - m^t)
 
@@ -42,8 +42,8 @@ class RunningStandardizer(nn.Module):
         """Standardize ``[N, D]``; in training mode after an update with them. No gradient.
 
         Rows that are not ``valid``, bool ``[N]``, do not enter the statistics. A channel that
-        hardly varies is divided by a hundredth of the mean deviation, so that noise is not blown
-        up. Before the first update, values are returned as they are.
+        hardly varies is divided by a hundredth of the mean deviation. Before the first update,
+        values are returned as they are.
         """
         values = values.float()
         everyone = gather(values) if self.training else values[:0]

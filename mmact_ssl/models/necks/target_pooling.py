@@ -18,8 +18,8 @@ class PooledTarget(nn.Module):
 
     The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
     features behind a ReLU all point one way. Poses are moved into the body's frame
-    (:func:`body_frame`): frames in which nobody is found are not valid, nor for a joint those in
-    which it is not known; a joint that is never known stays at the body's center.
+    (:func:`body_frame`), and each joint has its own valid frames, those in which it is known; one
+    that is never known stays at the body's center.
 
     Args:
         channels: Number of values of the target per frame.
@@ -43,15 +43,11 @@ class PooledTarget(nn.Module):
         """Embeddings of two clips of the same videos. No gradient.
 
         Args:
-            targets: Of each clip, ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
-            valid: Of each clip, bool ``[B, T]``.
+            targets, valid: Of each clip, see :func:`pool_target`.
 
         Returns:
             Embeddings ``[B, D]`` of both, 0 where not seen; ``seen``, bool ``[B]``: whether the
             teacher finds something in both clips.
-
-        Raises:
-            ConfigError: The target has another number of values.
         """
         raw, counts = [], []
         for target, mask in zip(targets, valid):
@@ -73,17 +69,15 @@ class PooledTarget(nn.Module):
 
 
 def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:
-    """Mean of a teacher's targets over the valid frames of a clip.
+    """Mean of a teacher's targets over the valid frames, and after it their deviation if asked.
 
     Args:
         target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
         valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
             target's third axis, where its entries do not count in the same frames.
-        deviation: Append the deviation over the valid frames: what moves.
 
     Returns:
-        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation; 0 for
-        what has no valid frame.
+        float32 ``[B, D]``; 0 for what has no valid frame.
     """
     values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:

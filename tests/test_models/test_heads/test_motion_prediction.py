@@ -130,6 +130,6 @@ def test_wrong_settings_and_another_layout_are_named():
     with pytest.raises(ConfigError, match="MotionPredictionHead: there is no layout 'coco'"):
         MotionPredictionHead(CHANNELS, 'coco')
     with pytest.raises(
-        ConfigError, match='MotionPredictionHead got clips of .* but is built for 1 persons'
+        ConfigError, match='MotionPredictionHead got clips of .* but is built for ..1, '
     ):
         make(num_persons=1).loss(**make_inputs())
