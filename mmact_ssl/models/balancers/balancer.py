@@ -1,7 +1,8 @@
-"""What every balancer has in common."""
+"""What every balancer has in common, and weights that do not depend on the losses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Optional, Union
 
@@ -10,6 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
 
 from .shared_gradients import SharedGradients
 
@@ -61,6 +63,40 @@ class Balancer(BaseModule):
             sizes: Task -> how far the task is: its loss without adversarial parts, no gradient.
         """
         return self.weighted_sum(losses, progress)
+
+
+@MODELS.register_module()
+class FixedWeights(Balancer):
+    """Sum of the tasks' losses with constant weights."""
+
+
+@MODELS.register_module()
+class ScheduledWeights(Balancer):
+    """Sum of the tasks' losses with weights that move during training.
+
+    Args:
+        weights: Task -> weight, or ``(first, last)``, the weights at the start and at the end.
+        shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
+        tasks: See :class:`Balancer`.
+    """
+
+    def __init__(
+        self,
+        weights: dict[str, Union[float, Sequence[float]]],
+        shape: str = 'linear',
+        tasks: Sequence[str] = (),
+    ) -> None:
+        super().__init__(tasks=tasks)
+        self.shape = shape
+        self.schedules = {
+            task: (ends, ends) if isinstance(ends, (int, float)) else tuple(ends)
+            for task, ends in weights.items()
+        }
+
+    def weight(self, task: str, progress: float) -> float:
+        first, last = self.schedules.get(task, (1.0, 1.0))
+        share = progress if self.shape == 'linear' else (1 - math.cos(math.pi * progress)) / 2
+        return first + (last - first) * share
 
 
 def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import gather, global_mean
+from mmact_ssl.models.losses.common import gather, global_mean
 from mmact_ssl.registry import MODELS
 
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, unit_rows
 
 
 def info_nce(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .similarity import full_precision, unit_rows
+from .common import full_precision, unit_rows
 
 
 def multi_positive_info_nce(

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather, gather_with_gradient
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, gather_with_gradient, unit_rows
 
 
 def soft_target_info_nce(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather
+from mmact_ssl.models.losses.common import gather
 
 
 class FeatureQueue(nn.Module):

@@ -12,7 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.hooks import BrokenSampleHook
+from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
 
 

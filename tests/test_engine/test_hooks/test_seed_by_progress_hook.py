@@ -10,7 +10,7 @@ import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.hooks import SeedByProgressHook
+from mmact_ssl.engine.hooks.seed_by_progress_hook import SeedByProgressHook
 from mmact_ssl.errors import ConfigError
 
 DRAWS: list[tuple] = []

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbones import SkeletonGRU
+from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU
 from mmact_ssl.registry import MODELS
 
 

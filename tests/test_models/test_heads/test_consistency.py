@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.consistency import ConsistencyHead
-from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.models.losses.nt_xent import nt_xent
 
 CHANNELS, BATCH = 6, 8
 Clip = tuple[Tensor, int, int, bool]  # embedding, video, speed, usable

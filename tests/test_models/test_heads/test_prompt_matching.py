@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
-from mmact_ssl.models.losses import info_nce
+from mmact_ssl.models.losses.info_nce import info_nce
 
 BATCH, IN, PROMPT = 6, 5, 7
 LOSS = dict(type='SoftTargetInfoNCELoss', target_temperature=0.2, beta=0.3)

@@ -21,11 +21,7 @@ from mmact_ssl.engine.optimizers import (
     AdversarialOptimWrapper,
     AdversarialOptimWrapperConstructor,
 )
-from mmact_ssl.models.losses import (
-    call_with_frozen_weights,
-    hinge_discriminator_loss,
-    hinge_generator_loss,
-)
+from mmact_ssl.models.losses.hinge_gan import HingeGANLoss
 
 CONFIG = dict(
     type='OptimWrapper',
@@ -52,12 +48,8 @@ class TwoSided(BaseModel):
         student = (features - inputs[:, :3]).square().mean()
         if 'discriminator' not in self.head:
             return student, student.new_zeros(())
-        discriminator = self.head['discriminator']
-        student = student + hinge_generator_loss(call_with_frozen_weights(discriminator, features))
-        adversary = hinge_discriminator_loss(
-            discriminator(inputs[:, 1:]), discriminator(features.detach())
-        )
-        return student, adversary
+        losses = HingeGANLoss(weight=1.0)(self.head['discriminator'], inputs[:, 1:], features)
+        return student + losses['generator'].mean(), losses['discriminator'].mean()
 
     def forward(self, inputs: Tensor, mode: str = 'loss') -> dict[str, Tensor]:
         student, adversary = self.sides(inputs)

@@ -1,4 +1,4 @@
-"""Distances between the joints of poses and skeletons."""
+"""Distances of joints and of frames."""
 
 from __future__ import annotations
 
@@ -64,3 +64,22 @@ class MotionLoss(nn.Module):
             return square, valid.to(square.dtype)
         within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
         return square * within, square.new_ones(()).expand_as(square)
+
+
+@MODELS.register_module()
+class FrameLoss(nn.Module):
+    """Smooth-L1 distance of frames, averaged over colors and positions.
+
+    Args:
+        beta: Difference at which the loss turns from quadratic to linear, in deviations of the
+            normalized frames.
+    """
+
+    def __init__(self, beta: float = 1.0) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
+        """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
+        distance = F.smooth_l1_loss(fake, real, reduction='none', beta=self.beta)
+        return distance.mean((1, 3, 4))

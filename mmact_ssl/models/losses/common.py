@@ -1,11 +1,26 @@
-"""Gathering of features across processes, with gradients."""
+"""What the contrasts share: unit vectors, and features of all processes."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
+
+
+def full_precision(values: Tensor) -> torch.autocast:
+    """Context without mixed precision.
+
+    Half precision loses the small differences between the logits of many negatives, and mixed
+    precision would multiply matrices in it whatever the type of the operands.
+    """
+    return torch.autocast(values.device.type, enabled=False)
+
+
+def unit_rows(values: Tensor) -> Tensor:
+    """Rows of length 1, in float32 or better; ``[..., D] -> [..., D]``."""
+    return F.normalize(values.to(torch.promote_types(values.dtype, torch.float32)), dim=-1)
 
 
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
