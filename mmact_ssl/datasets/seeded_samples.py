@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
 
-from mmact_ssl.errors import BrokenSampleError, DataError
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -34,6 +34,8 @@ class SeededSamples:
         pipeline: Transforms; those of other packages are written with their scope, ``mmaction.…``.
         prepare_command: Command that makes this data set, quoted when something is missing.
         max_replacements: Broken samples in a row after which the search for a whole one ends.
+        target_caches: Target -> cache that LoadTargets reads in place of its own. A command line
+            names it: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
         **kwargs: As for the data set's class.
 
     Attributes:
@@ -62,6 +64,7 @@ class SeededSamples:
         pipeline: Sequence[dict | Callable],
         prepare_command: str | None = None,
         max_replacements: int = 10,
+        target_caches: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.prepare_command = prepare_command
@@ -72,6 +75,7 @@ class SeededSamples:
         # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
         # first thing to name, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
+        pipeline = choose_caches(pipeline, target_caches or {})
         self.pipeline = build_pipeline(pipeline, os.path.dirname(self.ann_file))
         self._check_names()
 
@@ -136,6 +140,29 @@ class SeededSamples:
         if len(self) == 1:
             return idx
         return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
+
+
+def choose_caches(
+    pipeline: Sequence[dict | Callable], caches: Mapping[str, str]
+) -> list[dict | Callable]:
+    """Let the LoadTargets of a pipeline read these caches {target: cache} in place of their own.
+
+    Raises:
+        ConfigError: One of the targets is not loaded.
+    """
+    loaded = [
+        part.get('target', 'pose')
+        if isinstance(part, dict) and str(part['type']).endswith('LoadTargets')
+        else None
+        for part in pipeline
+    ]
+    unread = sorted({*caches} - {*loaded})
+    if unread:
+        raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
+    return [
+        {**part, 'cache': caches[target]} if target in caches else part  # type: ignore[dict-item]
+        for part, target in zip(pipeline, loaded)
+    ]
 
 
 def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compose:

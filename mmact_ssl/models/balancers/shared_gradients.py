@@ -40,27 +40,40 @@ class SharedGradients:
         self.prefix = prefix
         self._on_maps: list[list[Tensor]] = []
         self._rows: Optional[Tensor] = None
-        self._gram: Optional[Tensor] = None
 
     def gram(self, scale: float = 1.0) -> Tensor:
-        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks.
+        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks."""
+        rows = self.rows(scale)
+        with torch.autocast(rows.device.type, enabled=False):
+            return rows @ rows.T
 
-        Gradients are averaged over all processes first, as distributed training averages them.
+    def rows(self, scale: float = 1.0) -> Tensor:
+        """The tasks' gradients on the shared weights, ``[K, P]``, the mean over all processes.
 
         Args:
             scale: Loss scale of mixed precision, ``> 0``, without which small gradients vanish in
-                half precision; it is divided out again. It counts where it is given first.
+                half precision; it is divided out again. That of the first call counts.
         """
-        if self._gram is None:
-            rows = self.rows(scale)
-            with torch.autocast(rows.device.type, enabled=False):
-                self._gram = rows @ rows.T
-        return self._gram
-
-    def rows(self, scale: float = 1.0) -> Tensor:
-        """The tasks' gradients on the shared weights, ``[K, P]``, see :meth:`gram`."""
-        if self._rows is None:
-            self._rows = self._differentiate(scale)
+        if self._rows is not None:
+            return self._rows
+        inputs = [*self.maps, *shared_weights(self.backbone, self.prefix)]
+        on_weights = []
+        for loss in self.losses.values():
+            gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
+            if loss.requires_grad:
+                gradients = torch.autograd.grad(
+                    loss * scale, inputs, retain_graph=True, allow_unused=True
+                )
+            # A task need not read every view, nor any feature map.
+            filled = [
+                torch.zeros_like(source, dtype=torch.float32) if g is None else g.float() / scale
+                for source, g in zip(inputs, gradients)
+            ]
+            self._on_maps.append(filled[: len(self.maps)])
+            on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
+        self._rows = torch.stack(on_weights)
+        # As distributed training averages gradients, so that all processes get the same numbers.
+        all_reduce(self._rows, op='mean')
         return self._rows
 
     def surrogate_loss(self, factors: Tensor) -> Tensor:
@@ -77,26 +90,6 @@ class SharedGradients:
             wanted = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
             total = total + (features.float() * wanted).sum()
         return total - total.detach()
-
-    def _differentiate(self, scale: float) -> Tensor:
-        inputs = [*self.maps, *shared_weights(self.backbone, self.prefix)]
-        on_weights = []
-        for loss in self.losses.values():
-            gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
-            if loss.requires_grad:
-                gradients = torch.autograd.grad(
-                    loss * scale, inputs, retain_graph=True, allow_unused=True
-                )
-            # A task need not read every view, nor any feature map.
-            filled = [
-                torch.zeros_like(source, dtype=torch.float32) if g is None else g.float() / scale
-                for source, g in zip(inputs, gradients)
-            ]
-            self._on_maps.append(filled[: len(self.maps)])
-            on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
-        rows = torch.stack(on_weights)  # (K, P)
-        all_reduce(rows, op='mean')
-        return rows
 
 
 def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn.Parameter]:

@@ -56,21 +56,15 @@ def soft_targets(
 ) -> Tensor:
     """Distributions over all pairs, between one's own pair and the pairs that are alike.
 
-    With ``K`` the cosine of the rows of ``own``, ``S'`` that of the two momentum embeddings, and
-    softmaxes over valid columns::
-
-        target = (1 - alpha) * identity
-                 + alpha * ( beta * softmax(K / temperature)
-                             + (1 - beta) * softmax(S' / temperature) )
-
-    C2VL (arXiv 2405.20606) softens by intra-modal self-similarity and inter-modal
-    cross-consistency; this formula and its numbers are our choice. Without ``S'`` the
-    self-similarity has all of ``alpha``.
+    With ``K`` the cosines of the rows of ``own`` and ``S'`` those of the two momentum embeddings,
+    ``(1 - alpha) * identity + alpha * (beta * softmax(K / temperature) + (1 - beta) * softmax(S' /
+    temperature))``, softmaxes over valid columns; without ``S'``, ``beta`` is 1. C2VL (arXiv
+    2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
         valid: bool ``[N]``; the same N on every process.
         alpha: 0 (identity) .. 1.
-        own: ``[N, E]``: embeddings whose likeness softens the rows, of the modality of the keys.
+        own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
 
     Returns:

@@ -120,16 +120,6 @@ def test_padding_changes_nothing_and_gets_no_gradient():
     assert keys.grad[valid].abs().sum() > 0
 
 
-def test_chance_and_perfect_matching():
-    """All similarities equal: log of the number of candidates; own keys only: 0."""
-    ones = torch.ones(4, 2, 3)
-    valid = torch.ones(4, 2, dtype=torch.bool)
-    same = total(ones[:, 0], ones, valid, 0.07)
-    torch.testing.assert_close(same, torch.tensor(4.0).log())
-    alone = total(ones[:1, 0], ones[:1], valid[:1], 0.07)
-    assert float(alone) == pytest.approx(0, abs=1e-6)
-
-
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_mixed_precision_does_not_touch_the_logits(dtype):
     """Nor does a sample without a key overflow half precision."""
