@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.models.teachers.mmdet import MMDetPersonDetector
+from mmact_ssl.models.teachers.mmpose import MMDetPersonDetector
 
 PIPELINE = [
     {'type': 'LoadImageFromFile', 'backend_args': None},

@@ -129,7 +129,7 @@ def test_safetensors_are_read(tmp_path):
     found = read_state_dict(tmp_path / 'a.safetensors')
     assert all(torch.equal(found[name], value) for name, value in state.items())
     (tmp_path / 'a.safetensors').write_bytes(b'truncated')
-    with pytest.raises(CheckpointError, match=r'a.safetensors: not a readable checkpoint'):
+    with pytest.raises(CheckpointError, match=r'a.safetensors: not readable'):
         read_state_dict(tmp_path / 'a.safetensors')
 
 
