@@ -114,10 +114,7 @@ def test_a_stock_recognizer_trains_and_its_gradient_reaches_every_weight():
 
 def test_a_clip_of_another_layout_is_refused_by_name():
     clips = torch.randn(2, 2, 4, 17, 2)
-    with pytest.raises(
-        ConfigError,
-        match=r'got clips of .* \(2, 17, 2\) but is built for ..., 15, 2.: set its layout',
-    ):
+    with pytest.raises(ConfigError, match=r'\(2, 17, 2\) but is built for \(2, 15, 2\): set its'):
         make()(clips)
     with pytest.raises(ConfigError, match="there is no layout 'kinect'.*'kinect20'"):
         MODELS.build(dict(type='SkeletonGRU', layout='kinect'))
