@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather, gather_with_gradient
+from mmact_ssl.models.losses.common import gather, gather_with_gradient
 from mmact_ssl.models.losses.multi_positive_info_nce import clip_labels, clip_relations
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.momentum.queue import FeatureQueue

@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import joint_distance
+from mmact_ssl.models.losses.distances import joint_distance
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 

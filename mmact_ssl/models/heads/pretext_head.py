@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import global_mean
+from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather
+from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import StreamProjectors, join_streams, unit_sentence
 from mmact_ssl.registry import MODELS

@@ -7,7 +7,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from mmact_ssl.models.necks import adaptive_instance_norm
+from mmact_ssl.models.necks.adaptive_instance_norm import adaptive_instance_norm
 from mmact_ssl.models.networks.video_gan import (
     LATENT_SIZE,
     VideoDiscriminator,
