@@ -18,7 +18,6 @@ from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
 from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
-from tools import visualize
 
 NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]
 GRU = [name for name in NAMES if '_gru_' in name]
@@ -268,6 +267,8 @@ def test_it_trains_softens_tests_and_reads_no_label(name, made_set, tmp_path):
 
 
 def test_that_there_is_no_picture_of_its_task_is_said(made_set, tmp_path):
+    from tools import visualize
+
     runner = train('c2vl_gru_nwucla.py', made_set, tmp_path)
     runner.cfg.dump(tmp_path / 'config.py')
     with pytest.raises(SystemExit, match=r'no picture of its tasks \(prompts\).*gallery'):

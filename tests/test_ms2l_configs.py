@@ -48,7 +48,7 @@ def test_every_config_has_the_published_sizes(name: str):
     assert set(model.heads) >= TASKS
     decoder = sum(value.numel() for value in model.heads['motion'].decoder.parameters())
     assert decoder == gru_parameters(600, 600, 2, 1)
-    assert model.heads['contrast'].loss.temperature == 0.9
+    assert model.heads['contrast'].loss_module.temperature == 0.9
     assert config.train_dataloader.batch_size == 256
     assert config.train_cfg.max_epochs == 60
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
 
-from mmact_ssl.errors import BrokenSampleError, DataError
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -33,6 +33,8 @@ class SeededSamples:
         pipeline: Transforms; those of other packages are written with their scope, ``mmaction.…``.
         prepare_command: Command that makes this data set, quoted when something is missing.
         max_replacements: Broken samples in a row after which the search for a whole one ends.
+        target_caches: Target -> cache that LoadTargets reads in place of its own. A command line
+            names it: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
         **kwargs: As for the data set's class.
 
     Source: our choice.
@@ -58,6 +60,7 @@ class SeededSamples:
         pipeline: Sequence[dict | Callable],
         prepare_command: str | None = None,
         max_replacements: int = 10,
+        target_caches: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.prepare_command = prepare_command
@@ -68,7 +71,8 @@ class SeededSamples:
         # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
         # first thing to name, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
-        self.pipeline = build_pipeline(pipeline, os.path.dirname(self.ann_file))
+        root = os.path.dirname(self.ann_file)
+        self.pipeline = build_pipeline(pipeline, root, target_caches)
         self._check_names()
 
     def set_progress(self, seed: int, epoch: int) -> None:
@@ -124,20 +128,29 @@ class SeededSamples:
         return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
 
 
-def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compose:
+def build_pipeline(
+    pipeline: Sequence[dict | Callable], root: str = '', caches: Mapping[str, str] | None = None
+) -> Compose:
     """Build transforms in this package's scope, whatever the last runner's; others name theirs.
 
-    A transform with a method ``bind`` is given ``root``, the data set's folder, see LoadTargets.
+    LoadTargets opens its cache, or that which ``caches`` {target: cache} names, in the data set's
+    folder ``root``. ConfigError if a target of ``caches`` is not loaded.
     """
-    # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
-    transforms = []
-    with seeded((0,)):
+    caches = caches or {}
+    transforms, loaded = [], set()
+    with seeded((0,)):  # mmaction2's ColorJitter draws the order of its steps when built
         for part in pipeline:
             if isinstance(part, dict):
                 part = TRANSFORMS.build({'_scope_': SCOPE, **part})
             if hasattr(part, 'bind'):
+                if part.target in caches:
+                    part.cache = caches[part.target]
+                loaded.add(part.target)
                 part.bind(root)
             transforms.append(part)
+    unread = sorted(caches.keys() - loaded)
+    if unread:
+        raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
     return Compose(transforms)
 
 

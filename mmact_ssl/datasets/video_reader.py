@@ -26,14 +26,6 @@ _REFORMAT_OPTIONS: dict[str, Any] = (
 )
 
 
-def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Size (width, height) in pixels with the short side brought to ``short_side``, ratio kept."""
-    if short_side is None:
-        return width, height
-    scale = short_side / min(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
 class VideoReader:
     """Random access to the frames of one video file, exact to the frame.
 
@@ -282,7 +274,9 @@ class _Converter:
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """RGB, uint8 [H, W, 3], upright."""
-        width, height = scaled_size(frame.width, frame.height, self.short_side)
+        short_side = min(frame.width, frame.height)
+        scale = 1 if self.short_side is None else self.short_side / short_side
+        width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
         # AREA averages where it scales down: fine texture does not alias, and it is quick.
         options = {'width': width, 'height': height, 'interpolation': 'AREA', **_REFORMAT_OPTIONS}
         if frame.format.name in ('yuv420p', 'yuvj420p'):

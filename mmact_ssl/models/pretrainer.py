@@ -12,8 +12,9 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import Balancer, SharedGradients
-from mmact_ssl.models.balancers import shared_weights as find_shared_weights
+from mmact_ssl.models.balancers.balancer import Balancer
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
+from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.encoding import encode_view, mean_feature
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from mmact_ssl.errors import ConfigError, DataError
 
@@ -61,9 +60,10 @@ class Captioner:
         Returns:
             1 to ``count`` different sentences, or none if the model wrote nothing.
         """
+        from transformers.image_transforms import to_pil_image
         from transformers.pipelines.image_text_to_text import Chat, ReturnType
 
-        image = Image.fromarray(picture)
+        image = to_pil_image(picture)
         inputs: Any = {'images': image, 'text': self._question}
         if self._is_chat:
             content = [{'type': 'image'}, {'type': 'text', 'text': self._question}]

@@ -96,6 +96,8 @@ def test_the_callers_generators_go_on_where_they_were():
 class Binder(NameCheck):
     """Draws what a teacher that is built would draw."""
 
+    target = 'pose'
+
     def bind(self, root):
         self.bound = root, np.random.rand()
 

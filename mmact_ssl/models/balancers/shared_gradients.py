@@ -23,8 +23,7 @@ class SharedGradients:
     Args:
         losses: Task -> scalar, not yet weighted.
         maps: The feature map of each encoded view, ``[B, C', ...]``.
-        backbone: The student.
-        prefix: Of its parameters on which tasks are compared, see :func:`shared_weights`.
+        backbone, prefix: See :func:`shared_weights`.
     """
 
     def __init__(
@@ -35,63 +34,30 @@ class SharedGradients:
         prefix: Optional[str] = None,
     ) -> None:
         self.losses = dict(losses)
+        self.tasks = list(losses)  # the order of all rows and columns
         self.maps = list(maps)
         self.backbone = backbone
         self.prefix = prefix
-        self._on_maps: Optional[list[list[Tensor]]] = None
+        self._on_maps: list[list[Tensor]] = []
         self._rows: Optional[Tensor] = None
-        self._gram: Optional[Tensor] = None
-
-    @property
-    def tasks(self) -> list[str]:
-        """The tasks, in the order of all rows and columns."""
-        return list(self.losses)
 
     def gram(self, scale: float = 1.0) -> Tensor:
-        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks.
+        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks."""
+        rows = self.rows(scale)
+        with torch.autocast(rows.device.type, enabled=False):
+            return rows @ rows.T
 
-        Over the samples of all processes: gradients are averaged first, as distributed training
-        averages them, so that all processes get the same numbers.
+    def rows(self, scale: float = 1.0) -> Tensor:
+        """The tasks' gradients on the shared weights, ``[K, P]``, the mean over all processes.
 
         Args:
             scale: Loss scale of mixed precision, ``> 0``, without which small gradients vanish in
-                half precision; it is divided out again. It counts where it is given first.
+                half precision; it is divided out again. That of the first call counts.
         """
-        if self._gram is None:
-            rows = self.rows(scale)
-            with torch.autocast(rows.device.type, enabled=False):
-                self._gram = rows @ rows.T
-        return self._gram
-
-    def rows(self, scale: float = 1.0) -> Tensor:
-        """The tasks' gradients on the shared weights, ``[K, P]``, see :meth:`gram`."""
-        if self._rows is None:
-            self._differentiate(scale)
-        assert self._rows is not None
-        return self._rows
-
-    def surrogate_loss(self, factors: Tensor) -> Tensor:
-        """A scalar of value 0 that, added to the loss, changes the backbone's gradient alone.
-
-        It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and
-        thereby ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
-        adapters and heads, which lie behind the maps, get nothing of it.
-
-        Args:
-            factors: Of the tasks, ``[K]``.
-        """
-        self.rows()
-        assert self._on_maps is not None
-        total = factors.new_zeros(())
-        for view, features in enumerate(self.maps):
-            rows = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
-            wanted = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
-            total = total + (features.float() * wanted).sum()
-        return total - total.detach()
-
-    def _differentiate(self, scale: float) -> None:
+        if self._rows is not None:
+            return self._rows
         inputs = [*self.maps, *shared_weights(self.backbone, self.prefix)]
-        self._on_maps, on_weights = [], []
+        on_weights = []
         for loss in self.losses.values():
             gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
             if loss.requires_grad:
@@ -105,21 +71,34 @@ class SharedGradients:
             ]
             self._on_maps.append(filled[: len(self.maps)])
             on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
-        self._rows = torch.stack(on_weights)  # (K, P)
+        self._rows = torch.stack(on_weights)
+        # As distributed training averages gradients, so that all processes get the same numbers.
         all_reduce(self._rows, op='mean')
+        return self._rows
+
+    def surrogate_loss(self, factors: Tensor) -> Tensor:
+        """A scalar of value 0 that, added to the loss, changes the backbone's gradient alone.
+
+        It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and
+        thereby ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
+        adapters and heads, which lie behind the maps, get nothing of it.
+        """
+        self.rows()
+        total = factors.new_zeros(())
+        for view, features in enumerate(self.maps):
+            rows = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
+            wanted = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
+            total = total + (features.float() * wanted).sum()
+        return total - total.detach()
 
 
 def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn.Parameter]:
     """The parameters of a backbone on which tasks are compared.
 
     Args:
-        backbone: The student.
         prefix: Of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all. None:
             the last weight with two axes or more, as GradNorm (arXiv 1711.02257, section 3.1)
             takes the last shared layer to save time.
-
-    Raises:
-        ConfigError: No trainable parameter is there.
     """
     trainable = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
     if prefix is None:
@@ -129,7 +108,7 @@ def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn
         chosen = [p for name, p in trainable.items() if f'{name}.'.startswith(start)]
     if not chosen:
         raise ConfigError(
-            f'model.shared_weights={prefix!r}: the backbone has no trainable parameter of that '
-            f'prefix; there are {sorted({name.split(".")[0] for name in trainable})}'
+            f'model.shared_weights={prefix!r}: no trainable parameter of the backbone, use one of '
+            f'{sorted({name.split(".")[0] for name in trainable})}'
         )
     return chosen

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather, gather_with_gradient
+from mmact_ssl.models.losses.common import gather, gather_with_gradient
 from mmact_ssl.models.losses.multi_positive_info_nce import clip_labels, clip_relations
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, mean_term
+from .pretext_head import PretextHead, Term, Terms, mean_term
 
 # What motion is told of each clip.
 TOLD = ('speed', 'valid')
@@ -83,9 +83,7 @@ class ConsistencyHead(PretextHead):
         copy = self.momentum_projector
         return [] if copy is None else [(copy, self.projector)]
 
-    def terms(
-        self, query: Tensor, key: Tensor, video: Tensor, **inputs: Tensor
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, query: Tensor, key: Tensor, video: Tensor, **inputs: Tensor) -> Terms:
         """The contrast, whether the most similar clip is right, which rows count; projections."""
         told = [[inputs.get(f'{name}_{what}') for what in TOLD] for name in ('query', 'key')]
         query_labels, key_labels = (clip_labels(video, *one) for one in told)

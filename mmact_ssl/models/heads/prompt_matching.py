@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, Union, cast
+from typing import Optional, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather
+from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import StreamProjectors, join_streams, unit_sentence
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term
+from .pretext_head import PretextHead, Term, Terms
 
 
 @MODELS.register_module()
@@ -32,10 +32,9 @@ class PromptMatchingHead(PretextHead):
 
     over the pairs of all processes. Contrast with prompts, self-similarity, cross-consistency and
     progressive softening are C2VL's (arXiv 2405.20606); the formulas, ``alpha = alpha_max * (1 -
-    cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is that of ``z`` and ``w``, or
-    of their moving averages where there are any: the frozen encoder's own cosines lie much closer
-    together. A clip without a sentence is in no row and no column, and the projectors have no
-    batch normalization, in which it would count.
+    cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is of the moving averages where
+    there are any: the frozen encoder's own cosines lie much closer together. A clip without a
+    sentence takes no part, also not in batch normalization, which the projectors lack.
 
     Args:
         in_channels: Size of the pooled features of skeletons.
@@ -91,7 +90,7 @@ class PromptMatchingHead(PretextHead):
     def alpha(self) -> float:
         """Share of the soft targets at this point of the training."""
         cosine = (1 - math.cos(math.pi * self.progress)) / 2
-        return self.alpha_max * (1.0 if self.schedule == 'constant' else cosine)
+        return self.alpha_max * dict(cosine=cosine, constant=1.0)[self.schedule]
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         copies = cast('list[MomentumCopy]', list(self.momentum_projectors.values()))
@@ -101,9 +100,7 @@ class PromptMatchingHead(PretextHead):
         """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` as S unit vectors, ``[B, S * D]``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
-    def terms(
-        self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor) -> Terms:
         """Loss of both directions; whether clip and sentence find each other, beside chance.
 
         A perplexity is the number of clips that soft targets take for alike; a few is wanted.

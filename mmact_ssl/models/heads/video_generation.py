@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Optional
 
 from torch import Tensor, nn
 
-from mmact_ssl.models.necks import adaptive_instance_norm
+from mmact_ssl.models.necks.adaptive_instance_norm import adaptive_instance_norm
 from mmact_ssl.models.networks.video_gan import (
     LATENT_SIZE,
     VideoDiscriminator,
@@ -16,7 +16,7 @@ from mmact_ssl.models.networks.video_gan import (
 )
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, mean_term
+from .pretext_head import PretextHead, Term, Terms, mean_term
 
 
 @MODELS.register_module()
@@ -90,7 +90,7 @@ class VideoGenerationHead(PretextHead):
         current_valid: Tensor,
         future: Tensor,
         future_valid: Tensor,
-    ) -> dict[str, Union[Term, Tensor]]:
+    ) -> Terms:
         """Losses of both sides; distances of the future, also of repeating the last frame."""
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
@@ -98,7 +98,7 @@ class VideoGenerationHead(PretextHead):
         views = dict(
             current=(current, current_valid, None), future=(future, future_valid, last[:, :, 0])
         )
-        found: dict[str, Union[Term, Tensor]] = {}
+        found: Terms = {}
         for name, (frames, valid, background) in views.items():
             frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
             levels = self.generators[name](latent, frames.shape[2], background)

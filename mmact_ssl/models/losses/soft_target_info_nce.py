@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather, gather_with_gradient
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, gather_with_gradient, unit_rows
 
 
 def soft_target_info_nce(
@@ -30,7 +29,6 @@ def soft_target_info_nce(
         queries, keys: ``[N, D]``, need not be normalized; the same N on every process.
         valid: bool ``[N]``: pairs that count; the others are neither rows nor columns.
         target: ``[N, W*N]``, rows of sum 1, zero at columns that are not valid, W processes.
-        temperature: ``> 0``.
 
     Returns:
         ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
@@ -58,24 +56,16 @@ def soft_targets(
 ) -> Tensor:
     """Distributions over all pairs, between one's own pair and the pairs that are alike.
 
-    With ``K`` the cosine of the rows of ``own``, ``S'`` that of the two momentum embeddings, and
-    softmaxes over valid columns::
-
-        target = (1 - alpha) * identity
-                 + alpha * ( beta * softmax(K / temperature)
-                             + (1 - beta) * softmax(S' / temperature) )
-
-    C2VL (arXiv 2405.20606) softens by intra-modal self-similarity and inter-modal
-    cross-consistency; this formula and its numbers are our choice. Without ``S'`` the
-    self-similarity has all of ``alpha``.
+    With ``K`` the cosines of the rows of ``own`` and ``S'`` those of the two momentum embeddings,
+    ``(1 - alpha) * identity + alpha * (beta * softmax(K / temperature) + (1 - beta) * softmax(S' /
+    temperature))``, softmaxes over valid columns; without ``S'``, ``beta`` is 1. C2VL (arXiv
+    2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
         valid: bool ``[N]``; the same N on every process.
         alpha: 0 (identity) .. 1.
-        own: ``[N, E]``: embeddings whose likeness softens the rows, of the modality of the keys.
+        own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
-        beta: Weight of the self-similarity, 0 .. 1.
-        temperature: Of the targets, ``> 0``.
 
     Returns:
         ``[N, W*N]``, at least float32, without gradient; W processes.
@@ -107,9 +97,7 @@ class SoftTargetInfoNCELoss(nn.Module):
 
     Args:
         temperature: Of the similarities, ``> 0``.
-        target_temperature: Of the targets, ``> 0``.
-        beta: Weight of the self-similarity among the soft targets, 0 .. 1; read where there are
-            momentum embeddings only.
+        target_temperature, beta: See :func:`soft_targets`.
     """
 
     def __init__(
@@ -128,17 +116,10 @@ class SoftTargetInfoNCELoss(nn.Module):
         alpha: float,
         momentum: Optional[tuple[Tensor, Tensor]] = None,
     ) -> dict[str, Tensor]:
-        """Loss, hits and perplexity of queries among keys.
+        """``loss`` and ``hit``, ``[N]``, of :func:`soft_target_info_nce`, and ``perplexity``.
 
-        Args:
-            queries, keys: ``[N, D]``.
-            valid: bool ``[N]``.
-            alpha: Share of the soft targets, 0 .. 1.
-            momentum: Queries and keys by their moving averages.
-
-        Returns:
-            ``loss`` and ``hit``, ``[N]``, see :func:`soft_target_info_nce`; ``perplexity``, a
-            scalar: exp of the entropy of softmax(K / tau_k), the number of alike pairs.
+        The perplexity is the mean exp of the entropy of softmax(K / temperature), the number of
+        alike pairs. ``alpha`` and ``momentum`` are those of :func:`soft_targets`.
         """
         own = keys if momentum is None else momentum[1]
         target = soft_targets(valid, alpha, own, momentum, self.beta, self.target_temperature)

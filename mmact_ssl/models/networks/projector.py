@@ -44,8 +44,6 @@ class StreamProjectors(nn.ModuleList):
     the streams' cosines, and no stream counts more than another. Our choice.
 
     Args:
-        in_channels: C.
-        streams: How many.
         split: Each reads its own of as many equal parts of the input; off: each reads all.
     """
 
@@ -77,9 +75,6 @@ def join_streams(streams: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:
-    """One embedding of a cache as a projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
-
-    An absent one, which is zero, stays zero.
-    """
+    """A cached embedding ``[B, 1, P]`` at length 1, ``[B, P]``; an absent one, zero, stays zero."""
     precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
     return F.normalize(precise.squeeze(1), dim=-1)

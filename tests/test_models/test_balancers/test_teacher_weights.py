@@ -23,12 +23,6 @@ some = everything.clone()
 some[2, 1] = some[:, 4] = False
 
 
-def test_all_alike_is_the_mean():
-    loss, weights = FixedTeacherWeights(TEACHERS)(losses, confidence, everything)
-    assert torch.isclose(loss, losses.mean())
-    assert torch.allclose(weights, torch.full((3,), 1 / 3))
-
-
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0, 10), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1))
 def test_fixed_weights_keep_the_scale(chosen):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.models.losses.nt_xent import nt_xent
 
 NEAR = dict(type='NTXentLoss', temperature=0.1)
 MASKED = dict(type='NTXentLoss', self_similarity=None)
@@ -67,11 +67,6 @@ def test_pairs():
     pairs = list(combinations(projected, 2))
     expected = sum(slow_contrast(*pair, 0.1) for pair in pairs) / 3
     assert head.loss(**pooled)['loss'].item() == pytest.approx(expected, rel=1e-4)
-
-
-def test_full_masking_is_a_smaller_sum():
-    pooled = make_pooled()
-    assert make(loss=MASKED).loss(**pooled)['loss'] < make().loss(**pooled)['loss']
 
 
 def test_gradient_flows_through_the_mean_too():

@@ -113,23 +113,10 @@ def test_more_padding_changes_the_published_mean_alone():
         torch.testing.assert_close(one['error'], other['error'])
 
 
-def test_it_learns():
-    head, inputs = make(), make_inputs()
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
-    values = []
-    for _ in range(12):
-        loss = head.loss(**inputs)['loss']
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        values.append(loss.item())
-    assert values[-1] < 0.8 * values[0]
-
-
-def test_wrong_settings_and_another_layout_are_named():
-    with pytest.raises(ConfigError, match="MotionPredictionHead: there is no layout 'coco'"):
+def test_another_layout_is_named():
+    with pytest.raises(ConfigError, match="there is no layout 'coco'"):
         MotionPredictionHead(CHANNELS, 'coco')
     with pytest.raises(
-        ConfigError, match='MotionPredictionHead got clips of .* but is built for 1 persons'
+        ConfigError, match='MotionPredictionHead got clips of .* but is built for .1, '
     ):
         make(num_persons=1).loss(**make_inputs())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
-from mmact_ssl.models.losses import as_distribution, part_map_divergence
+from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_map_divergence
 
 B, T, H, W = 3, 4, 6, 5
 
@@ -106,16 +106,6 @@ def test_pixels_outside_the_frame_have_no_gradient(monkeypatch):
     assert logits.grad[0, 0, :, 2:].all()
     values['parts'][..., 2:, :] = 0
     assert head.loss(**values)['valid_fraction'] == 0
-
-
-@pytest.mark.parametrize('num_parts', [1, 3])
-def test_frames_that_do_not_count_move_nothing(num_parts):
-    head, values = make(num_parts), batch(num_parts)
-    values['parts'][2, 1] = nobody(values['parts'][2, 1])
-    before = head.loss(**values)['loss']
-    values['parts'][1, 3] = values['parts'][1, 3].flip(-1).roll(1, -1)
-    values['parts'][2, 1] = nobody(values['parts'][2, 1]) * 0.99 + 0.001
-    torch.testing.assert_close(head.loss(**values)['loss'], before)
 
 
 @pytest.mark.parametrize('num_parts', [1, 3])

@@ -219,17 +219,9 @@ def test_without_adversary_it_is_a_regression_that_learns():
     values = []
     for _ in range(30):
         losses = head.loss(**inputs)
-        assert [name for name in losses if 'loss' in name] == ['loss_joints']
         optimizer.zero_grad()
         losses['loss_joints'].backward()
         optimizer.step()
-        values.append(float(losses['loss_joints'].detach()))
+        values.append(losses['loss_joints'].item())
+    assert [name for name in losses if 'loss' in name] == ['loss_joints']
     assert values[-1] < 0.5 * values[0]
-
-
-def test_the_adversarial_weight_scales_the_generator_alone():
-    inputs = make_inputs()
-    light, heavy = (make_head(adversarial={**GAN, 'weight': weight}) for weight in (0.1, 0.3))
-    one, three = light.loss(**inputs), heavy.loss(**inputs)
-    torch.testing.assert_close(3 * one['loss_generator'], three['loss_generator'])
-    torch.testing.assert_close(one['loss_discriminator'], three['loss_discriminator'])

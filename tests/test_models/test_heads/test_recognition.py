@@ -6,10 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
-from torch import Tensor, nn
 
 from mmact_ssl.models.heads.recognition import RecognitionHead
-from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
@@ -45,7 +43,7 @@ def test_a_batch_without_labels_moves_nothing():
     head = RecognitionHead(HEADS['I3DHead'])
     feature_map = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
     outputs = head.loss(feature_map=feature_map, label=torch.tensor([-1, -1]))
-    assert not any('top' in name for name in outputs)  # a zero would enter the log's mean
+    assert not any('acc' in name for name in outputs)  # a zero would enter the log's mean
     loss = outputs['loss_cls']
     loss.backward()
     assert loss == 0
@@ -76,16 +74,6 @@ def test_frames_that_only_fill_up_do_not_count_with_a_2d_student():
     assert torch.equal(pulled, valid)
 
 
-@pytest.mark.parametrize('kind', HEADS)
-def test_a_full_clip_is_left_to_the_bit(kind):
-    head, feature_map = make_head(kind), torch.randn(2, 4, 3, 2, 2)
-    label, valid = torch.tensor([0, 1]), torch.ones(2, 3, dtype=torch.bool)
-    assert torch.equal(
-        head.predict(feature_map=feature_map, label=label, valid=valid)['scores'],
-        head.predict(feature_map=feature_map, label=label)['scores'],
-    )
-
-
 def test_the_map_of_a_3d_student_is_left_as_it_is():
     """Its positions are not the frames that are valid or not, whatever head reads it."""
     head, feature_map = make_head(), torch.randn(2, 4, 3, 2, 2)
@@ -97,51 +85,7 @@ def test_the_map_of_a_3d_student_is_left_as_it_is():
     assert 'valid' not in RecognitionHead(HEADS['I3DHead']).inputs
 
 
-class Frames(nn.Module):
-    """A 2D student."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 2, stride=2)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.convolution(frames)
-
-
 @pytest.mark.parametrize('view', ['clip', 'clip_b'])
-def test_the_validity_of_its_own_view_reaches_the_head(view):
-    torch.manual_seed(0)
-    heads = dict(
-        recognition=dict(
-            type=RecognitionHead,
-            cls_head=HEADS['TSNHead'],
-            inputs=dict(feature_map=f'{view}.feature_map'),
-        )
-    )
-    model = MultiTaskPretrainer(
-        backbone=dict(type=Frames),
-        heads=heads,
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[0.0] * 3,
-            std=[1.0] * 3,
-            views=(view,),
-            targets=(f'{view}.valid', 'sample.label'),
-        ),
-        encode=(view,),
-        frame_wise=True,
-    )
-    torch.nn.init.normal_(model.heads['recognition'].cls_head.fc_cls.weight)
-    frames = torch.rand(2, 3, 6, 4, 4)
-    sample = dict(label=torch.tensor([0, 2]))
-    targets = {view: dict(valid=torch.arange(6).expand(2, -1) < 4), 'sample': sample}
-    blackened = frames.clone()
-    blackened[:, :, 4:] = 0
-    model.eval()
-    logs = [model({view: f}, targets, mode='loss') for f in (frames, blackened)]
-    assert torch.equal(logs[0]['loss'], logs[1]['loss'])
-    short = {view: dict(valid=torch.ones(2, 4, dtype=torch.bool)), 'sample': sample}
-    both = model({view: frames}, targets, mode='predict')
-    alone = model({view: frames[:, :, :4]}, short, mode='predict')
-    for one, other in zip(both, alone):
-        torch.testing.assert_close(one['recognition'], other['recognition'])
+def test_it_reads_the_validity_of_its_own_view(view):
+    head = RecognitionHead(HEADS['TSNHead'], dict(feature_map=f'{view}.feature_map'))
+    assert head.inputs['valid'] == f'targets.{view}.valid'

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from mmact_ssl.models.networks.video_gan import (
     ConvolutionalGRUCell,
-    UpBlock,
     VideoDiscriminator,
     VideoGenerator,
     resize_frames,
@@ -105,17 +103,6 @@ def test_the_reset_gate_acts_on_the_state_of_the_candidate():
     with torch.no_grad():
         cell.gates.bias[0] = 100
     torch.testing.assert_close(cell(torch.zeros_like(state), state), state.tanh())
-
-
-def test_up_block_doubles_the_map():
-    block = UpBlock(6, 4)
-    value = torch.randn(2, 6, 5, 5)
-    assert block(value).shape == (2, 4, 10, 10)
-    with torch.no_grad():
-        block.second.weight.zero_()
-        block.second.bias.zero_()
-    expected = F.interpolate(block.shortcut(value), scale_factor=2, mode='nearest')
-    torch.testing.assert_close(block(value), expected)
 
 
 @pytest.mark.parametrize('side', [8, 16, 32])

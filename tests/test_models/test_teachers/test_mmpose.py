@@ -149,27 +149,17 @@ def test_neighbors_in_the_batch_do_not_matter(files):
 
 def test_fingerprint_follows_config_and_weights_not_paths(files, tmp_path):
     wanted = MMPosePoseTeacher(**files).fingerprint()
-    moved = tmp_path / 'moved'
-    moved.mkdir()
-    again = {'config': str(moved / 'config.py'), 'checkpoint': str(moved / 'checkpoint.pth')}
-    for name, path in again.items():
+    moved = {'config': str(tmp_path / 'c.py'), 'checkpoint': str(tmp_path / 'c.pth')}
+    for name, path in moved.items():
         shutil.copy(files[name], path)
-    assert MMPosePoseTeacher(**again).fingerprint() == wanted
-    config = model_config(test_cfg={'flip_test': True, 'flip_mode': 'heatmap'})
-    Config(config).dump(again['config'])
-    assert MMPosePoseTeacher(**again).fingerprint() != wanted
-    state = torch.load(files['checkpoint'], weights_only=True)
-    state['state_dict']['head.final_layer.bias'] += 1
-    torch.save(state, moved / 'checkpoint.pth')
-    files['checkpoint'] = again['checkpoint']
-    assert MMPosePoseTeacher(**files).fingerprint() != wanted
+    assert MMPosePoseTeacher(**moved).fingerprint() == wanted
+    Config(model_config(test_cfg={'flip_test': True, 'flip_mode': 'heatmap'})).dump(moved['config'])
+    assert MMPosePoseTeacher(**moved).fingerprint() != wanted
 
 
 def test_mistakes_are_named(files, tmp_path):
     with pytest.raises(DataError, match=r"no file 'none.pth' \(checkpoint of MMPosePoseTeacher\)"):
         MMPosePoseTeacher(files['config'], 'none.pth')
-    with pytest.raises(DataError, match=r"no file 'none.py' \(config of MMPosePoseTeacher\)"):
-        MMPosePoseTeacher('none.py', files['checkpoint'])
     with pytest.raises(ConfigError, match=r"finds 17 joints, layout 'ntu25' has 25: set layout"):
         MMPosePoseTeacher(**files, layout='ntu25')
     with pytest.raises(ConfigError, match='unknown layout .coco.; known are coco17'):

@@ -46,11 +46,11 @@ def batch() -> tuple[dict, dict]:
         view: list(torch.randint(256, (4, 3, 8, 64, 64), generator=generator, dtype=torch.uint8))
         for view in ('clip', 'clip_b')
     }
-    targets = {f'{view}_valid': torch.ones(4, 8, dtype=torch.bool) for view in views}
-    targets |= dict(
-        video=torch.arange(4),
-        clip_speed=torch.tensor([1, 2, 4, 1]),
-        other_speed=torch.tensor([2, 1, 1, 4]),
+    valid = torch.ones(4, 8, dtype=torch.bool)
+    targets = dict(
+        clip=dict(valid=valid, speed=torch.tensor([1, 2, 4, 1])),
+        clip_b=dict(valid=valid, speed=torch.tensor([2, 1, 1, 4])),
+        sample=dict(video=torch.arange(4)),
     )
     return views, targets
 
@@ -58,13 +58,13 @@ def batch() -> tuple[dict, dict]:
 def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
     online = make(config)
     views, targets = batch()
-    listed = {name: list(value) for name, value in targets.items()}
+    listed = {view: {n: list(v) for n, v in named.items()} for view, named in targets.items()}
     data = online.data_preprocessor(
         dict(inputs=views, targets=listed, data_samples=None), training=True
     )
     losses = online(**data, mode='loss')
     losses['loss'].backward()
-    assert losses['parsing/counted'] > 0 and losses['parsing/loss'] > 0
+    assert losses['parsing/valid_fraction'] > 0 and losses['parsing/loss'] > 0
     assert online.backbone.conv1.conv.weight.grad.any()
 
     frames = torch.stack(views['clip']).transpose(1, 2)  # (B, T, C, H, W)
@@ -72,10 +72,13 @@ def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
     maps = teacher(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
     assert maps.shape == (4, 8, 1, 16, 16)
     config.model.teachers = None
-    config.model.data_preprocessor.targets = (*targets, 'clip_parts')
+    config.model.data_preprocessor.targets = (
+        *config.model.data_preprocessor.targets,
+        'clip.parts',
+    )
     cached = make(config)
     cached.load_state_dict(online.state_dict())  # in which the teacher has no part
-    data['targets']['clip_parts'] = maps
+    data['targets']['clip']['parts'] = maps
     expected = cached.train()(**data, mode='loss')
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-5)
@@ -84,4 +87,4 @@ def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
 def test_the_pipelines_read_no_cache(config: Config):
     for loader in (config.train_dataloader, config.test_dataloader):
         steps = [step.type for step in loader.dataset.pipeline]
-        assert steps[:2] == ['SampleViews', 'DecodeViews'] and steps[-1] == 'PackPretextInputs'
+        assert steps[:2] == ['SampleViews', 'DecodeViews'] and steps[-1] == 'PackInputs'
