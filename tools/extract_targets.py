@@ -186,8 +186,7 @@ def run_extraction(args: argparse.Namespace) -> None:
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
     from mmact_ssl.targets import importers
-    from mmact_ssl.targets.extraction import read_annotations
-    from mmact_ssl.targets.video_extraction import iterate_frames
+    from mmact_ssl.targets.extraction import iterate_frames, read_annotations
 
     names = read_annotations(args.ann) if args.ann else None
     is_table = args.mode == 'import-npz'

@@ -140,14 +140,13 @@ def build_pipeline(
     transforms, loaded = [], set()
     with seeded((0,)):  # mmaction2's ColorJitter draws the order of its steps when built
         for part in pipeline:
-            if isinstance(part, dict):
-                part = TRANSFORMS.build({'_scope_': SCOPE, **part})
-            if hasattr(part, 'bind'):
-                if part.target in caches:
-                    part.cache = caches[part.target]
-                loaded.add(part.target)
-                part.bind(root)
-            transforms.append(part)
+            is_config = isinstance(part, dict)
+            transform: Any = TRANSFORMS.build({'_scope_': SCOPE, **part}) if is_config else part
+            if hasattr(transform, 'bind'):
+                transform.cache = caches.get(transform.target, transform.cache)
+                loaded.add(transform.target)
+                transform.bind(root)
+            transforms.append(transform)
     unread = sorted(caches.keys() - loaded)
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -47,10 +48,8 @@ class VideoReader:
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
-        try:
+        with self._reported('cannot be opened'):
             self._container = _open(self.filename)
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be opened ({_reason(error)})') from error
         try:
             self._index()
         except BaseException:
@@ -92,11 +91,6 @@ class VideoReader:
             BrokenSampleError: A frame could not be decoded.
         """
         wanted = {int(index) for index in frame_inds}
-        if wanted and not 0 <= min(wanted) <= max(wanted) < self.total_frames:
-            raise IndexError(
-                f'{self.filename}: frames {min(wanted)} to {max(wanted)} asked for, '
-                f'the video has 0 to {self.total_frames - 1}'
-            )
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side)
 
@@ -104,7 +98,7 @@ class VideoReader:
             if index in wanted and index not in frames:
                 frames[index] = convert(frame)
 
-        try:
+        with self._reported('cannot be decoded'):
             if self._in_order:
                 for start, stop, skip in self._runs(wanted):
                     self._decode(start, stop, skip, keep)
@@ -112,8 +106,6 @@ class VideoReader:
                 # Either the order of display is unknown or a frame needs more than the file
                 # says, as with intra refresh: decode all from the beginning.
                 self._decode(0, len(self._is_key), set(), keep, count=not self._in_order)
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be decoded ({_reason(error)})') from error
         if len(frames) < len(wanted):
             missing = sorted(wanted - set(frames))
             raise self._broken(
@@ -123,6 +115,14 @@ class VideoReader:
 
     def _broken(self, reason: str) -> BrokenSampleError:
         return BrokenSampleError(self.filename, reason)
+
+    @contextmanager
+    def _reported(self, reason: str) -> Iterator[None]:
+        """Report an error of FFmpeg as a broken sample."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise self._broken(f'{reason} ({error.strerror or type(error).__name__})') from error
 
     def _index(self) -> None:
         """Demux the file once and lay down the tables, all in the order of decoding.
@@ -148,7 +148,7 @@ class VideoReader:
         keys: list[bool] = []
         shown: list[bool] = []
         held_bytes = 0
-        try:
+        with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
                 if packet.size == 0 or not (keys or packet.is_keyframe):
                     continue
@@ -162,8 +162,6 @@ class VideoReader:
                     # Unordered time stamps cannot be found again by seeking.
                     if held_bytes > HELD_BYTES and None not in dts and len(set(dts)) == len(dts):
                         packets = None
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be read to its end ({_reason(error)})') from error
 
         self._packets = packets
         # AVI has no time stamps of display; FFmpeg puts those of decoding in their place.
@@ -258,10 +256,6 @@ def _open(filename: str) -> Any:
         return container
     container.close()
     return av.open(filename)
-
-
-def _reason(error: av.FFmpegError) -> str:
-    return error.strerror or type(error).__name__
 
 
 class _Converter:

@@ -96,7 +96,7 @@ def test_the_callers_generators_go_on_where_they_were():
 class Binder(NameCheck):
     """Draws what a teacher that is built would draw."""
 
-    target = 'pose'
+    target, cache = 'pose', 'pose.lmdb'
 
     def bind(self, root):
         self.bound = root, np.random.rand()

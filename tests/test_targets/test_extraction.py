@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -11,7 +10,7 @@ from mmact_ssl.datasets.transforms import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.targets import video_extraction as module
+from mmact_ssl.targets import extraction as module
 from mmact_ssl.targets.cache import (
     TargetCacheError,
     TargetMeta,
@@ -23,9 +22,10 @@ from mmact_ssl.targets.extraction import (
     ExtractionJob,
     extract_many,
     extract_sentences,
+    iterate_frames,
     read_annotations,
+    run_teachers,
 )
-from mmact_ssl.targets.video_extraction import iterate_frames, run_teachers
 
 TEACHER = """
 import torch
@@ -51,25 +51,13 @@ exec(TEACHER, namespace)
 ColorTeacher = namespace['ColorTeacher']
 
 
-def write_video(path, frames, seed=0):
-    """A small H.264 video whose color changes with time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream('libx264', rate=25)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, 'yuv420p'
-        for color in rng.integers(0, 256, (frames, 3)):
-            image = np.full((32, 48, 3), color, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
-        container.mux(stream.encode())
-
-
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, make_video):
     """Five videos of 3 to 7 frames with an annotation."""
     names = [f'videos/{i}.mp4' for i in range(5)]
+    (tmp_path / 'videos').mkdir()
     for i, name in enumerate(names):
-        write_video(tmp_path / name, 3 + i, i)
+        make_video(tmp_path / name, num_frames=3 + i, width=48, height=32)
     (tmp_path / 'train.txt').write_text(''.join(f'{name} {i}\n' for i, name in enumerate(names)))
     return tmp_path
 
@@ -237,7 +225,7 @@ def test_another_teacher_is_refused_before_any_work(data, names):
     assert TargetReader(data / 'pose.lmdb').meta.fingerprint == other.fingerprint()
 
 
-def test_broken_videos_are_listed_up_to_a_limit(data, names):
+def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video):
     (data / names[1]).write_bytes(b'no video')
     (data / names[2]).unlink()
     with pytest.raises(BrokenSampleError, match='1.mp4'):
@@ -250,7 +238,7 @@ def test_broken_videos_are_listed_up_to_a_limit(data, names):
     with pytest.raises(DataError, match=r'2 of 5 videos cannot be decoded, see .*broken.txt'):
         extract(data, names, max_broken=0.3)
     for name in names[1:3]:
-        write_video(data / name, 4)
+        make_video(data / name, num_frames=4)
     assert extract(data, names).written == 2
     assert not listing.exists()
 

@@ -10,8 +10,7 @@ import torch
 
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.extraction import ExtractionJob, extract_many
-from mmact_ssl.targets.video_extraction import run_teachers
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many, run_teachers
 
 
 class GrayTeacher(BaseTeacher):
