@@ -140,8 +140,9 @@ def build_pipeline(
     transforms, loaded = [], set()
     with seeded((0,)):  # mmaction2's ColorJitter draws the order of its steps when built
         for part in pipeline:
-            is_config = isinstance(part, dict)
-            transform: Any = TRANSFORMS.build({'_scope_': SCOPE, **part}) if is_config else part
+            transform: Any = part
+            if isinstance(part, dict):
+                transform = TRANSFORMS.build({'_scope_': SCOPE, **part})
             if hasattr(transform, 'bind'):
                 transform.cache = caches.get(transform.target, transform.cache)
                 loaded.add(transform.target)
