@@ -62,7 +62,7 @@ class KNNMonitorHook(Hook):
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
         dataloader = feature_dataloader(self.cfg, 'train')
-        self.pooling = build_pooling(self.cfg.get('feature_pooling'), dataloader, config)
+        self.pooling = build_pooling(self.cfg)
         # Built at first use, so that a run without it pays nothing.
         self.dataloader: Any = dataloader
         self.data_preprocessor: Any = None

@@ -73,3 +73,13 @@ class FrameLoss(nn.Module):
         """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
         distance = F.smooth_l1_loss(fake, real, reduction='none', beta=self.beta)
         return distance.mean((1, 3, 4))
+
+
+def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
+
+    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
+    they may be any number, NaN included, and 0 * nan is nan.
+    """
+    weight = pose[..., 2].where(valid[..., None], 0.0)
+    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

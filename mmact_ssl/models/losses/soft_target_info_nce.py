@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional
 
 import torch
@@ -127,3 +128,30 @@ class SoftTargetInfoNCELoss(nn.Module):
         spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
         rows = torch.special.entr(spread[valid]).sum(1).exp()
         return dict(**found, perplexity=rows.sum() / max(len(rows), 1))
+
+
+def match_streams(
+    loss: nn.Module, streams: Sequence[Sequence[Tensor]], valid: Tensor, alpha: float
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Both directions of the loss over all streams: losses summed, all else averaged.
+
+    Args:
+        loss: A :class:`SoftTargetInfoNCELoss`.
+        streams: Skeletons and sentences of each stream, ``[B, D]``, and, where there are any, both
+            by their moving averages.
+        valid, alpha: See the loss.
+
+    Returns:
+        From skeletons to sentences, and from sentences to skeletons.
+    """
+    forward, backward = [], []
+    for skeletons, sentences, *average in zip(*streams):
+        pair, reverse = (tuple(average), tuple(average[::-1])) if average else (None, None)
+        forward.append(loss(skeletons, sentences, valid, alpha, pair))
+        backward.append(loss(sentences, skeletons, valid, alpha, reverse))
+    return _join(forward), _join(backward)
+
+
+def _join(streams: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
+    return {**joined, 'loss': joined['loss'] * len(streams)}
