@@ -72,7 +72,6 @@ class PretextDataPreprocessor(ViewsPreprocessor):
 
     Args:
         mean, std: Per RGB channel, in units of 0..255.
-        views, targets: See :class:`ViewsPreprocessor`.
     """
 
     def __init__(
@@ -114,7 +113,6 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
     person in it. In a clip without anyone the first person counts as present.
 
     Args:
-        views, targets: See :class:`ViewsPreprocessor`.
         frames_multiple: Pad to a multiple of so many frames, for a backbone with strides in time.
     """
 
