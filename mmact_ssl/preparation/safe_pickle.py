@@ -61,7 +61,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """Array that is filled from bytes of the right number, whatever the pickle contains."""
+    """Array that is filled from the right number of bytes, whatever the pickle contains."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Array:
         # pickle writes arrays by _reconstruct; the constructor could lay one over any buffer.

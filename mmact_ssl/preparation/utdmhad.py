@@ -64,25 +64,20 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
         if path.relative_to(source).as_posix() not in left_out:
             video = Video(path, f'videos/{path.name}', clip.label)
             splits['train' if clip.subject % 2 else 'test'].append(video)
-            poses[video.name] = project_skeleton(clip.skeleton)
+            poses[video.name] = project_joints(clip.skeleton, FOCAL, CENTER, SIZE)
     counts = write_videos(out, splits, CLASSES, left_out, placement)
     if poses:
         write_poses(out / 'poses.npz', poses, layout='kinect20')
     return {**counts, 'skeletons': _write_skeletons(clips, out)}
 
 
-def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
-    """Project Kinect joints [T, V=20, 3] into the depth video; see :func:`project_joints`."""
-    return project_joints(skeleton, FOCAL, CENTER, SIZE)
-
-
 class Clip(NamedTuple):
-    """One clip; ``skeleton`` is [T, V=20, 3] in Kinect v1 order, meters."""
+    """One clip and its skeleton."""
 
     name: str
     label: int
     subject: int
-    skeleton: np.ndarray
+    skeleton: np.ndarray  # [T, V=20, 3] in Kinect v1 order, meters
 
 
 def _read_npz(path: Path) -> list[Clip]:

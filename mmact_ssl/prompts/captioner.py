@@ -24,11 +24,9 @@ class Captioner:
 
     Args:
         folder: Network and processor as ``save_pretrained`` leaves them.
-        question: What it is asked. None: :data:`QUESTION` for a model with a chat template, nothing
-            for one without, which then writes a caption. Of the latter a question is what the
-            caption begins with.
+        question: What a model with a chat template is asked (None: :data:`QUESTION`); what the
+            caption of another model begins with.
         max_tokens: Of a sentence.
-        device: Where it runs.
     """
 
     def __init__(

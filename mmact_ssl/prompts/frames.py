@@ -63,8 +63,8 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
         for person in range(len(keypoint)):
             for start, end in layout.limbs:
                 if known[person, t, start] and known[person, t, end]:
-                    ends = pixels[person, t, [start, end]].round().astype(int).tolist()
-                    cv2.line(picture, *ends, _color(layout, start, end), 3, cv2.LINE_AA)
+                    first, last = pixels[person, t, [start, end]].round().astype(int).tolist()
+                    cv2.line(picture, first, last, _color(layout, start, end), 3, cv2.LINE_AA)
         pictures.append(picture)
     return pictures
 

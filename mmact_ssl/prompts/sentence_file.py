@@ -44,8 +44,7 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
         raise DataError(f'{path} is not JSON ({error}): correct --sentences') from error
     if not isinstance(sentences, dict) or not sentences:
         raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
-    for key, lines in sentences.items():
-        _check(path, key, lines)
+    _check(path, sentences)
     return sentences
 
 
@@ -53,8 +52,7 @@ def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[s
     """Write a file that :func:`read_sentences` reads, whole or not at all."""
     if not sentences:
         raise DataError(f'{path}: no clip has a sentence, nothing is written')
-    for key, lines in sentences.items():
-        _check(path, key, lines)
+    _check(path, sentences)
     write_atomically(path, json.dumps(sentences, indent=1, ensure_ascii=False) + '\n')
 
 
@@ -158,11 +156,12 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check(path: str | os.PathLike[str], key: str, lines: Any) -> None:
-    """Raise DataError unless a key has one or more sentences of a sane length."""
-    is_list = isinstance(lines, list) and lines
-    if not is_list or not all(isinstance(line, str) and line.strip() for line in lines):
-        raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
-    words = max(len(line.split()) for line in lines)
-    if words > MAX_WORDS:
-        raise DataError(f'{path}: {key!r} has a sentence of {words} words, more than {MAX_WORDS}')
+def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
+    """Raise DataError unless each key has one or more sentences of a sane length."""
+    for key, lines in sentences.items():
+        is_list = isinstance(lines, list) and lines
+        if not is_list or not all(isinstance(line, str) and line.strip() for line in lines):
+            raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
+        words = max(len(line.split()) for line in lines)
+        if words > MAX_WORDS:
+            raise DataError(f'{path}: {key!r} has a sentence of {words} words; split it')
