@@ -81,24 +81,19 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
     return loader
 
 
-def build_pooling(pooling: dict | None, loader: dict, owner: str) -> nn.Module | None:
-    """Build ``feature_pooling``, which skeletons need and videos do without.
-
-    Args:
-        pooling: Config, or None.
-        loader: Config of a dataloader that reads the samples.
-        owner: Whose setting it is, for the error.
+def build_pooling(cfg: Config) -> nn.Module | None:
+    """Build a downstream config's ``feature_pooling``, which videos do without.
 
     Raises:
         ConfigError: Skeletons are read and no pooling is configured.
     """
-    if pooling is not None:
+    if cfg.get('feature_pooling') is not None:
         from mmaction.registry import MODELS
 
-        return MODELS.build(pooling).eval()
-    if 'skeleton' in (loader['dataset'].get('data_prefix') or {}):
+        return MODELS.build(cfg.feature_pooling).eval()
+    if 'skeleton' in (cfg.test_dataloader.dataset.get('data_prefix') or {}):
         raise ConfigError(
-            f'{owner}: skeletons are padded, so that a plain mean is wrong; set '
+            f'{cfg.filename}: skeletons are padded, so that a plain mean is wrong; set '
             "feature_pooling=dict(type='mmact_ssl.SkeletonPooling')"
         )
     return None
@@ -172,7 +167,7 @@ def extract_features(
     recognizer = recognizer.to(device).eval()
     backbone = recognizer.get_submodule('backbone')
     data_preprocessor = recognizer.get_submodule('data_preprocessor')
-    pooling = build_pooling(cfg.get('feature_pooling'), cfg.test_dataloader, cfg.filename)
+    pooling = build_pooling(cfg)
     if pooling is not None:
         pooling = pooling.to(device)
     result = {}

@@ -1,7 +1,7 @@
-"""How the tasks' gradients agree on the whole feature_map, in the mean over many batches.
+"""How the tasks' gradients agree on the whole backbone, in the mean over many batches.
 
 The gradient of one batch is mostly chance: in some million weights any two of them stand at right
-angles, whatever their means do. What the tasks want of the feature map shows in the mean.
+angles, whatever their means do. What the tasks want of the backbone shows in the mean.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmact_ssl.engine.hooks.gradient_conflict_hook import norms_and_cosines
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import SharedGradients
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
@@ -51,8 +51,8 @@ def mean_gradient_conflict(
         follower.start(source)
     measured: list[tuple[list[str], Tensor]] = []
 
-    def collect(feature_map: SharedGradients, weights: Mapping[str, Any]) -> None:
-        measured.append((feature_map.tasks, feature_map.rows().double()))
+    def collect(gradients: SharedGradients, weights: Mapping[str, Any]) -> None:
+        measured.append((gradients.tasks, gradients.rows().double()))
 
     model.loss_observer = collect
     halves: list[Tensor] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
 
 import torch
 from mmengine.config import Config
@@ -16,49 +15,18 @@ from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
 
 
-@dataclass
-class LoadReport:
-    """Which keys of a checkpoint were loaded.
-
-    Attributes:
-        matched: Keys of the backbone that were loaded.
-        missing: Keys of the backbone that the checkpoint does not have.
-        unexpected: Keys of the checkpoint under the prefix that the backbone does not have.
-        mismatched: Keys whose shapes differ, with both shapes.
-        others: Number of keys outside the prefix (pretext heads, teachers), which are not wanted.
-    """
-
-    matched: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
-    mismatched: list[str] = field(default_factory=list)
-    others: int = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every key of the backbone was found, with its shape, and none was left over."""
-        return not (self.missing or self.unexpected or self.mismatched)
-
-    def __str__(self) -> str:
-        parts = [f'{len(self.matched)} keys matched']
-        for name in ('missing', 'unexpected', 'mismatched'):
-            keys = getattr(self, name)
-            shown = f' ({", ".join(keys[:3])}{", …" if len(keys) > 3 else ""})' if keys else ''
-            parts.append(f'{len(keys)} {name}{shown}')
-        return f'{", ".join(parts)}, {self.others} outside the prefix left out'
-
-
-def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> LoadReport:
-    """Load the student's weights, all of them or none, and log what was loaded.
+def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:
+    """Load the student's weights, all of them or none, and log how many.
 
     Args:
         backbone: Receives the weights.
-        checkpoint: File with a state dict, as a rule of a pre-trainer.
+        checkpoint: File with a state dict, as a rule of a pre-trainer. Keys outside the prefix
+            (pretext heads, teachers) are left out.
         prefix: What the student's keys begin with; '' for a bare backbone.
 
     Raises:
-        CheckpointError: No such file, no key has the prefix, or a key is missing, left over or of
-            another shape.
+        CheckpointError: No such file, no key has the prefix, or a key is missing, unexpected or of
+            another shape; names the first of each.
     """
     content = load_checkpoint_safely(checkpoint, 'cpu')
     state = content.get('state_dict', content)
@@ -70,23 +38,27 @@ def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.'
             f'{", ".join(name for name, _ in heads.most_common(5)) or "nothing"}; pass --prefix'
         )
     own = backbone.state_dict()
-    report = LoadReport(others=len(state) - len(student))
-    for key, value in own.items():
-        if key not in student:
-            report.missing.append(key)
-        elif student[key].shape != value.shape:
-            report.mismatched.append(f'{key} {list(student[key].shape)}≠{list(value.shape)}')
-        else:
-            report.matched.append(key)
-    report.unexpected = [key for key in student if key not in own]
-    if not report.complete:
+    differing = dict(
+        missing=[key for key in own if key not in student],
+        unexpected=[key for key in student if key not in own],
+        mismatched=[
+            f'{key} {list(value.shape)}≠{list(own[key].shape)}'
+            for key, value in student.items()
+            if key in own and value.shape != own[key].shape
+        ],
+    )
+    if any(differing.values()):
+        shown = ', '.join(
+            f'{len(keys)} {name} ({", ".join(keys[:3])}{", …" if len(keys) > 3 else ""})'
+            for name, keys in differing.items()
+            if keys
+        )
         raise CheckpointError(
-            f'{checkpoint}: does not fit the backbone: {report}; use the backbone config that it '
+            f'{checkpoint}: does not fit the backbone: {shown}; use the backbone config that it '
             'was trained with'
         )
     backbone.load_state_dict(student)
-    print_log(f'student from {checkpoint}: {report}', logger='current')
-    return report
+    print_log(f'student from {checkpoint}: {len(student)} of {len(state)} keys', logger='current')
 
 
 def build_recognizer(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -160,7 +161,7 @@ class _Run:
         self.run, self.seed, self.dataset = run, seed, dataset
         self.results, self.root = results, root
         self.method, self.variant = run['method'], run.get('variant', 'full')
-        self.pretrain = run.get('pretrain')
+        self.pretrain: str = run.get('pretrain') or ''  # '': a random encoder
         self.options = _options(run, seed)
         self.name = f'{self.method} {self.variant} seed {seed}'
         name = f'{self.method}_{self.variant}_seed{seed}'
@@ -169,7 +170,7 @@ class _Run:
     def chain(self) -> Chain:
         """The pre-training, if there is one, and the evaluations."""
         steps = []
-        if self.pretrain is not None:
+        if self.pretrain:
             finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
             name = f'{self.name}: pre-training'
             steps.append(Step(name, self._train_command, log, marker=finished))
@@ -203,7 +204,7 @@ class _Run:
         protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
         pretext = protocols == PRETEXT
         target = evaluation.get('dataset', self.dataset)
-        source = '' if self.pretrain is None or target == self.dataset else self.dataset
+        source = '' if not self.pretrain or target == self.dataset else self.dataset
         fractions = () if given is None else (float(given),)
         plan = {1.0: [PRETEXT]} if pretext else plan_protocols(protocols, fractions)
         file = result_file(self.results, target, self.method)
@@ -222,7 +223,7 @@ class _Run:
             stem += f'_{target}'
 
         def command() -> list[str]:
-            checkpoint = '--random' if self.pretrain is None else self._checkpoint()
+            checkpoint = self._checkpoint() if self.pretrain else '--random'
             options = _options(evaluation, self.seed)
             if pretext:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], checkpoint]
@@ -316,6 +317,5 @@ def run_step(step: Step, root: str) -> bool:
 
 
 def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{minutes} min {seconds} s'
+    """Write hours, minutes and seconds as ``1:02:03``."""
+    return str(timedelta(seconds=round(seconds)))

@@ -1,4 +1,4 @@
-"""What a guided student finds by each of its teachers, ready to be drawn."""
+"""Clips that a guided student and its teachers find, ready to be drawn."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def guidance_neighbors(
         top: Clips that each finds.
 
     Returns:
-        Whose search it is, and the clip that searches before the clips found, the nearest first:
-        for each clip and teacher the teacher's own search above the student's.
+        Titles and rows: the clip that searches, then the clips found, the nearest first; for each
+        clip and teacher the teacher's own search above the student's.
     """
     searching, found = frames
     titles, rows = [], []

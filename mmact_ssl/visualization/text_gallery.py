@@ -1,4 +1,4 @@
-"""What sentences about test clips find, ready to be drawn."""
+"""Test clips that sentences find, ready to be drawn."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def text_gallery(
     Raises:
         ConfigError: The config is of videos.
         DataError: The file has other sentences about a clip than the cache was made of, or none of
-            the test clips has one. A cache of earlier versions does not say: then too few
-            sentences are an error, and others cannot be told, which is logged.
+            the test clips has one. An imported cache does not record its sentences: then only too
+            few are an error, and a warning is logged.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     _, test = read_splits(cfg)
@@ -69,8 +69,8 @@ def text_gallery(
     source_hash = TargetReader(texts).source_hash(search.key for search in searches)
     if not all(source_hash.values()):
         print_log(
-            f'{texts} does not say of which sentences it was made: those of {sentences} are shown, '
-            'and may be others; run tools/extract_targets.py --sentences again to be sure',
+            f'{texts} does not record its sentences: those of {sentences} are shown, and may be '
+            'others; run tools/extract_targets.py --sentences again to be sure',
             logger='current',
             level=logging.WARNING,
         )

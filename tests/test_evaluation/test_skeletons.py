@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.features import build_pooling, extract_features, feature_dataloader
+from mmact_ssl.evaluation.features import extract_features, feature_dataloader
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
 
@@ -100,21 +100,10 @@ def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_
     assert cached() == 6
 
 
-def test_the_pooling_is_a_setting_of_the_result(skeleton_config, run):
-    def config_hash():
-        return run(skeleton_config, ['knn'])[0].config_hash
-
-    first = config_hash()
-    skeleton_config.feature_pooling.mode = 'mean_max'
-    assert config_hash() != first
-
-
 def test_skeletons_without_pooling_are_refused(skeleton_config, run):
     skeleton_config.feature_pooling = None
     with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
         run(skeleton_config, ['knn'])
-    videos = dict(dataset=dict(data_prefix=dict(video='x')))
-    assert build_pooling(None, videos, 'x') is None
 
 
 def test_features_are_read_in_order_whatever_the_batches_were(skeleton_config):

@@ -15,10 +15,7 @@ def backbone(linear_config):
 
 
 def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
-    report = load_student(backbone, str(student_checkpoint))
-    assert report.complete
-    assert len(report.matched) == len(backbone.state_dict())
-    assert report.others == 1
+    load_student(backbone, str(student_checkpoint))
     stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
     for key, value in backbone.state_dict().items():
         assert torch.equal(value, stored[f'backbone.{key}']), key
@@ -58,7 +55,7 @@ def test_a_wrong_prefix_names_what_is_there(backbone, student_checkpoint):
 def test_a_bare_backbone_has_no_prefix(backbone, linear_config, tmp_path):
     other = build_recognizer(linear_config, seed=3).backbone
     torch.save(other.state_dict(), tmp_path / 'bare.pth')
-    assert load_student(backbone, str(tmp_path / 'bare.pth'), prefix='').complete
+    load_student(backbone, str(tmp_path / 'bare.pth'), prefix='')
     assert weights_hash(backbone) == weights_hash(other)
 
 

@@ -189,6 +189,13 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'python tools/prepare_data.py jhmdb' in error('knn', LINEAR, '--random')
 
 
+def test_each_protocol_by_text_has_its_own_cache():
+    texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
+    args = evaluate.parse_args(['zeroshot,text-retrieval', LINEAR, 'x.pth', *texts])
+    cfg = evaluate.load_config(args)
+    assert (cfg.zeroshot.texts, cfg.text_retrieval.texts) == ('classes.lmdb', 'clips.lmdb')
+
+
 def test_a_checkpoint_or_random_must_be_given(capsys):
     for more in ([], ['x.pth', '--random'], ['--random', '--teacher', 'x.lmdb']):
         with pytest.raises(SystemExit):

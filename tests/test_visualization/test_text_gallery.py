@@ -106,7 +106,7 @@ def test_only_sentences_that_the_cache_was_made_of_are_shown(skeleton_config, pa
     lines = json.loads(Path(parts['sentences']).read_text())
     text_gallery(skeleton_config, **parts, queries=2, top=2, frames=2)
     (remark,) = said
-    assert 'prompts does not say of which sentences it was made' in remark
+    assert 'prompts does not record its sentences' in remark
     said.clear()
     reader = TargetReader(parts['texts'])
     values = {name: reader.get(name) for name in NAMES}

@@ -1,4 +1,4 @@
-# JHMDB: real RGB video, split 1 of 3.
+# JHMDB: real RGB video.
 dataset_name = 'jhmdb'
 synthetic = False
 prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,23 +44,14 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
     )
 
 
-@dataclass(frozen=True)
-class TextSearch:
-    """What one sentence about a test clip finds.
+class TextSearch(NamedTuple):
+    """What one sentence about a test clip finds."""
 
-    Attributes:
-        position: Of the clip that it is about, in the order of the features.
-        key: Of that clip in the text cache.
-        sentence: Which of the clip's, from 0.
-        nearest: int ``[k]``, positions of the most similar clips, the nearest first.
-        similarity: ``[k]``, their cosines.
-    """
-
-    position: int
-    key: str
-    sentence: int
-    nearest: np.ndarray
-    similarity: np.ndarray
+    position: int  # of the clip that it is about, in the order of the features
+    key: str  # of that clip in the text cache
+    sentence: int  # which of the clip's, from 0
+    nearest: np.ndarray  # int [k], positions of the most similar clips, the nearest first
+    similarity: np.ndarray  # [k], their cosines
 
 
 def search_by_text(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 from torch import Tensor, nn
 
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term
+from .pretext_head import PretextHead, Term, Terms
 
 
 @MODELS.register_module()
@@ -48,7 +48,7 @@ class ClassificationHead(PretextHead):
         else:
             self.classifier = make_projector(in_channels, hidden_dim, num_classes)
 
-    def terms(self, pooled: Tensor, label: Tensor) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, pooled: Tensor, label: Tensor) -> Terms:
         """Cross-entropy and accuracy of the labeled clips; logits ``[B, K]``."""
         logits = self.classifier(pooled)
         found = self.loss_module(logits, label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, mean_term
+from .pretext_head import PretextHead, Term, Terms, mean_term
 
 
 @MODELS.register_module()
@@ -64,9 +64,7 @@ class ContextMatchingHead(PretextHead):
         frames = embedded.new_zeros(*valid.shape, embedded.shape[1])
         return clips, frames.masked_scatter(valid[..., None], embedded)
 
-    def terms(
-        self, static: Tensor, keyframes: Tensor, valid: Tensor
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, static: Tensor, keyframes: Tensor, valid: Tensor) -> Terms:
         """InfoNCE, and whether a clip's best matching I-frame is its own; chance beside it."""
         clips, frames = self.embed(static, keyframes, valid)
         found = self.loss_module(clips, frames, valid)

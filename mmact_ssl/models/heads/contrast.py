@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term
+from .pretext_head import PretextHead, Term, Terms
 
 
 @MODELS.register_module()
@@ -60,7 +60,7 @@ class ContrastHead(PretextHead):
             for _ in range(streams)
         )
 
-    def terms(self, **pooled: Tensor) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, **pooled: Tensor) -> Terms:
         """NT-Xent, and how often a view's partner is the most similar row.
 
         Chance is 1 / (2 * B - 1), B the clips of the batch. Projections

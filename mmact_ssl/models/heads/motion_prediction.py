@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from mmact_ssl.models.networks.packed_gru import run_packed_gru
 from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, find_layout
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, mean_term
+from .pretext_head import PretextHead, Term, Terms, mean_term
 
 
 @MODELS.register_module()
@@ -56,9 +56,7 @@ class MotionPredictionHead(PretextHead):
         self.decoder = nn.GRU(in_channels, hidden_size, num_layers, batch_first=True)
         self.output = nn.Linear(hidden_size, num_persons * self.shape[1] * coordinates)
 
-    def terms(
-        self, feature_map: Tensor, clip: Tensor, valid: Tensor
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, feature_map: Tensor, clip: Tensor, valid: Tensor) -> Terms:
         """Squared error, and the mean distance of the joints in the unit of the coordinates."""
         check_skeleton_shape('MotionPredictionHead', clip, self.shape)
         frames = self._frames(feature_map, valid)

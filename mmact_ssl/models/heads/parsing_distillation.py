@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Optional
 
 from torch import Tensor
 
-from mmact_ssl.models.losses import as_distribution, part_logits, part_overlap
+from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_logits, part_overlap
 from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, known_term, mean_term
+from .pretext_head import PretextHead, Term, Terms, known_term, mean_term
 
 
 @MODELS.register_module()
@@ -69,9 +69,7 @@ class ParsingDistillationHead(PretextHead):
         self.min_person = min_person
         self.decoder = PartDecoder(in_channels, num_parts, frames_per_step, hidden_dim, stages)
 
-    def terms(
-        self, features: Tensor, parts: Tensor, valid: Tensor
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, features: Tensor, parts: Tensor, valid: Tensor) -> Terms:
         """The weighted divergence, mean overlap, share of frames that count; the part maps."""
         size = (parts.shape[1], *self.map_size)
         logits = self.decoder(features, size).float()  # (B, T, C, h, w)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import joint_distance
+from mmact_ssl.models.losses.distances import centered, joint_distance
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, mean_term
+from .pretext_head import PretextHead, Term, Terms, mean_term
 
 
 @MODELS.register_module()
@@ -79,16 +79,14 @@ class PosePredictionHead(PretextHead):
         observed_valid: Tensor,
         future: Tensor,
         future_valid: Tensor,
-    ) -> dict[str, Union[Term, Tensor]]:
+    ) -> Terms:
         """Losses of both sides; errors beside that of repeating the last pose; the poses."""
         known, known_weight = centered(observed, observed_valid)  # (B, T, V, 2), (B, T, V)
         target, weight = centered(future, future_valid)
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
         last = torch.cat([known, known_weight[..., None]], -1)[:, -self.observed_frames :]
         poses = self.generator(feature, last, target.shape[1])
-        found: dict[str, Union[Term, Tensor]] = dict(
-            loss_joints=mean_term(self.loss_module(poses, target, weight), weight)
-        )
+        found: Terms = dict(loss_joints=mean_term(self.loss_module(poses, target, weight), weight))
         if self.from_video_weight > 0:
             # The observed poses read from the feature by a linear map, and the future from these.
             read = self.reader(feature).view(*last.shape[:3], 2)
@@ -116,13 +114,3 @@ class PosePredictionHead(PretextHead):
                 error = mean_term(distance, both).value
                 found[name] = Term(error, both.flatten(1).any(1).to(error.dtype))
         return dict(**found, poses=(poses + 1) / 2)
-
-
-def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
-
-    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
-    they may be any number, NaN included, and 0 * nan is nan.
-    """
-    weight = pose[..., 2].where(valid[..., None], 0.0)
-    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

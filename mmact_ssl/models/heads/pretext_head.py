@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import global_mean
+from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS
 
@@ -18,12 +18,16 @@ class Term(NamedTuple):
     """A number of each sample, and how much each sample counts.
 
     Attributes:
-        value: ``[B]``, any number where the weight is 0; or a scalar of the whole batch.
+        value: ``[B]``, finite where the weight is 0 too; or a scalar of the whole batch.
         weight: ``[B]``, ``>= 0``, such as the number of joints that are seen; None: all alike.
     """
 
     value: Tensor
     weight: Optional[Tensor] = None
+
+
+# What a head's equation gives, by name.
+Terms = dict[str, Union[Term, Tensor]]
 
 
 def mean_term(values: Tensor, weight: Tensor) -> Term:
@@ -90,7 +94,7 @@ class PretextHead(BaseModule):
         return []
 
     @abstractmethod
-    def terms(self, *args: Any, **inputs: Any) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, *args: Any, **inputs: Any) -> Terms:
         """The task's equation.
 
         Returns:
@@ -113,7 +117,8 @@ class PretextHead(BaseModule):
             if 'loss' in name:
                 means[name] = global_mean(value, weight)
             else:
-                means[name] = (value.detach() * weight).sum() / weight.sum().clamp(min=1e-6)
+                # 0 / 0 is NaN: nothing counts in this batch, and ShortLogProcessor leaves it out.
+                means[name] = (value.detach() * weight).sum() / weight.sum()
         return means
 
     @torch.no_grad()

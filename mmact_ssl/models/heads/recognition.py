@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Optional, Union
+from typing import Optional
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term
+from .pretext_head import PretextHead, Term, Terms
 
 
 @MODELS.register_module()
@@ -50,16 +50,14 @@ class RecognitionHead(PretextHead):
             view = self.inputs['feature_map'].split('.')[0]
             self.inputs.setdefault('valid', f'targets.{view}.valid')
 
-    def terms(
-        self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None
-    ) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None) -> Terms:
         """The head's own losses and accuracy over the labeled clips; scores ``[B, K]``."""
         scores = self._scores(feature_map, valid)
         labeled = label >= 0
-        hit = (scores.detach().argmax(1) == label).to(scores.dtype)
-        found: dict[str, Union[Term, Tensor]] = dict(
-            accuracy=Term(hit, labeled.to(scores.dtype)), scores=scores
-        )
+        hit = (scores.argmax(1) == label).to(scores.dtype)
+        # Not a term: the log has the head's own accuracies, and a zero without labels would enter
+        # their mean.
+        found: Terms = dict(accuracy=hit.masked_fill(~labeled, float('nan')), scores=scores)
         count = labeled.sum().float()
         total = count.clone()
         if get_world_size() > 1:

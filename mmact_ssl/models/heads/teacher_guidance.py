@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from mmact_ssl.models.necks.target_pooling import PooledTarget
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term
+from .pretext_head import PretextHead, Term, Terms
 
 
 @MODELS.register_module()
@@ -78,14 +78,14 @@ class TeacherGuidanceHead(PretextHead):
             self.projectors[name] = make_projector(in_channels, hidden_dim, pooled.channels)
         self.weights = MODELS.build({**weights, 'teachers': list(teachers)})
 
-    def terms(self, **inputs: Tensor) -> dict[str, Union[Term, Tensor]]:
+    def terms(self, **inputs: Tensor) -> Terms:
         """The weighted loss; of each teacher error, hits, confidence, weight.
 
         And how alike the second clips (columns) are to the first ones (rows), ``[B, B]``, -1..1, by
         the student's projections and by the teacher's own embeddings.
         """
         losses, confidences, seens = [], [], []
-        found: dict[str, Union[Term, Tensor]] = {}
+        found: Terms = {}
         for name, projector in self.projectors.items():
             targets = [inputs[f'{view}_{name}'] for view in self.views]
             valid = [inputs[f'{view}_valid'] for view in self.views]

@@ -182,9 +182,3 @@ def test_a_failing_fit_is_not_hidden(monkeypatch):
 def test_one_class_is_refused():
     with pytest.raises(ConfigError, match='one class'):
         fit_probe(blobs(5, 0, classes=1))
-
-
-def test_a_channel_that_never_changes_is_harmless(make_task):
-    train = blobs(10, 0)
-    train.values[:, 3] = 0
-    assert linear.evaluate(make_task(train, train, 3)).metrics['top1'] > 0.8

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import GradNorm, SharedGradients
-from mmact_ssl.models.balancers.gradnorm import gradnorm_step
+from mmact_ssl.models.balancers.gradnorm import GradNorm, gradnorm_step
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 
 
 def slow_step(
@@ -96,47 +96,6 @@ def test_three_steps_of_training_equal_the_slow_twin():
             with torch.no_grad():
                 network.backbone.weight -= 0.01 * network.backbone.weight.grad
             network.backbone.weight.grad = None
-
-
-def train(balancer: GradNorm | None, scales: dict[str, float], steps: int = 300) -> Tensor:
-    """The weighted norms and the losses over their first ones after training, [2, K]."""
-    model = Quadratics(scales)
-    optimizer = torch.optim.SGD(model.parameters(), lr=2e-3)
-    for step in range(steps):
-        losses, gradients = model.step()
-        if step == 0:
-            first = torch.stack(list(losses.values())).detach()
-        weights = torch.ones(len(scales))
-        if balancer is not None:
-            weights = torch.stack([balancer.weight(task, 0.0) for task in scales])
-        norms = weights * gradients.gram().diagonal().sqrt()
-        optimizer.zero_grad()
-        total = (
-            sum(losses.values()) if balancer is None else balancer(losses, 0.0, gradients, losses)
-        )
-        total.backward()
-        optimizer.step()
-    return torch.stack([norms, torch.stack(list(losses.values())).detach() / first])
-
-
-def test_tasks_of_other_scales_come_to_learn_at_one_pace():
-    scales = dict(small=0.2, middle=1.0, large=20.0)
-    plain, balanced = (train(b, scales) for b in (None, GradNorm(rate=0.1, tasks=list(scales))))
-
-    def spread(values: Tensor) -> float:
-        return float(values.max() / values.min())
-
-    assert spread(plain[1]) > 100
-    assert spread(balanced[1]) < 2
-
-
-def test_with_alpha_0_all_norms_become_equal_or_as_the_priorities():
-    scales = dict(small=0.2, middle=1.0, large=20.0)
-    norms = train(GradNorm(alpha=0.0, tasks=list(scales)), scales)[0]
-    assert float(norms.max() / norms.min()) < 1.15
-    norms = train(GradNorm(dict(small=3.0), alpha=0.0, tasks=list(scales)), scales)[0]
-    assert float(norms[0] / norms[1]) == pytest.approx(3, rel=0.15)
-    assert float(norms[1] / norms[2]) == pytest.approx(1, rel=0.15)
 
 
 def test_the_checkpoint_holds_all_that_the_next_step_needs():

@@ -119,6 +119,7 @@ def test_in_the_batch_it_is_the_slow_formula(consistency, video):
 @pytest.mark.parametrize('consistency', ['appearance', 'motion'])
 def test_against_the_queue_it_is_the_slow_formula(consistency):
     head = make(consistency, queue_size=12).train()
+    head.projector.eval()  # whose statistics stay as they are
     motion = consistency == 'motion'
     head.momentum_projector.start(make(consistency).projector)
     old: list[Clip] = []
@@ -126,7 +127,7 @@ def test_against_the_queue_it_is_the_slow_formula(consistency):
     for step, first in enumerate((10, 30, 14)):
         values = batch(step, list(range(first, first + BATCH)))
         keys = head.momentum_projector(values['key'].flatten(2).mean(2))
-        projected = _project_without_learning(head, values['query'])
+        projected = project(head, values['query']).detach()
         found = head.loss(**arguments(consistency, values))
         of_keys = clips(keys, values, 'key', motion)
         rows = clips(projected, values, 'query', motion)
@@ -136,15 +137,6 @@ def test_against_the_queue_it_is_the_slow_formula(consistency):
         old = (old + of_keys)[-12:]
         assert int(head.queue.filled.sum()) == len(old)
         assert set(head.queue.labels[head.queue.filled][:, 0].tolist()) == {c[1] for c in old}
-
-
-def _project_without_learning(head: ConsistencyHead, features: Tensor) -> Tensor:
-    """What the projector will give in training mode, running statistics left alone."""
-    buffers = {name: value.clone() for name, value in head.projector.named_buffers()}
-    projected = project(head, features).detach()
-    for name, value in head.projector.named_buffers():
-        value.copy_(buffers[name])
-    return projected
 
 
 def test_nothing_is_enqueued_in_evaluation():

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.models.balancers import GradNorm, SharedGradients, UncertaintyWeights
+from mmact_ssl.models.balancers.gradnorm import GradNorm
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
+from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 from mmact_ssl.models.heads.classification import ClassificationHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
@@ -23,7 +25,7 @@ from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from mmact_ssl.models.heads.video_generation import VideoGenerationHead
-from mmact_ssl.models.losses import global_mean
+from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 
 BATCH = 6  # samples of the two processes together
