@@ -68,9 +68,9 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:
     """Return the annotations, and the names of clips by split, of the content of a pickle."""
-    annotations, splits = content, {}
-    if isinstance(content, dict):
-        annotations, splits = content.get('annotations'), content.get('split') or {}
+    if not isinstance(content, dict):
+        content = {'annotations': content}
+    annotations, splits = content.get('annotations'), content.get('split') or {}
     is_fit = isinstance(annotations, (list, tuple)) and isinstance(splits, dict)
     if not is_fit or not annotations or not all(isinstance(one, dict) for one in annotations):
         raise DataError(f'{source}: no list of annotations, alone or as annotations=[…]; {FIX}')
