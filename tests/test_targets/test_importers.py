@@ -6,8 +6,9 @@ import pytest
 from mmact_ssl.demo_world.write import coco_annotation
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
+from mmact_ssl.preparation import utdmhad
+from mmact_ssl.preparation.poses import project_joints
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.preparation.utdmhad import project_skeleton
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
 from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons
 
@@ -157,7 +158,8 @@ def test_skeletons_are_projected_into_their_videos(tmp_path, skeletons):
         seen = (t, joint) != (1, 7)
         wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
         np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
-    np.testing.assert_array_equal(pose, project_skeleton(keypoints[:3]))  # UTD-MHAD's camera
+    assert camera == (utdmhad.FOCAL, utdmhad.CENTER, utdmhad.SIZE)
+    np.testing.assert_array_equal(pose, project_joints(keypoints[:3], *camera))
     with pytest.raises(TargetCacheError, match='stale'):  # another camera, other poses
         import_skeletons(folder, tmp_path / 'x', 131.0, *camera[1:], list(LENGTHS))
 
