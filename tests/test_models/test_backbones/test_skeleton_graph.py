@@ -8,11 +8,11 @@ import torch
 import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbones import build_graph_network, graph_of_layout
+from mmact_ssl.models.backbones.skeleton_graph import build_graph_network, graph_of_layout
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.jigsaw import JigsawHead
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
-from mmact_ssl.models.necks import SkeletonPooling
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
 from mmaction.models.utils import Graph  # isort: skip
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbones import SkeletonStreams
-from mmact_ssl.models.necks import SkeletonPooling
+from mmact_ssl.models.backbones.skeleton_streams import SkeletonStreams
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
 
 def make(num_streams: int = 3, **settings) -> SkeletonStreams:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import GradNorm, SharedGradients
-from mmact_ssl.models.balancers.gradnorm import gradnorm_step
+from mmact_ssl.models.balancers.gradnorm import GradNorm, gradnorm_step
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 
 
 def slow_step(

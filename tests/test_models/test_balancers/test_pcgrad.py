@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import PCGrad, SharedGradients
-from mmact_ssl.models.balancers.pcgrad import projected_sum
+from mmact_ssl.models.balancers.pcgrad import PCGrad, projected_sum
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 
 
 def slow_pcgrad(gradients: Tensor, orders: list[list[int]]) -> Tensor:

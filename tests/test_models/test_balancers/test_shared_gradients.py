@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import SharedGradients, shared_weights
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients, shared_weights
 
 
 class Step:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.models.balancers import UncertaintyWeights
+from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 
 
 def total_of(balancer: UncertaintyWeights, losses: dict, sizes: dict | None = None):

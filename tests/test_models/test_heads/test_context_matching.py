@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
-from mmact_ssl.models.losses import multi_instance_info_nce
+from mmact_ssl.models.losses.multi_instance_info_nce import multi_instance_info_nce
 
 
 class TinyEncoder(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.models.losses.nt_xent import nt_xent
 
 NEAR = dict(type='NTXentLoss', temperature=0.1)
 MASKED = dict(type='NTXentLoss', self_similarity=None)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
-from mmact_ssl.models.losses import as_distribution, part_map_divergence
+from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_map_divergence
 
 B, T, H, W = 3, 4, 6, 5
 

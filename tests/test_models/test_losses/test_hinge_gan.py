@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmact_ssl.models.losses import HingeGANLoss, call_with_frozen_weights
-from mmact_ssl.models.losses.hinge_gan import r1_penalty
+from mmact_ssl.models.losses.hinge_gan import HingeGANLoss, call_with_frozen_weights, r1_penalty
 
 
 class Score(nn.Module):

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmact_ssl.models.losses import info_nce, multi_positive_info_nce
+from mmact_ssl.models.losses.info_nce import info_nce
+from mmact_ssl.models.losses.multi_positive_info_nce import multi_positive_info_nce
 
 
 def test_info_nce_against_the_formula():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import LabelLoss
+from mmact_ssl.models.losses.label import LabelLoss
 
 
 def test_equals_a_loop_over_the_labeled_rows():

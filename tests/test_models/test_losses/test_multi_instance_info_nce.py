@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses import multi_instance_info_nce
+from mmact_ssl.models.losses.multi_instance_info_nce import multi_instance_info_nce
 
 
 def slow_info_nce(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses import nt_xent
+from mmact_ssl.models.losses.nt_xent import nt_xent
 
 
 def slow_nt_xent(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.models.losses import (
+from mmact_ssl.models.losses.part_map_divergence import (
     as_distribution,
     part_logits,
     part_map_divergence,

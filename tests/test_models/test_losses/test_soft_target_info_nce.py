@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses import info_nce, soft_target_info_nce, soft_targets
+from mmact_ssl.models.losses.info_nce import info_nce
+from mmact_ssl.models.losses.soft_target_info_nce import soft_target_info_nce, soft_targets
 
 PAIRS, DIM = 5, 4
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.models.losses import effective_rank, feature_std
+from mmact_ssl.models.losses.statistics import effective_rank, feature_std
 
 
 def features(num: int, dim: int, seed: int = 0) -> torch.Tensor:

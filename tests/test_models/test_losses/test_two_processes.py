@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.models.balancers import GradNorm, SharedGradients, UncertaintyWeights
+from mmact_ssl.models.balancers.gradnorm import GradNorm
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
+from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 from mmact_ssl.models.heads.classification import ClassificationHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mmact_ssl.models.necks import adaptive_instance_norm
+from mmact_ssl.models.necks.adaptive_instance_norm import adaptive_instance_norm
 
 
 def maps() -> tuple[torch.Tensor, torch.Tensor]:

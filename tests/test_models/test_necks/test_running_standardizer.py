@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.models.necks import RunningStandardizer
+from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 
 
 @settings(deadline=None, max_examples=20)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.models.necks import SkeletonPooling
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
 
 def make_valid(lengths: list[int], persons: list[int], num_persons: int, time: int):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mmact_ssl.models.necks import ConvolutionAdapter, GatedAdapter
+from mmact_ssl.models.necks.task_adapter import ConvolutionAdapter, GatedAdapter
 
 
 def test_each_place_is_adapted_by_one_matrix():

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmact_ssl.engine.hooks import MomentumCopyHook
+from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.momentum.copy import MomentumCopy
