@@ -126,16 +126,6 @@ def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
     assert not values['features'].grad.any()
 
 
-@pytest.mark.parametrize('num_parts', [1, 3])
-def test_what_it_predicts_are_probabilities(num_parts):
-    head, values = make(num_parts), batch(num_parts)
-    maps = head.predict(**values)['maps']
-    assert maps.shape == (B, T, num_parts, H, W)
-    assert maps.min() >= 0 and maps.max() <= 1
-    if num_parts > 1:
-        torch.testing.assert_close(maps.sum(2), torch.ones(B, T, H, W))
-
-
 def test_descent_finds_the_parts_of_every_frame():
     """Though the map has two steps in time and the person walks in each of the four frames."""
     head, values = make(1, person_weight=1.0), batch(1)
@@ -148,9 +138,3 @@ def test_descent_finds_the_parts_of_every_frame():
         losses['loss'].backward()
         optimizer.step()
     assert losses['mean_iou'] > 0.95
-
-
-def test_what_it_reads():
-    assert make(adapter='parsing', view='clip_b').inputs == dict(
-        features='clip_b.parsing', parts='targets.clip_b.parts', valid='targets.clip_b.valid'
-    )

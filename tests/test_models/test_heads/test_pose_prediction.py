@@ -203,15 +203,6 @@ def test_the_prediction_from_video_alone_is_not_shown_the_observeds():
     )
 
 
-def test_noise_makes_the_prediction_stochastic():
-    inputs = make_inputs()
-    certain, noisy = stir(make_head()), stir(make_head(noise_dim=4))
-    poses = [certain.predict(**inputs)['poses'] for _ in range(2)]
-    assert torch.equal(*poses)
-    poses = [noisy.predict(**inputs)['poses'] for _ in range(2)]
-    assert not torch.equal(*poses)
-
-
 def test_without_adversary_it_is_a_regression_that_learns():
     head, inputs = make_head(adversarial=None), make_inputs()
     assert not any('discriminator' in name for name, _ in head.named_parameters())

@@ -148,26 +148,6 @@ def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
     assert (inputs['pooled'].grad[without] == 0).all()
 
 
-def test_a_batch_without_any_sentence_is_no_loss():
-    head, inputs = make_head(), make_inputs()
-    inputs['prompt'][:], inputs['valid'][:] = 0, False
-    logs = head.loss(**inputs)
-    logs['loss'].backward()
-    assert logs['loss'] == 0 and logs['with_sentence'] == 0
-    assert all((parameter.grad == 0).all() for parameter in head.parameters())
-    assert head.predict(**inputs)['accuracy'].isnan().all()
-
-
-def test_averages_follow_the_projectors():
-    head = make_head(cross_consistency=True, momentum=0.9)
-    (skeleton, first), (prompt, second) = head.momentum_pairs()
-    assert (first, second) == (head.skeleton_projector, head.prompt_projector)
-    assert [skeleton, prompt] == list(head.momentum_projectors.values())
-    assert skeleton.momentum == 0.9
-    assert any(key.startswith('momentum_projectors.skeleton') for key in head.state_dict())
-    assert make_head().momentum_pairs() == [], 'without averages there is nothing to do'
-
-
 def test_a_perfect_pair_of_projections_finds_its_partners():
     head = make_head(in_channels=PROMPT)
     head.skeleton_projector = head.prompt_projector
@@ -178,17 +158,6 @@ def test_a_perfect_pair_of_projections_finds_its_partners():
     assert torch.allclose(metrics['chance'], torch.tensor(1 / BATCH, dtype=torch.float64))
     inputs['pooled'] = inputs['pooled'].roll(1, 0)
     assert (head.predict(**inputs)['accuracy'] == 0).all()
-
-
-def test_what_is_read_is_named_by_the_view():
-    assert make_head(view='one').inputs == dict(
-        pooled='one.pooled', prompt='targets.one.prompt', valid='targets.one.prompt_valid'
-    )
-    assert make_head(target='frames').inputs == dict(
-        pooled='clip.pooled', prompt='targets.clip.frames', valid='targets.clip.frames_valid'
-    )
-    inputs = make_head(cross_consistency=True).inputs
-    assert inputs['momentum_pooled'] == 'clip.momentum_pooled'
 
 
 @pytest.mark.parametrize('momentum', [False, True])
