@@ -84,29 +84,3 @@ def test_streams_are_contrasted_apart_and_summed():
     for one, two in zip(*(torch.autograd.grad(x, list(pooled.values())) for x in (loss, total))):
         torch.testing.assert_close(one, two)
     assert head.predict(**pooled)['projection'].shape == (6, 2, 10)
-
-
-def test_predict_counts_partners():
-    head, pooled = make(target='pair', views=('one', 'two')).eval(), make_pooled(('one', 'two'))
-    predicted = head.predict(**pooled)
-    assert predicted['projection'].shape == (6, 2, 5)
-    rows = predicted['projection'].transpose(0, 1).flatten(0, 1)
-    rows = rows / rows.norm(dim=1, keepdim=True)
-    for i in range(6):
-        hits = []
-        for row, partner in ((i, i + 6), (i + 6, i)):
-            others = {j: (rows[row] @ rows[j]).item() for j in range(12) if j != row}
-            hits.append(max(others, key=others.get) == partner)
-        assert float(predicted['accuracy'][i]) == sum(hits) / 2
-    assert float(head.loss(**pooled)['accuracy']) == pytest.approx(
-        float(predicted['accuracy'].mean())
-    )
-
-
-def test_inputs_may_be_redirected():
-    head = make(inputs=dict(masked='masked.other'))
-    assert head.inputs == {
-        'clip': 'clip.pooled',
-        'masked': 'masked.other',
-        'shuffled': 'shuffled.pooled',
-    }
