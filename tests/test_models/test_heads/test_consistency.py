@@ -147,17 +147,6 @@ def test_nothing_is_enqueued_in_evaluation():
     assert head.queue.pointer == 0
 
 
-def test_gradients_reach_the_query_and_never_a_key_of_the_momentum_encoder():
-    head, values = make('appearance', queue_size=12).train(), batch()
-    values['query'].requires_grad_()
-    values['key'].requires_grad_()
-    head.loss(**arguments('appearance', values))['loss'].backward()
-    assert values['query'].grad.any()
-    assert values['key'].grad is None
-    assert all(parameter.grad is None for parameter in head.momentum_projector.parameters())
-    assert all(parameter.grad is not None for parameter in head.projector.parameters())
-
-
 def test_a_padded_clip_has_no_gradient_for_motion():
     head, values = make('motion'), batch()
     values['query'].requires_grad_()

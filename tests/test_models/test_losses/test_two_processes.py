@@ -100,10 +100,7 @@ def whole() -> dict:
     return losses_and_gradients(0, 1)
 
 
-CASES = (
-    *('context', 'pose', 'motion', 'contrast', 'appearance', 'consistent_motion', 'queue'),
-    *('parsing', 'prompts', 'classification', 'recognition', 'guidance', 'video'),
-)
+CASES = sorted(cases())
 
 
 @pytest.mark.parametrize('case', CASES)
