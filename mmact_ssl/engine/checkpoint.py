@@ -36,16 +36,6 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     Weights load, and so does what mmengine's resume files hold beside them: numpy arrays and
     scalars and the log history. ``meta.config`` is dropped, because ``Runner.resume`` would execute
     it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
-
-    Args:
-        path: The checkpoint file.
-        map_location: As in :func:`torch.load`.
-
-    Returns:
-        What was saved, as a rule a dict with ``state_dict`` and ``meta``.
-
-    Raises:
-        CheckpointError: The file is missing, is not a checkpoint, or holds anything else.
     """
     path = os.path.expanduser(os.fspath(path))
     if not os.path.isfile(path):
@@ -71,9 +61,6 @@ def load_strictly(runner: Runner, path: str) -> None:
     """Load a checkpoint into the runner's model, all keys of both.
 
     mmengine's own loading before a test only logs what is missing, and would test random heads.
-
-    Raises:
-        CheckpointError: A key is missing, left over, or of another shape.
     """
     try:
         runner.load_checkpoint(path, map_location='cpu', strict=True)
@@ -92,13 +79,7 @@ def load_from_local(filename: str, map_location: MapLocation = None) -> Any:
 def load_from_http(
     filename: str, map_location: MapLocation = None, model_dir: str | None = None
 ) -> Any:
-    """Download a checkpoint once per machine and load it as data; see :func:`download_checkpoint`.
-
-    Args:
-        filename: ``http://`` or ``https://`` address.
-        map_location: As in :func:`torch.load`.
-        model_dir: Folder of downloads; torch hub's by default.
-    """
+    """Load what :func:`download_checkpoint` downloads."""
     path = download_checkpoint(filename, model_dir, hash_in_name(filename))
     return load_checkpoint_safely(path, map_location)
 
@@ -116,19 +97,12 @@ def hash_in_name(filename: str) -> str | None:
 def download_checkpoint(
     address: str, model_dir: str | None = None, sha256: str | None = None
 ) -> str:
-    """Download a file once per machine, by its first process; all wait for it.
+    """Download a file once per machine, by its first process, and return its path.
 
     Args:
         address: ``http://`` or ``https://`` address.
         model_dir: Folder of downloads; torch hub's by default.
         sha256: Beginning of the file's hash, checked when it is downloaded.
-
-    Returns:
-        Path of the file.
-
-    Raises:
-        CheckpointError: The download failed on one of the machines, or is another file. All
-            processes raise it.
     """
     from mmengine.dist import all_gather_object
 
@@ -143,7 +117,7 @@ def download_checkpoint(
             torch.hub.download_url_to_file(address, path, sha256)
         except (OSError, RuntimeError) as error:
             problem = str(error) or repr(error)
-    # The others wait for it here, and hear of a failure: they would wait for ever otherwise.
+    # The others wait for it here, and all hear of a failure.
     problems = [found for found in all_gather_object(problem) if found]
     if problems:
         raise CheckpointError(
@@ -165,11 +139,7 @@ def local_rank() -> int:
 
 
 def register_safe_loaders() -> bool:
-    """Replace mmengine's loaders of local and HTTP checkpoints by the safe ones.
-
-    Returns:
-        False if they were registered already.
-    """
+    """Replace mmengine's loaders of local and HTTP checkpoints; False if that was done already."""
     from mmengine.runner import checkpoint
 
     if checkpoint.load_from_local is load_from_local:
@@ -187,8 +157,7 @@ def register_safe_loaders() -> bool:
 def allowed_objects() -> dict[str, Any]:
     """List what a checkpoint may hold beside tensors, as {name in the pickle: object}.
 
-    These are what ``torch.serialization.get_unsafe_globals_in_checkpoint`` reports for mmengine's
-    resume files: the log history and the numpy values in it, under the names of numpy 1 and 2.
+    In mmengine's resume files: the log history and numpy values, by the names of numpy 1 and 2.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -215,11 +184,6 @@ class RestrictedUnpickler(pickle.Unpickler):
     """Unpickler that knows torch's own list of harmless objects and :func:`allowed_objects`."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the object if it is allowed.
-
-        Raises:
-            pickle.UnpicklingError: It is not; names it.
-        """
         from torch._weights_only_unpickler import _get_allowed_globals
 
         # torch saves with protocol 2, which writes Python 2's name of the builtins.

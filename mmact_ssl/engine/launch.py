@@ -21,9 +21,6 @@ def load_config(args: argparse.Namespace) -> Config:
     Args:
         args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
             ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one.
-
-    Raises:
-        ConfigError: There is no such config, or an option is not ``KEY=VALUE``.
     """
     if not Path(args.config).is_file():
         raise ConfigError(f'{args.config}: no such config, see configs/')
@@ -38,16 +35,10 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def parse_cfg_options(words: Optional[list[str]]) -> dict[str, Any]:
-    """Read ``--cfg-options`` as all OpenMMLab programs do.
+    """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``, as mmengine does.
 
-    Programs take the words as they are, for importing mmengine's DictAction takes seconds that
-    ``--help`` must not.
-
-    Args:
-        words: ``['train_cfg.max_epochs=5', 'model.heads.pose=None', ...]``.
-
-    Raises:
-        ConfigError: A word is not ``KEY=VALUE``.
+    Programs take the words as they are: importing DictAction takes seconds that ``--help`` must
+    not.
     """
     if not words:
         return {}
@@ -60,13 +51,7 @@ def parse_cfg_options(words: Optional[list[str]]) -> dict[str, Any]:
 
 
 def enable_mixed_precision(cfg: Config) -> None:
-    """Switch the optimizer wrapper to mixed precision with a dynamic loss scale.
-
-    A constructor with several optimizers reads the same two keys for all of them.
-
-    Raises:
-        ConfigError: There is no GPU, or the config uses a wrapper of its own.
-    """
+    """Switch the optimizer wrapper, or all of several, to mixed precision."""
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a GPU and torch sees none: train without it')
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
@@ -84,12 +69,12 @@ def fit_to_cpu(cfg: Config) -> None:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     if cfg.launcher == 'none':
         return
-    # DistributedDataParallel refuses device numbers on CPU, and mmengine passes one by default.
-    wrapper = dict(
-        type='MMDistributedDataParallel',
-        find_unused_parameters=cfg.get('find_unused_parameters', False),
-        broadcast_buffers=False,
-    )
-    wrapper.update(cfg.get('model_wrapper_cfg', {}))
-    cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    cfg.model_wrapper_cfg = {
+        'type': 'MMDistributedDataParallel',
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        'broadcast_buffers': False,
+        **cfg.get('model_wrapper_cfg', {}),
+        # DistributedDataParallel refuses device numbers on CPU, mmengine passes one by default.
+        'device_ids': None,
+    }
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})

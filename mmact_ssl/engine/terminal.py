@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from mmengine.dist import master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
@@ -19,20 +20,15 @@ FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not u
 
 
 class QuietRunner(Runner):
-    """mmengine's runner, which logs the environment, the config and the hooks to the file alone.
-
-    After a test the main process alone logs: mmengine's hook writes the metrics on every process
-    to one file, each over the other's.
-    """
+    """mmengine's runner, which logs the environment, the config and the hooks to the file alone."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build mmengine's logger; its first handler is that of the screen."""
         logger = super().build_logger(*args, **kwargs)
         quiet_the_screen(logger)
         return logger
 
     def test(self) -> dict:
-        """Test; the metrics by name."""
+        """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""
         for hook in self.hooks:
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
@@ -55,7 +51,7 @@ class ScreenFormatter(logging.Formatter):
 
 
 def is_for_the_screen(record: logging.LogRecord) -> bool:
-    """Whether a record is a warning or more, or information that is not for the file alone."""
+    """Select warnings, and information that is not for the file alone."""
     message = record.getMessage()
     is_dump = record.module == 'runner' and '\n' in message  # environment, config, hooks
     return record.levelno > logging.INFO or not (is_dump or message.startswith(FILE_ONLY))
@@ -68,20 +64,28 @@ class ShortLogProcessor(LogProcessor):
     A training line shows epoch and step, the time left, the loss and each task's own, and as far as
     there is room the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
     A test's metrics that do not fit a line get one each.
-
-    Args:
-        See :class:`mmengine.runner.LogProcessor`.
     """
 
     columns = COLUMNS - len('00:00:00 ')
 
+    def _collect_scalars(
+        self, custom_cfg: list[dict], runner: Runner, mode: str, reserve_prefix: bool = False
+    ) -> dict:
+        """Statistics of the window; metrics without batches in which nothing counts."""
+        tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
+        for name, value in tag.items():
+            if 'loss' not in name and np.isnan(value):
+                key = name if reserve_prefix else f'{mode}/{name}'
+                history = runner.message_hub.get_scalar(key).data[0][-self.window_size :]
+                known = history[~np.isnan(history)]
+                tag[name] = known.mean() if len(known) else value
+        return tag
+
     def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
-        """Numbers for the visualizer, and the line."""
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
         return tag, self._training_line(runner, batch_idx, tag) if mode == 'train' else line
 
     def get_log_after_epoch(self, *args: Any, **kwargs: Any) -> tuple[dict, str]:
-        """Metrics for the visualizer, and one line or one for each."""
         tag, line = super().get_log_after_epoch(*args, **kwargs)
         if len(line) <= self.columns:
             return tag, line

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmact_ssl.engine.hooks.gradient_conflict_hook import norms_and_cosines
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import SharedGradients
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import as_distribution, part_overlap
+from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_overlap
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 

@@ -42,9 +42,6 @@ class ViewsPreprocessor(BaseDataPreprocessor):
 
         Returns:
             ``inputs``: view -> batch; ``targets``: view -> name -> ``[B, ...]``; ``data_samples``.
-
-        Raises:
-            DataError: A view or target is missing from the batch.
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
@@ -141,8 +138,8 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
         shapes = {(clip.shape[0], *clip.shape[2:]) for clip in samples}
         if len(shapes) > 1:
             raise DataError(
-                f'the clips of view {view!r} differ in persons, joints or coordinates '
-                f'{sorted(shapes)}: a batch takes one layout and one number of persons'
+                f'the clips of view {view!r} differ in (persons, joints, coordinates), '
+                f'{sorted(shapes)}: load them with one layout and number of persons'
             )
         padded = pad_sequence([clip.transpose(0, 1) for clip in samples], batch_first=True)
         missing = -padded.shape[1] % self.frames_multiple

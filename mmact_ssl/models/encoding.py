@@ -32,12 +32,7 @@ def encode_view(
 
 
 def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> Tensor:
-    """The mean over all positions, ``[B, C', T', ...] -> [B, C']``.
-
-    Args:
-        feature_map: ``[B, C', T', ...]``.
-        frames_valid: bool ``[B, T']``, False for frames that are left out.
-    """
+    """The mean over all positions of valid frames, ``[B, C', T', ...]``, ``[B, T'] -> [B, C']``."""
     if frames_valid is None:
         return feature_map.flatten(2).mean(2)
     frames = feature_map.flatten(3).mean(3)  # (B, C', T')

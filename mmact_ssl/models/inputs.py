@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
-    """Inputs of heads by name, each with what makes it.
-
-    Raises:
-        ConfigError: A view or an adapter is not made, or a target is made twice.
-    """
+    """Inputs of heads by name, each with what makes it."""
     views = model.data_preprocessor.views
     made = dict.fromkeys(views, 'pipeline')
     made.update({f'targets.{t}': 'pipeline' for t in model.data_preprocessor.made_targets})
@@ -54,11 +50,7 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
 
 
 def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> None:
-    """Check that all inputs of all heads are made.
-
-    Raises:
-        ConfigError: An input is not; names the head, the input and the config key.
-    """
+    """Check that all inputs of all heads are made."""
     if not heads:
         raise ConfigError('model.heads has no task: name at least one pretext head')
     for task, head in heads.items():
@@ -73,10 +65,9 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
 
 def describe_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> str:
     """A table of tasks, their inputs and what makes these."""
-    rows = [
-        (task, source, available[source])
+    lines = [
+        f'{task:<14} {source:<32} {available[source]}'
         for task, head in heads.items()
         for source in head.inputs.values()
     ]
-    lines = [f'{task:<14} {source:<32} {maker}' for task, source, maker in rows]
     return '\n'.join([f'{"task":<14} {"reads":<32} made by', *lines])

@@ -15,44 +15,28 @@ from mmact_ssl.errors import ConfigError
 
 
 def find_layout(name: str) -> SkeletonLayout:
-    """A joint layout by its name.
-
-    Raises:
-        ConfigError: There is none of this name.
-    """
+    """A joint layout by its name."""
     if name not in LAYOUTS:
         raise ConfigError(f'there is no layout {name!r}, use one of {sorted(LAYOUTS)}')
     return LAYOUTS[name]
 
 
 def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
-    """Compare clips ``[B, M, T, V, C]`` with the ``(M, V, C)`` that a module is built for.
-
-    Raises:
-        ConfigError: They differ.
-    """
+    """Compare clips ``[B, M, T, V, C]`` with the ``(M, V, C)`` that a module is built for."""
     found = (x.shape[1], *x.shape[3:])
     if found != expected:
-        names = ('persons', 'joints', 'coordinates')
-        shapes = [', '.join(f'{n} {name}' for n, name in zip(s, names)) for s in (found, expected)]
         raise ConfigError(
-            f'{owner} got clips of {shapes[0]} but is built for {shapes[1]}: set its layout and '
-            'numbers of persons and coordinates to what the pipeline gives'
+            f'{owner} got clips of (persons, joints, coordinates) {found} but is built for '
+            f'{expected}: set its layout, num_persons and in_channels to what the pipeline gives'
         )
 
 
 def valid_frames(x: Tensor) -> Tensor:
-    """Validity by the coordinates themselves.
+    """Validity by the coordinates themselves, ``[B, M, T, V, C]`` to bool ``[B, M, T]``.
 
-    A clip ends with its last frame in which any person has a non-zero coordinate. All-zero frames
-    before it are real frames in which nobody was tracked. A clip of zeros alone counts as one frame
-    of its first person, so that no mean is ever taken over nothing. Our choice.
-
-    Args:
-        x: ``[B, M, T, V, C]``, coordinates; one that is NaN is not zero.
-
-    Returns:
-        bool ``[B, M, T]``.
+    A clip ends with its last frame in which any person has a non-zero coordinate (NaN is not zero).
+    All-zero frames before it are real frames in which nobody was tracked. A clip of zeros alone
+    counts as one frame of its first person, so that no mean is taken over nothing. Our choice.
     """
     seen = (x != 0).flatten(3).any(3)  # (B, M, T)
     # The first frame always counts, and the first person where nobody is seen.
@@ -70,17 +54,10 @@ def clip_lengths(valid: Tensor) -> Tensor:
 
 
 def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
-    """Validity of a backbone's map whose time axis is shorter than the clip's.
+    """Validity of a backbone's map of T' = ``num_frames``, ``[B, M, T]`` to ``[B, M, T']``.
 
-    ``ceil(length * T' / T)`` of the T' frames are valid: a frame of the map counts when the clip's
-    frame at which a strided convolution centers it does.
-
-    Args:
-        valid: ``[B, M, T]``.
-        num_frames: T'.
-
-    Returns:
-        bool ``[B, M, T']``.
+    ``ceil(length * T' / T)`` frames are valid: a frame of the map counts when the clip's frame at
+    which a strided convolution centers it does.
     """
     time = valid.shape[2]
     if time == num_frames:

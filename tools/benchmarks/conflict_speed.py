@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from teacher_speed import Training
 
-from mmact_ssl.engine.hooks import GradientConflictHook
+from mmact_ssl.engine.hooks.gradient_conflict_hook import GradientConflictHook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

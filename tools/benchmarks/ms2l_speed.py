@@ -30,11 +30,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.models.backbones import SkeletonGRU, skeleton_gru
+from mmact_ssl.models.backbones import skeleton_gru
+from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU
 from mmact_ssl.models.heads import motion_prediction
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.jigsaw import JigsawHead
-from mmact_ssl.models.necks import SkeletonPooling
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
 
 FLOOR = 2.5  # how many times faster than `padded` ours has to be

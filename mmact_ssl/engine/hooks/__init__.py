@@ -1,15 +1,5 @@
-"""Hooks of the training loop."""
+"""Hooks of the training loop; importing this registers them all."""
 
-from .broken_sample_hook import BrokenSampleHook
-from .gradient_conflict_hook import GradientConflictHook
-from .knn_monitor_hook import KNNMonitorHook
-from .momentum_copy_hook import MomentumCopyHook
-from .seed_by_progress_hook import SeedByProgressHook
+from mmact_ssl.registry import import_submodules
 
-__all__ = [
-    'BrokenSampleHook',
-    'GradientConflictHook',
-    'KNNMonitorHook',
-    'MomentumCopyHook',
-    'SeedByProgressHook',
-]
+import_submodules(__name__, __path__)

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import write_atomically
 from mmact_ssl.registry import HOOKS
 
 
@@ -22,19 +23,12 @@ class BrokenSampleHook(Hook):
     Reads the meta information ``replaced`` of the data samples of each training batch. Every
     ``interval`` iterations and at the end of each epoch the counts of all processes are added up,
     ``<work_dir>/broken_samples.json`` is written (``samples``, ``replaced``, ``fraction``,
-    ``files`` {message: times}) and, above the limit, all processes stop with the same error.
-
-    The counts of the last check are saved with each checkpoint, and a resumed run goes on from
-    them.
+    ``files`` {message: times}) and, above the limit, all processes stop with the same error. The
+    counts are saved with each checkpoint, and a resumed run goes on from them. Our choice.
 
     Args:
         max_fraction: Largest fraction of replaced samples among all seen, 0..1.
         interval: Iterations between two checks.
-
-    Raises:
-        DataError: The limit is exceeded; names the list and the first file.
-
-    Source: our choice.
     """
 
     def __init__(self, max_fraction: float = 0.05, interval: int = 100) -> None:
@@ -48,7 +42,6 @@ class BrokenSampleHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Count one batch."""
         for data_sample in data_batch['data_samples']:
             self._samples += 1
             if data_sample.replaced:
@@ -57,20 +50,17 @@ class BrokenSampleHook(Hook):
             self._check(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Check what an epoch left."""
         self._check(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save the counts of all processes."""
         checkpoint['broken_samples'] = self._totals
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Go on from the counts of a resumed run, in one process, since all are added up."""
-        # Weights to start from bring the samples of another run.
+        # Weights to start from (load_from) bring the samples of another run.
         if not runner._resume or 'broken_samples' not in checkpoint:
             return
         self._totals = checkpoint['broken_samples']
-        if is_main_process():
+        if is_main_process():  # in one process, since all are added up
             self._samples = self._totals['samples']
             self._files = Counter(self._totals['files'])
 
@@ -78,9 +68,7 @@ class BrokenSampleHook(Hook):
         # A collective call: every process comes here at the same iterations.
         counts = all_gather_object((self._samples, dict(self._files)))
         samples = sum(count for count, _ in counts)
-        files: Counter[str] = Counter()
-        for _, part in counts:
-            files.update(part)
+        files: Counter[str] = sum((Counter(part) for _, part in counts), Counter())
         self._totals = {'samples': samples, 'files': dict(files)}
         replaced = sum(files.values())
         if not replaced:
@@ -89,9 +77,7 @@ class BrokenSampleHook(Hook):
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)
-            with open(path, 'w', encoding='utf-8') as stream:
-                json.dump(content, stream, indent=2, sort_keys=True)
-                stream.write('\n')
+            write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + '\n')
         if fraction > self.max_fraction:
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='

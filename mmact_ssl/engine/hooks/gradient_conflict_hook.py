@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +18,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers import SharedGradients
+from mmact_ssl.files import write_atomically
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import HOOKS
 
@@ -31,23 +31,16 @@ class GradientConflictHook(Hook):
     """Log cosines and norms of the tasks' gradients, every so many iterations.
 
     Each task's gradient on ``model.shared_weights`` (the last weights of the backbone by default)
-    is taken over the forward pass of the training step, see :class:`SharedGradients`, over the
-    samples of all processes, before any projection. Scalars ``conflict/<a>~<b>``, the cosine of two
-    tasks, and ``conflict/norm/<task>``, the norm after the task's weight, go to the message hub and
-    the visualizer; all go as a line of JSON to ``gradient_conflict.jsonl`` in the work dir, which
-    ``tools/visualize.py conflict`` draws. Measurements that lie there of another training, or of
-    steps that a resumed one takes again, are removed at the start. Two tasks of which one has no
-    gradient have no cosine.
+    is taken in the training step, see :class:`SharedGradients`, before any projection. Scalars
+    ``conflict/<a>~<b>``, the cosine of two tasks (Yu et al., NeurIPS 2020, arXiv 2001.06782,
+    definition 1), and ``conflict/norm/<task>``, the norm after the task's weight, go to the message
+    hub and the visualizer, and as a line of JSON to ``gradient_conflict.jsonl`` in the work dir,
+    which ``tools/visualize.py conflict`` draws. Measurements there of another training, or of steps
+    that a resumed one takes again, are removed at the start.
 
     Args:
-        interval: Iterations from one measurement to the next, ``> 0``; the first iteration of the
-            training is measured too. One costs a backward pass through the heads and from the
-            feature map to the shared weights.
-
-    Raises:
-        ConfigError: The model is not a MultiTaskPretrainer.
-
-    Source: the cosine as Yu et al., NeurIPS 2020 (arXiv 2001.06782), definition 1; our choice else.
+        interval: Iterations from one measurement, at the first one, to the next. One costs a
+            backward pass through the heads and from the feature map to the shared weights.
     """
 
     def __init__(self, interval: int = 50) -> None:
@@ -56,13 +49,11 @@ class GradientConflictHook(Hook):
         self._measured: Optional[tuple[list[str], Tensor]] = None
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse other models before the first batch is read, and begin the file or take it up."""
         _pretrainer(runner)
         if is_main_process():
             keep_measurements(Path(runner.work_dir) / FILE_NAME, runner.iter)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Ask the model for its gradients in the step to come, if one is due."""
         if runner.iter % self.interval == 0:
             self._scale = _loss_scale(runner.optim_wrapper)
             _pretrainer(runner).loss_observer = self.measure
@@ -80,7 +71,6 @@ class GradientConflictHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Write down what was measured."""
         _pretrainer(runner).loss_observer = None
         if self._measured is None:
             return
@@ -100,24 +90,15 @@ class GradientConflictHook(Hook):
 
 
 def keep_measurements(file: Path, steps: int) -> None:
-    """Remove from a file of measurements what does not belong to the training that goes on.
-
-    Args:
-        file: Of lines of JSON with a ``step`` from 1 on; there may be none.
-        steps: Iterations that the training has behind it; 0 removes the file. Later steps go, as
-            do lines that a killed process has not finished.
-    """
+    """Keep the first steps of a file, without lines that a killed process has not finished."""
     if not file.is_file():
         return
     lines = file.read_text(encoding='utf-8').splitlines()
     kept = [line for line in lines if 0 < _step(line) <= steps]
-    if not kept:
+    if kept:
+        write_atomically(file, ''.join(f'{line}\n' for line in kept))
+    else:
         file.unlink()
-    elif kept != lines:
-        # Written beside and moved, so that a kill loses nothing.
-        beside = file.with_name(f'.{os.getpid()}.{file.name}')
-        beside.write_text(''.join(f'{line}\n' for line in kept), encoding='utf-8')
-        beside.replace(file)
 
 
 def _step(line: str) -> int:
@@ -131,13 +112,9 @@ def _step(line: str) -> int:
 def norms_and_cosines(
     tasks: list[str], gram: Tensor
 ) -> tuple[dict[str, Optional[float]], dict[str, Optional[float]]]:
-    """Norms by task and cosines by ``'<a>~<b>'``; None is one that is not defined.
+    """Norms by task and cosines by ``'<a>~<b>'`` of inner products ``[K, K]``.
 
-    A norm that half precision has made infinite is not, nor a cosine with it or with a norm of 0.
-
-    Args:
-        tasks: Names.
-        gram: Inner products, ``[K, K]``.
+    None is a norm that half precision has made infinite, and a cosine with it or a norm of 0.
     """
     rows = gram.tolist()
     squares = [rows[k][k] for k in range(len(tasks))]

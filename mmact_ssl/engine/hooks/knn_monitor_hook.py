@@ -37,19 +37,15 @@ class KNNMonitorHook(Hook):
     Labels never reach the student: it runs without gradients in evaluation mode, and modes and
     random states are put back, so that training is the same to the bit with and without the hook.
 
-    Of several processes the first reads all clips and the others wait for it. They do so no longer
-    than the process group's timeout (``env_cfg.dist_cfg.timeout``, seconds), which has to be raised
-    where the clips take more time.
+    Of several processes the first reads all clips and the others wait for it, no longer than the
+    process group's timeout (``env_cfg.dist_cfg.timeout``, seconds).
 
     Args:
         config: Path of a downstream config: its training split is read with its test pipeline, data
             preprocessor and ``feature_pooling``.
         interval: Epochs between two runs; it also runs after the last epoch.
-        k: Neighbors.
-        temperature: Of their votes.
+        k, temperature: Neighbors, and of their votes.
         holdout_fraction: Fraction of every class that is classified by the rest.
-
-    Source: as solo-learn's and lightly's online kNN; the held-out part is our choice.
     """
 
     def __init__(
@@ -72,13 +68,10 @@ class KNNMonitorHook(Hook):
         self.data_preprocessor: Any = None
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Run every ``interval`` epochs and after the last one."""
-        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
-        if not due:
-            return
-        if is_main_process():
-            self._log(runner)
-        barrier()
+        if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
+            if is_main_process():
+                self._log(runner)
+            barrier()
 
     def _log(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -92,14 +85,7 @@ class KNNMonitorHook(Hook):
         runner.logger.info(f'Epoch(knn) [{epoch}]  {shown}')
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """Extract the features and classify the held-out ones.
-
-        Args:
-            model: Has the student as ``backbone``; its modes and random states are changed.
-
-        Returns:
-            Scalars by name.
-        """
+        """Scalars by name; changes the model's modes and random states."""
         if self.data_preprocessor is None:
             import mmaction.datasets  # noqa: F401  (fills the registry)
             from mmaction.registry import MODELS
@@ -138,11 +124,7 @@ class KNNMonitorHook(Hook):
 
 @contextmanager
 def untouched_training(model: nn.Module) -> Iterator[None]:
-    """Put back the mode of every module and all random states at the end.
-
-    Args:
-        model: Whose modes are kept; parameters and buffers are the caller's to leave alone.
-    """
+    """Put back the mode of every module and all random states at the end."""
     # One by one: frozen parts are in evaluation mode while the rest trains.
     modes = [(module, module.training) for module in model.modules()]
     python_state, numpy_state = random.getstate(), np.random.get_state()

@@ -19,9 +19,6 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
-    Not after an iteration that only accumulates gradients. A model without a ``momentum_pairs``
-    method has no copies.
-
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over the
     student alone: copies start from it, queues are emptied, because their keys are of other weights
     and other videos, and balancers restart.
@@ -32,7 +29,6 @@ class MomentumCopyHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Copy the student, now initialized or loaded, unless a resumed run brings its copy."""
         if not runner._resume:
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):
@@ -45,7 +41,6 @@ class MomentumCopyHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Follow the step, if there was one."""
         wrapper = runner.optim_wrapper
         # An adversary steps together with the student.
         wrapper = wrapper['student'] if isinstance(wrapper, OptimWrapperDict) else wrapper
@@ -54,7 +49,6 @@ class MomentumCopyHook(Hook):
                 copy.follow(source)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Average the statistics, so that all processes have those of the checkpoint."""
         for _, source in _pairs(runner):
             average_statistics(source)
 

@@ -24,23 +24,16 @@ class SeedByProgressHook(Hook):
     augmentations of another. Before each epoch the training data sets learn the seed and the
     epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset); before each
     iteration Python's, numpy's and torch's global generators are seeded in the main process. The
-    sampler gets the runner's seed, which a resumed run reads from its checkpoint, whatever seed
-    the config or the command line gives now.
+    sampler gets the runner's seed, which a resumed run reads from its checkpoint.
 
     Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
-    hears of a new round through the data.
-
-    Raises:
-        ConfigError: The training loop is not epoch-based.
-
-    Source: our choice.
+    hears of a new round through the data. Our choice.
     """
 
     # Before all other hooks, which may draw random numbers themselves.
     priority = 'HIGHEST'
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse loops that cannot be seeded, and give the sampler the run's seed."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'SeedByProgressHook needs an epoch-based training loop: set '
@@ -53,13 +46,12 @@ class SeedByProgressHook(Hook):
                 sampler.seed = int(runner.seed)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the data sets; their workers fetch the epoch's first batch after this."""
+        # Workers fetch the epoch's first batch after this.
         for dataset in _leaves(runner.train_dataloader.dataset):
             if hasattr(dataset, 'set_progress'):
                 dataset.set_progress(int(runner.seed), runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the main process."""
         key = (int(runner.seed), get_rank(), runner.iter)
         words = np.random.SeedSequence(key).generate_state(3)
         random.seed(int(words[0]))

@@ -34,10 +34,11 @@ class AdaptedBackbone(BaseModule):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
-        chosen = {name: config for name, config in adapters.items() if config is not None}
         self.outputs = tuple(outputs)
         self.backbone = MODELS.build(backbone)
-        self.adapters = ModuleDict({name: MODELS.build(c) for name, c in chosen.items()})
+        self.adapters = ModuleDict(
+            {name: MODELS.build(config) for name, config in adapters.items() if config is not None}
+        )
 
     def forward(self, frames: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""

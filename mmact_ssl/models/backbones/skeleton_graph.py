@@ -16,13 +16,7 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
 
     The center is, of the joints that are neither left nor right, the one with the smallest sum of
     distances, in limbs, to all joints (our choice; for ``ntu25`` and ``coco17`` it is mmaction2's
-    own); limbs point to it.
-
-    Returns:
-        ``num_node``; ``inward``, the limbs as pairs (outer joint, inner joint); ``center``.
-
-    Raises:
-        ConfigError: There is no such layout.
+    own). ``inward`` has the limbs as pairs (outer joint, inner joint).
     """
     skeleton = find_layout(layout)
     num_joints = skeleton.num_joints
@@ -52,9 +46,6 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
         layout: Name of the joint layout.
         mode: Of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
             ST-GCN++.
-
-    Raises:
-        ConfigError: There is no such layout.
     """
     graph = dict(layout=graph_of_layout(layout), mode=mode)
     return MODELS.build({**network, 'graph_cfg': graph})

@@ -32,13 +32,9 @@ class SkeletonGRU(BaseModule):
         num_persons: M.
         in_channels: Coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
         hidden_size: Units a direction.
-        num_layers: Layers.
         pool: ``'mean'`` or ``'mean_max'`` gives what :class:`SkeletonPooling` makes of each clip's
             frames as one frame, for a stock mmaction2 head, whose own mean would count padding.
             None gives all frames.
-
-    Raises:
-        ConfigError: There is no such layout.
     """
 
     reads_valid = True
@@ -78,9 +74,6 @@ class SkeletonGRU(BaseModule):
             ``[B, 1, 2 * hidden_size, T', 1]``, in mmaction2's order (persons, channels, frames,
             joints). T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
             ``'mean_max'`` the channels are twice as many, means first.
-
-        Raises:
-            ConfigError: Persons, joints or coordinates are not those that this is built for.
         """
         check_skeleton_shape('SkeletonGRU', x, self.shape)
         valid = valid_frames(x) if valid is None else valid

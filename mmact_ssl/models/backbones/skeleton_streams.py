@@ -21,8 +21,8 @@ class SkeletonStreams(BaseModule):
     choice.
 
     Args:
-        encoder: Config of one encoder, such as ``SkeletonGRU``; all have its settings, and weights
-            of their own. It takes ``valid``.
+        encoder: Config of one encoder that takes ``valid``, such as ``SkeletonGRU``; each stream
+            has one with weights of its own.
         num_streams: Number of streams; the clip's channels are split into as many equal parts.
     """
 
@@ -33,16 +33,8 @@ class SkeletonStreams(BaseModule):
         self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """Encode clips.
-
-        Args:
-            x: ``[B, M, T, V, num_streams * C]``.
-            valid: bool ``[B, M, T]``; read from all streams together where it is not given, as one
-                alone may end in zeros: a body that stands still has no motion.
-
-        Returns:
-            ``[B, M', num_streams * C', T', V']`` of encoders that give ``[B, M', C', T', V']``.
-        """
+        """``[B, M, T, V, num_streams * C]`` to ``[B, M', num_streams * C', T', V']``."""
+        # From all streams together: a body that stands still has no motion, all zeros.
         valid = valid_frames(x) if valid is None else valid
         parts = x.chunk(len(self.encoders), dim=4)
         maps = [encoder(part, valid) for encoder, part in zip(self.encoders, parts)]

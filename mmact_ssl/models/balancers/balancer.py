@@ -1,7 +1,8 @@
-"""What every balancer has in common."""
+"""What every balancer has in common, and weights that do not depend on the losses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Optional, Union
 
@@ -10,6 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
 
 from .shared_gradients import SharedGradients
 
@@ -18,9 +20,8 @@ class Balancer(BaseModule):
     """Makes one loss of the tasks' losses.
 
     Args:
-        weights: Task -> weight ``>= 0`` that the user gives; a task that is not named has weight 1.
-            Tasks that the model lacks are ignored, so that switching a head off needs no second
-            change.
+        weights: Task -> weight ``>= 0``, 1 for a task that is not named. Tasks that the model lacks
+            are ignored, so that switching a head off needs no second change.
         tasks: The tasks of the model, which fills them in.
     """
 
@@ -64,17 +65,46 @@ class Balancer(BaseModule):
         return self.weighted_sum(losses, progress)
 
 
-def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
-    """Refuse float16, in which a task's gradient vanishes without the loss scale of the optimizer.
+@MODELS.register_module()
+class FixedWeights(Balancer):
+    """Sum of the tasks' losses with constant weights."""
 
-    Raises:
-        ConfigError: The step runs in float16.
+
+@MODELS.register_module()
+class ScheduledWeights(Balancer):
+    """Sum of the tasks' losses with weights that move during training.
+
+    Args:
+        weights: Task -> weight, or ``(first, last)``, the weights at the start and at the end.
+        shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
+        tasks: See :class:`Balancer`.
     """
+
+    def __init__(
+        self,
+        weights: dict[str, Union[float, Sequence[float]]],
+        shape: str = 'linear',
+        tasks: Sequence[str] = (),
+    ) -> None:
+        super().__init__(tasks=tasks)
+        self.shape = shape
+        self.schedules = {
+            task: (ends, ends) if isinstance(ends, (int, float)) else tuple(ends)
+            for task, ends in weights.items()
+        }
+
+    def weight(self, task: str, progress: float) -> float:
+        first, last = self.schedules.get(task, (1.0, 1.0))
+        share = progress if self.shape == 'linear' else (1 - math.cos(math.pi * progress)) / 2
+        return first + (last - first) * share
+
+
+def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
+    """Refuse float16, in which a task's gradient vanishes without the optimizer's loss scale."""
     # The type of a product tells the precision of the step; torch's own question is new in 2.4.
     one = torch.ones(1, 1, device=next(iter(losses.values())).device)
     if (one @ one).dtype == torch.float16:
         raise ConfigError(
-            f'model.balancer.type={type(balancer).__name__!r} takes gradients before the loss is '
-            "scaled, which vanish in float16: set optim_wrapper.dtype='bfloat16', or train without "
-            '--amp'
+            f'model.balancer.type={type(balancer).__name__!r}: unscaled gradients vanish in '
+            "float16, set optim_wrapper.dtype='bfloat16' or train without --amp"
         )

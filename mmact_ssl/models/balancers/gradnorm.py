@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional, cast
+from typing import Any, Optional
 
 import torch
 from mmengine.dist import all_reduce
@@ -32,20 +32,17 @@ class GradNorm(Balancer):
     Our choice: the descent is on ``log v_k``, which keeps weights positive, and of the sum over
     ``mean(G)``, so that the rate does not depend on the size of the gradients; each target is
     multiplied by the user's ``w_k`` over their mean, 1 in the paper. Adversarial losses do not
-    count for ``r_k``. While gradients accumulate, weights move with each part of the batch. A task
-    without a gradient in a step, such as one with nothing to count in that batch, is left out of
-    it: means are over the others, and it keeps its weight. Its first loss is that of its first step
-    with a gradient.
+    count for ``r_k``. A task without a gradient in a step is left out of it: means are over the
+    others, and it keeps its weight. Its first loss, which must be above 0, is that of its first
+    step with a gradient. Not for training in float16.
 
     Args:
-        weights, tasks: See :class:`Balancer`; priorities, whatever the size of the losses.
+        weights: Task -> priority ``w_k``, whatever the size of the losses.
         alpha: ``>= 0``, how much a task that lags behind is favored; 0 makes all norms equal. The
             paper takes 1.5 for tasks that differ much and 0.12 for tasks that are alike (as
             reported).
         rate: ``> 0``, step of ``log v_k``.
-
-    Raises:
-        ConfigError: Training in float16, or a task with a gradient whose first loss is not above 0.
+        tasks: See :class:`Balancer`.
     """
 
     learns = True
@@ -60,17 +57,17 @@ class GradNorm(Balancer):
         super().__init__(weights, tasks)
         self.alpha = alpha
         self.rate = rate
-        self.states = nn.ModuleDict({task: _TaskState() for task in tasks})
+        self.states: Any = nn.ModuleDict({task: _TaskState() for task in tasks})
         self._checked = False
 
     def weight(self, task: str, progress: float) -> Tensor:
         # A copy, for the weights move before the backward pass.
-        return cast(Tensor, self.states[task].weight).clone()
+        return self.states[task].weight.clone()
 
     def restart(self) -> None:
         for state in self.states.values():
-            cast(Tensor, state.weight).fill_(1.0)
-            cast(Tensor, state.first_loss).zero_()
+            state.weight.fill_(1.0)
+            state.first_loss.zero_()
         self._checked = False
 
     def forward(
@@ -90,20 +87,15 @@ class GradNorm(Balancer):
 
     @torch.no_grad()
     def _move(self, sizes: Tensor, norms: Tensor) -> None:
-        """Set the weights of the next step.
-
-        Args:
-            sizes: Losses of the tasks, ``[K]``.
-            norms: Of their gradients without weights, ``[K]``; equal on all processes, and so is
-                then which tasks take part.
-        """
+        """Set the next weights by losses and norms of the gradients, ``[K]`` without weights."""
         sizes = sizes.float().clone()
         all_reduce(sizes, op='mean')
-        has_gradient = norms > 0
+        has_gradient = norms > 0  # norms are equal on all processes
         states = [self.states[task] for task in self.tasks]
-        first = torch.stack([cast(Tensor, state.first_loss) for state in states])
+        first = torch.stack([state.first_loss for state in states])
         first = torch.where((first == 0) & has_gradient, sizes, first)
-        self._check(first, has_gradient)
+        if not self._checked:
+            self._check(first.tolist(), has_gradient.tolist())
         ratios = (sizes / first).clamp(min=0)
         rates = ratios / masked_mean(ratios, has_gradient).clamp(min=1e-12)
         priorities = torch.tensor(
@@ -111,24 +103,21 @@ class GradNorm(Balancer):
         )
         # Tasks of priority 0 may be alone in a batch.
         priorities = priorities / masked_mean(priorities, has_gradient).clamp(min=1e-12)
-        weights = torch.stack([cast(Tensor, state.weight) for state in states])
+        weights = torch.stack([state.weight for state in states])
         weights = gradnorm_step(weights, norms, rates**self.alpha * priorities, self.rate)
         for state, weight, loss in zip(states, weights, first):
-            cast(Tensor, state.weight).copy_(weight)
-            cast(Tensor, state.first_loss).copy_(loss)
+            state.weight.copy_(weight)
+            state.first_loss.copy_(loss)
 
-    def _check(self, first: Tensor, has_gradient: Tensor) -> None:
-        """Check that first losses are above 0, until all are known: it waits for the GPU."""
-        if self._checked:
-            return
-        sizes = first.tolist()
-        for task, size, counts in zip(self.tasks, sizes, has_gradient.tolist()):
+    def _check(self, first: list[float], has_gradient: list[bool]) -> None:
+        """Check that first losses are above 0, only until all are known: it waits for the GPU."""
+        for task, size, counts in zip(self.tasks, first, has_gradient):
             if counts and not size > 0:
                 raise ConfigError(
                     f'GradNorm measures how fast a loss falls to 0, and that of {task!r} starts at '
                     f'{size:.3g}: take another model.balancer, or switch model.heads.{task} off'
                 )
-        self._checked = all(size > 0 for size in sizes)
+        self._checked = all(size > 0 for size in first)
 
 
 class _TaskState(nn.Module):
@@ -141,13 +130,11 @@ class _TaskState(nn.Module):
 
 
 def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -> Tensor:
-    """The next weights ``[K]``: a step of ``log weights`` down the distance to the targets.
+    """The next weights: a step of ``log weights`` down the distance to the targets, all ``[K]``.
 
     Args:
-        weights: ``[K]``, ``> 0``.
-        norms: Of the gradients without weights, ``[K]``; a task of norm 0 keeps its weight.
-        shares: Targets over the mean weighted norm, ``[K]``; not used where the norm is 0.
-        rate: Size of the step.
+        norms: Of the gradients without weights; a task of norm 0 keeps its weight.
+        shares: Targets over the mean weighted norm; not used where the norm is 0.
     """
     has_gradient = norms > 0
     weighted = weights * norms

@@ -28,13 +28,7 @@ class PCGrad(Balancer):
     ``model.shared_weights`` (with ``''``, all of the backbone, as published; the last weights, the
     default, are our choice), over all processes; the whole backbone gets the sum by ``c_k``. Heads
     and adapters keep their plain gradient. While gradients accumulate, each part of the batch is
-    projected by itself.
-
-    Args:
-        weights, tasks: See :class:`Balancer`.
-
-    Raises:
-        ConfigError: Training in float16.
+    projected by itself. Not for training in float16.
     """
 
     def forward(
@@ -57,16 +51,10 @@ class PCGrad(Balancer):
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
-    """The factors ``[K]`` by which K gradients make the sum of their projections.
-
-    Args:
-        gram: Inner products of the gradients, ``[K, K]``.
-        generator: Draws the order of the projections of each gradient.
-    """
+    """Inner products ``[K, K]`` to the factors ``[K]`` that make the sum of the projections."""
     count = len(gram)
-    orders = [
-        generator.sample([j for j in range(count) if j != i], count - 1) for i in range(count)
-    ]
+    others_of = [[j for j in range(count) if j != i] for i in range(count)]
+    orders = [generator.sample(others, count - 1) for others in others_of]
     factors = torch.eye(count, dtype=gram.dtype, device=gram.device)  # row i: p_i by the g_k
     rows = torch.arange(count, device=gram.device)
     # One step for all tasks at once, without a look at the values: no wait for the GPU.

@@ -23,8 +23,7 @@ class SharedGradients:
     Args:
         losses: Task -> scalar, not yet weighted.
         maps: The feature map of each encoded view, ``[B, C', ...]``.
-        backbone: The student.
-        prefix: Of its parameters on which tasks are compared, see :func:`shared_weights`.
+        backbone, prefix: See :func:`shared_weights`.
     """
 
     def __init__(
@@ -35,16 +34,12 @@ class SharedGradients:
         prefix: Optional[str] = None,
     ) -> None:
         self.losses = dict(losses)
+        self.tasks = list(losses)  # the order of all rows and columns
         self.maps = list(maps)
         self.backbone = backbone
         self.prefix = prefix
         self._on_maps: list[list[Tensor]] = []
         self._rows: Optional[Tensor] = None
-
-    @property
-    def tasks(self) -> list[str]:
-        """The tasks, in the order of all rows and columns."""
-        return list(self.losses)
 
     def gram(self, scale: float = 1.0) -> Tensor:
         """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks."""
@@ -87,9 +82,6 @@ class SharedGradients:
         It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and
         thereby ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
         adapters and heads, which lie behind the maps, get nothing of it.
-
-        Args:
-            factors: Of the tasks, ``[K]``.
         """
         self.rows()
         total = factors.new_zeros(())
@@ -104,13 +96,9 @@ def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn
     """The parameters of a backbone on which tasks are compared.
 
     Args:
-        backbone: The student.
         prefix: Of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all. None:
             the last weight with two axes or more, as GradNorm (arXiv 1711.02257, section 3.1)
             takes the last shared layer to save time.
-
-    Raises:
-        ConfigError: No trainable parameter is there.
     """
     trainable = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
     if prefix is None:
@@ -120,7 +108,7 @@ def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn
         chosen = [p for name, p in trainable.items() if f'{name}.'.startswith(start)]
     if not chosen:
         raise ConfigError(
-            f'model.shared_weights={prefix!r}: the backbone has no trainable parameter of that '
-            f'prefix; there are {sorted({name.split(".")[0] for name in trainable})}'
+            f'model.shared_weights={prefix!r}: no trainable parameter of the backbone, use one of '
+            f'{sorted({name.split(".")[0] for name in trainable})}'
         )
     return chosen

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.losses import gather, global_mean
+from mmact_ssl.models.losses.common import gather, global_mean
 from mmact_ssl.registry import MODELS
 
 
@@ -29,16 +29,12 @@ class TeacherWeights(BaseModule):
 
     @abstractmethod
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Weigh the teachers.
+        """The loss as :func:`global_mean` gives it, and the weights ``[K]`` of sum 1.
 
         Args:
             losses: ``[K, N]``, of each teacher and clip.
             confidence: ``[K, N]``, 0..1, no gradient: of each teacher itself.
             counts: bool ``[K, N]``: whether the teacher has a target of the clip.
-
-        Returns:
-            The loss, this process's share of that of all (see :func:`global_mean`), and the
-            teachers' weights, ``[K]``, 0..1, of sum 1.
         """
 
 
@@ -47,12 +43,8 @@ class FixedTeacherWeights(TeacherWeights):
     """Constant weights: ``loss = sum over k of w_k * mean over counted n of loss_kn``.
 
     Args:
-        teachers: Names of K teachers.
-        weights: Teacher -> weight ``>= 0``, scaled to sum 1; teachers not named weigh 1 before
-            that. None: all alike.
-
-    Raises:
-        ConfigError: A weight is of an unknown teacher.
+        teachers: See :class:`TeacherWeights`.
+        weights: Teacher -> weight ``>= 0``, 1 for a teacher that is not named; scaled to sum 1.
     """
 
     weights: Tensor
@@ -84,7 +76,7 @@ class LearnedTeacherWeights(TeacherWeights):
     is not among the K of that batch. Our choice.
 
     Args:
-        teachers: Names of K teachers.
+        teachers: See :class:`TeacherWeights`.
         temperature: Lambda ``> 0``; large: all alike, small: the easiest alone.
     """
 

@@ -28,15 +28,11 @@ class UncertaintyWeights(Balancer):
     form of a regression for all tasks and times 2, so that training starts from the plain sum; the
     ``w_k``, priorities of the tasks whatever the size of their losses, are our choice.
 
-    The optimizer of the student trains ``s_k``: weight decay, which moves it to 0, is to be
-    switched off by ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(
-    decay_mult=0.0)))``. Adversarial losses are weighed with their task, but do not count for its
-    uncertainty. A task whose loss stays below 0 has no optimum. A task whose loss is 0 on all
-    processes, as it is where a batch has nothing that counts for it, is left out of that step: its
-    ``s_k`` gets no gradient, for a loss of 0 would mean that the task is solved.
-
-    Args:
-        weights, tasks: See :class:`Balancer`.
+    The student's optimizer trains ``s_k``, without weight decay, which would move it to 0:
+    ``optim_wrapper.paramwise_cfg=dict(custom_keys=dict(balancer=dict(decay_mult=0.0)))``.
+    Adversarial losses are weighed with their task, but do not count for its uncertainty. A task
+    whose loss stays below 0 has no optimum. One whose loss is 0 on all processes has nothing that
+    counts in that batch: its ``s_k`` gets no gradient.
     """
 
     learns = True
@@ -64,10 +60,11 @@ class UncertaintyWeights(Balancer):
         gradients: SharedGradients,
         sizes: Mapping[str, Tensor],
     ) -> Tensor:
-        """The formula above; ``s_k`` of a task that is left out gets no gradient."""
+        """The formula above."""
         total = self.weighted_sum(losses, progress)
-        counts = counts_anywhere(torch.stack([sizes[task] for task in losses]))
-        for task, count in zip(losses, counts):
+        counts = torch.stack([sizes[task] != 0 for task in losses]).to(torch.int64)
+        all_reduce(counts, op='max')  # each process has its share of what counts
+        for task, count in zip(losses, counts.bool()):
             log_variance = self.log_variances[task]
             uncertainty = torch.exp(-log_variance) * sizes[task]
             # The network learns by the weighted sum, the variance here, by the size alone.
@@ -76,15 +73,3 @@ class UncertaintyWeights(Balancer):
             term = torch.where(count, term, log_variance.detach())
             total = total + self.weights.get(task, 1.0) * term
         return total
-
-
-def counts_anywhere(sizes: Tensor) -> Tensor:
-    """Which tasks have something to count on any process, bool ``[K]``, alike on all of them.
-
-    Args:
-        sizes: Losses of the tasks, ``[K]``; each process has its share of what counts.
-    """
-    # A copy, which the exchange overwrites.
-    counts = (sizes != 0).to(torch.int64)
-    all_reduce(counts, op='max')
-    return counts.bool()

@@ -7,7 +7,7 @@ from typing import Optional
 
 from torch import Tensor
 
-from mmact_ssl.models.losses import as_distribution, part_logits, part_overlap
+from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_logits, part_overlap
 from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
 

@@ -24,10 +24,6 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     """Squared norm of the discriminator's gradient at each real sample, ``|dD/dx|^2 / 2``, ``[N]``.
 
     Source: Mescheder et al., ICML 2018 (arXiv 1801.04406), equation 9 with gamma = 1.
-
-    Args:
-        score: ``[N]``, the discriminator's scores of ``real``.
-        real: ``[N, ...]``, requires a gradient.
     """
     (gradient,) = torch.autograd.grad(score.sum(), real, create_graph=True)
     return gradient.square().flatten(1).sum(1) / 2
@@ -66,8 +62,6 @@ class HingeGANLoss(nn.Module):
         Args:
             discriminator: Called as ``discriminator(samples, *condition)``, gives ``[B]``.
             real, fake: ``[B, ...]``; the discriminator's loss sends no gradient to ``fake``.
-            condition: Further arguments.
-            iteration: Step of the training.
         """
         fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()

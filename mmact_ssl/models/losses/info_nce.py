@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, unit_rows
 
 
 def info_nce(
@@ -54,11 +53,7 @@ def info_nce(
 
 @MODELS.register_module()
 class InfoNCELoss(nn.Module):
-    """InfoNCE against the keys of frozen networks.
-
-    Args:
-        temperature: ``> 0``.
-    """
+    """InfoNCE against the keys of frozen networks, see :func:`info_nce`."""
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
@@ -67,5 +62,4 @@ class InfoNCELoss(nn.Module):
     def forward(
         self, queries: Tensor, keys: Tensor, valid: Optional[Tensor] = None
     ) -> dict[str, Tensor]:
-        """See :func:`info_nce`."""
         return info_nce(queries, keys, self.temperature, valid)

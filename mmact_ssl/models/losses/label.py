@@ -14,20 +14,8 @@ class LabelLoss(nn.Module):
     """Cross-entropy of the samples whose label is not -1, which means none."""
 
     def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Compare scores with labels.
-
-        Args:
-            logits: ``[N, K]``.
-            label: int64 ``[N]``, -1..K-1.
-
-        Returns:
-            Each ``[N]``: ``loss``; ``hit``, 1 where the highest score is the label's; ``weight``, 0
-            for samples without a label, else 1.
-
-        Raises:
-            ConfigError: A label is not below K. On a GPU torch's own check ends the run: to look at
-                the numbers there would stop it at every step.
-        """
+        """``loss``, ``hit`` and ``weight`` (0 without a label), ``[N]``, of logits ``[N, K]``."""
+        # On a GPU torch's own check ends the run.
         try:
             loss = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction='none')
         except IndexError as error:

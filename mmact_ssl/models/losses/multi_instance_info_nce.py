@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather, gather_with_gradient
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, gather_with_gradient, unit_rows
 
 
 def multi_instance_info_nce(
@@ -30,7 +29,6 @@ def multi_instance_info_nce(
         queries: ``[N, D]``, need not be normalized.
         keys: ``[N, K, D]``: the keys of sample ``i`` are ``keys[i]``.
         keys_valid: bool ``[N, K]``; an invalid key is neither a positive nor a negative.
-        temperature: ``> 0``.
 
     Returns:
         ``sample_loss`` ``[N]``, 0 for a sample without a valid key; ``key_loss`` ``[N, K]``;
@@ -64,16 +62,11 @@ def multi_instance_info_nce(
 
 @MODELS.register_module()
 class MultiInstanceInfoNCELoss(nn.Module):
-    """Multi-instance InfoNCE between samples and bags of keys.
-
-    Args:
-        temperature: ``> 0``.
-    """
+    """Multi-instance InfoNCE of samples and bags, see :func:`multi_instance_info_nce`."""
 
     def __init__(self, temperature: float = 0.07) -> None:
         super().__init__()
         self.temperature = temperature
 
     def forward(self, queries: Tensor, keys: Tensor, keys_valid: Tensor) -> dict[str, Tensor]:
-        """See :func:`multi_instance_info_nce`."""
         return multi_instance_info_nce(queries, keys, keys_valid, self.temperature)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .similarity import full_precision, unit_rows
+from .common import full_precision, unit_rows
 
 
 def multi_positive_info_nce(
@@ -29,7 +29,6 @@ def multi_positive_info_nce(
         queries: ``[N, D]``, need not be normalized.
         keys: ``[M, D]``, gathered by the caller.
         positive, negative: bool ``[N, M]``; a key that is neither takes no part.
-        temperature: ``> 0``.
 
     Returns:
         Each ``[N]``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
@@ -51,11 +50,7 @@ def multi_positive_info_nce(
 
 @MODELS.register_module()
 class MultiPositiveInfoNCELoss(nn.Module):
-    """InfoNCE with several positives a row.
-
-    Args:
-        temperature: ``> 0``.
-    """
+    """InfoNCE with several positives a row, see :func:`multi_positive_info_nce`."""
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
@@ -64,7 +59,6 @@ class MultiPositiveInfoNCELoss(nn.Module):
     def forward(
         self, queries: Tensor, keys: Tensor, positive: Tensor, negative: Tensor
     ) -> dict[str, Tensor]:
-        """See :func:`multi_positive_info_nce`."""
         return multi_positive_info_nce(queries, keys, positive, negative, self.temperature)
 
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather_with_gradient
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather_with_gradient, unit_rows
 
 
 def nt_xent(
@@ -30,7 +29,7 @@ def nt_xent(
 
     Args:
         first, second: ``[N, D]``, need not be normalized; the same N on every process.
-        temperature: ``> 0``.
+        temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
         self_similarity: What stands for the similarity of a row with itself; None leaves it out.
 
     Returns:
@@ -59,13 +58,7 @@ def nt_xent(
 
 @MODELS.register_module()
 class NTXentLoss(nn.Module):
-    """Normalized temperature-scaled cross-entropy.
-
-    Args:
-        temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
-        self_similarity: Of a row with itself in the softmax, -1 as published for MS2L; None leaves
-            it out, as in SimCLR.
-    """
+    """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`; defaults as in MS2L."""
 
     def __init__(self, temperature: float = 0.9, self_similarity: Optional[float] = -1.0) -> None:
         super().__init__()
@@ -73,5 +66,4 @@ class NTXentLoss(nn.Module):
         self.self_similarity = self_similarity
 
     def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """See :func:`nt_xent`."""
         return nt_xent(first, second, self.temperature, self.self_similarity)

@@ -48,7 +48,6 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     Args:
         logits: The student's, ``[B, T, C, h, w]``.
         teacher: Probabilities of :func:`as_distribution`, ``[B, T, max(C, 2), h, w]``; no gradient.
-        temperature: ``> 0``.
 
     Returns:
         ``[B, T, h, w]``, ``>= 0``; 0 where the teacher has no part.
@@ -63,27 +62,21 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
 
 @MODELS.register_module()
 class PartMapDivergenceLoss(nn.Module):
-    """Divergence of the student's part maps from the teacher's at each pixel.
-
-    Args:
-        temperature: ``> 0``.
-    """
+    """Divergence of the student's part maps, see :func:`part_map_divergence`."""
 
     def __init__(self, temperature: float = 2.0) -> None:
         super().__init__()
         self.temperature = temperature
 
     def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
-        """See :func:`part_map_divergence`."""
         return part_map_divergence(logits, teacher, self.temperature)
 
 
 @torch.no_grad()
 def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
-    """Mean intersection over union of the parts that are most probable at each pixel.
+    """Mean intersection over union of the most probable parts of each clip's counted pixels.
 
-    Per clip, over all counted pixels; the mean is over the parts, without the background, that
-    student or teacher shows in the clip.
+    The mean is over the parts, without the background, that student or teacher shows.
 
     Args:
         student, teacher: Probabilities, ``[B, T, C, h, w]``, background first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional
 
 import torch
@@ -10,8 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .gather import gather, gather_with_gradient
-from .similarity import full_precision, unit_rows
+from .common import full_precision, gather, gather_with_gradient, unit_rows
 
 
 def soft_target_info_nce(
@@ -30,7 +30,6 @@ def soft_target_info_nce(
         queries, keys: ``[N, D]``, need not be normalized; the same N on every process.
         valid: bool ``[N]``: pairs that count; the others are neither rows nor columns.
         target: ``[N, W*N]``, rows of sum 1, zero at columns that are not valid, W processes.
-        temperature: ``> 0``.
 
     Returns:
         ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
@@ -68,8 +67,6 @@ def soft_targets(
         alpha: 0 (identity) .. 1.
         own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
-        beta: Weight of the self-similarity, 0 .. 1.
-        temperature: Of the targets, ``> 0``.
 
     Returns:
         ``[N, W*N]``, at least float32, without gradient; W processes.
@@ -101,9 +98,7 @@ class SoftTargetInfoNCELoss(nn.Module):
 
     Args:
         temperature: Of the similarities, ``> 0``.
-        target_temperature: Of the targets, ``> 0``.
-        beta: Weight of the self-similarity among the soft targets, 0 .. 1; read where there are
-            momentum embeddings only.
+        target_temperature, beta: See :func:`soft_targets`.
     """
 
     def __init__(
@@ -122,17 +117,10 @@ class SoftTargetInfoNCELoss(nn.Module):
         alpha: float,
         momentum: Optional[tuple[Tensor, Tensor]] = None,
     ) -> dict[str, Tensor]:
-        """Loss, hits and perplexity of queries among keys.
+        """``loss`` and ``hit``, ``[N]``, of :func:`soft_target_info_nce`, and ``perplexity``.
 
-        Args:
-            queries, keys: ``[N, D]``.
-            valid: bool ``[N]``.
-            alpha: Share of the soft targets, 0 .. 1.
-            momentum: Queries and keys by their moving averages.
-
-        Returns:
-            ``loss`` and ``hit``, ``[N]``; ``perplexity``, a scalar: exp of the entropy of softmax(K
-            / tau_k), the number of alike pairs.
+        The perplexity is the mean exp of the entropy of softmax(K / temperature), the number of
+        alike pairs. ``alpha`` and ``momentum`` are those of :func:`soft_targets`.
         """
         own = keys if momentum is None else momentum[1]
         target = soft_targets(valid, alpha, own, momentum, self.beta, self.target_temperature)
@@ -140,3 +128,30 @@ class SoftTargetInfoNCELoss(nn.Module):
         spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
         rows = torch.special.entr(spread[valid]).sum(1).exp()
         return dict(**found, perplexity=rows.sum() / max(len(rows), 1))
+
+
+def match_streams(
+    loss: nn.Module, streams: Sequence[Sequence[Tensor]], valid: Tensor, alpha: float
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Both directions of the loss over all streams: losses summed, all else averaged.
+
+    Args:
+        loss: A :class:`SoftTargetInfoNCELoss`.
+        streams: Skeletons and sentences of each stream, ``[B, D]``, and, where there are any, both
+            by their moving averages.
+        valid, alpha: See the loss.
+
+    Returns:
+        From skeletons to sentences, and from sentences to skeletons.
+    """
+    forward, backward = [], []
+    for skeletons, sentences, *average in zip(*streams):
+        pair, reverse = (tuple(average), tuple(average[::-1])) if average else (None, None)
+        forward.append(loss(skeletons, sentences, valid, alpha, pair))
+        backward.append(loss(sentences, skeletons, valid, alpha, reverse))
+    return _join(forward), _join(backward)
+
+
+def _join(streams: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
+    return {**joined, 'loss': joined['loss'] * len(streams)}

@@ -14,9 +14,6 @@ def feature_std(features: Tensor) -> Tensor:
 
     1 for features spread evenly over the sphere, 0 for collapsed ones (Chen and He, SimSiam,
     CVPR 2021, section 4.1).
-
-    Args:
-        features: ``[N, D]``.
     """
     normalized = F.normalize(_at_least_float32(features), dim=1)
     return normalized.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
@@ -25,14 +22,8 @@ def feature_std(features: Tensor) -> Tensor:
 def effective_rank(features: Tensor) -> Tensor:
     """Exponential of the entropy of the normalized singular values of the centered features.
 
-    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)``; 1 or less means collapse to a
-    line.
-
-    Args:
-        features: ``[N, D]``.
-
-    Returns:
-        A scalar; NaN for features that are not finite.
+    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)`` for ``[N, D]``; 1 or less
+    means collapse to a line, NaN features that are not finite.
     """
     centered = _at_least_float32(features)
     centered = centered - centered.mean(0)
@@ -47,15 +38,7 @@ def effective_rank(features: Tensor) -> Tensor:
 
 @torch.no_grad()
 def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the log shows of a view's features, so that a collapse is seen.
-
-    Args:
-        view: Its name.
-        features: Name -> ``[B, D]`` or maps ``[B, D, ...]``.
-
-    Returns:
-        ``'<view>.<name>/feature_std'`` and ``'<view>.<name>/effective_rank'``.
-    """
+    """The collapse of a view's features by name, ``[B, D]`` or maps ``[B, D, ...]``, to log."""
     found = {}
     for name, values in features.items():
         pooled = values if values.ndim == 2 else values.flatten(2).mean(2)

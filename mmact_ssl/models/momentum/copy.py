@@ -14,18 +14,15 @@ class MomentumCopy(AveragedModel):
     After each step of the optimizer, with ``m`` the momentum, parameters and the running statistics
     of batch normalization become ``copy = m * copy + (1 - m) * source``. Sources: MoCo (He et al.,
     arXiv 1911.05722, equation 2) for the parameters; EMAN (Cai et al., arXiv 2101.08482) for the
-    statistics. MoCo's own copy normalizes by each batch and shuffles samples across GPUs, for a
-    batch's statistics would tell which key belongs to which query. With averaged statistics a key
-    depends on its own sample alone, on one GPU too, and there is nothing to shuffle.
+    statistics, with which a key depends on its own sample alone, so that nothing has to be shuffled
+    across GPUs as in MoCo.
 
     The statistics start at mean 0 and variance 1, and at this rate keys would hardly be normalized
     for 1 / (1 - m) steps. So floating-point buffers keep the share ``min(m, (1 + n) / (10 + n))``,
-    with ``n`` the number of updates so far, the first of which takes over the source's values. They
-    are averaged over all processes too, whose students see different samples, so that all have the
-    copy that a checkpoint keeps (both our choice).
+    with ``n`` the number of updates so far. They are averaged over all processes, so that all have
+    the copy that a checkpoint keeps (both our choice).
 
-    :class:`MomentumCopyHook` calls :meth:`start` before training and :meth:`follow` after each
-    step.
+    :class:`MomentumCopyHook` calls :meth:`start` before training, :meth:`follow` after each step.
 
     Args:
         source: The network, which is not registered here.
@@ -41,12 +38,7 @@ class MomentumCopy(AveragedModel):
         self.started = False
 
     def start(self, source: nn.Module, anew: bool = False) -> None:
-        """Take over the source's values unless the copy has its own, from a resumed run.
-
-        Args:
-            source: What it follows.
-            anew: Take them over anyway.
-        """
+        """Take over the source's values; those of a resumed run stay unless ``anew``."""
         if anew:
             self.n_averaged.zero_()
         if self.n_averaged == 0:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses import gather
+from mmact_ssl.models.losses.common import gather
 
 
 class FeatureQueue(nn.Module):
     """The latest keys of all processes, first in, first out.
 
     Source: MoCo (arXiv 1911.05722), section 3.1. There the queue starts with noise; here places
-    that were never filled are known and take no part (our choice). Every process enqueues the keys
-    of all, in the order of ranks, so that the queues do not differ. Content and pointer are
-    buffers: a resumed run goes on with the same queue.
+    that were never filled take no part (our choice). Every process enqueues the keys of all, in the
+    order of ranks, so that the queues do not differ.
 
     Args:
         size: Number of keys K, ``>= 1``.

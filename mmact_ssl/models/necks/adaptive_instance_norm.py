@@ -9,13 +9,12 @@ from torch import Tensor
 def adaptive_instance_norm(content: Tensor, style: Tensor, epsilon: float = 1e-5) -> Tensor:
     """Give the content map the style map's mean and deviation, channel by channel.
 
-    ``std(style) * (content - mean(content)) / std(content) + mean(style)``, moments over T, H and
-    W.
+    ``std(style) * (content - mean(content)) / std(content) + mean(style)``, moments over T, H, W.
     Source: Huang and Belongie, ICCV 2017 (arXiv 1703.06868), equation 8. CSVR is reported to fuse
     its static (content) and dynamic (style) features in this way.
 
-    Note that the result's mean over T, H and W is ``mean(style)`` whatever the content is: what
-    reads a fused map must keep its spatial axes, or the content is lost.
+    The result's mean over T, H and W is ``mean(style)`` whatever the content is: what reads a fused
+    map must keep its spatial axes.
 
     Args:
         content, style: ``[B, C, T, H, W]``; T, H and W may differ between the two.

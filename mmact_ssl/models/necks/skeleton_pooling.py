@@ -17,13 +17,11 @@ class SkeletonPooling(BaseModule):
     """Pool a map over valid frames, persons present and all joints.
 
     ``'mean'`` is MS2L's sequence feature (arXiv 2010.05599; its released code adds 0.01 to the
-    number of frames, which is left out here). The maximum beside the mean is our choice: it keeps
-    a movement that lasts a few frames of a long clip.
+    number of frames). The maximum beside it is our choice: it keeps a short movement.
 
     Args:
         mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
-        streams: Number of equal parts of the channels, one after another; mean and maximum of each
-            part stay together.
+        streams: Number of equal parts of the channels; mean and maximum of each stay together.
     """
 
     def __init__(self, mode: str = 'mean', streams: int = 1) -> None:
@@ -32,15 +30,11 @@ class SkeletonPooling(BaseModule):
         self.mode = mode
 
     def forward(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """Pool.
+        """``[B, M', C', T', V']`` to ``[B, C']``, or to ``[B, 2 * C']``.
 
         Args:
-            feature_map: ``[B, M', C', T', V']``; M' is M, or 1 where the backbone has merged the
-                persons.
+            feature_map: M' is M, or 1 where the backbone has merged the persons.
             valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None: everything counts.
-
-        Returns:
-            ``[B, C']``, or ``[B, 2 * C']``.
         """
         values = feature_map.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
         if valid is None:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-
-from .running_standardizer import RunningStandardizer
+from mmact_ssl.models.losses.common import gather
 
 
 class PooledTarget(nn.Module):
@@ -18,8 +17,8 @@ class PooledTarget(nn.Module):
 
     The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
     features behind a ReLU all point one way. Poses are moved into the body's frame
-    (:func:`body_frame`): frames in which nobody is found are not valid, nor for a joint those in
-    which it is not known; a joint that is never known stays at the body's center.
+    (:func:`body_frame`), and each joint has its own valid frames, those in which it is known; one
+    that is never known stays at the body's center.
 
     Args:
         channels: Number of values of the target per frame.
@@ -43,15 +42,11 @@ class PooledTarget(nn.Module):
         """Embeddings of two clips of the same videos. No gradient.
 
         Args:
-            targets: Of each clip, ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
-            valid: Of each clip, bool ``[B, T]``.
+            targets, valid: Of each clip, see :func:`pool_target`.
 
         Returns:
             Embeddings ``[B, D]`` of both, 0 where not seen; ``seen``, bool ``[B]``: whether the
             teacher finds something in both clips.
-
-        Raises:
-            ConfigError: The target has another number of values.
         """
         raw, counts = [], []
         for target, mask in zip(targets, valid):
@@ -73,17 +68,15 @@ class PooledTarget(nn.Module):
 
 
 def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:
-    """Mean of a teacher's targets over the valid frames of a clip.
+    """Mean of a teacher's targets over the valid frames, and after it their deviation if asked.
 
     Args:
         target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
         valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
             target's third axis, where its entries do not count in the same frames.
-        deviation: Append the deviation over the valid frames: what moves.
 
     Returns:
-        float32 ``[B, D]``, D the product of the other axes, twice that with the deviation; 0 for
-        what has no valid frame.
+        float32 ``[B, D]``; 0 for what has no valid frame.
     """
     values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:
@@ -115,3 +108,55 @@ def body_frame(poses: Tensor) -> Tensor:
     relative = points - (weight * points).sum(2, keepdim=True)
     size = (weight * relative.square().sum(-1, keepdim=True)).sum(2, keepdim=True).sqrt()
     return torch.where(score > 0, relative / size.clamp(min=1e-3), torch.zeros_like(relative))
+
+
+class RunningStandardizer(nn.Module):
+    """Subtract the running mean of each channel and divide by its running deviation.
+
+    Unlike in batch normalization, all batches of late training share one map. With ``m`` the
+    momentum, after ``t`` updates::
+
+        mean = (1 - m) * sum over s of m^(t - s) * batch_mean_s / (1 - m^t)
+
+    the same for the mean of squares (Adam's correction of a start at zero, arXiv 1412.6980, section
+    3). Statistics are those of all processes together. Our choice.
+
+    Args:
+        channels: D.
+        momentum: Share of the old, ``0 <= m < 1``.
+    """
+
+    mean: Tensor
+    square: Tensor
+    updates: Tensor
+
+    def __init__(self, channels: int, momentum: float = 0.99) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer('mean', torch.zeros(channels))
+        self.register_buffer('square', torch.zeros(channels))
+        self.register_buffer('updates', torch.tensor(0))
+
+    @torch.no_grad()
+    def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+        """Standardize ``[N, D]``; in training mode after an update with them. No gradient.
+
+        Rows that are not ``valid``, bool ``[N]``, do not enter the statistics. A channel that
+        hardly varies is divided by a hundredth of the mean deviation. Before the first update,
+        values are returned as they are.
+        """
+        values = values.float()
+        everyone = gather(values) if self.training else values[:0]
+        if self.training and valid is not None:
+            everyone = everyone[gather(valid)]
+        if len(everyone):
+            self.mean.lerp_(everyone.mean(0), 1 - self.momentum)
+            self.square.lerp_(everyone.square().mean(0), 1 - self.momentum)
+            self.updates += 1
+        if not self.updates:
+            return values
+        correction = 1 - self.momentum ** float(self.updates)
+        mean, square = self.mean / correction, self.square / correction
+        deviation = (square - mean.square()).clamp(min=0).sqrt()
+        floor = (0.01 * deviation.mean()).clamp(min=1e-6)
+        return (values - mean) / torch.maximum(deviation, floor)

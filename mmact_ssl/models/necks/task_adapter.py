@@ -16,10 +16,6 @@ class ConvolutionAdapter(BaseModule):
 
     CSVR has a dynamic and a static feature from one backbone; that each is one such convolution is
     our choice.
-
-    Args:
-        in_channels: Channels of the feature map.
-        out_channels: Channels of the adapted map.
     """
 
     def __init__(
@@ -39,12 +35,8 @@ class GatedAdapter(BaseModule):
 
     The gate is squeeze and excitation (Hu et al., arXiv 1709.01507, equations 2 to 4): it weighs
     the channels for each clip. HCPG (arXiv 2204.12729) gives each task a representation of its own;
-    that it is made this way is our choice.
-
-    Args:
-        in_channels: Channels of the feature map.
-        out_channels: Channels of the adapted map.
-        reduction: By which the gate's hidden layer is narrower than the feature map.
+    that it is made this way is our choice. The gate's hidden layer has ``in_channels // reduction``
+    units.
     """
 
     def __init__(

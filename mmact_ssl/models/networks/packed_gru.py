@@ -15,11 +15,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
     """Run a GRU on the first ``length`` frames of each sequence.
 
-    Each direction starts at its own end of the sequence, so that padding enters no state, and
-    padding is not computed. The result is that of torch's packed sequences, which CUDA devices use.
-    On CPU these are slow to train: in the backward pass every time step writes a gradient of
-    the whole batch's size, so that time grows with the square of the length. There the loop of
-    this file takes a third of the time (docs/benchmarks.md).
+    Each direction starts at its own end of the sequence, and padding is not computed. CUDA devices
+    use torch's packed sequences. On CPU these are slow to train: in the backward pass every time
+    step writes a gradient of the whole batch's size. There the loop of this file takes a third of
+    the time (docs/benchmarks.md).
 
     Args:
         gru: ``batch_first``, with biases, without dropout.
@@ -72,8 +71,7 @@ class _PackedDirection(Function):
         h' = n + z * (h - n)
 
     The gradient is written out because autograd adds up a matrix of the size of ``W_hh`` at each
-    time step, where one product after the last step does: 5 to 25 % of a training step, and half of
-    what is kept for the backward pass.
+    time step, where one product after the last step does.
     """
 
     @staticmethod

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 class PartDecoder(BaseModule):
     """Part maps of all frames, by unfolding channels to frames, enlargement and convolutions.
 
-    A feature map has few steps in time, or a single one, and interpolation alone would show one
-    picture for all frames. So a 1x1x1 convolution first makes ``frames_per_step`` frames of each
-    step (sub-pixel convolution, Shi et al., arXiv 1609.05158, in time). Group
-    normalization, so that clips do not mix. Our choice.
+    Interpolation alone would show one picture for all frames of a step of the feature map. So a
+    1x1x1 convolution first makes ``frames_per_step`` frames of each step (sub-pixel convolution,
+    Shi et al., arXiv 1609.05158, in time). Our choice.
 
     Args:
         in_channels: Of the map.
@@ -47,15 +46,7 @@ class PartDecoder(BaseModule):
         self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
-        """Logits of the parts.
-
-        Args:
-            features: ``[B, C', T', H', W']``.
-            size: (T, h, w) of the maps.
-
-        Returns:
-            ``[B, T, C, h, w]``.
-        """
+        """Features ``[B, C', T', H', W']`` and size (T, h, w) to logits ``[B, T, C, h, w]``."""
         unfolded = self.unfold(features).unflatten(1, (-1, self.frames_per_step))
         maps = unfolded.transpose(2, 3).flatten(2, 3)  # (B, hidden, T' * frames, H', W')
         start = maps.shape[2:]

@@ -13,7 +13,7 @@ class PoseGenerator(nn.Module):
     choice.
 
     Args:
-        feature_dim: Size of the dynamic feature ``f_d``.
+        feature_dim: Size of the dynamic feature.
         num_joints: Joints of the skeleton layout.
         observed_frames: Number of the last observed poses that condition the prediction.
         noise_dim: Size of the noise that makes the generator stochastic, 0 for none.
@@ -57,11 +57,6 @@ class PoseDiscriminator(nn.Module):
 
     Temporal convolutions over (observed, future) poses; the score adds a projection on the detached
     dynamic feature (Miyato and Koyama, ICLR 2018, equation 3). Our choice.
-
-    Args:
-        feature_dim: Size of the dynamic feature.
-        num_joints: Joints of the skeleton layout.
-        hidden_dim: Channels.
     """
 
     def __init__(self, feature_dim: int, num_joints: int, hidden_dim: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,8 +42,6 @@ class StreamProjectors(nn.ModuleList):
     the streams' cosines, and no stream counts more than another. Our choice.
 
     Args:
-        in_channels: C.
-        streams: How many.
         split: Each reads its own of as many equal parts of the input; off: each reads all.
     """
 
@@ -70,16 +66,7 @@ class StreamProjectors(nn.ModuleList):
         return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)
 
 
-def join_streams(streams: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The sum of the streams' losses, and the mean of all else."""
-    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
-    return {**joined, 'loss': joined['loss'] * len(streams)}
-
-
 def unit_sentence(prompt: Tensor) -> Tensor:
-    """One embedding of a cache as a projector reads it, ``[B, 1, P]`` -> ``[B, P]``, length 1.
-
-    An absent one, which is zero, stays zero.
-    """
+    """A cached embedding ``[B, 1, P]`` at length 1, ``[B, P]``; an absent one, zero, stays zero."""
     precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
     return F.normalize(precise.squeeze(1), dim=-1)

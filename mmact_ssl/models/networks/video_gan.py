@@ -77,7 +77,6 @@ class VideoGenerator(nn.Module):
     the high resolutions. Evaluation makes all frames at all resolutions.
 
     Args:
-        latent_channels: Channels of the latent map.
         channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
         resolutions: Sides of the rendered frames, rising, each a power of two times 4.
         residual: Render the change of a still background instead of whole frames.
@@ -108,13 +107,7 @@ class VideoGenerator(nn.Module):
     def forward(
         self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
     ) -> list[GeneratedLevel]:
-        """Generate frames.
-
-        Args:
-            latent: ``[B, C, 4, 4]``.
-            num_frames: Frames to unroll.
-            background: ``[B, 3, H, W]``, needed if ``residual``.
-        """
+        """Frames of a latent ``[B, C, 4, 4]``, if ``residual`` on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
         state, states = torch.tanh(value), []
         for _ in range(num_frames):

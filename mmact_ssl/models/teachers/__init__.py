@@ -16,14 +16,7 @@ __all__ = ['BaseTeacher', 'build_teacher']
 
 
 def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:
-    """Build a teacher.
-
-    Args:
-        config: Config file with a dict ``teacher``, or such a dict itself.
-
-    Raises:
-        ConfigError: The file has no dict ``teacher``, or that is not a teacher.
-    """
+    """Build a teacher from a config file with a dict ``teacher``, or from such a dict."""
     if isinstance(config, Mapping):
         settings = dict(config)
     else:

@@ -22,15 +22,14 @@ class BaseTeacher(nn.Module):
     """A frozen network that makes targets and owns its preprocessing.
 
     A subclass implements :meth:`predict` and hands its network to :meth:`freeze_external`. Such a
-    network moves with the module (``.to()``, ``.cuda()``) but is not a submodule: it has no entry
-    in ``state_dict()``, ``parameters()`` or an optimizer, and ``.train()`` does not reach it.
+    network moves with the module (``.to()``) but is not a submodule: ``state_dict()``,
+    ``parameters()`` and ``.train()`` do not reach it.
 
     Args:
-        config: What decides the output besides the weights; JSON-serializable. No file paths, so
-            that moving a file changes no fingerprint.
+        config: What decides the output besides the weights, for the fingerprint; no file paths.
         files: Weights by name.
-        batch_size: Frames, clips or sentences per forward pass. None: all at once. It changes
-            targets by float rounding only, so it is not part of the fingerprint.
+        batch_size: Frames, clips or sentences per forward pass, None: all at once. Not part of the
+            fingerprint, for it changes targets by float rounding only.
         precision: Type of the network's computation under autocast, e.g. ``'float16'``, which is
             faster on a GPU and slower on a CPU. Targets are float32 either way.
 
@@ -39,9 +38,6 @@ class BaseTeacher(nn.Module):
             which makes no targets).
         layout: Names the joints of a pose or the parts of a map; ``''`` otherwise.
         window: None: reads single frames. (number of frames, stride): reads clips of these.
-
-    Raises:
-        DataError: A file is missing.
     """
 
     kind = 'pose'
@@ -133,10 +129,7 @@ class BaseTeacher(nn.Module):
 
     @contextmanager
     def inference(self) -> Iterator[None]:
-        """Compute without gradient and at our precision.
-
-        The student's mixed precision must not change the targets.
-        """
+        """Compute without gradient, at our precision whatever that of the student is."""
         reduced = None if self.precision == 'float32' else getattr(torch, self.precision)
         context = torch.autocast(self.device.type, reduced, enabled=reduced is not None)
         with torch.no_grad(), context:
@@ -152,12 +145,8 @@ class BaseTeacher(nn.Module):
         Args:
             owner: The teacher's place in the config, for the error.
             view: Name of the clips' view.
-            samples: Their data samples, with ``frame_inds`` {view: int ``[T]``} and
-                ``total_frames``. A sample without these is not checked.
-
-        Raises:
-            ConfigError: A clip has another stride, not counting frames that repeat the last one of
-                a short video.
+            samples: Their data samples; one without ``frame_inds`` {view: int ``[T]``} and
+                ``total_frames`` is not checked.
         """
         if self.window is None:
             return
@@ -173,9 +162,9 @@ class BaseTeacher(nn.Module):
                 found = int(inds[1] - inds[0])
                 raise ConfigError(
                     f'{owner}, {type(self).__name__}, reads clips of stride {stride}, but the view '
-                    f'{view!r} has stride {found} (its first frames are {list(map(int, inds[:4]))})'
-                    f': give this view num_frames={num_frames}, stride={stride} in SampleViews, or '
-                    f'choose a teacher with window=({num_frames}, {found})'
+                    f'{view!r} has stride {found}: give this view num_frames={num_frames}, '
+                    f'stride={stride} in SampleViews, or choose a teacher with '
+                    f'window=({num_frames}, {found})'
                 )
 
     def train(self, mode: bool = True) -> BaseTeacher:

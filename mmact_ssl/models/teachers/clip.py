@@ -42,11 +42,6 @@ class OpenCLIPTextTeacher(TextTeacher):
         checkpoint: Weights of both towers under open_clip's names, see :func:`find_weights`.
         normalize: Scale embeddings to length 1, as CLIP compares them.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError: A file is missing.
-        ConfigError: open_clip is not installed or does not know the network.
-        CheckpointError: The weights are not the network's.
     """
 
     def __init__(
@@ -95,9 +90,6 @@ class OpenCLIPTeacher(BaseTeacher):
         mean, std: Of each channel, RGB in units of 0..255; None: as the config file says, else
             those of CLIP.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError, ConfigError, CheckpointError: As OpenCLIPTextTeacher.
     """
 
     kind = 'embedding'

@@ -19,13 +19,7 @@ KEYS = {'layout', 'classes', 'parts', 'ignored'}
 
 @dataclass(frozen=True)
 class LabelMap:
-    """A segmentor's classes, folded to the parts of a layout.
-
-    Attributes:
-        layout: Name of a part layout.
-        num_classes: Of the segmentor.
-        parts: Part -> indices of its classes, in the order of the layout.
-    """
+    """A segmentor's classes; ``parts`` of a layout, in its order -> indices of their classes."""
 
     layout: str
     num_classes: int
@@ -38,11 +32,6 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     ``classes`` are the names of the segmentor's classes in the order of its channels, ``parts``
     lists for each part of the layout the classes that make it, ``ignored`` those that make none.
     Each class must be in exactly one place.
-
-    Raises:
-        DataError: No such file.
-        ConfigError: It is not such a JSON file, the layout is unknown, a part is missing or
-            unknown, or a class is missing, unknown or in two places.
     """
     path = os.fspath(path)
     require_file(path, 'label map')
@@ -77,18 +66,12 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
 def check_parts(
     parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
 ) -> tuple[tuple[int, ...], ...]:
-    """List the classes of each part.
-
-    Raises:
-        ConfigError: A part has no class, or one that the network lacks; or a part is called left or
-            right and no layout names the one that a flip exchanges it with.
-    """
+    """List the classes of each part."""
     sides = [part for part in parts if part.startswith(('left_', 'right_'))]
     if sides and not layout:
         raise ConfigError(
-            f'{what} has the part {sides[0]!r} and no layout, without which a flip would not '
-            f'exchange left and right: give the teacher one of the layouts '
-            f'{", ".join(PART_LAYOUTS)}, with its parts'
+            f'{what} has the part {sides[0]!r} and no layout, by which a flip exchanges left and '
+            f'right: give the teacher one of the layouts {", ".join(PART_LAYOUTS)}, with its parts'
         )
     for part, classes in parts.items():
         if not classes or not all(0 <= index < num_classes for index in classes):

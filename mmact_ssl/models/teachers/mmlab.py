@@ -41,11 +41,6 @@ class MMLabTeacher(BaseTeacher):
             (height, width) of the input.
         resize: How the whole frame gets a given ``input_size``: ``'stretch'`` or ``'letterbox'``.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError: A file is missing.
-        ConfigError: No backbone of images or clips, or its window or input size is unknown.
-        CheckpointError: The weights are not the backbone's.
     """
 
     kind = 'embedding'
@@ -105,13 +100,7 @@ class MMLabTeacher(BaseTeacher):
 
 
 def pool(features: Any) -> Tensor:
-    """Average a map ``[N, C, ...]`` over all positions: ``[N, C]``.
-
-    Several maps, in whatever tuples, are pooled each and put side by side (SlowFast).
-
-    Raises:
-        ConfigError: Tokens ``[N, L, C]``, which are not positions of a map.
-    """
+    """Average a map ``[N, C, ...]``, or each of several, over all positions to ``[N, C]``."""
     if isinstance(features, (tuple, list)):
         return torch.cat([pool(feature) for feature in features], dim=1)
     if features.ndim == 3:

@@ -24,12 +24,7 @@ from mmact_ssl.models.teachers.weights import (
 
 
 def load_model_config(config: str, what: str) -> Config:
-    """Load an OpenMMLab config from a file or, written ``mmpose::...``, from an installed package.
-
-    Raises:
-        DataError: There is no such file.
-        ConfigError: It has no model or no test pipeline.
-    """
+    """Load an OpenMMLab config from a file, or, as ``mmpose::...``, from an installed package."""
     if '::' in config:
         from mmengine.hub import get_config
 
@@ -81,9 +76,6 @@ def load_parts(
 
     Args:
         prefix: The part that the network is by itself, e.g. ``'backbone.'``.
-
-    Raises:
-        CheckpointError: The checkpoint has not exactly these; see :func:`load_by_name`.
     """
     state = select_parts(read_state_dict(checkpoint), parts)
     load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
@@ -99,9 +91,6 @@ def read_input(
         config: Names it in errors.
         input_size: None: as the test pipeline resizes and crops. Else a side or (height, width).
         resize: How the whole frame gets the given size: ``'stretch'`` or ``'letterbox'``.
-
-    Raises:
-        ConfigError: The test pipeline does not set the size.
     """
     settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
     # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.

@@ -41,13 +41,6 @@ class MMSegTeacher(BaseTeacher):
             part has a side.
         label_map: A file that sets ``parts`` and ``layout``, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError: A file is missing.
-        ConfigError: Not a segmentor's config, a head without logits of each pixel, classes in
-            ``parts`` that it lacks, left or right parts without a layout, or a label map that is
-            wrong, of another number of classes, or beside ``parts`` or ``layout``.
-        CheckpointError: The weights are not the model's.
     """
 
     kind = 'map'

@@ -50,10 +50,6 @@ class OnnxTeacher(BaseTeacher):
         batch_size: Frames per pass; the file's own number, if it has one.
         num_threads: Threads of onnxruntime. One by default: extraction runs many processes.
         providers: Execution providers of onnxruntime, e.g. ('CUDAExecutionProvider',).
-
-    Raises:
-        DataError: The file is missing.
-        ConfigError: onnxruntime is not installed, or the file's input or output is another.
     """
 
     def __init__(
@@ -163,10 +159,6 @@ class OnnxPoseTeacher(BaseTeacher):
         input_size: S in pixels.
         layout: Joint order of the output.
         num_threads, providers: See OnnxTeacher.
-
-    Raises:
-        DataError: The file is missing.
-        ConfigError: onnxruntime is not installed, or the file's input or output is not MoveNet's.
     """
 
     def __init__(
@@ -221,16 +213,7 @@ def letterbox(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
-    """Turn fractions of the square into fractions of the frame.
-
-    Args:
-        pose: ``[..., V, 3]``, x, y as fractions of the square, score.
-        height, width: Of the frame, pixels.
-        size: Side of the square, pixels.
-
-    Returns:
-        float32 ``[..., V, 3]``, x, y as fractions of the frame; outside 0..1 on the black border.
-    """
+    """Turn x, y of ``[..., V, 3]`` from fractions of the square to fractions of the frame."""
     new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     pose = np.array(pose, np.float64)
     pose[..., 0] = (pose[..., 0] * size - left) / new_width
@@ -239,7 +222,6 @@ def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.n
 
 
 def _open_session(model: str, what: str, num_threads: int, providers: Sequence[str]) -> Any:
-    """Open an ``onnxruntime.InferenceSession``."""
     onnxruntime = import_extra('onnxruntime', what, 'onnx')
     available = onnxruntime.get_available_providers()
     missing = [name for name in providers if name not in available]

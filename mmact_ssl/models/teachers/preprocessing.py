@@ -45,11 +45,7 @@ class FrameInput:
         return (images - mean) / std
 
     def resized(self, frames: Tensor) -> Tensor:
-        """Resize only: float32 ``[N, 3, *size]``, RGB, 0..255.
-
-        Raises:
-            ConfigError: Unknown resize, or a crop larger than the scaled frame.
-        """
+        """Resize only: float32 ``[N, 3, *size]``, RGB, 0..255."""
         height, width = frames.shape[2:]
         if self.resize == 'stretch':
             return self._center(scale(frames, self.stretched or self.size))
@@ -75,10 +71,7 @@ class FrameInput:
         return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
 
     def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Cut what shows the frame out of maps ``[N, C, h', w']`` over a letterboxed input.
-
-        To whole pixels of the map: exact where the map is as large as the input.
-        """
+        """Cut the frame out of maps ``[N, C, h', w']`` of a letterboxed input, to whole pixels."""
         if self.resize != 'letterbox':
             return maps
         new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
@@ -102,11 +95,7 @@ def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def letterbox_geometry(height: int, width: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Place a frame in a box of ``size`` = (height, width), aspect kept, centered.
-
-    Returns:
-        (height, width, top, left) of the frame in the box, pixels.
-    """
+    """(height, width, top, left) of a frame centered in a box of ``size``, aspect kept, pixels."""
     factor = min(size[0] / height, size[1] / width)
     new_height = max(1, min(size[0], round(height * factor)))
     new_width = max(1, min(size[1], round(width * factor)))

@@ -29,11 +29,7 @@ class TextTeacher(BaseTeacher):
     kind = 'text'
 
     def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order.
-
-        Raises:
-            DataError: There is no sentence, or one is empty.
-        """
+        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order."""
         stripped = [sentence.strip() for sentence in sentences]
         if not stripped or not all(stripped):
             raise DataError(f'{type(self).__name__}: no sentence, or an empty one')
@@ -63,12 +59,6 @@ class SentenceTeacher(TextTeacher):
         normalize: Scale embeddings to length 1, whatever the folder's modules do.
         max_tokens: Longer sentences are cut. None: what the folder sets.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError: The folder or a file in it is missing.
-        ConfigError: sentence-transformers is not installed, the folder is not a text encoder, or
-            it has modules or weights that could run code.
-        CheckpointError: Weights of the network are missing.
     """
 
     def __init__(

@@ -39,11 +39,6 @@ class TimmTeacher(BaseTeacher):
         mean, std: Of each channel, RGB in units of 0..255; None: timm's.
         model_args: More arguments of ``timm.create_model``, e.g. ``dict(num_classes=400)``.
         batch_size, precision: See BaseTeacher.
-
-    Raises:
-        DataError: The checkpoint is missing.
-        ConfigError: timm is not installed, or does not know the network.
-        CheckpointError: The weights are not the network's.
     """
 
     kind = 'embedding'

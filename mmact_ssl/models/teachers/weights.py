@@ -30,11 +30,7 @@ def require_file(path: str, what: str) -> None:
 
 
 def import_extra(module: str, what: str, extra: str = 'teachers') -> Any:
-    """Import an optional package.
-
-    Raises:
-        ConfigError: It is not installed; gives the command.
-    """
+    """Import an optional package, or give the command that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -52,11 +48,6 @@ def find_weights(where: str, what: str) -> str:
             hub's folder and compared with its hash; ``torchvision://NAME`` as mmengine writes it
             (``resnet50``, ``resnet50.imagenet1k_v2``).
         what: Names the weights in errors.
-
-    Raises:
-        DataError: There is no such file, package or file in it.
-        ConfigError: An address without a hash, or an unknown scheme or torchvision name.
-        CheckpointError: The download failed or is another file.
     """
     scheme = re.match(r'(\w+)://', where)
     if scheme is None:
@@ -66,7 +57,14 @@ def find_weights(where: str, what: str) -> str:
     if scheme[1] == 'package':
         return find_in_package(name, what)
     if scheme[1] == 'torchvision':
-        return _download(_torchvision_address(name, what), what)
+        from mmengine.runner.checkpoint import get_torchvision_models
+
+        known = get_torchvision_models()
+        if name.lower() not in known:
+            raise ConfigError(
+                f'torchvision has no weights {name!r} ({what}): e.g. torchvision://resnet50'
+            )
+        return _download(known[name.lower()], what)
     if scheme[1] in ('http', 'https'):
         return _download(where, what)
     raise ConfigError(
@@ -75,11 +73,7 @@ def find_weights(where: str, what: str) -> str:
 
 
 def find_in_package(name: str, what: str) -> str:
-    """Find ``PACKAGE/path`` in an installed package, without importing it: a file or a folder.
-
-    Raises:
-        DataError: The package is not installed or has no such file; names where it was looked for.
-    """
+    """Find ``PACKAGE/path`` in an installed package, without importing it: a file or a folder."""
     package, _, inside = name.partition('/')
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
@@ -97,11 +91,7 @@ def find_in_package(name: str, what: str) -> str:
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read weights by name from ``.safetensors`` or a torch file, never running code.
 
-    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` (DDP) is taken
-    off.
-
-    Raises:
-        CheckpointError: Not readable, refused, or no weights.
+    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` taken off.
     """
     path = os.fspath(path)
     if path.endswith('.safetensors'):
@@ -111,9 +101,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f'{path}: not a readable checkpoint ({error}), download it again'
-            ) from error
+            raise CheckpointError(f'{path}: not readable ({error}), download it again') from error
     state: Any = load_checkpoint_safely(path, map_location='cpu')
     for key in ('state_dict', 'model'):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
@@ -124,11 +112,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
-    """Load weights whose names and shapes must be exactly the network's.
-
-    Raises:
-        CheckpointError: One is missing, left over or of another shape; names the first of each.
-    """
+    """Load weights whose names and shapes must be exactly the network's."""
     wanted = network.state_dict()
     both = [name for name in wanted if name in state]
     faults = {
@@ -152,11 +136,7 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
 def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     """Load weights saved under other names by a network that is built in the same order.
 
-    The number of weights, and for each the shape and the last part of its name (``weight``,
-    ``bias``, ``running_mean``, ...), must be the same.
-
-    Raises:
-        CheckpointError: They are not; names the first that differs.
+    For each weight the shape and the last part of its name (``bias``, ...) must be the same.
     """
     wanted = network.state_dict()
     if len(wanted) != len(state):
@@ -184,17 +164,6 @@ def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[st
     if not any(name.startswith('backbone.') for name in state):
         return {f'backbone.{n}': v for n, v in state.items() if not n.startswith(CLASSIFIERS)}
     return {name: value for name, value in state.items() if name.split('.')[0] in parts}
-
-
-def _torchvision_address(name: str, what: str) -> str:
-    from mmengine.runner.checkpoint import get_torchvision_models
-
-    known = get_torchvision_models()
-    if name.lower() not in known:
-        raise ConfigError(
-            f'torchvision has no weights {name!r} ({what}): e.g. torchvision://resnet50'
-        )
-    return known[name.lower()]
 
 
 def _download(address: str, what: str) -> str:

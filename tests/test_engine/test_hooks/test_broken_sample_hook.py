@@ -12,7 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.hooks import BrokenSampleHook
+from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
 
 
@@ -35,14 +35,9 @@ def run(hook, work_dir, batches, checkpoint=None, resume=True):
     return saved
 
 
-def test_whole_samples_leave_no_list(tmp_path):
-    run(BrokenSampleHook(max_fraction=0), tmp_path, [batch('', '')] * 3)
-    assert not list(tmp_path.iterdir())
-
-
-def test_broken_samples_are_listed(tmp_path):
-    hook = BrokenSampleHook(max_fraction=0.5)
-    run(hook, tmp_path, [batch('', 'a.mp4: cut'), batch('b.mp4: empty', ''), batch('', '')])
+def test_broken_samples_are_listed_up_to_the_limit(tmp_path):
+    hook = BrokenSampleHook(max_fraction=0.375)
+    run(hook, tmp_path, [batch('', ''), batch('', 'a.mp4: cut'), batch('b.mp4: empty', '')])
     run(hook, tmp_path, [batch('', 'a.mp4: cut')])
     assert json.loads((tmp_path / 'broken_samples.json').read_text()) == {
         'samples': 8,
@@ -64,22 +59,6 @@ def test_too_many_stop_the_run(tmp_path):
         run(BrokenSampleHook(max_fraction=0.05, interval=10), tmp_path, batches())
     assert len(seen) == 10
     assert (tmp_path / 'broken_samples.json').is_file()
-
-
-def test_the_limit_itself_is_allowed(tmp_path):
-    run(BrokenSampleHook(max_fraction=0.25), tmp_path, [batch('', '', '', 'a.mp4: cut')])
-
-
-def test_a_resumed_run_goes_on_counting(tmp_path):
-    whole, first, resumed = (BrokenSampleHook(max_fraction=0.5) for _ in range(3))
-    epochs = [[batch('', 'a.mp4: cut', '', '')], [batch('', '', '', '')]]
-    for name, parts in (('whole', [whole, whole]), ('parts', [first, resumed])):
-        (tmp_path / name).mkdir()
-        saved = run(parts[0], tmp_path / name, epochs[0])
-        run(parts[1], tmp_path / name, epochs[1], saved if parts[1] is resumed else None)
-    lists = [(tmp_path / n / 'broken_samples.json').read_text() for n in ('whole', 'parts')]
-    assert lists[0] == lists[1]
-    assert json.loads(lists[0])['fraction'] == 1 / 8
 
 
 def test_weights_to_start_from_bring_no_counts(tmp_path):

@@ -19,7 +19,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook, untouched_training
+from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores
@@ -165,40 +165,6 @@ def test_the_measure_against_the_twin(labeled):
     assert len(held) == 4
     scores = knn_scores(Features(values[rest], labels[rest]), values[held], 2, 2)
     assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
-
-
-def test_modes_and_random_states_are_put_back():
-    model = Pretrainer()
-    model.train()
-    states = [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]
-    modes = [module.training for module in model.modules()]
-    assert len(set(modes)) == 2, 'the frozen part is in evaluation mode'
-    with pytest.raises(KeyError), untouched_training(model):
-        model.eval()
-        random.random(), np.random.rand(), torch.rand(1)
-        raise KeyError
-    assert [module.training for module in model.modules()] == modes
-    assert states[0] == random.getstate()
-    assert states[1] == np.random.get_state()[1].tolist()
-    assert states[2] == torch.get_rng_state().tolist()
-
-
-def test_no_gradient_and_no_statistic_reaches_the_student(labeled):
-    model = Pretrainer()
-    model.train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    with untouched_training(model):
-        KNNMonitorHook(labeled).measure(model)
-    assert all(torch.equal(value, model.state_dict()[key]) for key, value in before.items())
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
-def test_a_downstream_config_is_enough():
-    path = Path(__file__).parents[3] / 'configs/downstream/linear_r3d_jhmdb.py'
-    hook = KNNMonitorHook(str(path))
-    assert hook.dataloader.dataset.ann_file.endswith('train.txt')
-    assert hook.dataloader.dataset.pipeline[1].num_clips == 3
-    assert hook.cfg.model.data_preprocessor.type == 'mmaction.ActionDataPreprocessor'
 
 
 def test_nothing_left_for_the_gallery_is_an_error(labeled):

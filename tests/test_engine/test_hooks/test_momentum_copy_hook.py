@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmact_ssl.engine.hooks import MomentumCopyHook
+from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.registry import MODELS
 

@@ -17,7 +17,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU
-from mmact_ssl.models.balancers import FixedWeights
+from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer

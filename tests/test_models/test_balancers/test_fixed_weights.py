@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmact_ssl.models.balancers import FixedWeights, ScheduledWeights
+from mmact_ssl.models.balancers.balancer import FixedWeights, ScheduledWeights
 
 
 def test_fixed_weights_sum_the_tasks():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.models.losses import JointLoss, joint_distance
+from mmact_ssl.models.losses.distances import JointLoss, joint_distance
 
 BETA = 0.3
 

@@ -10,7 +10,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.models.balancers.gradnorm import GradNorm
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
-from mmact_ssl.models.losses import global_mean
+from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from tests.test_models.cases import BATCH, cases
 from tests.two_processes import run_one_of_two

@@ -199,33 +199,17 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
 
 
 FILES = {'config': 'config.py', 'checkpoint': 'checkpoint.pth'}
-WORDS = [
-    '[PAD]',
-    '[UNK]',
-    '[CLS]',
-    '[SEP]',
-    'a',
-    'person',
-    'waves',
-    'one',
-    'hand',
-    'both',
-    'claps',
-    'sits',
-    'down',
-    'stands',
-    'up',
-]
+VOCABULARY = '[PAD] [UNK] [CLS] [SEP] a person waves one hand both claps sits down stands up'
 
 
 @pytest.fixture(scope='session')
 def save_text_network() -> Callable[..., Path]:
-    """Saves a network of transformers, its weights made random, and a tokenizer of WORDS."""
+    """Saves a network of transformers, its weights made random, and a tokenizer of VOCABULARY."""
     transformers = pytest.importorskip('transformers')
 
     def save(folder: Path, network: Any, length: int = 512, random: bool = True) -> Path:
         folder.mkdir(exist_ok=True)
-        (folder / 'vocab.txt').write_text('\n'.join(WORDS))
+        (folder / 'vocab.txt').write_text(VOCABULARY.replace(' ', '\n'))
         tokenizer = transformers.BertTokenizerFast(
             vocab_file=str(folder / 'vocab.txt'), model_max_length=length
         )
@@ -242,7 +226,7 @@ def bert_folder(save_text_network, tmp_path_factory: pytest.TempPathFactory) -> 
     import transformers
 
     config = transformers.BertConfig(
-        vocab_size=len(WORDS),
+        vocab_size=len(VOCABULARY.split()),
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -94,20 +93,6 @@ def test_frames_are_resized_as_the_file_says_or_as_asked(small, frames):
     assert other.fingerprint() != OpenCLIPTeacher(**small).fingerprint()
 
 
-def test_neighbors_order_and_blanks_do_not_matter(small):
-    teacher = OpenCLIPTextTeacher(**small, batch_size=3)
-    together = teacher.embed(SENTENCES)
-    alone = torch.cat([teacher.embed([f' {line}\n']) for line in SENTENCES])
-    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-5)
-
-
-def test_half_precision_is_near_full_precision(small):
-    full = OpenCLIPTextTeacher(**small).embed(SENTENCES)
-    half = OpenCLIPTextTeacher(**small, precision='float16').embed(SENTENCES)
-    assert half.dtype == torch.float32
-    assert 0 < (half - full).abs().max() < 0.02 * full.abs().max()
-
-
 def test_it_is_frozen_and_known_by_its_content(small, tmp_path):
     config = dict(type='OpenCLIPTextTeacher', **small)
     teacher = build_teacher(config).train()
@@ -169,26 +154,17 @@ def test_the_configs_are_of_weights_that_open_clip_publishes(small, frames):
     assert text.embed(SENTENCES).shape == (4, 6) and images(frames).shape == (5, 6)
 
 
-def test_mistakes_are_named(small, tmp_path, frames, monkeypatch):
+def test_mistakes_are_named(small, tmp_path):
     checkpoint = small['checkpoint']
     with pytest.raises(ConfigError, match=r"no network 'ViT-B/32'; did you mean .*'ViT-B-32'"):
         OpenCLIPTextTeacher('ViT-B/32', checkpoint)
     for name in ('roberta-ViT-B-32', 'coca_ViT-B-32'):
         with pytest.raises(ConfigError, match=f'{name}: text towers of transformers and CoCa'):
             OpenCLIPTextTeacher(name, checkpoint)
-    with pytest.raises(DataError, match='no file .*none.json'):
-        OpenCLIPTextTeacher(str(tmp_path / 'none.json'), checkpoint)
     broken = tmp_path / 'broken.json'
-    for content in ('{', '[]', '{"model": {}}'):
-        broken.write_text(content)
-        with pytest.raises(DataError, match='broken.json is not a config of open_clip'):
-            OpenCLIPTextTeacher(str(broken), checkpoint)
+    broken.write_text('{"model": {}}')
+    with pytest.raises(DataError, match='broken.json is not a config of open_clip'):
+        OpenCLIPTextTeacher(str(broken), checkpoint)
     save_file({'logit_scale': torch.zeros(())}, tmp_path / 'other.safetensors')
     with pytest.raises(CheckpointError, match=r'other.safetensors does not fit .*CLIP: it lacks'):
         OpenCLIPTextTeacher(small['model'], str(tmp_path / 'other.safetensors'))
-    with pytest.raises(ConfigError, match='TextTeacher reads no frames'):
-        OpenCLIPTextTeacher(**small)(frames)
-    monkeypatch.setitem(sys.modules, 'open_clip', None)
-    for teacher in (OpenCLIPTextTeacher, OpenCLIPTeacher):
-        with pytest.raises(ConfigError, match=r"pip install 'mmact_ssl\[teachers\]'"):
-            teacher(**small)

@@ -26,6 +26,17 @@ def world(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope='module')
+def found_and_truth(world):
+    """The teacher's poses of the test videos through a cache, and the true ones, ``[T, V, 3]``."""
+    names = read_annotations([world / 'test.txt'])
+    job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
+    extract_many([job], world, names, show_progress=False)
+    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
+    reader = TargetReader(world / 'p.lmdb')
+    return np.concatenate([reader.get(n) for n in truth]), np.concatenate(list(truth.values()))
+
+
 def pck(found, truth, threshold=0.1):
     """Share of known joints within ``threshold`` of the person's larger side (PCK, MPII)."""
     known = truth[..., 2] > 0
@@ -44,14 +55,8 @@ def test_the_weights_are_small_half_precision_and_data():
     assert {'command', 'seed', 'data'} <= set(checkpoint['meta'])
 
 
-def test_it_finds_the_joints_of_unseen_people(world):
-    names = read_annotations([world / 'test.txt'])
-    job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
-    extract_many([job], world, names, show_progress=False)
-    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
-    reader = TargetReader(world / 'p.lmdb')
-    found = np.concatenate([reader.get(name) for name in truth])
-    truth = np.concatenate(list(truth.values()))
+def test_it_finds_the_joints_of_unseen_people(found_and_truth):
+    found, truth = found_and_truth
     known = (truth[..., 2:] > 0).astype(np.float32)
     mean_pose = (truth[..., :2] * known).sum(0) / known.sum(0)
     baseline = pck(np.broadcast_to(mean_pose, truth[..., :2].shape), truth)
@@ -60,15 +65,8 @@ def test_it_finds_the_joints_of_unseen_people(world):
     assert pck(found, truth, 0.05) > 0.6
 
 
-def test_its_score_tells_good_joints_from_bad(world):
-    names = read_annotations([world / 'test.txt'])[:6]
-    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
-    teacher = build_teacher(CONFIG)
-    job = ExtractionJob(teacher, world / 'q.lmdb')
-    extract_many([job], world, list(truth), show_progress=False)
-    reader = TargetReader(world / 'q.lmdb')
-    found = np.concatenate([reader.get(name) for name in truth])
-    truth = np.concatenate(list(truth.values()))
+def test_its_score_tells_good_joints_from_bad(found_and_truth):
+    found, truth = found_and_truth
     error = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1)
     known = truth[..., 2] > 0
     sure = found[..., 2] >= np.median(found[..., 2])  # most scores may be exactly 1

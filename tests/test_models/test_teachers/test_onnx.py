@@ -1,5 +1,4 @@
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -227,11 +226,6 @@ def test_letterbox_geometry(height, width, size):
     np.testing.assert_allclose(undone, [[0, 0, 1], [1, 1, 0.5]], atol=1e-6)
 
 
-def test_joints_on_the_border_are_outside_the_frame():
-    pose = undo_letterbox(np.array([[0.5, 0.0, 1.0]]), 30, 60, 64)
-    np.testing.assert_allclose(pose, [[0.5, -0.5, 1]])
-
-
 def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
     other = tmp_path / 'clip_b.onnx'
     other.write_bytes(centroid_model(onnx, score=0.5))
@@ -247,14 +241,6 @@ def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
 def test_a_wrong_input_size_is_named(model):
     with pytest.raises(ConfigError, match=r'centroid.onnx: input is \[1, 64, 64, 3\].*input_size'):
         OnnxPoseTeacher(model, 192)
-
-
-def test_without_onnxruntime_the_command_is_named(model, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    with pytest.raises(
-        ConfigError, match=r"OnnxPoseTeacher needs onnxruntime: pip install 'mmact_ssl\[onnx\]'"
-    ):
-        OnnxPoseTeacher(model, SQUARE)
 
 
 @pytest.mark.parametrize('name', ['lightning', 'thunder'])

@@ -19,12 +19,10 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     """Step a student's and its adversary's optimizer after one backward pass.
 
     Heads compute the student's losses through discriminators with frozen weights, and the
-    discriminators' losses on detached samples. Each parameter then gets the gradient of its own
-    side
-    only, and one forward and one backward pass serve both: mixed precision, gradient accumulation
-    and (distributed) ``train_step`` are mmengine's own. Both sides step on the gradients of the
-    same iterate (simultaneous gradient descent); the adversary steps first. Our choice: the
-    alternative, a second forward pass after the adversary's step, would encode each view twice.
+    discriminators' losses on detached samples, so that each parameter gets the gradient of its own
+    side only. Both sides step on the gradients of the same iterate (simultaneous gradient descent),
+    the adversary first. Our choice: a second forward pass after the adversary's step would encode
+    each view twice.
 
     Args:
         student, adversary: Built optimizer wrappers of the same type.
@@ -81,12 +79,11 @@ class AdversarialOptimWrapper(OptimWrapperDict):
 class AdversarialOptimWrapperConstructor:
     """Give parameters under a ``discriminator`` to the adversary, the rest to the student.
 
-    Config: that of an ordinary ``optim_wrapper``, plus ``adversary``, which overrides
-    ``optimizer`` and ``clip_grad`` for the adversary. A model without discriminators (all
-    adversarial tasks switched off) gets an ordinary optimizer wrapper.
+    A model without discriminators (all adversarial tasks switched off) gets an ordinary wrapper.
 
     Args:
-        optim_wrapper_cfg: ``type``, ``optimizer``, ``adversary``, and what ``type`` takes.
+        optim_wrapper_cfg: As in mmengine, plus ``adversary``, which overrides ``optimizer`` and
+            ``clip_grad`` for the adversary.
         paramwise_cfg: As in mmengine, for both sides.
     """
 
@@ -118,7 +115,6 @@ class AdversarialOptimWrapperConstructor:
         )
 
     def _build(self, side: str, model: nn.Module, members: set[int]) -> OptimWrapper:
-        # The stock constructor walks the module tree; a frozen parameter gets no optimizer there.
         return _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
 
 

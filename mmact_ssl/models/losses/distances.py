@@ -1,4 +1,4 @@
-"""Distances between the joints of poses and skeletons."""
+"""Distances of joints and of frames."""
 
 from __future__ import annotations
 
@@ -21,12 +21,9 @@ class JointLoss(nn.Module):
         self.beta = beta
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Distance of each joint, ``[..., V]``.
+        """Distance of each joint, ``[..., V, C] -> [..., V]``.
 
-        Args:
-            prediction, target: ``[..., V, C]``.
-            weight: ``[..., V]`` in 0..1, visibility. A joint of weight 0 has any target, NaN
-                included, and no gradient.
+        A joint of weight (visibility) 0 may have any target, NaN included, and has no gradient.
         """
         # 0 * nan is nan: the target must go, not the distance.
         target = target.where(weight[..., None] > 0, target.new_zeros(()))
@@ -45,8 +42,7 @@ class MotionLoss(nn.Module):
 
     MS2L's released code (arXiv 2010.05599) sets predictions in the padding to 0, counts those
     frames in the mean, and has absent persons predicted as 0. Its loss is the smaller the more a
-    batch is padded; ``count='all'`` gives it. With ``'valid'``, our choice, only valid frames of
-    present persons count.
+    batch is padded. With ``'valid'``, our choice, only valid frames of present persons count.
 
     Args:
         count: ``'valid'``, or ``'all'`` as published.
@@ -68,3 +64,32 @@ class MotionLoss(nn.Module):
             return square, valid.to(square.dtype)
         within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
         return square * within, square.new_ones(()).expand_as(square)
+
+
+@MODELS.register_module()
+class FrameLoss(nn.Module):
+    """Smooth-L1 distance of frames, averaged over colors and positions.
+
+    Args:
+        beta: Difference at which the loss turns from quadratic to linear, in deviations of the
+            normalized frames.
+    """
+
+    def __init__(self, beta: float = 1.0) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
+        """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
+        distance = F.smooth_l1_loss(fake, real, reduction='none', beta=self.beta)
+        return distance.mean((1, 3, 4))
+
+
+def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
+
+    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
+    they may be any number, NaN included, and 0 * nan is nan.
+    """
+    weight = pose[..., 2].where(valid[..., None], 0.0)
+    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

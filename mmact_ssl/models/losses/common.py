@@ -1,25 +1,34 @@
-"""Gathering of features across processes, with gradients."""
+"""What the contrasts share: unit vectors, and features of all processes."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 
 
+def full_precision(values: Tensor) -> torch.autocast:
+    """Context without mixed precision.
+
+    Half precision loses the small differences between the logits of many negatives, and mixed
+    precision would multiply matrices in it whatever the type of the operands.
+    """
+    return torch.autocast(values.device.type, enabled=False)
+
+
+def unit_rows(values: Tensor) -> Tensor:
+    """Rows of length 1, in float32 or better; ``[..., D] -> [..., D]``."""
+    return F.normalize(values.to(torch.promote_types(values.dtype, torch.float32)), dim=-1)
+
+
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
-    """Concatenate the features of all processes along the first axis.
+    """Features ``[W*N, ...]`` of all processes, and the row at which this process's own start.
 
     Gradients reach every process's features: distributed training averages gradients over
     processes, so a loss that each process takes over its own rows and all columns has the gradient
-    of one process with the whole batch.
-
-    Args:
-        features: ``[N, ...]``, with the same ``N`` on every process.
-
-    Returns:
-        ``[world_size * N, ...]`` and the row at which this process's own features start.
+    of one process with the whole batch. ``N`` is the same on every process.
     """
     if get_world_size() == 1:
         return features, 0
@@ -39,17 +48,13 @@ def gather(values: Tensor) -> Tensor:
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over all processes, as a share that distributed averaging completes.
 
-    The mean of per-process means is not the mean of all rows when processes hold unequal weight.
-    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``; the
-    average over processes, which distributed training takes of the gradients, is then the global
-    weighted mean.
+    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
+    average over processes, which distributed training takes of the gradients, is the global mean
+    even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
 
     Args:
         values: ``[N, ...]``.
         weight: Same shape, ``>= 0``, no gradient.
-
-    Returns:
-        A scalar; 0 (with a gradient of zero) where no row anywhere has weight.
     """
     total = weight.detach().sum().float()
     if get_world_size() > 1:

@@ -1,3 +1,0 @@
-from .adversarial import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
-
-__all__ = ['AdversarialOptimWrapper', 'AdversarialOptimWrapperConstructor']
