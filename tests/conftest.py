@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -110,21 +111,25 @@ def no_scope():
 
 
 @pytest.fixture(scope='session')
-def in_two_processes() -> Callable[[str, Path], None]:
-    """Run a test's file as a program twice at once, with its rank and a folder as arguments."""
+def in_two_processes() -> Callable[[str, Path], list[Any]]:
+    """Run a test's file as a program twice at once; what ``run_one_of_two`` saved in the folder."""
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
 
-    def run(file: str, folder: Path) -> None:
+    def run(file: str, folder: Path) -> list[Any]:
         processes = [
             subprocess.Popen(
                 [sys.executable, file, str(rank), str(folder)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                env=environment,
             )
             for rank in range(2)
         ]
         outputs = [process.communicate(timeout=600)[0] for process in processes]
         assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+        saved = [folder / f'{rank}.pt' for rank in range(2)]
+        return [torch.load(path) for path in saved if path.exists()]
 
     return run
 

@@ -129,31 +129,3 @@ def test_the_queue_can_be_switched_off_and_on():
     ):
         sizes = [f'model.heads.{task}.queue_size={size}' for task in ('appearance', 'motion')]
         assert len(build(load(name, [*options, *sizes])).momentum_pairs()) == pairs
-
-
-@pytest.mark.parametrize('options', [[], SHARED], ids=['own', 'shared'])
-def test_every_parameter_of_the_small_student_is_trained(options):
-    config = load('hcpg_r3d_demo.py', options)
-    config.model.backbone.base_channels = 4
-    for adapter in config.model.adapters.values():
-        if not isinstance(adapter, str):
-            adapter.in_channels = 32
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    inputs = {view: torch.randn(4, 3, 8, 64, 64) for view in ('clip', 'clip_b')}
-    valid = torch.ones(4, 8, dtype=torch.bool)
-    targets = dict(
-        sample=dict(video=torch.arange(4)),
-        clip=dict(
-            valid=valid,
-            speed=torch.tensor([1, 2, 4, 1]),
-            parts=torch.rand(4, 8, 10, 16, 16).softmax(2),
-        ),
-        clip_b=dict(valid=valid, speed=torch.tensor([2, 1, 1, 4])),
-    )
-    losses = model(inputs, targets, mode='loss')
-    losses['loss'].backward()
-    assert [name for name, p in model.named_parameters() if p.grad is None] == []
-    assert {name for name in losses if name.endswith('/loss')} == {f'{t}/loss' for t in TASKS}
-    assert losses['motion/valid_fraction'] > 0 and losses['parsing/valid_fraction'] == 1

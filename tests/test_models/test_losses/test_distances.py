@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.models.losses.distances import JointLoss, MotionLoss, joint_distance
+from mmact_ssl.models.losses.distances import JointLoss, joint_distance
 
 BETA = 0.3
 
@@ -50,21 +50,3 @@ def test_unseen_joints_may_hold_anything(garbage):
         assert all(map(torch.equal, *outcomes))
         gradient = outcomes[0][1]
         assert not gradient[weight == 0].any() and gradient[weight > 0].any()
-
-
-@pytest.mark.parametrize('count', ['valid', 'all'])
-def test_motion_counts_valid_frames_or_all_of_them_as_published(count):
-    """Padded frames are in the published mean with an error of 0, absent persons as 0."""
-    generator = torch.Generator().manual_seed(0)
-    prediction, clip = torch.randn(2, 2, 2, 4, 3, 2, generator=generator)
-    valid = torch.zeros(2, 2, 4, dtype=torch.bool)
-    valid[0, :, :3] = valid[1, 0, :1] = True
-    clip = clip * valid[..., None, None]
-    square, weight = MotionLoss(count)(prediction, clip, valid)
-    for b, m, t in torch.cartesian_prod(*map(torch.arange, valid.shape)).tolist():
-        within = t < (3, 1)[b]
-        assert float(weight[b, m, t]) == (count == 'all' or bool(valid[b, m, t]))
-        if weight[b, m, t]:
-            differences = (prediction[b, m, t] - clip[b, m, t]).flatten().tolist()
-            expected = sum(d * d for d in differences) / 6 if within else 0
-            assert float(square[b, m, t]) == pytest.approx(expected, rel=1e-5)

@@ -203,24 +203,6 @@ def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress
         assert logs == out
 
 
-def test_training_steps_lower_the_loss_through_the_wrapper():
-    """mmengine's own train_step, with parse_losses in it."""
-    from mmengine.optim import OptimWrapper
-
-    model = make()
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.02))
-    losses = [float(model.train_step(make_data(), wrapper)['loss']) for _ in range(5)]
-    assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 0.9 * losses[0]
-
-
-def test_labels_are_never_read():
-    model = make()
-    data = make_data()
-    for mode in ('loss', 'predict', 'tensor'):
-        assert forward(model, mode, data)
-
-
 def test_predictions_come_by_sample_and_task():
     model = make()
     samples = forward(model, 'predict')
@@ -274,11 +256,6 @@ def test_a_teacher_that_no_head_reads_does_not_run():
         model = make(heads=dict(reader=head, other=make_head_config()), teachers=teachers)
         forward(model, 'loss')
         assert len(model.teachers['light'].seen) == calls
-
-
-def test_a_task_is_switched_off_by_none():
-    model = make(heads=dict(first=make_head_config(), second=None))
-    assert list(model.heads) == ['first']
 
 
 @pytest.mark.parametrize(
