@@ -121,10 +121,8 @@ def draw_classes(confusions: np.ndarray, classes: Sequence[str], title: str) -> 
 
 def _title(group: Sequence[Result]) -> str:
     first = group[0]
-    name = first.method if first.variant == 'full' else f'{first.method}, {first.variant}'
-    name += f', pre-trained on {first.pretrained_on}' if first.transferred else ''
     part = '' if first.label_fraction == 1 else f', {100 * first.label_fraction:g} % of the labels'
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     seeds = ', '.join(str(seed) for seed in sorted(result.seed for result in group))
     plural = 's' if len(group) > 1 else ''
-    return f'{name}\n{first.protocol} on {data}{part}, seed{plural} {seeds}'
+    return f'{first.label}\n{first.protocol} on {data}{part}, seed{plural} {seeds}'
