@@ -102,9 +102,11 @@ class Predictions:
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
         """What clips find by the teachers of a guided student, and by the student."""
-        kinds = ('similarity', 'own_similarity')
         similarities = {
-            name: tuple(self.stack(task, f'{name}_{kind}') for kind in kinds)
+            name: (
+                self.stack(task, f'{name}_similarity'),
+                self.stack(task, f'{name}_own_similarity'),
+            )
             for name in head.projectors
         }
         frames = [self.images(self.inputs[view]) for view in head.views]

@@ -24,7 +24,10 @@ def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
 @pytest.mark.parametrize(
     ('edit', 'message'),
     [
-        (lambda s: s.pop('backbone.conv1.conv.weight'), r'1 weights do not fit \(conv1\.conv\.weight missing≠\[8'),
+        (
+            lambda s: s.pop('backbone.conv1.conv.weight'),
+            r'1 weights do not fit \(conv1\.conv\.weight missing≠\[8',
+        ),
         (
             lambda s: s.update({'backbone.layer5.weight': torch.zeros(1)}),
             r'layer5\.weight \[1\]≠unexpected',
