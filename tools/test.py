@@ -79,7 +79,7 @@ def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
 
     from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
     from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
-    from mmact_ssl.visualization import read_conflict, summarize_conflict
+    from mmact_ssl.visualization.conflict import read_conflict, summarize_conflict
 
     metrics: dict[str, float] = {}
     if num_batches := runner.cfg.get('conflict_batches', 0):

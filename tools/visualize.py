@@ -115,7 +115,7 @@ def draw_model(args: argparse.Namespace) -> None:
 def draw_conflicts(args: argparse.Namespace) -> None:
     """Draw the command ``conflict``."""
     from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-    from mmact_ssl.visualization import draw_conflict, read_conflict
+    from mmact_ssl.visualization.conflict import draw_conflict, read_conflict
 
     for work_dir in map(Path, args.work_dirs):
         picture = work_dir / 'conflict.png'
@@ -125,7 +125,7 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``gallery``."""
-    from mmact_ssl.visualization import draw_gallery
+    from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     found = text_gallery(

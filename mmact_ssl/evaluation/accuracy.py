@@ -11,22 +11,17 @@ from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 def accuracy_metrics(
     labels: np.ndarray, scores: np.ndarray, num_classes: int
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Compare scores with the true labels.
-
-    Args:
-        labels: int ``[N]``, from 0.
-        scores: ``[N, num_classes]``, higher is more likely.
+    """Compare scores ``[N, num_classes]`` with the true labels, int ``[N]``.
 
     Returns:
         Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class``; and
         details: ``confusion``, counts, a row per true class, a column per predicted one.
     """
-    confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=np.arange(num_classes))
+    classes = np.arange(num_classes)
+    confusion = confusion_matrix(labels, scores.argmax(axis=1), labels=classes)
     metrics = {'top1': float(np.diag(confusion).sum() / confusion.sum())}
     if num_classes > 5:
-        metrics['top5'] = float(
-            top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes))
-        )
+        metrics['top5'] = float(top_k_accuracy_score(labels, scores, k=5, labels=classes))
     metrics['mean_class'] = mean_class_accuracy(confusion)
     return metrics, {'confusion': confusion.tolist()}
 
@@ -40,10 +35,6 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class that is found, float64 ``[K]`` in 0..1; NaN for a class without samples.
-
-    Args:
-        confusion: Counts ``[K, K]``, a row per true class.
-    """
+    """Share of each class that is found, ``[K]`` in 0..1; NaN for a class without samples."""
     total = confusion.sum(axis=1)
     return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)

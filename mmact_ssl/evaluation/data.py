@@ -53,9 +53,7 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     """Read the annotation file of a data set's config and check that its samples are there.
 
     Args:
-        dataset: Config of an mmaction2 ``VideoDataset``, with ``ann_file`` and
-            ``data_prefix=dict(video=...)``, or of a ``SkeletonDataset``, with
-            ``data_prefix=dict(skeleton=...)``.
+        dataset: Config with ``ann_file`` and ``data_prefix``, of ``video`` or ``skeleton``.
         prepare_command: Quoted in every error as the fix.
 
     Raises:
@@ -64,10 +62,8 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
     names, labels = read_annotation(ann_file, prepare_command)
     if -1 in labels:
-        raise DataError(
-            f'{ann_file}: {names[labels.index(-1)]!r} has no label, wanted lines "path label"; '
-            f'{prepare_command}'
-        )
+        unlabeled = names[labels.index(-1)]
+        raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
     if 'skeleton' in prefix:
         root, kind = prefix['skeleton'], 'skeleton clip'
         known, skeletons = _read_skeletons(root, prepare_command)
@@ -95,11 +91,7 @@ def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:
-    """Read the training and the test split and check both against the config's ``num_classes``.
-
-    Args:
-        cfg: Downstream config with ``train_dataloader``, ``test_dataloader``, ``model.cls_head``
-            and ``prepare_command``.
+    """Read the training and the test split of a downstream config and check them.
 
     Raises:
         DataError: As :func:`read_split`.
@@ -112,18 +104,16 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     found = np.unique(train.labels)
     if len(found) != num_classes or found[-1] != num_classes - 1:
         raise ConfigError(
-            f'{train.ann_file}: {len(found)} classes, the highest label is {found[-1]}, but the '
-            f'config sets model.cls_head.num_classes={num_classes}; set it to what the data has'
+            f'{train.ann_file}: {len(found)} classes up to {found[-1]}, but the config sets '
+            f'model.cls_head.num_classes={num_classes}; set it to what the data has'
         )
     if test.labels.max() >= num_classes:
         raise ConfigError(
             f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
             f'{train.ann_file}; {fix}'
         )
-    shared = {os.path.join(train.root, name) for name in train.names} & {
-        os.path.join(test.root, name) for name in test.names
-    }
-    if shared:
+    paths = [{os.path.join(part.root, name) for name in part.names} for part in (train, test)]
+    if shared := paths[0] & paths[1]:
         raise ConfigError(
             f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
             f'{min(shared)}; {fix}'
@@ -132,23 +122,18 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
 
 
 def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
-    """Keep the drawn labeled samples, as an annotation file, so that others can use the same.
-
-    Args:
-        path: File to write.
-        train: The training split.
-        labeled: Positions of :func:`mmact_ssl.datasets.label_subset.label_subset`.
+    """Keep the labeled samples at these positions as an annotation file, for others to use.
 
     Raises:
-        DataError: The file lists other samples.
+        DataError: The file is there and lists other samples.
     """
     path, text = Path(path), ''.join(train.lines(labeled))
     if not path.is_file():
         write_atomically(path, text)
     elif path.read_text(encoding='utf-8') != text:
         raise DataError(
-            f'{path}: lists other samples than {train.ann_file} gives now; delete it, and the '
-            'results that were measured with it, if the data set was meant to change'
+            f'{path}: lists other samples than {train.ann_file} gives now; if the data were meant '
+            'to change, delete it and the results measured with it'
         )
 
 
@@ -186,8 +171,6 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
     for name in names:
         match = re.search(pattern, name)
         if match is None:
-            raise ConfigError(
-                f'group_pattern {pattern!r} does not match {name!r}; fix linear.group_pattern'
-            )
+            raise ConfigError(f'linear.group_pattern {pattern!r} does not match {name!r}; fix it')
         groups.append(match.group(1))
     return np.asarray(groups)

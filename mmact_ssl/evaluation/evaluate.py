@@ -13,9 +13,9 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
+from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
-from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.reporting.provenance import config_hash, data_version, package_versions
 from mmact_ssl.reporting.result import RANDOM, Result
@@ -23,10 +23,6 @@ from mmact_ssl.reporting.result import RANDOM, Result
 
 def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     """Run protocols on one encoder; those on frozen features share one extraction.
-
-    Args:
-        request: The encoder and the downstream config.
-        protocols: Among :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`.
 
     Returns:
         One result per protocol, in order.
@@ -36,7 +32,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         DataError: Data is missing.
         CheckpointError: The checkpoint is missing or does not fit.
     """
-    cfg, checkpoint = request.cfg, request.checkpoint
+    cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
     for name in protocols:
         _check(request, name)
     if checkpoint is not None and not os.path.isfile(checkpoint):
@@ -46,21 +42,18 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    labeled = label_subset(train.names, train.labels, request.label_fraction, request.seed)
+    labeled = label_subset(train.names, train.labels, request.label_fraction, seed)
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
     # A joint training that does not name the labels that it had keeps no list of them.
-    known = 'joint' not in protocols or check_labels(
-        str(checkpoint), request.label_fraction, request.seed
-    )
+    known = 'joint' not in protocols or check_labels(str(checkpoint), request.label_fraction, seed)
     drawn = request.label_fraction < 1 and (known or len(protocols) > 1)
     if request.label_lists is not None and drawn:
-        part = f'{100 * request.label_fraction:g}pct_seed{request.seed}'
+        part = f'{100 * request.label_fraction:g}pct_seed{seed}'
         save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, labeled)
     if request.teacher is not None:
-        reader = read_teacher(request.teacher)
-        task.extracted = teacher_features(reader, {'train': train, 'test': test})
         # Named by its cache, that is by its config; the hash covers its weights.
-        backbone, checkpoint_hash = Path(request.teacher).stem, reader.meta.fingerprint
+        backbone = Path(request.teacher).stem
+        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits)
     else:
         backbone = cfg.backbone_name
         checkpoint_hash = RANDOM if checkpoint is None else sha256_of_file(checkpoint)
@@ -79,7 +72,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 dataset=cfg.dataset_name,
                 protocol=name,
                 backbone=backbone,
-                seed=request.seed,
+                seed=seed,
                 metrics=measured.metrics,
                 label_fraction=request.label_fraction,
                 config=_relative(cfg.filename),
@@ -105,8 +98,7 @@ def _check(request: Request, name: str) -> None:
         raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
     if protocol.trains and cfg.get('optim_wrapper') is None:
         raise ConfigError(
-            f'{cfg.filename}: has no training schedule; fine-tune with a '
-            'configs/downstream/finetune_*.py'
+            f'{cfg.filename}: no training schedule; use a configs/downstream/finetune_*.py'
         )
     if protocol.labels == 'none' and request.label_fraction != 1:
         raise ConfigError(f'{name} reads no labels of training: drop --label-fraction')
@@ -121,14 +113,14 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
+    optional = 'feature_pooling'
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-    optional = 'custom_hooks' if PROTOCOLS[name].trains else 'feature_pooling'
+        optional = 'custom_hooks'
     if cfg.get(optional):
         keys.append(optional)
-    parts = {key: cfg.get(key) for key in keys}
-    parts['train_annotation'] = cfg.train_dataloader.dataset.ann_file
-    return parts
+    annotation = cfg.train_dataloader.dataset.ann_file
+    return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
 
 
 def _config_key(name: str) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,6 +13,7 @@ from torch import nn
 
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.student import weights_hash
+from mmact_ssl.reporting.provenance import package_versions
 
 PACKAGE = Path(__file__).parents[1]
 # What reads, transforms, encodes and pools a sample, and what fixes the packages below. Whole
@@ -47,14 +47,9 @@ EXTRACTION_PACKAGES = (
 
 def code_version(root: Path = PACKAGE) -> str:
     """Hash the code that makes features: this package's files and the versions of others."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(package_versions(EXTRACTION_PACKAGES)).encode())
     for file in sorted({file for pattern in EXTRACTION_CODE for file in root.glob(pattern)}):
         digest.update(f'{file.relative_to(root).as_posix()}\n'.encode() + file.read_bytes())
-    for package in EXTRACTION_PACKAGES:
-        try:
-            digest.update(f'{package} {version(package)}\n'.encode())
-        except PackageNotFoundError:
-            continue
     return digest.hexdigest()
 
 
@@ -65,15 +60,13 @@ CODE_VERSION = code_version()
 def imported_code(modules: Sequence[str]) -> str:
     """Hash the modules that a config's ``custom_imports`` names, packages with all their files.
 
-    Args:
-        modules: Names; those of this package are left out, see :func:`code_version`.
+    Those of this package are left out, see :func:`code_version`.
     """
     digest = hashlib.sha256()
     for module in modules:
-        if module.split('.')[0] == PACKAGE.name:
-            continue
         origin = getattr(sys.modules.get(module), '__file__', None)
-        if origin is None:  # a failed import that is allowed to fail, or compiled in
+        # None: a failed import that is allowed to fail, or compiled in.
+        if origin is None or module.split('.')[0] == PACKAGE.name:
             continue
         file = Path(origin)
         for part in sorted(file.parent.rglob('*.py')) if file.name == '__init__.py' else [file]:

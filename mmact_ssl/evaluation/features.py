@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.feature_cache import cache_key
 from mmact_ssl.files import write_atomically
 from mmact_ssl.models.losses.statistics import effective_rank, feature_std
+from mmact_ssl.targets.cache import TargetReader
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,7 @@ class SequentialSampler(TorchSequentialSampler):
     """All samples in order, in this process alone.
 
     mmengine's DefaultSampler gives each process a share and makes all of them agree on a seed,
-    which blocks where only one process reads.
-
-    Args:
-        dataset: The samples.
-        seed: Ignored; mmengine passes it.
+    which blocks where only one process reads. The seed that mmengine passes is ignored.
     """
 
     def __init__(self, dataset: Sized, seed: int | None = None) -> None:
@@ -65,7 +62,7 @@ class SequentialSampler(TorchSequentialSampler):
 
 
 def feature_dataloader(cfg: Config, split: str) -> dict:
-    """Make the config of the dataloader that reads ``split`` in order and without augmentation.
+    """Make the config of the dataloader that reads a split in order and without augmentation.
 
     Args:
         cfg: Downstream config; the test pipeline is used for both splits.
@@ -100,14 +97,11 @@ def build_pooling(cfg: Config) -> nn.Module | None:
 
 
 def pool_features(output: torch.Tensor | tuple, num_clips: int) -> torch.Tensor:
-    """Average a backbone's map over its positions and over the clips of a video.
+    """Average a backbone's map over its positions and over the clips of a video, ``[B, D]``.
 
     Args:
         output: ``[B*num_clips, D, ...]``, or a tuple of which the last is read.
         num_clips: Clips per video.
-
-    Returns:
-        ``[B, D]``.
     """
     feature = output[-1] if isinstance(output, (tuple, list)) else output
     feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # [B*num_clips, D]
@@ -148,7 +142,7 @@ def forward_features(
 def extract_features(
     cfg: Config,
     recognizer: nn.Module,
-    splits: dict[str, Split],
+    splits: Mapping[str, Split],
     device: str = 'cpu',
     cache_dir: str | None = None,
 ) -> dict[str, Features]:
@@ -176,11 +170,11 @@ def extract_features(
         path = None
         if cache_dir is not None:
             path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split)}.npz'
-        if path is not None and path.is_file():
-            with np.load(path, allow_pickle=False) as stored:
-                result[name] = Features(stored['values'], stored['labels'])
-            print_log(f'{name} features from {path}', logger='current')
-            continue
+            if path.is_file():
+                with np.load(path, allow_pickle=False) as stored:
+                    result[name] = Features(stored['values'], stored['labels'])
+                print_log(f'{name} features from {path}', logger='current')
+                continue
         batches = Runner.build_dataloader(loader)
         shown = track(batches, f'{name} features', total=len(batches), transient=True)
         with torch.no_grad():
@@ -192,15 +186,30 @@ def extract_features(
     return result
 
 
-def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:
-    """Scale rows to unit length in float64, after subtracting ``center`` where it is given.
-
-    Args:
-        values: ``[N, D]``.
-        center: ``[D]``, as a rule the training split's mean.
+def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, Features], str]:
+    """Average a teacher's cached embeddings over the frames of each video (our choice).
 
     Returns:
-        float64 ``[N, D]``; a row of zeros stays one.
+        Features of each split, and the fingerprint of the teacher.
+
+    Raises:
+        TargetCacheError: There is no cache, it is damaged, or a video is not in it.
+        ConfigError: It holds something else than embeddings.
+    """
+    reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
+    if reader.meta.kind != 'embedding':
+        raise ConfigError(f'{path} holds {reader.meta.kind!r}: only embeddings are features')
+    found = {}
+    for name, split in splits.items():
+        values = [reader.get(reader.find(video)).mean(axis=0) for video in split.names]
+        found[name] = Features(np.stack(values), split.labels)
+    return found, reader.meta.fingerprint
+
+
+def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:
+    """Scale the rows of ``[N, D]`` to unit length in float64, minus ``center`` where it is given.
+
+    A row of zeros stays one.
     """
     values = values.astype(np.float64) - (0.0 if center is None else center.astype(np.float64))
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)

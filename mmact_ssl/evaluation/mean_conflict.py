@@ -23,10 +23,9 @@ from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 def mean_gradient_conflict(
     model: MultiTaskPretrainer, batches: Iterable[Any], num_batches: int, seed: int = 0
 ) -> dict[str, float]:
-    """Compare the tasks' mean gradients on all weights of the backbone.
+    """Compare the tasks' mean gradients on all weights of the backbone (our choice).
 
-    As in training (batch statistics, augmentation), but no weight moves, and the model given stays
-    as it is.
+    As in training (batch statistics, augmentation), but the model given stays as it is.
 
     Args:
         model: A pre-trained one.
@@ -41,8 +40,6 @@ def mean_gradient_conflict(
 
     Raises:
         ConfigError: There are fewer batches.
-
-    Source: our choice.
     """
     model = copy.deepcopy(model).train()
     model.shared_weights = ''
@@ -68,10 +65,7 @@ def mean_gradient_conflict(
             else:
                 halves[(count - 1) % 2] += rows
     if num_batches < 2 or count < num_batches:
-        raise ConfigError(
-            f'conflict_batches={num_batches}, of which {count} were there: ask for 2 or more, and '
-            'for no more than there are'
-        )
+        raise ConfigError(f'conflict_batches={num_batches}: there are {count}; give 2 to that many')
     total = halves[0] + halves[1]
     cosines = norms_and_cosines(tasks, total @ total.T)[1]
     found = {f'mean_gradient/{pair}': value for pair, value in cosines.items()}
@@ -82,11 +76,9 @@ def mean_gradient_conflict(
 
 
 def epoch_after_epoch(loader: Any, seed: int = 0) -> Iterator[Any]:
-    """Batches of one epoch after the other, each with augmentations of its own.
+    """Batches of one epoch after the other, each with augmentations of its own by the seed.
 
-    Args:
-        loader: Without persistent workers, which would not learn of a new epoch.
-        seed: Of the augmentations, for data sets with a ``set_progress``.
+    Persistent workers would not learn of a new epoch.
     """
     epoch = 0
     while True:

@@ -13,8 +13,7 @@ def nearest(
     """Find the k most similar gallery rows of each query; equal ones in gallery order.
 
     Args:
-        queries: Unit rows ``[Q, D]``.
-        gallery: Unit rows ``[G, D]``.
+        queries, gallery: Unit rows ``[Q, D]``, ``[G, D]``.
         k: Neighbors; at most G are found.
         chunk: Queries at a time.
 
@@ -57,6 +56,5 @@ def knn_scores(
     # Relative to the nearest: the same vote, and no overflow at a small temperature.
     votes = np.exp((similarity - similarity[:, :1]) / temperature)  # [Q, k]
     scores = np.zeros((len(queries), num_classes))
-    rows = np.repeat(np.arange(len(queries)), votes.shape[1])
-    np.add.at(scores, (rows, train.labels[position].ravel()), votes.ravel())
+    np.add.at(scores, (np.arange(len(queries))[:, None], train.labels[position]), votes)
     return scores

@@ -57,7 +57,7 @@ def compare_with_mirror(
         layout: Of the parts, see :func:`find_part_layout`.
     """
     head = model.tasks[task]
-    view, target = _view_and_target(head.inputs['parts'])
+    _, view, target = head.inputs['parts'].split('.')
 
     def predict(inputs: Mapping, targets: Mapping) -> tuple[Tensor, dict[str, Tensor]]:
         found = model.head_inputs(inputs, targets, data['data_samples'])
@@ -82,18 +82,15 @@ def compare_with_mirror(
 def find_part_layout(
     model: MultiTaskPretrainer, task: str, pipeline: Sequence[Mapping[str, Any]]
 ) -> PartLayout:
-    """Find the order of the parts that a head learns, which its teacher or the pipeline names.
+    """Find the order of the parts that a head learns.
 
-    Args:
-        model: With the teacher, if it works online.
-        task: Of its ``ParsingDistillationHead``.
-        pipeline: Of the data set, with the cache's ``LoadTargets``, if there is one.
+    Its online teacher names it, or the ``LoadTargets`` of the data set's pipeline.
 
     Raises:
         ConfigError: Neither names a layout.
     """
     source = model.tasks[task].inputs['parts']
-    target = _view_and_target(source)[1]
+    target = source.split('.')[2]
     name: Optional[str] = None
     if target in model.teachers:
         name = cast(BaseTeacher, model.teachers[target]).layout
@@ -102,17 +99,10 @@ def find_part_layout(
             name = step.get('layout')
     if name not in PART_LAYOUTS:
         raise ConfigError(
-            f'the layout of {source!r} is {name!r}, which does not name the parts: give '
-            f'LoadTargets, or the teacher in model.teachers.{target}, one of '
-            f'{", ".join(PART_LAYOUTS)}'
+            f'the layout of {source!r} is {name!r}: give LoadTargets, or model.teachers.{target}, '
+            f'one of {", ".join(PART_LAYOUTS)}'
         )
     return PART_LAYOUTS[name]
-
-
-def _view_and_target(source: str) -> tuple[str, str]:
-    """Split ``'targets.<view>.<target>'``."""
-    _, view, target = source.split('.')
-    return view, target
 
 
 def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) -> Tensor:

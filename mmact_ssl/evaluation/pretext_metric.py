@@ -13,10 +13,9 @@ from mmact_ssl.registry import METRICS
 
 @METRICS.register_module()
 class PretextMetric(BaseMetric):
-    """Average, over samples, of every metric that the heads' ``predict`` returns.
+    """Average, over samples, of what the heads' ``predict`` gives as one number a sample.
 
-    A metric is what a head predicts as one number a sample; NaN leaves a sample out of
-    that metric's mean. Metrics are named ``'<task>/<name>'``.
+    NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.

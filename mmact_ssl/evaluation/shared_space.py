@@ -10,12 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.evaluation.student import read_state_dict
 from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.targets.cache import TargetReader
 
-SIDES = ('skeleton', 'prompt')
+# What each side of the space reads, as the fix of another size.
+SIDES = {
+    'skeleton': 'use the downstream config of the encoder that was pre-trained',
+    'prompt': 'use the text encoder of the pre-training',
+}
 # The name of the head that reads sentences in the configs.
 PROMPTS = 'prompts'
 
@@ -32,17 +36,15 @@ class SharedSpace:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        content = load_checkpoint_safely(checkpoint, 'cpu')
-        state = content.get('state_dict', content)
+        state = read_state_dict(checkpoint)
         parts = [key.split('.') for key in state if key.startswith('heads.')]
         tasks = sorted({part[1] for part in parts if part[2] == 'prompt_projector'})
         if PROMPTS in tasks:
             tasks = [PROMPTS]  # the others match something else than sentences
         if len(tasks) != 1:
             raise CheckpointError(
-                f'{checkpoint}: holds {len(tasks)} heads that match skeletons with sentences '
-                f'({tasks}), wanted one, or {PROMPTS!r}: give the checkpoint of a C2VL '
-                'pre-training, not an exported student'
+                f'{checkpoint}: holds {len(tasks)} heads that match sentences ({tasks}), wanted '
+                f'one, or {PROMPTS!r}: give a C2VL pre-training, not an exported student'
             )
         self.checkpoint = checkpoint
         self.projectors = {
@@ -67,13 +69,9 @@ class SharedSpace:
         """
         projector = self.projectors[side]
         if values.shape[1] != projector.in_channels:
-            fix = {
-                'skeleton': 'use the downstream config of the encoder that was pre-trained',
-                'prompt': 'use the text encoder of the pre-training',
-            }[side]
             raise DataError(
                 f'{self.checkpoint}: its {side} projector reads {projector.in_channels} values, '
-                f'there are {values.shape[1]}: {fix}'
+                f'there are {values.shape[1]}: {SIDES[side]}'
             )
         rows = torch.as_tensor(values, dtype=torch.float64)
         if side == 'prompt':  # as the head normalizes them
@@ -82,9 +80,8 @@ class SharedSpace:
         # NaN is above and below nothing: comparisons would take it for the best or worst.
         if not embedded.isfinite().all():
             raise CheckpointError(
-                f'{self.checkpoint}: its encoder or its {side} projector gives numbers that are '
-                'not finite, so that the training has diverged: train again, e.g. with a smaller '
-                'learning rate'
+                f'{self.checkpoint}: its encoder or {side} projector has diverged to numbers that '
+                'are not finite: train again, e.g. with a smaller learning rate'
             )
         return embedded.numpy()
 
@@ -102,12 +99,7 @@ def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProj
 
 
 def open_texts(path: str) -> TargetReader:
-    """Open a cache of embedded sentences.
-
-    Raises:
-        DataError: It holds something else.
-        TargetCacheError: There is none, or it is damaged.
-    """
+    """Open a cache of embedded sentences; anything else is a DataError."""
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
     if reader.meta.kind != 'text':
         raise DataError(f'{path}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')

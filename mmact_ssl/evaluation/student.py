@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -13,6 +14,34 @@ from torch import nn
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
+
+
+def read_state_dict(checkpoint: str) -> dict[str, Any]:
+    """Read the weights of a checkpoint, which may be a bare state dict."""
+    content = load_checkpoint_safely(checkpoint, 'cpu')
+    return content.get('state_dict', content)
+
+
+def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
+    """Load all weights of a module, or none where a key is missing, unexpected or of another shape.
+
+    Raises:
+        CheckpointError: Names the first that differ.
+    """
+    own, given = (
+        {key: list(value.shape) for key, value in part.items()}
+        for part in (module.state_dict(), state)
+    )
+    differing = [
+        f'{key} {given.get(key, "missing")}≠{own.get(key, "unexpected")}'
+        for key in {**own, **given}
+        if own.get(key) != given.get(key)
+    ]
+    if differing:
+        raise CheckpointError(
+            f'{checkpoint}: {len(differing)} weights do not fit ({", ".join(differing[:3])}): {fix}'
+        )
+    module.load_state_dict(state)
 
 
 def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:
@@ -25,39 +54,17 @@ def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.'
         prefix: What the student's keys begin with; '' for a bare backbone.
 
     Raises:
-        CheckpointError: No such file, no key has the prefix, or a key is missing, unexpected or of
-            another shape; names the first of each.
+        CheckpointError: No such file, no key has the prefix, or the weights do not fit.
     """
-    content = load_checkpoint_safely(checkpoint, 'cpu')
-    state = content.get('state_dict', content)
+    state = read_state_dict(checkpoint)
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not student:
-        heads = Counter(key.split('.')[0] for key in state)
+        found = ', '.join(sorted({key.split('.')[0] for key in state})[:5])
         raise CheckpointError(
-            f'{checkpoint}: no key begins with {prefix!r}, they begin with '
-            f'{", ".join(name for name, _ in heads.most_common(5)) or "nothing"}; pass --prefix'
+            f'{checkpoint}: no key begins with {prefix!r}, they begin with {found or "nothing"}; '
+            'pass --prefix'
         )
-    own = backbone.state_dict()
-    differing = dict(
-        missing=[key for key in own if key not in student],
-        unexpected=[key for key in student if key not in own],
-        mismatched=[
-            f'{key} {list(value.shape)}≠{list(own[key].shape)}'
-            for key, value in student.items()
-            if key in own and value.shape != own[key].shape
-        ],
-    )
-    if any(differing.values()):
-        shown = ', '.join(
-            f'{len(keys)} {name} ({", ".join(keys[:3])}{", …" if len(keys) > 3 else ""})'
-            for name, keys in differing.items()
-            if keys
-        )
-        raise CheckpointError(
-            f'{checkpoint}: does not fit the backbone: {shown}; use the backbone config that it '
-            'was trained with'
-        )
-    backbone.load_state_dict(student)
+    load_all(backbone, student, checkpoint, 'use the backbone config that it was trained with')
     print_log(f'student from {checkpoint}: {len(student)} of {len(state)} keys', logger='current')
 
 
@@ -66,14 +73,13 @@ def build_recognizer(
 ) -> nn.Module:
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
-    A random encoder (no checkpoint) keeps its batch normalization's identity running statistics, as
-    is usual for this baseline.
+    The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
+    batch normalization's identity running statistics, as is usual for this baseline.
 
     Args:
         cfg: Downstream config with ``model``.
-        seed: Of the initialization: the same seed gives the same head and the same random encoder.
-        checkpoint: File of :func:`load_student`; None for random initialization.
-        prefix: As in :func:`load_student`.
+        seed: Of the initialization.
+        checkpoint, prefix: As in :func:`load_student`; None for random initialization.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS

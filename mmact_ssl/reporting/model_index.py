@@ -6,15 +6,14 @@ import os
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from mmengine.config import Config
 
-from mmact_ssl.errors import DataError
 from mmact_ssl.reporting.result import Result, result_file
 from mmact_ssl.reporting.study import runs_of
-from mmact_ssl.reporting.tables import COLUMNS
+from mmact_ssl.reporting.tables import COLUMNS, renew_file
 
+# Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
 RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 
@@ -22,14 +21,9 @@ RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 def results_by_config(
     studies: Iterable[str | os.PathLike], results: Sequence[Result]
 ) -> dict[str, list[Result]]:
-    """Find the results of each pre-training config that was trained without other options.
+    """Find the results of each pre-training config on its own data set.
 
-    Args:
-        studies: Configs of studies, which name the config of each method and data set.
-        results: All.
-
-    Returns:
-        Config -> results on the set of its pre-training; none of runs with options of their own.
+    The configs of studies name them. Runs with options of their own have none.
     """
     found: dict[str, list[Result]] = {}
     for path in studies:
@@ -62,12 +56,11 @@ def result_block(results: Sequence[Result]) -> str:
     if not metrics:
         return ''
     first = results[0]
-    kind = 'synthetic' if first.synthetic else 'real'
     source = result_file('results', first.dataset, first.method).as_posix()
     return (
         '    Results:\n'
         '      - Task: Action Recognition\n'
-        f'        Dataset: {first.dataset} ({kind} data)\n'
+        f'        Dataset: {first.dataset} ({first.kind})\n'
         f'        Metrics:\n{"".join(metrics)}'
         f'        Seeds: {len(seeds)}\n'
         f'        Source: {source}\n'
@@ -77,28 +70,9 @@ def result_block(results: Sequence[Result]) -> str:
 def update_model_index(
     path: str | os.PathLike, found: dict[str, list[Result]], write: bool = True
 ) -> bool:
-    """Renew the results in an index, and nothing else of it.
-
-    Args:
-        path: ``model-index.yml``; each model's second line is its ``Config``.
-        found: Of :func:`results_by_config`.
-        write: False: only compare.
-
-    Returns:
-        Whether the index had other results.
-
-    Raises:
-        DataError: The file is missing.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f'{file}: no such file; give the model index')
-    text = file.read_text(encoding='utf-8')
+    """Renew the results of :func:`results_by_config` in an index, as :func:`renew_file` does."""
 
     def renew(match: re.Match) -> str:
         return RESULTS.sub('', match.group()) + result_block(found.get(match['config'], []))
 
-    new = MODEL.sub(renew, text)
-    if write and new != text:
-        file.write_text(new, encoding='utf-8')
-    return new != text
+    return renew_file(path, lambda text: MODEL.sub(renew, text), write)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -18,13 +17,8 @@ from mmact_ssl.reporting.provenance import (
     portable_path,
     pose_cache_version,
 )
-from mmact_ssl.reporting.result import Result
+from mmact_ssl.reporting.result import PRETEXT, Result
 from mmact_ssl.targets.load_targets import caches_read_by
-
-PROTOCOL = 'pretext'
-# What a head reports beside a metric of its own: the value of doing nothing clever.
-TRIVIAL_SUFFIX = '_repeat_last'
-CHANCE = 'chance'
 
 
 def make_pretext_result(
@@ -36,12 +30,7 @@ def make_pretext_result(
         cfg: Pre-training config with ``dataset_name``, ``backbone_name`` and ``test_dataloader``.
         metrics: ``'<task>/<name>'`` -> value.
         checkpoint: The tested file.
-        method: Row of the tables.
-        variant: 'full', or what was left out.
-        seed: Of the pre-training.
-
-    Raises:
-        ConfigError: The config does not name its data set or backbone.
+        method, variant, seed: As in :class:`Result`, of the pre-training.
     """
     for key in ('dataset_name', 'backbone_name'):
         if key not in cfg:
@@ -55,43 +44,22 @@ def make_pretext_result(
             data.update((Path(skeletons) / 'meta.json').read_bytes())
     data.update(pose_cache_version(cfg.train_dataloader.dataset.ann_file))
     caches = sorted({path for _, path in caches_read_by(loaders)})
+    # What the metrics of the tasks depend on.
+    settings = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
     return Result(
         method=method,
         variant=variant,
         dataset=cfg.dataset_name,
-        protocol=PROTOCOL,
+        protocol=PRETEXT,
         backbone=cfg.backbone_name,
         seed=seed,
         metrics=metrics,
         label_fraction=1.0,
         config=os.path.relpath(cfg.filename),
-        config_hash=config_hash(hashed_config(cfg)),
+        config_hash=config_hash(settings),
         checkpoint_hash=sha256_of_file(checkpoint),
         data_version=data.hexdigest(),
         synthetic=cfg.get('synthetic', False),
         versions=package_versions(),
         caches={portable_path(path): cache_version(path) for path in caches},
     )
-
-
-def hashed_config(cfg: Config) -> dict:
-    """Pick the parts of a pre-training config that the metrics of its tasks depend on."""
-    return {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
-
-
-def with_trivial(metrics: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Pair each metric with the trivial answer to the same question.
-
-    Args:
-        metrics: Names ``'<task>/<name>'``.
-
-    Yields:
-        Metric and the metric of its trivial answer (``<name>_repeat_last``, or the task's
-        ``chance`` for ``accuracy``), or None.
-    """
-    for metric in metrics:
-        task, _, name = metric.rpartition('/')
-        if name.endswith(TRIVIAL_SUFFIX) or name == CHANCE:
-            continue
-        trivial = f'{task}/{CHANCE}' if name == 'accuracy' else metric + TRIVIAL_SUFFIX
-        yield metric, trivial if trivial in metrics else None

@@ -20,14 +20,11 @@ REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-lear
 
 
 def config_hash(config: Any, *annotations: Iterable[str]) -> str:
-    """Hash what makes two results comparable: the protocol's settings and the annotations.
+    """Hash what makes two results comparable, the same wherever ``$MMACT_SSL_DATA`` points.
 
     Args:
         config: The parts of the config that the protocol reads.
         annotations: Lines of the splits, training before test.
-
-    Returns:
-        sha256; the same wherever ``$MMACT_SSL_DATA`` points.
     """
     digest = hashlib.sha256(portable_text(config).encode())
     for lines in annotations:
@@ -58,38 +55,28 @@ def data_version(train: Split, test: Split) -> str:
 
 
 def pose_cache_version(ann_file: str | os.PathLike) -> bytes:
-    """Return what the pose cache beside an annotation file contains; b'' without a cache.
-
-    How the cache stores its values does not matter: ``format`` is a constant.
-    """
+    """Return what the pose cache beside an annotation file contains; b'' without a cache."""
     cache = Path(ann_file).parent / 'targets' / 'pose.lmdb'
     if not cache.exists():
         return b''
-    meta = read_meta(cache)
-    words = {name: getattr(meta, name) for name in ('kind', 'layout', 'fingerprint', 'source')}
-    return json.dumps({**words, 'format': 1}, sort_keys=True).encode()
+    # How the cache stores its values does not matter: `format` is a constant.
+    return _meta_text(read_meta(cache), ('kind', 'layout', 'fingerprint', 'source'), format=1)
+
+
+def _meta_text(meta: Any, names: Iterable[str], **more: Any) -> bytes:
+    words = {name: getattr(meta, name) for name in names}
+    return json.dumps({**words, **more}, sort_keys=True).encode()
 
 
 def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
     """Hash the teacher of a target cache, by its config and weights, and how values are stored.
 
-    Of sentences the embeddings too, as a teacher's fingerprint does not cover the sentences that it
-    was given; other targets follow from the teacher and the videos.
-
-    Args:
-        path: Folder of the cache.
-        keys: Whose sentences were read; None for all.
-
-    Returns:
-        sha256.
-
-    Raises:
-        TargetCacheError: There is none, it is damaged, or a key is not in it.
+    Of sentences the embeddings of ``keys`` (None: all) too, as a teacher's fingerprint does not
+    cover the sentences that it was given; other targets follow from the teacher and the videos.
     """
     reader = TargetReader(path)
     names = ('kind', 'layout', 'fingerprint', 'window', 'precision', 'dtype')
-    words = {name: getattr(reader.meta, name) for name in names}
-    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    digest = hashlib.sha256(_meta_text(reader.meta, names))
     if reader.meta.kind == 'text':
         for key in reader.keys() if keys is None else sorted(keys):
             values = reader.get(key)  # [S, D]
@@ -97,10 +84,10 @@ def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) ->
     return digest.hexdigest()
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on."""
+def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of those of the packages that are installed."""
     versions = {'python': platform.python_version()}
-    for package in REPORTED_PACKAGES:
+    for package in packages:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

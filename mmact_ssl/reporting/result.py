@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from mmact_ssl.files import write_atomically
 
 # The checkpoint hash of an encoder without a checkpoint.
 RANDOM = 'random'
+# The protocol of pre-trainings themselves, beside those of evaluation.
+PRETEXT = 'pretext'
 CONFUSIONS = 'confusions.jsonl'
 SIDE_KEYS = ('confusion', 'classes')
 
@@ -38,17 +40,15 @@ class Result:
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
         label_fraction: Share of the training labels that was used.
         config: Path of the downstream config.
-        config_hash: Of :func:`mmact_ssl.reporting.provenance.config_hash`.
+        config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
+            path, beside the data version's. Early results do not record it.
         checkpoint_hash: Sha256 of the file, or 'random'.
-        data_version: Of :func:`mmact_ssl.reporting.provenance.data_version`.
         synthetic: Whether the videos are generated, not filmed.
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
         versions: Of the packages.
         pretrained_on: Data set that the student was pre-trained on, where that was given.
         prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
             encoder of the same file.
-        caches: Version of each target cache that was read, beside the data version's, by path; see
-            :func:`mmact_ssl.reporting.provenance.cache_version`. Early results do not record it.
     """
 
     method: str
@@ -76,25 +76,26 @@ class Result:
         return self.pretrained_on not in ('', self.dataset)
 
     @property
+    def kind(self) -> str:
+        """What the tables call the data."""
+        return 'synthetic data' if self.synthetic else 'real data'
+
+    @property
+    def label(self) -> str:
+        """Name of the row in tables, and of the method in pictures."""
+        name = self.method if self.variant == 'full' else f'{self.method}, {self.variant}'
+        return f'{name}, pre-trained on {self.pretrained_on}' if self.transferred else name
+
+    @property
     def run(self) -> str:
         """Name that tells results of different runs apart."""
-        return run_name(
-            self.method,
-            self.variant,
-            self.dataset,
-            self.protocol,
-            self.label_fraction,
-            self.seed,
-            self.pretrained_on,
-        )
+        names = (self.method, self.variant, self.dataset, self.protocol)
+        return run_name(*names, self.label_fraction, self.seed, self.pretrained_on)
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Write into a folder of results, in place of an earlier result of the same run.
 
-        Several processes may write at a time: each waits for the others.
-
-        Returns:
-            The file.
+        Several processes may write at a time: each waits for the others. Returns the file.
         """
         file = result_file(folder, self.dataset, self.method)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -104,12 +105,13 @@ class Result:
         side = {key: details[key] for key in SIDE_KEYS if key in details}
         with _locked(file.parent):
             for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
-                lines = _read_lines(path) if path.is_file() else {}
+                lines = _read_lines(path)
                 before = lines.pop(self.run, None)
                 if new:
                     lines[self.run] = {**new, 'run': self.run}
                 if new or before is not None:
-                    _write_lines(path, lines.values())
+                    texts = [json.dumps(lines[run], sort_keys=True) for run in sorted(lines)]
+                    write_atomically(path, ''.join(f'{text}\n' for text in texts))
         return file
 
 
@@ -138,19 +140,15 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
 
 def has_result(file: Path, run: str) -> bool:
     """Whether a file of results has a run's line."""
-    return file.is_file() and run in _read_lines(file)
+    return run in _read_lines(file)
 
 
 def read_results(folder: str | os.PathLike) -> list[Result]:
-    """Read all results of a folder, by the names of their runs.
-
-    Raises:
-        DataError: A line is not a result, or repeats a run.
-    """
+    """Read all results of a folder, in the order of the names of their runs."""
     found: dict[str, Result] = {}
     for dataset in sorted({file.parent for file in Path(folder).glob('*/*.jsonl')}):
         side = dataset / CONFUSIONS
-        confusions = _read_lines(side) if side.is_file() else {}
+        confusions = _read_lines(side)
         for file in sorted(dataset.glob('*.jsonl')):
             for run, line in {} if file == side else _read_lines(file).items():
                 details = {k: v for k, v in confusions.get(run, {}).items() if k != 'run'}
@@ -168,24 +166,19 @@ def _slug(text: str) -> str:
 
 
 def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the objects of a JSON-lines file by their ``run``."""
+    """Read the objects of a JSON-lines file by their ``run``; none of a file that is not there."""
     lines: dict[str, dict[str, Any]] = {}
+    if not path.is_file():
+        return lines
     for number, text in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
         try:
             line = json.loads(text)
             repeated = lines.setdefault(line['run'], line) is not line
         except (ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f'{path}:{number}: not a result ({error}); delete the line and evaluate again'
-            ) from error
+            raise DataError(f'{path}:{number}: not a result ({error}); evaluate again') from error
         if repeated:
             raise DataError(f'{path}:{number}: {line["run"]} is there twice; delete one')
     return lines
-
-
-def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    ordered = sorted(lines, key=lambda line: line['run'])
-    write_atomically(path, ''.join(json.dumps(line, sort_keys=True) + '\n' for line in ordered))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,12 +19,13 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
-from mmact_ssl.reporting.pretext_result import PROTOCOL as PRETEXT
-from mmact_ssl.reporting.result import has_result, result_file, run_name
-from mmact_ssl.reporting.study_record import check_same_run, training_record
+from mmact_ssl.reporting.provenance import config_hash
+from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset'}
+# In a run's folder: what it was trained with, so that no other run resumes or uses it.
+RECORD = 'study_run.json'
 
 
 @dataclass
@@ -54,16 +56,10 @@ class Step:
 
 @dataclass
 class Chain:
-    """Steps of one variant and seed, which run in order.
-
-    Attributes:
-        name: For the display.
-        steps: In order.
-        failed: The log of the step that failed.
-    """
+    """Steps of one variant and seed, which run in order, and the log of the one that failed."""
 
     name: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Step]
     failed: Path | None = None
 
     @property
@@ -78,13 +74,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     """Turn a study's config into chains of steps.
 
     Args:
-        study: Has ``dataset``, ``seeds`` and ``runs``: dicts of ``method``, ``variant``,
-            ``pretrain`` (config, or None for a random encoder), ``cfg_options`` (strings for
-            ``tools/train.py``, in which ``{seed}`` stands for the seed), ``evaluations`` (dicts of
-            ``protocols``, ``config``, ``cfg_options`` for the tool that evaluates,
-            ``label_fraction`` and, for transfer to another data set than the study's, ``dataset``)
-            and, in place of the study's, ``seeds``. ``{dataset}`` anywhere in a run stands for the
-            study's, so that a study of another set inherits the runs.
+        study: Has ``dataset``, ``seeds`` and ``runs``, see docs/evaluation.md.
         work_dir: Of pre-training and fine-tuning.
         results: Folder of the results.
         root: Folder with ``tools/``.
@@ -99,15 +89,14 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
             raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
-    runs = runs_of(study)
-    for run in runs:
+    runs = [(run, run.get('seeds', study.seeds)) for run in runs_of(study)]
+    for run, _ in runs:
         _check_run(run, study.filename, root)
-    seeds = sorted({seed for run in runs for seed in run.get('seeds', study.seeds)})
     chains = [
         _Run(run, seed, study.dataset, Path(work_dir), Path(results), root).chain()
-        for seed in seeds
-        for run in runs
-        if seed in run.get('seeds', study.seeds)
+        for seed in sorted({seed for _, seeds in runs for seed in seeds})
+        for run, seeds in runs
+        if seed in seeds
     ]
     writers: dict[Any, Step] = {}
     for step in (step for chain in chains for step in chain.steps):
@@ -137,8 +126,7 @@ def runs_of(study: Config) -> list[dict]:
 
 
 def _check_run(run: dict, filename: str, root: str) -> None:
-    missing = {'method', 'evaluations'} - set(run)
-    unknown = set(run) - RUN_KEYS
+    missing, unknown = {'method', 'evaluations'} - set(run), set(run) - RUN_KEYS
     for evaluation in run.get('evaluations', []):
         missing |= {'protocols', 'config'} - set(evaluation)
         unknown |= set(evaluation) - EVALUATION_KEYS
@@ -169,21 +157,15 @@ class _Run:
 
     def chain(self) -> Chain:
         """The pre-training, if there is one, and the evaluations."""
-        steps = []
+        steps = [self._evaluation(part) for part in self.run['evaluations']]
         if self.pretrain:
             finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
             name = f'{self.name}: pre-training'
-            steps.append(Step(name, self._train_command, log, marker=finished))
-        return Chain(
-            self.name, steps + [self._evaluation(part) for part in self.run['evaluations']]
-        )
-
-    def _check_folder(self) -> None:
-        record = training_record(self.root, self.pretrain, self.options, self.dataset)
-        check_same_run(self.folder, record)
+            steps.insert(0, Step(name, self._train_command, log, marker=finished))
+        return Chain(self.name, steps)
 
     def _train_command(self) -> list[str]:
-        self._check_folder()
+        check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
         command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
         command += ['--seed', str(self.seed)]
         if (self.folder / 'last_checkpoint').exists():
@@ -192,21 +174,19 @@ class _Run:
 
     def _checkpoint(self) -> str:
         """The last checkpoint of the pre-training, if it is of this run."""
-        self._check_folder()
+        check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
         pointer = self.folder / 'last_checkpoint'
         if not pointer.is_file():
-            raise ConfigError(
-                f'{pointer}: pre-training left no checkpoint; delete {self.folder} and rerun'
-            )
+            raise ConfigError(f'{pointer}: there is none; delete {self.folder} and rerun')
         return pointer.read_text(encoding='utf-8').strip()
 
     def _evaluation(self, evaluation: dict) -> Step:
         protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
-        pretext = protocols == PRETEXT
         target = evaluation.get('dataset', self.dataset)
         source = '' if not self.pretrain or target == self.dataset else self.dataset
-        fractions = () if given is None else (float(given),)
-        plan = {1.0: [PRETEXT]} if pretext else plan_protocols(protocols, fractions)
+        plan = {1.0: [PRETEXT]}
+        if protocols != PRETEXT:
+            plan = plan_protocols(protocols, () if given is None else (float(given),))
         file = result_file(self.results, target, self.method)
         names = (self.method, self.variant, target)
         results = [
@@ -225,11 +205,10 @@ class _Run:
         def command() -> list[str]:
             checkpoint = self._checkpoint() if self.pretrain else '--random'
             options = _options(evaluation, self.seed)
-            if pretext:  # with the config that the tasks were trained with
+            found = ['tools/evaluate.py', protocols, evaluation['config'], checkpoint]
+            if protocols == PRETEXT:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], checkpoint]
                 options = self.options + options
-            else:
-                found = ['tools/evaluate.py', protocols, evaluation['config'], checkpoint]
             found += ['--method', self.method, '--variant', self.variant]
             found += ['--seed', str(self.seed)]
             found += [] if given is None else ['--label-fraction', str(given)]
@@ -247,6 +226,37 @@ def _options(part: dict, seed: int) -> list[str]:
 
 def _cfg_options(options: list[str]) -> list[str]:
     return ['--cfg-options', *options] if options else []
+
+
+def check_folder(
+    folder: Path, root: str, pretrain: str, options: Sequence[str], dataset: str
+) -> None:
+    """Record in a folder what decides its pre-training, or check that the record is the same.
+
+    That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
+
+    Raises:
+        ConfigError: The folder was trained otherwise; names what differs.
+    """
+    # Of the config with all that it inherits.
+    digest = config_hash(Config.fromfile(Path(root) / pretrain).to_dict())
+    record = dict(dataset=dataset, pretrain=pretrain, cfg_options=list(options), config_hash=digest)
+    file = folder / RECORD
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+        return
+    found = json.loads(file.read_text(encoding='utf-8'))
+    changes = '; '.join(
+        f'{key}: {found.get(key)} there, {value} now'
+        for key, value in record.items()
+        if found.get(key) != value
+    )
+    if changes:
+        raise ConfigError(
+            f'{folder} was trained otherwise ({changes}); delete it to train anew, or {file} '
+            'alone to go on with it as it is'
+        )
 
 
 def run_study(
@@ -269,31 +279,30 @@ def run_study(
     started, lock = time.monotonic(), Lock()
     finished: list[Step] = []
 
-    def run_chain(chain: Chain) -> Chain:
+    def run_chain(chain: Chain) -> None:
         for step in chain.todo:
             report(f'start  {step.name}')
             begin = time.monotonic()
             if not run_step(step, root):
                 chain.failed = step.log
                 report(f'FAILED {step.name}: see {step.log}')
-                return chain
+                return
             with lock:
                 finished.append(step)
-                elapsed = time.monotonic() - started
-                left = elapsed / len(finished) * (len(todo) - len(finished))
+                now = time.monotonic()
+                left = (now - started) / len(finished) * (len(todo) - len(finished))
             report(
-                f'done   {step.name} in {_duration(time.monotonic() - begin)}; '
+                f'done   {step.name} in {_duration(now - begin)}; '
                 f'{len(finished)} of {len(todo)}, about {_duration(left)} left'
             )
-        return chain
 
     pool = ThreadPoolExecutor(max_workers=jobs)
     try:
-        ended = [future.result() for future in [pool.submit(run_chain, chain) for chain in chains]]
+        list(pool.map(run_chain, chains))
     finally:
         # After an interrupt, the chains that wait must not start.
         pool.shutdown(cancel_futures=True)
-    return [chain for chain in ended if chain.failed is not None]
+    return [chain for chain in chains if chain.failed is not None]
 
 
 def run_step(step: Step, root: str) -> bool:

@@ -6,13 +6,11 @@ import os
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.reporting.pretext_result import PROTOCOL as PRETEXT
-from mmact_ssl.reporting.pretext_result import with_trivial
-from mmact_ssl.reporting.result import RANDOM, Result
+from mmact_ssl.reporting.result import PRETEXT, RANDOM, Result
 
 PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
 # (heading, protocol, metric, label fraction), in the order of the tables.
@@ -31,9 +29,11 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
 )
 # A row: data set, method, variant, data set of pre-training where it is another, backbone.
 Row = tuple[str, str, str, str, str]
-# Rows that go first, whatever the alphabet says: what a method is compared with.
-FIRST_METHODS = ('Random init',)
-FIRST_VARIANTS = ('full',)
+# What a method is compared with: goes first, whatever the alphabet says.
+BASELINE = 'Random init'
+# What a head reports beside a metric of its own: the value of doing nothing clever.
+TRIVIAL_SUFFIX = '_repeat_last'
+CHANCE = 'chance'
 NO_RESULTS = '*No results yet.*\n'
 MARKER = re.compile(
     r'(?P<open><!-- (?P<kind>results|pretext):(?P<name>\S+) -->)\n.*?'
@@ -66,12 +66,12 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
         named = named and (not variants or result.variant in variants.split(','))
         return (
             result.dataset == dataset
-            and (named or result.method in FIRST_METHODS)
+            and (named or result.method == BASELINE)
             and (not protocols or result.protocol in protocols.split(','))
         )
 
     chosen = [result for result in results if wanted(result)]
-    backbones = {result.backbone for result in chosen if result.method not in FIRST_METHODS}
+    backbones = {result.backbone for result in chosen if result.method != BASELINE}
     return [result for result in chosen if not backbones or result.backbone in backbones]
 
 
@@ -87,14 +87,8 @@ def make_table(results: Sequence[Result], name: str) -> str:
         results: All; those of ``name`` are selected.
         name: Of the marker.
 
-    Returns:
-        The table with a caption, ending in a newline.
-
     Raises:
-        ConfigError: Two results of one column were measured by different settings, on different
-            data or with different contents of a cache, or two of a row are of different encoders of
-            their checkpoints. Backbones may differ in their settings, since these hold the
-            backbone itself.
+        ConfigError: Two results of one column or row cannot be compared.
     """
     chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
     cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
@@ -115,12 +109,13 @@ def make_table(results: Sequence[Result], name: str) -> str:
     labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
     rows = [[*labels, *(heading for heading, *_ in columns)]]
     for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
+        label = next(iter(cells[key].values()))[0].label
+        label += f' ({key[-1]})' if len(backbones) > 1 else ''
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
             for heading, _, metric, _ in columns
         ]
-        label = [key[0], _label(key, len(backbones) > 1)]
-        rows.append([*label[-len(labels) :], *texts])
+        rows.append([*[key[0], label][-len(labels) :], *texts])
     filled = [cell for row in cells.values() for cell in row.values() if cell]
     return f'{_caption(chosen, backbones, filled)}\n\n{_markdown(rows, len(labels))}'
 
@@ -134,30 +129,29 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         results: All; those of ``name`` and the protocol 'pretext' are selected.
         name: ``DATASET/METHOD`` of the marker.
 
-    Returns:
-        The table with a caption, ending in a newline.
-
     Raises:
-        ConfigError: Two results of a variant were measured by different settings, or with
-            different contents of a cache.
+        ConfigError: Two results of a variant cannot be compared.
     """
     variants: dict[str, list[Result]] = defaultdict(list)
     chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
-    for result in sorted(chosen, key=lambda r: (r.variant not in FIRST_VARIANTS, r.variant)):
+    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant)):
         variants[result.variant].append(result)
         _check_comparable(f'{name}, pretext tasks', variants[result.variant][0], result)
     if not variants:
         return NO_RESULTS
     groups = list(variants.values())
-    columns = ['Value'] if len(groups) == 1 else list(variants)
-    rows = [['Metric', *columns, 'Trivial answer']]
+    rows = [['Metric', *(['Value'] if len(groups) == 1 else variants), 'Trivial answer']]
     metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
-    for metric, trivial in with_trivial(list(metrics)):
+    for metric in metrics:
+        task, _, own = metric.rpartition('/')
+        if own.endswith(TRIVIAL_SUFFIX) or own == CHANCE:
+            continue
+        trivial = f'{task}/{CHANCE}' if own == 'accuracy' else metric + TRIVIAL_SUFFIX
         shown = [*((group, metric) for group in groups), (groups[0], trivial)]
         cells = [[r.metrics[key] for r in group if key in r.metrics] for group, key in shown]
         rows.append([metric, *(format_cell(values, 4) for values in cells)])
     first, counts = chosen[0], [len(group) for group in groups]
-    caption = f'{first.method} on the test split of {first.dataset} ({_kind(first)})'
+    caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
     return f'{caption}, {_seeds(counts)}.\n\n{_markdown(rows)}'
 
 
@@ -174,13 +168,8 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
 
     Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks.
 
-    Args:
-        text: Markdown.
-        results: All results.
-        file: For errors.
-
     Raises:
-        ConfigError: A marker is not closed, or settings differ in a column.
+        ConfigError: A marker is not closed (names the file), or settings differ in a column.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
     found = [match.group() for match in ANY_MARKER.finditer(text)]
@@ -195,32 +184,34 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     return MARKER.sub(table, text)
 
 
+def renew_file(path: str | os.PathLike, renew: Callable[[str], str], write: bool = True) -> bool:
+    """Rewrite a text file, or only compare where ``write`` is off; whether it was another."""
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f'{file}: no such file; give one that holds results')
+    text = file.read_text(encoding='utf-8')
+    new = renew(text)
+    if write and new != text:
+        file.write_text(new, encoding='utf-8')
+    return new != text
+
+
 def update_files(
     files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
 ) -> list[Path]:
-    """Renew the tables of Markdown files, or only compare them where ``write`` is off.
-
-    Returns:
-        The files whose tables were not those of the results.
-
-    Raises:
-        DataError: A file is missing.
-    """
-    stale = []
-    for file in map(Path, files):
-        if not file.is_file():
-            raise DataError(f'{file}: no such file; give Markdown files with result markers')
-        text = file.read_text(encoding='utf-8')
-        new = fill(text, results, str(file))
-        if new != text:
-            stale.append(file)
-            if write:
-                file.write_text(new, encoding='utf-8')
-    return stale
+    """Renew the tables of Markdown files as :func:`renew_file` does; those that were others."""
+    return [
+        Path(file)
+        for file in files
+        if renew_file(file, lambda text, name=str(file): fill(text, results, name), write)
+    ]
 
 
 def _check_comparable(place: str, one: Result, other: Result) -> None:
-    """Refuse two results of one column unless they were measured alike."""
+    """Refuse two results of one column unless they were measured alike.
+
+    Backbones may differ in their settings, since these hold the backbone itself.
+    """
     # Early results do not record their caches: they are taken as they are.
     shared = sorted(set(one.caches) & set(other.caches))
     differing = [path for path in shared if one.caches[path] != other.caches[path]]
@@ -250,21 +241,9 @@ def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
 
 
-def _label(row: Row, name_backbone: bool) -> str:
-    _, method, variant, source, backbone = row
-    label = method if variant == 'full' else f'{method}, {variant}'
-    label += f', pre-trained on {source}' if source else ''
-    return f'{label} ({backbone})' if name_backbone else label
-
-
 def _order(row: Row) -> tuple:
     _, method, variant, *rest = row
-    first = method not in FIRST_METHODS, method.lower()
-    return (*first, variant not in FIRST_VARIANTS, variant.lower(), *rest)
-
-
-def _kind(result: Result) -> str:
-    return 'synthetic data' if result.synthetic else 'real data'
+    return method != BASELINE, method.lower(), variant != 'full', variant.lower(), *rest
 
 
 def _seeds(counts: Sequence[int]) -> str:
@@ -277,7 +256,7 @@ def _caption(
     chosen: Sequence[Result], backbones: Sequence[str], cells: Sequence[Sequence[Result]]
 ) -> str:
     """Describe what was measured, that generated data is generated, and over how many seeds."""
-    data = ', '.join(sorted({f'{result.dataset} ({_kind(result)})' for result in chosen}))
+    data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
     seeds = _seeds([len(cell) for cell in cells])
     spread = '' if seeds == '1 seed' else ' ± deviation'

@@ -26,9 +26,6 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
 
     Returns:
         ``dict(epoch, step, norms={task: norm}, cosines={'a~b': cosine or None})`` each.
-
-    Raises:
-        DataError: The file is missing, has no measurement, or a broken line before its last.
     """
     path = Path(path)
     if not path.is_file():
@@ -52,17 +49,13 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def summarize_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Put a training's cosines in two numbers a pair of tasks.
+    """Put the cosines of :func:`read_conflict` in two numbers a pair of tasks.
 
-    Args:
-        records: From :func:`read_conflict`.
-
-    Returns:
-        ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the share of
-        measurements below 0. A pair that never had a cosine is left out.
+    They are ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the share
+    of measurements below 0. A pair that never had a cosine is left out.
     """
     summary = {}
-    for pair, values in _table(records, 'cosines', list(records[0]['cosines'])).items():
+    for pair, values in _table(records, 'cosines').items():
         known = values[np.isfinite(values)]
         if len(known):
             summary[f'conflict/{pair}'] = float(known.mean())
@@ -71,63 +64,49 @@ def summarize_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
-    """Draw cosines and norms over the training, and the mean cosine of every pair of tasks.
+    """Draw cosines and norms of :func:`read_conflict` by step, and the mean cosine of every pair.
 
     Thin lines are measurements, thick ones their running mean. Of many pairs those with the lowest
     mean have colors and names, the others are gray.
-
-    Args:
-        records: From :func:`read_conflict`.
-        title: Above the picture.
     """
     steps = np.array([record['step'] for record in records])
-    tasks, pairs = list(records[0]['norms']), list(records[0]['cosines'])
-    cosines = _table(records, 'cosines', pairs)
-    norms = _table(records, 'norms', tasks)
+    tasks = list(records[0]['norms'])
+    cosines, norms = _table(records, 'cosines'), _table(records, 'norms')
     side = max(2.8, 0.75 * len(tasks))
     figure = Figure(figsize=(9 + side, max(3.4, side + 0.6)), layout='constrained')
     axes = figure.subplots(1, 3, width_ratios=[4.5, 4.5, side])
-    lowest = sorted(pairs, key=lambda pair: _mean(cosines[pair]))
-    _draw_lines(axes[0], steps, cosines, lowest)
+    _draw_lines(axes[0], steps, cosines, sign=1)
     axes[0].axhline(0, color='black', linewidth=0.8)
     axes[0].set(xlabel='step', ylabel='cosine', title='gradients of two tasks')
-    largest = sorted(tasks, key=lambda task: -_mean(norms[task]))
-    _draw_lines(axes[1], steps, norms, largest)
+    _draw_lines(axes[1], steps, norms, sign=-1)
     if any((values > 0).any() for values in norms.values()):
         axes[1].set_yscale('log')
     axes[1].set(xlabel='step', ylabel='norm', title='gradient after the weight')
-    _draw_matrix(axes[2], tasks, cosines)
+    _draw_matrix(axes[2], tasks, summarize_conflict(records))
     figure.suptitle(title, fontsize=9)
     return figure
 
 
-def _table(records: Sequence[dict], kind: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    # None becomes NaN.
+def _table(records: Sequence[dict], kind: str) -> dict[str, np.ndarray]:
+    """Values of each task or pair, ``[N]``; None becomes NaN."""
+    names = records[0][kind]
     return {name: np.array([r[kind][name] for r in records], dtype=float) for name in names}
-
-
-def _mean(values: np.ndarray) -> float:
-    """Mean of what was measured, 0 of nothing."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else 0.0
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Mean over the ``width`` (odd) values around each, ``[N] -> [N]``, of those that are known."""
     known = np.isfinite(values)
     kernel = np.ones(width)
-    total = np.convolve(np.where(known, values, 0), kernel)
-    count = np.convolve(known.astype(float), kernel)
-    half = width // 2
-    total, count = (part[half : half + len(values)] for part in (total, count))
+    total = np.convolve(np.where(known, values, 0), kernel, 'same')
+    count = np.convolve(known.astype(float), kernel, 'same')
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def _draw_lines(
-    axis: Axes, steps: np.ndarray, curves: dict[str, np.ndarray], order: Sequence[str]
-) -> None:
+def _draw_lines(axis: Axes, steps: np.ndarray, curves: dict[str, np.ndarray], sign: int) -> None:
+    """Draw curves in the order of their means times ``sign``."""
     width = 2 * (len(steps) // 40) + 1
-    for rank, name in enumerate(order):
+    order = {name: sign * np.nansum(v) / max(np.isfinite(v).sum(), 1) for name, v in curves.items()}
+    for rank, name in enumerate(sorted(curves, key=lambda name: order[name])):
         shown = rank < MOST_LINES
         color = f'C{rank}' if shown else '0.8'
         smooth = running_mean(curves[name], width)
@@ -142,23 +121,22 @@ def _draw_lines(
             marker='o' if len(steps) == 1 else None,
             zorder=2 if shown else 1,
         )
-    if order:
+    if curves:
         axis.legend(fontsize=7, frameon=False)
     axis.spines[['top', 'right']].set_visible(False)
 
 
-def _draw_matrix(axis: Axes, tasks: Sequence[str], cosines: dict[str, np.ndarray]) -> None:
+def _draw_matrix(axis: Axes, tasks: Sequence[str], summary: dict[str, float]) -> None:
     """Mean cosine of each pair and, below it, the share of measurements below 0."""
     means = np.full((len(tasks), len(tasks)), np.nan)
     font = 8 if len(tasks) <= 6 else 5
     for i, a in enumerate(tasks):
         for j, b in enumerate(tasks[:i]):
-            values = cosines[f'{b}~{a}']
-            known = values[np.isfinite(values)]
-            text = 'none'
-            if len(known):
-                means[i, j] = known.mean()
-                text = f'{known.mean():+.2f}\n{100 * (known < 0).mean():.0f} % < 0'
+            pair, text = f'conflict/{b}~{a}', 'none'
+            if pair in summary:
+                means[i, j] = summary[pair]
+                below = 100 * summary[f'{pair}/below_zero']
+                text = f'{means[i, j]:+.2f}\n{below:.0f} % < 0'
             axis.text(j, i, text, ha='center', va='center', fontsize=font)
     bound = max(0.1, float(np.nanmax(np.abs(means), initial=0.0)))
     # Pale at both ends, so that black numbers can be read on every color.

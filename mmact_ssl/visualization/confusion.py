@@ -21,16 +21,10 @@ MOST_NUMBERED = 30
 def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list[Path]:
     """Draw the results of one protocol and share of labels together, whatever their seeds.
 
-    Args:
-        results: Those without a confusion matrix (retrieval) have no picture.
-        folder: Receives ``<name of the result without its seed>_confusion.png`` and
-            ``…_classes.png``.
+    Those without a confusion matrix (retrieval) have no picture.
 
     Returns:
-        The files.
-
-    Raises:
-        ConfigError: None of the results has a confusion matrix.
+        ``<folder>/<name of the result without its seed>_confusion.png`` and ``…_classes.png``.
     """
     groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
@@ -45,59 +39,47 @@ def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list
     for stem, group in groups.items():
         confusions = np.array([result.details['confusion'] for result in group])  # [S, K, K]
         classes = group[0].details.get('classes') or [str(k) for k in range(len(confusions[0]))]
-        title = _title(group)
         for kind, figure in (
-            ('confusion', draw_confusion(confusions, classes, title)),
-            ('classes', draw_classes(confusions, classes, title)),
+            ('confusion', draw_confusion(confusions, classes)),
+            ('classes', draw_classes(confusions, classes)),
         ):
             written.append(Path(folder) / f'{stem}_{kind}.png')
+            figure.suptitle(_title(group), fontsize=9)
             figure.savefig(written[-1], dpi=120)
     return written
 
 
-def draw_confusion(confusions: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw how often each true class was taken for each class, in % of its samples.
 
     Args:
-        confusions: Counts [S, K, K] of S seeds, summed here; a row per true class.
+        confusions: Counts ``[S, K, K]`` of S seeds, summed here; a row per true class.
         classes: K names.
-        title: Above the picture.
     """
+    numbered = len(classes) <= MOST_NUMBERED
     counts = np.asarray(confusions).sum(axis=0)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 2.6 + (0.36 if len(classes) <= MOST_NUMBERED else 0.16) * len(classes)
+    size = 2.6 + (0.36 if numbered else 0.16) * len(classes)
     figure = Figure(figsize=(size + 0.8, size), layout='constrained')
     axis = figure.subplots()
     image = axis.imshow(share, cmap='Blues', vmin=0, vmax=100)
-    font = 8 if len(classes) <= MOST_NUMBERED else 5
+    font = 8 if numbered else 5
     axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=font)
     axis.set_yticks(range(len(classes)), classes, fontsize=font)
     axis.set(xlabel='predicted class', ylabel='true class')
-    if len(classes) <= MOST_NUMBERED:
-        for row, column in np.argwhere(share >= 0.5):
-            axis.text(
-                column,
-                row,
-                f'{share[row, column]:.0f}',
-                ha='center',
-                va='center',
-                fontsize=7,
-                color='white' if share[row, column] > 55 else 'black',
-            )
+    for row, column in np.argwhere(share >= 0.5) if numbered else ():
+        value = share[row, column]
+        style = dict(ha='center', va='center', fontsize=7)
+        axis.text(column, row, f'{value:.0f}', color='white' if value > 55 else 'black', **style)
     figure.colorbar(image, shrink=0.7, label='% of the true class')
-    figure.suptitle(title, fontsize=9)
     return figure
 
 
-def draw_classes(confusions: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+def draw_classes(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the accuracy of every class as a bar, best first, and the mean over classes as a line.
 
-    A whisker is the sample deviation over seeds. A class without a sample has no bar.
-
-    Args:
-        confusions: Counts [S, K, K] of S seeds; a row per true class.
-        classes: K names.
-        title: Above the picture.
+    A whisker is the sample deviation over seeds. A class without a sample has no bar. Arguments as
+    of :func:`draw_confusion`.
     """
     accuracy = 100 * np.array([class_accuracy(confusion) for confusion in confusions])  # [S, K]
     present = np.flatnonzero(~np.isnan(accuracy).any(axis=0))
@@ -115,16 +97,13 @@ def draw_classes(confusions: np.ndarray, classes: Sequence[str], title: str) -> 
     axis.margins(y=0.01)
     axis.spines[['top', 'right']].set_visible(False)
     figure.legend(loc='outside lower right', fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=9)
     return figure
 
 
 def _title(group: Sequence[Result]) -> str:
     first = group[0]
-    name = first.method if first.variant == 'full' else f'{first.method}, {first.variant}'
-    name += f', pre-trained on {first.pretrained_on}' if first.transferred else ''
     part = '' if first.label_fraction == 1 else f', {100 * first.label_fraction:g} % of the labels'
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     seeds = ', '.join(str(seed) for seed in sorted(result.seed for result in group))
     plural = 's' if len(group) > 1 else ''
-    return f'{name}\n{first.protocol} on {data}{part}, seed{plural} {seeds}'
+    return f'{first.label}\n{first.protocol} on {data}{part}, seed{plural} {seeds}'

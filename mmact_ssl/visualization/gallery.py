@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
-# Of the frame around a clip: the one that is searched with, the one that the sentence is about,
-# another of the same video, one of the same class, any other.
+# Caption and color of the frame around a clip: the one that is searched with, the one that the
+# sentence is about, another of the same video, one of the same class, any other.
 MARKS = {
-    'query': '#f57c00',
-    'clip': '#00a843',
-    'video': '#00a843',
-    'class': '#1e5adc',
-    '': '#b0bec5',
-}
-CAPTIONS = {
-    'query': 'searches',
-    'clip': 'the clip itself',
-    'video': 'same video',
-    'class': 'same class',
-    '': '',
+    'query': ('searches', '#f57c00'),
+    'clip': ('the clip itself', '#00a843'),
+    'video': ('same video', '#00a843'),
+    'class': ('same class', '#1e5adc'),
+    '': ('', '#b0bec5'),
 }
 
 
@@ -68,9 +62,49 @@ def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figur
             title = hit.name
             if hit.mark != 'query':
                 title = f'{next(ranks)}. {hit.name} ({hit.similarity:.2f})'
+            caption, color = MARKS[hit.mark]
             axis.set_title(title, fontsize=7)
-            axis.set_xlabel(CAPTIONS[hit.mark], fontsize=7, color=MARKS[hit.mark])
-            axis.spines[:].set(color=MARKS[hit.mark], linewidth=2.5 if hit.mark else 0.8)
+            axis.set_xlabel(caption, fontsize=7, color=color)
+            axis.spines[:].set(color=color, linewidth=2.5 if hit.mark else 0.8)
         for axis in axes[len(found) :]:
             axis.set_axis_off()
     return figure
+
+
+def guidance_neighbors(
+    similarities: Mapping[str, tuple[Tensor, Tensor]],
+    frames: Sequence[np.ndarray],
+    names: Sequence[str],
+    queries: int = 3,
+    top: int = 4,
+) -> tuple[list[str], list[list[Hit]]]:
+    """Let the first clips of a batch search the other clips of all its videos.
+
+    Args:
+        similarities: Of each teacher the student's and the teacher's own cosines ``[N, N]``, see
+            ``TeacherGuidanceHead.terms``.
+        frames: Of the clips that search, and of those that are found: uint8 ``[N, T, H, W, 3]``.
+            The first, the middle and the last frame are shown.
+        names: Of the N videos.
+        queries: Clips that search, the first of the batch.
+        top: Clips that each finds.
+
+    Returns:
+        Titles and rows for :func:`draw_gallery`; for each clip and teacher the teacher's own search
+        above the student's.
+    """
+    searching, found = (
+        [np.concatenate(clip[[0, len(clip) // 2, -1]], axis=1) for clip in part] for part in frames
+    )
+    titles, rows = [], []
+    for query in range(min(queries, len(names))):
+        for teacher, (student, own) in similarities.items():
+            for who, values in (('the teacher itself', own), ('the student', student)):
+                titles.append(f'{teacher}: {who}')
+                row = [Hit(names[query], searching[query], 'query', 1.0)]
+                for place in values[query].argsort(descending=True)[:top].tolist():
+                    mark = 'video' if place == query else ''
+                    similarity = float(values[query, place])
+                    row.append(Hit(names[place], found[place], mark, similarity))
+                rows.append(row)
+    return titles, rows

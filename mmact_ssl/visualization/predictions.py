@@ -20,11 +20,8 @@ from mmact_ssl.models.heads.video_generation import VideoGenerationHead
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
-from .frames import draw_generated_frames
-from .gallery import draw_gallery
-from .neighbors import guidance_neighbors
-from .parts import draw_part_maps
-from .poses import draw_predicted_poses
+from .clips import draw_generated_frames, draw_part_maps, draw_predicted_poses
+from .gallery import draw_gallery, guidance_neighbors
 
 
 class Predictions:
@@ -60,10 +57,9 @@ class Predictions:
 
     def poses(self, task: str) -> Figure:
         """Predicted, true and last observed poses over time."""
-        steps = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
-        steps = [step for step in steps if step.get('target', 'pose') == 'pose']
-        names = [step.get('layout', 'default') for step in steps]
-        layout = 'coco17' if names[:1] in ([], ['default']) else names[0]
+        loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
+        steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
+        layout = steps[0].get('layout', 'default') if steps else 'default'
         future, valid = self.targets['future']['pose'], self.targets['future']['valid']
         true = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
         return draw_predicted_poses(
@@ -71,7 +67,7 @@ class Predictions:
             true.numpy(),
             self.stack(task, 'poses').numpy(),
             self.targets['clip']['pose'][:, -1].numpy(),
-            layout,
+            'coco17' if layout == 'default' else layout,
             self.titles,
         )
 
@@ -131,9 +127,6 @@ def draw_predictions(
 
     Returns:
         Figures by name, and lines about them.
-
-    Raises:
-        ConfigError: None of the tasks has a picture.
     """
     clips = Predictions(model, cfg, num_clips, seed)
     figures, lines = {}, []
@@ -150,7 +143,7 @@ def draw_predictions(
             figures['neighbors'] = searched.neighbors(task, head, num_clips)
     if not figures:
         raise ConfigError(
-            f'{cfg.filename}: there is no picture of its tasks ({", ".join(model.tasks)}), but of '
-            'pose, video, parsing and guidance; sentences are drawn by `visualize.py gallery`'
+            f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}); sentences are '
+            'drawn by `visualize.py gallery`'
         )
     return figures, lines

@@ -32,7 +32,6 @@ def text_gallery(
     top: int = 5,
     frames: int = 5,
     seed: int = 0,
-    device: str = 'cpu',
 ) -> tuple[list[str], list[list[Hit]]]:
     """Let sentences search as the protocol ``text-retrieval`` does, and draw what they find.
 
@@ -40,37 +39,30 @@ def text_gallery(
         cfg: Downstream config of skeletons.
         checkpoint: Of a pre-training with sentences.
         texts: Cache of their embeddings, keyed by clip name.
-        sentences: The JSON file that the cache was made of.
+        sentences: The JSON file that the cache was made of. An imported cache does not record its
+            sentences: then only too few are an error, and a warning is logged.
         queries: Sentences, each about another clip.
         top: Clips that each finds.
         frames: Of a clip, side by side.
         seed: Of what is drawn.
-        device: Of the encoder.
 
     Returns:
         The sentences, each with the name of its clip; for each the clips found, the nearest first.
-
-    Raises:
-        ConfigError: The config is of videos.
-        DataError: The file has other sentences about a clip than the cache was made of, or none of
-            the test clips has one. An imported cache does not record its sentences: then only too
-            few are an error, and a warning is logged.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     _, test = read_splits(cfg)
     if not test.skeletons:
         raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
     written = read_sentences(sentences)
-    recognizer = build_recognizer(cfg, 0, checkpoint)
-    features = extract_features(cfg, recognizer, {'test': test}, device)['test']
+    features = extract_features(cfg, build_recognizer(cfg, 0, checkpoint), {'test': test})['test']
     space = SharedSpace(checkpoint)
     folder = open_skeleton_folder(test.root, 'see docs/data.md')
     searches = search_by_text(features, space, texts, test.names, queries, top, seed)
     source_hash = TargetReader(texts).source_hash(search.key for search in searches)
     if not all(source_hash.values()):
         print_log(
-            f'{texts} does not record its sentences: those of {sentences} are shown, and may be '
-            'others; run tools/extract_targets.py --sentences again to be sure',
+            f'{texts} does not record its sentences, those of {sentences} may be others: run '
+            'tools/extract_targets.py --sentences again to be sure',
             logger='current',
             level=logging.WARNING,
         )

@@ -55,7 +55,7 @@ def test_a_change_of_something_else_does_not(copied):
 
 
 def test_the_versions_of_other_packages_count(monkeypatch):
-    monkeypatch.setattr(module, 'version', lambda package: '0')
+    monkeypatch.setattr('mmact_ssl.reporting.provenance.version', lambda package: '0')
     assert code_version() != module.CODE_VERSION
 
 

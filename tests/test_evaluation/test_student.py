@@ -24,14 +24,17 @@ def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
 @pytest.mark.parametrize(
     ('edit', 'message'),
     [
-        (lambda s: s.pop('backbone.conv1.conv.weight'), r'1 missing \(conv1\.conv\.weight\)'),
+        (
+            lambda s: s.pop('backbone.conv1.conv.weight'),
+            r'1 weights do not fit \(conv1\.conv\.weight missing≠\[8',
+        ),
         (
             lambda s: s.update({'backbone.layer5.weight': torch.zeros(1)}),
-            r'1 unexpected \(layer5\.weight\)',
+            r'layer5\.weight \[1\]≠unexpected',
         ),
         (
             lambda s: s.update({'backbone.conv1.bn.weight': torch.zeros(5)}),
-            r'1 mismatched \(conv1\.bn\.weight \[5\]≠\[8\]\)',
+            r'conv1\.bn\.weight \[5\]≠\[8\]',
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.teacher_features import read_teacher, teacher_features
+from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
 META = TargetMeta('embedding', '', 'a' * 64, 'MadeTeacher(made)')
@@ -30,7 +30,8 @@ def cache(linear_config, tmp_path):
 
 def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
     train, test = read_splits(linear_config)
-    found = teacher_features(read_teacher(str(cache)), {'train': train, 'test': test})
+    found, fingerprint = teacher_features(str(cache), {'train': train, 'test': test})
+    assert fingerprint == META.fingerprint
     for name, split in (('train', train), ('test', test)):
         expected = 10 * np.eye(5)[split.labels]
         np.testing.assert_allclose(found[name].values, expected, atol=1e-4)
@@ -59,6 +60,6 @@ def test_what_are_no_features_is_said(linear_config, tmp_path, run):
     with TargetWriter(path, TargetMeta('pose', 'coco17', 'a' * 64, 'made')) as writer:
         writer.put('a.mp4', np.zeros((3, 17, 3), np.float32))
     with pytest.raises(ConfigError, match="pose.lmdb holds 'pose': only embeddings"):
-        read_teacher(str(path))
+        run(linear_config, ['knn'], teacher=str(path))
     with pytest.raises(TargetCacheError, match='no target cache'):
         run(linear_config, ['knn'], teacher=str(tmp_path / 'none.lmdb'))

@@ -9,21 +9,10 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.reporting.pretext_result import make_pretext_result, with_trivial
+from mmact_ssl.reporting.pretext_result import make_pretext_result
 from mmact_ssl.reporting.result import Result, read_results
 from mmact_ssl.reporting.tables import make_pretext_table
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
-
-
-def test_metrics_are_paired_with_their_trivial_answers():
-    metrics = ['pose/error', 'pose/error_repeat_last', 'context/accuracy', 'context/chance']
-    metrics += ['video/l1', 'jigsaw/accuracy']
-    assert list(with_trivial(metrics)) == [
-        ('pose/error', 'pose/error_repeat_last'),
-        ('context/accuracy', 'context/chance'),
-        ('video/l1', None),
-        ('jigsaw/accuracy', None),  # the chance of another task is not its own
-    ]
 
 
 @pytest.fixture

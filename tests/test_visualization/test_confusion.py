@@ -53,7 +53,7 @@ def test_nothing_to_draw_is_said(result, tmp_path):
 
 
 def test_the_confusion_matrix_is_summed_over_seeds_and_in_percent():
-    figure = draw_confusion(CONFUSIONS, CLASSES, 'a title')
+    figure = draw_confusion(CONFUSIONS, CLASSES)
     axis = figure.axes[0]
     np.testing.assert_allclose(axis.images[0].get_array(), [[70, 30, 0], [0, 70, 30], [0, 0, 0]])
     assert [label.get_text() for label in axis.get_yticklabels()] == CLASSES
@@ -62,14 +62,14 @@ def test_the_confusion_matrix_is_summed_over_seeds_and_in_percent():
 
 
 def test_many_classes_are_not_numbered():
-    figure = draw_confusion(np.eye(60, dtype=int)[None], [str(k) for k in range(60)], '')
+    figure = draw_confusion(np.eye(60, dtype=int)[None], [str(k) for k in range(60)])
     assert not figure.axes[0].texts
 
 
 def test_bars_are_sorted_and_have_the_deviation_over_seeds():
     confusions = CONFUSIONS.copy()
     confusions[1, 1] = [0, 8, 2]
-    axis = draw_classes(confusions, CLASSES, '').axes[0]
+    axis = draw_classes(confusions, CLASSES).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ['wave', 'clap']
     np.testing.assert_allclose([bar.get_width() for bar in axis.patches], [70, 65])
     whiskers = [np.ptp(path.vertices[:, 0]) / 2 for path in axis.collections[0].get_paths()]
@@ -78,4 +78,4 @@ def test_bars_are_sorted_and_have_the_deviation_over_seeds():
 
 
 def test_one_seed_has_no_deviation():
-    assert not draw_classes(CONFUSIONS[:1], CLASSES, '').axes[0].collections
+    assert not draw_classes(CONFUSIONS[:1], CLASSES).axes[0].collections

@@ -1,15 +1,16 @@
-"""The gallery: each sentence above the clips that it finds, in order, the right ones marked."""
+"""The gallery: each search above the clips that it finds, in order, the right ones marked."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import same_color
 
-from mmact_ssl.visualization import Hit, draw_gallery
-from mmact_ssl.visualization.gallery import CAPTIONS, MARKS
+from mmact_ssl.visualization.gallery import MARKS, Hit, draw_gallery, guidance_neighbors
 
 QUERIES = ['somebody lifts the left hand', 'somebody sits down ' + 'slowly ' * 60]
+NAMES = ['one', 'two', 'three', 'four']
 
 
 def hit(number: int, mark: str) -> Hit:
@@ -22,8 +23,7 @@ def hits() -> list[list[Hit]]:
 
 
 def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
-    figure = draw_gallery(QUERIES, hits)
-    rows = list(figure.subfigs)
+    rows = list(draw_gallery(QUERIES, hits).subfigs)
     assert len(rows) == 2
     for row, query, found in zip(rows, QUERIES, hits):
         assert row.get_suptitle().split() == query.split()
@@ -33,22 +33,41 @@ def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
             (image,) = axis.get_images()
             np.testing.assert_array_equal(image.get_array(), expected.strip)
             assert axis.get_title() == f'{rank}. {expected.name} ({expected.similarity:.2f})'
-            assert axis.get_xlabel() == CAPTIONS[expected.mark]
-            colors = {spine.get_edgecolor() for spine in axis.spines.values()}
-            assert all(same_color(color, MARKS[expected.mark]) for color in colors)
+            caption, color = MARKS[expected.mark]
+            assert axis.get_xlabel() == caption
+            assert all(same_color(s.get_edgecolor(), color) for s in axis.spines.values())
+    assert rows[0].get_suptitle().count('\n') == 0
+    assert rows[1].get_suptitle().count('\n') >= 2, 'a long sentence is broken into lines'
 
 
 def test_a_clip_that_searches_has_no_rank():
     (row,) = draw_gallery(['search'], [[hit(1, 'query'), hit(2, 'video'), hit(3, '')]]).subfigs
-    assert [axis.get_title() for axis in row.axes] == [
-        'clip1',
-        '1. clip2 (0.80)',
-        '2. clip3 (0.70)',
-    ]
+    titles = [axis.get_title() for axis in row.axes]
+    assert titles == ['clip1', '1. clip2 (0.80)', '2. clip3 (0.70)']
     assert row.axes[1].get_xlabel() == 'same video'
 
 
-def test_a_long_sentence_is_broken_into_lines(hits):
-    rows = list(draw_gallery(QUERIES, hits).subfigs)
-    assert rows[0].get_suptitle().count('\n') == 0
-    assert rows[1].get_suptitle().count('\n') >= 2
+def test_the_teachers_search_stands_above_the_students_and_the_nearest_first():
+    own = torch.tensor([[0.9, 0.1, 0.2, -0.3], [0.0, 0.1, 0.3, 0.2]]).repeat(2, 1)
+    student = -own
+    frames = [np.arange(4 * 5).reshape(4, 5, 1, 1, 1).repeat(3, 4).astype(np.uint8)] * 2
+    frames[1] = frames[1] + 100
+    similarities = dict(image=(student, own), pose=(own, student))
+    titles, rows = guidance_neighbors(similarities, frames, NAMES, queries=2, top=2)
+    who = ('the teacher itself', 'the student')
+    assert titles == 2 * [f'{teacher}: {name}' for teacher in ('image', 'pose') for name in who]
+    shown = [[(hit.name, hit.mark) for hit in row] for row in rows[:2]]
+    assert shown[0] == [('one', 'query'), ('one', 'video'), ('three', '')]
+    assert shown[1] == [('one', 'query'), ('four', ''), ('two', '')]
+    assert [row[0].name for row in rows[4:]] == 4 * ['two']
+    assert [hit.name for hit in rows[4][1:]] == ['three', 'four']
+    np.testing.assert_allclose([hit.similarity for hit in rows[0][1:]], [0.9, 0.2], rtol=1e-6)
+    # First, middle and last frame: of the clip that searches, and of the other clip of a video.
+    assert rows[0][0].strip[0, :, 0].tolist() == [0, 2, 4]
+    assert rows[0][2].strip[0, :, 0].tolist() == [110, 112, 114]
+    # No more are shown than there are.
+    two = [part[:2] for part in frames]
+    titles, rows = guidance_neighbors(
+        dict(image=(torch.eye(2), torch.eye(2))), two, NAMES[:2], queries=9, top=9
+    )
+    assert len(titles) == 4 and {len(row) for row in rows} == {3}

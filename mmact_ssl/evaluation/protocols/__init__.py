@@ -43,25 +43,18 @@ SEMI_FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.4)
 
 
 def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, list[str]]:
-    """Read which protocols to run, as ``linear,knn`` or ``semi``.
+    """Read which protocols to run: by share of the labels, each once.
 
     Args:
         text: Among :data:`PROTOCOLS` and :data:`ALIASES`, separated by commas.
         fractions: Shares of the labels, for all protocols. Empty: all labels, and
             :data:`SEMI_FRACTIONS` for ``semi`` and ``semi-linear``.
-
-    Returns:
-        Protocols by share of the labels, each once.
-
-    Raises:
-        ConfigError: A protocol is not known; names it.
     """
     plan: dict[float, list[str]] = {}
     for name in map(str.strip, text.split(',')):
         if name not in PROTOCOLS and name not in ALIASES:
-            raise ConfigError(
-                f'protocol {name!r}: choose among {", ".join([*PROTOCOLS, *ALIASES])}'
-            )
+            known = ', '.join([*PROTOCOLS, *ALIASES])
+            raise ConfigError(f'protocol {name!r}: choose among {known}')
         default_fractions = SEMI_FRACTIONS if name.startswith('semi') else (1.0,)
         for fraction in fractions or default_fractions:
             chosen = plan.setdefault(fraction, [])
@@ -76,9 +69,7 @@ def is_stochastic(name: str, label_fraction: float) -> bool:
 
 
 __all__ = [
-    'ALIASES',
     'PROTOCOLS',
-    'SEMI_FRACTIONS',
     'Measured',
     'Protocol',
     'Request',

@@ -32,8 +32,7 @@ class Request:
         device: Of feature extraction.
         work_dir: Of fine-tuning.
         cache_dir: Of frozen features; None for no cache.
-        label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1, see
-            :func:`mmact_ssl.evaluation.data.save_labeled`; None for none.
+        label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1.
     """
 
     cfg: Config
@@ -74,6 +73,11 @@ class Task:
         return len(self.classes)
 
     @property
+    def splits(self) -> dict[str, Split]:
+        """Both splits by name."""
+        return {'train': self.train, 'test': self.test}
+
+    @property
     def train_features(self) -> Features:
         """Frozen features of the labeled training samples."""
         return self._features('train').part(self.labeled)
@@ -85,9 +89,9 @@ class Task:
 
     def _features(self, split: str) -> Features:
         if not self.extracted:
-            request, splits = self.request, {'train': self.train, 'test': self.test}
+            cfg, recognizer = self.request.cfg, self.build_recognizer()
             self.extracted = extract_features(
-                request.cfg, self.build_recognizer(), splits, request.device, request.cache_dir
+                cfg, recognizer, self.splits, self.request.device, self.request.cache_dir
             )
         return self.extracted[split]
 

@@ -17,14 +17,12 @@ LABELED_SAMPLES = 'labeled_samples.txt'
 def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float = 1.0) -> Measured:
     """Train the whole recognizer by the config's schedule and test the last epoch.
 
-    The schedule is the config's alone: no epoch is chosen and nothing is tuned on the test split.
-    The labeled samples are written to ``<work_dir>/labeled_samples.txt``.
+    No epoch is chosen and nothing is tuned on the test split. The labeled samples are written to
+    ``<work_dir>/labeled_samples.txt``.
 
     Args:
-        min_iters_per_epoch: A small labeled part is repeated until an epoch has this many
-            iterations, so that few labels do not mean almost no training.
-        pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's, at
-            which the classifier, and all of a random network, learn.
+        min_iters_per_epoch: A small labeled part is repeated until an epoch has this many.
+        pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's.
     """
     request, count = task.request, len(task.labeled)
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
@@ -37,7 +35,6 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:
         times = math.ceil(min_iters_per_epoch * loader.batch_size / count)
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
-    cfg.train_dataloader = loader
     recognizer = task.build_recognizer()
     runner = make_runner(cfg, recognizer, request.work_dir, request.seed, train=True)
     runner.train()

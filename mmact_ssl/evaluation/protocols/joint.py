@@ -8,6 +8,7 @@ from typing import Any
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
+from mmact_ssl.evaluation.student import load_all, read_state_dict
 
 from .base import Measured, Task
 
@@ -21,19 +22,8 @@ def evaluate(task: Task) -> Measured:
     checkpoint = str(task.request.checkpoint)
     state = classifier_state(checkpoint)
     recognizer = task.build_recognizer()
-    classifier = recognizer.get_submodule('cls_head')
-    own = classifier.state_dict()
-    differing = sorted(
-        key
-        for key in {*own, *state}
-        if key not in own or key not in state or own[key].shape != state[key].shape
-    )
-    if differing:
-        raise CheckpointError(
-            f"{checkpoint}: its classifier does not fit the config's model.cls_head "
-            f'({", ".join(differing[:3])}): use the cls_head that it was trained with'
-        )
-    classifier.load_state_dict(state)
+    fix = 'use the model.cls_head that it was trained with'
+    load_all(recognizer.get_submodule('cls_head'), state, checkpoint, fix)
     runner = make_runner(task.request.cfg, recognizer, task.request.work_dir)
     return Measured(*recognition_metrics(runner.test()))
 
@@ -44,26 +34,19 @@ def classifier_state(checkpoint: str) -> dict[str, Any]:
     Raises:
         CheckpointError: The file has none or several.
     """
-    content = load_checkpoint_safely(checkpoint, 'cpu')
-    weights = content.get('state_dict', content)
-    parts = [(key.split('.cls_head.'), value) for key, value in weights.items()]
+    parts = [(key.split('.cls_head.'), value) for key, value in read_state_dict(checkpoint).items()]
     found = [(part, value) for part, value in parts if len(part) == 2 and part[0][:6] == 'heads.']
     tasks = {part[0] for part, _ in found}
     if len(tasks) != 1:
         raise CheckpointError(
-            f'{checkpoint}: holds {len(tasks)} classifiers of joint training ({sorted(tasks)}), '
-            'wanted one: train with one RecognitionHead, see docs/methods/dtg.md'
+            f'{checkpoint}: holds {len(tasks)} classifiers ({sorted(tasks)}), wanted one: train '
+            'with one RecognitionHead, see docs/methods/dtg.md'
         )
     return {part[1]: value for part, value in found}
 
 
 def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
     """Compare the labels that a result would name with those that joint training had.
-
-    Args:
-        checkpoint: File of joint training.
-        label_fraction: Share of every class.
-        seed: Of the draw, where that is less than 1.
 
     Returns:
         Whether they are known to be the same; False for a file without a config.
@@ -81,12 +64,12 @@ def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
     label_seed = int(found.group(1)) if found else 0
     if fraction != label_fraction:
         raise ConfigError(
-            f'{checkpoint}: was trained with {fraction:g} of the labels, not '
-            f'{label_fraction:g}: give --label-fraction {fraction:g}'
+            f'{checkpoint}: was trained with {fraction:g} of the labels, not {label_fraction:g}: '
+            f'give --label-fraction {fraction:g}'
         )
     if fraction != 1 and label_seed != seed:
         raise ConfigError(
             f'{checkpoint}: its labels were drawn with label_seed={label_seed}, not {seed}: give '
-            f'--seed {label_seed}, or train with train_dataloader.dataset.label_seed={seed}'
+            f'--seed {label_seed}'
         )
     return True

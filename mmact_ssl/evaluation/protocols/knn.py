@@ -24,14 +24,11 @@ def evaluate(
         k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split.
         main_k: Which of them is reported as ``top1``, with its confusion matrix.
         temperature, center: As in :func:`mmact_ssl.evaluation.neighbors.knn_scores`.
-
-    Raises:
-        ConfigError: ``main_k`` is not among ``k``, or a number is not positive.
     """
     if main_k not in k or min(k) < 1 or temperature <= 0:
         raise ConfigError(
-            f'knn: k={tuple(k)}, main_k={main_k}, temperature={temperature}: numbers must be '
-            'positive, and main_k one of k'
+            f'knn: k={tuple(k)}, main_k={main_k}, temperature={temperature}: give positive numbers '
+            'and a main_k of k'
         )
     train, test = task.train_features, task.test_features
     top1, details = {}, {}

@@ -30,14 +30,11 @@ def evaluate(
     max_iter: int = 1000,
     group_pattern: str | None = None,
 ) -> Measured:
-    """Fit the probe on the training split and test it on the test split.
+    """Fit the probe on the training split and test it; details: ``C`` and ``folds`` too.
 
     Args:
         penalties, folds, max_iter: As in :func:`fit_probe`.
         group_pattern: Regular expression that finds the group in a sample's name.
-
-    Returns:
-        Accuracies; details: the confusion matrix, ``C`` and ``folds`` of :func:`fit_probe`.
     """
     names = [task.train.names[i] for i in task.labeled]
     groups = groups_by_pattern(names, group_pattern)
@@ -63,18 +60,14 @@ def fit_probe(
 
     Args:
         train: Labeled features.
-        groups: ``[N]``; samples of one group (a subject, a source video) stay together. None: no
-            groups.
+        groups: ``[N]``; samples of one group (a subject, a source video) stay together.
         penalties: Candidates, inverse strengths.
         folds: At most; never more than the smallest class or than there are groups.
         max_iter: Of L-BFGS.
 
     Returns:
-        The fitted pipeline, the chosen inverse strength, and the number of folds that chose it. 0
-        where the samples cannot be split: then the middle candidate is taken.
-
-    Raises:
-        ConfigError: There is only one class.
+        The fitted pipeline, the chosen inverse strength, and the number of folds that chose it: 0
+        where the samples cannot be split, and the middle candidate is taken.
     """
     sizes = np.unique(train.labels, return_counts=True)[1]
     if len(sizes) < 2:
@@ -110,11 +103,6 @@ def usable_folds(
 
     Few groups that hold few classes each may leave a fold without a sample to test, or with all
     samples but those of one class in it.
-
-    Args:
-        labels: int ``[N]``.
-        groups: ``[N]``, or None.
-        folds: At most.
 
     Returns:
         Positions to train on and to test on, of each fold; none for fewer than two folds.

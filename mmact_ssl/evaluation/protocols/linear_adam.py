@@ -15,14 +15,9 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task, **settings: Any) -> Measured:
-    """Train the layer on the training split and test that of the last epoch on the test split.
+    """Train the layer of :func:`fit_linear_layer` and test it after the last epoch.
 
-    Args:
-        settings: Of :func:`fit_linear_layer`.
-
-    Returns:
-        Accuracies; details: the confusion matrix, and ``train_top1``, which tells a layer that is
-        not trained to its end from weak features.
+    Details: ``train_top1``, which tells a layer that is not trained to its end from weak features.
     """
     train, test = task.train_features, task.test_features
     layer = fit_linear_layer(train, task.num_classes, task.request.seed, **settings)
@@ -52,8 +47,7 @@ def fit_linear_layer(
 
     Args:
         train: Labeled features.
-        seed: Of the start and of the order of samples.
-        epochs: Passes through the samples, each in a new order.
+        seed: Of the start and of the order of samples, new in each epoch.
         step: Epochs after which the learning rate is multiplied by ``gamma``, again and again.
     """
     values = torch.from_numpy(train.values).float()  # [N, D]

@@ -23,11 +23,8 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
         topk: Numbers of neighbors.
 
     Returns:
-        ``recall@k``, 0..1, the mean over clips of the share of their sentences that find them
-        among the k most similar; and details: numbers of clips and of clips without a sentence.
-
-    Raises:
-        DataError: No clip has a sentence.
+        ``recall@k``, the mean over clips of the share of their sentences that find them among the k
+        most similar; and details: numbers of clips and of clips without a sentence.
     """
     names, space = task.test.names, SharedSpace(str(task.request.checkpoint))
     shares, keys = [], []
@@ -70,12 +67,9 @@ def search_by_text(
         space: Of the pre-training.
         texts: Text cache keyed by clip name.
         names: Of the clips, in the order of the features.
-        count: Of clips drawn, all if there are fewer; of each one sentence is drawn.
-        top: Number of clips to find, all if there are fewer.
+        count: Of clips drawn, of each one sentence.
+        top: Number of clips to find.
         seed: Of what is drawn.
-
-    Raises:
-        DataError: No clip has a sentence.
     """
     rows = list(_similarities(test, space, texts, names))
     generator = np.random.default_rng(seed)

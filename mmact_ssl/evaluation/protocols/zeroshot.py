@@ -18,21 +18,15 @@ from .base import Measured, Task
 def evaluate(task: Task, texts: str) -> Measured:
     """Give each clip the class whose sentences it is most similar to; nothing is trained.
 
-    A class is the mean of its sentences' directions in the shared space.
-
-    Args:
-        texts: Text cache keyed by class name.
-
-    Raises:
-        DataError: The cache lacks a class.
+    A class is the mean of its sentences' directions in the shared space. ``texts`` is a text cache
+    keyed by class name.
     """
     reader, space = open_texts(texts), SharedSpace(str(task.request.checkpoint))
     missing = [name for name in task.classes if name not in reader]
     if missing:
         raise DataError(
             f'{texts}: no sentence about {len(missing)} of {task.num_classes} classes, e.g. '
-            f'{missing[0]!r}; it has {reader.keys()[:3]}: key the sentences by the lines of '
-            'classes.txt'
+            f'{missing[0]!r}; key the sentences by the lines of classes.txt'
         )
     test = task.test_features
     sentences = [space.embed('prompt', reader.get(name)) for name in task.classes]  # [S, E] each

@@ -53,12 +53,7 @@ class MotionLoss(nn.Module):
         self.count = count
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Error and weight of each person and frame, ``[B, M, T]`` each.
-
-        Args:
-            prediction, clip: ``[B, M, T, V, C]``, the clip 0 in the padding.
-            valid: bool ``[B, M, T]``.
-        """
+        """Error and weight ``[B, M, T]`` of ``[B, M, T, V, C]``, the clip 0 in the padding."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
         if self.count == 'valid':
             return square, valid.to(square.dtype)
@@ -68,12 +63,7 @@ class MotionLoss(nn.Module):
 
 @MODELS.register_module()
 class FrameLoss(nn.Module):
-    """Smooth-L1 distance of frames, averaged over colors and positions.
-
-    Args:
-        beta: Difference at which the loss turns from quadratic to linear, in deviations of the
-            normalized frames.
-    """
+    """Smooth-L1 distance of normalized frames, averaged over colors and positions."""
 
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__()

@@ -63,13 +63,10 @@ def soft_targets(
     2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
-        valid: bool ``[N]``; the same N on every process.
+        valid: bool ``[N]``; the same N on every process, of W, gives targets ``[N, W*N]``.
         alpha: 0 (identity) .. 1.
         own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
-
-    Returns:
-        ``[N, W*N]``, at least float32, without gradient; W processes.
     """
     with full_precision(own):
         all_valid = gather(valid)
@@ -94,12 +91,7 @@ def _softmax_of_cosines(
 
 @MODELS.register_module()
 class SoftTargetInfoNCELoss(nn.Module):
-    """InfoNCE whose targets are softened by self-similarity and cross-consistency.
-
-    Args:
-        temperature: Of the similarities, ``> 0``.
-        target_temperature, beta: See :func:`soft_targets`.
-    """
+    """InfoNCE with :func:`soft_targets`, which have a temperature of their own."""
 
     def __init__(
         self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5

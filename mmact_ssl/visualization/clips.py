@@ -1,0 +1,147 @@
+"""Frames of clips with what is predicted of them beside or over them: video, parts, poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
+
+OPACITY = 0.6
+COLORS = dict(true='#00c853', predicted='#ff6d00', last='#b0bec5')
+
+
+def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+    """Make a figure of some inches and its axes ``[rows, columns]``, without ticks."""
+    figure = Figure(figsize=size, layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    return figure, axes
+
+
+def draw_generated_frames(
+    real: dict[str, np.ndarray], generated: dict[str, np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Two rows a clip, real above generated; columns are time, current frames before future ones.
+
+    Args:
+        real, generated: ``'current'`` and ``'future'``: uint8 ``[N, T, R, R, 3]``.
+        titles: A name for each clip.
+    """
+    count, current = real['current'].shape[:2]
+    future = real['future'].shape[1]
+    total = current + future
+    figure, axes = make_grid(2 * count, total, (1.15 * total, 2.4 * count + 0.4))
+    for offset, (kind, source) in enumerate((('real', real), ('generated', generated))):
+        strips = np.concatenate([source['current'], source['future']], axis=1)
+        for row, title, strip in zip(axes[offset::2], titles, strips):
+            row[0].set_ylabel(f'{title}\n{kind}', fontsize=6)
+            for axis, frame in zip(row, strip):
+                axis.imshow(frame)
+    parts = [('current', step) for step in range(current)]
+    parts += [('future', step) for step in range(future)]
+    for axis, (part, step) in zip(axes[0], parts):
+        axis.set_title(f'{part} {step + 1}', fontsize=8)
+    return figure
+
+
+def part_numbers(maps: np.ndarray) -> np.ndarray:
+    """Most probable part at each pixel, int ``[..., h, w]``, 0 = background.
+
+    Args:
+        maps: ``[..., C, h, w]``, 0..1; C = 1 is the person alone.
+    """
+    if maps.shape[-3] == 1:
+        return (maps[..., 0, :, :] > 0.5).astype(np.int64)
+    return maps.argmax(axis=-3)
+
+
+def part_colors(layout: PartLayout) -> dict[str, tuple[float, float, float, float]]:
+    """A color, RGBA 0..1, for each part but the background, in the order of their numbers."""
+    names = [name for name in layout.names if name != 'background']
+    palette = matplotlib.colormaps['tab20'].colors  # type: ignore[attr-defined]
+    return {name: (*palette[i % len(palette)], OPACITY) for i, name in enumerate(names)}
+
+
+def draw_part_maps(
+    frames: np.ndarray,
+    teacher: np.ndarray,
+    student: np.ndarray,
+    layout: PartLayout,
+    titles: Sequence[str],
+    columns: int = 4,
+) -> Figure:
+    """Two rows a clip, the teacher's parts above the student's, over frames spread in time.
+
+    Args:
+        frames: uint8 ``[N, T, H, W, 3]``.
+        teacher, student: ``[N, T, C, h, w]``, 0..1.
+        layout: Of the C parts.
+        titles: A name for each clip.
+        columns: Frames of a clip that are drawn, all if there are fewer.
+    """
+    count, time, height, width = frames.shape[:4]
+    steps = np.linspace(0, time - 1, min(columns, time)).round().astype(int)
+    colors = part_colors(layout)
+    table = np.array([(0.0, 0.0, 0.0, 0.0), *colors.values()])
+    size = (1.6 * len(steps) + 0.6, 3.4 * count + 0.6)
+    figure, axes = make_grid(2 * count, len(steps), size)
+    for offset, (name, maps) in enumerate((('teacher', teacher), ('student', student))):
+        for clip, row in enumerate(axes[offset::2]):
+            row[0].set_ylabel(f'{titles[clip]}\n{name}', fontsize=7)
+            for axis, step in zip(row, steps):
+                axis.imshow(frames[clip, step])
+                # A pixel of the map covers as many of the frame as their sizes say.
+                parts = table[part_numbers(maps[clip, step])]
+                axis.imshow(parts, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    patches = [Patch(color=color, label=name) for name, color in colors.items()]
+    figure.legend(handles=patches, loc='outside lower center', ncols=4, fontsize=7)
+    return figure
+
+
+def draw_predicted_poses(
+    frames: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    last: np.ndarray,
+    layout: str,
+    titles: Sequence[str],
+) -> Figure:
+    """One row a clip, one column a future frame: true, predicted and last observed pose.
+
+    Args:
+        frames: uint8 ``[N, T, H, W, 3]``, the future frames.
+        true: ``[N, T, V, 3]``: x, y as fractions of the frame, visibility (0: joint not drawn).
+        predicted: ``[N, T, V, 2]``, fractions of the frame.
+        last: ``[N, V, 3]``, the last observed pose, which "repeat the last pose" would predict.
+        layout: Name of the skeleton layout.
+        titles: A name for each clip.
+    """
+    count, time, height, width = frames.shape[:4]
+    figure, axes = make_grid(count, time, (1.6 * time, 1.75 * count + 0.5))
+    for (clip, step), axis in np.ndenumerate(axes):
+        axis.imshow(frames[clip, step], alpha=0.6)
+        axis.set(xlim=(0, width), ylim=(height, 0))
+        seen = true[clip, step, :, 2] > 0
+        for name, pose, shown in (
+            ('last', last[clip, :, :2], last[clip, :, 2] > 0),
+            ('true', true[clip, step, :, :2], seen),
+            ('predicted', predicted[clip, step], seen),
+        ):
+            for limb in map(list, LAYOUTS[layout].limbs):
+                if shown[limb].all():
+                    ends = pose[limb] * (width, height)
+                    axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
+    for step, axis in enumerate(axes[0]):
+        axis.set_title(f'future {step + 1}', fontsize=8)
+    for axis, title in zip(axes[:, 0], titles):
+        axis.set_ylabel(title, fontsize=7)
+    # The first picture may show no pose at all.
+    names = {line.get_label(): line for axis in axes.flat for line in axis.get_lines()}
+    figure.legend(names.values(), names.keys(), loc='outside lower center', ncols=3, fontsize=8)
+    return figure

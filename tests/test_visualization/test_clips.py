@@ -1,0 +1,144 @@
+"""Pictures of clips: frames in their order, parts where they lie, every limb that is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.visualization.clips import (
+    COLORS,
+    draw_generated_frames,
+    draw_part_maps,
+    draw_predicted_poses,
+    part_colors,
+    part_numbers,
+)
+
+PARTS = PART_LAYOUTS['pascal_person']
+LIMBS = LAYOUTS['coco17'].limbs
+CLIPS, TIME, HEIGHT, WIDTH = 2, 3, 20, 30
+
+
+def strips(current: int, future: int, offset: int) -> dict[str, np.ndarray]:
+    """Videos whose gray value says clip, kind and time."""
+
+    def video(count: int, start: int) -> np.ndarray:
+        gray = offset + start + 40 * np.arange(2)[:, None] + np.arange(count)
+        return np.broadcast_to(gray[..., None, None, None], (2, count, 4, 4, 3)).astype(np.uint8)
+
+    return dict(current=video(current, 0), future=video(future, current))
+
+
+def test_each_generated_frame_is_below_the_real_one_at_its_time():
+    real, generated = strips(2, 3, offset=0), strips(2, 3, offset=100)
+    figure = draw_generated_frames(real, generated, ['walk', 'wave'])
+    axes = np.array(figure.axes).reshape(4, 5)
+    for clip in range(2):
+        for kind, offset in ((0, 0), (1, 100)):
+            for step in range(5):
+                (image,) = axes[2 * clip + kind, step].get_images()
+                assert np.unique(image.get_array()).tolist() == [offset + 40 * clip + step]
+    titles = [axis.get_title() for axis in axes[0]]
+    assert titles == ['current 1', 'current 2', 'future 1', 'future 2', 'future 3']
+    assert not any(axis.get_title() for axis in axes[1:].flat)
+    labels = [row[0].get_ylabel() for row in axes]
+    assert labels == ['walk\nreal', 'walk\ngenerated', 'wave\nreal', 'wave\ngenerated']
+
+
+def test_the_most_probable_part_is_named_and_a_person_alone_from_a_half_on():
+    maps = np.zeros((2, 7, 3, 3))
+    maps[:, 0] = 0.4
+    maps[0, 3, 1, 2] = 0.6
+    expected = np.zeros((2, 3, 3))
+    expected[0, 1, 2] = 3
+    np.testing.assert_array_equal(part_numbers(maps), expected)
+    person = np.array([[[0.5, 0.51], [0.2, 1.0]]])
+    np.testing.assert_array_equal(part_numbers(person), [[0, 1], [0, 1]])
+
+
+def test_parts_of_teacher_above_student_on_frames_spread_in_time():
+    frames = np.random.default_rng(0).integers(0, 255, (2, 7, 12, 16, 3), np.uint8)
+    teacher, student = np.zeros((2, 7, 7, 6, 8)), np.zeros((2, 7, 7, 6, 8))
+    teacher[:, :, 1] = student[:, :, 2] = 1
+    figure = draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'], columns=3)
+    axes = np.array(figure.axes).reshape(4, 3)
+    colors = part_colors(PARTS)
+    for row, (clip, name) in enumerate(
+        [(0, 'one\nteacher'), (0, 'one\nstudent'), (1, 'two\nteacher'), (1, 'two\nstudent')]
+    ):
+        assert axes[row, 0].get_ylabel() == name
+        for axis, step in zip(axes[row], (0, 3, 6)):
+            frame, parts = axis.get_images()
+            np.testing.assert_array_equal(frame.get_array(), frames[clip, step])
+            assert parts.get_extent() == [-0.5, 15.5, 11.5, -0.5]
+            shown = parts.get_array().reshape(-1, 4)
+            assert (shown == colors['head' if name.endswith('teacher') else 'torso']).all()
+    legend = figure.legends[0]
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == list(PARTS.names[1:])
+    for patch, name in zip(legend.get_patches(), texts):
+        assert same_color(patch.get_facecolor(), colors[name])
+
+
+def draw(true: np.ndarray, predicted: np.ndarray, last: np.ndarray):
+    frames = np.zeros((CLIPS, TIME, HEIGHT, WIDTH, 3), np.uint8)
+    figure = draw_predicted_poses(frames, true, predicted, last, 'coco17', ['walk', 'wave'])
+    return figure, np.array(figure.axes).reshape(CLIPS, TIME)
+
+
+@pytest.fixture
+def poses() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    true, predicted = rng.random((CLIPS, TIME, 17, 3)), rng.random((CLIPS, TIME, 17, 2))
+    last = rng.random((CLIPS, 17, 3))
+    true[..., 2] = last[..., 2] = 1
+    return true, predicted, last
+
+
+def lines(axis, name: str) -> list[np.ndarray]:
+    found = [line for line in axis.get_lines() if line.get_color() == COLORS[name]]
+    return [np.array(line.get_data()).T for line in found]
+
+
+def test_all_limbs_are_drawn_at_their_pixels(poses):
+    _, axes = draw(*poses)
+    true, predicted, last = poses
+    for row in range(CLIPS):
+        for step in range(TIME):
+            expected = dict(true=true[row, step, :, :2], predicted=predicted[row, step])
+            expected['last'] = last[row, :, :2]
+            for name, pose in expected.items():
+                drawn = lines(axes[row, step], name)
+                assert len(drawn) == len(LIMBS)
+                for ends, limb in zip(drawn, LIMBS):
+                    np.testing.assert_allclose(ends, pose[list(limb)] * (WIDTH, HEIGHT))
+
+
+def test_unseen_joints_are_not_drawn(poses):
+    """Nor are predictions of them: nothing says whether those are right."""
+    true, predicted, last = poses
+    wrist, nose = LAYOUTS['coco17'].index('left_wrist', 'nose')
+    true[0, 1, wrist, 2] = 0
+    last[1, nose, 2] = 0
+    _, axes = draw(true, predicted, last)
+    without_wrist, without_nose = (
+        sum(joint not in limb for limb in LIMBS) for joint in (wrist, nose)
+    )
+    assert without_wrist < len(LIMBS)
+    counts = {name: len(lines(axes[0, 1], name)) for name in COLORS}
+    assert counts == dict(true=without_wrist, predicted=without_wrist, last=len(LIMBS))
+    assert len(lines(axes[1, 2], 'last')) == without_nose
+    assert len(lines(axes[1, 2], 'true')) == len(LIMBS)
+
+
+def test_titles_and_legend_of_poses(poses):
+    true, predicted, last = poses
+    true[0, 0, :, 2] = 0  # the first picture shows no pose; the legend must not need it
+    figure, axes = draw(true, predicted, last)
+    assert [axis.get_title() for axis in axes[0]] == ['future 1', 'future 2', 'future 3']
+    assert [row[0].get_ylabel() for row in axes] == ['walk', 'wave']
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == {'true', 'predicted', 'last'}
+    assert axes[0, 0].get_ylim() == (HEIGHT, 0), 'y points down, as in images'
