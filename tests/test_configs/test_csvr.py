@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.registry import init_default_scope
 
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS
@@ -13,11 +12,6 @@ from tests.shipped import build, load
 
 STUDENTS = {'r3d18': 'csvr_r3d_k400.py', 'r3d18-small': 'csvr_r3d_demo.py'}
 BRANCHES = {'pose', 'context', 'video'}
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('mmact_ssl')
 
 
 def count(module: torch.nn.Module) -> int:

@@ -6,7 +6,6 @@ import copy
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 
 from mmact_ssl.registry import MODELS
 from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
@@ -16,11 +15,6 @@ TASKS = {'appearance', 'motion', 'parsing'}
 STUDY = load('studies/hcpg_jhmdb.py')
 SHARED, NO_PARSING = list(STUDY.shared), list(STUDY.no_parsing)
 NO_CONTRAST = [*STUDY.no_contrast, 'model.encode=[clip]']
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('mmact_ssl')
 
 
 @pytest.mark.parametrize('name', PRETRAINING)
