@@ -103,42 +103,23 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the downstream config.
-
-    Raises:
-        ConfigError: There is none, or it is of another kind.
-    """
-    from mmengine.config import Config
-
-    from mmact_ssl.engine.launch import parse_cfg_options
+    """Read the downstream config."""
+    from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
 
-    if not Path(args.config).is_file():
-        raise ConfigError(f'{args.config}: no such config; see configs/downstream/')
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
+    cfg = read_config(args.config, args.cfg_options)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
     if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
-        raise ConfigError(
-            f'transfer to {cfg.dataset_name}: say with --pretrained-on which other data set the '
-            'student comes from'
-        )
+        raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
     return cfg
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; each result is written as soon as it is there.
-
-    What no seed changes is measured once: a probe with all labels on one checkpoint.
-
-    Raises:
-        ConfigError: The command line cannot be followed; see also
-            :func:`mmact_ssl.evaluation.evaluate.evaluate`.
-    """
+    """Evaluate as the command line asks; each result is written as soon as it is there."""
     from mmengine.device import get_device
 
     from mmact_ssl.evaluation.evaluate import evaluate
@@ -200,6 +181,7 @@ def print_results(results: list[Result]) -> None:
     from rich.table import Table
 
     from mmact_ssl.reporting.result import RANDOM
+    from mmact_ssl.reporting.tables import format_cell
 
     first = results[0]
     seeds = sorted({result.seed for result in results})
@@ -217,22 +199,20 @@ def print_results(results: list[Result]) -> None:
     for result in results:
         part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
         groups[result.protocol + part].append(result)
-    shown_features = False
+    shown: set[str] = set()
     for protocol, group in groups.items():
-        by_seed = {result.seed: result.metrics for result in group}
         for metric in group[0].metrics:
-            plain = metric in FEATURE_METRICS
-            if plain and shown_features:  # all protocols read the same features
+            if metric in shown:  # all protocols read the same features
                 continue
-            values = [metrics[metric] for metrics in by_seed.values()]
-            cells = [
-                _number(by_seed[seed][metric], plain) if seed in by_seed else '' for seed in seeds
-            ]
+            plain = metric in FEATURE_METRICS
+            scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
+            values = {result.seed: scale * result.metrics[metric] for result in group}
+            cells = [f'{values[s]:.{digits}f}{unit}' if s in values else '' for s in seeds]
             if len(seeds) > 1:
-                cells.append(_spread(values, plain))
+                cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
             table.add_row(protocol, metric, *cells)
         table.add_section()
-        shown_features |= set(FEATURE_METRICS) <= set(group[0].metrics)
+        shown |= set(FEATURE_METRICS) & set(group[0].metrics)
     Console().print(table)
     encoders = {result.checkpoint_hash for result in results}
     if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
@@ -240,18 +220,6 @@ def print_results(results: list[Result]) -> None:
             'one checkpoint: the deviation is that of the drawn labels and of training on them; '
             f'with {SEED} in its path, each seed has its own'
         )
-
-
-def _number(value: float, plain: bool) -> str:
-    return f'{value:.3f}' if plain else f'{100 * value:.1f} %'
-
-
-def _spread(values: list[float], plain: bool) -> str:
-    from mmact_ssl.reporting.tables import format_cell
-
-    if not plain:
-        return f'{format_cell([100 * value for value in values])} %'
-    return format_cell(values, 3)
 
 
 def main(argv: list[str] | None = None) -> None:

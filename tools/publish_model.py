@@ -62,11 +62,6 @@ def export_backbone(
 
     Returns:
         The written file.
-
-    Raises:
-        ConfigError: A classifier is to go along with a backbone without its prefix.
-        CheckpointError: The checkpoint is missing, unsafe, or has no ``backbone.*``; or the
-            classifier or an adapter is wanted and it has not one.
     """
     import torch
 
@@ -76,16 +71,13 @@ def export_backbone(
     from mmact_ssl.evaluation.protocols.joint import classifier_state
 
     if strip_prefix and classifier:
-        raise ConfigError(
-            '--strip-prefix makes a file that a backbone alone loads, which has no place for a '
-            'classifier: drop it, or --classifier'
-        )
+        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
     loaded = load_checkpoint_safely(checkpoint)
     weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
-    # clone: a view would drag its whole storage into the file.
     prefix = 'backbone.'
     if adapters:
         weights = _with_adapters(checkpoint, weights, adapters)
+    # clone: a view would drag its whole storage into the file.
     backbone = {
         key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
         for key, value in weights.items()

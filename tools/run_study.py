@@ -35,20 +35,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def load_study(args: argparse.Namespace) -> Config:
-    """Read the study and keep what the command line asks for.
-
-    Raises:
-        ConfigError: There is no such study, or nothing is left of it.
-    """
-    from mmengine.config import Config
-
-    from mmact_ssl.engine.launch import parse_cfg_options
+    """Read the study and keep what the command line asks for."""
+    from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
 
-    if not Path(args.study).is_file():
-        raise ConfigError(f'{args.study}: no such study; see configs/studies/')
-    study = Config.fromfile(args.study)
-    study.merge_from_dict(parse_cfg_options(args.cfg_options))
+    study = read_config(args.study, args.cfg_options)
     runs = [
         run
         for run in study.get('runs', [])
@@ -64,11 +55,7 @@ def load_study(args: argparse.Namespace) -> Config:
 
 
 def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict]:
-    """Keep of each run the seeds that are asked for, and the runs that have one.
-
-    Raises:
-        ConfigError: No run has any of them; names those that there are.
-    """
+    """Keep of each run the seeds that are asked for, and the runs that have one."""
     from mmact_ssl.errors import ConfigError
 
     own = [(run, run.get('seeds', study.get('seeds', ()))) for run in runs]

@@ -25,10 +25,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
+from typing import Any
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,17 +69,6 @@ def parse_gallery(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and lay the options of the command line over it."""
-    from mmengine.config import Config
-
-    from mmact_ssl.engine.launch import parse_cfg_options
-
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(parse_cfg_options(args.cfg_options))
-    return config
-
-
 def save(figures: dict[str, Any], args: argparse.Namespace) -> None:
     """Write figures by name into the folder of the command line, and print where."""
     folder = Path(args.out or Path(args.checkpoint).parent)
@@ -97,11 +83,12 @@ def draw_model(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
     from mmengine.runner import load_checkpoint
 
+    from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
 
-    config = load_config(args)
+    config = read_config(args.config, args.cfg_options)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
@@ -125,11 +112,12 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``gallery``."""
+    from mmact_ssl.engine.launch import read_config
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     found = text_gallery(
-        load_config(args),
+        read_config(args.config, args.cfg_options),
         args.checkpoint,
         args.clip_texts,
         args.sentences,

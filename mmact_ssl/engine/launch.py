@@ -25,11 +25,8 @@ def load_config(args: argparse.Namespace) -> Config:
         args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
             ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one.
     """
-    if not Path(args.config).is_file():
-        raise ConfigError(f'{args.config}: no such config, see configs/')
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(parse_cfg_options(args.cfg_options))
+    cfg = read_config(args.config, args.cfg_options)
     # mmengine switches hooks of its own names off by None, and asserts for all others.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
@@ -38,6 +35,15 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
+    return cfg
+
+
+def read_config(path: str, options: Optional[list[str]] = None) -> Config:
+    """Read a config and lay options over it, see :func:`parse_cfg_options`."""
+    if not Path(path).is_file():
+        raise ConfigError(f'{path}: no such config, see configs/')
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(parse_cfg_options(options))
     return cfg
 
 

@@ -41,16 +41,21 @@ class Aim(PretextHead):
         return dict(loss=Term((feature_map.flatten(1).mean(1) - self.aim).square()))
 
 
-def make_model(**aims: float) -> MultiTaskPretrainer:
+def make_model(**heads: dict) -> MultiTaskPretrainer:
     torch.manual_seed(0)
+    followed = dict(momentum_encoder=dict(views=('clip',))) if 'follow' in heads else {}
     with DefaultScope.overwrite_default_scope('mmact_ssl'):
         return MultiTaskPretrainer(
             backbone=dict(type=Backbone),
-            heads={name: dict(type=Aim, aim=aim) for name, aim in aims.items()},
+            heads=heads,
             data_preprocessor=dict(
                 type='PretextDataPreprocessor', mean=[0.5] * 3, std=[0.5] * 3, views=('clip',)
             ),
+            **followed,
         )
+
+
+UP, DOWN = dict(type=Aim, aim=2.0), dict(type=Aim, aim=-1.0)
 
 
 def make_batches(number: int) -> list[dict]:
@@ -77,7 +82,7 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 
 def test_it_is_the_cosine_of_the_gradients_of_the_mean_loss():
-    model, batches = make_model(up=2.0, down=-1.0), make_batches(5)
+    model, batches = make_model(up=UP, down=DOWN), make_batches(5)
     model(**model.data_preprocessor(batches[0], True), mode='loss')
     before = copy.deepcopy(model.state_dict())
     found = mean_gradient_conflict(model, batches, 5)
@@ -102,16 +107,7 @@ def test_a_model_with_a_momentum_encoder_is_measured():
         def terms(self, feature_map: Tensor, key: Tensor) -> dict[str, Term]:
             return dict(loss=Term((feature_map - key - 1).square().mean()))
 
-    model, batches = make_model(up=2.0), make_batches(2)
-    with DefaultScope.overwrite_default_scope('mmact_ssl'):
-        model = MultiTaskPretrainer(
-            backbone=dict(type=Backbone),
-            heads=dict(up=dict(type=Aim, aim=2.0), follow=dict(type=Follow)),
-            data_preprocessor=dict(
-                type='PretextDataPreprocessor', mean=[0.5] * 3, std=[0.5] * 3, views=('clip',)
-            ),
-            momentum_encoder=dict(views=('clip',)),
-        )
+    model, batches = make_model(up=UP, follow=dict(type=Follow)), make_batches(2)
     found = mean_gradient_conflict(model, batches, 2)
     assert not model.momentum_encoder.started, 'the model stays as it is'
 
@@ -135,7 +131,7 @@ def test_a_model_with_a_momentum_encoder_is_measured():
 def test_too_few_batches_are_refused():
     for number in (0, 1, 4):
         with pytest.raises(ConfigError, match='conflict_batches'):
-            mean_gradient_conflict(make_model(up=1.0), make_batches(3), number)
+            mean_gradient_conflict(make_model(up=UP), make_batches(3), number)
 
 
 class Loader:

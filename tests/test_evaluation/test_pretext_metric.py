@@ -27,12 +27,6 @@ def test_means_over_samples_of_all_batches_leave_out_what_is_not_defined():
     }
 
 
-def test_padding_of_the_last_distributed_batch_does_not_count():
-    metric = PretextMetric()
-    metric.process(None, [sample(1.0, 1.0), sample(3.0, 1.0), sample(100.0, 0.0)])
-    assert metric.evaluate(size=2)['pose/error'] == pytest.approx(2.0)
-
-
 @pytest.mark.filterwarnings('ignore:Mean of empty slice')
 def test_a_metric_that_no_sample_defines_is_not_a_number():
     metric = PretextMetric()

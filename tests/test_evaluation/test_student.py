@@ -62,11 +62,6 @@ def test_a_bare_backbone_has_no_prefix(backbone, linear_config, tmp_path):
     assert weights_hash(backbone) == weights_hash(other)
 
 
-def test_a_missing_file_is_one_line(backbone, tmp_path):
-    with pytest.raises(CheckpointError, match='no such checkpoint'):
-        load_student(backbone, str(tmp_path / 'none.pth'))
-
-
 def test_a_seed_is_an_encoder(linear_config):
     torch.manual_seed(0)
     first = build_recognizer(linear_config, seed=1)

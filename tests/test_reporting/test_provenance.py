@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.reporting.provenance import (
-    cache_version,
-    config_hash,
-    data_version,
-    portable_path,
-)
+from mmact_ssl.reporting.provenance import cache_version, config_hash, data_version, portable_path
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 

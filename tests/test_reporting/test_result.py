@@ -73,10 +73,10 @@ def test_names_tell_runs_apart(make_result):
 
 def test_a_run_is_found_by_its_line(make_result, tmp_path):
     file = result_file(tmp_path, 'demo', 'CSVR')
-    assert not has_result(file, 'csvr_full_demo_linear_seed0')
+    runs = [f'csvr_full_demo_linear_seed{seed}' for seed in (0, 1)]
+    assert [has_result(file, run) for run in runs] == [False, False]
     assert make_result().write(tmp_path) == file
-    assert has_result(file, 'csvr_full_demo_linear_seed0')
-    assert not has_result(file, 'csvr_full_demo_linear_seed1')
+    assert [has_result(file, run) for run in runs] == [True, False]
 
 
 @pytest.mark.parametrize('line', ['not json', '[1]', '{"method": "CSVR"}', '<<<<<<< HEAD'])

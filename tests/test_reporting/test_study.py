@@ -102,35 +102,21 @@ def calls(workshop):
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_a_seed_can_stand_in_the_options_of_training(workshop):
-    options = ['train_dataloader.dataset.label_seed={seed}']
-    evaluations = [dict(protocols='joint', config='linear.py', label_fraction=0.1)]
-    run_of_two = dict(
-        method='Joint', pretrain='pretrain.py', cfg_options=options, evaluations=evaluations
-    )
-    assert not run(workshop, plan(workshop, study(runs=[run_of_two])))[0]
-    trained = [call[-1] for call in calls(workshop) if call[0] == 'train']
-    assert sorted(trained) == [f'train_dataloader.dataset.label_seed={seed}' for seed in (0, 1)]
-
-
-def test_a_study_of_another_set_inherits_its_runs(workshop):
+def test_data_set_and_seed_are_filled_in(workshop):
     (workshop / 'pretrain_mine.py').touch()
     (workshop / 'linear_mine.py').touch()
-    evaluations = [
-        dict(
-            protocols='linear',
-            config='linear_{dataset}.py',
-            cfg_options=['a={dataset}', 'b={seed}'],
-        )
-    ]
+    options = ['a={dataset}', 'b={seed}']
+    evaluations = [dict(protocols='linear', config='linear_{dataset}.py', cfg_options=options)]
     one = dict(method='CSVR', pretrain='pretrain_{dataset}.py', evaluations=evaluations)
+    one['cfg_options'] = options
     (chain,) = plan(workshop, study(dataset='mine', seeds=(2,), runs=[one]))
-    (chain.steps[0].log.parent).mkdir(parents=True)
-    (chain.steps[0].log.parent / 'last_checkpoint').write_text('epoch_1.pth')
-    assert chain.steps[0].command()[1] == 'pretrain_mine.py'
-    command = chain.steps[1].command()
-    assert command[2] == 'linear_mine.py'
-    assert command[-2:] == ['a=mine', 'b=2']
+    training, evaluation = chain.steps
+    training.log.parent.mkdir(parents=True)
+    (training.log.parent / 'last_checkpoint').write_text('epoch_1.pth')
+    assert training.command()[1] == 'pretrain_mine.py'
+    assert evaluation.command()[2] == 'linear_mine.py'
+    for step in chain.steps:
+        assert step.command()[-3:] == ['--cfg-options', 'a=mine', 'b=2']
 
 
 def test_a_study_runs_everything_once(workshop):
@@ -167,63 +153,31 @@ def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
     (workshop / 'tools/test.py').write_text(
         EVALUATE.replace("'evaluate'", "'test'").replace("args[0].split(',')", "['pretext']")
     )
-    runs = [
-        dict(
-            method='CSVR',
-            pretrain='pretrain.py',
-            evaluations=[dict(protocols='pretext', config='pretrain.py')],
-        )
-    ]
-    failed, lines = run(workshop, plan(workshop, study(seeds=(3,), runs=runs)))
-    assert not failed, lines
-    tested = calls(workshop)[-1]
-    assert tested[:2] == ['test', 'pretrain.py']
-    assert tested[2].endswith('epoch_1.pth')
-    assert written(workshop) == ['csvr_full_demo_pretext_seed3']
-
-
-def test_an_evaluation_has_options_of_its_own(workshop):
-    (workshop / 'tools/test.py').write_text(
-        EVALUATE.replace("'evaluate'", "'test'").replace("args[0].split(',')", "['pretext']")
+    one = dict(
+        method='C2VL',
+        pretrain='pretrain.py',
+        cfg_options=['model.heads.motion=None'],
+        evaluations=[
+            dict(protocols='knn', config='linear.py'),
+            dict(protocols='pretext', config='pretrain.py', cfg_options=['seed={seed}']),
+        ],
     )
-    options = ['text_retrieval.texts=prompts_seed{seed}.lmdb']
-    runs = [
-        dict(
-            method='C2VL',
-            pretrain='pretrain.py',
-            cfg_options=['model.heads.motion=None'],
-            evaluations=[
-                dict(protocols='knn', config='linear.py'),
-                dict(protocols='text-retrieval', config='linear.py', cfg_options=options),
-                dict(protocols='pretext', config='pretrain.py', cfg_options=['seed={seed}']),
-            ],
-        )
-    ]
-    failed, lines = run(workshop, plan(workshop, study(seeds=(3,), runs=runs)))
+    failed, lines = run(workshop, plan(workshop, study(seeds=(3,), runs=[one])))
     assert not failed, lines
-    given = [
-        call[call.index('--cfg-options') + 1 :] if '--cfg-options' in call else []
-        for call in calls(workshop)
-    ]
-    assert given == [
-        ['model.heads.motion=None'],
-        [],
-        ['text_retrieval.texts=prompts_seed3.lmdb'],
-        ['model.heads.motion=None', 'seed=3'],
-    ], 'training, and each evaluation'
-
-
-def test_what_is_missing_is_made_again(workshop):
-    run(workshop, plan(workshop))
-    forget(workshop, 'csvr_no-pose_demo_knn_seed1')
-    run(workshop, plan(workshop))
-    assert len(calls(workshop)) == 11
-    assert calls(workshop)[-1][:2] == ['evaluate', 'linear,knn']
+    training, knn, tested = calls(workshop)
+    assert tested[:2] == ['test', 'pretrain.py'] and tested[2].endswith('epoch_1.pth')
+    assert training[-2:] == ['--cfg-options', 'model.heads.motion=None']
+    assert '--cfg-options' not in knn
+    assert tested[-3:] == ['--cfg-options', 'model.heads.motion=None', 'seed=3']
+    assert written(workshop) == ['c2vl_full_demo_knn_seed3', 'c2vl_full_demo_pretext_seed3']
 
 
 def test_a_lost_checkpoint_is_made_again_only_for_a_result_that_is_missing(workshop):
     assert not run(workshop, plan(workshop))[0]
+    forget(workshop, 'csvr_no-pose_demo_knn_seed1')
+    assert not run(workshop, plan(workshop))[0]
     before = len(calls(workshop))
+    assert before == 11 and calls(workshop)[-1][:2] == ['evaluate', 'linear,knn']
     shutil.rmtree(workshop / 'work')
     assert not [step for chain in plan(workshop) for step in chain.todo]
     assert not run(workshop, plan(workshop))[0]
@@ -342,16 +296,12 @@ def test_where_the_data_lie_does_not_make_another_training(workshop, monkeypatch
         check_folder(workshop / 'run', str(workshop), 'pretrain.py', [], 'demo')  # raises nothing
 
 
-@pytest.mark.parametrize('method', ['CSVR', 'csvr'])
-def test_two_runs_with_one_folder_are_refused(workshop, method):
-    config = study()
-    twin = dict(config.runs[1], method=method, cfg_options=['model.heads.video=None'])
-    with pytest.raises(ConfigError, match='would both write'):
-        plan(workshop, study(runs=[*config.runs, twin]))
-
-
-def test_two_evaluations_with_one_result_are_refused(workshop):
-    config = study()
+def test_two_runs_with_one_folder_or_result_are_refused(workshop):
+    runs = study().runs
+    for method in ('CSVR', 'csvr'):
+        twin = dict(runs[1], method=method, cfg_options=['model.heads.video=None'])
+        with pytest.raises(ConfigError, match='would both write'):
+            plan(workshop, study(runs=[*runs, twin]))
     evaluations = [dict(protocols=one, config='linear.py') for one in ('linear,knn', 'linear')]
     with pytest.raises(ConfigError, match='linear_seed0'):
-        plan(workshop, study(runs=[dict(config.runs[1], evaluations=evaluations)]))
+        plan(workshop, study(runs=[dict(runs[1], evaluations=evaluations)]))

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.reporting.result import Result, read_results
 from tools import evaluate, make_tables, run_study
 from tools import test as test_tool
@@ -81,10 +80,7 @@ def test_several_seeds_are_one_table_and_one_picture(world, capsys):
     assert [result.run for result in read_results('results')] == [
         f'random-init_full_jhmdb_linear-adam-50pct_seed{seed}' for seed in (0, 1)
     ]
-    assert sorted(path.name for path in Path('pictures').iterdir()) == [
-        'random-init_full_jhmdb_linear-adam-50pct_classes.png',
-        'random-init_full_jhmdb_linear-adam-50pct_confusion.png',
-    ]
+    assert len(list(Path('pictures').glob('random-init_full_jhmdb_linear-adam-50pct_*.png'))) == 2
     drawn = [Path(name).read_text() for name in names[2:]]
     assert drawn[0] != drawn[1]
     assert all(len(text.splitlines()) == 21 for text in drawn)
@@ -204,6 +200,9 @@ def test_a_checkpoint_or_random_must_be_given(capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['knn', LINEAR, '--random', '--pretrained-on', 'nwucla'])
     assert 'pre-trained on nothing' in capsys.readouterr().err
+    # As `make demo` writes it; argparse alone would refuse the checkpoint after the options.
+    args = evaluate.parse_args(['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth'])
+    assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
 
 
 def test_a_finetuned_recognizer_is_tested(world, capsys):
@@ -222,16 +221,6 @@ def test_a_finetuned_recognizer_is_tested(world, capsys):
     shown = capsys.readouterr().out
     assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
     assert Path('scores.pkl').is_file()
-
-
-def test_the_test_program_names_mistakes(world):
-    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):
-        test_tool.load_config(test_tool.parse_args([FINETUNE, 'none.pth']))
-    Path('x.pth').touch()
-    with pytest.raises(ConfigError, match=r'none\.py: no such config'):
-        test_tool.load_config(test_tool.parse_args(['none.py', 'x.pth']))
-    with pytest.raises(ConfigError, match=r'must end in \.pkl'):
-        test_tool.load_config(test_tool.parse_args([FINETUNE, 'x.pth', '--dump', 'x.npy']))
 
 
 def test_a_study_can_be_cut_down(capsys):
@@ -266,10 +255,3 @@ def test_tables_are_written_and_checked(tmp_path, made_result):
 
 def test_the_pages_of_this_repository_agree_with_its_results():
     make_tables.main(['--check'])
-
-
-def test_the_checkpoint_may_come_after_the_options():
-    """As ``make demo`` writes it; argparse alone would refuse it there."""
-    command = ['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth']
-    args = evaluate.parse_args(command)
-    assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')

@@ -62,13 +62,6 @@ def test_equal_neighbors_keep_the_gallery_order():
     assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
 
 
-def test_a_near_minority_outvotes_a_far_majority_at_low_temperature():
-    train = Features(np.array([[1, 0], [0.6, 0.8], [0.6, 0.8]], np.float32), np.array([0, 1, 1]))
-    query = np.array([[1.0, 0.0]])
-    assert knn_scores(train, query, 2, 3, temperature=0.07).argmax() == 0
-    assert knn_scores(train, query, 2, 3, temperature=10).argmax() == 1
-
-
 def test_a_small_temperature_does_not_overflow():
     train = random_features(10, 2, seed=0)
     assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()
