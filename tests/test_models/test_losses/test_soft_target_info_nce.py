@@ -62,7 +62,7 @@ def slow_target(
 @given(st.integers(0, 999), st.floats(0, 1), st.floats(0, 1), st.booleans())
 def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
     valid = some_valid(seed)
-    own, queries, keys = (made(seed + k, PAIRS, DIM) for k in range(3))
+    own, queries, keys = (made(seed + k, PAIRS, DIM).requires_grad_() for k in range(3))
     momentum = (queries, keys) if with_momentum else None
     found = soft_targets(valid, alpha, own, momentum, beta, 0.3)
     lists = None if momentum is None else (queries.tolist(), keys.tolist())
@@ -71,7 +71,7 @@ def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
     sums = found[valid].sum(1)
     torch.testing.assert_close(sums, torch.ones_like(sums))
     assert (found[:, ~valid] == 0).all()
-    assert not found.requires_grad
+    assert not found.requires_grad, 'targets teach nothing to what they are made of'
 
 
 @settings(deadline=None, max_examples=25)
@@ -92,6 +92,12 @@ def test_the_loss_is_that_of_the_slow_twin(seed):
         [loss for loss, v in zip(losses, valid) if v], rel=1e-6
     )
     assert found['hit'][valid].tolist() == [h for h, v in zip(hits, valid) if v]
+    queries.requires_grad_(), keys.requires_grad_(), target.requires_grad_()
+    loss = soft_target_info_nce(queries, keys, valid, target, 0.2)['loss'][valid].sum()
+    loss.backward()
+    assert target.grad is None
+    for gradient in (queries.grad, keys.grad):
+        assert not gradient[~valid].any() and gradient[valid].any() == (valid.sum() > 1)
 
 
 def test_what_is_left_out_may_hold_anything():
