@@ -47,11 +47,7 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
 def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:
     """Load the student's weights, all of them or none, and log how many.
 
-    Args:
-        backbone: Receives the weights.
-        checkpoint: File with a state dict, as a rule of a pre-trainer. Keys outside the prefix
-            (pretext heads, teachers) are left out.
-        prefix: What the student's keys begin with; '' for a bare backbone.
+    Keys outside the prefix (pretext heads, teachers) are left out; it is '' for a bare backbone.
 
     Raises:
         CheckpointError: No such file, no key has the prefix, or the weights do not fit.
@@ -75,11 +71,6 @@ def build_recognizer(
 
     The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
     batch normalization's identity running statistics, as is usual for this baseline.
-
-    Args:
-        cfg: Downstream config with ``model``.
-        seed: Of the initialization.
-        checkpoint, prefix: As in :func:`load_student`; None for random initialization.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS

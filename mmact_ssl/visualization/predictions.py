@@ -25,14 +25,7 @@ from .gallery import draw_gallery, guidance_neighbors
 
 
 class Predictions:
-    """Clips of a config's test split, and what the heads of a model predict on them.
-
-    Args:
-        model: In evaluation mode.
-        cfg: Of the pre-training.
-        count: Number of clips.
-        seed: Of the order from which the first clips are taken.
-    """
+    """Clips drawn from a pre-training's test split, and what the heads predict on them."""
 
     def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
         self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
@@ -114,14 +107,12 @@ class Predictions:
 def draw_predictions(
     model: MultiTaskPretrainer, cfg: Config, num_clips: int, pool: int, seed: int
 ) -> tuple[dict[str, Figure], list[str]]:
-    """Draw the tasks that have a picture.
+    """Draw the tasks that have a picture, of some clips that search among a pool of videos.
 
     Args:
         model: In evaluation mode.
         cfg: Of the pre-training, with a ``test_dataloader``.
-        num_clips: Clips that are drawn.
-        pool: Videos among which clips search.
-        seed: Of the choice of clips.
+        num_clips, pool, seed: Of the clips that are drawn and of their choice.
 
     Returns:
         Figures by name, and lines about them.

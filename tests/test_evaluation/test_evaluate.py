@@ -61,9 +61,9 @@ def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatc
     seen = []
     probe = linear_protocol.fit_probe
 
-    def spy(train, *args):
+    def spy(train, *args, **settings):
         seen.append(train.labels.tolist())
-        return probe(train, *args)
+        return probe(train, *args, **settings)
 
     monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
     options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
@@ -109,11 +109,6 @@ def test_what_is_not_stochastic_is_the_same_at_every_seed(name, make_task):
     # Scores are equal only if the layer is: a wrong seed would show in one of the metrics.
     assert (found(0) == found(1)) != is_stochastic(name, 1.0)
     assert is_stochastic(name, 0.5) == (PROTOCOLS[name].labels == 'drawn')
-
-
-def test_the_seed_of_joint_training_is_in_its_checkpoint():
-    assert is_stochastic('finetune', 1.0)
-    assert not is_stochastic('joint', 0.1)
 
 
 def test_the_layer_trained_by_adam_reads_its_settings(make_task):
