@@ -7,6 +7,7 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
@@ -201,9 +202,9 @@ def update_files(
 ) -> list[Path]:
     """Renew the tables of Markdown files as :func:`renew_file` does; those that were others."""
     return [
-        Path(file)
-        for file in files
-        if renew_file(file, lambda text, name=str(file): fill(text, results, name), write)
+        file
+        for file in map(Path, files)
+        if renew_file(file, partial(fill, results=results, file=str(file)), write)
     ]
 
 

@@ -95,11 +95,10 @@ class Predictions:
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
         """What clips find by the teachers of a guided student, and by the student."""
-        kinds = ('similarity', 'own_similarity')
-        similarities = {
-            name: tuple(self.stack(task, f'{name}_{kind}') for kind in kinds)
-            for name in head.projectors
-        }
+        similarities = {}
+        for name in head.projectors:
+            student = self.stack(task, f'{name}_similarity')
+            similarities[name] = student, self.stack(task, f'{name}_own_similarity')
         frames = [self.images(self.inputs[view]) for view in head.views]
         return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
 
