@@ -140,15 +140,12 @@ def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache
     assert {result.checkpoint_hash for result in results} == {META.fingerprint}
 
 
-def test_a_teacher_is_neither_trained_nor_a_checkpoint(
-    linear_config, cache, student_checkpoint, run
+def test_what_are_no_features_of_a_teacher_is_said(
+    linear_config, cache, student_checkpoint, tmp_path, run
 ):
     for protocols, checkpoint in ((['finetune'], None), (['knn'], student_checkpoint)):
         with pytest.raises(ConfigError, match='evaluated without a checkpoint, by linear'):
             run(linear_config, protocols, checkpoint, teacher=str(cache))
-
-
-def test_what_are_no_features_is_said(linear_config, tmp_path, run):
     path = tmp_path / 'pose.lmdb'
     with TargetWriter(path, TargetMeta('pose', 'coco17', 'a' * 64, 'made')) as writer:
         writer.put('a.mp4', np.zeros((3, 17, 3), np.float32))
