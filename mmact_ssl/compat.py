@@ -48,11 +48,7 @@ _libraries: list[torch.library.Library] = []
 
 
 def check_versions() -> None:
-    """Check the installed OpenMMLab packages without importing them.
-
-    Raises:
-        ImportError: A package is missing or out of range; names the range and the command.
-    """
+    """Check the installed OpenMMLab packages without importing them."""
     for module, (distributions, minimum, maximum, install) in REQUIRED_VERSIONS.items():
         installed = next(filter(None, map(_version_of, distributions)), None)
         found = 'is not installed' if installed is None else f'{installed} is installed'
@@ -64,11 +60,7 @@ def check_versions() -> None:
 
 
 def apply_fixes() -> list[str]:
-    """Apply every fix that this environment needs; a second call changes nothing.
-
-    Returns:
-        The names of the fixes that acted, in order.
-    """
+    """Apply every fix that this environment needs; the names of those that acted."""
     # torchvision first: importing mmcv, mmaction2 or timm imports it.
     fixes: list[Callable[[], bool]] = [
         fix_torchvision_operators,
@@ -94,9 +86,8 @@ def fix_torchvision_operators() -> bool:
     """Declare ``torchvision::nms`` and ``qnms`` where torchvision's own library cannot load.
 
     torchvision's wheel is linked to CUDA. Beside a CPU build of torch its library does not load,
-    and ``import torchvision`` fails with "operator torchvision::nms does not exist" because it
-    registers fake kernels for schemas that nobody declared. With the schemas declared, models,
-    transforms and the pure Python roi_align work; nms raises when it is called.
+    and ``import torchvision`` fails with "operator torchvision::nms does not exist". With the
+    schemas declared, models and transforms work; nms raises when it is called.
     """
     if 'torchvision' in sys.modules or _libraries:
         return False
@@ -176,9 +167,8 @@ def fix_cuda_set_device() -> bool:
 def fix_checkpoint_loading() -> bool:
     """Make mmengine load checkpoints as data, and its own resume files at all.
 
-    torch >= 2.6 loads weights only and then refuses the HistoryBuffer in mmengine's resume files;
-    torch < 2.6 executes whatever pickle a checkpoint contains. mmengine 0.10.7 does not say which
-    it wants. See :mod:`mmact_ssl.engine.checkpoint`.
+    torch >= 2.6 refuses the HistoryBuffer in mmengine's resume files; torch < 2.6 executes whatever
+    pickle a checkpoint contains. See :mod:`mmact_ssl.engine.checkpoint`.
     """
     from mmact_ssl.engine.checkpoint import register_safe_loaders
 

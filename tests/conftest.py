@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -111,21 +111,25 @@ def no_scope():
 
 
 @pytest.fixture(scope='session')
-def in_two_processes() -> Callable[[str, Path], None]:
-    """Run a test's file as a program twice at once, with its rank and a folder as arguments."""
+def in_two_processes() -> Callable[[str, Path], list[Any]]:
+    """Run a test's file as a program twice at once; what ``run_one_of_two`` saved in the folder."""
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
 
-    def run(file: str, folder: Path) -> None:
+    def run(file: str, folder: Path) -> list[Any]:
         processes = [
             subprocess.Popen(
                 [sys.executable, file, str(rank), str(folder)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                env=environment,
             )
             for rank in range(2)
         ]
         outputs = [process.communicate(timeout=600)[0] for process in processes]
         assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+        saved = [folder / f'{rank}.pt' for rank in range(2)]
+        return [torch.load(path) for path in saved if path.exists()]
 
     return run
 
@@ -207,36 +211,21 @@ def skeleton_folder(tmp_path: Path) -> Path:
     """A prepared folder: 3 actions told apart by the axis of motion, 4 clips each for training
     (views 1 and 2) and 2 for testing (view 3), of 5 to 12 frames.
     """
+    from mmact_ssl.preparation.skeletons import SkeletonWriter
+
     root = tmp_path / 'skeletons'
-    root.mkdir()
     generator = np.random.default_rng(0)
-    clips: list[np.ndarray] = []
-    lines: dict[str, list[str]] = {'train': [], 'test': []}
-    for label in range(NUM_CLASSES):
-        for view, number in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]:
-            clip = generator.normal(size=(int(generator.integers(5, 13)), 1, 20, 3))
-            clip[..., label] += 3 * np.sin(np.arange(len(clip)))[:, None, None]
-            clips.append(clip.astype(np.float32))
-            lines['test' if view == 3 else 'train'].append(f'a{label:02d}_v{view}_{number} {label}')
-    written = [line.split() for label in range(NUM_CLASSES) for line in _of_class(lines, label)]
-    np.save(root / 'skeletons.npy', np.concatenate(clips))
-    np.savez(
-        root / 'clips.npz',
-        names=np.array([name for name, _ in written]),
-        labels=np.array([int(label) for _, label in written]),
-        lengths=np.array([len(clip) for clip in clips]),
-        persons=np.ones(len(clips), dtype=np.int64),
-    )
-    meta = dict(format=1, dataset='made', layout='kinect20', unit='meters', classes=NUM_CLASSES)
-    (root / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'of the coordinates'}))
-    (root / 'classes.txt').write_text('carry\nsit down\nwave\n')
-    for split, content in lines.items():
-        (root / f'xview_{split}.txt').write_text('\n'.join(content) + '\n')
+    splits: dict[str, list[str]] = {'xview_train': [], 'xview_test': []}
+    with SkeletonWriter(root, 'made', 'kinect20', ['carry', 'sit down', 'wave'], 1) as writer:
+        for label in range(NUM_CLASSES):
+            for view, number in [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]:
+                clip = generator.normal(size=(int(generator.integers(5, 13)), 1, 20, 3))
+                clip[..., label] += 3 * np.sin(np.arange(len(clip)))[:, None, None]
+                name = f'a{label:02d}_v{view}_{number}'
+                writer.add(name, label, clip.transpose(1, 0, 2, 3))
+                splits['xview_test' if view == 3 else 'xview_train'].append(name)
+        writer.finish(splits)
     return root
-
-
-def _of_class(lines: dict[str, list[str]], label: int) -> list[str]:
-    return [line for split in lines.values() for line in split if line.endswith(f' {label}')]
 
 
 @pytest.fixture

@@ -186,8 +186,7 @@ def run_extraction(args: argparse.Namespace) -> None:
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
     from mmact_ssl.targets import importers
-    from mmact_ssl.targets.extraction import read_annotations
-    from mmact_ssl.targets.video_extraction import iterate_frames
+    from mmact_ssl.targets.extraction import iterate_frames, read_annotations
 
     names = read_annotations(args.ann) if args.ann else None
     is_table = args.mode == 'import-npz'
@@ -211,21 +210,21 @@ def inspect(args: argparse.Namespace) -> None:
     from mmact_ssl.targets.cache import TargetWriter, read_meta
     from mmact_ssl.targets.inspection import inspect_cache
 
-    report = inspect_cache(args.cache, args.verify)
-    for label, text in report.rows:
+    rows, damaged = inspect_cache(args.cache, args.verify)
+    for label, text in rows.items():
         print(f'{label:16} {text}'.rstrip())
-    for key, reason in report.damaged.items():
+    for key, reason in damaged.items():
         print(f'damaged: {key}: {reason}')
-    if not report.damaged:
+    if not damaged:
         if args.verify:
             print('verified: every entry is whole')
         return
     if args.drop_damaged:
         with TargetWriter(args.cache, read_meta(args.cache)) as writer:
-            writer.remove(list(report.damaged))
-        print(f'{len(report.damaged)} entries taken out: run the extraction again to make them')
+            writer.remove(list(damaged))
+        print(f'{len(damaged)} entries taken out: run the extraction again to make them')
     else:
-        print(f'{len(report.damaged)} entries are damaged: take them out with --drop-damaged and')
+        print(f'{len(damaged)} entries are damaged: take them out with --drop-damaged and')
         print('run the extraction again, or make the cache again with --overwrite')
     raise SystemExit(1)
 

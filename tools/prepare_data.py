@@ -13,8 +13,8 @@ import ast
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -36,29 +36,27 @@ def find_sets() -> dict[str, tuple[str, str]]:
     return sets
 
 
-def add_shared_options(
-    parser: argparse.ArgumentParser, name: str, prepare: Callable[..., Any]
-) -> None:
-    """Add those options that several sets share and the function of this one takes."""
+def add_options(parser: argparse.ArgumentParser, name: str, module: ModuleType) -> None:
+    """Add an option for each argument that the set's ``prepare`` takes, with its default."""
     from mmact_ssl.datasets.layouts import LAYOUTS
     from mmact_ssl.preparation.files import data_root
 
-    shared: dict[str, dict[str, Any]] = {
+    options: dict[str, dict[str, Any]] = {
         'source': dict(type=Path, help='folder or file that was downloaded, or your own data'),
         'out': dict(type=Path, help='folder to write to'),
         'layout': dict(choices=tuple(LAYOUTS), help='joint order'),
         'placement': dict(choices=('copy', 'link'), help='copy the videos, or make symbolic links'),
         'seed': dict(type=int, help='of all that is drawn'),
+        **getattr(module, 'OPTIONS', {}),
     }
-    takes = inspect.signature(prepare).parameters
-    for option in (option for option in shared if option in takes):
-        default = takes[option].default
-        if option == 'out' and 'layout' not in takes:  # your own skeletons have no folder yet
+    takes = inspect.signature(module.prepare).parameters
+    for argument in (argument for argument in takes if argument != 'name'):
+        default = takes[argument].default
+        if argument == 'out' and 'layout' not in takes:  # your own skeletons have no folder yet
             default = data_root() / name
-        if default is inspect.Parameter.empty:
-            parser.add_argument(f'--{option}', required=True, **shared[option])
-        else:
-            parser.add_argument(f'--{option}', default=default, **shared[option])
+        is_required = default is inspect.Parameter.empty
+        options[argument].update(dict(required=True) if is_required else dict(default=default))
+        parser.add_argument(f'--{argument.replace("_", "-")}', **options[argument])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -78,9 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
 
     parser = argparse.ArgumentParser(prog=f'{parser.prog} {name}', description=line)
-    add_shared_options(parser, name, module.prepare)
-    if hasattr(module, 'add_arguments'):
-        module.add_arguments(parser)
+    add_options(parser, name, module)
     options = vars(parser.parse_args(args.options))
     if 'name' in inspect.signature(module.prepare).parameters:
         options['name'] = name

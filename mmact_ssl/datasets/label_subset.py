@@ -21,14 +21,10 @@ def label_subset(
     Args:
         names: N video names, all different.
         labels: int [N].
-        fraction: 0 < fraction <= 1.
-        seed: Of the draw.
+        fraction: 0 < fraction <= 1, else ConfigError.
 
     Returns:
         int64, sorted positions in ``names``.
-
-    Raises:
-        ConfigError: The fraction is out of range.
     """
     if not 0 < fraction <= 1:
         raise ConfigError(f'label fraction {fraction}: choose 0 < fraction <= 1')

@@ -24,11 +24,7 @@ class _Layout:
         return np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
 
     def index(self, *names: str) -> list[int]:
-        """Indices of the places called ``names``.
-
-        Raises:
-            ValueError: A name is not in this layout.
-        """
+        """Indices of the places called ``names``; ValueError if one is not there."""
         unknown = [name for name in names if name not in self.names]
         if unknown:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -29,8 +28,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
     SeededSamples.
 
     Args:
-        ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
-        pipeline: Configs of the transforms, the last one ``PackInputs``.
         data_prefix: ``video``: folder of the videos.
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other videos get -1. For supervised heads beside pretext tasks.
@@ -38,10 +35,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
             Kinetics', whose videos are no longer all available.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
-
-    Raises:
-        ConfigError: ``label_fraction`` is not in (0, 1].
-        DataError: Annotation or folder missing, annotation empty or malformed, a video missing.
     """
 
     sample_kind = 'videos'
@@ -102,11 +95,11 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
 
 def _missing(filenames: Sequence[str]) -> set[str]:
     """Files that do not exist; lists each folder once, quicker than asking for every file."""
-    by_folder: dict[str, list[str]] = defaultdict(list)
-    for filename in filenames:
-        by_folder[os.path.dirname(filename)].append(filename)
-    missing: set[str] = set()
-    for folder, names in by_folder.items():
-        present = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
-        missing.update(name for name in names if os.path.basename(name) not in present)
-    return missing
+    folders = {os.path.dirname(filename) for filename in filenames}
+    present = {
+        (folder, name)
+        for folder in folders
+        if os.path.isdir(folder or '.')
+        for name in os.listdir(folder or '.')
+    }
+    return {filename for filename in filenames if os.path.split(filename) not in present}

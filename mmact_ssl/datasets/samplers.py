@@ -17,42 +17,25 @@ class LengthBucketBatchSampler(Sampler):
     """Put clips of like length into one batch, so that little of it is padding.
 
     The sampler's shuffled order is cut into pools of ``pool_batches`` batches, each pool sorted by
-    length and cut into batches, and the order of all batches shuffled. Which clips meet in a
-    batch and when it comes differ from epoch to epoch and depend on the sampler's seed and epoch
-    alone. Short of the last, incomplete batch all have ``batch_size`` clips.
-
-    In distributed training each process sorts its own share of the shuffled data; the order of
-    batches is shuffled alike in all, so that at each step they work on clips of like length and do
-    not wait for each other. As DefaultSampler gives all the same number of clips, all have the
-    same number of batches.
+    length and cut into batches, and the order of all batches shuffled. Batches depend on the
+    sampler's seed and epoch alone. In distributed training each process sorts its own share; the
+    order of batches is shuffled alike in all, so that at each step they work on clips of like
+    length and do not wait for each other.
 
     To use it, keep ``sampler=dict(type='DefaultSampler', shuffle=True)`` and ``batch_size`` in the
     data loader and add ``batch_sampler=dict(type='LengthBucketBatchSampler')``.
 
     Args:
         sampler: Mmengine's DefaultSampler, shuffling, of a data set with an attribute ``lengths``
-            [N], the frames of each clip. mmengine passes it.
-        batch_size: Clips in a batch. mmengine passes it.
+            [N], the frames of each clip. mmengine passes it, and ``batch_size``.
         pool_batches: Batches in a pool. 1 sorts nothing; the more, the less padding and the less
             random the batches. Of NW-UCLA's training clips in batches of 32, 68 % of the padded
             frames are padding with 1, 24 % with 8, 13 % with 16, 7 % with 32 (all of it).
-        drop_last: Leave out the clips of an incomplete batch. They are random ones, another few
-            each epoch, not the longest.
-
-    Raises:
-        ConfigError: The sampler is another one or does not shuffle, or the data set has no fitting
-            ``lengths``.
 
     Source: bucketing as usual in speech and translation; the pool is our choice.
     """
 
-    def __init__(
-        self,
-        sampler: DefaultSampler,
-        batch_size: int,
-        pool_batches: int = 16,
-        drop_last: bool = False,
-    ) -> None:
+    def __init__(self, sampler: DefaultSampler, batch_size: int, pool_batches: int = 16) -> None:
         if not isinstance(sampler, DefaultSampler) or not sampler.shuffle:
             raise ConfigError(
                 'LengthBucketBatchSampler changes the order of the data: set '
@@ -67,13 +50,11 @@ class LengthBucketBatchSampler(Sampler):
         self.sampler = sampler
         self.batch_size = batch_size
         self.pool_batches = pool_batches
-        self.drop_last = drop_last
         self.lengths = np.asarray(lengths)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Batches of indices for the sampler's present epoch."""
         order = np.fromiter(self.sampler, dtype=np.int64)
-        order = order[: len(self) * self.batch_size]
         batches: list[np.ndarray] = []
         pool_size = self.pool_batches * self.batch_size
         for start in range(0, len(order), pool_size):
@@ -90,5 +71,4 @@ class LengthBucketBatchSampler(Sampler):
 
     def __len__(self) -> int:
         """Number of batches of this process."""
-        clips = len(self.sampler)
-        return clips // self.batch_size if self.drop_last else -(-clips // self.batch_size)
+        return -(-len(self.sampler) // self.batch_size)

@@ -26,8 +26,7 @@ class SeededSamples:
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
     ``results['replaced']`` gives the reason; in test mode it is an error.
 
-    Transforms with a method ``check_names(filenames)`` are shown the names of all samples once the
-    annotation is read, to find what no single sample shows.
+    Transforms with a method ``check_names(filenames)`` are shown the names of all samples.
 
     Args:
         ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
@@ -38,17 +37,14 @@ class SeededSamples:
             names it: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
         **kwargs: As for the data set's class.
 
-    Attributes:
-        seeded_from_start: Seed by (0, 0, index) until ``set_progress`` is called. Where False,
-            samples draw from the process's own generators until then, so that a run without the
-            hook does not repeat one augmentation in all epochs.
-        sample_kind: What the error message calls the samples.
-
     Source: our choice.
     """
 
+    # Seed by (0, 0, index) until `set_progress` is called. Where False, samples draw from the
+    # process's own generators until then, so that a run without the hook does not repeat one
+    # augmentation in all epochs.
     seeded_from_start = True
-    sample_kind = 'samples'
+    sample_kind = 'samples'  # in error messages
 
     # Of mmengine's BaseDataset, which a mixin has not.
     ann_file: str
@@ -75,17 +71,15 @@ class SeededSamples:
         # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
         # first thing to name, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
-        pipeline = choose_caches(pipeline, target_caches or {})
-        self.pipeline = build_pipeline(pipeline, os.path.dirname(self.ann_file))
+        root = os.path.dirname(self.ann_file)
+        self.pipeline = build_pipeline(pipeline, root, target_caches)
         self._check_names()
 
     def set_progress(self, seed: int, epoch: int) -> None:
         """Set what the randomness of the samples depends on, in this process and its workers."""
         if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
             self._progress.share_memory_()
-        self._progress[0] = seed
-        self._progress[1] = epoch
-        self._progress[2] = 1
+        self._progress[:] = torch.tensor([seed, epoch, 1])
 
     def full_init(self) -> None:
         """Read the annotation, if that was put off by ``lazy_init``."""
@@ -99,20 +93,12 @@ class SeededSamples:
             return
         for transform in self.pipeline.transforms:
             if hasattr(transform, 'check_names'):
-                transform.check_names(self._filenames())
-
-    def _filenames(self) -> Iterator[str]:
-        # Of the base class: a data set's own method may read the sample.
-        infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
-        return (info['filename'] for info in infos)
+                # Of the base class: a data set's own method may read the sample.
+                infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
+                transform.check_names(info['filename'] for info in infos)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Make sample ``idx``: what the last transform of the pipeline returns.
-
-        Raises:
-            BrokenSampleError: In test mode.
-            DataError: Too many samples in a row are broken.
-        """
+        """Make sample ``idx``: what the last transform of the pipeline returns."""
         if not self._fully_initialized:
             self.full_init()
         idx = range(len(self))[idx]
@@ -142,48 +128,29 @@ class SeededSamples:
         return (idx + 1 + np.random.randint(len(self) - 1)) % len(self)
 
 
-def choose_caches(
-    pipeline: Sequence[dict | Callable], caches: Mapping[str, str]
-) -> list[dict | Callable]:
-    """Let the LoadTargets of a pipeline read these caches {target: cache} in place of their own.
+def build_pipeline(
+    pipeline: Sequence[dict | Callable], root: str = '', caches: Mapping[str, str] | None = None
+) -> Compose:
+    """Build transforms in this package's scope, whatever the last runner's; others name theirs.
 
-    Raises:
-        ConfigError: One of the targets is not loaded.
+    LoadTargets opens its cache, or that which ``caches`` {target: cache} names, in the data set's
+    folder ``root``. ConfigError if a target of ``caches`` is not loaded.
     """
-    loaded = [
-        part.get('target', 'pose')
-        if isinstance(part, dict) and str(part['type']).endswith('LoadTargets')
-        else None
-        for part in pipeline
-    ]
-    unread = sorted({*caches} - {*loaded})
+    caches = caches or {}
+    transforms, loaded = [], set()
+    with seeded((0,)):  # mmaction2's ColorJitter draws the order of its steps when built
+        for part in pipeline:
+            transform: Any = part
+            if isinstance(part, dict):
+                transform = TRANSFORMS.build({'_scope_': SCOPE, **part})
+            if hasattr(transform, 'bind'):
+                transform.cache = caches.get(transform.target, transform.cache)
+                loaded.add(transform.target)
+                transform.bind(root)
+            transforms.append(transform)
+    unread = sorted(caches.keys() - loaded)
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
-    return [
-        {**part, 'cache': caches[target]} if target in caches else part  # type: ignore[dict-item]
-        for part, target in zip(pipeline, loaded)
-    ]
-
-
-def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compose:
-    """Build transforms in this package's scope; those of others are written ``mmaction.Resize``.
-
-    Left to itself, mmengine looks for transforms in the scope that the last runner was built with.
-
-    Args:
-        pipeline: Configs or callables.
-        root: Folder of the data set; a transform with a method ``bind`` is given it, see
-            LoadTargets.
-    """
-    # mmaction2's ColorJitter draws the order of its steps when built: always the same one.
-    transforms = []
-    with seeded((0,)):
-        for part in pipeline:
-            if isinstance(part, dict):
-                part = TRANSFORMS.build({'_scope_': SCOPE, **part})
-            if hasattr(part, 'bind'):
-                part.bind(root)
-            transforms.append(part)
     return Compose(transforms)
 
 
@@ -191,8 +158,7 @@ def build_pipeline(pipeline: Sequence[dict | Callable], root: str = '') -> Compo
 def seeded(key: Sequence[int]) -> Iterator[None]:
     """Seed Python's, numpy's and torch's global generators, and give them back as they were.
 
-    Args:
-        key: Non-negative integers; different keys give unrelated draws.
+    Different keys, of non-negative integers, give unrelated draws.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     words = np.random.SeedSequence(key).generate_state(3)

@@ -32,14 +32,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     index), see SeededSamples; until then it is the process's own.
 
     Args:
-        ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
-        pipeline: Transforms; those of mmaction2 are written with their scope, ``mmaction.…``.
         data_prefix: ``skeleton``: the prepared folder.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
-
-    Raises:
-        DataError: Annotation or folder missing or malformed, a clip is not in the folder, or a
-            label is out of range.
     """
 
     seeded_from_start = False

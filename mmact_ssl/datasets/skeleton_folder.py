@@ -22,7 +22,6 @@ class SkeletonFolder:
     """The clips of a prepared folder, N of them, F frames in all; none of it is unpickled.
 
     Attributes:
-        path: The folder.
         layout: A key of LAYOUTS with V joints.
         unit: Of the coordinates, as ``'meters'`` or ``'pixels'``.
         num_classes: Number of classes of the whole set; labels are below it.
@@ -79,9 +78,7 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
             clips = {key: table[key] for key in ('names', 'labels', 'lengths', 'persons')}
         coordinates = np.load(path / SKELETONS, mmap_mode='r', allow_pickle=False)
         if meta['format'] != FORMAT:
-            raise DataError(
-                f'{path / META}: format {meta["format"]}, this version reads {FORMAT}: {fix}'
-            )
+            raise ValueError(f'format {meta["format"]}, this version reads {FORMAT}')
         folder = SkeletonFolder(
             path=path,
             layout=meta['layout'],
@@ -91,37 +88,25 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
             sha256=meta['sha256'],
             **clips,
         )
+        _check(folder)
     # numpy raises these for a file that is cut short, is none of its own, or holds pickles.
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise DataError(f'{path}: not a prepared skeleton folder ({error}): {fix}') from error
-    _check(folder, fix)
     return folder
 
 
-def _check(folder: SkeletonFolder, fix: str) -> None:
-    """Raise DataError where sizes or labels do not fit together."""
+def _check(folder: SkeletonFolder) -> None:
+    """Raise ValueError where sizes or labels do not fit together."""
     if folder.layout not in LAYOUTS:
-        raise DataError(
-            f'{folder.path / META}: unknown layout {folder.layout!r}; known are '
-            f'{", ".join(LAYOUTS)}: {fix}'
-        )
+        raise ValueError(f'unknown layout {folder.layout!r}; known are {", ".join(LAYOUTS)}')
     joints = LAYOUTS[folder.layout].num_joints
-    shape = folder.shape
+    shape, labels, classes = folder.shape, folder.labels, folder.num_classes
     if len(shape) != 4 or shape[2] != joints or shape[3] not in (2, 3):
-        raise DataError(
-            f'{folder.path / SKELETONS}: shape {list(shape)}, layout {folder.layout} needs '
-            f'[F, M, {joints}, 2 or 3]: {fix}'
+        raise ValueError(
+            f'shape {list(shape)}, layout {folder.layout} needs [F, M, {joints}, 2 or 3]'
         )
-    sizes = {len(folder.names), len(folder.labels), len(folder.lengths), len(folder.persons)}
+    sizes = {len(folder.names), len(labels), len(folder.lengths), len(folder.persons)}
     if len(sizes) != 1 or folder.lengths.sum() != shape[0] or folder.lengths.min(initial=1) < 1:
-        raise DataError(
-            f'{folder.path / CLIPS}: names, labels, lengths and persons do not add up to the '
-            f'{shape[0]} frames of {SKELETONS}: {fix}'
-        )
-    if len(folder.labels) and not 0 <= folder.labels.min() <= folder.labels.max() < (
-        folder.num_classes
-    ):
-        raise DataError(
-            f'{folder.path / CLIPS}: labels {folder.labels.min()} to {folder.labels.max()}, '
-            f'{META} gives {folder.num_classes} classes: {fix}'
-        )
+        raise ValueError(f'names, labels, lengths do not add up to the {shape[0]} frames')
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f'labels {labels.min()} to {labels.max()}, {META} gives {classes} classes')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -26,14 +27,6 @@ _REFORMAT_OPTIONS: dict[str, Any] = (
 )
 
 
-def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Size (width, height) in pixels with the short side brought to ``short_side``, ratio kept."""
-    if short_side is None:
-        return width, height
-    scale = short_side / min(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
 class VideoReader:
     """Random access to the frames of one video file, exact to the frame.
 
@@ -42,12 +35,9 @@ class VideoReader:
     the key frame before each wanted frame to the last wanted one; on the way it leaves out the
     frames that no other refers to, and converts and scales only what was asked for.
 
-    Packets before the first key frame cannot be decoded and are not counted. Time stamps give
-    only the order, so a variable frame rate changes nothing. Transparency is dropped, a rotation
-    that the file's metadata asks for is applied.
-
-    Args:
-        filename: Path of a video file that FFmpeg reads; its first video stream is taken.
+    Of a file that FFmpeg reads the first video stream is taken. Packets before the first key frame
+    cannot be decoded and are not counted. Time stamps give only the order. Transparency is dropped,
+    a rotation that the file's metadata asks for is applied.
 
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
@@ -58,10 +48,8 @@ class VideoReader:
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
-        try:
+        with self._reported('cannot be opened'):
             self._container = _open(self.filename)
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be opened ({_reason(error)})') from error
         try:
             self._index()
         except BaseException:
@@ -74,22 +62,15 @@ class VideoReader:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __len__(self) -> int:
-        return self.total_frames
-
     def close(self) -> None:
-        """Close the file; the reader is of no use afterwards."""
+        """Close the file."""
         self._packets = None
         self._container.close()
 
     def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
-        """Up to ``count`` key frames nearest to a frame.
+        """Up to ``count`` key frames nearest to a frame, int64 indices in the order of the video.
 
-        Nearness is counted in packets, in the order of decoding. Of two as near the earlier one
-        comes first.
-
-        Returns:
-            int64 [K], K <= count: indices of frames, in the order of the video.
+        Nearness is counted in packets, in the order of decoding; of two the earlier comes first.
         """
         keys = np.flatnonzero(self._is_key)
         distance = np.abs(keys - self._position[frame_ind])
@@ -99,25 +80,17 @@ class VideoReader:
     def read(
         self, frame_inds: Iterable[int], short_side: int | None = None
     ) -> dict[int, np.ndarray]:
-        """Decode frames, each once.
+        """Decode frames, each once: by index RGB, uint8 [H, W, 3], that share no memory.
 
         Args:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
 
-        Returns:
-            For each index its frame, RGB, uint8 [H, W, 3]. The arrays share no memory.
-
         Raises:
             BrokenSampleError: A frame could not be decoded.
         """
         wanted = {int(index) for index in frame_inds}
-        if wanted and not 0 <= min(wanted) <= max(wanted) < self.total_frames:
-            raise IndexError(
-                f'{self.filename}: frames {min(wanted)} to {max(wanted)} asked for, '
-                f'the video has 0 to {self.total_frames - 1}'
-            )
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side)
 
@@ -125,7 +98,7 @@ class VideoReader:
             if index in wanted and index not in frames:
                 frames[index] = convert(frame)
 
-        try:
+        with self._reported('cannot be decoded'):
             if self._in_order:
                 for start, stop, skip in self._runs(wanted):
                     self._decode(start, stop, skip, keep)
@@ -133,8 +106,6 @@ class VideoReader:
                 # Either the order of display is unknown or a frame needs more than the file
                 # says, as with intra refresh: decode all from the beginning.
                 self._decode(0, len(self._is_key), set(), keep, count=not self._in_order)
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be decoded ({_reason(error)})') from error
         if len(frames) < len(wanted):
             missing = sorted(wanted - set(frames))
             raise self._broken(
@@ -144,6 +115,14 @@ class VideoReader:
 
     def _broken(self, reason: str) -> BrokenSampleError:
         return BrokenSampleError(self.filename, reason)
+
+    @contextmanager
+    def _reported(self, reason: str) -> Iterator[None]:
+        """Report an error of FFmpeg as a broken sample."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise self._broken(f'{reason} ({error.strerror or type(error).__name__})') from error
 
     def _index(self) -> None:
         """Demux the file once and lay down the tables, all in the order of decoding.
@@ -169,7 +148,7 @@ class VideoReader:
         keys: list[bool] = []
         shown: list[bool] = []
         held_bytes = 0
-        try:
+        with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
                 if packet.size == 0 or not (keys or packet.is_keyframe):
                     continue
@@ -183,8 +162,6 @@ class VideoReader:
                     # Unordered time stamps cannot be found again by seeking.
                     if held_bytes > HELD_BYTES and None not in dts and len(set(dts)) == len(dts):
                         packets = None
-        except av.FFmpegError as error:
-            raise self._broken(f'cannot be read to its end ({_reason(error)})') from error
 
         self._packets = packets
         # AVI has no time stamps of display; FFmpeg puts those of decoding in their place.
@@ -269,10 +246,9 @@ class VideoReader:
 
 
 def _open(filename: str) -> Any:
-    """Open a file without decoding any of it, which FFmpeg does to guess what a header lacks.
+    """Open a file without decoding frames, as FFmpeg does to guess what a header lacks.
 
-    At 1920x1080 its guessing takes as long as decoding seven frames. Where the header is not
-    enough, as in a transport stream, the file is opened again and examined in full.
+    Where the header is not enough, as in a transport stream, the file is examined in full.
     """
     container = av.open(filename, options={'skip_frame': 'all', 'analyzeduration': '1'})
     streams = container.streams.video
@@ -282,15 +258,8 @@ def _open(filename: str) -> Any:
     return av.open(filename)
 
 
-def _reason(error: av.FFmpegError) -> str:
-    return error.strerror or type(error).__name__
-
-
 class _Converter:
-    """Converts decoded frames to RGB arrays, scaled.
-
-    Its two reformatters keep swscale's tables from frame to frame.
-    """
+    """Converts decoded frames to RGB arrays, scaled; keeps swscale's tables between frames."""
 
     def __init__(self, short_side: int | None) -> None:
         self.short_side = short_side
@@ -299,7 +268,9 @@ class _Converter:
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """RGB, uint8 [H, W, 3], upright."""
-        width, height = scaled_size(frame.width, frame.height, self.short_side)
+        short_side = min(frame.width, frame.height)
+        scale = 1 if self.short_side is None else self.short_side / short_side
+        width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
         # AREA averages where it scales down: fine texture does not alias, and it is quick.
         options = {'width': width, 'height': height, 'interpolation': 'AREA', **_REFORMAT_OPTIONS}
         if frame.format.name in ('yuv420p', 'yuvj420p'):

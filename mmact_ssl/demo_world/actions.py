@@ -54,15 +54,9 @@ class Style:
 
 
 def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.ndarray:
-    """Interpolate smoothly through key poses of a cycle.
+    """Interpolate K ``values`` of D numbers smoothly: float64 [T, D].
 
-    Args:
-        phase: float [T], cycles; whole numbers do not matter.
-        times: K increasing times in 0..1.
-        values: K key values of D numbers.
-
-    Returns:
-        np.ndarray: float64 [T, D].
+    ``phase`` [T] is in cycles, whole numbers do not matter; ``times`` are K rising ones in 0..1.
     """
     keys = np.asarray(values, dtype=np.float64)
     ends = np.array([*times, times[0] + 1.0])
@@ -90,15 +84,19 @@ def swing(angle: np.ndarray, out: float = 0.06) -> np.ndarray:
     return np.stack([np.full_like(angle, out), -np.cos(angle), np.sin(angle)], -1)
 
 
+def swing_sideways(angle: np.ndarray, forward: float) -> np.ndarray:
+    """Return directions [T, 3] of a hanging limb that is swung outward by ``angle`` [T]."""
+    return np.stack([np.sin(angle), -np.cos(angle), np.full_like(angle, forward)], -1)
+
+
 def standing(style: Style) -> Motion:
     """Quiet standing; the active arm (index 0) hangs, the passive one is at its rest."""
-    shape = (NUM_FRAMES, 2, 3)
-    spread = np.array([style.stance, 0.0, 0.0])
+    thigh, shin = np.asarray(STANDING) + np.array([style.stance, 0.0, 0.0])
     return Motion(
-        upper_arm=np.broadcast_to(np.stack([HANGING[0], style.rest[0]]), shape).copy(),
-        forearm=np.broadcast_to(np.stack([HANGING[1], style.rest[1]]), shape).copy(),
-        thigh=np.broadcast_to(np.asarray(STANDING[0]) + spread, shape).copy(),
-        shin=np.broadcast_to(np.asarray(STANDING[1]) + spread, shape).copy(),
+        upper_arm=np.tile([HANGING[0], style.rest[0]], (NUM_FRAMES, 1, 1)),
+        forearm=np.tile([HANGING[1], style.rest[1]], (NUM_FRAMES, 1, 1)),
+        thigh=np.tile(thigh, (NUM_FRAMES, 2, 1)),
+        shin=np.tile(shin, (NUM_FRAMES, 2, 1)),
         torso=np.tile([style.lean, 0.0, 0.0], (NUM_FRAMES, 1)),
         head=np.zeros((NUM_FRAMES, 2)),
         root=np.zeros((NUM_FRAMES, 3)),
@@ -233,12 +231,10 @@ def jumping_jack(style: Style) -> Motion:
     arm = 0.2 + 2.55 * spread
     leg = 0.04 + 0.42 * style.amplitude * spread
     for side in (0, 1):
-        motion.upper_arm[:, side] = np.stack([np.sin(arm), -np.cos(arm), 0 * arm + 0.06], -1)
-        motion.forearm[:, side] = np.stack(
-            [np.sin(arm + 0.15), -np.cos(arm + 0.15), 0 * arm + 0.12], -1
-        )
-        motion.thigh[:, side] = np.stack([np.sin(leg), -np.cos(leg), 0 * leg + 0.05], -1)
-        motion.shin[:, side] = np.stack([np.sin(leg), -np.cos(leg), 0 * leg - 0.05], -1)
+        motion.upper_arm[:, side] = swing_sideways(arm, 0.06)
+        motion.forearm[:, side] = swing_sideways(arm + 0.15, 0.12)
+        motion.thigh[:, side] = swing_sideways(leg, 0.05)
+        motion.shin[:, side] = swing_sideways(leg, -0.05)
     motion.lift = 0.1 * style.amplitude * np.abs(np.sin(2 * np.pi * phase))
     return motion
 
@@ -262,33 +258,18 @@ def throw(style: Style) -> Motion:
     motion = standing(style)
     phase = cycles(style, 0.75)
     times = [0.0, 0.3, 0.42, 0.54, 0.78]
-    motion.upper_arm[:, 0] = cyclic(
-        phase,
-        times,
-        [
-            (0.3, -0.9, 0.1),
-            (0.85, 0.35, -0.5),
-            (0.35, 0.5, 0.9),
-            (-0.25, -0.45, 0.8),
-            (0.15, -0.95, 0.2),
-        ],
-    )
-    motion.forearm[:, 0] = cyclic(
-        phase,
-        times,
-        [
-            (0.1, -0.6, 0.7),
-            (0.15, 0.9, -0.5),
-            (0.05, 0.6, 0.9),
-            (-0.4, -0.8, 0.6),
-            (0.0, -0.9, 0.35),
-        ],
-    )
-    motion.torso[:, 2] = (
-        style.amplitude * cyclic(phase, times, [(0.0,), (0.55,), (-0.2,), (-0.5,), (-0.1,)])[:, 0]
-    )
-    motion.torso[:, 0] += cyclic(phase, times, [(0.0,), (-0.15,), (0.15,), (0.4,), (0.1,)])[:, 0]
-    step = cyclic(phase, times, [(0.0,), (0.15,), (0.5,), (0.5,), (0.1,)])[:, 0]
+    keys: list[tuple] = [  # upper arm, forearm, lean, twist, step
+        (0.3, -0.9, 0.1, 0.1, -0.6, 0.7, 0.0, 0.0, 0.0),
+        (0.85, 0.35, -0.5, 0.15, 0.9, -0.5, -0.15, 0.55, 0.15),
+        (0.35, 0.5, 0.9, 0.05, 0.6, 0.9, 0.15, -0.2, 0.5),
+        (-0.25, -0.45, 0.8, -0.4, -0.8, 0.6, 0.4, -0.5, 0.5),
+        (0.15, -0.95, 0.2, 0.0, -0.9, 0.35, 0.1, -0.1, 0.1),
+    ]
+    curves = cyclic(phase, times, keys)
+    motion.upper_arm[:, 0], motion.forearm[:, 0] = curves[:, :3], curves[:, 3:6]
+    motion.torso[:, 0] += curves[:, 6]
+    motion.torso[:, 2] = style.amplitude * curves[:, 7]
+    step = curves[:, 8]
     motion.thigh[:, 1] = swing(step)
     motion.shin[:, 1] = swing(step * 0.2 - 0.1)
     motion.thigh[:, 0] = swing(-0.5 * step)

@@ -64,18 +64,11 @@ class Backdrop:
         side = len(self.texture) - 2 * MARGIN
         column, row = np.clip(np.rint(MARGIN - shake * side), 0, 2 * MARGIN).astype(int)
         canvas = self.texture[row : row + side, column : column + side].copy()
-        self._paint(canvas, t, in_front=False)
+        self.paint_movers(canvas, t, in_front=False)
         return canvas
 
-    def occlude(self, canvas: np.ndarray, t: int) -> None:
-        """Paint the things that pass between person and camera."""
-        self._paint(canvas, t, in_front=True)
-
-    def noise(self, t: int) -> np.ndarray:
-        """Return the noise to add to frame ``t``: uint8 [S/2, S/2, 3]."""
-        return self.grain[t % len(self.grain)]
-
-    def _paint(self, canvas: np.ndarray, t: int, in_front: bool) -> None:
+    def paint_movers(self, canvas: np.ndarray, t: int, in_front: bool) -> None:
+        """Paint the things that pass in front of the person, or behind."""
         for way, radii, color, front in self.movers:
             if front == in_front:
                 cv2.ellipse(canvas, tuple(way[t].tolist()), radii, 0, 0, 360, color, -1)
@@ -104,17 +97,8 @@ def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
         start, end = tuple(corner.tolist()), tuple((corner + size.astype(int)).tolist())
         kind = rng.integers(4)
         if kind == 0:
-            cv2.ellipse(
-                canvas,
-                start,
-                (int(size[0] / 2), int(size[1] / 2)),
-                float(rng.uniform(0, 180)),
-                0,
-                360,
-                color,
-                -1,
-                cv2.LINE_AA,
-            )
+            radii, tilt = (int(size[0] / 2), int(size[1] / 2)), float(rng.uniform(0, 180))
+            cv2.ellipse(canvas, start, radii, tilt, 0, 360, color, -1, cv2.LINE_AA)
         elif kind == 1:
             cv2.line(canvas, start, end, color, int(rng.integers(4, 16)), cv2.LINE_AA)
         else:

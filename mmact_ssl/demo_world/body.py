@@ -14,6 +14,14 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 
 NTU25 = LAYOUTS['ntu25']
+# Nose, eyes and ears from the middle of the head.
+FACE = (
+    (0.0, -0.01, 0.115),
+    (0.036, 0.03, 0.095),
+    (-0.036, 0.03, 0.095),
+    (0.08, 0.0, 0.0),
+    (-0.08, 0.0, 0.0),
+)
 SIDE_SIGN = np.array([1.0, -1.0])  # x of "out" on the left and on the right
 
 
@@ -75,17 +83,13 @@ class Motion:
 
     def mirrored(self) -> Motion:
         """Return the same motion with left and right exchanged."""
-        sign = np.array([1.0, -1.0, -1.0])
-        return Motion(
-            self.upper_arm[:, ::-1],
-            self.forearm[:, ::-1],
-            self.thigh[:, ::-1],
-            self.shin[:, ::-1],
-            self.torso * sign,
-            self.head * sign[:2],
-            self.root * np.array([-1.0, 1.0, 1.0]),
-            self.lift,
-            self.planted,
+        limbs = ('upper_arm', 'forearm', 'thigh', 'shin')
+        return replace(
+            self,
+            **{name: getattr(self, name)[:, ::-1] for name in limbs},
+            torso=self.torso * np.array([1.0, -1.0, -1.0]),
+            head=self.head * np.array([1.0, -1.0]),
+            root=self.root * np.array([-1.0, 1.0, 1.0]),
         )
 
 
@@ -118,12 +122,7 @@ def turn(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def body_joints(
     motion: Motion, body: Morphology, heading: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute joints from a motion: forward kinematics.
-
-    Args:
-        motion: Curves on T frames.
-        body: Lengths.
-        heading: Radians that the whole body is turned to its left about the vertical.
+    """Compute joints from a motion: forward kinematics; ``heading`` turns the body to its left.
 
     Returns:
         tuple: NTU-25 joints, float64 [T, V=25, 3], meters, the lower foot on the ground y = 0
@@ -160,11 +159,8 @@ def body_joints(
         toes = unit(
             np.stack([mirror[0] * np.full(num_frames, 0.25), shin[:, 2] - 0.25, -shin[:, 1]], -1)
         )
-        put(
-            f'{name}_shoulder',
-            'spine_shoulder',
-            turn(torso, np.array([mirror[0] * body.shoulder, -0.02, 0])),
-        )
+        shoulder = np.array([mirror[0] * body.shoulder, -0.02, 0])
+        put(f'{name}_shoulder', 'spine_shoulder', turn(torso, shoulder))
         put(f'{name}_elbow', f'{name}_shoulder', turn(torso, body.upper_arm * upper_arm))
         put(f'{name}_wrist', f'{name}_elbow', turn(torso, body.forearm * forearm))
         put(f'{name}_hand', f'{name}_wrist', turn(torso, 0.08 * forearm))
@@ -185,16 +181,7 @@ def body_joints(
     root[:, 1] = motion.lift - sole
     joints += root[:, None]
 
-    points = np.array(
-        [
-            [0, -0.01, 0.115],
-            [0.036, 0.03, 0.095],
-            [-0.036, 0.03, 0.095],
-            [0.08, 0.0, 0.0],
-            [-0.08, 0.0, 0.0],
-        ]
-    )
-    face = joints[:, NTU25.index('head')] + np.einsum('tij,pj->tpi', skull, points)
+    face = joints[:, NTU25.index('head')] + np.einsum('tij,pj->tpi', skull, np.array(FACE))
     facing = rotation(np.zeros(1), np.zeros(1), np.array([heading]))[0]
     return joints @ facing.T, face @ facing.T
 

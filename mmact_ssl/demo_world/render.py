@@ -61,15 +61,9 @@ class Clothes:
     def draw(cls, rng: np.random.Generator) -> Clothes:
         """Draw clothes; shirt and trousers differ."""
         shirt, trousers, shoes, accent = (int(i) for i in rng.permutation(len(COLORS))[:4])
-        return cls(
-            shirt,
-            trousers,
-            shoes,
-            bool(rng.integers(2)),
-            bool(rng.uniform() < 0.7),
-            ('plain', 'stripes', 'two-tone')[rng.integers(3)],
-            accent,
-        )
+        sleeves, legs = bool(rng.integers(2)), bool(rng.uniform() < 0.7)
+        pattern = ('plain', 'stripes', 'two-tone')[rng.integers(3)]
+        return cls(shirt, trousers, shoes, sleeves, legs, pattern, accent)
 
 
 @dataclass(frozen=True)
@@ -84,11 +78,7 @@ class Shape:
 
 
 def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Compute the outlines of tapered capsules.
-
-    Args:
-        ends: float [..., 2, 2] both end points in the image.
-        radii: float [..., 2] their radii in the same unit.
+    """Compute outlines of tapered capsules from their end points [..., 2, 2] and radii [..., 2].
 
     Returns:
         np.ndarray: float [..., 2 * ROUND, 2] outline, both half circles one after the other.
@@ -131,63 +121,34 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
         arm, leg, shoe = (label[f'{side}_{part}'] for part in ('arm', 'leg', 'shoe'))
         sleeve = shirt if clothes.pattern != 'two-tone' else accent
         cuff = sleeve if clothes.long_sleeves else skin
+        hem = trousers * 0.94 if clothes.long_trousers else skin
+        limbs = (
+            ('shoulder', 'elbow', 0.062 * girth, 0.048 * girth, arm, sleeve * 0.95, 0.03),
+            ('elbow', 'wrist', 0.046 * girth, 0.034 * girth, arm, cuff, 0.04),
+            ('wrist', 'hand_tip', 0.04, 0.035, arm, skin, 0.05),
+            ('hip', 'knee', 0.092 * girth, 0.062 * girth, leg, trousers, 0.0),
+            ('knee', 'ankle', 0.06 * girth, 0.042 * girth, leg, hem, 0.01),
+            ('ankle', 'foot', 0.05, 0.04, shoe, shoes, 0.02),
+        )
         shapes += [
-            Shape(
-                at(f'{side}_shoulder', f'{side}_elbow'),
-                (0.062 * girth, 0.048 * girth),
-                arm,
-                sleeve * 0.95,
-                0.03,
-            ),
-            Shape(
-                at(f'{side}_elbow', f'{side}_wrist'),
-                (0.046 * girth, 0.034 * girth),
-                arm,
-                cuff,
-                0.04,
-            ),
-            Shape(at(f'{side}_wrist', f'{side}_hand_tip'), (0.04, 0.035), arm, skin, 0.05),
-            Shape(at(f'{side}_hip', f'{side}_knee'), (0.092 * girth, 0.062 * girth), leg, trousers),
-            Shape(
-                at(f'{side}_knee', f'{side}_ankle'),
-                (0.06 * girth, 0.042 * girth),
-                leg,
-                trousers * 0.94 if clothes.long_trousers else skin,
-                0.01,
-            ),
-            Shape(at(f'{side}_ankle', f'{side}_foot'), (0.05, 0.04), shoe, shoes, 0.02),
+            Shape(at(f'{side}_{start}', f'{side}_{end}'), (first, last), part, color, bias)
+            for start, end, first, last, part, color, bias in limbs
         ]
     head, nose = at('head')[:, 0], scene.face[:, 0]
     up = head - at('neck')[:, 0]
     up = 0.1 * up / np.linalg.norm(up, axis=1, keepdims=True)
     ahead = nose - head
+    skull = np.stack([head + 0.25 * up - 0.25 * ahead, head + 0.45 * up - 0.15 * ahead], 1)
+    face = np.stack([head - 0.45 * up + 0.3 * ahead, head + 0.3 * up + 0.22 * ahead], 1)
+    tip = np.stack([nose - 0.2 * ahead, nose - 0.1 * ahead], 1)
     shapes += [
-        Shape(
-            np.stack([head + 0.25 * up - 0.25 * ahead, head + 0.45 * up - 0.15 * ahead], 1),
-            (0.105, 0.095),
-            label['hair'],
-            hair,
-        ),
-        Shape(
-            np.stack([head - 0.45 * up + 0.3 * ahead, head + 0.3 * up + 0.22 * ahead], 1),
-            (0.072, 0.088),
-            label['face'],
-            skin,
-        ),
-        Shape(
-            np.stack([nose - 0.2 * ahead, nose - 0.1 * ahead], 1),
-            (0.02, 0.018),
-            label['face'],
-            skin * 0.8,
-        ),
+        Shape(skull, (0.105, 0.095), label['hair'], hair),
+        Shape(face, (0.072, 0.088), label['face'], skin),
+        Shape(tip, (0.02, 0.018), label['face'], skin * 0.8),
     ]
     for eye in (1, 2):
-        point = scene.face[:, eye]
-        shapes.append(
-            Shape(
-                np.stack([point, point], 1), (0.012, 0.012), label['face'], np.array([25, 25, 35])
-            )
-        )
+        dark = np.array([25, 25, 35])
+        shapes.append(Shape(scene.face[:, [eye, eye]], (0.012, 0.012), label['face'], dark))
     if scene.prop is not None and scene.prop_points is not None:
         ends, color = scene.prop_points, np.array(scene.prop.color)
         if scene.prop.kind == 'cup':
@@ -289,10 +250,10 @@ def render(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> Renderin
             if i == 0:
                 for start, end in stripes[t]:
                     cv2.line(canvas, start, end, COLORS[clothes.accent], 5, cv2.LINE_8, FIXED_POINT)
-        backdrop.occlude(canvas, t)
+        backdrop.paint_movers(canvas, t, in_front=True)
         small_canvas = cv2.resize(canvas, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA)
         cv2.multiply(small_canvas, (*gain[t].tolist(), 0.0), dst=frames[t])
-        cv2.add(frames[t], backdrop.noise(t), dst=frames[t])
+        cv2.add(frames[t], backdrop.grain[t % len(backdrop.grain)], dst=frames[t])
     labels = np.zeros(256, np.uint8)
     labels[: len(shapes)] = [shape.label for shape in shapes]
     return Rendering(frames, labels[index_map], index_map, depth)

@@ -12,6 +12,7 @@ from mmact_ssl.demo_world.camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
 NUM_SUBJECTS = {'train': 16, 'test': 6}
+# RGB.
 SKINS = (
     (255, 219, 186),
     (240, 194, 150),
@@ -115,18 +116,10 @@ def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: b
     if not used:
         lowest += facing @ np.array([rng.uniform(-0.7, 0.7), 0.0, rng.uniform(-0.7, -0.35)])
     middle = np.array([lowest[0], height, lowest[2]])
-    corners = np.array(
-        [
-            [0.16, 0, 0],
-            [-0.16, 0, 0],
-            [0.16, -1, 0.14],
-            [-0.16, -1, 0.14],
-            [0.16, -1, -0.14],
-            [-0.16, -1, -0.14],
-        ]
-    )
-    corners[2:, 1] = -height
-    return middle + corners @ facing.T
+    seat, feet = [(0.16, 0, 0), (-0.16, 0, 0)], []
+    for z in (0.14, -0.14):
+        feet += [(0.16, -height, z), (-0.16, -height, z)]
+    return middle + np.array(seat + feet) @ facing.T
 
 
 def make_scene(
@@ -182,9 +175,7 @@ def make_scene(
 def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw the person's place in the picture: shift [T, 2], in frames, with a shaking hand.
 
-    Args:
-        points: float [T, P, 2] image positions of the body under a centered camera, fractions.
-        rng: Source of the draw.
+    ``points`` [T, P, 2] are image positions of the body under a centered camera, fractions.
     """
     low, high = points.min((0, 1)) - 0.06, points.max((0, 1)) + 0.045
     wanted = rng.uniform(-0.06, 0.06, 2) * np.array([1.0, 0.6])

@@ -6,7 +6,6 @@ import functools
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +50,7 @@ class Clip:
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
-    """Encode H.264 with a key frame every KEY_FRAME_INTERVAL frames.
-
-    Args:
-        path: The mp4 file.
-        frames: uint8 [T, H, W, 3] RGB, H and W even.
-    """
+    """Encode frames, uint8 [T, H, W, 3] RGB, H and W even, as H.264 with regular key frames."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('libx264', rate=FRAME_RATE)
         stream.height, stream.width = frames.shape[1:3]
@@ -74,18 +68,6 @@ def write_video(path: Path, frames: np.ndarray) -> None:
             planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format='yuv420p')))
         container.mux(stream.encode())
-
-
-def read_parts(path: Path | str) -> np.ndarray:
-    """Read the part maps of a clip: uint8 [T, H, W], labels of LIP.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
-    strip = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if strip is None:
-        raise FileNotFoundError(f'{path}: no part maps; run python tools/prepare_data.py demo')
-    return strip.reshape(-1, strip.shape[1], strip.shape[1])
 
 
 def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
@@ -110,23 +92,14 @@ def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
     ).astype(np.float32)
     chosen = sorted(rng.permutation(NUM_FRAMES)[:TEACHER_FRAMES_PER_CLIP].tolist())
     teacher_frames = []
-    if split == 'train':
-        part = 'val' if scene.subject.number in TEACHER_VAL_SUBJECTS else 'train'
-        for t in chosen:
-            name = f'{part}/{stem}_{t:02d}'
-            cv2.imwrite(
-                str(out / 'pose_frames' / f'{name}.jpg'),
-                rendering.frames[t][..., ::-1],
-                [cv2.IMWRITE_JPEG_QUALITY, 92],
-            )
-            cv2.imwrite(str(out / 'part_frames' / f'{name}.png'), rendering.parts[t])
-            teacher_frames.append(
-                {
-                    'part': part,
-                    'file_name': f'{name}.jpg',
-                    **coco_annotation(pose[t], rendering.parts[t]),
-                }
-            )
+    part = 'val' if scene.subject.number in TEACHER_VAL_SUBJECTS else 'train'
+    for t in chosen if split == 'train' else ():
+        name = f'{part}/{stem}_{t:02d}'
+        picture = str(out / 'pose_frames' / f'{name}.jpg')
+        cv2.imwrite(picture, rendering.frames[t][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+        cv2.imwrite(str(out / 'part_frames' / f'{name}.png'), rendering.parts[t])
+        annotation = coco_annotation(pose[t], rendering.parts[t])
+        teacher_frames.append({'part': part, 'file_name': f'{name}.jpg', **annotation})
     return Clip(
         f'videos/{stem}.mp4',
         split,
@@ -251,11 +224,7 @@ def _description(seed: int, size: str) -> dict:
 
 
 def _clear(out: Path) -> None:
-    """Remove an older world.
-
-    Raises:
-        DataError: The folder holds something else.
-    """
+    """Remove an older world, and nothing else."""
     marker = out / 'world.json'
     if not marker.exists() and any((out / folder).exists() for folder in FOLDERS):
         raise DataError(f'{out}: holds other data than a demo world; choose another --out')
@@ -278,9 +247,6 @@ def write_demo_world(
 
     Returns:
         dict: Number of clips per split.
-
-    Raises:
-        DataError: ``out`` holds other data.
     """
     description = _description(seed, size)
     marker = out / 'world.json'
@@ -296,19 +262,13 @@ def write_demo_world(
         (split, index) for split, count in description['clips'].items() for index in range(count)
     ]
     make = functools.partial(make_clip, out=out, seed=seed)
-    clips = list(track(_map(make, tasks, workers), 'demo world', total=len(tasks)))
+    if workers > 1:
+        with multiprocessing.Pool(workers) as pool:
+            made = pool.imap(make, tasks, chunksize=8)
+            clips = list(track(made, 'demo world', total=len(tasks)))
+    else:
+        clips = [make(task) for task in track(tasks, 'demo world')]
     _write_tables(out, clips)
     _write_teacher_lists(out, clips)
     marker.write_text(json.dumps({**description, 'complete': True}, indent=1))
     return description['clips']
-
-
-def _map(function: functools.partial, tasks: list, workers: int) -> Iterator[Clip]:
-    """Map over processes, in order."""
-    if workers <= 1:
-        yield from map(function, tasks)
-        return
-    # Forked workers start at once; spawned ones would import everything again.
-    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    with multiprocessing.get_context(method).Pool(workers) as pool:
-        yield from pool.imap(function, tasks, chunksize=8)

@@ -14,6 +14,9 @@ from mmengine.logging import MMLogger
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
 
+# Names of mmengine's own default hooks.
+OWN_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read a config and lay over it the options that all programs with a runner have.
@@ -24,6 +27,10 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
     cfg = read_config(args.config, args.cfg_options)
+    # mmengine switches hooks of its own names off by None, and asserts for all others.
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
+        del hooks[name]
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     if not torch.cuda.is_available():

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from mmengine.dist import master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
@@ -66,6 +67,19 @@ class ShortLogProcessor(LogProcessor):
     """
 
     columns = COLUMNS - len('00:00:00 ')
+
+    def _collect_scalars(
+        self, custom_cfg: list[dict], runner: Runner, mode: str, reserve_prefix: bool = False
+    ) -> dict:
+        """Statistics of the window; metrics without batches in which nothing counts."""
+        tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
+        for name, value in tag.items():
+            if 'loss' not in name and np.isnan(value):
+                key = name if reserve_prefix else f'{mode}/{name}'
+                history = runner.message_hub.get_scalar(key).data[0][-self.window_size :]
+                known = history[~np.isnan(history)]
+                tag[name] = known.mean() if len(known) else value
+        return tag
 
     def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)

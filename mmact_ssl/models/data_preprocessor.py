@@ -36,12 +36,8 @@ class ViewsPreprocessor(BaseDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
 
-        Args:
-            data: ``inputs``: view -> list of tensors; ``targets``: view -> name -> list of tensors;
-                ``data_samples``: list.
-
-        Returns:
-            ``inputs``: view -> batch; ``targets``: view -> name -> ``[B, ...]``; ``data_samples``.
+        Lists of tensors in ``inputs``: view -> ..., and ``targets``: view -> name -> ..., become
+        tensors ``[B, ...]``.
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
@@ -76,7 +72,6 @@ class PretextDataPreprocessor(ViewsPreprocessor):
 
     Args:
         mean, std: Per RGB channel, in units of 0..255.
-        views, targets: See :class:`ViewsPreprocessor`.
     """
 
     def __init__(
@@ -115,13 +110,10 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
 
     Views, float32 ``[M, T_i, V, C]`` a sample, become float ``[B, M, T, V, C]``, zeros after each
     clip's end, and a target ``'<view>.valid'``, bool ``[B, M, T]``: frame within the clip and
-    person in it. A person is in a clip with any non-zero coordinate; in a clip without anyone the
-    first person counts as present, so that every clip has valid frames.
+    person in it. In a clip without anyone the first person counts as present.
 
     Args:
-        views, targets: See :class:`ViewsPreprocessor`.
-        frames_multiple: Pad to a multiple of so many frames, for a backbone with strides in time,
-            or for MS2L's published padding of 300.
+        frames_multiple: Pad to a multiple of so many frames, for a backbone with strides in time.
     """
 
     def __init__(

@@ -13,13 +13,10 @@ def encode_view(
     """The last map of a backbone, which is told what is padding if it can make use of it.
 
     Args:
-        backbone: Any of mmaction2's, or ours.
-        view: ``[B, C, T, H, W]`` or ``[B, M, T, V, C]``.
+        view: ``[B, C, T, H, W]`` gives a map ``[B, C', T', H', W']``; ``[B, M, T, V, C]`` gives
+            ``[B, M', C', T', V']``.
         valid: False for padding, ``[B, T]`` or ``[B, M, T]``.
         frame_wise: The backbone is a 2D network, which reads frames ``[N, C, H, W]``.
-
-    Returns:
-        ``[B, C', T', H', W']`` of videos, ``[B, M', C', T', V']`` of skeletons.
     """
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)

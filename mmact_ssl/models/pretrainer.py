@@ -36,8 +36,7 @@ class MultiTaskPretrainer(BaseModel):
     Args:
         backbone: The student, the only thing that downstream work keeps.
         heads: Task -> pretext head; ``None`` switches a task off.
-        data_preprocessor: A :class:`PretextDataPreprocessor` or :class:`SkeletonDataPreprocessor`,
-            which names the views and targets that the pipeline packs.
+        data_preprocessor: Names the views and targets that the pipeline packs.
         encode: Views that the student encodes.
         encode_together: Views of one shape go through the student as one batch. Faster, but batch
             normalization then mixes their statistics.
@@ -45,22 +44,20 @@ class MultiTaskPretrainer(BaseModel):
             a clip leaves out frames that only fill it up.
         adapters: Name -> module on the feature map, applied to every encoded view. The name of
             another adapter in place of a module lets tasks share that one's representation.
-        pooling: Module from the feature map and the view's validity to ``[B, D]``; the mean over
-            all positions unless given, which a view with padding must not be left to.
+        pooling: Module from the feature map and the view's validity to ``[B, D]``, in place of the
+            mean over all positions.
         balancer: How the tasks' losses become one, a :class:`Balancer` without its tasks.
         shared_weights: Prefix of the backbone's parameters on which the tasks' gradients are
             compared, by some balancers and by ``GradientConflictHook``: ``'layer4'``, or ``''`` for
             all; the last weight unless given.
         teachers: Target -> ``dict(teacher=..., views=...)``: frozen networks that make
-            ``targets.<view>.<target>`` of each of these views online.
+            ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
-            and adapters encodes these views too; :class:`MomentumCopyHook` moves it. ``pooling`` is
-            the student's own.
+            and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
         monitor_interval: Log the features' deviation and effective rank every so many steps.
 
     Raises:
-        ConfigError: A head reads what neither the pipeline nor the model makes, or the backbone
-            has no parameter of the prefix.
+        ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
@@ -15,21 +14,16 @@ from mmact_ssl.preparation.files import require
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 SETS = {'custom': 'your own skeletons: one npz file'}
-REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
-OPTIONAL = ('classes', 'train_names', 'val_names', 'train', 'subjects', 'used')
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this set alone."""
-    parser.add_argument('--unit', default='meters', help='of the coordinates')
-    parser.add_argument(
-        '--train-subjects', type=int, nargs='+', help='split by the array subjects of the file'
-    )
-    parser.add_argument(
-        '--left-handed',
+OPTIONS = {
+    'unit': dict(help='of the coordinates'),
+    'train_subjects': dict(type=int, nargs='+', help='split by the array subjects of the file'),
+    'left_handed': dict(
         action='store_true',
         help='the coordinates are, as x right, y up, z depth or those of Unity: negate z',
-    )
+    ),
+}
+REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
+OPTIONAL = ('classes', 'train_names', 'val_names', 'subjects', 'used')
 
 
 def prepare(
@@ -49,7 +43,7 @@ def prepare(
             - ``keypoints`` float [sum(lengths), V, C] or [sum(lengths), M, V, C]: the clips joined
               along time, zero where a joint or person is not seen;
             - optional ``classes`` str [K]: their names, by label;
-            - optional, for the split: ``train_names`` and ``val_names`` str, or ``train`` bool [N];
+            - optional, for the split: ``train_names`` and ``val_names`` str;
             - optional ``subjects`` int [N]: who is seen, for ``train_subjects``;
             - optional ``used`` bool [N]: clips where it is False are left out.
 
@@ -58,24 +52,21 @@ def prepare(
             split; else with ``all.txt``.
         layout: A key of LAYOUTS with V joints.
         unit: Of the coordinates.
-        train_subjects: Subjects to train on, the others test.
+        train_subjects: Subjects to train on; the others are for testing.
         left_handed: The coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
             so that the folder is right-handed, as all others are.
     """
     table = read_table(source)
     keypoints = table['keypoints']
-    num_joints = LAYOUTS[layout].num_joints
-    if keypoints.shape[-2] != num_joints or keypoints.shape[-1] not in (2, 3):
+    shape, num_joints = list(keypoints.shape), LAYOUTS[layout].num_joints
+    if shape[-2] != num_joints or shape[-1] not in (2, 3):
         raise DataError(
-            f'{source}: keypoints of shape {list(keypoints.shape)}, layout {layout} needs '
+            f'{source}: keypoints of shape {shape}, layout {layout} needs '
             f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
         )
     if left_handed:
-        if keypoints.shape[-1] == 2:
-            raise DataError(
-                f'{source}: --left-handed fixes the third coordinate, the key points have 2; '
-                'leave it out'
-            )
+        if shape[-1] == 2:
+            raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
         keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
     if keypoints.ndim == 3:
         keypoints = keypoints[:, None]
@@ -92,16 +83,12 @@ def prepare(
             if is_used:
                 writer.add(name, label, clip.transpose(1, 0, 2, 3))
             else:
-                writer.leave_out(name, 'not marked as used')
+                writer.left_out[name] = 'not marked as used'
         return writer.finish(splits)
 
 
 def read_table(source: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a custom npz and check their sizes.
-
-    Raises:
-        DataError: An array is missing or does not fit the others.
-    """
+    """Read the arrays of a custom npz and check that they fit each other."""
     require(source, 'point --source at an npz file; docs/data.md shows how to write it')
     if source.is_dir():
         found = sorted(source.glob('*.npz'))
@@ -117,12 +104,10 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     if missing:
         raise DataError(f'{source}: no array {missing[0]}; docs/data.md shows how to write it')
     count = len(table['names'])
-    for key in ('labels', 'lengths', 'train', 'subjects', 'used'):
+    for key in ('labels', 'lengths', 'subjects', 'used'):
         if key in table and table[key].shape != (count,):
-            raise DataError(
-                f'{source}: {key} has shape {list(table[key].shape)}, there are {count} names; '
-                'give one for each clip'
-            )
+            shape = list(table[key].shape)
+            raise DataError(f'{source}: {key} has shape {shape}; give one for each of {count}')
     if not all(np.issubdtype(table[key].dtype, np.integer) for key in ('labels', 'lengths')):
         raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
     keypoints, lengths = table['keypoints'], table['lengths']
@@ -141,34 +126,23 @@ def split_names(
     names: Sequence[str],
     train_subjects: Sequence[int] | None,
 ) -> dict[str, list[str]]:
-    """Return the names of the clips of each list; see :func:`prepare`.
-
-    Raises:
-        DataError: A name of a split is unknown or is on both sides, or there are no subjects.
-    """
+    """Return the names of the clips of each list; see :func:`prepare`."""
     if train_subjects is not None:
         if 'subjects' not in table:
             raise DataError(f'{source}: --train-subjects needs an array subjects; add it')
         unknown = set(train_subjects) - set(table['subjects'].tolist())
         if unknown:
-            raise DataError(
-                f'{source}: no clip of subject {min(unknown)}; correct --train-subjects'
-            )
-        train, prefix = np.isin(table['subjects'], list(train_subjects)), 'xsub_'
-    elif 'train_names' in table and 'val_names' in table:
-        sides = [table[key].astype(str).tolist() for key in ('train_names', 'val_names')]
-        both = set(sides[0]) & set(sides[1])
-        if both:
-            raise DataError(f'{source}: {min(both)} is in train_names and val_names; keep one')
-        unlisted = {*sides[0], *sides[1]} - set(names)
-        if unlisted:
-            raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
-        return dict(zip(('train', 'test'), sides))
-    elif 'train' in table:
-        train, prefix = table['train'].astype(bool), ''
-    else:
+            raise DataError(f'{source}: no clip of subject {min(unknown)}; see --train-subjects')
+        subjects = list(zip(names, table['subjects'].tolist()))
+        return {
+            'xsub_train': [name for name, subject in subjects if subject in train_subjects],
+            'xsub_test': [name for name, subject in subjects if subject not in train_subjects],
+        }
+    if 'train_names' not in table or 'val_names' not in table:
         return {'all': list(names)}
-    return {
-        f'{prefix}{part}': [name for name, chosen in zip(names, side) if chosen]
-        for part, side in (('train', train), ('test', ~train))
-    }
+    train, test = (table[key].astype(str).tolist() for key in ('train_names', 'val_names'))
+    if both := set(train) & set(test):
+        raise DataError(f'{source}: {min(both)} is in train_names and val_names; keep one')
+    if unlisted := {*train, *test} - set(names):
+        raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
+    return {'train': train, 'test': test}

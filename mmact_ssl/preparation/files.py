@@ -1,12 +1,16 @@
-"""Steps that every preparation shares: probing and placing videos, writing lists."""
+"""Steps that every preparation shares: finding, probing and placing files, writing lists."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import av
@@ -23,23 +27,61 @@ def data_root() -> Path:
 
 
 def require(path: Path, fix: str) -> Path:
-    """Return ``path``.
-
-    Raises:
-        DataError: Nothing exists at ``path``; the message ends with ``fix``.
-    """
+    """Return ``path``; where nothing is, raise a DataError that ends with ``fix``."""
     if not path.exists():
         kind = 'file' if path.suffix else 'folder'
         raise DataError(f'{path}: no such {kind}; {fix}')
     return path
 
 
-def probe_video(path: Path | str) -> str:
-    """Open a video and decode its first frame.
+def text_files(
+    source: Path, name: re.Pattern[str], suffix: str, fix: str
+) -> Iterator[tuple[re.Match[str], Callable[[], str]]]:
+    """Find the text files called ``name`` + ``suffix`` without unpacking anything.
 
-    Returns:
-        str: '' if at least two frames can be expected, else the reason why the file is unusable.
+    Args:
+        source: A zip archive; or a folder with such files at any depth; or, if it has none, with
+            zip archives that hold them.
+        name: Pattern of the whole name without the suffix; other files are ignored.
+        suffix: Such as ``'.json'``.
+        fix: Ends the message of the error that nothing is found.
+
+    Yields:
+        tuple: Match of the name, and a function that returns the text, or raises ValueError if the
+        file is damaged. Call it before asking for the next file. Sorted by path in each archive.
     """
+    require(source, fix)
+    found = False
+    if source.is_dir():
+        for file in sorted(source.rglob(f'*{suffix}')):
+            if match := name.fullmatch(file.stem):
+                found = True
+                yield match, partial(_text, file.read_bytes)
+    archives = [] if found else sorted(source.glob('*.zip')) if source.is_dir() else [source]
+    for archive in archives:
+        try:
+            holder = zipfile.ZipFile(archive)
+        except zipfile.BadZipFile as error:
+            raise DataError(f'{archive}: not a whole zip archive; fetch it again') from error
+        with holder:
+            for member in sorted(holder.namelist()):
+                path = PurePosixPath(member)
+                if path.suffix == suffix and (match := name.fullmatch(path.stem)):
+                    found = True
+                    yield match, partial(_text, partial(holder.read, member))
+    if not found:
+        raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
+
+
+def _text(read: Callable[[], bytes]) -> str:
+    try:
+        return read().decode('utf-8')
+    except (zipfile.BadZipFile, zlib.error, OSError) as error:
+        raise ValueError(str(error)) from error
+
+
+def probe_video(path: Path | str) -> str:
+    """Return why a video is unusable; '' if it opens and has at least two frames."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -58,7 +100,7 @@ def probe_video(path: Path | str) -> str:
 
 
 def probe_videos(paths: Sequence[Path], source: Path) -> dict[str, str]:
-    """Return why videos are unusable, by their path below ``source``; see :func:`probe_video`."""
+    """Return why videos are unusable, by their path below ``source``."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         reasons = track(pool.map(probe_video, paths), 'checking videos', total=len(paths))
         return {
@@ -83,15 +125,8 @@ def write_videos(
 ) -> dict[str, int]:
     """Place videos and write ``SPLIT.txt``, ``classes.txt`` (where given) and ``left_out.txt``.
 
-    Args:
-        out: Prepared folder.
-        splits: Videos of each list.
-        classes: Names in the order of the labels.
-        left_out: Reasons by path of the videos that are not used.
-        placement: 'copy' (byte-identical) or 'link'.
-
-    Returns:
-        dict: Number of videos per split, and of videos left out.
+    ``left_out`` gives reasons by path. Returns the number of videos per split, and of those left
+    out.
     """
     videos = [video for listed in splits.values() for video in listed]
     for video in track(videos, f'{placement} videos'):

@@ -32,10 +32,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     }
     both = {video.name for video in splits['train']} & {video.name for video in splits['test']}
     if both:
-        raise DataError(
-            f'{source}: {min(both)} is in train.txt and {test_list.name}; '
-            'remove it from one of them'
-        )
+        raise DataError(f'{test_list}: {min(both)} is in train.txt, too; remove one of the lines')
     videos = splits['train'] + splits['test']
     for path, name, label in videos:
         require(path, 'it is listed in the annotation; fetch the data set again')

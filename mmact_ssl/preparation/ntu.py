@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 
@@ -10,15 +9,16 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import require
-from mmact_ssl.preparation.ntu_classes import NTU_CLASSES
+from mmact_ssl.preparation.files import require, text_files
 from mmact_ssl.preparation.persons import join_tracks
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.preparation.text_sources import text_files
 
 SETS = {
     'ntu60': 'NTU RGB+D: skeletons, 60 actions',
     'ntu120': 'NTU RGB+D 120: skeletons, 120 actions',
+}
+OPTIONS = {
+    'missing': dict(type=Path, help="the authors' list of samples without a whole skeleton"),
 }
 NAME = re.compile(
     r'S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})'
@@ -46,11 +46,27 @@ MAX_WIDTH_BY_HEIGHT = 0.8
 MAX_WIDE_FRAMES = 0.69754  # fraction of a track's frames
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the option of this set alone."""
-    parser.add_argument(
-        '--missing', type=Path, help="the authors' list of samples without a whole skeleton"
-    )
+# In the order of the action numbers A001 to A120, as in the authors' list.
+_CLASSES = """
+drink water, eat meal, brush teeth, brush hair, drop, pick up, throw, sit down, stand up, clap,
+read, write, tear up paper, put on jacket, take off jacket, put on a shoe, take off a shoe, put on
+glasses, take off glasses, put on a hat, take off a hat, cheer up, wave, kick something, reach
+into pocket, hop, jump up, phone call, play with phone, type on a keyboard, point to something,
+take a selfie, check time, rub two hands, bow, shake head, wipe face, salute, put palms together,
+cross hands in front, sneeze, stagger, fall down, headache, chest pain, back pain, neck pain,
+nausea, fan self, punch other person, kick other person, push other person, pat on back, point at
+other person, hug, give object, touch pocket, shake hands, walk towards, walk apart, put on
+headphone, take off headphone, shoot at basket, bounce ball, tennis bat swing, juggle table tennis
+ball, hush, flick hair, thumb up, thumb down, make ok sign, make victory sign, staple book, count
+money, cut nails, cut paper, snap fingers, open bottle, sniff, squat down, toss a coin, fold
+paper, ball up paper, play magic cube, apply cream on face, apply cream on hand, put on bag, take
+off bag, put object into bag, take object out of bag, open a box, move heavy objects, shake fist,
+throw up cap, hands up, cross arms, arm circles, arm swings, run on the spot, butt kicks, cross
+toe touch, side kick, yawn, stretch oneself, blow nose, hit with object, wield knife, knock over,
+grab stuff, shoot with gun, step on foot, high-five, cheers and drink, carry object together, take
+a photo, follow, whisper, exchange things, support somebody, rock-paper-scissors
+"""
+CLASSES = tuple(' '.join(name.split()) for name in _CLASSES.split(','))
 
 
 def prepare(
@@ -58,11 +74,10 @@ def prepare(
 ) -> dict[str, int]:
     """Convert ``.skeleton`` files to a prepared folder.
 
-    Of each file the up to two persons that move most are kept, the first moving most; see
-    :func:`plausible_tracks` for what counts as noise and :func:`join_tracks` for bodies that the
-    sensor lost and found again. Frames without a body are taken out. CTR-GCN's third filter, by
-    motion, is left out: it is switched off there, too. Coordinates stay as recorded; transforms
-    normalize them.
+    Of each file up to two persons are kept, the first moving most; see :func:`plausible_tracks` for
+    what counts as noise and :func:`join_tracks` for bodies that the sensor lost and found again.
+    CTR-GCN's third filter, by motion, is left out: it is switched off there, too. Coordinates stay
+    as recorded; transforms normalize them.
 
     Args:
         source: Folder with ``SxxxCxxxPxxxRxxxAxxx.skeleton`` at any depth, or with the zip archives
@@ -77,7 +92,7 @@ def prepare(
     fix = 'point --source at the folder of the .skeleton files or of their zip archives'
     splits: dict[str, list[str]] = {}
     with SkeletonWriter(
-        out, f'NTU RGB+D {num_classes}', 'ntu25', NTU_CLASSES[:num_classes], NUM_PERSONS
+        out, f'NTU RGB+D {num_classes}', 'ntu25', CLASSES[:num_classes], NUM_PERSONS
     ) as writer:
         for match, read in track(text_files(source, NAME, '.skeleton', fix), 'reading skeletons'):
             clip = match[0]
@@ -86,20 +101,17 @@ def prepare(
             if is_later or numbers['action'] > num_classes:
                 continue
             if clip in listed:
-                writer.leave_out(clip, 'on the list of missing skeletons')
+                writer.left_out[clip] = 'on the list of missing skeletons'
                 continue
             try:
                 tracks = read_tracks(read())
             except ValueError as error:
-                writer.leave_out(clip, str(error))
-                continue
-            if not len(tracks):
-                writer.leave_out(clip, 'no body in any frame')
+                writer.left_out[clip] = str(error)
                 continue
             persons = join_tracks(plausible_tracks(tracks), NUM_PERSONS)
-            if writer.add(clip, numbers['action'] - 1, persons):
-                for split in splits_of(numbers, num_classes):
-                    splits.setdefault(split, []).append(clip)
+            writer.add(clip, numbers['action'] - 1, persons)
+            for split in splits_of(numbers, num_classes):
+                splits.setdefault(split, []).append(clip)
         return writer.finish(splits)
 
 
@@ -118,18 +130,14 @@ def splits_of(numbers: dict[str, int], num_classes: int) -> tuple[str, str]:
 
 
 def read_tracks(text: str) -> np.ndarray:
-    """Read a ``.skeleton`` file.
-
-    Args:
-        text: The number of frames, then for each frame the number of bodies and the bodies; see
-            BODY_NUMBERS and JOINT_NUMBERS.
+    """Read a ``.skeleton`` file: the number of frames; for each that of bodies, and the bodies.
 
     Returns:
         np.ndarray: float32 [K, T, V=25, 3], meters: one track per body number, in the order of
-        their first frames, zero where the body is not seen. K may be 0.
+        their first frames, zero where the body is not seen.
 
     Raises:
-        ValueError: The file is cut short, has numbers left over, or a body has not 25 joints.
+        ValueError: The file is cut short, has numbers left over, no body, or not 25 joints in one.
     """
     words = text.split()
     try:
@@ -154,6 +162,8 @@ def read_tracks(text: str) -> np.ndarray:
         raise ValueError(str(error)) from error
     if at != len(words):
         raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')
+    if not found:
+        raise ValueError('no body in any frame')
     tracks = np.zeros((len(found), num_frames, NUM_JOINTS, 3), np.float32)
     for index, frames in enumerate(found.values()):
         for frame, joints in frames:
@@ -162,16 +172,10 @@ def read_tracks(text: str) -> np.ndarray:
 
 
 def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
-    """Drop tracks of noise, as long as another track is left.
+    """Drop tracks of noise from [K, T, V, 3], as long as another track is left.
 
     A track is noise if it has fewer than MIN_TRACK_FRAMES frames, or if a share of MAX_WIDE_FRAMES
     or more of them is wider than MAX_WIDTH_BY_HEIGHT of its height.
-
-    Args:
-        tracks: [K, T, V, 3]; all zero where a track has no frame.
-
-    Returns:
-        np.ndarray: [K' >= 1, T, V, 3].
     """
     length = tracks.any(axis=(2, 3)).sum(axis=1)
     if (length >= MIN_TRACK_FRAMES).any():
@@ -183,15 +187,9 @@ def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
 
 
 def read_missing(path: Path) -> frozenset[str]:
-    """Read the authors' list of samples with missing skeletons.
-
-    Raises:
-        DataError: The file is missing or names no sample.
-    """
+    """Read the authors' list of samples with missing skeletons."""
     require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it out')
-    names = frozenset(
-        line.strip() for line in path.read_text().splitlines() if NAME.fullmatch(line.strip())
-    )
+    names = frozenset(filter(NAME.fullmatch, map(str.strip, path.read_text().splitlines())))
     if not names:
         raise DataError(f'{path}: no line is a name as S001C001P001R001A001; check --missing')
     return names

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmact_ssl.preparation.files import text_files
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.preparation.text_sources import text_files
 
 SETS = {'nwucla': 'NW-UCLA: skeletons from three views, 10 actions'}
 NAME = re.compile(r'a(?P<action>\d\d)_s\d\d_e\d\d_v(?P<view>\d\d)')
@@ -63,16 +63,10 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
 
 
 def read_clip(text: str) -> np.ndarray:
-    """Read the ``skeletons`` of a file: float [T, V, 3].
-
-    Raises:
-        ValueError: The JSON is cut short or of another form.
-    """
+    """Return the ``skeletons`` of a file, float [T, V, 3]; raise ValueError if it is damaged."""
     try:
-        content = json.loads(text)
-    except ValueError as error:
+        return np.asarray(json.loads(text)['skeletons'], dtype=np.float64)
+    except json.JSONDecodeError as error:
         raise ValueError(f'not whole JSON: {error}') from error
-    try:
-        return np.asarray(content['skeletons'], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError('no skeletons of the same number of joints in all frames') from error

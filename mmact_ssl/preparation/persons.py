@@ -30,17 +30,10 @@ def strongest_persons(tracks: np.ndarray, count: int) -> np.ndarray:
 
 
 def join_tracks(tracks: np.ndarray, count: int) -> np.ndarray:
-    """Join tracks that a sensor lost and found again to at most ``count`` persons.
+    """Join tracks [K, T, V, C] that a sensor lost and found again to persons [count, T, V, C].
 
-    Tracks are taken in the order of their motion. Each goes to the first person that is absent in
-    all frames of the track; a track that fits nobody is dropped.
-
-    Args:
-        tracks: float [K, T, V, C]; all zero in frames that a track does not have.
-        count: Persons M.
-
-    Returns:
-        np.ndarray: [M, T, V, C]; absent persons are zero.
+    Tracks, which are zero in frames that they do not have, are taken in the order of their motion.
+    Each goes to the first person that is absent in all its frames; one that fits nobody is dropped.
 
     Source: our choice, close to CTR-GCN's public preparation of NTU RGB+D.
     """

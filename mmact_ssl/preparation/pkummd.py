@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from rich.progress import track
@@ -19,14 +18,6 @@ SETS = {
 NUM_PERSONS, NUM_JOINTS = 2, 25
 NUM_ACTIONS = 51
 FIX = 'point --source at one phase: skeleton and label folders, and the lists of the splits'
-
-
-class Instance(NamedTuple):
-    """One labeled action: frames ``start : end`` of its video, action 1..51."""
-
-    action: int
-    start: int
-    end: int
 
 
 def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
@@ -47,7 +38,7 @@ def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
               ``action,start,end,confidence``;
             - the splits: ``cross-subject*.txt`` and ``cross-view*.txt`` (or with ``_``).
         out: Prepared folder to write, with ``xsub_train.txt``, ``xsub_test.txt`` and ``xview_…``.
-        name: ``pkummd1`` or ``pkummd2``, of the same form.
+        name: ``pkummd1`` or ``pkummd2``.
     """
     require(source, FIX)
     skeletons = video_files(source, 'skeleton', ('.txt', '.skeleton'))
@@ -61,36 +52,26 @@ def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
         for part, videos in zip(('train', 'test'), read_split(source, kind))
     }
     found = [one for clips in labels.values() for one in clips.values()]
-    actions = sorted({one.action for one in found if isinstance(one, Instance)})
+    actions = sorted({one[0] for one in found if not isinstance(one, str)})
     classes = [f'action {action}' for action in actions]
     dataset = {'pkummd1': 'PKU-MMD I', 'pkummd2': 'PKU-MMD II'}[name]
     with SkeletonWriter(out, dataset, 'ntu25', classes, NUM_PERSONS) as writer:
         for video, clips in track(labels.items(), 'cutting videos'):
-            reason, frames = 'the video has no skeleton file', None
-            if video in skeletons:
-                try:
-                    frames = read_video(skeletons[video])
-                except ValueError as error:
-                    reason = f'{skeletons[video].name}: {error}'
+            frames = read_video(skeletons.get(video))
             for clip, one in clips.items():
                 if isinstance(one, str):
-                    writer.leave_out(clip, one)
-                elif frames is None:
-                    writer.leave_out(clip, reason)
-                elif one.start >= len(frames):
-                    writer.leave_out(clip, 'starts after the last frame of its video')
+                    writer.left_out[clip] = one
+                elif isinstance(frames, str):
+                    writer.left_out[clip] = frames
                 else:
-                    keypoint = frames[one.start : one.end].transpose(1, 0, 2, 3)
-                    writer.add(clip, actions.index(one.action), keypoint)
+                    action, start, end = one
+                    keypoint = frames[start:end].transpose(1, 0, 2, 3)
+                    writer.add(clip, actions.index(action), keypoint)
         return writer.finish(splits)
 
 
 def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files below a folder whose name contains ``kind``, by the video's name.
-
-    Raises:
-        DataError: There is none, or two of one video.
-    """
+    """Return the files below a folder whose name contains ``kind``, by the video's name."""
     files: dict[str, Path] = {}
     for path in sorted(source.rglob('*')):
         folders = path.relative_to(source).parts[:-1]
@@ -103,54 +84,46 @@ def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str,
     return files
 
 
-def read_video(path: Path) -> np.ndarray:
-    """Read a skeleton file: float32 [T, M=2, V=25, 3].
-
-    Raises:
-        ValueError: A number is broken, or the last frame is cut short.
-    """
-    numbers = np.array(path.read_text(encoding='utf-8').split(), dtype=np.float32)
+def read_video(path: Path | None) -> np.ndarray | str:
+    """Read a skeleton file, float32 [T, M=2, V=25, 3]; or return why it is unusable."""
+    if path is None:
+        return 'the video has no skeleton file'
+    try:
+        numbers = np.array(path.read_text(encoding='utf-8').split(), dtype=np.float32)
+    except ValueError as error:
+        return f'{path.name}: {error}'
     frames, rest = divmod(len(numbers), NUM_PERSONS * NUM_JOINTS * 3)
     if rest:
-        raise ValueError(f'cut short: {frames} frames of 150 numbers, and {rest} numbers more')
+        return f'{path.name}: cut short: {frames} frames of 150 numbers, and {rest} numbers more'
     return numbers.reshape(frames, NUM_PERSONS, NUM_JOINTS, 3)
 
 
-def read_labels(path: Path) -> dict[str, Instance | str]:
-    """Read a label file; blank lines are skipped and not counted.
+def read_labels(path: Path) -> dict[str, tuple[int, int, int] | str]:
+    """Read a label file: (action, start, end), or why the line is unusable, by the clip's name.
 
-    Returns:
-        dict: Instance, or the reason why the line is unusable, by the clip's name.
+    Blank lines are skipped and not counted.
     """
-    lines = path.read_text(encoding='utf-8').splitlines()
-    clips: dict[str, Instance | str] = {}
-    for k, line in enumerate((line for line in lines if line.strip()), start=1):
+    lines = filter(str.strip, path.read_text(encoding='utf-8').splitlines())
+    clips: dict[str, tuple[int, int, int] | str] = {}
+    for k, line in enumerate(lines, start=1):
         name = f'{path.stem}_{k}'
         try:
             action, start, end = (int(field) for field in line.split(',')[:3])
+            is_valid = 1 <= action <= NUM_ACTIONS and 0 <= start < end
         except ValueError:
-            clips[name] = f'{path.name}: {line.strip()!r} is not "action,start,end,confidence"'
-            continue
-        if not 1 <= action <= NUM_ACTIONS:
-            clips[name] = f'{path.name}: action {action} is not in 1..{NUM_ACTIONS}'
-        elif not 0 <= start < end:
-            clips[name] = f'{path.name}: frames {start} to {end} are not an interval'
+            is_valid = False
+        if is_valid:
+            clips[name] = action, start, end
         else:
-            clips[name] = Instance(action, start, end)
+            clips[name] = f'{path.name}: {line.strip()!r} is not action 1..51, start, end'
     return clips
 
 
-def read_split(source: Path, kind: str) -> tuple[list[str], list[str]]:
-    """Read the one list ``cross-KIND*.txt`` or ``cross_KIND*.txt`` at any depth.
+def read_split(source: Path, kind: str) -> list[list[str]]:
+    """Read the videos to train on, and to test on, from the one list ``cross-KIND*.txt``.
 
     It has sections ``Training videos:`` and ``Validataion videos:`` (so written), names between
     commas.
-
-    Returns:
-        tuple: Names of the videos to train on, and to test on.
-
-    Raises:
-        DataError: There is no list or more than one, or a section is missing or empty.
     """
     found = sorted(source.rglob(f'cross[-_]{kind}*.txt'))
     if len(found) != 1:
@@ -163,7 +136,5 @@ def read_split(source: Path, kind: str) -> tuple[list[str], list[str]]:
         elif sections:
             sections[-1] += [name.strip() for name in line.split(',') if name.strip()]
     if len(sections) != 2 or not all(sections):
-        raise DataError(
-            f'{found[0]}: needs one section of training and one of validation videos; {FIX}'
-        )
-    return sections[0], sections[1]
+        raise DataError(f'{found[0]}: needs one section of training and one of validation videos')
+    return sections

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import require
 from mmact_ssl.preparation.persons import strongest_persons
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 SETS = {'pose-pickle': 'an annotation pickle of pyskl or mmaction2'}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the option of this set alone."""
-    parser.add_argument('--persons', type=int, default=2, help='to keep, those that move most')
+OPTIONS = {'persons': dict(type=int, help='to keep, those that move most')}
+FIX = 'give a pickle of pyskl or mmaction2'
 
 
 def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
@@ -37,18 +32,17 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
         layout: A key of LAYOUTS.
         persons: Persons M of the prepared set.
     """
-    require(source, 'point --source at an annotation pickle of pyskl or mmaction2')
     annotations, splits = _parts(load_plain_pickle(source), source)
-    usable = [one for one in annotations if _label(one) is not None]
+    labels = [_label(one) for one in annotations]
+    usable = [one for one, label in zip(annotations, labels) if label is not None]
     shapes = {np.shape(one.get('keypoint', ())) for one in usable}
     coordinates = {shape[3] for shape in shapes if len(shape) == 4}
     if len(coordinates) != 1 or not coordinates <= {2, 3}:
-        raise DataError(
-            f'{source}: key points [M, T, V, C] with C 2 or 3 are needed, the first has '
-            f'shape {list(next(iter(shapes), ()))}; give a pickle with 2D or 3D key points'
-        )
+        first = list(next(iter(shapes), ()))
+        raise DataError(f'{source}: keypoint [M, T, V, 2 or 3] is needed, not {first}; {FIX}')
     num_coordinates = coordinates.pop()
-    num_classes = 1 + max(_label(one) or 0 for one in usable)
+    names = [_name(one, source) for one in annotations]
+    num_classes = 1 + max(label for label in labels if label is not None)
     with SkeletonWriter(
         out,
         source.stem,
@@ -58,10 +52,9 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
         num_coordinates,
         unit='meters' if num_coordinates == 3 else 'pixels',
     ) as writer:
-        for annotation in annotations:
-            name, label = _name(annotation, source), _label(annotation)
+        for name, label, annotation in zip(names, labels, annotations):
             if label is None:
-                writer.leave_out(name, 'no label from 0')
+                writer.left_out[name] = 'no label from 0'
                 continue
             keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
             if keypoint.ndim == 4:
@@ -70,22 +63,17 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
                     keypoint = np.where(np.asarray(score)[..., None] > 0, keypoint, 0)
                 keypoint = strongest_persons(keypoint, persons)
             writer.add(name, label, keypoint)
-        splits = splits or {'all': [_name(one, source) for one in annotations]}
-        return writer.finish(splits)
+        return writer.finish(splits or {'all': names})
 
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:
     """Return the annotations, and the names of clips by split, of the content of a pickle."""
-    if isinstance(content, dict):
-        annotations, splits = content.get('annotations'), content.get('split') or {}
-    else:
-        annotations, splits = content, {}
+    if not isinstance(content, dict):
+        content = {'annotations': content}
+    annotations, splits = content.get('annotations'), content.get('split') or {}
     is_fit = isinstance(annotations, (list, tuple)) and isinstance(splits, dict)
     if not is_fit or not annotations or not all(isinstance(one, dict) for one in annotations):
-        raise DataError(
-            f'{source}: neither dict(split=…, annotations=[…]) nor a list of annotations; '
-            'give a pickle of pyskl or mmaction2'
-        )
+        raise DataError(f'{source}: no list of annotations, alone or as annotations=[…]; {FIX}')
     names = {str(split): [str(name) for name in listed] for split, listed in splits.items()}
     return list(annotations), names
 

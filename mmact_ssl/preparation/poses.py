@@ -30,14 +30,9 @@ def project_joints(
     x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
     known = z > 0
     depth = np.where(known, z, 1.0)
-    pose = np.stack(
-        [
-            (focal * x / depth + center[0]) / size[0],
-            (center[1] - focal * y / depth) / size[1],
-            np.ones_like(depth),
-        ],
-        axis=-1,
-    )
+    column = (focal * x / depth + center[0]) / size[0]
+    row = (center[1] - focal * y / depth) / size[1]
+    pose = np.stack([column, row, np.ones_like(depth)], axis=-1)
     return np.where(known[..., None], pose, 0.0).astype(np.float32)
 
 
@@ -62,10 +57,7 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
 
 
 def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
-    """Read what :func:`write_poses` wrote.
-
-    Returns:
-        tuple: The layout's name, and an iterator over (name, float32 [T, V, 3]).
+    """Read a file of :func:`write_poses`: its layout, and (name, float32 [T, V, 3]) of each video.
 
     Raises:
         DataError: The lengths do not add up, or the layout is unknown.
@@ -76,12 +68,5 @@ def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
     if layout not in LAYOUTS:
         raise DataError(f'{path}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
     if len(names) != len(lengths) or lengths.sum() != len(keypoints):
-        raise DataError(
-            f'{path}: lengths do not add up to the {len(keypoints)} key points; '
-            'prepare the data set again'
-        )
-    starts = np.cumsum([0, *lengths])
-    return layout, (
-        (str(name), keypoints[start : start + length])
-        for name, start, length in zip(names, starts, lengths)
-    )
+        raise DataError(f'{path}: lengths do not fit {len(keypoints)} key points; prepare it again')
+    return layout, zip(names.tolist(), np.split(keypoints, np.cumsum(lengths)[:-1]))

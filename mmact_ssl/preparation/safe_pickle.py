@@ -24,27 +24,18 @@ def load_plain_pickle(path: Path) -> Any:
     Here every name is looked up in a short table of this module's own functions; any other one is
     refused before it is imported. numpy's own functions are not in the table either: a forged dtype
     could make them read foreign memory.
-
-    Args:
-        path: The file, of any protocol.
-
-    Raises:
-        DataError: The file is missing, is damaged or not a pickle, or holds anything else.
     """
-    require(path, 'check --source')
+    require(path, 'point --source at an annotation pickle')
     try:
         with path.open('rb') as file:
             return _PlainUnpickler(file).load()
     except _RefusedError as error:
         raise DataError(
-            f'{path}: refused, it holds {error}, which is not an array, container, text or number; '
-            'loading that could run code; save it again without'
+            f'{path}: refused, it holds {error}, and loading that could run code; save it without'
         ) from None
     except Exception as error:  # a damaged pickle can end in almost any
         reason = ' '.join(str(error).split())
-        raise DataError(
-            f'{path}: not a whole pickle of annotations ({reason}); fetch it again'
-        ) from error
+        raise DataError(f'{path}: not a whole pickle ({reason}); fetch it again') from error
 
 
 class _RefusedError(Exception):
@@ -70,7 +61,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """Array that is filled from bytes of the right number, whatever the pickle contains."""
+    """Array that is filled from the right number of bytes, whatever the pickle contains."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Array:
         # pickle writes arrays by _reconstruct; the constructor could lay one over any buffer.
@@ -98,7 +89,7 @@ def _scalar(dtype: _Dtype, content: bytes) -> Any:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Encode text as bytes: protocols 0 to 2 write bytes as latin-1 text."""
+    # Protocols 0 to 2 write bytes as latin-1 text.
     if encoding != 'latin1':
         raise _RefusedError(f'text in the encoding {encoding!r}')
     return text.encode('latin1')

@@ -25,19 +25,17 @@ SUMMARY = 'summary.json'
 class SkeletonWriter:
     """Writes a prepared folder (see docs/data.md) without holding the set in memory.
 
-    Use it as a context manager: ``add`` clips, ``leave_out`` unusable ones, ``finish``. Frames in
-    which nobody is seen (all coordinates zero) or a coordinate is not finite are taken out of their
-    clip; persons that are seen in no frame come after the others. Clips without a remaining frame,
-    and those that do not have the shape of the layout, are left out with the reason.
+    Use it as a context manager: ``add`` clips, note others in ``left_out`` with the reason,
+    ``finish``. Frames in which nobody is seen (all coordinates zero) or a coordinate is not finite
+    are taken out of their clip; persons that are seen in no frame come after the others. Clips
+    without a remaining frame, and those that do not have the shape of the layout, are left out.
 
     Args:
         out: Folder to write to; ``meta.json``, without which nothing reads it, is written last.
-        dataset: Name of the set.
         layout: A key of LAYOUTS with V joints.
         classes: Names of the classes, in the order of the labels.
         num_persons: Persons M of the set; a clip may have fewer.
         num_coordinates: Coordinates C of a joint, 2 or 3.
-        unit: Of the coordinates.
     """
 
     def __init__(
@@ -70,46 +68,33 @@ class SkeletonWriter:
         self._file.close()
         self._part.unlink(missing_ok=True)  # finish() has renamed it
 
-    def leave_out(self, name: str, reason: str) -> None:
-        """Note that the clip (or file) ``name`` is not used."""
-        self.left_out[name] = reason
-
-    def add(self, name: str, label: int, keypoint: np.ndarray) -> bool:
-        """Write one clip.
+    def add(self, name: str, label: int, keypoint: np.ndarray) -> None:
+        """Write one clip, or note why it is left out.
 
         Args:
             name: Of the clip; no blanks, because annotation lines are ``name label``.
             label: From 0.
             keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
-
-        Returns:
-            bool: False if the clip was left out, with the reason.
-
-        Raises:
-            DataError: The name is empty, has blanks or comes twice, or the label is out of range.
         """
-        if not name or name.split() != [name]:
-            raise DataError(f'{self.dataset}: clip name {name!r} is empty or has blanks; rename it')
-        if name in self._clips:
-            raise DataError(f'{self.dataset}: clip {name} comes twice; rename or remove one')
+        if name.split() != [name] or name in self._clips:
+            what = 'comes twice' if name in self._clips else 'is empty or has blanks'
+            raise DataError(f'{self.dataset}: clip name {name!r} {what}; rename it')
         if not 0 <= label < len(self.classes):
-            raise DataError(
-                f'{self.dataset}: label {label} of {name} is out of range, there are '
-                f'{len(self.classes)} classes from 0; correct the labels'
-            )
+            classes = f'{len(self.classes)} classes from 0'
+            raise DataError(f'{self.dataset}: label {label} of {name} is not one of {classes}')
         persons, joints, coordinates = self.frame_shape
         keypoint = np.asarray(keypoint)
         fits = keypoint.ndim == 4 and keypoint.shape[2:] == (joints, coordinates)
         if not fits or not 1 <= len(keypoint) <= persons:
-            self.leave_out(
-                name,
+            self.left_out[name] = (
                 f'shape {list(keypoint.shape)}, {self.layout} needs [1 to {persons} persons, '
-                f'frames, {joints} joints, {coordinates} coordinates]',
+                f'frames, {joints} joints, {coordinates} coordinates]'
             )
-            return False
-        clip = self._clean(name, keypoint.astype('<f4'))
-        if clip is None:
-            return False
+            return
+        clip = self._usable_frames(keypoint.astype('<f4'))
+        if isinstance(clip, str):
+            self.left_out[name] = clip
+            return
 
         seen = clip.any(axis=(2, 3))  # [M, T]
         self._joints += int(seen.sum()) * joints
@@ -119,7 +104,6 @@ class SkeletonWriter:
         frames[:, : present.sum()] = clip[present].transpose(1, 0, 2, 3)
         self._file.write(frames.tobytes())
         self._clips[name] = (label, len(frames), int(present.sum()))
-        return True
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Write all other files of the folder.
@@ -131,18 +115,13 @@ class SkeletonWriter:
 
         Returns:
             dict: Number of clips, of clips in each list, and of clips left out.
-
-        Raises:
-            DataError: No clip was written, or the name of a split cannot be a file's.
         """
         for split in splits:  # may come from a file
             if not split or Path(split).name != split:
                 raise DataError(f'{self.dataset}: split {split!r} is not a file name; rename it')
         if not self._clips:
-            first = next((f', the first is {n}: {why}' for n, why in self.left_out.items()), None)
-            raise DataError(
-                f'{self.out}: {self.dataset} has no usable clip{first or "; check --source"}'
-            )
+            why = next((f'{n}: {why}' for n, why in self.left_out.items()), 'check --source')
+            raise DataError(f'{self.out}: {self.dataset} has no usable clip; {why}')
         labels, lengths, persons = np.array(list(self._clips.values()), dtype=np.int64).T
         self._file.seek(0)
         self._file.write(_npy_header(int(lengths.sum()), self.frame_shape))
@@ -178,7 +157,7 @@ class SkeletonWriter:
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
 
     def _remove_earlier_lists(self) -> None:
-        """Remove the lists that the summary of an earlier preparation names, and no other file."""
+        """Remove the lists that the summary of an earlier preparation names."""
         try:
             earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
         except (OSError, ValueError, KeyError, TypeError):
@@ -187,8 +166,8 @@ class SkeletonWriter:
             if path.stem in earlier:
                 path.unlink()
 
-    def _clean(self, name: str, clip: np.ndarray) -> np.ndarray | None:
-        """Take out unusable frames; without any other the clip is left out, and None returned."""
+    def _usable_frames(self, clip: np.ndarray) -> np.ndarray | str:
+        """Take out unusable frames; return the reason if there are no others."""
         finite = np.isfinite(clip).all(axis=(0, 2, 3))
         empty = ~clip.any(axis=(0, 2, 3))
         self._dropped_frames['not finite'] += int((~finite).sum())
@@ -197,17 +176,15 @@ class SkeletonWriter:
         if clip.shape[1]:
             return clip
         if not len(finite):
-            self.leave_out(name, 'no frames')
-        elif empty.all():
-            self.leave_out(name, 'nobody is seen in any frame')
-        else:
-            self.leave_out(name, 'every frame with a person has a coordinate that is not finite')
-        return None
+            return 'no frames'
+        if empty.all():
+            return 'nobody is seen in any frame'
+        return 'every frame with a person has a coordinate that is not finite'
 
     def _write_summary(
         self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
     ) -> None:
-        """Write ``summary.json`` and print it as one line."""
+        """Write ``summary.json``, and print what is most of interest."""
         per_class = np.bincount(labels, minlength=len(self.classes))
         median, missing = float(np.median(lengths)), self._missing_joints / self._joints
         summary: dict[str, Any] = {
@@ -224,12 +201,8 @@ class SkeletonWriter:
             'left_out_clips': dict(Counter(self.left_out.values()).most_common()),
         }
         write_atomically(self.out / SUMMARY, json.dumps(summary, indent=2) + '\n')
-        dropped = ', '.join(f'{count} ({why})' for why, count in self._dropped_frames.items())
-        print(
-            f'{self.dataset}: {len(labels)} clips, {len(self.classes)} classes, '
-            f'{lengths.min()} to {lengths.max()} frames (median {median:g}), '
-            f'{100 * missing:.2g} % of joints missing; frames taken out: {dropped}'
-        )
+        frames = f'{lengths.min()} to {lengths.max()} frames (median {median:g})'
+        print(f'{self.dataset}: {frames}, {100 * missing:.2g} % of joints missing; see {SUMMARY}')
 
 
 def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:

@@ -54,7 +54,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     if (source / 'Skeleton').is_dir():
         return {'skeletons': _write_skeletons(_read_mat_files(source / 'Skeleton'), out)}
     folder = require(source / 'depth_videos', fix)
-    clips = _read_table(require(source / 'utd_mhad_skeleton.npz', fix))
+    clips = _read_npz(require(source / 'utd_mhad_skeleton.npz', fix))
     paths = [require(folder / f'{clip.name}.mp4', 'fetch the data set again') for clip in clips]
     left_out = probe_videos(paths, source)
 
@@ -64,29 +64,23 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
         if path.relative_to(source).as_posix() not in left_out:
             video = Video(path, f'videos/{path.name}', clip.label)
             splits['train' if clip.subject % 2 else 'test'].append(video)
-            poses[video.name] = project_skeleton(clip.skeleton)
+            poses[video.name] = project_joints(clip.skeleton, FOCAL, CENTER, SIZE)
     counts = write_videos(out, splits, CLASSES, left_out, placement)
     if poses:
         write_poses(out / 'poses.npz', poses, layout='kinect20')
     return {**counts, 'skeletons': _write_skeletons(clips, out)}
 
 
-def project_skeleton(skeleton: np.ndarray) -> np.ndarray:
-    """Project Kinect joints [T, V=20, 3] into the depth video; see :func:`project_joints`."""
-    return project_joints(skeleton, FOCAL, CENTER, SIZE)
-
-
 class Clip(NamedTuple):
-    """One clip; ``skeleton`` is [T, V=20, 3] in Kinect v1 order, meters."""
+    """One clip and its skeleton."""
 
     name: str
     label: int
     subject: int
-    skeleton: np.ndarray
+    skeleton: np.ndarray  # [T, V=20, 3] in Kinect v1 order, meters
 
 
-def _read_table(path: Path) -> list[Clip]:
-    """Read the npz file, which has the form of your own skeletons."""
+def _read_npz(path: Path) -> list[Clip]:
     table = read_table(path)
     parts = np.split(table['keypoints'][:, KINECT_ORDER], np.cumsum(table['lengths'])[:-1])
     rows = zip(*(table[key].tolist() for key in ('names', 'labels', 'subjects')), parts)
@@ -94,7 +88,6 @@ def _read_table(path: Path) -> list[Clip]:
 
 
 def _read_mat_files(folder: Path) -> list[Clip]:
-    """Read the set's own Matlab files, ``d_skel`` [V=20, 3, T] each."""
     clips = []
     for path in sorted(folder.glob('*_skeleton.mat')):
         match = MAT_NAME.fullmatch(path.stem)
@@ -102,17 +95,12 @@ def _read_mat_files(folder: Path) -> list[Clip]:
             raise DataError(f'{path}: not named aA_sS_tT_skeleton.mat; remove it')
         try:
             skeleton = loadmat(path, variable_names=['d_skel'])['d_skel']
+            if skeleton.shape[:2] != (20, 3):
+                raise ValueError(f'its shape is {list(skeleton.shape)}')
+            skeleton = skeleton.transpose(2, 0, 1)[:, KINECT_ORDER]
         # Errors of scipy for damaged files and for other formats.
         except (MatReadError, LookupError, ValueError, TypeError, NotImplementedError) as error:
-            raise DataError(
-                f'{path}: no d_skel in it ({error}); fetch the data set again'
-            ) from error
-        if skeleton.ndim != 3 or skeleton.shape[:2] != (20, 3):
-            raise DataError(
-                f'{path}: d_skel has shape {list(skeleton.shape)}, not [20, 3, T]; fetch the '
-                'data set again'
-            )
-        skeleton = skeleton.transpose(2, 0, 1)[:, KINECT_ORDER]
+            raise DataError(f'{path}: no d_skel [20, 3, T] ({error}); fetch it again') from error
         clips.append(Clip(match['name'], int(match['action']) - 1, int(match['subject']), skeleton))
     if not clips:
         raise DataError(f'{folder}: no aA_sS_tT_skeleton.mat in it; fetch the data set again')

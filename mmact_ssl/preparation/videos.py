@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.files import (
-    VIDEO_SUFFIXES,
-    Video,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, Video, probe_videos, require, write_videos
 
 SETS = {'videos': 'your own videos: any folder tree'}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this set alone."""
-    parser.add_argument(
-        '--labels-from-folders',
-        action='store_true',
-        help='the first folder below the source is the class',
-    )
-    parser.add_argument(
-        '--test-fraction', type=float, default=0.0, help='of each class, to hold out as test.txt'
-    )
+OPTIONS = {
+    'labels_from_folders': dict(
+        action='store_true', help='the first folder below the source is the class'
+    ),
+    'test_fraction': dict(type=float, help='of each class, to hold out as test.txt'),
+}
 
 
 def prepare(
@@ -47,17 +34,14 @@ def prepare(
             ``classes.txt`` and ``test.txt`` to.
         labels_from_folders: The first folder below ``source`` is a video's class; without it
             the lists have no labels, which is enough for pre-training.
-        test_fraction: Share of each class that is held out as ``test.txt``, 0..1. With 0 an earlier
-            ``test.txt`` is removed, because its videos are in ``train.txt`` now.
+        test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Of the hold-out.
         placement: 'link' or 'copy'.
     """
-    require(source, 'point --source at a folder with videos')
+    fix = 'point --source at a folder with videos'
+    require(source, fix)
     if test_fraction and not (labels_from_folders and 0 < test_fraction < 1):
-        raise DataError(
-            f'--test-fraction {test_fraction}: give a share between 0 and 1, together with '
-            '--labels-from-folders'
-        )
+        raise DataError('--test-fraction: give 0 to 1, together with --labels-from-folders')
     found = sorted(
         path
         for path in source.rglob('*')
@@ -66,10 +50,7 @@ def prepare(
         and out.resolve() not in path.absolute().parents
     )
     if not found:
-        raise DataError(
-            f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; '
-            'point --source at a folder with videos'
-        )
+        raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
     left_out = probe_videos(found, source)
     if labels_from_folders:
         for path in found:
@@ -77,41 +58,29 @@ def prepare(
                 left_out.setdefault(path.name, 'lies in no class folder')
     kept = [path for path in found if path.relative_to(source).as_posix() not in left_out]
     if not kept:
-        raise DataError(
-            f'{source}: none of {len(found)} videos can be used, the first '
-            f'because: {next(iter(left_out.values()))}'
-        )
+        why = next(iter(left_out.values()))
+        raise DataError(f'{source}: none of {len(found)} videos can be used, the first: {why}')
 
     names = target_names(kept, source)
-    (out / 'test.txt').unlink(missing_ok=True)
-    if not labels_from_folders:
-        videos = [Video(path, names[path], None) for path in kept]
-        return write_videos(out, {'train': videos}, [], left_out, placement)
+    (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
     folders = [path.relative_to(source).parts[0] for path in kept]
-    classes = sorted(set(folders))
-    labels = np.array([classes.index(folder) for folder in folders])
-    videos = [Video(path, names[path], label) for path, label in zip(kept, labels.tolist())]
+    classes = sorted(set(folders)) if labels_from_folders else []
+    labels = [classes.index(folder) if classes else None for folder in folders]
+    videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
     splits = {'train': videos}
     if test_fraction:
-        held = hold_out(labels, test_fraction, seed)
+        held = hold_out(np.array(labels), test_fraction, seed)
         splits = {
-            split: [video for video, is_chosen in zip(videos, chosen) if is_chosen]
-            for split, chosen in (('train', ~held), ('test', held))
+            'train': [video for video, is_held in zip(videos, held) if not is_held],
+            'test': [video for video, is_held in zip(videos, held) if is_held],
         }
     return write_videos(out, splits, classes, left_out, placement)
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
-    """Draw a class-balanced test split.
+    """Draw a class-balanced test split of labels [N]: bool [N].
 
-    Args:
-        labels: int [N].
-        fraction: Share of each class, 0..1; a class of two or more clips keeps at least one on each
-            side.
-        seed: Of the draw.
-
-    Returns:
-        np.ndarray: bool [N], True for the test split.
+    A class of two or more clips keeps at least one on each side.
     """
     rng = np.random.default_rng(seed)
     test = np.zeros(len(labels), dtype=bool)
@@ -125,18 +94,12 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
 
 
 def target_names(paths: list[Path], source: Path) -> dict[Path, str]:
-    """Return names below the output folder; blanks become '_'.
-
-    Raises:
-        DataError: Two files would get the same name.
-    """
+    """Return names below the output folder; blanks become '_'."""
     taken: dict[str, Path] = {}
     for path in paths:
         parts = ('_'.join(part.split()) for part in path.relative_to(source).parts)
         name = '/'.join(['videos', *parts])
         if name in taken:
-            raise DataError(
-                f'{path} and {taken[name]} would both be called {name}; rename one of them'
-            )
+            raise DataError(f'{path} and {taken[name]} would both be called {name}; rename one')
         taken[name] = path
     return {path: name for name, path in taken.items()}

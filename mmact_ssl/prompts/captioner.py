@@ -24,16 +24,9 @@ class Captioner:
 
     Args:
         folder: Network and processor as ``save_pretrained`` leaves them.
-        question: What it is asked. None: :data:`QUESTION` for a model with a chat template, nothing
-            for one without, which then writes a caption. Of the latter a question is what the
-            caption begins with.
+        question: What a model with a chat template is asked (None: :data:`QUESTION`); what the
+            caption of another model begins with.
         max_tokens: Of a sentence.
-        device: Where it runs.
-
-    Raises:
-        DataError: The folder is missing or has no network.
-        ConfigError: transformers is not installed, or cannot read the folder, or the network does
-            not read pictures and write text.
     """
 
     def __init__(
@@ -49,16 +42,9 @@ class Captioner:
         self._max_tokens = max_tokens
 
     def describe(self, picture: np.ndarray, count: int = 8, seed: int = 0) -> list[str]:
-        """Write sentences about a picture.
+        """Write up to ``count`` different sentences about a picture, uint8 ``[H, W, 3]``, RGB.
 
-        Args:
-            picture: uint8 ``[H, W, 3]``, RGB.
-            count: Sentences to draw; equal ones are given once.
-            seed: Of the words that are drawn; one picture gets the same sentences whatever
-                was described before.
-
-        Returns:
-            1 to ``count`` different sentences, or none if the model wrote nothing.
+        With one ``seed`` it gets the same sentences whatever was described before.
         """
         from transformers.image_transforms import to_pil_image
         from transformers.pipelines.image_text_to_text import Chat, ReturnType
@@ -89,15 +75,12 @@ def _load(folder: str, device: str) -> Any:
     """Load transformers' pipeline from a folder, as data and offline."""
     if not (Path(folder) / 'config.json').is_file():
         raise DataError(
-            f'no file {folder}/config.json: give a folder with a vision-language model, as '
-            '`huggingface-cli download NAME --local-dir FOLDER` makes it'
+            f'no file {folder}/config.json: `huggingface-cli download NAME --local-dir FOLDER`'
         )
     try:
         import transformers
     except ImportError as error:
-        raise ConfigError(
-            "the source lmm needs transformers: pip install 'mmact_ssl[teachers]'"
-        ) from error
+        raise ConfigError("no transformers: pip install 'mmact_ssl[teachers]'") from error
     local: dict[str, Any] = dict(local_files_only=True, trust_remote_code=False)
     try:
         processor = transformers.AutoProcessor.from_pretrained(folder, **local)
@@ -110,6 +93,5 @@ def _load(folder: str, device: str) -> Any:
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f'{folder}: transformers cannot read a model of pictures and text ({reason}): give one '
-            'that writes about pictures, as BLIP or LLaVA'
+            f'{folder}: no model that writes about pictures, as BLIP or LLaVA do ({reason})'
         ) from error

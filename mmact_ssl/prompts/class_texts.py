@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.prompts.sentence_file import read_text
 
 _SEPARATOR = re.compile('[;,]')
 
@@ -27,18 +28,12 @@ def read_class_texts(
 
     Returns:
         Sentences by class, in the order of ``files``.
-
-    Raises:
-        DataError: A file is missing or not UTF-8, a class has no line or two, a line has no
-            description or names an unknown class.
     """
     texts: dict[str, list[str]] = {name: [] for name in classes}
     for file in files:
         lines = _lines(file)
         if in_order and len(lines) != len(classes):
-            raise DataError(
-                f'{file}: {len(lines)} lines for {len(classes)} classes: one per class is needed'
-            )
+            raise DataError(f'{file}: {len(lines)} lines for {len(classes)} classes: give as many')
         found: dict[str, str] = {}
         for position, (number, line) in enumerate(lines):
             name, text = _split(line, [] if in_order else classes)
@@ -46,10 +41,7 @@ def read_class_texts(
             if not text:
                 raise DataError(f'{file}:{number}: no description after the name: {line[:60]!r}')
             if name not in texts:
-                raise DataError(
-                    f'{file}:{number}: {name!r} is not a class: name it as classes.txt does, or '
-                    'give --in-order if the lines are in its order'
-                )
+                raise DataError(f'{file}:{number}: no class {name!r}: correct it or add --in-order')
             if name in found:
                 raise DataError(f'{file}:{number}: a second line about {name!r}: remove one')
             found[name] = text
@@ -63,12 +55,7 @@ def read_class_texts(
 
 def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
     """Read the lines that are not blank, with their numbers."""
-    if not Path(file).is_file():
-        raise DataError(f'no file {file} of descriptions: correct its path')
-    try:
-        text = Path(file).read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise DataError(f'{file} is not UTF-8 (byte {error.start}): save it again') from error
+    text = read_text(Path(file))
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     return [(number, line) for number, line in lines if line]
 

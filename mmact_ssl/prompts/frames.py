@@ -30,10 +30,6 @@ def frame_sheet(
 
     Returns:
         uint8 ``[2 * SIZE, frames / 2 * SIZE, 3]``, RGB.
-
-    Raises:
-        ConfigError: ``frames`` is odd or below 2.
-        DataError: The video is missing or broken.
     """
     if frames < 2 or frames % 2:
         raise ConfigError(f'frames={frames} of a clip: choose an even number, at least 2')
@@ -41,9 +37,8 @@ def frame_sheet(
         shown = draw_skeletons(keypoint, LAYOUTS[layout], frames)
     else:
         shown = _read_video(Path(videos), name, frames)
-    return np.concatenate(
-        [np.concatenate(list(row), axis=1) for row in np.split(np.stack(shown), 2)]
-    )
+    half = frames // 2
+    return cv2.vconcat([cv2.hconcat(shown[:half]), cv2.hconcat(shown[half:])])
 
 
 def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) -> list[np.ndarray]:
@@ -68,12 +63,8 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
         for person in range(len(keypoint)):
             for start, end in layout.limbs:
                 if known[person, t, start] and known[person, t, end]:
-                    first, last = (
-                        pixels[person, t, joint].round().astype(int).tolist()
-                        for joint in (start, end)
-                    )
-                    color = _color(layout, start, end)
-                    cv2.line(picture, first, last, color, 3, cv2.LINE_AA)
+                    first, last = pixels[person, t, [start, end]].round().astype(int).tolist()
+                    cv2.line(picture, first, last, _color(layout, start, end), 3, cv2.LINE_AA)
         pictures.append(picture)
     return pictures
 
@@ -94,7 +85,7 @@ def _read_video(folder: Path, name: str, frames: int) -> list[np.ndarray]:
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError(f'{folder} has no video of the clip {name!r}: correct --videos')
-    from mmact_ssl.targets.video_extraction import iterate_frames
+    from mmact_ssl.targets.extraction import iterate_frames
 
     images = np.concatenate([np.asarray(part) for part in iterate_frames(path, 64)])
     return [cv2.resize(images[t], (SIZE, SIZE)) for t in _spread(len(images), frames)]

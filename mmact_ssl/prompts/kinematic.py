@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +24,15 @@ LIFTS = {
     'outward': ('moves outward', 'spreads'),
     'inward': ('moves across the body', 'brings inward'),
 }
+WHOLE_BODY = {
+    'hips again': ('moves up and down', 'hops or squats'),
+    'hips down': ('lowers the hips', 'goes down with bent knees'),
+    'hips up': ('raises the hips', 'comes up with the whole body'),
+    'travel': ('walks', 'steps', 'moves the whole body'),
+    'trunk': ('leans', 'bends the trunk'),
+    'turn': ('turns', 'rotates the body'),
+}
+HANDS_AND_FEET = {'hand': 'both hands', 'foot': 'both feet'}
 COUNTS = ('', '', 'twice', 'three times', 'four times', 'five times', 'again and again')
 # Torso lengths per second above which a movement is quick and below which it is slow.
 QUICK, SLOW = 6.0, 1.5
@@ -50,9 +60,6 @@ def describe(
 
     Returns:
         ``count`` sentences; none for a clip in which no joint is known.
-
-    Raises:
-        ConfigError: ``count`` is out of range.
     """
     if not 1 <= count <= MOST:
         raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
@@ -70,15 +77,16 @@ def _sentence(movements: Sequence[Movement], choice: int, number: int, sides: bo
     """Write a sentence about the strongest movements, in the order in which they happen."""
     strongest = movements[: LENGTHS[number % len(LENGTHS)]]
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
-    held = [m for m in strongest if m.part == 'posture']
     phrases = [_phrase(m, choice + i, sides) for i, m in enumerate(moving)]
     if not moving:
         phrases = [('stands still', 'hardly moves')[choice % 2]]
-    holding = [_phrase(m, choice, sides) for m in held]
-    subject = SUBJECTS[choice % len(SUBJECTS)]
-    steps = list(_in_order(phrases, [m.when for m in moving], choice))
-    text = f'{subject} {"".join(steps)}'
-    return f'{text} and {" and ".join(holding)}.' if holding else f'{text}.'
+    steps = _in_order(phrases, [m.when for m in moving], choice)
+    parts = [f'{SUBJECTS[choice % len(SUBJECTS)]} {"".join(steps)}']
+    for held in strongest:
+        if held.part == 'posture':
+            hands = _limb_name('hand', held.side, sides)
+            parts.append(f'{("keeps", "holds")[choice % 2]} {hands} {held.reach}')
+    return f'{" and ".join(parts)}.'
 
 
 def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Iterator[str]:
@@ -94,10 +102,7 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
 
 def _phrase(movement: Movement, choice: int, sides: bool) -> str:
     """Describe what a part does, as a predicate."""
-    if movement.part == 'posture':
-        hands = _limb_name('hand', movement.side, sides)
-        return f'{("keeps", "holds")[choice % 2]} {hands} {movement.reach}'
-    describe_part = PARTS.get(movement.part, _limb)
+    describe_part = _limb if movement.part in HANDS_AND_FEET else _whole_body
     words = describe_part(movement, choice, sides)
     speed = 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
     often = ' and back again' if movement.returns else ''
@@ -108,7 +113,7 @@ def _phrase(movement: Movement, choice: int, sides: bool) -> str:
 
 def _limb_name(limb: str, side: str, sides: bool) -> str:
     if side == 'both':
-        return {'hand': 'both hands', 'foot': 'both feet'}[limb]
+        return HANDS_AND_FEET[limb]
     return f'the {side} {limb}' if sides else f'one {limb}'
 
 
@@ -119,34 +124,17 @@ def _limb(movement: Movement, choice: int, sides: bool) -> str:
     # "stretches both hands forward", not "stretches forward both hands".
     verb, _, way = verb.partition(' ')
     ways = [word for word in (way, ' and '.join(rest)) if word]
-    text = ' '.join([verb, limb, ' and '.join(ways)]).rstrip()
-    return f'{text} {movement.reach}'.rstrip()
+    return ' '.join(word for word in (verb, limb, ' and '.join(ways), movement.reach) if word)
 
 
-def _hips(movement: Movement, choice: int, sides: bool) -> str:
-    if movement.cycles >= 2:
-        return ('moves up and down', 'hops or squats')[choice % 2]
-    if movement.direction == 'down':
-        return ('lowers the hips', 'goes down with bent knees')[choice % 2]
-    return ('raises the hips', 'comes up with the whole body')[choice % 2]
-
-
-def _travel(movement: Movement, choice: int, sides: bool) -> str:
-    way = movement.direction
+def _whole_body(movement: Movement, choice: int, sides: bool) -> str:
+    key, way = movement.part, movement.direction
+    if key == 'hips':
+        key, way = 'hips again' if movement.cycles >= 2 else f'hips {way}', ''
+    elif key == 'turn':
+        way = f'{"around " if movement.amount > 2.5 else ""}to the {movement.side}'
     if not sides:
-        way = way.replace('to the left', 'sideways').replace('to the right', 'sideways')
-    return f'{("walks", "steps", "moves the whole body")[choice % 3]} {way}'.rstrip()
-
-
-def _trunk(movement: Movement, choice: int, sides: bool) -> str:
-    way = movement.direction if sides or ' ' not in movement.direction else 'to one side'
-    return f'{("leans", "bends the trunk")[choice % 2]} {way}'.rstrip()
-
-
-def _turn(movement: Movement, choice: int, sides: bool) -> str:
-    way = f'to the {movement.side}' if sides else 'to one side'
-    around = ' around' if movement.amount > 2.5 else ''
-    return f'{("turns", "rotates the body")[choice % 2]}{around} {way}'
-
-
-PARTS = {'hips': _hips, 'travel': _travel, 'trunk': _trunk, 'turn': _turn}
+        any_side = 'sideways' if key == 'travel' else 'to one side'
+        way = re.sub('to the (left|right)', any_side, way)
+    verbs = WHOLE_BODY[key]
+    return f'{verbs[choice % len(verbs)]} {way}'.rstrip()

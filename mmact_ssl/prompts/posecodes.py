@@ -12,41 +12,46 @@ from mmact_ssl.datasets.transforms.skeleton.joints import part
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 
 SMOOTHING = 5  # frames of the moving average
-SIDES = ('left', 'right')
 # A part that moves less is still: torso lengths (about half a meter), degrees.
 STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
 STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
 # Degrees that are as much as one torso length.
 ANGLE_UNIT = 60.0
 HEAD_JOINTS = ('head', 'nose', 'face')
+MIRRORED = {'left': 'right', 'right': 'left'}
+# Words for x, y and z of an offset, above zero and below; for limbs x depends on the side.
+AXES = (('to the left', 'to the right'), ('up', 'down'), ('forward', 'backward'))
+OUTWARD = {'left': ('outward', 'inward'), 'right': ('inward', 'outward')}
+# Places of a hand that is above the head, the shoulders, the middle of the torso, its base, the
+# middle of the thighs, the knees.
+CHEST = 'at the height of the chest'
+REACHES = (
+    'above the head',
+    'at the height of the head',
+    CHEST,
+    'at the height of the belly',
+    'at the height of the hips',
+    'at the height of the thighs',
+)
 
 
 @dataclass(frozen=True)
 class Movement:
     """Movement of one part of the body, or a hand that is held still.
 
-    Attributes:
-        part: ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
-            ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
-        side: ``'left'``, ``'right'``, ``'both'``, or ``''``. For ``'turn'`` the way it goes.
-        direction: As ``'up'``, ``'down and forward'``; ``''`` where there is none.
-        reach: Where a hand gets, as ``'above the head'``; else ``''``.
-        amount: Extent in units of :data:`STILL` or :data:`STILL_ANGLE`; below 1 a part is still.
-        speed: Torso lengths, or :data:`ANGLE_UNIT` degrees, per second (95th percentile).
-        cycles: Times that it goes to and fro.
-        returns: True if it ends about where it began.
-        when: Center of the movement in time, 0 (first frame) .. 1 (last).
+    A part is ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
+    ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
     """
 
     part: str
-    side: str = ''
-    direction: str = ''
-    reach: str = ''
-    amount: float = 0.0
-    speed: float = 0.0
-    cycles: int = 0
-    returns: bool = False
-    when: float = 0.5
+    side: str = ''  # 'left', 'right', 'both', or ''; for 'turn' the way it goes
+    direction: str = ''  # as 'up', 'down and forward'; '' where there is none
+    reach: str = ''  # where a hand gets, as 'above the head'
+    amount: float = 0.0  # extent by STILL or STILL_ANGLE; below 1 a part is still
+    speed: float = 0.0  # torso lengths, or ANGLE_UNIT degrees, per second (95th percentile)
+    cycles: int = 0  # times that it goes to and fro
+    returns: bool = False  # whether it ends about where it began
+    when: float = 0.5  # center of the movement in time, 0 (first frame) .. 1 (last)
 
 
 def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
@@ -55,16 +60,14 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
-    camera do not matter. Of several persons the one that moves most is described. Two coordinates
-    are a picture, x to the right and y down, which shows neither forward movement nor turns.
+    camera do not matter. Of several persons the one that moves most is described. There is no
+    movement in a clip in which no joint is known.
 
     Args:
-        keypoint: ``[M, T, V, C]``, C 2 or 3; joints of zeros are missing.
+        keypoint: ``[M, T, V, C]``; joints of zeros are missing. Two coordinates are a picture, x to
+            the right and y down, which shows neither forward movement nor turns.
         layout: Of the V joints.
         rate: Frames per second.
-
-    Returns:
-        Movements; none for a clip in which no joint is known.
     """
     body = _body(keypoint, layout)
     if body is None:
@@ -76,20 +79,19 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     )
     head = joints[next(name for name in HEAD_JOINTS if name in layout.names)]
     found = []
-    for side in SIDES:
+    for side in MIRRORED:
         path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
         farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
-        reach = _reach(joints, side, base, shoulders, head, farthest)
-        found.append(replace(_limb('hand', side, path, rate, flat), reach=reach))
+        now = {name: path[farthest] for name, path in joints.items()}
+        reach = _reach(now, side, base[farthest], shoulders[farthest], head[farthest])
+        found.append(_limb('hand', side, path, rate, flat, reach))
         found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat))
     found.append(_limb('hips', '', base * (0, 1, 0), rate, flat))
     found.append(_limb('travel', '', base * (1, 0, 1), rate, flat))
     found.append(_lean(shoulders - base, rate, flat))
     if not flat:
-        across = sum(
-            joints[f'left_{name}'] - joints[f'right_{name}'] for name in ('hip', 'shoulder')
-        )
-        found.append(_turn(across, rate))
+        hips, shoulder = (joints[f'left_{n}'] - joints[f'right_{n}'] for n in ('hip', 'shoulder'))
+        found.append(_turn(hips + shoulder, rate))
     moving = [movement for movement in found if movement.amount >= 1]
     if any(movement.part == 'travel' for movement in moving):
         # A person who walks moves the feet; only a lifted foot is worth telling.
@@ -101,9 +103,8 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     ]
     # No key contains a side, and movements with equal keys were joined: a mirrored clip gives the
     # same order. Hands that are held still are sorted by reach: how much they move is noise.
-    moving = sorted(
-        _join_sides(moving), key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when)
-    )
+    moving = _join_sides(moving)
+    moving.sort(key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when))
     return moving + sorted(_join_sides(still), key=lambda m: m.reach)
 
 
@@ -133,14 +134,15 @@ def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
     filled = np.zeros_like(person)
     frames = np.arange(len(person))
     for joint in np.flatnonzero(seen.any(axis=0)):
-        shown = seen[:, joint]
+        known = frames[seen[:, joint]]
         for axis in range(person.shape[2]):
-            values = person[shown, joint, axis]
-            filled[:, joint, axis] = np.interp(frames, frames[shown], values)
+            filled[:, joint, axis] = np.interp(frames, known, person[known, joint, axis])
     return filled
 
 
-def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> Movement:
+def _limb(
+    name: str, side: str, path: np.ndarray, rate: float, flat: bool, reach: str = ''
+) -> Movement:
     """Grade the path of a point, ``[T, 3]``."""
     offset = path - path[0]
     distance = np.linalg.norm(offset, axis=1)
@@ -152,6 +154,7 @@ def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> Mo
         name,
         side,
         _direction(offset[farthest], side, flat),
+        reach,
         amount=extent / STILL[name],
         speed=_speed(path, rate),
         cycles=_cycles(principal, 0.4 * extent),
@@ -162,18 +165,9 @@ def _limb(name: str, side: str, path: np.ndarray, rate: float, flat: bool) -> Mo
 
 def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
     """Name the direction of an offset by the one or two axes that have most of it."""
-    outward = {'left': ('outward', 'inward'), 'right': ('inward', 'outward')}
-    names = (
-        outward.get(side, ('to the left', 'to the right')),
-        ('up', 'down'),
-        ('forward', 'backward'),
-    )
-    length = np.linalg.norm(offset)
-    words = [
-        pair[0] if value > 0 else pair[1]
-        for value, pair in zip(offset, names)
-        if abs(value) > 0.5 * length
-    ]
+    least = 0.5 * np.linalg.norm(offset)
+    pairs = (OUTWARD.get(side, AXES[0]), *AXES[1:])
+    words = [pair[int(x < 0)] for x, pair in zip(offset, pairs) if abs(x) > least]
     if flat and words and not side and 'up' not in words and 'down' not in words:
         return 'sideways'
     return ' and '.join(reversed(words[:2]))
@@ -185,27 +179,19 @@ def _reach(
     base: np.ndarray,
     shoulders: np.ndarray,
     head: np.ndarray,
-    frame: int,
 ) -> str:
     """Name the place of a hand in a frame, relative to the heights of the body."""
-    hand = joints[f'{side}_wrist'][frame]
-    other = joints[f'{"right" if side == "left" else "left"}_wrist'][frame]
-    if np.linalg.norm(hand - head[frame]) < 0.4:
+    hand, other = joints[f'{side}_wrist'], joints[f'{MIRRORED[side]}_wrist']
+    if np.linalg.norm(hand - head) < 0.4:
         return 'next to the head'
     if np.linalg.norm(hand - other) < 0.3:
         return 'close to the other hand'
-    knees = (joints['left_knee'] + joints['right_knee'])[frame] / 2
-    is_in_front = hand[2] - base[frame][2] > 0.25
-    chest = 'in front of the chest' if is_in_front else 'at the height of the chest'
-    bounds = (
-        (head[frame][1], 'above the head'),
-        (shoulders[frame][1], 'at the height of the head'),
-        ((shoulders + base)[frame][1] / 2, chest),
-        (base[frame][1], 'at the height of the belly'),
-        ((base[frame] + knees)[1] / 2, 'at the height of the hips'),
-        (knees[1], 'at the height of the thighs'),
-    )
-    return next((name for height, name in bounds if hand[1] > height), 'near the floor')
+    knees = (joints['left_knee'] + joints['right_knee']) / 2
+    bounds = (head, shoulders, (shoulders + base) / 2, base, (base + knees) / 2, knees)
+    place = next((name for b, name in zip(bounds, REACHES) if hand[1] > b[1]), 'near the floor')
+    if place == CHEST and hand[2] - base[2] > 0.25:
+        return 'in front of the chest'
+    return place
 
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
@@ -214,11 +200,8 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
     angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
     farthest = int(angle.argmax())
     away = unit[farthest] - unit[0]
-    direction = ''
-    if not flat:
-        sideways = abs(away[0]) > abs(away[2])
-        direction = ('to the left', 'to the right')[int(away[0] < 0)] if sideways else ''
-        direction = direction or ('forward', 'backward')[int(away[2] < 0)]
+    axis = 0 if abs(away[0]) > abs(away[2]) else 2
+    direction = '' if flat else AXES[axis][int(away[axis] < 0)]
     return _turned('trunk', '', direction, angle, rate)
 
 
@@ -278,25 +261,21 @@ def _join_sides(movements: list[Movement]) -> list[Movement]:
     """Join equal movements that left and right make at the same time."""
     joined: list[Movement] = []
     for movement in movements:
-        twin = next(
-            (
-                other
-                for other in joined
-                if {other.side, movement.side} == set(SIDES)
-                and (other.part, other.direction, other.reach)
-                == (movement.part, movement.direction, movement.reach)
-                and abs(other.when - movement.when) < 0.2
-            ),
-            None,
-        )
-        if twin is None:
+        for place, other in enumerate(joined):
+            is_other_side = MIRRORED.get(other.side) == movement.side
+            if is_other_side and _is_alike(other, movement):
+                joined[place] = replace(
+                    max(other, movement, key=lambda m: (m.amount, m.speed, m.returns)),
+                    side='both',
+                    when=(movement.when + other.when) / 2,
+                    cycles=min(movement.cycles, other.cycles),
+                )
+                break
+        else:
             joined.append(movement)
-            continue
-        both = replace(
-            max(twin, movement, key=lambda m: (m.amount, m.speed, m.returns)),
-            side='both',
-            when=(movement.when + twin.when) / 2,
-            cycles=min(movement.cycles, twin.cycles),
-        )
-        joined[joined.index(twin)] = both
     return joined
+
+
+def _is_alike(one: Movement, other: Movement) -> bool:
+    is_same = (one.part, one.direction, one.reach) == (other.part, other.direction, other.reach)
+    return is_same and abs(one.when - other.when) < 0.2

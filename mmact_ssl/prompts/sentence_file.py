@@ -7,11 +7,12 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from mmact_ssl.errors import DataError
+import numpy as np
+
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import write_atomically
 
 # Ten times as long as the input of a text encoder: more is a broken file, not a description.
@@ -23,19 +24,12 @@ _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
 _PKU_PREPARED = re.compile(r'A(\d+)N(\d+)-([LMR])_(\d+)')
 
 
-@dataclass(frozen=True)
-class MatchedSentences:
-    """Sentences by the names of a data set's clips.
+class MatchedSentences(NamedTuple):
+    """Sentences by the names of a data set's clips."""
 
-    Attributes:
-        sentences: Clip -> its sentences, in the order of the data set.
-        missing: Clips without a sentence.
-        unused: Keys of the file that are not clips of the data set.
-    """
-
-    sentences: dict[str, list[str]]
-    missing: list[str]
-    unused: list[str]
+    sentences: dict[str, list[str]]  # in the order of the data set
+    missing: list[str]  # clips without a sentence
+    unused: list[str]  # keys of the file that are not clips of the data set
 
 
 def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
@@ -43,39 +37,22 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
 
     Args:
         path: JSON ``{key: [sentence, ...]}`` in UTF-8, or a zip archive that holds one such file.
-
-    Raises:
-        DataError: The file is missing, is not UTF-8 or JSON, has a key twice, a key without a
-            sentence, or a sentence that is empty or longer than :data:`MAX_WORDS` words.
     """
-    if not Path(path).is_file():
-        raise DataError(f'no file {path} of sentences: correct --sentences')
     try:
-        text = _read_bytes(Path(path)).decode('utf-8-sig')
-        sentences = json.loads(text, object_pairs_hook=_without_repeats)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f'{path} is not UTF-8 (byte {error.start}): save it again in that encoding'
-        ) from error
+        sentences = json.loads(read_text(Path(path)), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise DataError(f'{path} is not JSON ({error}): correct --sentences') from error
     if not isinstance(sentences, dict) or not sentences:
         raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
-    for key, lines in sentences.items():
-        _check(path, key, lines)
+    _check(path, sentences)
     return sentences
 
 
 def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[str]]) -> None:
-    """Write a file that :func:`read_sentences` reads, whole or not at all.
-
-    Raises:
-        DataError: There is nothing to write, or a key has no sentence or a broken one.
-    """
+    """Write a file that :func:`read_sentences` reads, whole or not at all."""
     if not sentences:
         raise DataError(f'{path}: no clip has a sentence, nothing is written')
-    for key, lines in sentences.items():
-        _check(path, key, lines)
+    _check(path, sentences)
     write_atomically(path, json.dumps(sentences, indent=1, ensure_ascii=False) + '\n')
 
 
@@ -86,9 +63,6 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
     camera's video ``A01N02-L`` as ``A001N002V001C004L003`` (cameras L, M, R are V001, V002, V003);
     it is matched to this package's ``A01N02-L_3``. The action's number, ``C004``, is ignored: it is
     a label.
-
-    Raises:
-        DataError: No key is the name of a clip.
     """
     by_name = {_canonical(key): key for key in sentences}
     clips = list(dict.fromkeys(clips))
@@ -97,8 +71,7 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
     if not matched:
         theirs, ours = next(iter(sentences), ''), clips[0] if clips else ''
         raise DataError(
-            f'none of the {len(clips)} clips ({ours!r}, ...) is a key of the sentences '
-            f'({theirs!r}, ...): name them as the annotation file does'
+            f'none of the {len(clips)} clips ({ours!r}, ...) is a key, as {theirs!r} is'
         )
     used = set(keys.values())
     return MatchedSentences(
@@ -106,6 +79,37 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
         missing=[clip for clip in clips if clip not in matched],
         unused=[key for key in sentences if key not in used],
     )
+
+
+def shuffle_sentences(
+    sentences: Mapping[str, list[str]], clips: Iterable[str], fraction: float, seed: int
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Give a share of the clips the sentences of another clip among them.
+
+    The drawn clips are put in a circle in random order, and each gets the sentences of the next
+    one: none keeps its own, and no sentence is lost or doubled. No label is read, so the other clip
+    may well show the same action, as when captions are mixed up by chance.
+
+    Args:
+        sentences: By clip.
+        clips: Clips that may be drawn; all others, and those without a sentence, stay as they are.
+        fraction: Share of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
+        seed: Of the draw; the order of ``clips`` does not matter.
+
+    Returns:
+        All sentences, keys in the order in which they came, and the clips that were drawn, sorted.
+    """
+    if not 0 < fraction <= 1:
+        raise ConfigError(f'--fraction {fraction}: choose a share above 0, at most 1')
+    known = sorted(set(clips) & set(sentences))
+    if not known:
+        raise DataError('no clip of --ann is a key: match them by `generate_prompts.py file`')
+    count = round(fraction * len(known))
+    if count < 2:
+        raise ConfigError(f'--fraction {fraction} is {count} clips: choose a larger share')
+    circle = [known[i] for i in np.random.default_rng(seed).permutation(len(known))[:count]]
+    giver = dict(zip(circle, [*circle[1:], circle[0]]))
+    return {name: list(sentences[giver.get(name, name)]) for name in sentences}, sorted(circle)
 
 
 def _canonical(name: str) -> Any:
@@ -116,6 +120,16 @@ def _canonical(name: str) -> Any:
         actor, video, camera, line = prepared.groups()
         return int(actor), int(video), 'LMR'.index(camera) + 1, int(line)
     return name
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, or the one .json file in a zip archive."""
+    if not path.is_file():
+        raise DataError(f'no file {path} of sentences: correct its path')
+    try:
+        return _read_bytes(path).decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise DataError(f'{path} is not UTF-8 (byte {error.start}): save it again') from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -134,26 +148,20 @@ def _read_bytes(path: Path) -> bytes:
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a key that comes twice; Python's reader would silently keep the last one."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'the key {twice!r} comes twice')
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f'the key {key!r} comes twice')
+        found[key] = value
     return found
 
 
-def _check(path: str | os.PathLike[str], key: str, lines: Any) -> None:
-    """Raise DataError unless a key has one or more sentences of a sane length."""
-    if (
-        not isinstance(lines, list)
-        or not lines
-        or not all(isinstance(line, str) and line.strip() for line in lines)
-    ):
-        raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
-    for number, line in enumerate(lines, start=1):
-        words = len(line.split())
+def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
+    """Raise DataError unless each key has one or more sentences of a sane length."""
+    for key, lines in sentences.items():
+        is_list = isinstance(lines, list) and lines
+        if not is_list or not all(isinstance(line, str) and line.strip() for line in lines):
+            raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
+        words = max(len(line.split()) for line in lines)
         if words > MAX_WORDS:
-            raise DataError(
-                f'{path}: sentence {number} of {key!r} has {words} words, at most {MAX_WORDS} are '
-                'read: split it into several sentences'
-            )
+            raise DataError(f'{path}: {key!r} has a sentence of {words} words; split it')

@@ -20,21 +20,21 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, TypeVar
 
 import lmdb
 import numpy as np
 
-from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta, stale
+from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
 TOOL = 'python tools/extract_targets.py'
 RESERVED = b'__'  # begins the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit
-MAX_META_BYTES = 1 << 16
-INITIAL_MAP_BYTES = 1 << 26
+INITIAL_MAP_BYTES = 1 << 26  # doubles when full
 
 Result = TypeVar('Result')
 
@@ -46,10 +46,8 @@ class TargetWriter:
     """Write arrays into a cache, creating it or going on with one of the same teacher.
 
     Args:
-        path: Folder of the cache.
         meta: What the cache holds. An existing cache must agree in all but ``source``.
         overwrite: Remove an existing cache first.
-        map_bytes: First size of LMDB's map; it doubles when full.
 
     Raises:
         ConfigError: No cache can hold what ``meta`` describes.
@@ -57,28 +55,21 @@ class TargetWriter:
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        meta: TargetMeta,
-        overwrite: bool = False,
-        map_bytes: int = INITIAL_MAP_BYTES,
+        self, path: str | os.PathLike[str], meta: TargetMeta, overwrite: bool = False
     ) -> None:
         meta.check()
         self.path = Path(path)
         self.meta = meta
         if overwrite:
             remove_cache(self.path)
-        # A cache without entries was left by a writer that was killed before its meta data.
-        if (self.path / 'data.mdb').is_file() and _num_entries(self.path):
-            check_meta(self.path, read_meta(self.path), meta)
+        if (self.path / 'data.mdb').is_file():
+            with reading(self.path, TOOL) as transaction:  # refuses a damaged file
+                transaction.get(META_KEY)
         self.path.mkdir(parents=True, exist_ok=True)
-        map_bytes = max(map_bytes, 2 * data_bytes(self.path))
+        map_bytes = max(INITIAL_MAP_BYTES, 2 * data_bytes(self.path))
         self._environment = lmdb.open(str(self.path), map_size=map_bytes)
         try:
-            # Another writer may have been quicker.
-            self._transact(lambda t: t.put(META_KEY, meta.encode(), overwrite=False))
-            found = self._transact(lambda t: bytes(t.get(META_KEY) or b''), write=False)
-            check_meta(self.path, parse_meta(self.path, found), meta)
+            check_meta(self.path, self._transact(self._take_up), meta)
         except TargetCacheError:
             self.close()
             raise
@@ -95,13 +86,8 @@ class TargetWriter:
     def put(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
         """Store the array of one video, durably when this returns.
 
-        Args:
-            key: Video path as the annotation file writes it.
-            array: Finite numbers, of the shape and range of the cache's kind (see TargetMeta).
-            source_hash: Hash of what the teacher read, kept beside the array.
-
-        Raises:
-            ValueError: The array does not fit the kind.
+        ``source_hash``, of what the teacher read, is kept beside it. ValueError if the array does
+        not fit the cache's kind (see TargetMeta).
         """
         self.put_stored(key, self.meta.stored(key, array), source_hash)
 
@@ -121,11 +107,17 @@ class TargetWriter:
         """Close the cache; further calls do nothing."""
         self._environment.close()
 
+    def _take_up(self, transaction: lmdb.Transaction) -> TargetMeta:
+        """Read the meta data; a new cache, or one killed before it had them, gets this writer's."""
+        if not transaction.stat()['entries']:
+            transaction.put(META_KEY, self.meta.encode())
+        return parse_meta(self.path, transaction.get(META_KEY))
+
     def _transact(self, work: Callable[[lmdb.Transaction], Result], write: bool = True) -> Result:
         """Run ``work`` in a transaction, growing the map as needed."""
         while True:
             try:
-                with self._environment.begin(write=write) as transaction:
+                with self._environment.begin(write=write, buffers=True) as transaction:
                     result = work(transaction)
                 break
             except lmdb.MapFullError:
@@ -147,7 +139,6 @@ class TargetReader:
     can exist only once in a process, while a training and a test data set share a cache.
 
     Args:
-        path: Folder of the cache.
         fingerprint: If given, the cache must be of this teacher.
         command: Command that makes the cache, quoted in error messages.
 
@@ -156,23 +147,16 @@ class TargetReader:
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        fingerprint: str | None = None,
-        command: str = TOOL,
+        self, path: str | os.PathLike[str], fingerprint: str | None = None, command: str = TOOL
     ) -> None:
         self.path = Path(path)
         self.command = command
         self.meta = read_meta(self.path, command)
-        if fingerprint is not None and fingerprint != self.meta.fingerprint:
-            raise stale(self.path, 'fingerprint', self.meta.fingerprint, fingerprint)
-
-    def __len__(self) -> int:
-        return len(self.keys())
+        if fingerprint is not None:
+            check_meta(self.path, self.meta, replace(self.meta, fingerprint=fingerprint))
 
     def __contains__(self, key: str) -> bool:
-        with reading(self.path, self.command) as transaction:
-            return transaction.get(encode_key(key)) is not None
+        return bool(self._read([key], Header))
 
     def keys(self) -> list[str]:
         """List the videos in the cache, sorted (a name over 511 bytes appears as its hash)."""
@@ -183,22 +167,13 @@ class TargetReader:
 
     def source_hash(self, keys: Iterable[str]) -> dict[str, str]:
         """Map those keys that are there to the hash of their source, '' if not recorded."""
-        with reading(self.path, self.command) as transaction:
-            values = {key: transaction.get(encode_key(key)) for key in keys}
-            return {
-                key: self._decode(key, value, Header).source_hash
-                for key, value in values.items()
-                if value is not None
-            }
+        return {key: header.source_hash for key, header in self._read(keys, Header).items()}
 
     def find(self, filename: str) -> str:
         """Find the key of a video file: the longest end of its path that is a key.
 
         Data sets join the annotation's relative path to a data root; the cache knows the former.
         Ends without the file's suffix are tried last, as sentences are often keyed by clip name.
-
-        Raises:
-            TargetCacheError: No end of the path is a key.
         """
         (name,) = self.lookup_all([filename])
         if name is None:
@@ -212,37 +187,43 @@ class TargetReader:
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of the array of one video, without reading it (see :meth:`get`)."""
-        return self._read(key, Header).shape
+        return self._read_one(key, Header).shape
 
     def get(self, key: str, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Read the array of one video, a fresh copy in float32.
-
-        Args:
-            key: Video path as the annotation file writes it.
-            frames: Indices along the first axis; only what they need is read. None: all.
+        """Read the array of one video, a fresh copy in float32; of some ``frames`` or all.
 
         Raises:
             IndexError: A frame is beyond the end.
             TargetCacheError: The video is not in the cache, or its value is damaged.
         """
-        return self._read(key, lambda name, value: unpack(name, value, frames))
+        return self._read_one(key, lambda name, value: unpack(name, value, frames))
 
-    def _read(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
+    def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
+        found = self._read([key], decode)
+        if not found:
+            raise self._missing(key)
+        return found[key]
+
+    def _read(
+        self, keys: Iterable[str], decode: Callable[[bytes, Buffer], Result]
+    ) -> dict[str, Result]:
+        """Decode the values of those keys that are there."""
+        found = {}
         with reading(self.path, self.command) as transaction:
-            value = transaction.get(encode_key(key))
-            if value is None:
-                raise self._missing(key)
-            return self._decode(key, value, decode)
-
-    def _decode(self, key: str, value: Buffer, decode: Callable[[bytes, Buffer], Result]) -> Result:
-        try:
-            return decode(encode_key(key), value)
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
-            raise TargetCacheError(
-                f'video {key!r} in the target cache {self.path} is damaged ({error}): take it '
-                f'out with `{TOOL} inspect {self.path} --verify --drop-damaged` and run '
-                f'`{self.command}`, or make all again with --overwrite'
-            ) from error
+            for key in keys:
+                name = encode_key(key)
+                value = transaction.get(name)
+                if value is None:
+                    continue
+                try:
+                    found[key] = decode(name, value)
+                except (ValueError, KeyError, TypeError, zlib.error) as error:
+                    raise TargetCacheError(
+                        f'video {key!r} in the target cache {self.path} is damaged ({error}): '
+                        f'take it out with `{TOOL} inspect {self.path} --verify --drop-damaged` '
+                        f'and run `{self.command}`, or make all again with --overwrite'
+                    ) from error
+        return found
 
     def _missing(self, key: str) -> TargetCacheError:
         return TargetCacheError(
@@ -252,16 +233,9 @@ class TargetReader:
 
 
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
-    """Read what a cache holds.
-
-    Raises:
-        TargetCacheError: The cache is missing or damaged.
-    """
+    """Read what a cache holds; TargetCacheError if it is missing or damaged."""
     with reading(Path(path), command) as transaction:
-        value = transaction.get(META_KEY)
-        # A damaged size must not make us read beyond the file.
-        found = None if value is None else bytes(value[:MAX_META_BYTES])
-    return parse_meta(path, found)
+        return parse_meta(path, transaction.get(META_KEY))
 
 
 def remove_cache(path: Path) -> None:
@@ -278,13 +252,10 @@ def shard_path(path: str | os.PathLike[str], rank: int) -> Path:
 
 
 def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
-    """Move the videos of all shards beside a cache into it and remove the shards.
+    """Move the videos of all shards beside a cache into it; returns the number of videos moved.
 
     A video that both have is taken from the shard if its source differs. Shards that an earlier,
     killed run left are merged too; killed while merging, it can be called again.
-
-    Returns:
-        Number of videos moved.
     """
     path = Path(path)
     moved = 0
@@ -329,51 +300,30 @@ def needed_bytes(environment: lmdb.Environment) -> int:
 
 @contextmanager
 def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
-    """Open a cache for one read, refusing a file that is shorter than LMDB believes.
-
-    Raises:
-        TargetCacheError: Missing or damaged.
-    """
+    """Open a cache for one read, refusing a file that is shorter than LMDB believes."""
     if not (path / 'data.mdb').is_file():
         raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')
     fix = f'delete it, or make it again with `{command} --overwrite`'
     with _open_lock:
         try:
-            environment = lmdb.open(str(path), readonly=True, lock=False, create=False)
-        except lmdb.Error as error:
-            raise TargetCacheError(
-                f'target cache {path} cannot be read ({error}): {fix}'
-            ) from error
-        with environment:
-            # Reading a page beyond the end of the mapped file kills the process (SIGBUS). What is
-            # needed is asked first, as a writer may make the file longer in between.
-            needed, found = needed_bytes(environment), data_bytes(path)
-            if found < needed:
-                raise TargetCacheError(
-                    f'target cache {path} is truncated ({found} of {needed} bytes): {fix}'
-                )
-            try:
+            with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
+                # Reading a page beyond the end of the mapped file kills the process (SIGBUS). What
+                # is needed is asked first, as a writer may make the file longer in between.
+                needed, found = needed_bytes(environment), data_bytes(path)
+                if found < needed:
+                    raise TargetCacheError(
+                        f'target cache {path} is truncated ({found} of {needed} bytes): {fix}'
+                    )
                 # Buffers are views of the mapped file: of a long value only what is used is read.
-                with _begin(environment) as transaction:
+                try:
+                    transaction = environment.begin(buffers=True)
+                except lmdb.MapResizedError:  # a writer has made the file larger in between
+                    environment.set_mapsize(0)
+                    transaction = environment.begin(buffers=True)
+                with transaction:
                     yield transaction
-            except lmdb.Error as error:
-                raise TargetCacheError(
-                    f'target cache {path} is damaged ({error}): {fix}'
-                ) from error
-
-
-def _begin(environment: lmdb.Environment) -> lmdb.Transaction:
-    try:
-        return environment.begin(buffers=True)
-    except lmdb.MapResizedError:
-        # A writer has made the file larger since it was opened here: take its size.
-        environment.set_mapsize(0)
-        return environment.begin(buffers=True)
-
-
-def _num_entries(path: Path) -> int:
-    with reading(path, TOOL) as transaction:
-        return int(transaction.stat()['entries'])
+        except lmdb.Error as error:
+            raise TargetCacheError(f'target cache {path} is damaged ({error}): {fix}') from error
 
 
 def _find_key(transaction: lmdb.Transaction, filename: str) -> str | None:

@@ -1,11 +1,12 @@
-"""Run teachers over a data set and keep their targets in caches."""
+"""Run teachers over every frame of a data set and keep their targets in caches."""
 
 from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import mmengine.dist as dist
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tqdm import tqdm
 
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -29,10 +31,13 @@ from mmact_ssl.targets.cache import (
     remove_cache,
     shard_path,
 )
-from mmact_ssl.targets.video_extraction import run_teachers
 
-# Into a log file, where no bar can be drawn (Slurm, nohup), its state is written so often.
-SECONDS_BETWEEN_LINES = 60
+# A read decodes from the key frame before it, so frames are read in large blocks.
+BLOCK_BYTES = 1 << 28
+CLIPS_AT_ONCE = 16  # for a clip teacher without a batch size of its own
+
+Keep = Callable[[np.ndarray], np.ndarray]
+SECONDS_IN_LOG = 60  # between updates of the bar where the output is a file (Slurm, nohup)
 
 
 @dataclass(frozen=True)
@@ -60,29 +65,19 @@ class ExtractionJob:
 
 @dataclass
 class ExtractionReport:
-    """Counts of one extraction.
+    """Counts of one extraction, of videos or of keys of sentences."""
 
-    ``written`` counts videos (or keys of sentences) that were missing in a cache or had other
-    sentences there, ``renewed`` the latter alone, ``skipped`` those that every cache had,
-    ``removed`` keys that are no longer in the file of sentences; ``frames`` counts frames (or
-    sentences); ``broken`` maps a video to the reason.
-    """
-
-    written: int = 0
-    renewed: int = 0
-    skipped: int = 0
-    removed: int = 0
-    frames: int = 0
+    written: int = 0  # missing in a cache, or of other sentences there
+    renewed: int = 0  # of other sentences
+    skipped: int = 0  # in every cache
+    removed: int = 0  # no longer in the file of sentences
+    frames: int = 0  # or sentences
     seconds: float = 0.0
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)  # reason by video
 
 
 def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """List the videos of annotation files, each once.
-
-    Raises:
-        DataError: A file is missing or empty.
-    """
+    """List the videos of annotation files, each once; DataError if a file is missing or empty."""
     hint = 'prepare the data set, or correct --ann'
     return list(dict.fromkeys(name for path in paths for name in read_annotation(path, hint)[0]))
 
@@ -94,7 +89,6 @@ def extract_many(
     overwrite: bool = False,
     batch_size: int = 64,
     max_broken: float = 0.05,
-    show_progress: bool = True,
 ) -> ExtractionReport:
     """Fill the caches of several teachers, each video decoded once for all that lack it.
 
@@ -104,18 +98,14 @@ def extract_many(
     killed run left.
 
     Args:
-        jobs: Teachers and their caches.
         root: Folder that ``names`` start from.
         names: Videos, as the annotation files write them: the keys of the caches.
-        overwrite: Start anew.
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             ``<out>.broken.txt``.
-        show_progress: Draw a bar with rate and time left (rank 0 only); where the output is not a
-            terminal, print a line of it every minute.
 
     Raises:
-        ConfigError: Two teachers have one cache, or no cache can hold a teacher's targets.
+        ConfigError: The teachers and caches do not go together.
         DataError: ``root`` holds none of the videos, too many are broken, a teacher returned an
             invalid target, or an existing cache is of another teacher.
     """
@@ -131,15 +121,13 @@ def extract_many(
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    def work(name: str, todo: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+    def work(name: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
         keep = [functools.partial(job.meta.stored, name) for job in todo]
-        targets = run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
-        return targets, len(targets[0])
+        return run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
 
     # A hash of a video would cost as much as to read it: only what is missing is made.
     source_hash = dict.fromkeys(names, '')
-    report = _fill(jobs, source_hash, work, 'frames', overwrite, show_progress)
-    return _finish(report, jobs, len(names), max_broken)
+    return _fill(jobs, source_hash, work, 'videos', overwrite, max_broken)
 
 
 def extract_sentences(
@@ -148,38 +136,29 @@ def extract_sentences(
     out: str | os.PathLike[str],
     dtype: str = 'float32',
     overwrite: bool = False,
-    show_progress: bool = True,
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
 
     A key is embedded anew if the cache has it of other sentences, or without a record of its
     sentences. A key that ``sentences`` lacks is removed: a cache holds the sentences of one file.
 
-    Args:
-        teacher: Of kind 'text': ``embed(list of S sentences)`` gives [S, D].
-        sentences: By video path or class name.
-
-    Raises:
-        ConfigError: The teacher is of another kind.
-        DataError: An existing cache is of another teacher, or of another file, since it has none
-            of the keys.
+    ``sentences`` are keyed by video path or class name. A cache that has none of the keys is of
+    another file: DataError.
     """
     if teacher.kind != 'text':
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
     embed: Any = teacher.embed
 
-    def work(key: str, _: Sequence[ExtractionJob]) -> tuple[list[np.ndarray], int]:
+    def work(key: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
-        return [job.meta.stored(key, values)], len(values)
+        return [job.meta.stored(key, values) for job in todo]
 
     source_hash = {key: hash_sentences(lines) for key, lines in sentences.items()}
-    job = ExtractionJob(teacher, Path(out), dtype)
-    report = _fill([job], source_hash, work, 'sentences', overwrite, show_progress)
-    return _finish(report, [job], len(sentences), max_broken=0.0)
+    return _fill([ExtractionJob(teacher, Path(out), dtype)], source_hash, work, 'keys', overwrite)
 
 
-# From a key and the jobs that lack it to an array for each job and the number of frames.
-Work = Callable[[str, Sequence[ExtractionJob]], 'tuple[list[np.ndarray], int]']
+# From a key and the jobs that lack it to an array for each job.
+Work = Callable[[str, Sequence[ExtractionJob]], 'list[np.ndarray]']
 
 
 def _fill(
@@ -188,9 +167,9 @@ def _fill(
     work: Work,
     unit: str,
     overwrite: bool,
-    show_progress: bool,
+    max_broken: float = 0.0,
 ) -> ExtractionReport:
-    """Do the work of this rank for all keys that a cache lacks or has of another source."""
+    """Do this rank's part of all keys that a cache lacks or has of another source, and merge."""
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
     if rank == 0:
@@ -205,27 +184,14 @@ def _fill(
     mine = missing[rank::world_size]
 
     report = ExtractionReport(skipped=len(todo) - len(missing), removed=sum(removed))
-    progress = Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('videos, {task.fields[rate]}'),
-        TimeRemainingColumn(),
-        disable=not show_progress or rank > 0,
-    )
-    start = printed = time.perf_counter()
+    interval = 0.1 if sys.stderr.isatty() else SECONDS_IN_LOG
+    start = time.perf_counter()
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(
-                TargetWriter(job.out if world_size == 1 else shard_path(job.out, rank), job.meta)
-            )
-            for job in jobs
-        ]
-        stack.enter_context(progress)
-        task = progress.add_task('extract', total=len(mine), rate='')
-        for key in mine:
+        outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
+        writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
+        for key in tqdm(mine, unit=unit, mininterval=interval, disable=rank > 0):
             try:
-                arrays, count = work(key, [jobs[i] for i in todo[key]])
+                arrays = work(key, [jobs[i] for i in todo[key]])
                 for i, array in zip(todo[key], arrays):
                     writers[i].put_stored(key, array, source_hash[key])
             except BrokenSampleError as error:
@@ -235,15 +201,9 @@ def _fill(
             else:
                 report.written += 1
                 report.renewed += any(key in caches[i] for i in todo[key])
-                report.frames += count
-            now = time.perf_counter()
-            rate = f'{report.frames / (now - start):.0f} {unit}/s'
-            progress.update(task, advance=1, rate=rate)
-            if not progress.console.is_terminal and now - printed >= SECONDS_BETWEEN_LINES:
-                printed = now
-                progress.print(progress.get_renderable())
+                report.frames += len(arrays[0])
     report.seconds = time.perf_counter() - start
-    return report
+    return _finish(report, jobs, len(source_hash), max_broken)
 
 
 def _prepare(
@@ -251,19 +211,13 @@ def _prepare(
 ) -> tuple[dict[str, str], int]:
     """Create a cache or take up what a killed run left.
 
-    Returns:
-        The source hashes of those wanted keys that it has, and how many other keys of sentences
-        were removed.
-
-    Raises:
-        DataError: It has keys of sentences, and none of the wanted ones: the cache is of another
-            file.
+    Returns the source hashes of those wanted keys that it has, and the number of removed keys.
     """
-    job.meta.check()
+    # Refuses a stale cache before hours of work.
+    TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
-        for path in (job.out, *job.out.parent.glob(f'{job.out.name}.rank*')):
-            remove_cache(path)
-    TargetWriter(job.out, job.meta).close()  # refuses a stale cache before hours of work
+        for shard in job.out.parent.glob(f'{job.out.name}.rank*'):
+            remove_cache(shard)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
     present = set(reader.keys())
@@ -311,3 +265,77 @@ def _finish(
             f'{jobs[0].out}.broken.txt: replace them or raise --max-broken'
         )
     return total
+
+
+def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndarray]:
+    """Decode a whole video with training's reader: uint8 [n <= chunk, H, W, 3] RGB at a time."""
+    with VideoReader(path) as reader:
+        frame_bytes = reader.read([0])[0].nbytes
+        block = chunk * max(1, BLOCK_BYTES // (chunk * frame_bytes))
+        for first in range(0, reader.total_frames, block):
+            indices = range(first, min(first + block, reader.total_frames))
+            frames = reader.read(indices)
+            for start in range(first, indices.stop, chunk):
+                part = range(start, min(start + chunk, indices.stop))
+                yield np.stack([frames.pop(index) for index in part])
+
+
+def run_teachers(
+    teachers: Sequence[BaseTeacher],
+    path: str | os.PathLike[str],
+    batch_size: int = 64,
+    keep: Sequence[Keep] | None = None,
+) -> list[np.ndarray]:
+    """Run several teachers over every frame of a video, which is decoded once.
+
+    Args:
+        batch_size: Frames decoded and handed to a frame teacher at once.
+        keep: For each teacher a function that checks and compresses its values of some frames.
+
+    Returns:
+        For each teacher [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.
+    """
+    with VideoReader(path) as reader:
+        total = reader.total_frames
+    targets: list[list[np.ndarray]] = [[] for _ in teachers]
+    windows = [_Windows(teacher, total) for teacher in teachers]
+    for frames in iterate_frames(path, batch_size):
+        for i, teacher in enumerate(teachers):
+            for batch in windows[i].add(frames) if teacher.window else [frames]:
+                # (n, 3, H, W), of clips (n, T, 3, H, W)
+                images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
+                values = teacher(images).cpu().numpy()
+                targets[i].append(keep[i](values) if keep else values)
+    return [np.concatenate(parts) for parts in targets]
+
+
+class _Windows:
+    """The clips of a video of ``total`` frames, as its frames arrive.
+
+    Clip t has the frames t, t + stride, ..., clamped to the last one: those that SampleViews gives
+    for a clip that starts at t.
+    """
+
+    def __init__(self, teacher: BaseTeacher, total: int) -> None:
+        num_frames, stride = teacher.window or (1, 1)
+        self.offsets = stride * np.arange(num_frames)
+        self.last = total - 1
+        self.at_once: int = getattr(teacher, 'batch_size', None) or CLIPS_AT_ONCE
+        self.next = 0  # first clip that is not complete yet
+        self.held: dict[int, np.ndarray] = {}  # frames that clips from `next` on need
+        self.seen = 0
+
+    def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Take the next frames; yields the clips that they complete, uint8 [n, T, H, W, 3]."""
+        self.held.update(enumerate(frames, self.seen))
+        self.seen += len(frames)
+        at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * len(self.offsets))))
+        complete = self.seen if self.seen > self.last else self.seen - int(self.offsets[-1])
+        while self.next < complete:
+            starts = range(self.next, min(self.next + at_once, complete))
+            clips = [np.minimum(t + self.offsets, self.last).tolist() for t in starts]
+            yield np.stack([np.stack([self.held[i] for i in clip]) for clip in clips])
+            self.next = starts.stop
+            for t in starts:
+                if t < self.last:
+                    del self.held[t]

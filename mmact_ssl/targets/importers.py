@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,12 +35,8 @@ NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
 
 
 def npz_kind(source: str | os.PathLike[str]) -> str:
-    """Return the kind of targets in a table, by the name of its array.
-
-    Raises:
-        DataError: There is no such file, or it holds none or several.
-    """
-    with np.load(_existing(source), allow_pickle=False) as table:
+    """Kind of the targets in a table, by the name of its array; DataError if there is none."""
+    with np.load(source, allow_pickle=False) as table:
         found = [kind for name, kind in NPZ_KINDS.items() if name in table.files]
     if len(found) != 1:
         raise DataError(
@@ -64,30 +61,24 @@ def import_npz(
             ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
             or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
         dtypes: Storage type by kind; float32 for those not named.
-
-    Raises:
-        DataError: The file is not of this format, or an annotated video is not in it or shares its
-            entry with another.
     """
     source = Path(source)
     kind = npz_kind(source)
-    array = {kind: name for name, kind in NPZ_KINDS.items()}[kind]
     with np.load(source, allow_pickle=False) as table:
         missing = {'names', 'lengths', *(['layout'] if kind == 'pose' else [])} - set(table.files)
         if missing:
             raise DataError(f'{source} lacks {sorted(missing)}: docs/targets.md has the format')
         names = [str(name) for name in table['names']]
-        lengths, values = table['lengths'], table[array]
+        lengths = table['lengths']
+        values = next(table[name] for name in NPZ_KINDS if name in table.files)
         layout = str(table['layout']) if 'layout' in table.files and kind != 'embedding' else ''
-        window = table['window'].tolist() if 'window' in table.files else None
-    if kind == 'pose':
-        _check_layout(source, layout, values.shape)
+        window = tuple(table['window'].tolist()) if 'window' in table.files else None
     if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
         raise DataError(f'{source}: window is (num_frames, stride) of embeddings, not {window}')
     if len(names) != len(lengths) or int(lengths.sum()) != len(values):
         raise DataError(
             f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
-            f'{len(values)} {array} do not fit together'
+            f'and {len(values)} values do not fit together'
         )
     matched = _match(source, names, lengths, annotated)
     meta = TargetMeta(
@@ -95,7 +86,7 @@ def import_npz(
         layout,
         sha256_of_file(source),
         f'import-npz {source.name}',
-        window=None if window is None else (int(window[0]), int(window[1])),
+        window,
         dtype=(dtypes or {}).get(kind, 'float32'),
     )
     arrays = ((key, from_storage(values[span])) for key, span in matched.items())
@@ -113,15 +104,9 @@ def import_skeletons(
 ) -> int:
     """Import the first persons of a prepared skeleton folder, projected into their videos.
 
-    Args:
-        source: Folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters in
-            the axes of the camera that made the videos; frame t of both is the same moment.
-        focal: Focal length of that camera, in pixels of the video.
-        center: (x, y) of its optical axis, in pixels of the video.
-        size: (width, height) of the video in pixels.
-
-    Raises:
-        DataError: The folder is not of this format, or an annotated video has no skeleton.
+    ``source`` is a folder that ``tools/prepare_data.py`` writes of a Kinect's skeletons, in meters
+    in the axes of the camera that made the videos; frame t of both is the same moment. ``focal``,
+    ``center`` and ``size`` are the camera's, see project_joints.
     """
     source = Path(source)
     folder = open_skeleton_folder(source, 'prepare it with tools/prepare_data.py')
@@ -130,8 +115,6 @@ def import_skeletons(
             f'{source} holds skeletons in {folder.unit}, {folder.shape[3]} coordinates a joint: '
             'only coordinates in space, in meters, can be projected'
         )
-    if focal <= 0 or min(size) <= 0:
-        raise DataError(f'focal {focal} and size {size} must be above 0, in pixels of the video')
     matched = _match(source, folder.names.tolist(), folder.lengths, annotated)
     coordinates = folder.open_coordinates()
     camera = {'focal': focal, 'center': list(center), 'size': list(size)}
@@ -155,39 +138,32 @@ def import_coco(
     """Import key points in COCO's JSON format, one image a frame.
 
     The video and frame of an image are its fields ``video`` and ``frame`` (from 0), or follow from
-    its file name: a folder or prefix named like the video, then the number from 0
-    (``videos/a.mp4/000012.jpg``, ``videos/a/frame_12.png``, ``videos/a_000012.jpg``). Of several
-    persons on a frame the one with the highest ``score``, then the largest ``area``, is kept. A
-    frame without an annotation and a joint with visibility 0 get score 0; a visible joint gets
-    score 1, or the fractional third value of a detector's result.
+    its file name, see FRAME_FILE. Of several persons on a frame the one with the highest ``score``,
+    then the largest ``area``, is kept. A frame without an annotation and a joint with visibility 0
+    get score 0; a visible joint gets score 1, or the fractional third value of a detector's result.
 
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
             keypoints [V * 3] in pixels, pixel i centered on i).
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
-
-    Raises:
-        DataError: The file is not of this format or names frames beyond a video's end.
     """
     source = Path(source)
-    coco = json.loads(_existing(source).read_text())
-    for part in ('images', 'annotations'):
-        if part not in coco:
-            raise DataError(f'{source} has no {part!r}: COCO key point JSON is expected')
-    num_joints = LAYOUTS[layout].num_joints if layout in LAYOUTS else 0
-    _check_layout(source, layout, (0, num_joints, 3))
+    coco = json.loads(source.read_text())
+    if 'images' not in coco or 'annotations' not in coco:
+        raise DataError(f"{source} lacks 'images' or 'annotations': COCO key points are expected")
+    meta = TargetMeta('pose', layout, sha256_of_file(source), f'import-coco {source.name}')
+    meta.check()
+    num_joints = LAYOUTS[layout].num_joints
     poses = {key: np.zeros((frames, num_joints, 3), np.float32) for key, frames in lengths.items()}
-    by_stem = {PurePosixPath(key).with_suffix('').as_posix(): key for key in lengths}
+    by_stem = {_stem(key): key for key in lengths}
     best: dict[int, tuple[float, float]] = {}
     images = {image['id']: image for image in coco['images']}
     for annotation in coco['annotations']:
         image = images[annotation['image_id']]
         name, frame = _frame_of(source, image)
-        key = name
-        if name not in lengths:
-            key = by_stem.get(PurePosixPath(name).with_suffix('').as_posix(), '')
-        if not key:
+        key = name if name in lengths else by_stem.get(_stem(name))
+        if key is None:
             raise DataError(f'{source}: {name!r} is not among the annotated videos; check --ann')
         if not 0 <= frame < lengths[key]:
             raise DataError(f'{source}: frame {frame} of {key!r}, which has {lengths[key]} frames')
@@ -206,14 +182,7 @@ def import_coco(
         pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
         pose[pose[:, 2] == 0] = 0
         poses[key][frame] = pose
-    meta = TargetMeta('pose', layout, sha256_of_file(source), f'import-coco {source.name}')
     return _write(source, out, meta, poses.items(), overwrite)
-
-
-def _existing(source: str | os.PathLike[str]) -> Path:
-    if not Path(source).is_file():
-        raise DataError(f'no file {source} to import from')
-    return Path(source)
 
 
 def _write(
@@ -236,14 +205,8 @@ def _write(
     return written
 
 
-def _check_layout(source: Path, layout: str, shape: tuple[int, ...]) -> None:
-    if layout not in LAYOUTS:
-        raise DataError(f'{source}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
-    num_joints = LAYOUTS[layout].num_joints
-    if len(shape) != 3 or shape[1:] != (num_joints, 3):
-        raise DataError(
-            f'{source}: keypoints are {list(shape)}, layout {layout} needs [F, {num_joints}, 3]'
-        )
+def _stem(path: str) -> str:
+    return PurePosixPath(path).with_suffix('').as_posix()
 
 
 def _match(
@@ -255,13 +218,13 @@ def _match(
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)
-    by_stem: dict[str, list[str]] = {}
+    by_stem = defaultdict(list)
     for name in spans.keys() - exact:
-        by_stem.setdefault(PurePosixPath(name).stem, []).append(name)
+        by_stem[PurePosixPath(name).stem].append(name)
     matched: dict[str, slice] = {}
     serves: dict[str, str] = {}
     for key in annotated:
-        found = [key] if key in exact else by_stem.get(PurePosixPath(key).stem, [])
+        found = [key] if key in exact else by_stem[PurePosixPath(key).stem]
         if len(found) != 1:
             what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TOOL, TargetReader
@@ -57,13 +58,6 @@ class LoadTargets(BaseTransform):
             cache has none of the videos of the data set: names then do not fit.
         whole: Of embeddings, take the mean over all of the video, for samples that are not frames
             of it: a skeleton clip beside the video that it was recorded with.
-
-    Raises:
-        ConfigError: The cache cannot be read as the arguments ask (when bound), or a view is not
-            the window of frames that a clip teacher reads (when called).
-        TargetCacheError: The cache is missing, damaged, stale, of another kind or layout (when
-            bound); all videos are missing (when the data set is built); a video is missing or has
-            another number of frames (when called).
     """
 
     def __init__(
@@ -89,10 +83,11 @@ class LoadTargets(BaseTransform):
         self.whole = whole
 
     def bind(self, root: str | os.PathLike[str]) -> LoadTargets:
-        """Open the cache.
+        """Open the cache; ``root`` is the folder of the data set, that of its annotation file.
 
-        Args:
-            root: Folder of the data set, which is that of its annotation file.
+        Raises:
+            ConfigError: The cache cannot be read as the arguments ask.
+            TargetCacheError: The cache is missing, damaged, stale, of another kind or layout.
         """
         path = cache_path(self.cache, root)
         fingerprint = None
@@ -105,16 +100,11 @@ class LoadTargets(BaseTransform):
         inputs = '--sentences FILE' if self.kind == 'text' else '--ann ANNOTATION'
         command = f'{TOOL} {config} {inputs} --out {path}'
         self.reader = TargetReader(path, fingerprint, command)
-        self._check_kind()
-        self._check_layout()
+        self._check()
         return self
 
     def check_names(self, filenames: Iterable[str]) -> None:
-        """Refuse to mask all videos of a data set, and log how many are masked.
-
-        Raises:
-            TargetCacheError: The cache has none of them.
-        """
+        """Refuse to mask all videos of a data set, and log how many are masked."""
         if not self.mask:
             return
         names = list(filenames)
@@ -149,20 +139,19 @@ class LoadTargets(BaseTransform):
         return results
 
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """What belongs to the video and not to frames: sentences, or the mean embedding."""
+        """Sentences or the mean embedding, which belong to the video and not to frames."""
         (key,) = self.reader.lookup_all([results['filename']])
         if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
         else:
-            values = self._read_video(key or self.reader.find(results['filename']))
+            key = key or self.reader.find(results['filename'])
+            draw = self.sentences == 'draw' and not self.whole
+            one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
+            values = self.reader.get(key, one)
+            if self.whole or self.sentences == 'mean':
+                values = values.mean(axis=0, keepdims=True)
         valid = {f'{self.target}_valid': key is not None} if self.mask else {}
         return {view: {self.target: values.copy(), **valid} for view in self.views}
-
-    def _read_video(self, key: str) -> np.ndarray:
-        if self.sentences == 'draw' and not self.whole:
-            return self.reader.get(key, [np.random.randint(self.reader.shape(key)[0])])
-        values = self.reader.get(key)
-        return values if self._gives_all else values.mean(axis=0, keepdims=True)
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         key = self.reader.find(results['filename'])
@@ -173,6 +162,7 @@ class LoadTargets(BaseTransform):
                 f'the cache {self.reader.path}: the video has changed, make the cache again with '
                 f'`{self.reader.command} --overwrite`'
             )
+        check_views(self, self.views, results['frame_inds'])
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
         values = self.reader.get(key, np.concatenate(entries))
         ends = np.cumsum([len(part) for part in entries])[:-1]
@@ -181,11 +171,6 @@ class LoadTargets(BaseTransform):
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
         """Entries of the cache that a view needs, int64 [T] or, of a clip teacher, [1]."""
-        if view not in frame_inds:
-            raise KeyError(
-                f'LoadTargets: view {view!r} is not among the sampled views '
-                f'{sorted(frame_inds)}; add it to SampleViews or take it out of views'
-            )
         inds = np.asarray(frame_inds[view], np.int64)
         if self.reader.meta.window is None:
             return inds
@@ -200,35 +185,14 @@ class LoadTargets(BaseTransform):
             )
         return inds[:1]
 
-    @property
-    def _gives_all(self) -> bool:
-        return not self.whole and self.sentences == 'all'
-
-    def _check_kind(self) -> None:
-        path, found = self.reader.path, self.reader.meta.kind
-        if self.kind is not None and found != self.kind:
+    def _check(self) -> None:
+        """Refuse a cache of another kind or layout, and options that do not go with it."""
+        path, meta = self.reader.path, self.reader.meta
+        if self.kind is not None and meta.kind != self.kind:
             raise TargetCacheError(
-                f'target cache {path} holds {found!r}, wanted {self.kind!r}: '
+                f'target cache {path} holds {meta.kind!r}, wanted {self.kind!r}: '
                 'correct cache, target or kind of LoadTargets'
             )
-        if self.whole and found != 'embedding':
-            raise ConfigError(
-                f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {found!r}'
-            )
-        if self.sentences not in ('draw', 'mean', 'all'):
-            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
-        if self.mask:
-            keys = self.reader.keys()
-            if not keys or self._gives_all or not (self.whole or found == 'text'):
-                raise ConfigError(
-                    f"LoadTargets: missing='mask' needs a cache of sentences that is not empty "
-                    f"and sentences='draw' or 'mean', or one of embeddings and whole=True; {path} "
-                    f'has {len(keys)} entries of kind {found!r}, sentences is {self.sentences!r}'
-                )
-            self._channels = self.reader.shape(keys[0])[1]
-
-    def _check_layout(self) -> None:
-        path, meta = self.reader.path, self.reader.meta
         wanted = self.layout
         if wanted == 'default':
             wanted = 'coco17' if meta.kind == 'pose' else None
@@ -237,16 +201,29 @@ class LoadTargets(BaseTransform):
                 f'target cache {path} has the layout {meta.layout!r}, wanted '
                 f'{wanted!r}: set layout={meta.layout!r} in LoadTargets'
             )
-        if meta.kind == 'map' and not meta.layout and wanted != '':
-            keys = self.reader.keys()
-            parts = self.reader.shape(keys[0])[1] if keys else 0
-            if parts > 2:
-                raise ConfigError(
-                    f'LoadTargets: {path} has {parts} part maps and no layout, which a flip would '
-                    'mirror without exchanging left and right: make it again with one of the '
-                    f"layouts {', '.join(PART_LAYOUTS)}, or declare by layout='' that no part of "
-                    'them is left or right'
-                )
+        no_sides_known = meta.kind == 'map' and not meta.layout and wanted != ''
+        keys = self.reader.keys() if self.mask or no_sides_known else []
+        channels = self.reader.shape(keys[0])[1] if keys else 0
+        if no_sides_known and channels > 2:
+            raise ConfigError(
+                f'LoadTargets: {path} has {channels} part maps and no layout, which a flip would '
+                'mirror without exchanging left and right: make it again with one of the '
+                f"layouts {', '.join(PART_LAYOUTS)}, or declare by layout='' that no part of "
+                'them is left or right'
+            )
+        if self.whole and meta.kind != 'embedding':
+            raise ConfigError(
+                f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {meta.kind!r}'
+            )
+        if self.sentences not in ('draw', 'mean', 'all'):
+            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
+        one_row = self.whole or (meta.kind == 'text' and self.sentences != 'all')
+        if self.mask and not (keys and one_row):
+            raise ConfigError(
+                f"LoadTargets: missing='mask' needs sentences='draw' or 'mean', or embeddings and "
+                f'whole=True, and a cache that is not empty; {path} holds {len(keys)} {meta.kind!r}'
+            )
+        self._channels = channels  # of the zeros in place of what is masked
 
 
 def cache_path(cache: str, root: str | os.PathLike[str]) -> str:
@@ -259,10 +236,8 @@ def caches_read_by(
 ) -> Iterator[tuple[str, str]]:
     """Target and path of every ``LoadTargets`` within a part of a config, such as a dataloader.
 
-    Args:
-        part: Of any nesting; what is neither a list nor a dict has none.
-        root: Folder of the data set that the part belongs to, if no ``ann_file`` in it tells.
-        chosen: The data set's ``target_caches``.
+    ``root`` is the folder of the data set that the part belongs to, if no ``ann_file`` in it tells;
+    ``chosen`` are the data set's ``target_caches``.
     """
     if isinstance(part, Mapping):
         if 'ann_file' in part:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.targets.values import to_storage
 
@@ -23,6 +24,8 @@ STORAGE = {
     'text': ('float32', 'float16'),
 }
 _AXES = {'pose': '[F, V, 3]', 'embedding': '[F, D]', 'map': '[F, C, h, w]', 'text': '[S, D]'}
+_LAYOUTS: Mapping[str, Mapping[str, Any]] = {'pose': LAYOUTS, 'map': {'': None, **PART_LAYOUTS}}
+_MAX_META_BYTES = 1 << 16
 
 
 class TargetCacheError(DataError):
@@ -58,19 +61,15 @@ class TargetMeta:
 
     def check(self) -> None:
         """Raise ConfigError if no cache can hold this."""
-        if self.kind not in STORAGE:
+        if self.dtype not in STORAGE.get(self.kind, ()):
             raise ConfigError(
-                f'target kind {self.kind!r} is unknown; known are {", ".join(STORAGE)}'
+                f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}: choose from '
+                f'{STORAGE}'
             )
-        if self.dtype not in STORAGE[self.kind]:
+        known = _LAYOUTS.get(self.kind)
+        if known is not None and self.layout not in known:
             raise ConfigError(
-                f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}, only as '
-                f'{" or ".join(STORAGE[self.kind])}'
-            )
-        if self.kind == 'map' and self.layout and self.layout not in PART_LAYOUTS:
-            raise ConfigError(
-                f'part layout {self.layout!r} is unknown; known are {", ".join(PART_LAYOUTS)}, '
-                "or '' for maps without left and right"
+                f'layout {self.layout!r} of a {self.kind} is unknown; known are {list(known)}'
             )
 
     def encode(self) -> bytes:
@@ -91,12 +90,11 @@ class TargetMeta:
             raise ValueError(
                 f'{key}: a target of kind {self.kind!r} is {axes}, got {list(array.shape)}'
             )
-        if self.kind == 'map' and self.layout:
-            parts = PART_LAYOUTS[self.layout].num_parts
-            if array.shape[1] != parts:
-                raise ValueError(
-                    f'{key}: maps of {array.shape[1]} parts, {self.layout!r} has {parts}'
-                )
+        layout = _LAYOUTS.get(self.kind, {}).get(self.layout)
+        if layout is not None and array.shape[1] != len(layout.names):
+            raise ValueError(
+                f'{key}: {array.shape[1]} joints or parts, {self.layout!r} has {len(layout.names)}'
+            )
         # Half precision turns what is above its range to infinity.
         limit = np.finfo(np.float16).max if self.dtype == 'float16' else np.inf
         if not (np.abs(array) < limit).all():
@@ -113,14 +111,15 @@ class TargetMeta:
         return to_storage(self.checked(key, array), self.dtype)
 
 
-def parse_meta(path: str | os.PathLike[str], value: bytes | None) -> TargetMeta:
+def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -> TargetMeta:
     """Read the meta data of the cache at ``path``.
 
     Raises:
         TargetCacheError: They are absent, damaged, or of another format.
     """
     try:
-        fields = json.loads(value or b'')
+        # A damaged size must not make us read beyond the file.
+        fields = json.loads(b'' if value is None else bytes(value[:_MAX_META_BYTES]))
         if fields.pop('crc32') != _checksum(fields):
             raise ValueError('wrong checksum')
         if fields.pop('format') != FORMAT:
@@ -143,16 +142,10 @@ def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMe
     for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'dtype'):
         old, new = getattr(found, field), getattr(wanted, field)
         if old != new:
-            raise stale(path, field, old, new)
-
-
-def stale(path: str | os.PathLike[str], field: str, found: Any, wanted: Any) -> TargetCacheError:
-    """Make the error about a cache of another teacher or form."""
-    return TargetCacheError(
-        f'target cache {path} is stale: its {field} is {str(found)[:12]}, wanted '
-        f'{str(wanted)[:12]}. Make it again with '
-        '`python tools/extract_targets.py ... --overwrite`, or name another --out'
-    )
+            raise TargetCacheError(
+                f'target cache {path} is stale: its {field} is {str(old)[:12]}, wanted '
+                f'{str(new)[:12]}. Make it again with --overwrite, or name another --out'
+            )
 
 
 def _checksum(fields: dict[str, Any]) -> int:

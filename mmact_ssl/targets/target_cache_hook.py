@@ -20,12 +20,10 @@ META_KEY = 'target_caches'
 class TargetCacheHook(Hook):
     """Save which teachers made the targets, and refuse others where a checkpoint comes back.
 
-    A pipeline that does not name a teacher (``LoadTargets(teacher=...)``, which needs the
-    teacher's weights) takes whatever lies at the path. A run that is resumed, or tested, after the
-    cache was made anew by another teacher would go on as if nothing had happened. So the
-    fingerprints of the caches are logged when training starts and saved in the checkpoint's
-    ``meta``. A resumed run must find those of the training; a test those of the training or of the
-    test split at that time. Targets that the checkpoint does not list are not compared. Our choice.
+    A run that is resumed, or tested, after a cache was made anew by another teacher would go on as
+    if nothing had happened. So the fingerprints of the caches are logged when training starts and
+    saved in the checkpoint's ``meta``. A resumed run must find those of the training; a test those
+    of the training or of the test split at that time. Other targets are not compared. Our choice.
 
     Args:
         any_teacher: Compare nothing.

@@ -22,9 +22,8 @@ import numpy as np
 
 Buffer = Union[bytes, memoryview]
 
-# Frames are gathered to chunks of about this size. A frame of part maps is larger and has a chunk
-# of its own: reading 16 of 100 frames of 20 maps took 5 to 41 ms, in one chunk 50 to 190 ms, and
-# compression gained nothing from seeing several frames. A whole video of poses is one chunk.
+# Frames are gathered to chunks of about this size; a frame of part maps is larger and has a chunk
+# of its own. Reading 16 of 100 frames of 20 maps took 5 to 41 ms, in one chunk 50 to 190 ms.
 CHUNK_BYTES = 1 << 16
 WORTHWHILE = 0.9  # of the raw size; what gains less costs more time than it saves
 _HEAD = struct.Struct('<III')
@@ -32,9 +31,9 @@ _DTYPES = {'float32': '<f4', 'float16': '<f2', 'uint8': '|u1'}
 
 
 def to_storage(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Round values to their storage type; 'uint8' holds 0..1 in steps of 1/255."""
+    """Round float32 values to their storage type; 'uint8' holds 0..1 in steps of 1/255."""
     if dtype == 'uint8':
-        return np.round(np.asarray(array, np.float32) * 255).astype(np.uint8)
+        return np.round(array * 255).astype(np.uint8)
     return np.ascontiguousarray(array, dtype=_DTYPES[dtype])
 
 
@@ -64,15 +63,10 @@ def pack(key: bytes, array: np.ndarray, source_hash: str = '') -> bytes:
 def unpack(
     key: bytes, value: Buffer, frames: Sequence[int] | np.ndarray | None = None
 ) -> np.ndarray:
-    """Undo :func:`pack`.
+    """Undo :func:`pack`: float32 [len(frames), ...], a fresh array.
 
     Args:
-        key: Key of the value.
-        value: Bytes, or a view of them that stays valid during the call.
         frames: Indices along the first axis, in any order, repeated or not. None: all.
-
-    Returns:
-        float32 [len(frames), ...], a fresh array.
 
     Raises:
         IndexError: A frame is not there.
@@ -92,15 +86,12 @@ def unpack(
 
 
 class Header:
-    """What precedes the chunks of a value, checked.
+    """What precedes the chunks of a value, checked; ValueError if it is damaged.
 
     Attributes:
         shape: Shape of the array.
         step: Frames in a chunk.
         source_hash: Hash of what the value was made of, '' if not recorded.
-
-    Raises:
-        ValueError: The value is damaged.
     """
 
     def __init__(self, key: bytes, value: Buffer) -> None:

@@ -59,12 +59,6 @@ def test_another_class_changes_nothing(class_sizes, fraction, seed):
     assert alone.tolist() == more[more < len(names)].tolist()
 
 
-def test_seeds_draw_differently():
-    names, labels = made([30, 30])
-    draws = {tuple(label_subset(names, labels, 0.5, seed)) for seed in range(5)}
-    assert len(draws) == 5
-
-
 @pytest.mark.parametrize('fraction', [0.0, -0.1, 1.5])
 def test_a_fraction_out_of_range_is_refused(fraction):
     with pytest.raises(ConfigError, match='label fraction'):

@@ -7,13 +7,10 @@ import pickle
 
 import numpy as np
 import pytest
-from mmengine.dataset import pseudo_collate
-from torch.utils.data import DataLoader
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS
-from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 
 CLIPS = {
     name: np.random.default_rng(seed).normal(size=(persons, length, 20, 3)).astype(np.float32)
@@ -56,12 +53,6 @@ def test_samples(folder):
         assert sample['frame_dir'] == sample['filename'] == name and sample['label'] == label
         assert sample['total_frames'] == clip.shape[1] and sample['layout'] == 'kinect20'
         assert sample['start_index'] == 0 and sample['modality'] == 'Pose'
-
-
-def test_a_sample_may_be_written_to(folder):
-    dataset = build(folder)
-    dataset[0]['keypoint'][:] = 7
-    np.testing.assert_array_equal(dataset[0]['keypoint'][0], CLIPS['c'][0])
 
 
 def test_one_person_is_a_copy_too(tmp_path):
@@ -115,19 +106,6 @@ def test_randomness_is_the_processes_own_until_progress_is_set(folder):
     assert dataset[0]['draw'] == first
 
 
-def keep(results):
-    return {'keypoint': results['keypoint'].sum(), 'draw': results['draw']}
-
-
-def test_workers_make_the_same_samples(folder):
-    dataset = build(folder, pipeline=[draw, keep])
-    dataset.set_progress(0, 3)
-    expected = [dataset[index] for index in range(3)]
-    loader = DataLoader(dataset, batch_size=1, num_workers=1, collate_fn=lambda batch: batch[0])
-    assert list(loader) == expected
-    assert pseudo_collate([expected[0]])['draw'] == [expected[0]['draw']]
-
-
 def test_copies_do_not_carry_the_coordinates(folder):
     dataset = build(folder)
     expected = dataset[0]['keypoint']  # the file is mapped by now
@@ -147,20 +125,3 @@ def test_mmactions_skeleton_transforms_take_the_samples(folder):
     sample = build(folder, pipeline=pipeline)[0]
     assert tuple(sample['inputs'].shape) == (1, 2, 4, 20, 3)
     assert sample['data_samples'].gt_label.tolist() == [2]
-
-
-@pytest.mark.parametrize('test_mode', [False, True])
-def test_a_cache_that_knows_none_of_the_clips_is_refused_before_any_sample(
-    folder, tmp_path, test_mode
-):
-    with TargetWriter(tmp_path / 'texts.lmdb', TargetMeta('text', '', 'f')) as writer:
-        writer.put('c', np.ones((1, 4), np.float32))
-    cache = str(tmp_path / 'texts.lmdb')
-    load = dict(type='LoadTargets', cache=cache, target='prompt', missing='mask')
-    options = dict(pipeline=[load], test_mode=test_mode)
-    assert len(build(folder, **options)) == 3
-    with pytest.raises(TargetCacheError, match="none of the 2 annotated samples, e.g. 'a'"):
-        build(folder, ['a 0', 'b 1'], **options)
-    lazy = build(folder, ['a 0', 'b 1'], lazy_init=True, **options)
-    with pytest.raises(TargetCacheError, match='none of the 2 annotated samples'):
-        lazy.full_init()

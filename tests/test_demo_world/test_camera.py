@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,13 +54,6 @@ def test_right_and_up_of_the_image():
     np.testing.assert_allclose(center, [0.5, 0.5])
     assert left_hand[0] > 0.5 and above[1] < 0.5  # x to the right, y down
     assert near[0] > left_hand[0]  # nearer to a camera that stands at +z: larger
-
-
-@pytest.mark.parametrize('split', CAMERAS)
-def test_axes_are_orthonormal(split):
-    for camera in CAMERAS[split]:
-        axes = camera.axes()
-        np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
 
 
 def test_no_camera_is_in_both_splits():

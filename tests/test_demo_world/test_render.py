@@ -135,16 +135,3 @@ def test_capsule_against_a_slow_twin():
             np.testing.assert_allclose(np.hypot(*out), radii[i, end])
             away = ends[i, end] - ends[i, 1 - end]
             assert out @ away >= -1e-9
-
-
-def test_clothes_say_what_is_painted():
-    """The trunk's mean color is nearer to the shirt's than to the trousers'."""
-    from mmact_ssl.demo_world.render import COLORS
-
-    scene, _, _ = painted('train', 6)
-    clothes = Clothes(0, 1, 5, True, True, 'plain', 3)  # red over blue
-    picture = render(scene, clothes, np.random.default_rng(0))
-    trunk = picture.frames[picture.parts == LIP_LABELS['upper_clothes']].mean(0)
-    legs = picture.frames[picture.parts == LIP_LABELS['left_leg']].mean(0)
-    assert COLORS[0][0] > COLORS[0][2] and trunk[0] > trunk[2]
-    assert legs[2] > legs[0]

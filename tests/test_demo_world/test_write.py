@@ -18,7 +18,6 @@ from mmact_ssl.demo_world.scene import NUM_SUBJECTS, draw_scene
 from mmact_ssl.demo_world.write import (
     CLIPS_PER_CLASS,
     coco_annotation,
-    read_parts,
     write_demo_world,
     write_video,
 )
@@ -44,15 +43,6 @@ def digests(out):
             data = path.read_bytes()
         found[str(path.relative_to(out))] = hashlib.sha256(data).hexdigest()
     return found
-
-
-def test_other_seed_other_world(world, tmp_path):
-    write_demo_world(tmp_path / 'other', seed=1, size='tiny', workers=1)
-    ours, theirs = digests(world), digests(tmp_path / 'other')
-    same = [
-        name for name in ours if name.endswith(('.npz', '.mp4')) and ours[name] == theirs.get(name)
-    ]
-    assert not same
 
 
 def test_kept_when_whole_and_made_anew_with_the_same_bytes_when_interrupted(world, tmp_path):
@@ -94,25 +84,19 @@ def test_splits_share_no_subject_and_no_camera(world):
         for key in ('subjects', 'cameras'):
             assert not set(table[key][train]) & set(table[key][~train])
         assert sorted(np.bincount(table['labels'][train])) == [2] * len(CLASSES)
-    listed = {
-        split: [line.split()[0] for line in (world / f'{split}.txt').read_text().splitlines()]
-        for split in ('train', 'test')
-    }
-    assert not set(listed['train']) & set(listed['test'])
-    assert all((world / name).is_file() for names in listed.values() for name in names)
+        for split in ('train', 'test'):
+            listed = {line.split()[0] for line in (world / f'{split}.txt').read_text().splitlines()}
+            assert listed == set(table[f'{split}_names'].tolist())
+            assert all((world / name).is_file() for name in listed)
 
 
-def test_whole_plan_balances_subjects_and_cameras():
+def test_whole_plan_balances_subjects_and_cameras_and_depends_on_the_seed():
     """Of the default size: every class meets every camera, every subject acts every class."""
     for split, count in CLIPS_PER_CLASS['default'].items():
         scenes = [draw_scene(0, split, 12 * turn) for turn in range(count)]
         assert len({scene.camera_number for scene in scenes}) == {'train': 6, 'test': 3}[split]
         assert len({scene.subject.number for scene in scenes}) == NUM_SUBJECTS[split]
-    train, test = (
-        {draw_scene(0, split, 12 * t).subject.number for t in range(16)}
-        for split in ('train', 'test')
-    )
-    assert not train & test
+        assert (scenes[0].joints != draw_scene(1, split, 0).joints).all()
 
 
 def test_videos_have_a_key_frame_every_twelve_frames(world):
@@ -149,14 +133,13 @@ def test_skeletons_project_onto_poses_by_a_slow_twin(world):
 def test_part_maps_fit_video_and_poses(world):
     _, poses = read_poses(world / 'poses.npz')
     for name, pose in list(poses)[:6]:
-        parts = read_parts(world / 'parts' / (name[len('videos/') : -4] + '.png'))
+        strip = cv2.imread(str(world / 'parts' / (name[len('videos/') : -4] + '.png')), -1)
+        parts = strip.reshape(-1, 112, 112)
         assert parts.shape == (48, 112, 112)
         frame, joint = np.nonzero(pose[..., 2] == 1)
         column, row = (pose[frame, joint, :2] * 112).astype(int).T
         assert (parts[frame, row, column] > 0).mean() > 0.9
         assert ((parts > 0).reshape(48, -1).sum(1) > 300).all()
-    with pytest.raises(FileNotFoundError, match='prepare_data.py demo'):
-        read_parts(world / 'parts' / 'nobody.png')
 
 
 def test_sentences_describe_without_naming(world):
@@ -170,9 +153,6 @@ def test_sentences_describe_without_naming(world):
     for name, lines in sentences.items():
         assert len(lines) == len(set(lines)) == 6
         assert not [line for line in lines if named.search(line.lower())], name
-    wave = next(v for k, v in sentences.items() if 'wave' in k)
-    clap = next(v for k, v in sentences.items() if 'clap' in k)
-    assert not set(wave) & set(clap)
 
 
 def test_teacher_lists_are_coco_and_of_training_people_only(world):

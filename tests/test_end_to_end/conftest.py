@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -25,25 +24,8 @@ HCPG_VIDEOS = {'a.mp4': 40, 'b.mp4': 9, 'c.mp4': 30, 'd.mp4': 35, 'e.mp4': 31, '
 TIMEOUT = 900  # a run takes seconds; only a hang or a very busy machine gets there
 
 
-def write_video(path: Path, seed: int) -> np.ndarray:
-    """Write noise that drifts, with an I-frame every 8 frames; return its made-up poses."""
-    rng = np.random.default_rng(seed)
-    picture = rng.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream('libx264', rate=12)
-        stream.width = stream.height = SIZE
-        stream.pix_fmt = 'yuv420p'
-        stream.options = {'threads': '1', 'x264-params': 'keyint=8:min-keyint=8:scenecut=0'}
-        for step in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(np.roll(picture, step, axis=1), format='rgb24')
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    poses = rng.uniform(0.1, 0.9, (1, 17, 3)) + 0.01 * np.arange(FRAMES)[:, None, None] / FRAMES
-    return poses.astype(np.float32)
-
-
 @pytest.fixture(scope='session')
-def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_data(tmp_path_factory: pytest.TempPathFactory, make_video) -> Path:
     """$MMACT_SSL_DATA with a set ``demo``: 8 videos of 24 frames, lists, and a pose cache."""
     root = tmp_path_factory.mktemp('data')
     (root / 'demo' / 'videos').mkdir(parents=True)
@@ -52,7 +34,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with TargetWriter(root / 'demo' / 'targets' / 'pose.lmdb', meta) as writer:
         for index in range(VIDEOS):
             name = f'videos/{index}.mp4'
-            writer.put(name, write_video(root / 'demo' / name, seed=index))
+            make_video(root / 'demo' / name, FRAMES, SIZE, SIZE, gop=8, bframes=0)
+            poses = np.random.default_rng(index).uniform(0.1, 0.9, (FRAMES, 17, 3))
+            writer.put(name, poses.astype(np.float32))
             lines.append(f'{name} {index % 2}\n')
     for split in ('train', 'test'):
         (root / 'demo' / f'{split}.txt').write_text(''.join(lines))

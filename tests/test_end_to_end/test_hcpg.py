@@ -35,17 +35,17 @@ def test_the_pipeline_gives_what_the_heads_read(hcpg_config: Config):
         follower.start(source)
     data = model.data_preprocessor(batch, training=True)
     targets = data['targets']
-    assert targets['clip_parts'].shape == (6, 8, 1, 16, 16)
-    assert len(targets['video'].unique()) == 6
-    assert (targets['clip_speed'] != targets['clip_b_speed']).all()
+    assert targets['clip']['parts'].shape == (6, 8, 1, 16, 16)
+    assert len(targets['sample']['video'].unique()) == 6
+    assert (targets['clip']['speed'] != targets['clip_b']['speed']).all()
     # Of nine frames eight fit at the first speed only.
     for view in ('clip', 'clip_b'):
-        assert targets[f'{view}_valid'][1].all() == (targets[f'{view}_speed'][1] == 1)
-    assert not targets['clip_parts'][2].any() and targets['clip_parts'][0].any()
+        assert targets[view]['valid'][1].all() == (targets[view]['speed'][1] == 1)
+    assert not targets['clip']['parts'][2].any() and targets['clip']['parts'][0].any()
     losses = model(**data, mode='loss')
-    expected = targets['clip_valid'].float()
+    expected = targets['clip']['valid'].float()
     expected[2] = 0
-    torch.testing.assert_close(losses['parsing/counted'], expected.mean())
+    torch.testing.assert_close(losses['parsing/valid_fraction'], expected.mean())
     assert losses['loss'].isfinite()
     assert model.heads['motion'].queue.filled.all()
 

@@ -5,8 +5,6 @@ Run as a program this file is one of the two.
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import mmengine.config.config
@@ -18,6 +16,7 @@ from mmengine.runner import Runner
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.launch import fit_to_cpu
+from tests.two_processes import run_one_of_two
 
 QUEUE = ('filled', 'pointer')
 
@@ -30,8 +29,7 @@ def test_both_have_one_queue_and_one_copy_and_a_resumed_run_those_of_the_whole(
     lines = annotation.read_text().splitlines()
     annotation.write_text('\n'.join([*lines, *lines[:2]]) + '\n')  # two steps of 2 x 2 an epoch
     hcpg_config.dump(tmp_path / 'config.py')
-    in_two_processes(__file__, tmp_path)
-    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    first, second = in_two_processes(__file__, tmp_path)
 
     for name, value in first['whole'].items():
         assert torch.equal(value, second['whole'][name]), name
@@ -62,11 +60,7 @@ def train(config: Config, work_dir: Path, **changes) -> dict:
     return {key: value.clone() for key, value in runner.model.module.state_dict().items()}
 
 
-def work(rank: int, folder: Path) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2')
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
-    )
+def work(rank: int, folder: Path) -> dict[str, dict]:
     # Each runner formats its config four times, which takes longer than the training.
     mmengine.config.config.FormatCode = lambda text, **_: (text, False)
     config = Config.fromfile(folder / 'config.py')
@@ -74,12 +68,8 @@ def work(rank: int, folder: Path) -> None:
     fit_to_cpu(config)
     whole = train(config, folder / 'whole')
     half = str(folder / 'whole' / 'epoch_1.pth')
-    resumed = train(config, folder / 'resumed', resume=True, load_from=half)
-    torch.save(dict(whole=whole, resumed=resumed), folder / f'{rank}.pt')
-    torch.distributed.barrier()
-    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
-    os._exit(0)
+    return dict(whole=whole, resumed=train(config, folder / 'resumed', resume=True, load_from=half))
 
 
 if __name__ == '__main__':
-    work(int(sys.argv[1]), Path(sys.argv[2]))
+    run_one_of_two(work)

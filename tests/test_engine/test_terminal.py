@@ -7,7 +7,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.terminal import QuietRunner, ShortLogProcessor
 
 
 class Samples(BaseDataset):
@@ -84,3 +84,14 @@ def test_a_line_fits_whatever_the_number_of_tasks(train, tasks):
 def test_steps_are_counted_where_there_are_no_epochs(train):
     screen, _ = train(by_epoch=False, train_cfg=dict(by_epoch=False, max_iters=10))
     assert any('step  4/10  left' in line for line in screen)
+
+
+def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner, tmp_path):
+    runner = make_runner(tmp_path, Model(), Samples(), epochs=1, loader=dict(batch_size=1))
+    processor = ShortLogProcessor(window_size=3, mean_pattern=r'.*(loss|accuracy).*')
+    for value in (9.0, 0.25, float('nan'), 0.75):
+        runner.message_hub.update_scalar('train/task/accuracy', value)
+    runner.message_hub.update_scalar('train/task/loss', float('nan'))
+    tag = processor._collect_scalars([], runner, 'train')
+    assert tag['task/accuracy'] == 0.5
+    assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'

@@ -96,7 +96,7 @@ def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_
     skeleton_config.feature_pooling.mode = 'mean_max'
     assert cached() == 4
     meta = skeleton_folder / 'meta.json'
-    meta.write_text(meta.read_text().replace('of the coordinates', 'of others'))
+    meta.write_text(meta.read_text().replace('"sha256": "', '"sha256": "of others'))
     assert cached() == 6
 
 

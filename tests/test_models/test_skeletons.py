@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,16 +46,6 @@ def test_each_special_clip():
     valid = valid_frames(x)
     assert clip_lengths(valid).tolist() == [1, 1, 4, 2]
     assert valid.any(2).tolist() == [[True, False], [True, False], [False, True], [True, True]]
-
-
-@pytest.mark.parametrize('stride', [1, 2, 4])
-@pytest.mark.parametrize('time', [4, 8, 20])
-def test_scaled_frames_are_those_that_a_strided_convolution_centers_on_valid_ones(stride, time):
-    lengths = torch.arange(1, time + 1)
-    valid = (torch.arange(time) < lengths[:, None])[:, None].repeat(1, 2, 1)
-    valid[:, 1] = False
-    scaled = scale_valid(valid, time // stride)
-    assert torch.equal(scaled, valid[:, :, ::stride])
 
 
 @settings(deadline=None, max_examples=40)

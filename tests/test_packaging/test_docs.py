@@ -70,10 +70,11 @@ def test_commands_have_the_options_that_are_used(page: Path):
     for tool, arguments in re.findall(r'python tools/(\w+)\.py\b([^\n`#|]*)', text):
         code = (ROOT / 'tools' / f'{tool}.py').read_text()
         if tool == 'prepare_data':
-            code += "'--source' '--out' '--layout' '--placement' '--seed'"  # made from names
             code += ''.join(
                 p.read_text() for p in (ROOT / 'mmact_ssl' / 'preparation').glob('*.py')
             )
+            named = re.findall(r"'(\w+)': dict\(", code)  # options are made from these
+            code = ' '.join(f"'--{name.replace('_', '-')}'" for name in named)
         if tool == 'benchmark':
             code += ''.join(p.read_text() for p in (ROOT / 'tools' / 'benchmarks').glob('*.py'))
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):

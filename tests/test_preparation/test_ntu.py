@@ -9,6 +9,7 @@ import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.ntu import (
+    CLASSES,
     TRAIN_SUBJECTS_60,
     TRAIN_SUBJECTS_120,
     plausible_tracks,
@@ -17,7 +18,6 @@ from mmact_ssl.preparation.ntu import (
     read_tracks,
     splits_of,
 )
-from mmact_ssl.preparation.ntu_classes import NTU_CLASSES
 
 
 def skeleton_text(frames):
@@ -56,7 +56,6 @@ def test_bodies_are_told_apart_over_the_frames():
     expected = np.zeros((2, 4, 25, 3), np.float32)
     expected[0, [0, 2]], expected[1, [2, 3]] = a[[0, 2]], b[[2, 3]]
     np.testing.assert_array_equal(tracks, expected)
-    assert len(read_tracks(skeleton_text([{}, {}]))) == 0
 
 
 WHOLE = skeleton_text([{FIRST: body(1)}, {FIRST: body(2)}])
@@ -66,14 +65,12 @@ WHOLE = skeleton_text([{FIRST: body(1)}, {FIRST: body(2)}])
     ('text', 'reason'),
     [
         ('', 'the file is cut short'),
-        ('3', 'the file is cut short'),
         (WHOLE[: len(WHOLE) // 2].rsplit('\n', 1)[0], 'the file is cut short'),
         (WHOLE.rsplit(' ', 1)[0], 'the file is cut short'),
         (WHOLE[: WHOLE.index('\n25\n')], 'the file is cut short'),
         (WHOLE + '1\n', '1 numbers are left over after 2 frames'),
         (WHOLE.replace('\n25\n', '\n20\n', 1), 'a body of 20 joints in frame 0'),
         (WHOLE.replace('254.9', 'x', 1), "could not convert string to float: 'x'"),
-        ('nan 1', 'cannot convert float NaN'),
         ('inf 1', 'cannot convert float infinity'),
     ],
 )
@@ -131,7 +128,7 @@ def test_the_60_actions(tmp_path):
     assert lines(out / 'xview_train.txt') == ['S002C002P003R001A060 59', 'S003C003P001R002A002 1']
     assert lines(out / 'xview_test.txt') == ['S001C001P001R001A001 0']
     assert lines(out / 'left_out.txt') == ['S003C003P001R002A003\tno body in any frame']
-    assert lines(out / 'classes.txt') == list(NTU_CLASSES[:60])
+    assert lines(out / 'classes.txt') == list(CLASSES[:60])
     with np.load(out / 'clips.npz') as table:
         assert table['lengths'].tolist() == [3, 3, 2] and table['persons'].tolist() == [1, 1, 1]
     coordinates = np.load(out / 'skeletons.npy')
@@ -181,18 +178,12 @@ def test_a_list_that_is_none(tmp_path):
     (tmp_path / 'list.txt').write_text('nothing\n')
     with pytest.raises(DataError, match=r'list\.txt: no line is a name as S001C001P001R001A001'):
         read_missing(tmp_path / 'list.txt')
-    with pytest.raises(DataError, match=r'gone\.txt: no such file; give --missing'):
-        read_missing(tmp_path / 'gone.txt')
 
 
 def test_the_splits_have_the_published_sizes():
     assert len(TRAIN_SUBJECTS_60) == 20 and max(TRAIN_SUBJECTS_60) <= 40
     assert len(TRAIN_SUBJECTS_120) == 53 and max(TRAIN_SUBJECTS_120) <= 106
-    assert len(NTU_CLASSES) == len(set(NTU_CLASSES)) == 120
-    assert (NTU_CLASSES[22], NTU_CLASSES[57], NTU_CLASSES[119]) == (
-        'wave',
-        'shake hands',
-        'rock-paper-scissors',
-    )
+    assert len(CLASSES) == len(set(CLASSES)) == 120
+    assert [CLASSES[i] for i in (22, 57, 119)] == ['wave', 'shake hands', 'rock-paper-scissors']
     assert splits_of({'setup': 2, 'camera': 1, 'subject': 103}, 120) == ('xsub_train', 'xset_train')
     assert splits_of({'setup': 2, 'camera': 1, 'subject': 40}, 60) == ('xsub_test', 'xview_test')

@@ -110,7 +110,7 @@ def test_a_picture_gets_the_same_sentences_whatever_came_before(llava):
 
 
 def test_a_folder_without_a_vision_language_model_is_named(llava, tmp_path):
-    with pytest.raises(DataError, match='no file .*none/config.json: give a folder with a vision'):
+    with pytest.raises(DataError, match='no file .*none/config.json: `huggingface-cli'):
         Captioner(str(tmp_path / 'none'))
     size = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
     bert = transformers.BertConfig(vocab_size=9, **size)
@@ -118,7 +118,7 @@ def test_a_folder_without_a_vision_language_model_is_named(llava, tmp_path):
     shutil.copytree(llava, tmp_path / 'blind')
     (tmp_path / 'blind' / 'preprocessor_config.json').unlink()
     for name in ('bert', 'blind'):
-        message = f'{name}: transformers cannot read a model of pictures and text .*as BLIP or'
+        message = f'{name}: no model that writes about pictures, as BLIP'
         with pytest.raises(ConfigError, match=message) as caught:
             Captioner(str(tmp_path / name))
         assert '\n' not in str(caught.value)
@@ -134,7 +134,7 @@ def test_a_pickle_is_not_read(llava, tmp_path, capsys):
     shutil.copytree(llava, folder)
     (folder / 'model.safetensors').unlink()
     torch.save({'weight': Code()}, folder / 'pytorch_model.bin')
-    with pytest.raises(ConfigError, match='pickled: transformers cannot read'):
+    with pytest.raises(ConfigError, match='pickled: no model'):
         Captioner(str(folder))
     assert 'executed' not in capsys.readouterr().out
 

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import re
 import zlib
 
@@ -51,7 +50,7 @@ def test_what_is_written_is_read(tmp_path, lengths):
         for key, array in arrays.items():
             writer.put(key, array)
     reader = TargetReader(tmp_path / 'x.lmdb')
-    assert len(reader) == len(reader.keys()) == len(arrays)
+    assert len(reader.keys()) == len(arrays)
     for key, array in arrays.items():
         assert key in reader
         np.testing.assert_array_equal(reader.get(key), array)
@@ -90,12 +89,10 @@ def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
 @pytest.mark.parametrize(
     ('meta', 'message'),
     [
-        (TargetMeta('box', '', 'f'), "target kind 'box' is unknown; known are pose, emb"),
-        (
-            TargetMeta('pose', 'coco17', 'f', dtype='float16'),
-            "'pose' cannot be stored as 'float16'",
-        ),
-        (TargetMeta('map', 'lips', 'f'), "part layout 'lips' is unknown; known are person"),
+        (TargetMeta('box', '', 'f'), "kind 'box' cannot be stored as 'float32': choose from"),
+        (TargetMeta('pose', 'coco17', 'f', dtype='float16'), "cannot be stored as 'float16'"),
+        (TargetMeta('map', 'lips', 'f'), "layout 'lips' of a map is unknown; known are .*person"),
+        (TargetMeta('pose', '', 'f'), "layout '' of a pose is unknown; known are .'coco17"),
     ],
 )
 def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
@@ -112,7 +109,8 @@ def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
         (METAS[2], np.zeros((5, 2, 2)), r"kind 'embedding' is \[F, D\], got \[5, 2, 2\]"),
         (METAS[1], np.full((5, 2), 1e6), 'must be finite in float16'),
         (METAS[2], np.full((5, 2), np.inf), 'must be finite in float32'),
-        (METAS[3], np.zeros((5, 9, 2, 2)), "maps of 9 parts, 'demo_parts' has 10"),
+        (METAS[3], np.zeros((5, 9, 2, 2)), "9 joints or parts, 'demo_parts' has 10"),
+        (METAS[0], np.zeros((5, 9, 3)), "9 joints or parts, 'coco17' has 17"),
         (METAS[4], np.full((5, 1, 2, 2), 1.01), 'probabilities, 0..1, got 1.01..1.01'),
         (METAS[4], np.zeros((0, 1, 2, 2)), r'got \[0, 1, 2, 2\]'),
         (METAS[6], np.zeros(4), r"kind 'text' is \[S, D\]"),
@@ -145,15 +143,6 @@ def test_some_frames_of_a_long_video_are_read_without_the_others(tmp_path):
     np.testing.assert_array_equal(reader.get('a', kept), array[kept])
     with pytest.raises(TargetCacheError, match='wrong checksum'):
         reader.get('a', [20])
-
-
-def test_the_map_grows(tmp_path):
-    arrays = {f'{i}.mp4': pose(500, i) for i in range(20)}
-    with TargetWriter(tmp_path / 'x.lmdb', META, map_bytes=1 << 17) as writer:
-        for key, array in arrays.items():
-            writer.put(key, array)  # 100 kB each
-    reader = TargetReader(tmp_path / 'x.lmdb')
-    assert all(np.array_equal(reader.get(key), array) for key, array in arrays.items())
 
 
 def test_what_is_missing_is_named_with_the_command(tmp_path):
@@ -199,23 +188,19 @@ def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, 
     other = TargetMeta(**{**META.__dict__, field: value})
     with pytest.raises(TargetCacheError, match=rf'stale.*{re.escape(str(value))}.*--overwrite'):
         TargetWriter(path, other)
-    assert len(TargetReader(path)) == 2
-    with TargetWriter(path, other, overwrite=True):
-        pass
-    assert len(TargetReader(path)) == 0
-
-
-def test_a_stale_cache_is_refused_by_reader(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
     assert TargetReader(path, 'a' * 64).meta == META
     with pytest.raises(TargetCacheError, match=r'stale: its fingerprint is a{12}, wanted b{12}'):
         TargetReader(path, 'b' * 64)
+    assert len(TargetReader(path).keys()) == 2
+    with TargetWriter(path, other, overwrite=True):
+        pass
+    assert len(TargetReader(path).keys()) == 0
 
 
 def test_the_source_may_differ(tmp_path):
     path = write(tmp_path / 'x.lmdb')
     write(path, ['new.mp4'], TargetMeta('pose', 'coco17', 'a' * 64, 'the same file elsewhere'))
-    assert len(TargetReader(path)) == 3
+    assert len(TargetReader(path).keys()) == 3
 
 
 @pytest.mark.parametrize('kept', [0, 5, 5000, -4096])
@@ -225,7 +210,7 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path, kept):
     data = path / 'data.mdb'
     os.truncate(data, kept if kept >= 0 else data.stat().st_size + kept)
     for use in (lambda: reader.get('0.mp4'), lambda: TargetReader(path)):
-        with pytest.raises(TargetCacheError, match=r'x.lmdb (is truncated|cannot be read).*--over'):
+        with pytest.raises(TargetCacheError, match=r'x.lmdb is (truncated|damaged).*--over'):
             use()
     with pytest.raises(TargetCacheError):
         TargetWriter(path, META)
@@ -262,31 +247,26 @@ def test_a_damaged_entry_is_an_error_and_can_be_made_again(tmp_path, old, new):
 
 @pytest.mark.parametrize(
     ('old', 'new'),
-    [(b'coco17', b'coco18'), (b'"layout"', b'"layoat"'), (b'{"crc', b'["crc')],
+    [
+        (b'coco17', b'coco18'),
+        (b'"layout"', b'"layoat"'),
+        (b'{"crc', b'["crc'),
+        (b'__meta', b'__mete'),
+    ],
 )
 def test_damaged_meta_data_are_an_error(tmp_path, old, new):
     path = write(tmp_path / 'x.lmdb')
     damage(path, old, new)
-    with pytest.raises(TargetCacheError, match=r'meta data of .*x.lmdb are .*damaged.*--overwrite'):
-        TargetReader(path)
-
-
-@pytest.mark.parametrize('value', [None, b'{"format": 99, "crc32": 1}'])
-def test_another_format_is_refused(tmp_path, value):
-    path = write(tmp_path / 'x.lmdb')
-    with lmdb.open(str(path)) as environment, environment.begin(write=True) as transaction:
-        transaction.delete(b'__meta__')
-        if value is not None:
-            transaction.put(b'__meta__', value)
-    with pytest.raises(TargetCacheError, match='meta data .* absent or damaged'):
-        TargetReader(path)
+    for use in (lambda: TargetReader(path), lambda: TargetWriter(path, META)):
+        with pytest.raises(TargetCacheError, match=r'data of .*x.lmdb are .*damaged.*--overwrite'):
+            use()
 
 
 def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):
     lmdb.open(str(tmp_path / 'x.lmdb')).close()
     with pytest.raises(TargetCacheError, match='meta data .* absent'):
         TargetReader(tmp_path / 'x.lmdb')
-    assert len(TargetReader(write(tmp_path / 'x.lmdb'))) == 2
+    assert len(TargetReader(write(tmp_path / 'x.lmdb')).keys()) == 2
 
 
 def test_remove_leaves_other_files_alone(tmp_path):
@@ -305,13 +285,6 @@ def test_a_reader_works_in_child_processes(tmp_path, method):
     assert all(np.array_equal(array, wanted) for array in [*found, reader.get('a.mp4')])
 
 
-def test_readers_share_a_cache_are_pickled_and_hand_out_copies(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    first, second = TargetReader(path), pickle.loads(pickle.dumps(TargetReader(path)))
-    first.get('a.mp4')[:] = 0
-    np.testing.assert_array_equal(second.get('a.mp4'), pose(5, 0))
-
-
 def test_the_source_hash_belongs_to_the_value(tmp_path):
     path = tmp_path / 'x'
     with TargetWriter(path, META) as writer:
@@ -324,16 +297,6 @@ def test_the_source_hash_belongs_to_the_value(tmp_path):
         writer.put('a', pose())
         writer.remove([LONG])
     assert reader.source_hash(['a', LONG]) == {'a': ''}
-
-
-def test_shards_are_merged_and_removed(tmp_path):
-    path = tmp_path / 'x.lmdb'
-    for rank in range(2):
-        write(shard_path(path, rank), [f'{rank}/{i}.mp4' for i in range(3)])
-    assert merge_shards(path, META) == 6
-    assert len(TargetReader(path)) == 6
-    assert sorted(tmp_path.iterdir()) == [path]
-    assert merge_shards(path, META) == 0
 
 
 def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
@@ -353,7 +316,7 @@ def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
     assert {key: reader.shape(key)[0] for key in frames} == frames
     np.testing.assert_array_equal(reader.get(LONG), pose(50))
     assert list(reader.source_hash(frames).values()) == ['', 'one', 'new', 'three', 'four']
-    assert len(reader) == 5 and not shard_path(path, 0).exists()
+    assert len(reader.keys()) == 5 and not shard_path(path, 0).exists()
 
 
 def test_a_shard_of_another_teacher_is_refused(tmp_path):

@@ -10,8 +10,7 @@ import torch
 
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.extraction import ExtractionJob, extract_many
-from mmact_ssl.targets.video_extraction import run_teachers
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many, run_teachers
 
 
 class GrayTeacher(BaseTeacher):
@@ -53,7 +52,7 @@ TEACHERS = {'gray': GrayTeacher, 'clip': ClipTeacher, 'map': MapTeacher}
 
 def extract(root, names, pause=0.0):
     jobs = [ExtractionJob(teacher(pause), root / name) for name, teacher in TEACHERS.items()]
-    return extract_many(jobs, root, names, show_progress=False)
+    return extract_many(jobs, root, names)
 
 
 def extract_slowly(root, names):
@@ -76,7 +75,7 @@ def test_killed_and_resumed(tmp_path, make_video):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.is_alive():
         with contextlib.suppress(TargetCacheError):  # not there yet
-            if len(TargetReader(tmp_path / 'map')) >= 3:
+            if len(TargetReader(tmp_path / 'map').keys()) >= 3:
                 break
         time.sleep(0.01)
     process.kill()

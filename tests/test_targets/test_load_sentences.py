@@ -56,6 +56,8 @@ def test_views_of_a_clip_share_one_drawn_sentence(tmp_path):
         assert targets['one']['prompt_valid']
     rows = {tuple(targets['one']['prompt'][0].tolist()) for targets in drawn}
     assert rows == {tuple(row) for row in SENTENCES.tolist()}
+    all_of_them = packed(path, '/x/a.mp4', sentences='all', missing='error')['one']['prompt']
+    np.testing.assert_array_equal(all_of_them, SENTENCES)
 
 
 def test_the_mean_of_all_draws_nothing(tmp_path):
@@ -110,7 +112,7 @@ def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
         (frames, dict(kind='embedding')),
         (empty, {}),
     ):
-        with pytest.raises(ConfigError, match="missing='mask' needs a cache of sentences"):
+        with pytest.raises(ConfigError, match="missing='mask' needs sentences="):
             load(path, **options)
     with pytest.raises(ConfigError, match="sentences='first': 'draw', 'mean' or 'all'"):
         load(text, sentences='first')
@@ -131,23 +133,6 @@ def test_a_clip_gets_the_mean_of_all_frames_of_its_video(tmp_path):
         assert found['two'] == {}
 
 
-def test_a_clip_without_a_video_is_marked(tmp_path):
-    path = write(tmp_path / 'e', 'embedding', {'a': FRAMES})
-    found = packed(path, 'b', **WHOLE)['one']
-    assert found['frames'].shape == (1, 6) and not found['frames'].any()
-    assert not found['frames_valid'] and packed(path, 'a', **WHOLE)['one']['frames_valid']
-    with pytest.raises(TargetCacheError, match="'b' is not in"):
-        packed(path, 'b', **WHOLE, missing='error')
-
-
 def test_the_mean_is_taken_of_embeddings_alone(tmp_path):
     with pytest.raises(ConfigError, match="whole=True takes the mean of embeddings; .*'text'"):
         load(write(tmp_path / 't'), **{**WHOLE, 'kind': 'text'})
-
-
-def test_sentences_and_frames_stand_beside_each_other(tmp_path):
-    text = write(tmp_path / 't')
-    frames = write(tmp_path / 'e', 'embedding', {'b': FRAMES})
-    found = pack(load(frames, **WHOLE)(load(text, views=('one',))(clip('a'))))['one']
-    assert found['prompt_valid'] and not found['frames_valid']
-    assert found['prompt'].any() and not found['frames'].any()

@@ -122,22 +122,6 @@ def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
         load(path, target='action')(sample(frame_inds={'clip': np.array(inds)}))
 
 
-def test_one_sentence_is_drawn_or_all_are_given(tmp_path):
-    sentences = np.random.default_rng(3).random((4, 6), np.float32)
-    path = write(tmp_path / 't', TargetMeta('text', '', 'f'), sentences, key='a')
-    transform = load(path, target='prompt', kind='text')
-    np.random.seed(0)
-    samples = [transform({'filename': '/x/videos/a.mp4'}) for _ in range(40)]
-    drawn = [sample['targets']['clip']['prompt'] for sample in samples]
-    assert {part.shape for part in drawn} == {(1, 6)}
-    rows = {int(np.flatnonzero((sentences == part).all(1))[0]) for part in drawn}
-    assert rows == {0, 1, 2, 3}
-    whole = load(path, target='prompt', sentences='all')({'filename': 'a'})
-    np.testing.assert_array_equal(whole['targets']['clip']['prompt'], sentences)
-    with pytest.raises(TargetCacheError, match="'b' is not in .*--sentences FILE --out"):
-        transform({'filename': 'b'})
-
-
 @pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [
@@ -151,7 +135,7 @@ def test_one_sentence_is_drawn_or_all_are_given(tmp_path):
             TargetCacheError,
             r"'videos/a.mp4' has 11 frames but 10 targets.*--overwrite",
         ),
-        (dict(frame_inds={}), KeyError, r"view 'clip' is not among the sampled views \[\]"),
+        (dict(frame_inds={}), KeyError, r"LoadTargets: view 'clip' is not among \[\]"),
     ],
 )
 def test_a_sample_that_does_not_fit_is_an_error(cache, change, error, message):

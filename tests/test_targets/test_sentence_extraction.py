@@ -10,7 +10,6 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetReader, shard_path
 from mmact_ssl.targets.extraction import ExtractionReport, extract_sentences
-from mmact_ssl.targets.inspection import inspect_cache
 
 SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
 
@@ -38,7 +37,7 @@ def cache(tmp_path):
 
 def extract(path, sentences) -> tuple[ExtractionReport, list[str]]:
     teacher = TextTeacher()
-    report = extract_sentences(teacher, sentences, path, show_progress=False)
+    report = extract_sentences(teacher, sentences, path)
     return report, teacher.seen
 
 
@@ -49,9 +48,7 @@ def test_sentences_that_differ_are_embedded_anew(cache):
     reader = TargetReader(cache)
     np.testing.assert_array_equal(reader.get('b'), [[6]])
     np.testing.assert_array_equal(reader.get('a'), [[3], [5]])
-    assert reader.keys() == ['a', 'b', 'c', 'clap'] and len(reader) == 4
-    rows = dict(inspect_cache(cache, verify=True).rows)
-    assert (rows['keys'], rows['sentences']) == ('4', '5')
+    assert reader.keys() == ['a', 'b', 'c', 'clap']
 
 
 def test_sentences_under_exchanged_names_or_in_another_order_differ(cache):
@@ -76,7 +73,7 @@ def test_keys_that_the_file_no_longer_has_are_removed(cache):
     report, seen = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
     assert (report.written, report.skipped, report.removed, seen) == (1, 2, 2, ['up'])
     reader = TargetReader(cache)
-    assert len(reader) == 3 and long in reader
+    assert len(reader.keys()) == 3 and long in reader
     assert {'a', 'clap'}.isdisjoint(reader.keys())
     assert reader.source_hash(['a']) == {}, 'nor does the record stay'
     report, _ = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
@@ -88,5 +85,5 @@ def test_a_file_without_any_key_of_the_cache_does_not_empty_it(cache):
         extract(cache, {'sit down': ['one sits']})
     assert TargetReader(cache).keys() == ['a', 'b', 'clap']
     teacher = TextTeacher()
-    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True, show_progress=False)
+    extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True)
     assert TargetReader(cache).keys() == ['sit']

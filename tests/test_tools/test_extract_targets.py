@@ -176,7 +176,7 @@ def test_inspect_and_fix(tool, data, capsys):
             ['--sentences', '{data}/s.json', '--out', 'x', '--ann', 'a', '--videos', 'b'],
             '--ann and --videos cannot go',
         ),
-        (['box'], ['--data', '{data}'], "target kind 'box' is unknown"),
+        (['box'], ['--data', '{data}'], "kind 'box' cannot be stored"),
     ],
 )
 def test_wrong_uses_end_in_one_line(tool, data, kinds, options, message):

@@ -1,35 +1,19 @@
 # R3D-18 in mmaction2's recognizer: clips of 16 frames at 112x112, as it is usually evaluated.
-_base_ = ['../students/r3d18.py', 'video.py']
+_base_ = ['../students/r3d18.py', 'r3d.py']
 
-model = dict(
-    type='mmaction.Recognizer3D',
-    backbone=_base_.backbone,
-    cls_head=dict(type='mmaction.I3DHead', in_channels=512),
-    data_preprocessor=dict(format_shape='NCTHW'),
-)
-sample = dict(
-    type='mmaction.SampleFrames',
-    clip_len=16,
-    frame_interval=2,
-    out_of_bound_opt='repeat_last',
-)
+model = dict(backbone=_base_.backbone, cls_head=dict(in_channels=512))
+sample = dict(_base_.sample, clip_len=16)
+sample_test = dict(_base_.sample_test, clip_len=16)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
     dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
 ]
-flip = dict(type='mmaction.Flip', flip_ratio=0.5)
-# Three clips, spread evenly: their features, or their scores, are averaged.
-sample_test = dict(sample, num_clips=3, test_mode=True)
 center_crop = [
     dict(type='mmaction.Resize', scale=(-1, 128)),
     dict(type='mmaction.CenterCrop', crop_size=112),
 ]
-pack = [
-    dict(type='mmaction.FormatShape', input_format='NCTHW'),
-    dict(type='mmaction.PackActionInputs'),
-]
-train_pipeline = [_base_.open_video, sample, _base_.decode, *augment, flip, *pack]
-test_pipeline = [_base_.open_video, sample_test, _base_.decode, *center_crop, *pack]
+train_pipeline = [_base_.open_video, sample, _base_.decode, *augment, _base_.flip, *_base_.pack]
+test_pipeline = [_base_.open_video, sample_test, _base_.decode, *center_crop, *_base_.pack]
 train_dataloader = dict(
     num_workers=8,
     # New workers would be seeded alike in each epoch, and draw the same crops again.

@@ -2,22 +2,18 @@
 
 from .formatting import PackInputs
 from .geometry import HorizontalFlip, WholeFrameBox
-from .skeleton import (
-    BonesAndMotion,
+from .skeleton.augment import (
     JointJitter,
     JointMask,
-    MakeSkeletonViews,
-    MaskFuture,
-    NormalizeSkeleton,
-    PadFrames,
     RandomRotation,
     RandomScale,
     RandomShear,
-    ResampleFrames,
-    ShuffleSegments,
     SkeletonFlip,
-    TemporalCrop,
 )
+from .skeleton.normalize import NormalizeSkeleton
+from .skeleton.pretext import MakeSkeletonViews, MaskFuture, ShuffleSegments
+from .skeleton.streams import BonesAndMotion
+from .skeleton.temporal import PadFrames, ResampleFrames, TemporalCrop
 from .views import DecodeViews, SampleViews, TransformViews
 
 __all__ = [

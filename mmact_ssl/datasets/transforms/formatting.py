@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -20,30 +20,23 @@ class PackInputs(BaseTransform):
     """Pack the views of a video or a skeleton clip, and their targets, into tensors.
 
     Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and those of
-    ``meta_keys``.
-
-    Returns a dict of
+    ``meta_keys``. Returns a dict of
 
     - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB, of frames; float32 tensor [M, T, V, C] of
       skeletons};
     - ``targets`` {view: {name: tensor}}: ``valid`` bool [T], False where the frame is padding;
       ``speed`` int64, the stride in frames, where it was drawn; poses float32 [T, V, 3] = x, y,
       score, x and y as fractions of the view's image (0..1 inside, others outside), score 0..1, 0 =
-      unknown; others as LoadTargets and the view's own transforms made them; ``<name>_valid`` bool,
-      of a target that may be missing. ``targets['sample']``, of the whole sample, holds ``label``
-      int64, -1 = none, and ``video`` int64, which tells videos apart (CRC-32 of the file name), if
-      asked for;
+      unknown; others as LoadTargets and the view's own transforms made them;
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
       is none), and the rest as meta information.
 
     Args:
         views: Names of the views to pack.
-        label: Pack the label as a target too, for supervised heads. Off, so that pre-training
-            can't read it.
-        video: Pack the number of the video, for contrasts with several clips of a video.
-
-    Raises:
-        KeyError: A view is not there.
+        label: Pack the label as ``targets['sample']['label']`` int64 too, for supervised heads.
+            Off, so that pre-training can't read it.
+        video: Pack ``targets['sample']['video']`` int64, which tells videos apart (CRC-32 of the
+            file name), for contrasts with several clips of a video.
     """
 
     meta_keys = ('filename', 'frame_dir', 'frame_inds', 'total_frames', 'replaced')
@@ -54,13 +47,7 @@ class PackInputs(BaseTransform):
         self.video = video
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Pack one sample."""
-        missing = [view for view in self.views if view not in results['views']]
-        if missing:
-            raise KeyError(
-                f'PackInputs: view {missing[0]!r} is not among the views '
-                f'{sorted(results["views"])} of the pipeline'
-            )
+        check_views(self, self.views, results['views'])
         inputs, targets = {}, {}
         for view in self.views:
             frames = results['views'][view]
@@ -76,16 +63,26 @@ class PackInputs(BaseTransform):
         label = int(results.get('label', -1))
         if label >= 0:
             data_sample.set_gt_label(label)
-        sample = {}
+        if self.label or self.video:
+            targets['sample'] = {}
         if self.label:
-            sample['label'] = torch.tensor(label)
+            targets['sample']['label'] = torch.tensor(label)
         if self.video:
-            sample['video'] = torch.tensor(zlib.crc32(str(results['filename']).encode()))
-        if sample:
-            targets['sample'] = sample
+            video = zlib.crc32(str(results['filename']).encode())
+            targets['sample']['video'] = torch.tensor(video)
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
+
+
+def check_views(transform: BaseTransform, wanted: Iterable[str], known: Collection[str]) -> None:
+    """Raise KeyError where a transform is to work on a view that the pipeline does not make."""
+    for view in wanted:
+        if view not in known:
+            raise KeyError(
+                f'{type(transform).__name__}: view {view!r} is not among {sorted(known)}; sample '
+                'it, or take it out of views'
+            )
 
 
 def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:

@@ -19,9 +19,7 @@ class HorizontalFlip(BaseTransform):
     """Mirror frames and poses, left joints becoming right ones.
 
     In place of mmaction2's ``Flip``, which takes a joint at x = 0 for a missing one and leaves it
-    where it is: there, a joint on the frame's left edge stays on the left when the picture
-    turns. A joint is missing when its score is 0, wherever it is, so here every x becomes
-    width - x. Vertical flips and flow are not offered.
+    where it is. A joint is missing when its score is 0, so here every x becomes width - x.
 
     Required keys: ``imgs``, ``img_shape``; optional ``keypoint`` [M, T, V, 2] in continuous pixels
     and ``keypoint_score`` [M, T, V]. Modified keys: the same. Added keys: ``flip``.
@@ -29,9 +27,6 @@ class HorizontalFlip(BaseTransform):
     Args:
         layout: Name of the skeleton layout, which tells left from right.
         flip_ratio: Probability of a flip, 0..1.
-
-    Raises:
-        ValueError: The poses have another number of joints than the layout.
     """
 
     def __init__(self, layout: str = 'coco17', flip_ratio: float = 0.5) -> None:
@@ -39,7 +34,6 @@ class HorizontalFlip(BaseTransform):
         self.flip_ratio = flip_ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Flip one sample or leave it."""
         results['flip'] = bool(np.random.rand() < self.flip_ratio)
         if not results['flip']:
             return results
@@ -64,15 +58,11 @@ class HorizontalFlip(BaseTransform):
 class WholeFrameBox(BaseTransform):
     """Make the whole frame the person's box, as a teacher without a person detector sees it.
 
-    For mmpose's training pipelines, after ``LoadImage``.
-
-    Required keys: ``img`` [H, W, 3].
-
-    Modified keys: ``bbox`` float32 [1, 4] (left, top, right, bottom in pixels).
+    For mmpose's training pipelines, after ``LoadImage``. Required keys: ``img`` [H, W, 3]. Modified
+    keys: ``bbox`` float32 [1, 4] (left, top, right, bottom in pixels).
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Replace the box of one person."""
         height, width = results['img'].shape[:2]
         results['bbox'] = np.array([[0, 0, width, height]], np.float32)
         return results
@@ -102,32 +92,20 @@ class ViewBox:
 
 
 def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarray:
-    """Key points to be carried through transforms of frames, to find out what these do.
+    """Key points [M=3, T, V, 3] to be carried through transforms of frames, to find what these do.
 
     mmaction2's transforms move key points, whatever else they do to the frames, and know nothing
-    of part maps. Each probe is a person whose joints are all in one place, so that an exchange of
-    left and right joints changes nothing.
-
-    Args:
-        shape: (height, width) of the frames in pixels.
-
-    Returns:
-        float64 [M=3, T, V, 2]: x and y in continuous pixels.
+    of part maps. Each probe is a person whose joints are all in one place (x and y in continuous
+    pixels, score 1), so that an exchange of left and right joints changes nothing.
     """
-    points = PROBES * [shape[1], shape[0]]
+    points = np.append(PROBES * [shape[1], shape[0]], np.ones((3, 1)), axis=1)
     return np.tile(points[:, None, None], (1, num_frames, num_joints, 1))
 
 
 def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
-    """Find what a view shows from where the probes have gone.
+    """Find what a view shows from what became of :func:`probes`, [M=3, T, V, 2].
 
-    Args:
-        keypoint: [M=3, T, V, 2], what became of :func:`probes`.
-        before: (height, width) of the frames that the probes were made for.
-        after: (height, width) of the view.
-
-    Raises:
-        ValueError: The probes did not move as one crop, resize and flip of all frames moves them.
+    ``before`` and ``after`` are (height, width) of the frames and of the view.
     """
     points = keypoint.reshape(3, -1, 2)
     now = points[:, 0]
@@ -156,14 +134,12 @@ def crop_maps(
 
     Args:
         maps: float32 [T, C, h, w], 0..1, over the whole frame.
-        box: What the view shows.
         layout: Part layout of the C channels; '' if none has sides, see LoadTargets.
         size: (h, w) of the result. None: as before.
 
     Returns:
         float32 [T, C, *size] over the whole view: linear between pixels; the mean under a triangle
-        as wide as the new pixels where these are wider than the old ones. What is outside the
-        frame is 0.
+        as wide as the new pixels where these are wider than the old ones; 0 outside the frame.
     """
     height, width = maps.shape[2:]
     rows, columns = (height, width) if size is None else size

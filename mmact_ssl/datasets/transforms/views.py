@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms.formatting import targets_of_kind
+from mmact_ssl.datasets.transforms.formatting import check_views, targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """Frames of a view; a stride of several is drawn from them."""
-
-    num_frames: int
-    stride: int | Sequence[int]
 
 
 @TRANSFORMS.register_module()
@@ -36,10 +27,8 @@ class SampleViews(BaseTransform):
 
     A start is uniform over all positions at which clip and future, or the other clip, fit. In a
     video that is too short it is 0, frames beyond the end repeat the last one and are not valid.
-    Absent key frames repeat the last present one and are not valid.
-
-    A stride that is a list is drawn from it, uniformly: the clip is played at one of several
-    speeds.
+    Absent key frames repeat the last present one and are not valid. A stride that is a list is
+    drawn from it, uniformly: the clip is played at one of several speeds.
 
     Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 [T]};
     ``targets`` {view: ``valid`` bool [T] and, of views with a list of strides, ``speed``, the
@@ -54,9 +43,6 @@ class SampleViews(BaseTransform):
             the clip and the last one for the others.
         clip_b: ``num_frames`` and ``stride`` of the second clip. None: no such view.
         differ: Draw the second clip's stride among those that are not the clip's.
-
-    Raises:
-        BrokenSampleError: The video is unreadable or has fewer than 2 frames.
 
     Source: clip, future and keyframes are CSVR's views, clip and clip_b DTG-Net's image sequences,
     and at two speeds those of RSPNet (arXiv 2011.07949); positions, repetition and uniform speeds
@@ -73,13 +59,12 @@ class SampleViews(BaseTransform):
         differ: bool = False,
     ) -> None:
         options = {'clip': clip, 'future': future, 'clip_b': clip_b}
-        self.clips = {view: _Clip(**value) for view, value in options.items() if value is not None}
+        self.clips = {view: value for view, value in options.items() if value is not None}
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the choice to one sample."""
         reader = VideoReader(results['filename'])
         total = reader.total_frames
         if total < 2:
@@ -102,7 +87,7 @@ class SampleViews(BaseTransform):
             frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
             targets['keyframes'] = {'valid': np.arange(slots) < len(found)}
         for view, stride in strides.items():
-            if not isinstance(self.clips[view].stride, int):
+            if not isinstance(self.clips[view]['stride'], int):
                 targets[view]['speed'] = stride
         results.update(
             total_frames=total, frame_inds=frame_inds, targets=targets, video_reader=reader
@@ -113,7 +98,7 @@ class SampleViews(BaseTransform):
         """Choose the stride of each view of frames."""
         drawn: dict[str, int] = {}
         for view, clip in self.clips.items():
-            strides = np.atleast_1d(clip.stride).tolist()
+            strides = np.atleast_1d(clip['stride']).tolist()
             if view == 'clip_b' and self.differ:
                 strides = [stride for stride in strides if stride != drawn['clip']]
             if len(strides) == 1 or self.test_mode:
@@ -125,13 +110,13 @@ class SampleViews(BaseTransform):
     def _groups(self, strides: Mapping[str, int]) -> list[dict[str, np.ndarray]]:
         """Frames of each view from its group's start; views of one group share their start."""
         offsets = {
-            view: np.arange(self.clips[view].num_frames) * stride
+            view: np.arange(self.clips[view]['num_frames']) * stride
             for view, stride in strides.items()
         }
         if 'future' in offsets:
-            offsets['future'] += self.clips['clip'].num_frames * strides['clip']
-        second = {'clip_b': offsets.pop('clip_b')} if 'clip_b' in offsets else None
-        return [offsets] if second is None else [offsets, second]
+            offsets['future'] += self.clips['clip']['num_frames'] * strides['clip']
+        second = [{'clip_b': offsets.pop('clip_b')}] if 'clip_b' in offsets else []
+        return [offsets, *second]
 
     def _start(self, total: int, group: Mapping[str, np.ndarray]) -> int:
         """Choose the frame at which the views of a group start."""
@@ -156,16 +141,12 @@ class DecodeViews(BaseTransform):
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
-
-    Raises:
-        BrokenSampleError: A frame cannot be decoded.
     """
 
     def __init__(self, short_side: int | None = 128) -> None:
         self.short_side = short_side
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the frames to one sample."""
         frame_inds = results['frame_inds']
         with results.pop('video_reader') as reader:
             frames = reader.read(np.concatenate(list(frame_inds.values())), self.short_side)
@@ -202,13 +183,9 @@ class TransformViews(BaseTransform):
     Args:
         views: Names of the views to join.
         transforms: Configs of transforms on ``imgs``, ``keypoint``, ``keypoint_score``,
-            ``img_shape``. They must keep the number and order of frames.
+            ``img_shape``. They must keep the number and order of frames; with part maps they must
+            be crops, resizes, flips and changes of color.
         map_size: (h, w) that part maps are brought to. None: they keep their size.
-
-    Raises:
-        KeyError: A view is not there.
-        ValueError: The frames of the views differ in size, a transform changed their number, or it
-            moved them other than by crop, resize and flip while there are part maps.
     """
 
     def __init__(
@@ -222,14 +199,8 @@ class TransformViews(BaseTransform):
         self.transforms = [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Transform the views of one sample."""
         frames = results['views']
-        missing = [view for view in self.views if view not in frames]
-        if missing:
-            raise KeyError(
-                f'TransformViews: view {missing[0]!r} is not among the decoded views '
-                f'{sorted(frames)}; add it to SampleViews or take it out of views'
-            )
+        check_views(self, self.views, frames)
         imgs = [frame for view in self.views for frame in frames[view]]
         shapes = {img.shape[:2] for img in imgs}
         if len(shapes) > 1:
@@ -262,12 +233,8 @@ class TransformViews(BaseTransform):
         if poses:
             persons.append(np.concatenate([targets[view][name] for view, name in poses]))
         if maps:
-            num_joints = persons[0].shape[1] if poses else self._num_joints()
-            num_frames = len(persons[0]) if poses else 1
-            persons += [
-                np.concatenate([probe, np.ones_like(probe[..., :1])], axis=-1)
-                for probe in probes(shape, num_frames, num_joints)
-            ]
+            num_frames, num_joints = persons[0].shape[:2] if poses else (1, self._num_joints())
+            persons += [*probes(shape, num_frames, num_joints)]
         if persons:
             joined['keypoint'] = np.stack([person[..., :2] for person in persons])
             joined['keypoint_score'] = np.stack([person[..., 2] for person in persons])

@@ -44,7 +44,7 @@ class KNNMonitorHook(Hook):
         config: Path of a downstream config: its training split is read with its test pipeline, data
             preprocessor and ``feature_pooling``.
         interval: Epochs between two runs; it also runs after the last epoch.
-        k, temperature: Neighbors, and of their votes.
+        k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of every class that is classified by the rest.
     """
 

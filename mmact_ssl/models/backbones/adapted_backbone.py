@@ -21,9 +21,8 @@ class AdaptedBackbone(BaseModule):
 
     Args:
         backbone: The student.
-        adapters: Name -> adapter, as in pre-training; those that were exported, None for others.
-        outputs: ``'feature_map'`` and names of adapters, concatenated along the channels in this
-            order.
+        adapters: Name -> adapter, as in pre-training; None for those that were not exported.
+        outputs: ``'feature_map'`` and names of adapters, in the order of the channels.
     """
 
     def __init__(

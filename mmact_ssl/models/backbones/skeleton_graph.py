@@ -43,7 +43,6 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
     Args:
         network: Config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
             is ``STGCN`` with ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
-        layout: Name of the joint layout.
         mode: Of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
             ST-GCN++.
     """

@@ -22,10 +22,9 @@ from mmact_ssl.registry import MODELS
 class SkeletonGRU(BaseModule):
     """A bidirectional GRU over the flattened coordinates of all persons of a frame.
 
-    Two layers, 300 units a direction, input weights Xavier-uniform, recurrent weights orthogonal
-    (each matrix as a whole, its three gates together), biases zero: as published (MS2L, arXiv
-    2010.05599, and its released code). That code runs over padding too; here each direction starts
-    at its own end of the clip and padding is not computed, see :func:`run_packed_gru`.
+    Size and initialization as published (MS2L, arXiv 2010.05599, and its released code; recurrent
+    matrices orthogonal as a whole, their three gates together). That code runs over padding too;
+    here each direction starts at its own end of the clip, see :func:`run_packed_gru`.
 
     Args:
         layout: Name of the joint layout, which gives the number of joints V.
@@ -63,17 +62,11 @@ class SkeletonGRU(BaseModule):
                 nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """Encode clips.
+        """``[B, M, T, V, C]`` to ``[B, 1, C', T', 1]``, mmaction2's order of axes.
 
-        Args:
-            x: ``[B, M, T, V, C]``.
-            valid: bool ``[B, M, T]``; read from the coordinates where it is not given, see
-                :func:`valid_frames`.
-
-        Returns:
-            ``[B, 1, 2 * hidden_size, T', 1]``, in mmaction2's order (persons, channels, frames,
-            joints). T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
-            ``'mean_max'`` the channels are twice as many, means first.
+        C' is ``2 * hidden_size``, T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
+        ``'mean_max'`` the channels are twice as many, means first. ``valid``, bool ``[B, M, T]``,
+        is by default that of :func:`valid_frames`.
         """
         check_skeleton_shape('SkeletonGRU', x, self.shape)
         valid = valid_frames(x) if valid is None else valid

@@ -77,7 +77,6 @@ class ScheduledWeights(Balancer):
     Args:
         weights: Task -> weight, or ``(first, last)``, the weights at the start and at the end.
         shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
-        tasks: See :class:`Balancer`.
     """
 
     def __init__(

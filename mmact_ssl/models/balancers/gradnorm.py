@@ -39,10 +39,8 @@ class GradNorm(Balancer):
     Args:
         weights: Task -> priority ``w_k``, whatever the size of the losses.
         alpha: ``>= 0``, how much a task that lags behind is favored; 0 makes all norms equal. The
-            paper takes 1.5 for tasks that differ much and 0.12 for tasks that are alike (as
-            reported).
+            paper takes 1.5 for tasks that differ much, 0.12 for tasks that are alike (as reported).
         rate: ``> 0``, step of ``log v_k``.
-        tasks: See :class:`Balancer`.
     """
 
     learns = True

@@ -16,9 +16,8 @@ class SharedGradients:
     """The tasks' gradients on the shared backbone, computed at first use, and once a step.
 
     Each task is differentiated by itself, back to the feature maps and the shared weights, over the
-    graph of the step's one forward pass: the graph stays, ``.grad`` and buffers are not touched and
-    no random number is drawn, so that training does not change. With the last weights of the
-    backbone as shared weights that costs a backward pass through the heads and one layer.
+    graph of the step's one forward pass: ``.grad``, buffers and random numbers are not touched.
+    With the last weights of the backbone that costs a backward pass through heads and one layer.
 
     Args:
         losses: Task -> scalar, not yet weighted.

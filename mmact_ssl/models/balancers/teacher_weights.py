@@ -43,7 +43,6 @@ class FixedTeacherWeights(TeacherWeights):
     """Constant weights: ``loss = sum over k of w_k * mean over counted n of loss_kn``.
 
     Args:
-        teachers: See :class:`TeacherWeights`.
         weights: Teacher -> weight ``>= 0``, 1 for a teacher that is not named; scaled to sum 1.
     """
 
@@ -76,7 +75,6 @@ class LearnedTeacherWeights(TeacherWeights):
     is not among the K of that batch. Our choice.
 
     Args:
-        teachers: See :class:`TeacherWeights`.
         temperature: Lambda ``> 0``; large: all alike, small: the easiest alone.
     """
 

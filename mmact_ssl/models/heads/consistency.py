@@ -33,18 +33,17 @@ class ConsistencyHead(PretextHead):
 
     What is neither takes no part, see :func:`clip_relations`. Consistency among videos is HCPG's
     (arXiv 2204.12729), the two speeds are RSPNet's (arXiv 2011.07949), the form is our choice.
-    Without a queue each clip is contrasted with all clips of the batch. With one (MoCo, arXiv
-    1911.05722) the first clip is contrasted with momentum keys of the second ones, of this batch
-    and of earlier ones; for appearance, keys of the own video in the queue take no part.
+    With a queue (MoCo, arXiv 1911.05722) the first clip meets momentum keys of the second ones, of
+    this batch and of earlier ones, but for appearance no keys of its own video in the queue.
 
     Args:
         in_channels: Channels of the maps.
         consistency: ``'appearance'`` or ``'motion'``.
         adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
-        queue_size: Keys to keep; 0: none, contrast in the batch.
+        queue_size: Keys to keep; 0: contrast all clips of the batch with each other.
         momentum: Of the projector's copy, used with a queue only.
-        hidden_dim, embedding_dim: Sizes of the projector. Its output is normalized over the batch:
-            a task that is hard at first, as motion is, would else put all clips in one point.
+        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch lest
+            a task that is hard at first puts all clips in one point.
         loss: Of embeddings, positives and negatives.
         inputs: Sources of maps ``query``, ``key`` ``[B, C, T, H, W]``, of ``video`` int64 ``[B]``,
             and for motion of their ``_speed`` int64 ``[B]`` and ``_valid`` bool ``[B, T]``.
@@ -95,8 +94,8 @@ class ConsistencyHead(PretextHead):
             labels = torch.stack([query_labels, key_labels], dim=1)  # (B, 2, 3)
             everyone, start = gather_with_gradient(rows)  # (W*B, 2, E)
             columns, column_labels = everyone.flatten(0, 1), gather(labels).flatten(0, 1)
-            relations = clip_relations(self.consistency, labels.flatten(0, 1), column_labels)
-            positive, negative = relations
+            row_labels = labels.flatten(0, 1)
+            positive, negative = clip_relations(self.consistency, row_labels, column_labels)
             itself = torch.arange(len(positive), device=rows.device) + 2 * start
             positive = positive.scatter(1, itself[:, None], False)
         else:

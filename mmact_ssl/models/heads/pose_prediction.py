@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses.distances import joint_distance
+from mmact_ssl.models.losses.distances import centered, joint_distance
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 
@@ -114,13 +114,3 @@ class PosePredictionHead(PretextHead):
                 error = mean_term(distance, both).value
                 found[name] = Term(error, both.flatten(1).any(1).to(error.dtype))
         return dict(**found, poses=(poses + 1) / 2)
-
-
-def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
-
-    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
-    they may be any number, NaN included, and 0 * nan is nan.
-    """
-    weight = pose[..., 2].where(valid[..., None], 0.0)
-    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

@@ -117,7 +117,8 @@ class PretextHead(BaseModule):
             if 'loss' in name:
                 means[name] = global_mean(value, weight)
             else:
-                means[name] = (value.detach() * weight).sum() / weight.sum().clamp(min=1e-6)
+                # 0 / 0 is NaN: nothing counts in this batch, and ShortLogProcessor leaves it out.
+                means[name] = (value.detach() * weight).sum() / weight.sum()
         return means
 
     @torch.no_grad()

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses.common import gather
+from mmact_ssl.models.losses.soft_target_info_nce import match_streams
 from mmact_ssl.models.momentum.copy import MomentumCopy
-from mmact_ssl.models.networks.projector import StreamProjectors, join_streams, unit_sentence
+from mmact_ssl.models.networks.projector import StreamProjectors, unit_sentence
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead, Term, Terms
@@ -33,8 +34,7 @@ class PromptMatchingHead(PretextHead):
     over the pairs of all processes. Contrast with prompts, self-similarity, cross-consistency and
     progressive softening are C2VL's (arXiv 2405.20606); the formulas, ``alpha = alpha_max * (1 -
     cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is of the moving averages where
-    there are any: the frozen encoder's own cosines lie much closer together. A clip without a
-    sentence takes no part, also not in batch normalization, which the projectors lack.
+    there are any. A clip without a sentence takes no part; the projectors have no batch statistics.
 
     Args:
         in_channels: Size of the pooled features of skeletons.
@@ -47,8 +47,8 @@ class PromptMatchingHead(PretextHead):
         momentum: Of the projectors' moving averages; take the momentum encoder's.
         streams: Number of parts of the feature with own projectors, as in :class:`ContrastHead`.
         loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
-        inputs: Sources of ``pooled`` ``[B, C]``, ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``
-            and, with cross-consistency, ``momentum_pooled`` ``[B, C]``.
+        inputs: Sources of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``[B, C]``,
+            ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``.
     """
 
     inputs = dict(
@@ -101,21 +101,14 @@ class PromptMatchingHead(PretextHead):
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor) -> Terms:
-        """Loss of both directions; whether clip and sentence find each other, beside chance.
-
-        A perplexity is the number of clips that soft targets take for alike; a few is wanted.
-        """
+        """Loss of both directions; whether clip and sentence find each other, beside chance."""
         spaces = [*self.embed(pooled, prompt)]
         if momentum:
             with torch.no_grad():
                 spaces.append(self.momentum_projectors['skeleton'](momentum['momentum_pooled']))
                 spaces.append(self.momentum_projectors['prompt'](unit_sentence(prompt)))
-        forward, backward = [], []
-        for skeletons, sentences, *average in zip(*(s.chunk(self.streams, 1) for s in spaces)):
-            pair, reverse = (tuple(average), tuple(average[::-1])) if average else (None, None)
-            forward.append(self.loss_module(skeletons, sentences, valid, self.alpha, pair))
-            backward.append(self.loss_module(sentences, skeletons, valid, self.alpha, reverse))
-        to_sentence, to_skeleton = join_streams(forward), join_streams(backward)
+        streams = [space.chunk(self.streams, dim=1) for space in spaces]
+        to_sentence, to_skeleton = match_streams(self.loss_module, streams, valid, self.alpha)
         weight = valid.to(pooled.dtype)
         chance = (1 / gather(valid).sum().clamp(min=1)).to(pooled.dtype)
         return dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Optional
 
 from torch import Tensor, nn
@@ -30,8 +31,7 @@ class VideoGenerationHead(PretextHead):
 
     Args:
         in_channels: Channels of the static and of the dynamic map.
-        channels: Of the generators at 4x4.
-        discriminator_channels: Of the discriminators' first block.
+        channels, discriminator_channels: Of the generators at 4x4 and the discriminators' start.
         resolutions: Sides of the generated frames.
         frame_stride: Generate every so many frames of each view.
         loss: Of generated and real frames.
@@ -65,22 +65,17 @@ class VideoGenerationHead(PretextHead):
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.frame_stride = frame_stride
-        self.generators = nn.ModuleDict(
-            dict(
-                current=VideoGenerator(in_channels, channels, resolutions, residual=False),
-                future=VideoGenerator(in_channels, channels, resolutions, residual=True),
-            )
-        )
+        self.generators = nn.ModuleDict()
+        for name in ('current', 'future'):
+            residual = name == 'future'
+            self.generators[name] = VideoGenerator(in_channels, channels, resolutions, residual)
         self.adversarial: Optional[nn.Module] = None
         if adversarial is not None:
             self.adversarial = MODELS.build(adversarial)
-            self.discriminators = nn.ModuleDict(
-                {
-                    f'{name}_{side}': VideoDiscriminator(side, discriminator_channels)
-                    for name in self.generators
-                    for side in resolutions
-                }
-            )
+            self.discriminators = nn.ModuleDict()
+            for name, side in product(self.generators, resolutions):
+                discriminator = VideoDiscriminator(side, discriminator_channels)
+                self.discriminators[f'{name}_{side}'] = discriminator
 
     def terms(
         self,
@@ -91,7 +86,7 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> Terms:
-        """Losses of both sides; distances of the future, also of repeating the last frame."""
+        """Losses of both sides; the future's distances beside those of repeating the last frame."""
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
         last = current[:, :, -1:]  # what the future continues
@@ -112,16 +107,12 @@ class VideoGenerationHead(PretextHead):
                     continue
                 # Padded frames are blank on both sides, so that they tell nothing apart.
                 shown = weight[:, None, :, None, None]
-                sides = self.adversarial(
-                    self.discriminators[f'{name}_{side}'],
-                    real * shown,
-                    fake * shown,
-                    iteration=self.iteration,
-                )
+                discriminator = self.discriminators[f'{name}_{side}']
+                pair = (real * shown, fake * shown)
+                sides = self.adversarial(discriminator, *pair, iteration=self.iteration)
                 for role, loss in sides.items():
                     found[f'loss_{name}_{side}_{role}'] = Term(loss / len(levels))
             found[name] = fake
-        # The last level's frames of the future are still in scope.
         for baseline, drawn in (('', fake.detach()), ('_repeat_last', resize_frames(last, side))):
             difference = (drawn - real).transpose(1, 2).flatten(2)  # (B, T_l, 3*R*R)
             found[f'l1{baseline}'] = mean_term(difference.abs().mean(2), weight)

@@ -10,11 +10,7 @@ from torch.distributed.nn.functional import all_gather
 
 
 def full_precision(values: Tensor) -> torch.autocast:
-    """Context without mixed precision.
-
-    Half precision loses the small differences between the logits of many negatives, and mixed
-    precision would multiply matrices in it whatever the type of the operands.
-    """
+    """Context without mixed precision, which loses small differences between many logits."""
     return torch.autocast(values.device.type, enabled=False)
 
 
@@ -51,10 +47,7 @@ def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
     average over processes, which distributed training takes of the gradients, is the global mean
     even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
-
-    Args:
-        values: ``[N, ...]``.
-        weight: Same shape, ``>= 0``, no gradient.
+    ``values`` and ``weight``, which gets no gradient, have the same shape ``[N, ...]``.
     """
     total = weight.detach().sum().float()
     if get_world_size() > 1:

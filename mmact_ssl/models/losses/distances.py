@@ -53,12 +53,7 @@ class MotionLoss(nn.Module):
         self.count = count
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Error and weight of each person and frame, ``[B, M, T]`` each.
-
-        Args:
-            prediction, clip: ``[B, M, T, V, C]``, the clip 0 in the padding.
-            valid: bool ``[B, M, T]``.
-        """
+        """Error and weight ``[B, M, T]`` of ``[B, M, T, V, C]``, the clip 0 in the padding."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
         if self.count == 'valid':
             return square, valid.to(square.dtype)
@@ -68,12 +63,7 @@ class MotionLoss(nn.Module):
 
 @MODELS.register_module()
 class FrameLoss(nn.Module):
-    """Smooth-L1 distance of frames, averaged over colors and positions.
-
-    Args:
-        beta: Difference at which the loss turns from quadratic to linear, in deviations of the
-            normalized frames.
-    """
+    """Smooth-L1 distance of normalized frames, averaged over colors and positions."""
 
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__()
@@ -83,3 +73,13 @@ class FrameLoss(nn.Module):
         """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
         distance = F.smooth_l1_loss(fake, real, reduction='none', beta=self.beta)
         return distance.mean((1, 3, 4))
+
+
+def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
+
+    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
+    they may be any number, NaN included, and 0 * nan is nan.
+    """
+    weight = pose[..., 2].where(valid[..., None], 0.0)
+    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

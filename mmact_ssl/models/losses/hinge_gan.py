@@ -39,8 +39,7 @@ class HingeGANLoss(nn.Module):
 
     Args:
         weight: Of the generator's loss.
-        r1_weight: Of the penalty, 0 for none.
-        r1_interval: Steps from one penalty to the next.
+        r1_weight, r1_interval: Weight of the penalty, 0 for none, and steps from one to the next.
     """
 
     def __init__(self, weight: float = 0.01, r1_weight: float = 0.0, r1_interval: int = 16) -> None:
@@ -57,11 +56,9 @@ class HingeGANLoss(nn.Module):
         *condition: Tensor,
         iteration: int = 1,
     ) -> dict[str, Tensor]:
-        """Losses of both sides, ``[B]`` each.
+        """Losses of both sides, ``[B]``; the discriminator's sends no gradient to ``fake``.
 
-        Args:
-            discriminator: Called as ``discriminator(samples, *condition)``, gives ``[B]``.
-            real, fake: ``[B, ...]``; the discriminator's loss sends no gradient to ``fake``.
+        ``discriminator(samples, *condition)`` gives ``[B]`` of samples ``[B, ...]``.
         """
         fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()

@@ -29,9 +29,7 @@ def info_nce(
     Args:
         queries: ``[N, D]``, need not be normalized.
         keys: ``[N, D]``, of frozen networks; the same N on every process.
-        temperature: ``> 0``.
-        valid: bool ``[N]``: pairs that count, None for all. The others are excluded from all
-            negatives.
+        valid: bool ``[N]``: pairs that count, None for all. The others are no negatives either.
 
     Returns:
         ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each; 0 for pairs

@@ -15,7 +15,7 @@ class LabelLoss(nn.Module):
 
     def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
         """``loss``, ``hit`` and ``weight`` (0 without a label), ``[N]``, of logits ``[N, K]``."""
-        # On a GPU torch's own check ends the run.
+        # On a CPU torch refuses unknown classes here; on a GPU its own assertion ends the run.
         try:
             loss = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction='none')
         except IndexError as error:

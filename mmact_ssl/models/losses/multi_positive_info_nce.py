@@ -63,13 +63,7 @@ class MultiPositiveInfoNCELoss(nn.Module):
 
 
 def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
-    """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``.
-
-    Args:
-        video: int64 ``[B]``, equal for clips of one video.
-        speed: int64 ``[B]``, stride in frames; None: all alike.
-        valid: bool ``[B, T]``; None: no frame is padding.
-    """
+    """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
     zeros = torch.zeros_like(video)
     usable = zeros + 1 if valid is None else valid.all(1).to(video.dtype)
     return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
@@ -81,9 +75,7 @@ def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Ten
     For ``'appearance'`` clips of one video are positive, all others negative. For ``'motion'``
     clips of another video at the same speed are positive, clips at another speed negative; a clip
     of the own video at the same speed is neither, nor is one with padded frames, which stand still.
-
-    Args:
-        rows, columns: Labels of :func:`clip_labels`, ``[N, 3]`` and ``[M, 3]``.
+    Rows and columns are labels of :func:`clip_labels`, ``[N, 3]`` and ``[M, 3]``.
     """
     same_video = rows[:, None, 0] == columns[:, 0]
     if consistency == 'appearance':

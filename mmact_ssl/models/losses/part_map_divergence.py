@@ -12,13 +12,9 @@ from mmact_ssl.registry import MODELS
 def as_distribution(maps: Tensor) -> Tensor:
     """Probabilities that sum to 1 over the parts, background first.
 
-    Args:
-        maps: ``[B, T, C, h, w]``, 0..1: all parts, of which the first is the background; or with
-            C = 1 the person alone.
-
-    Returns:
-        ``[B, T, max(C, 2), h, w]``. Pixels without any part, which lie outside the frame, stay 0;
-        a person alone does not tell them from the background.
+    ``[B, T, C, h, w]`` in 0..1 of all parts, or with C = 1 of the person alone, become
+    ``[B, T, max(C, 2), h, w]``. Pixels without any part, which lie outside the frame, stay 0; a
+    person alone does not tell them from the background.
     """
     if maps.shape[2] == 1:
         return torch.cat([1 - maps, maps], dim=2)
@@ -47,10 +43,8 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
 
     Args:
         logits: The student's, ``[B, T, C, h, w]``.
-        teacher: Probabilities of :func:`as_distribution`, ``[B, T, max(C, 2), h, w]``; no gradient.
-
-    Returns:
-        ``[B, T, h, w]``, ``>= 0``; 0 where the teacher has no part.
+        teacher: Probabilities of :func:`as_distribution`; the divergence ``[B, T, h, w]`` is 0
+            where it has no part.
     """
     precision = torch.promote_types(logits.dtype, torch.float32)
     log_student = F.log_softmax(part_logits(logits).to(precision) / temperature, dim=2)
@@ -76,14 +70,8 @@ class PartMapDivergenceLoss(nn.Module):
 def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     """Mean intersection over union of the most probable parts of each clip's counted pixels.
 
-    The mean is over the parts, without the background, that student or teacher shows.
-
-    Args:
-        student, teacher: Probabilities, ``[B, T, C, h, w]``, background first.
-        counted: bool ``[B, T, h, w]``.
-
-    Returns:
-        ``[B]``, 0..1; NaN where there is no part at all.
+    Of probabilities ``[B, T, C, h, w]``, background first, and ``counted``, bool ``[B, T, h, w]``.
+    The mean ``[B]`` is over the parts that student or teacher shows, NaN where there is none.
     """
     parts = student.shape[2]
     shown = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional
 
 import torch
@@ -62,13 +63,10 @@ def soft_targets(
     2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
-        valid: bool ``[N]``; the same N on every process.
+        valid: bool ``[N]``; the same N on every process, of W, gives targets ``[N, W*N]``.
         alpha: 0 (identity) .. 1.
         own: ``[N, E]``, embeddings of the modality of the keys.
         momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
-
-    Returns:
-        ``[N, W*N]``, at least float32, without gradient; W processes.
     """
     with full_precision(own):
         all_valid = gather(valid)
@@ -93,12 +91,7 @@ def _softmax_of_cosines(
 
 @MODELS.register_module()
 class SoftTargetInfoNCELoss(nn.Module):
-    """InfoNCE whose targets are softened by self-similarity and cross-consistency.
-
-    Args:
-        temperature: Of the similarities, ``> 0``.
-        target_temperature, beta: See :func:`soft_targets`.
-    """
+    """InfoNCE with :func:`soft_targets`, which have a temperature of their own."""
 
     def __init__(
         self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5
@@ -127,3 +120,30 @@ class SoftTargetInfoNCELoss(nn.Module):
         spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
         rows = torch.special.entr(spread[valid]).sum(1).exp()
         return dict(**found, perplexity=rows.sum() / max(len(rows), 1))
+
+
+def match_streams(
+    loss: nn.Module, streams: Sequence[Sequence[Tensor]], valid: Tensor, alpha: float
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Both directions of the loss over all streams: losses summed, all else averaged.
+
+    Args:
+        loss: A :class:`SoftTargetInfoNCELoss`.
+        streams: Skeletons and sentences of each stream, ``[B, D]``, and, where there are any, both
+            by their moving averages.
+        valid, alpha: See the loss.
+
+    Returns:
+        From skeletons to sentences, and from sentences to skeletons.
+    """
+    forward, backward = [], []
+    for skeletons, sentences, *average in zip(*streams):
+        pair, reverse = (tuple(average), tuple(average[::-1])) if average else (None, None)
+        forward.append(loss(skeletons, sentences, valid, alpha, pair))
+        backward.append(loss(sentences, skeletons, valid, alpha, reverse))
+    return _join(forward), _join(backward)
+
+
+def _join(streams: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
+    return {**joined, 'loss': joined['loss'] * len(streams)}

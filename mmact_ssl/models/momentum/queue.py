@@ -16,8 +16,7 @@ class FeatureQueue(nn.Module):
     order of ranks, so that the queues do not differ.
 
     Args:
-        size: Number of keys K, ``>= 1``.
-        channels: D.
+        size, channels: K keys of size D.
         labels: Numbers that are kept beside each key, such as its video.
     """
 
@@ -40,12 +39,7 @@ class FeatureQueue(nn.Module):
 
     @torch.no_grad()
     def enqueue(self, features: Tensor, labels: Tensor) -> None:
-        """Put the keys of this step in the place of the oldest ones.
-
-        Args:
-            features: ``[N, D]``, the same ``N`` on every process; kept in float32.
-            labels: int64 ``[N, labels]``.
-        """
+        """Put keys ``[N, D]`` and their int64 ``[N, labels]`` in the place of the oldest ones."""
         size = len(self.features)
         # Of more keys than there are places the last ones stay.
         everyone = gather(features.float())

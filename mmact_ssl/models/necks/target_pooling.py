@@ -41,12 +41,8 @@ class PooledTarget(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of two clips of the same videos. No gradient.
 
-        Args:
-            targets, valid: Of each clip, see :func:`pool_target`.
-
-        Returns:
-            Embeddings ``[B, D]`` of both, 0 where not seen; ``seen``, bool ``[B]``: whether the
-            teacher finds something in both clips.
+        ``targets`` and ``valid`` of each as in :func:`pool_target`. Gives the embeddings ``[B, D]``
+        of both, 0 where not seen, and ``seen``, bool ``[B]``: the teacher finds something in both.
         """
         raw, counts = [], []
         for target, mask in zip(targets, valid):
@@ -72,11 +68,8 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
 
     Args:
         target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
-        valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, V the
-            target's third axis, where its entries do not count in the same frames.
-
-    Returns:
-        float32 ``[B, D]``; 0 for what has no valid frame.
+        valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, for
+            each entry of the target's third axis. ``[B, D]`` is 0 for what has no valid frame.
     """
     values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:
@@ -94,14 +87,8 @@ def body_frame(poses: Tensor) -> Tensor:
     """Joints relative to the body's center, in units of its size: alike whatever the crop.
 
     With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
-    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``. Our
-    choice.
-
-    Args:
-        poses: ``[B, T, V, 3]``: x, y, as fractions of the view's image, and score, 0 = unknown.
-
-    Returns:
-        float32 ``[B, T, V, 2]``; 0 for unknown joints.
+    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``[B, T,
+    V, 3]``, x, y and score, to ``[B, T, V, 2]``, 0 for unknown joints of score 0. Our choice.
     """
     points, score = poses.detach().float().split([2, 1], dim=-1)
     weight = score / score.sum(2, keepdim=True).clamp(min=1e-6)
@@ -120,10 +107,6 @@ class RunningStandardizer(nn.Module):
 
     the same for the mean of squares (Adam's correction of a start at zero, arXiv 1412.6980, section
     3). Statistics are those of all processes together. Our choice.
-
-    Args:
-        channels: D.
-        momentum: Share of the old, ``0 <= m < 1``.
     """
 
     mean: Tensor

@@ -22,11 +22,8 @@ def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
 
     Args:
         gru: ``batch_first``, with biases, without dropout.
-        x: ``[B, T, D]``.
+        x: ``[B, T, D]``; the outputs ``[B, T, hidden_size * directions]`` are 0 in the padding.
         lengths: int64 ``[B]``, 1..T.
-
-    Returns:
-        ``[B, T, hidden_size * directions]`` of the GRU's type; 0 in the padding.
     """
     if x.is_cuda:
         return _run_torch(gru, x, lengths)
@@ -85,12 +82,9 @@ class _PackedDirection(Function):
         rows: Sequence[int],
         reverse: bool,
     ) -> Tensor:
-        """``[sum(rows), D] -> [sum(rows), H]``.
+        """``[sum(rows), D] -> [sum(rows), H]``; ``rows`` are the sequences at work at each time.
 
-        Args:
-            rows: Sequences at work at each time, falling. Row i of each time is the same sequence.
-            reverse: From the last time to the first: a sequence then joins in, from a state of 0,
-                at its own last frame.
+        In reverse a sequence joins in, from a state of 0, at its own last frame.
         """
         size = weight_hh.shape[1]
         gates = torch.addmm(bias_ih, packed, weight_ih.T)  # a; the loop makes r, z, n of it

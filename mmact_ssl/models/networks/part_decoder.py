@@ -17,7 +17,6 @@ class PartDecoder(BaseModule):
     Shi et al., arXiv 1609.05158, in time). Our choice.
 
     Args:
-        in_channels: Of the map.
         num_parts: Channels C of the logits.
         frames_per_step: Frames that a step of the map stands for.
         hidden_dim: Channels between, a multiple of 8.

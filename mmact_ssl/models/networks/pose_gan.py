@@ -9,15 +9,9 @@ from torch import Tensor, nn
 class PoseGenerator(nn.Module):
     """Predict the poses of future frames from the dynamic feature and the last observed poses.
 
-    A GRU over future steps; each step moves the previous pose by a predicted displacement. Our
+    A GRU over future steps; each step moves the previous pose by a predicted displacement. The
+    last ``observed_frames`` poses and noise of size ``noise_dim`` (0: none) condition it. Our
     choice.
-
-    Args:
-        feature_dim: Size of the dynamic feature.
-        num_joints: Joints of the skeleton layout.
-        observed_frames: Number of the last observed poses that condition the prediction.
-        noise_dim: Size of the noise that makes the generator stochastic, 0 for none.
-        hidden_dim: Size of the GRU's state.
     """
 
     def __init__(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,12 +64,6 @@ class StreamProjectors(nn.ModuleList):
         """Project, stream after stream."""
         parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
         return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)
-
-
-def join_streams(streams: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The sum of the streams' losses, and the mean of all else."""
-    joined = {name: torch.stack([own[name] for own in streams]).mean(0) for name in streams[0]}
-    return {**joined, 'loss': joined['loss'] * len(streams)}
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:

@@ -137,12 +137,7 @@ class VideoGenerator(nn.Module):
 
 
 class VideoDiscriminator(nn.Module):
-    """Score clips of one resolution with 3D residual blocks.
-
-    Args:
-        resolution: Side of the frames.
-        channels: Channels of the first block; doubled at each halving of the resolution.
-    """
+    """Score clips of one resolution with 3D residual blocks, whose channels double with depth."""
 
     def __init__(self, resolution: int, channels: int) -> None:
         super().__init__()

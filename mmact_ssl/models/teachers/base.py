@@ -34,8 +34,7 @@ class BaseTeacher(nn.Module):
             faster on a GPU and slower on a CPU. Targets are float32 either way.
 
     Attributes:
-        kind: ``'pose'``, ``'embedding'``, ``'map'`` or ``'text'`` (``'box'``: of a person detector,
-            which makes no targets).
+        kind: ``'pose'``, ``'embedding'``, ``'map'``, ``'text'``, or ``'box'`` of a person detector.
         layout: Names the joints of a pose or the parts of a map; ``''`` otherwise.
         window: None: reads single frames. (number of frames, stride): reads clips of these.
     """
@@ -100,16 +99,14 @@ class BaseTeacher(nn.Module):
         return f'{type(self).__name__}({files})'
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Make targets.
+        """Targets, float32 on the device of ``frames``, without gradient.
+
+        Pose ``[N, V, 3]``: x and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0).
+        Embedding ``[N, D]``. Map ``[N, C, h, w]``: probability of each part over the whole frame.
 
         Args:
             frames: ``[N, 3, H, W]``, or with a ``window`` clips ``[N, T, 3, H, W]``; RGB, 0..255,
                 any dtype (rounded to bytes), any device.
-
-        Returns:
-            Targets, float32 on the device of ``frames``, without gradient. Pose ``[N, V, 3]``: x
-            and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0). Embedding
-            ``[N, D]``. Map ``[N, C, h, w]``: probability of each part, 0..1, over the whole frame.
         """
         clip = () if self.window is None else (self.window[0],)
         if frames.ndim != 4 + len(clip) or tuple(frames.shape[1:-2]) != (*clip, 3):

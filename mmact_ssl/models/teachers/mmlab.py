@@ -28,7 +28,7 @@ class MMLabTeacher(BaseTeacher):
 
     Image models and mmaction2's 2D recognizers (TSN) read frames ``[N, 3, H, W]``; 3D recognizers
     (SlowOnly, R(2+1)D) read clips ``[N, T, 3, H, W]``; SlowFast's two maps are put side by side.
-    Only the backbone's part of the checkpoint is read, so any head may have been trained on it.
+    Only the backbone's part of the checkpoint is read.
 
     Args:
         config: Config file, or ``mmpretrain::``, ``mmaction::``, ``mmpose::``, ``mmseg::`` and its

@@ -72,11 +72,7 @@ def build_pipeline(steps: Sequence[Mapping[str, Any]], scope: str) -> Compose:
 def load_parts(
     network: nn.Module, checkpoint: str, parts: tuple[str, ...], prefix: str = ''
 ) -> None:
-    """Load all weights of a network that consists of ``parts`` of the checkpoint's.
-
-    Args:
-        prefix: The part that the network is by itself, e.g. ``'backbone.'``.
-    """
+    """Load all weights of a network of ``parts`` of the checkpoint's, or of the part ``prefix``."""
     state = select_parts(read_state_dict(checkpoint), parts)
     load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
 
@@ -84,13 +80,10 @@ def load_parts(
 def read_input(
     loaded: Config, config: str, input_size: int | Sequence[int] | None, resize: str = 'stretch'
 ) -> FrameInput:
-    """Read how frames become a model's input from its config.
+    """Read how frames become a model's input from its config, which ``config`` names in errors.
 
-    Args:
-        loaded: The config: mean, deviation and channel order are its data_preprocessor's.
-        config: Names it in errors.
-        input_size: None: as the test pipeline resizes and crops. Else a side or (height, width).
-        resize: How the whole frame gets the given size: ``'stretch'`` or ``'letterbox'``.
+    Mean, deviation and channel order are its data_preprocessor's. The size is that to which the
+    test pipeline resizes and crops, unless ``input_size``, a side or (height, width), is given.
     """
     settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
     # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.

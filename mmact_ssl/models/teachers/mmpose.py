@@ -31,10 +31,8 @@ class MMPosePoseTeacher(BaseTeacher):
     """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
 
     Args:
-        config: Mmpose config file, or ``mmpose::`` and its path in the installed mmpose.
-        checkpoint: Its weights, see :func:`find_weights`.
+        config, checkpoint: Mmpose config and weights, see MMLabTeacher.
         layout: Joint order of the model's output.
-        batch_size: Frames per forward pass.
         person_detector: None: the whole frame is the box. Else a registered module that maps
             uint8 frames ``[N, 3, H, W]`` to boxes ``[N, 5]``: left, top, right, bottom as
             fractions of the frame, score (0: nobody). Top-down models only.
@@ -51,7 +49,11 @@ class MMPosePoseTeacher(BaseTeacher):
         min_person_score: float = 0.0,
     ) -> None:
         loaded = load_model_config(config, 'MMPosePoseTeacher')
-        detector = None if person_detector is None else _build_detector(person_detector)
+        detector = None
+        if person_detector is not None:
+            detector = MODELS.build(dict(person_detector, _scope_='mmact_ssl'))
+            if getattr(detector, 'kind', None) != 'box':
+                raise ConfigError(f'person_detector {type(detector).__name__} makes no boxes')
         identity = {
             'model': without_init(loaded.model),
             'pipeline': without_init(loaded.test_dataloader.dataset.pipeline),
@@ -92,7 +94,10 @@ class MMPosePoseTeacher(BaseTeacher):
         # A detector's box is empty where it found nobody.
         nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
         boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away
-        samples = [self._pipeline(self._sample(*pair)) for pair in zip(images, boxes)]
+        samples = [
+            self._pipeline(dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:]))
+            for image, box in zip(images, boxes)
+        ]
         results = self.frozen.test_step(pseudo_collate(samples))
         poses = np.stack([self._best_person(result.pred_instances) for result in results])
         poses[nobody] = 0
@@ -100,9 +105,6 @@ class MMPosePoseTeacher(BaseTeacher):
         poses[..., 2] = poses[..., 2].clip(0, 1)
         poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0
         return torch.from_numpy(poses).to(frames.device)
-
-    def _sample(self, image: np.ndarray, box: np.ndarray) -> dict[str, Any]:
-        return dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:])
 
     def _best_person(self, persons: Any) -> np.ndarray:
         """Choose the person of the best box: ``[V, 3]`` in pixels."""
@@ -130,15 +132,6 @@ class MMPosePoseTeacher(BaseTeacher):
             )
 
 
-def _build_detector(config: Mapping[str, Any]) -> BaseTeacher:
-    detector = MODELS.build(dict(config, _scope_='mmact_ssl'))
-    if getattr(detector, 'kind', None) != 'box':
-        raise ConfigError(
-            f'person_detector {type(detector).__name__} makes no boxes, see docs/teachers.md'
-        )
-    return detector
-
-
 @MODELS.register_module()
 class MMDetPersonDetector(BaseTeacher):
     """The most certain person of each frame, by any mmdet detector.
@@ -147,11 +140,9 @@ class MMDetPersonDetector(BaseTeacher):
     family do not.
 
     Args:
-        config: Mmdet config file, or ``mmdet::`` and its path in the installed mmdet.
-        checkpoint: Its weights, see :func:`find_weights`.
+        config, checkpoint: Mmdet config and weights, see MMLabTeacher.
         category: Label of persons; 0 in COCO.
         min_score: Boxes that score less are nobody.
-        batch_size: Frames per forward pass.
     """
 
     kind = 'box'

@@ -30,8 +30,7 @@ class MMSegTeacher(BaseTeacher):
     The whole frame at once: a config that slides a window is run whole (our choice).
 
     Args:
-        config: Mmsegmentation config file, or ``mmseg::`` and its path in the installed mmseg.
-        checkpoint: Its weights, see :func:`find_weights`.
+        config, checkpoint: Mmsegmentation config and weights, see MMLabTeacher.
         input_size: Side or (height, width) to which the whole frame is stretched.
         map_size: (h, w) of the maps. None: a quarter of the input, the resolution at which most
             heads answer before they are enlarged.

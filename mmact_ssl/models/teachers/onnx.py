@@ -48,8 +48,7 @@ class OnnxTeacher(BaseTeacher):
         parts: Part -> channels of the map, added; None: every channel.
         layout: Name of the parts' order.
         batch_size: Frames per pass; the file's own number, if it has one.
-        num_threads: Threads of onnxruntime. One by default: extraction runs many processes.
-        providers: Execution providers of onnxruntime, e.g. ('CUDAExecutionProvider',).
+        num_threads, providers: Of onnxruntime. One thread, as extraction runs many processes.
     """
 
     def __init__(
@@ -95,7 +94,10 @@ class OnnxTeacher(BaseTeacher):
         self._map_size = None if map_size is None else pair(map_size)
         self._session = _open_session(model, 'OnnxTeacher', num_threads, providers)
         self._check_input(model)
-        self._output = _find_output(self._session, output, model)
+        names = [found.name for found in self._session.get_outputs()]
+        self._output = names[0] if output is None and len(names) == 1 else output
+        if self._output not in names:
+            raise ConfigError(f'{model} has the outputs {names}: set output of OnnxTeacher to one')
         self._channels = None
         if parts is not None:
             one = self._run(torch.zeros(batch_size, 3, 8, 8, dtype=torch.uint8))
@@ -238,12 +240,3 @@ def _open_session(model: str, what: str, num_threads: int, providers: Sequence[s
     except Exception as error:  # onnxruntime's own have no public base
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f'{model}: onnxruntime cannot run it ({reason}), see {what}') from error
-
-
-def _find_output(session: Any, wanted: str | None, model: str) -> str:
-    names = [output.name for output in session.get_outputs()]
-    if wanted is None and len(names) == 1:
-        return names[0]
-    if wanted is None or wanted not in names:
-        raise ConfigError(f'{model} has the outputs {names}: set output of OnnxTeacher to one')
-    return wanted

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from torch import Tensor, nn
@@ -113,24 +114,13 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     """Load weights whose names and shapes must be exactly the network's."""
-    wanted = network.state_dict()
-    both = [name for name in wanted if name in state]
-    faults = {
-        'lacks': [name for name in wanted if name not in state],
-        'has besides': [name for name in state if name not in wanted],
-        'has in another shape': [n for n in both if wanted[n].shape != state[n].shape],
-    }
-    if any(faults.values()):
-        found = [
-            f'{what} {names[0]!r}' + (f' and {len(names) - 1} more' if names[1:] else '')
-            for what, names in faults.items()
-            if names
-        ]
+    try:
+        network.load_state_dict(dict(state), strict=True)
+    except RuntimeError as error:
         raise CheckpointError(
-            f'{path} does not fit {type(network).__name__}: it {", ".join(found)}; correct the '
-            "teacher's config or checkpoint"
-        )
-    network.load_state_dict(dict(state), strict=True)
+            f"{path} does not fit, correct the teacher's config or checkpoint: "
+            f'{shorten(str(error), 400)}'
+        ) from error
 
 
 def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:

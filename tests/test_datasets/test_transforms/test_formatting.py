@@ -99,8 +99,3 @@ def test_data_sample():
     for unlabeled in (made_results(), made_results(label=-1)):
         data_sample = pack.transform(unlabeled)['data_samples']
         assert 'gt_label' not in data_sample and data_sample.replaced == ''
-
-
-def test_a_missing_view_is_named():
-    with pytest.raises(KeyError, match=r"'future' is not among .*'clip'"):
-        PackInputs(views=('future',)).transform(made_results())

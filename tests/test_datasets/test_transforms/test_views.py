@@ -88,24 +88,6 @@ def test_the_other_clip_may_have_to_differ_in_speed(video):
     assert speeds(fixed) == {'clip': 1, 'clip_b': 4}
 
 
-def test_a_clip_that_is_played_too_fast_for_its_video_is_marked(tmp_path, make_video):
-    path = str(make_video(tmp_path / 'short.mp4', num_frames=9))
-    clip = {'num_frames': 4, 'stride': (2, 4)}
-    results = sample(SampleViews(clip=clip, clip_b=clip, differ=True, test_mode=True), path)
-    assert all(valid(results, 'clip'))
-    assert results['frame_inds']['clip_b'].tolist() == [0, 4, 8, 8]
-    assert valid(results, 'clip_b') == [True, True, True, False]
-
-
-def test_one_stride_draws_as_before(video):
-    """A list of one is that one, and takes no random number."""
-    np.random.seed(3)
-    one = sample(SampleViews(clip=CLIP), video)['frame_inds']['clip']
-    np.random.seed(3)
-    other = sample(SampleViews(clip={**CLIP, 'stride': [3]}), video)['frame_inds']['clip']
-    np.testing.assert_array_equal(one, other)
-
-
 def test_future_goes_on_where_the_clip_ends(video):
     transform = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2})
     starts = set()

@@ -9,10 +9,6 @@ import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones.skeleton_graph import build_graph_network, graph_of_layout
-from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.heads.jigsaw import JigsawHead
-from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
-from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
 from mmaction.models.utils import Graph  # isort: skip
 
@@ -53,32 +49,15 @@ def test_centers():
     ],
     ids=['ST-GCN', 'ST-GCN++', 'AAGCN'],
 )
-def test_heads_train_every_weight_of_a_graph_network(network, mode):
-    """With two persons of whom one is absent, and half as many frames as the clip."""
+def test_persons_are_encoded_apart_at_a_lower_rate(network, mode):
     torch.manual_seed(0)
     sizes = {**SMALL, 'num_stages': 2} if network['type'] == 'mmaction.AAGCN' else SMALL
-    backbone = build_graph_network({**network, **sizes}, 'kinect20', mode)
+    backbone = build_graph_network({**network, **sizes}, 'kinect20', mode).eval()
     clip = torch.randn(4, 2, 8, 20, 3)
-    valid = torch.ones(4, 2, 8, dtype=torch.bool)
-    clip[1, 1], valid[1, 1] = 0, False
     feature_map = backbone(clip)
     assert feature_map.shape == (4, 2, 16, 4, 20)
-    pooled = SkeletonPooling()(feature_map, valid)
-    sizes = dict(in_channels=16)
-    losses = [
-        MotionPredictionHead(layout='kinect20', num_persons=2, hidden_size=8, **sizes).loss(
-            feature_map=feature_map, clip=clip, valid=valid
-        )['loss'],
-        JigsawHead(hidden_dim=8, **sizes).loss(pooled=pooled, label=torch.tensor([0, 5, 1, 3]))[
-            'loss'
-        ],
-        ContrastHead(views=('one', 'two'), hidden_dim=8, embedding_dim=8, **sizes).loss(
-            one=pooled, two=SkeletonPooling()(feature_map.roll(1, 3), valid)
-        )['loss'],
-    ]
-    torch.stack(losses).sum().backward()
-    for name, parameter in backbone.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+    clip[1, 1] = 0
+    torch.testing.assert_close(backbone(clip)[:, 0], feature_map[:, 0])
 
 
 def test_an_unknown_layout_is_named():

@@ -6,8 +6,6 @@ import math
 
 import pytest
 import torch
-from mmaction.registry import MODELS as MMACTION_MODELS
-from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
@@ -77,39 +75,6 @@ def test_given_validity_counts_zeroed_frames_as_frames():
     assert torch.equal(told[1:], guessed[1:])
     spoiled = masked.masked_fill(~valid.any(1)[:, None, :, None, None], math.nan)
     assert torch.equal(backbone(spoiled, valid), told)
-
-
-def test_pooled_is_the_mean_and_maximum_over_each_clips_own_frames():
-    clips = make_clips()
-    feature_map, mean, both = make()(clips), make(pool='mean')(clips), make(pool='mean_max')(clips)
-    assert mean.shape == (3, 1, 12, 1, 1) and both.shape == (3, 1, 24, 1, 1)
-    for b, length in enumerate((7, 3, 1)):
-        frames = feature_map[b, 0, :, :length, 0]
-        torch.testing.assert_close(mean[b, 0, :, 0, 0], frames.mean(1))
-        torch.testing.assert_close(both[b, 0, :12, 0, 0], frames.mean(1))
-        torch.testing.assert_close(both[b, 0, 12:, 0, 0], frames.amax(1))
-
-
-def test_a_stock_recognizer_trains_and_its_gradient_reaches_every_weight():
-    import mmaction.models  # noqa: F401  (fills the registry)
-
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        recognizer = MMACTION_MODELS.build(
-            dict(
-                type='RecognizerGCN',
-                backbone=dict(
-                    type='mmact_ssl.SkeletonGRU', layout='ntu25', hidden_size=5, pool='mean'
-                ),
-                cls_head=dict(type='GCNHead', num_classes=4, in_channels=10),
-            )
-        )
-    clips = torch.randn(2, 3, 1, 6, 25, 3)  # batch, clips of a sample, persons, frames, ...
-    feature, _ = recognizer.extract_feat(clips)
-    scores = recognizer.cls_head(feature)
-    assert scores.shape == (6, 4)
-    scores.square().sum().backward()
-    for name, parameter in recognizer.named_parameters():
-        assert parameter.grad is not None and bool(parameter.grad.any()), name
 
 
 def test_a_clip_of_another_layout_is_refused_by_name():

@@ -58,32 +58,19 @@ def test_learned_weights_come_to_their_optimum(temperature):
     assert torch.allclose(weights, expected, atol=1e-3)
 
 
-def test_confidence_weighs_each_clip_for_itself():
-    module = ConfidenceTeacherWeights(TEACHERS)
-    loss, weights = module(losses, confidence, everything)
-    expected = 0.0
-    for n in range(5):
-        total = sum(float(confidence[k, n]) for k in range(3))
-        expected += sum(float(confidence[k, n] / total * losses[k, n]) for k in range(3)) / 5
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
-    assert float(weights.sum()) == pytest.approx(1)
-    sure = torch.tensor([1.0, 0.0, 0.0])[:, None].expand(3, 5)
-    assert torch.isclose(module(losses, sure, everything)[0], losses[0].mean())
-
-
-def test_clips_without_a_target_do_not_count():
-    means = [float(losses[k, some[k]].mean()) for k in range(3)]
-    loss, _ = FixedTeacherWeights(TEACHERS)(losses, confidence, some)
-    assert float(loss) == pytest.approx(sum(means) / 3)
-    loss, _ = LearnedTeacherWeights(TEACHERS)(losses, confidence, some)
-    assert float(loss) == pytest.approx(sum(means) / 3)
-    loss, weights = ConfidenceTeacherWeights(TEACHERS)(losses, confidence, some)
-    expected = 0.0
-    for n in range(4):
-        known = [k for k in range(3) if some[k, n]]
+@pytest.mark.parametrize('valid', [everything, some], ids=['all', 'some'])
+def test_clips_without_a_target_do_not_count(valid):
+    """In the mean of each teacher, or among the teachers of each clip, which confidence weighs."""
+    means = [float(losses[k, valid[k]].mean()) for k in range(3)]
+    for kind in (FixedTeacherWeights, LearnedTeacherWeights):
+        assert float(kind(TEACHERS)(losses, confidence, valid)[0]) == pytest.approx(sum(means) / 3)
+    loss, weights = ConfidenceTeacherWeights(TEACHERS)(losses, confidence, valid)
+    clips = []
+    for n in valid.any(0).nonzero()[:, 0].tolist():
+        known = [k for k in range(3) if valid[k, n]]
         total = sum(float(confidence[k, n]) for k in known)
-        expected += sum(float(confidence[k, n] / total * losses[k, n]) for k in known) / 4
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
+        clips.append(sum(float(confidence[k, n] / total * losses[k, n]) for k in known))
+    assert float(loss) == pytest.approx(sum(clips) / len(clips), rel=1e-5)
     assert float(weights.sum()) == pytest.approx(1)
 
 

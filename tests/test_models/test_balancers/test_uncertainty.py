@@ -24,13 +24,6 @@ def make(variances: dict[str, float], weights: dict[str, float] | None = None):
     return balancer
 
 
-def test_it_starts_from_the_plain_sum():
-    losses = dict(a=torch.tensor(3.0), b=torch.tensor(0.5))
-    balancer = UncertaintyWeights(dict(b=2.0, switched_off=9.0), tasks=('a', 'b'))
-    assert float(total_of(balancer, losses)) == 3 + 2 * 0.5
-    assert {task: float(balancer.weight(task, 0.0)) for task in losses} == dict(a=1, b=2)
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     sizes=st.lists(st.floats(0.01, 50), min_size=1, max_size=4),

@@ -8,51 +8,29 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.classification import ClassificationHead
 from mmact_ssl.models.heads.jigsaw import JigsawHead
 
 
-def test_loss_and_gradient_are_those_of_a_linear_softmax():
+def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
     torch.manual_seed(0)
     head = ClassificationHead(in_channels=5, num_classes=3)
-    assert not head.classifier.bias.any()
-    pooled, label = torch.randn(4, 5), torch.tensor([1, -1, 2, 0])
-    losses = head.loss(pooled=pooled, label=label)
-    losses['loss'].backward()
+    pooled = torch.randn(3, 5)
     logits = pooled @ head.classifier.weight.T
-    known = label >= 0
-    expected = -logits.log_softmax(1)[known, label[known]].mean()
-    torch.testing.assert_close(losses['loss'], expected)
-    gradient = logits.softmax(1) - F.one_hot(label.clamp(min=0), 3)
-    gradient = (gradient[known].T @ pooled[known]) / 3
-    torch.testing.assert_close(head.classifier.weight.grad, gradient, rtol=1e-4, atol=1e-6)
-
-
-def test_no_label_at_all_is_no_loss():
-    head, pooled = ClassificationHead(5, 3), torch.randn(3, 5, requires_grad=True)
-    found = head.loss(pooled=pooled, label=torch.full((3,), -1))
-    found['loss'].backward()
-    assert not found['loss'].any() and not found['accuracy'].any()
-    assert not pooled.grad.any()
-
-
-def test_predict_has_no_score_without_a_label():
-    torch.manual_seed(0)
-    head, pooled = ClassificationHead(in_channels=5, num_classes=3), torch.randn(3, 5)
-    label = head.classifier(pooled).argmax(1)
+    label = logits.argmax(1)
     label[1], label[2] = -1, (label[2] + 1) % 3
+    known = label >= 0
+    loss = head.loss(pooled=pooled, label=label)['loss']
+    torch.testing.assert_close(loss, F.cross_entropy(logits[known], label[known]))
     predicted = head.predict(pooled=pooled, label=label)
+    torch.testing.assert_close(predicted['logits'], logits)
     assert predicted['accuracy'][[0, 2]].tolist() == [1, 0]
-    assert math.isnan(predicted['accuracy'][1])
-    assert torch.equal(predicted['logits'], head.classifier(pooled))
+    assert predicted['accuracy'][1].isnan()
 
 
-def test_the_jigsaws_network_is_the_published_one():
-    layers = JigsawHead(in_channels=600).classifier
-    names = [type(layer).__name__ for layer in layers]
-    assert names == ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
-    for layer, sizes in ((layers[0], (600, 2048)), (layers[3], (2048, 6))):
+def test_the_jigsaws_sizes_and_start_are_the_published_ones():
+    first, _, _, last = JigsawHead(in_channels=600).classifier
+    for layer, sizes in ((first, (600, 2048)), (last, (2048, 6))):
         assert (layer.in_features, layer.out_features) == sizes
         deviation = math.sqrt(2 / sum(sizes))
         assert layer.weight.detach().std().item() == pytest.approx(deviation, rel=0.03)
@@ -73,14 +51,3 @@ def test_the_jigsaws_loss_equals_the_formula():
     torch.testing.assert_close(losses['loss'].double(), expected, rtol=1e-4, atol=0)
     hits = (logits.argmax(1) == label).double()
     assert float(losses['accuracy']) == pytest.approx(float(hits.mean()))
-    losses['loss'].backward()
-    assert pooled.grad.abs().sum() > 0
-    # Batch normalization takes the first bias away again.
-    for name, parameter in head.named_parameters():
-        assert name == 'classifier.0.bias' or parameter.grad.abs().sum() > 0, name
-
-
-@pytest.mark.parametrize('head', [JigsawHead(4), ClassificationHead(4, num_classes=6)])
-def test_a_label_out_of_range_is_named(head):
-    with pytest.raises(ConfigError, match='6 classes.*Target 23'):
-        head.loss(pooled=torch.randn(2, 4), label=torch.tensor([0, 23]))

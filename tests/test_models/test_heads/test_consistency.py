@@ -147,17 +147,6 @@ def test_nothing_is_enqueued_in_evaluation():
     assert head.queue.pointer == 0
 
 
-def test_gradients_reach_the_query_and_never_a_key_of_the_momentum_encoder():
-    head, values = make('appearance', queue_size=12).train(), batch()
-    values['query'].requires_grad_()
-    values['key'].requires_grad_()
-    head.loss(**arguments('appearance', values))['loss'].backward()
-    assert values['query'].grad.any()
-    assert values['key'].grad is None
-    assert all(parameter.grad is None for parameter in head.momentum_projector.parameters())
-    assert all(parameter.grad is not None for parameter in head.projector.parameters())
-
-
 def test_a_padded_clip_has_no_gradient_for_motion():
     head, values = make('motion'), batch()
     values['query'].requires_grad_()
@@ -165,26 +154,3 @@ def test_a_padded_clip_has_no_gradient_for_motion():
     head.loss(**values)['loss'].backward()
     assert values['query'].grad.flatten(1).any(1).tolist() == [i != 2 for i in range(BATCH)]
     assert values['key'].grad.flatten(1).any(1).tolist() == [i != 5 for i in range(BATCH)]
-
-
-def test_without_a_pair_there_is_no_loss():
-    """All at one speed: no clip has a negative."""
-    head, values = make('motion'), batch()
-    for name in ('query', 'key'):
-        values[f'{name}_speed'] = torch.ones(BATCH, dtype=torch.int64)
-    values['query'].requires_grad_()
-    found = head.loss(**values)
-    found['loss'].backward()
-    assert found['loss'] == 0 and found['valid_fraction'] == 0
-    assert not values['query'].grad.any()
-    assert head.predict(**values)['accuracy'].isnan().all()
-
-
-def test_what_the_heads_read():
-    assert make('appearance', adapter='gate').inputs == dict(
-        query='clip.gate', key='clip_b.gate', video='targets.sample.video'
-    )
-    inputs = make('motion', queue_size=3, adapter='gate').inputs
-    assert inputs['key'] == 'clip_b.momentum_gate'
-    assert inputs['key_valid'] == 'targets.clip_b.valid'
-    assert inputs['query_speed'] == 'targets.clip.speed'

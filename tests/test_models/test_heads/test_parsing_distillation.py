@@ -110,30 +110,13 @@ def test_pixels_outside_the_frame_have_no_gradient(monkeypatch):
 
 @pytest.mark.parametrize('num_parts', [1, 3])
 def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
-    """That video has no gradient and no overlap; with all such, the loss is 0."""
+    """That video has no gradient and no overlap."""
     head, values = make(num_parts), batch(num_parts)
     values['parts'][0] = nobody(values['parts'][0])
     values['features'].requires_grad_()
     head.loss(**values)['loss'].backward()
     assert values['features'].grad.flatten(1).any(1).tolist() == [False, True, True]
     assert head.predict(**values)['mean_iou'].isnan().tolist() == [True, False, False]
-
-    values['parts'] = nobody(values['parts'])
-    values['features'].grad = None
-    found = head.loss(**values)
-    found['loss'].backward()
-    assert found['loss'] == 0 and found['valid_fraction'] == 0
-    assert not values['features'].grad.any()
-
-
-@pytest.mark.parametrize('num_parts', [1, 3])
-def test_what_it_predicts_are_probabilities(num_parts):
-    head, values = make(num_parts), batch(num_parts)
-    maps = head.predict(**values)['maps']
-    assert maps.shape == (B, T, num_parts, H, W)
-    assert maps.min() >= 0 and maps.max() <= 1
-    if num_parts > 1:
-        torch.testing.assert_close(maps.sum(2), torch.ones(B, T, H, W))
 
 
 def test_descent_finds_the_parts_of_every_frame():
@@ -148,9 +131,3 @@ def test_descent_finds_the_parts_of_every_frame():
         losses['loss'].backward()
         optimizer.step()
     assert losses['mean_iou'] > 0.95
-
-
-def test_what_it_reads():
-    assert make(adapter='parsing', view='clip_b').inputs == dict(
-        features='clip_b.parsing', parts='targets.clip_b.parts', valid='targets.clip_b.valid'
-    )

@@ -180,7 +180,6 @@ def test_only_the_last_observeds_condition_the_generator():
 def test_the_prediction_from_video_alone_is_not_shown_the_observeds():
     """A linear map reads the observed poses, and the generator goes on from these."""
     head, inputs = stir(make_head(from_video_weight=2.0)), make_inputs()
-    losses = head.loss(**inputs)
     conditions = []
     head.generator.register_forward_pre_hook(lambda module, inputs: conditions.append(inputs[1]))
     head.loss(**inputs)
@@ -190,38 +189,17 @@ def test_the_prediction_from_video_alone_is_not_shown_the_observeds():
     torch.testing.assert_close(read[..., :2], expected.view_as(read[..., :2]))
     assert bool((read[..., 2] == 1).all()) and not torch.allclose(shown, read)
 
-    far = dict(inputs, observed=inputs['observed'] * torch.tensor([0.0, 0.0, 1.0]))
-    assert float(head.loss(**far)['loss_from_video']) > 0
-    assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**inputs)
     dynamic = inputs['dynamic'].clone().requires_grad_()
-    head.loss(**dict(inputs, dynamic=dynamic))['loss_from_video'].backward()
-    assert float(dynamic.grad.abs().sum()) > 0
+    loss = head.loss(**dict(inputs, dynamic=dynamic))['loss_from_video']
+    loss.backward()
+    assert dynamic.grad.any()
     halved = stir(make_head(from_video_weight=1.0))
     halved.load_state_dict(head.state_dict())
-    torch.testing.assert_close(
-        halved.loss(**inputs)['loss_from_video'] * 2, losses['loss_from_video']
-    )
+    torch.testing.assert_close(halved.loss(**inputs)['loss_from_video'] * 2, loss)
+    assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**inputs)
 
 
-def test_noise_makes_the_prediction_stochastic():
-    inputs = make_inputs()
-    certain, noisy = stir(make_head()), stir(make_head(noise_dim=4))
-    poses = [certain.predict(**inputs)['poses'] for _ in range(2)]
-    assert torch.equal(*poses)
-    poses = [noisy.predict(**inputs)['poses'] for _ in range(2)]
-    assert not torch.equal(*poses)
-
-
-def test_without_adversary_it_is_a_regression_that_learns():
-    head, inputs = make_head(adversarial=None), make_inputs()
+def test_without_adversary_it_is_a_regression():
+    head = make_head(adversarial=None)
     assert not any('discriminator' in name for name, _ in head.named_parameters())
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
-    values = []
-    for _ in range(30):
-        losses = head.loss(**inputs)
-        optimizer.zero_grad()
-        losses['loss_joints'].backward()
-        optimizer.step()
-        values.append(losses['loss_joints'].item())
-    assert [name for name in losses if 'loss' in name] == ['loss_joints']
-    assert values[-1] < 0.5 * values[0]
+    assert [name for name in head.loss(**make_inputs()) if 'loss' in name] == ['loss_joints']

@@ -104,34 +104,6 @@ def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
     assert head.loss(**inputs)['perplexity'].item() == pytest.approx(BATCH)
 
 
-def test_the_projectors_and_the_student_learn_and_the_targets_do_not():
-    head, inputs = make_head(cross_consistency=True, alpha_max=0.7), make_inputs(True)
-    for name in ('pooled', 'prompt', 'momentum_pooled'):
-        inputs[name].requires_grad_()
-    head.loss(**inputs)['loss'].backward()
-    assert (inputs['pooled'].grad.abs().sum(1) > 0).all()
-    assert inputs['prompt'].grad is None
-    assert inputs['momentum_pooled'].grad is None
-    for name, parameter in head.named_parameters():
-        if name.startswith('momentum_projectors'):
-            assert parameter.grad is None and not parameter.requires_grad
-        else:
-            assert parameter.grad.abs().sum() > 0
-
-
-def test_a_soft_target_itself_gives_no_gradient():
-    """With all of the target soft, gradients are those of a fixed target."""
-    head, inputs = make_head(alpha_max=1.0), make_inputs()
-    pooled = inputs['pooled'].requires_grad_()
-    head.loss(**inputs)['loss'].backward()
-    z, w = (unit(v) for v in head.embed(pooled, inputs['prompt']))
-    tau, tau_k = head.loss_module.temperature, head.loss_module.target_temperature
-    first, second = ((v @ v.T / tau_k).softmax(1).detach() for v in (w, z))
-    loss = -(first * (z @ w.T / tau).log_softmax(1)).sum(1).mean()
-    loss = (loss - (second * (w @ z.T / tau).log_softmax(1)).sum(1).mean()) / 2
-    torch.testing.assert_close(pooled.grad, torch.autograd.grad(loss, pooled)[0])
-
-
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
     head, inputs = make_head(cross_consistency=True, alpha_max=0.5), make_inputs(True)
     without = torch.tensor([1, 4])
@@ -148,26 +120,6 @@ def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
     assert (inputs['pooled'].grad[without] == 0).all()
 
 
-def test_a_batch_without_any_sentence_is_no_loss():
-    head, inputs = make_head(), make_inputs()
-    inputs['prompt'][:], inputs['valid'][:] = 0, False
-    logs = head.loss(**inputs)
-    logs['loss'].backward()
-    assert logs['loss'] == 0 and logs['with_sentence'] == 0
-    assert all((parameter.grad == 0).all() for parameter in head.parameters())
-    assert head.predict(**inputs)['accuracy'].isnan().all()
-
-
-def test_averages_follow_the_projectors():
-    head = make_head(cross_consistency=True, momentum=0.9)
-    (skeleton, first), (prompt, second) = head.momentum_pairs()
-    assert (first, second) == (head.skeleton_projector, head.prompt_projector)
-    assert [skeleton, prompt] == list(head.momentum_projectors.values())
-    assert skeleton.momentum == 0.9
-    assert any(key.startswith('momentum_projectors.skeleton') for key in head.state_dict())
-    assert make_head().momentum_pairs() == [], 'without averages there is nothing to do'
-
-
 def test_a_perfect_pair_of_projections_finds_its_partners():
     head = make_head(in_channels=PROMPT)
     head.skeleton_projector = head.prompt_projector
@@ -178,17 +130,6 @@ def test_a_perfect_pair_of_projections_finds_its_partners():
     assert torch.allclose(metrics['chance'], torch.tensor(1 / BATCH, dtype=torch.float64))
     inputs['pooled'] = inputs['pooled'].roll(1, 0)
     assert (head.predict(**inputs)['accuracy'] == 0).all()
-
-
-def test_what_is_read_is_named_by_the_view():
-    assert make_head(view='one').inputs == dict(
-        pooled='one.pooled', prompt='targets.one.prompt', valid='targets.one.prompt_valid'
-    )
-    assert make_head(target='frames').inputs == dict(
-        pooled='clip.pooled', prompt='targets.clip.frames', valid='targets.clip.frames_valid'
-    )
-    inputs = make_head(cross_consistency=True).inputs
-    assert inputs['momentum_pooled'] == 'clip.momentum_pooled'
 
 
 @pytest.mark.parametrize('momentum', [False, True])

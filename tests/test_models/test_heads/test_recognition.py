@@ -39,18 +39,6 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
 
 
-def test_a_batch_without_labels_moves_nothing():
-    head = RecognitionHead(HEADS['I3DHead'])
-    feature_map = torch.randn(2, 4, 2, 3, 3, requires_grad=True)
-    outputs = head.loss(feature_map=feature_map, label=torch.tensor([-1, -1]))
-    assert not any('acc' in name for name in outputs)  # a zero would enter the log's mean
-    loss = outputs['loss_cls']
-    loss.backward()
-    assert loss == 0
-    assert feature_map.grad.abs().sum() == 0
-    assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
-
-
 def make_head(kind: str = 'TSNHead') -> RecognitionHead:
     torch.manual_seed(0)
     head = RecognitionHead(HEADS[kind])

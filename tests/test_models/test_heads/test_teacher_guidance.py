@@ -86,19 +86,6 @@ def test_the_loss_is_that_of_the_slow_twin(num_valid, contrast, agreement):
     assert float(logs['loss']) == pytest.approx(sum(errors) / 2, rel=1e-4)
 
 
-def test_the_student_learns_and_the_targets_do_not():
-    head, inputs = make_head(weights=dict(type='LearnedTeacherWeights')), make_inputs()
-    for value in inputs.values():
-        value.requires_grad_(value.is_floating_point())
-    head.loss(**inputs)['loss'].backward()
-    for name, value in inputs.items():
-        if name in ('clip', 'clip_b'):
-            assert value.grad.abs().sum() > 0
-        else:
-            assert value.grad is None
-    assert all(parameter.grad is not None for parameter in head.parameters())
-
-
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, TIME), st.integers(0, 1000))
 def test_frames_that_only_fill_up_change_nothing(num_valid, seed):
@@ -129,7 +116,8 @@ def test_frames_without_anybody_are_as_frames_that_only_fill_up(found, seed):
     teachers = dict(pose=dict(joints=4, deviation=True))
     logs = make_head(teachers=teachers).loss(**inputs)
     expected = make_head(teachers=teachers).loss(**shorter)
-    assert all(torch.equal(logs[name], value) for name, value in expected.items())
+    for name, value in expected.items():
+        torch.testing.assert_close(logs[name], value, rtol=0, atol=0, equal_nan=True)
     assert logs['pose_valid_fraction'] == any(found)
 
 
@@ -171,38 +159,6 @@ def test_a_video_without_anybody_takes_no_part(kind, view):
     assert student[:, 2].abs().sum() == teacher[:, 2].abs().sum() == teacher[2].abs().sum() == 0
 
 
-def test_a_batch_without_anybody_teaches_nothing():
-    head, inputs = make_head(teachers=dict(pose=dict(joints=4))), make_pose_inputs()
-    inputs['clip_pose'][..., 2] = 0
-    logs = head.loss(**inputs)
-    logs['loss'].backward()
-    assert (
-        logs['loss']
-        == logs['pose_valid_fraction']
-        == head.pooled_targets['pose'].standardizer.updates
-        == 0
-    )
-    assert all(parameter.grad.abs().sum() == 0 for parameter in head.parameters())
-
-
-def test_a_perfect_student_finds_its_clips():
-    """Features equal to what the teacher says of the video, through a projector that passes all."""
-    head = make_head(in_channels=7, teachers=dict(image=dict(channels=7)))
-    head.projectors['image'] = torch.nn.Identity()
-    head.pooled_targets.eval()
-    generator = torch.Generator().manual_seed(1)
-    video = torch.randn(BATCH, 7, generator=generator)
-    inputs = make_inputs()
-    for view in ('clip', 'clip_b'):
-        inputs[view] = video
-        inputs[f'{view}_image'] = video[:, None].expand(-1, TIME, -1)
-    logs = head.loss(**inputs)
-    assert logs['image_accuracy'] == 1
-    strangers = head.loss(**{**inputs, 'clip': video.roll(1, 0), 'clip_b': video.roll(1, 0)})
-    assert strangers['image_accuracy'] == 0
-    assert strangers['loss'] > logs['loss']
-
-
 def test_similarities_are_those_that_hits_and_confidence_come_from():
     head = make_head().train()
     inputs = make_inputs()
@@ -222,9 +178,3 @@ def test_similarities_are_those_that_hits_and_confidence_come_from():
         torch.testing.assert_close(predicted[f'{name}_accuracy'], sum(hits) / 2)
         sure = (predicted[f'{name}_own_similarity'] / 0.3).softmax(1).diagonal()
         torch.testing.assert_close(predicted[f'{name}_confidence'], sure)
-
-
-def test_a_teacher_can_be_switched_off():
-    head = make_head(teachers=dict(image=dict(channels=7), pose=None))
-    assert set(head.projectors) == {'image'}
-    assert not any('pose' in source for source in head.inputs.values())

@@ -187,9 +187,3 @@ def test_the_future_starts_as_the_last_frame():
     torch.testing.assert_close(predicted['future'], last)
     torch.testing.assert_close(predicted['l1'][0], predicted['l1_repeat_last'][0])
     assert not torch.allclose(predicted['current'], inputs['current'], atol=0.1)
-
-
-def test_frame_stride_thins_out_both_views():
-    head, inputs = make_head(frame_stride=4).eval(), make_inputs()
-    predicted = head.predict(**inputs)
-    assert predicted['current'].shape == predicted['future'].shape == (2, 3, 2, 16, 16)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,175 +10,10 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.models.balancers.gradnorm import GradNorm
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
-from mmact_ssl.models.heads.classification import ClassificationHead
-from mmact_ssl.models.heads.consistency import ConsistencyHead
-from mmact_ssl.models.heads.context_matching import ContextMatchingHead
-from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
-from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
-from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
-from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
-from mmact_ssl.models.heads.recognition import RecognitionHead
-from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
-from mmact_ssl.models.heads.video_generation import VideoGenerationHead
 from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
-
-BATCH = 6  # samples of the two processes together
-
-
-class FrameEncoder(nn.Module):
-    """A 2D network without batch normalization, which would see half a batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 5, 3, stride=2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.convolution(images)
-
-
-def consistency(kind: str, queue_size: int = 0) -> ConsistencyHead:
-    """The batch normalization of its projector would see half a batch, so that rests."""
-    head = ConsistencyHead(4, kind, queue_size=queue_size, hidden_dim=8, embedding_dim=5)
-    head.projector.eval()
-    return head
-
-
-def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
-    """Modules and whole batches, in which the second half has far more of what counts."""
-    torch.manual_seed(0)
-    few = torch.zeros(BATCH, 3, dtype=torch.bool)
-    few[0, 1] = True
-    few[3:] = True
-    few[4, 0] = False
-    maps = dict(static=torch.randn(BATCH, 4, 2, 4, 4), dynamic=torch.randn(BATCH, 4, 2, 4, 4))
-    clips = dict(
-        query=torch.randn(BATCH, 4, 1, 2, 2),
-        key=torch.randn(BATCH, 4, 1, 2, 2),
-        video=torch.tensor([1, 2, 3, 4, 2, 6]),
-    )
-    speeds = dict(
-        query_speed=torch.tensor([1, 1, 2, 2, 1, 2]),
-        key_speed=torch.tensor([2, 1, 2, 1, 2, 1]),
-        query_valid=torch.tensor([[True], [False], [False], [True], [True], [True]]),
-        key_valid=torch.ones(BATCH, 1, dtype=torch.bool),
-    )
-    pose = torch.rand(2, BATCH, 3, 5, 3)
-    pose[:, : BATCH // 2, ..., 2] *= 0.1
-    # In evaluation no frames are drawn by chance; the penalty is due at iteration 0.
-    video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
-    video.adversarial.train()
-    for render in video.generators['future'].render.values():
-        nn.init.normal_(render.change.weight, std=0.1)  # the start does not depend on the features
-    # Only the projectors' batch normalization would see half a batch.
-    guidance = TeacherGuidanceHead(
-        4,
-        teachers=dict(image=dict(channels=5), pose=dict(joints=7, deviation=True)),
-        weights=dict(type='LearnedTeacherWeights'),
-        hidden_dim=8,
-    ).eval()
-    guidance.pooled_targets.train()
-    options = dict(alpha_max=0.6, schedule='constant', cross_consistency=True)
-    prompts = PromptMatchingHead(4, 5, hidden_dim=8, embedding_dim=6, **options)
-    return dict(
-        context=(
-            ContextMatchingHead(4, dict(type=FrameEncoder), 5, embedding_dim=6, hidden_dim=8),
-            dict(
-                static=maps['static'],
-                keyframes=torch.randn(BATCH, 3, 3, 8, 8),
-                valid=few,
-            ),
-        ),
-        pose=(
-            PosePredictionHead(4, num_joints=5, noise_dim=0, observed_frames=2, hidden_dim=8),
-            dict(
-                dynamic=maps['dynamic'],
-                observed=pose[0],
-                observed_valid=torch.ones(BATCH, 3, dtype=torch.bool),
-                future=pose[1],
-                future_valid=few,
-            ),
-        ),
-        motion=(
-            MotionPredictionHead(4, 'jhmdb15', coordinates=2, hidden_size=6),
-            dict(
-                feature_map=torch.randn(BATCH, 1, 4, 3, 1),
-                clip=torch.randn(BATCH, 1, 3, 15, 2),
-                # Clips of one frame, then of three.
-                valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
-            ),
-        ),
-        contrast=(
-            # Batch normalization would see half a batch.
-            ContrastHead(4, ('one', 'two', 'three'), hidden_dim=8, embedding_dim=6).eval(),
-            {view: torch.randn(BATCH, 4) for view in ('one', 'two', 'three')},
-        ),
-        appearance=(consistency('appearance'), clips),
-        consistent_motion=(consistency('motion'), {**clips, **speeds}),
-        # The queue's first half is what a step before has left.
-        queue=(filled(consistency('motion', queue_size=9)), {**clips, **speeds}),
-        parsing=(
-            ParsingDistillationHead(4, 3, (4, 4), frames_per_step=1, hidden_dim=8),
-            dict(
-                features=torch.randn(BATCH, 4, 3, 2, 2),
-                parts=torch.rand(BATCH, 3, 3, 4, 4).softmax(2),
-                valid=few,
-            ),
-        ),
-        prompts=(
-            prompts,
-            dict(
-                pooled=torch.randn(BATCH, 4),
-                momentum_pooled=torch.randn(BATCH, 4),
-                prompt=torch.randn(BATCH, 1, 5),
-                valid=few.any(1),
-            ),
-        ),
-        classification=(
-            ClassificationHead(4, num_classes=3),
-            dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
-        ),
-        recognition=(
-            RecognitionHead(
-                dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0)
-            ),
-            dict(
-                feature_map=torch.randn(BATCH, 4, 2, 2, 2), label=torch.tensor([-1, 2, -1, 0, 1, 1])
-            ),
-        ),
-        guidance=(
-            guidance,
-            {
-                **{view: torch.randn(BATCH, 4) for view in ('clip', 'clip_b')},
-                **{f'{view}_valid': torch.ones_like(few) for view in ('clip', 'clip_b')},
-                **{f'{view}_image': torch.randn(BATCH, 3, 5) for view in ('clip', 'clip_b')},
-                # Somebody in one clip of the first half only.
-                'clip_pose': torch.rand(BATCH, 3, 7, 3) * few.any(1)[:, None, None, None],
-                'clip_b_pose': torch.rand(BATCH, 3, 7, 3),
-            },
-        ),
-        video=(
-            video,
-            dict(
-                maps,
-                current=torch.randn(BATCH, 3, 3, 16, 16),
-                current_valid=few | torch.tensor([True, False, False]),
-                future=torch.randn(BATCH, 3, 3, 16, 16),
-                future_valid=few,
-            ),
-        ),
-    )
-
-
-def filled(head: ConsistencyHead) -> ConsistencyHead:
-    """Four keys are in the queue, as every process has them."""
-    queue = head.queue
-    queue.features[:4] = torch.randn(4, 5)
-    queue.labels[:4] = torch.tensor([[7, 1, 1], [2, 2, 1], [8, 2, 0], [9, 1, 1]])
-    queue.filled[:4] = True
-    queue.pointer.fill_(4)
-    return head
+from tests.test_models.cases import BATCH, cases
+from tests.two_processes import run_one_of_two
 
 
 def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tensor]]:
@@ -261,9 +92,7 @@ def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
 @pytest.fixture(scope='module')
 def halves(tmp_path_factory: pytest.TempPathFactory, in_two_processes) -> list[dict]:
     """What two processes saw: this file, run as a program, twice."""
-    folder = tmp_path_factory.mktemp('two')
-    in_two_processes(__file__, folder)
-    return [torch.load(folder / f'{rank}.pt') for rank in range(2)]
+    return in_two_processes(__file__, tmp_path_factory.mktemp('two'))
 
 
 @pytest.fixture(scope='module')
@@ -271,10 +100,7 @@ def whole() -> dict:
     return losses_and_gradients(0, 1)
 
 
-CASES = (
-    *('context', 'pose', 'motion', 'contrast', 'appearance', 'consistent_motion', 'queue'),
-    *('parsing', 'prompts', 'classification', 'recognition', 'guidance', 'video'),
-)
+CASES = sorted(cases())
 
 
 @pytest.mark.parametrize('case', CASES)
@@ -337,15 +163,5 @@ def test_a_process_without_a_task_that_others_have_still_learns_its_uncertainty(
     assert float(second['log_variances.few']) == 1
 
 
-def work(rank: int, folder: Path) -> None:
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
-    )
-    torch.save(losses_and_gradients(rank, 2), folder / f'{rank}.pt')
-    torch.distributed.barrier()
-    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
-    os._exit(0)
-
-
 if __name__ == '__main__':
-    work(int(sys.argv[1]), Path(sys.argv[2]))
+    run_one_of_two(lambda rank, folder: losses_and_gradients(rank, 2))

@@ -91,14 +91,6 @@ def test_frames_are_encoded_alone_and_put_together_again(num_valid):
         assert torch.allclose(given['pooled'][b], expected, atol=1e-6)
 
 
-def test_without_validity_all_frames_count():
-    model = make(())
-    batch = model.data_preprocessor(data(1))
-    model(inputs=batch['inputs'], mode='loss')
-    given = model.heads['reader'].given
-    assert torch.allclose(given['pooled'], given['feature_map'].mean((2, 3, 4)), atol=1e-6)
-
-
 def test_a_teacher_of_clips_gives_one_target_for_each():
     teachers = dict(action=dict(teacher=dict(type=ClipTeacher), views=('clip',)))
     model = make((), teachers=teachers, inputs=dict(action='targets.clip.action'))

@@ -43,14 +43,6 @@ def test_lost_weights_of_any_part_are_an_error(config, part):
         model.init_weights()
 
 
-def test_an_adapter_starts_as_its_config_says():
-    half = dict(type='Constant', layer='Conv3d', val=0.5)
-    model = build('csvr_r3d_jhmdb', **{'model.adapters.dynamic.init_cfg': half})
-    model.init_weights()
-    weights = [m.weight for m in model.adapters['dynamic'].modules() if isinstance(m, nn.Conv3d)]
-    assert weights and all((weight == 0.5).all() for weight in weights)
-
-
 def test_the_classifier_starts_as_that_of_mmaction2():
     model = build('dtg_r3d_joint_jhmdb')
     model.init_weights()

@@ -201,14 +201,6 @@ def test_keys_are_made_in_evaluation_mode_without_gradient_or_learning():
     torch.testing.assert_close(head.given['key'], expected)
 
 
-def test_the_copy_is_no_part_of_the_backbone():
-    model = make()
-    names = {name.split('.')[0] for name in model.state_dict()}
-    assert names == {'backbone', 'adapters', 'heads', 'momentum_encoder'}
-    ours = [name for name in model.state_dict() if name.startswith('backbone.')]
-    assert len(ours) == len(model.backbone.state_dict())
-
-
 def test_without_its_hook_training_is_refused():
     with pytest.raises(
         ConfigError, match="add momentum=dict.type='MomentumCopyHook'. to default_hooks"

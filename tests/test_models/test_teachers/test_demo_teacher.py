@@ -31,7 +31,7 @@ def found_and_truth(world):
     """The teacher's poses of the test videos through a cache, and the true ones, ``[T, V, 3]``."""
     names = read_annotations([world / 'test.txt'])
     job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
-    extract_many([job], world, names, show_progress=False)
+    extract_many([job], world, names)
     truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
     reader = TargetReader(world / 'p.lmdb')
     return np.concatenate([reader.get(n) for n in truth]), np.concatenate(list(truth.values()))

@@ -1,7 +1,9 @@
 """Random changes of a skeleton clip that keep its action.
 
 Each transform draws once per clip: all persons and frames turn, shear or lose the same joints
-together. Frames of zeros (padding, an absent person) and missing joints stay zero.
+together. Frames of zeros (padding, an absent person) and missing joints stay zero. All of them
+change ``keypoint``, float32 [M, T, V, C]; those that move points about the origin or the plane
+x = 0 want a normalized clip of C = 2 or 3 coordinates.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from mmact_ssl.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomRotation(BaseTransform):
-    """Rotate a clip about the origin of its coordinates; normalize it first.
+    """Rotate a clip about the origin of its coordinates.
 
     Angles a, b, c about x, y, z are uniform; a point p becomes Rz(c) Ry(b) Rx(a) p. With 2
     coordinates the rotation is Rz(c).
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Args:
         degrees: Largest angle in degrees, either way: one number, or one each for x, y, z.
@@ -35,7 +37,6 @@ class RandomRotation(BaseTransform):
         self.degrees = np.broadcast_to(degrees, 3)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Rotate one sample."""
         coordinates = _num_coordinates(results, self)
         angles = np.random.uniform(-1, 1, 3) * self.degrees
         if coordinates == 2:
@@ -52,7 +53,7 @@ class RandomShear(BaseTransform):
 
     A point p becomes S p; the diagonal of S is 1, the rest uniform in -amplitude..amplitude.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Source: Rao et al. 2021 (AS-CAL); the amplitude is that of CrosSCLR (Li et al. 2021).
     """
@@ -61,7 +62,6 @@ class RandomShear(BaseTransform):
         self.amplitude = amplitude
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Shear one sample."""
         coordinates = _num_coordinates(results, self)
         matrix = np.random.uniform(-self.amplitude, self.amplitude, (coordinates, coordinates))
         np.fill_diagonal(matrix, 1)
@@ -71,18 +71,15 @@ class RandomShear(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomScale(BaseTransform):
-    """Scale a clip about the origin of its coordinates; normalize it first.
+    """Scale a clip about the origin by a factor uniform in 1 - amplitude..1 + amplitude.
 
-    The factor is uniform in 1 - amplitude..1 + amplitude.
-
-    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
     """
 
     def __init__(self, amplitude: float = 0.1) -> None:
         self.amplitude = amplitude
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Scale one sample."""
         _num_coordinates(results, self)
         factor = np.random.uniform(1 - self.amplitude, 1 + self.amplitude)
         results['keypoint'] = results['keypoint'] * np.float32(factor)
@@ -91,22 +88,15 @@ class RandomScale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class SkeletonFlip(BaseTransform):
-    """Mirror a clip: x becomes -x, and left joints become right ones.
+    """Mirror a clip with a probability: x becomes -x, and left joints become right ones.
 
-    The mirror is the plane x = 0; normalize the clip first, or the body may change its place.
-
-    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
-    ``keypoint``.
-
-    Args:
-        flip_ratio: Probability of a flip, 0..1.
+    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint``.
     """
 
     def __init__(self, flip_ratio: float = 0.5) -> None:
         self.flip_ratio = flip_ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Flip one sample or leave it as it is."""
         _num_coordinates(results, self)
         layout = layout_of(results, 'SkeletonFlip')
         if np.random.rand() < self.flip_ratio:
@@ -120,7 +110,7 @@ class SkeletonFlip(BaseTransform):
 class JointJitter(BaseTransform):
     """Add Gaussian noise to some joints, drawn for each person and coordinate.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C]. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Args:
         deviation: Standard deviation of the noise that is drawn anew in each frame, as a sensor's
@@ -137,7 +127,6 @@ class JointJitter(BaseTransform):
         self.clip_deviation = clip_deviation
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Jitter one sample."""
         keypoint = results['keypoint']
         noise = np.random.normal(0, self.deviation, keypoint.shape).astype(np.float32)
         if self.clip_deviation:
@@ -152,10 +141,10 @@ class JointJitter(BaseTransform):
 class JointMask(BaseTransform):
     """Set some joints to zero for the whole clip.
 
-    Zero lies in the middle of the body only in normalized clips; normalize first. Bones that end
-    at a masked joint are meaningless: put BonesAndMotion before this transform.
+    Zero lies in the middle of the body only in normalized clips. Bones that end at a masked joint
+    are meaningless: put BonesAndMotion before this transform.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C]. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Args:
         fraction: Smallest and largest share of masked joints, 0 <= smallest <= largest < 1. The
@@ -168,7 +157,6 @@ class JointMask(BaseTransform):
         self.smallest, self.largest = fraction
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Mask one sample."""
         keypoint = results['keypoint']
         masked = _drawn_joints(keypoint.shape[2], np.random.uniform(self.smallest, self.largest))
         results['keypoint'] = np.where(masked[:, None], np.float32(0), keypoint)

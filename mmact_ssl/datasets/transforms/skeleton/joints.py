@@ -25,15 +25,7 @@ _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
-    """Return the layout that a sample names in ``layout``.
-
-    Args:
-        results: Sample with ``keypoint`` [M, T, V, C] and ``layout``.
-        transform: Name of the transform, for the error.
-
-    Raises:
-        DataError: The name is unknown, or the sample has another number of joints.
-    """
+    """Return the layout of a sample; DataError if unknown or of another number of joints."""
     name, sample = results.get('layout'), results.get('frame_dir', 'the sample')
     if name not in LAYOUTS:
         raise DataError(
@@ -49,10 +41,7 @@ def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:
-    """Return the indices of the joints whose mean is a part of the body.
-
-    ``name`` is ``spine_base``, ``spine``, ``shoulder_center``, or a joint such as ``left_hip``.
-    """
+    """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center``, or the named joint."""
     return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
 
 
@@ -61,10 +50,8 @@ def parents(layout: SkeletonLayout) -> np.ndarray:
     """Return the next joint of each on the way to the root, int64 [V]; the root's is itself.
 
     The root is the spine base, or the nose in COCO's layout, which has no joint in the middle of
-    the body. Ways go along the limbs. Where these form circles, as COCO's do, the shortest way is
-    taken, and of two equal ones that whose limb is listed first.
-
-    Source: our choice.
+    the body. Of several ways along the limbs the shortest is taken, of two equal ones that whose
+    limb is listed first. Our choice.
     """
     base = part(layout, 'spine_base')
     root = base[0] if len(base) == 1 else layout.index('nose')[0]

@@ -19,12 +19,6 @@ from mmact_ssl.registry import TRANSFORMS
 
 _EPS = 1e-6  # of the body's size: below it a direction is noise
 
-# Choices of each mode; the first one is the default.
-_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    'body_axes': {'torso': ('spine_base', 'spine')},
-    'first_frame': {'up': ('torso', 'vertical'), 'scale': ('torso', 'bones', 'none')},
-}
-
 
 @TRANSFORMS.register_module()
 class NormalizeSkeleton(BaseTransform):
@@ -43,62 +37,42 @@ class NormalizeSkeleton(BaseTransform):
 
     ``mode='first_frame'`` applies one motion to the whole clip, so that how the body moves and
     turns is kept: origin = spine base of the first frame that shows hips, shoulders and spine;
-    y = up, x = from right to left hip and shoulder made orthogonal to y, z = x cross y, the
-    direction that the person faces. Place and direction of the camera are gone. If no frame shows
-    all of these joints, the first that shows most of them is taken: origin = mean of what is known
-    of the spine base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
+    y = from there to the center of the shoulders, x = from right to left hip and shoulder made
+    orthogonal to y, z = x cross y, the direction that the person faces; scale = median length of
+    the torso over the frames that show it, else of the limbs. If no frame shows all of these
+    joints, the first that shows most of them is taken: origin = mean of what is known of the spine
+    base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
 
     Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
-    ``keypoint``. Added keys: ``never_missing``, bool [V], joints whose zeros are places, see
-    joints.known_joints.
+    ``keypoint``. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         mode: ``body_axes`` or ``first_frame``.
-        torso: Torso joint of body_axes. ``spine_base`` (default) is that of the published code;
-            ``spine`` is the joint above it, for layouts without a spine base of its own.
-        up: Vertical direction of first_frame. ``torso`` (default): from spine base to the center of
-            the shoulders. ``vertical``: the recording's y axis, which must point up; a person who
-            lies or bends at the beginning is then not set upright, and only rotations of the camera
-            about the vertical are taken out.
-        scale: Length that becomes 1 in first_frame: ``torso`` (default), median over frames of the
-            way from spine base to the center of the shoulders, or as ``bones`` if no frame shows
-            both; ``bones``, median over frames and limbs of the layout; ``none``, lengths stay.
-
-    Raises:
-        ConfigError: Unknown mode or choice, or a choice of the other mode; body_axes by the spine
-            base in a layout that has none apart from the hips (coco17).
-        DataError: The sample's layout is unknown or does not fit.
+        torso: Torso joint of body_axes. ``spine_base`` is that of the published code; ``spine`` is
+            the joint above it, for layouts without a spine base of its own, as coco17.
 
     Source: body_axes is MS2L's published code (NTU joints 1, 13, 17 for origin and axes); what
     happens to missing joints, and all of first_frame, are our choice.
     """
 
-    def __init__(
-        self,
-        mode: str,
-        torso: str | None = None,
-        up: str | None = None,
-        scale: str | None = None,
-    ) -> None:
-        options = (('torso', torso), ('up', up), ('scale', scale))
-        given = {name: value for name, value in options if value is not None}
-        choices = _CHOICES.get(mode, {})
+    def __init__(self, mode: str, torso: str = 'spine_base') -> None:
         # A wrong word would silently choose another normalization.
-        if not choices or any(value not in choices.get(name, ()) for name, value in given.items()):
+        if mode not in ('body_axes', 'first_frame') or torso not in ('spine_base', 'spine'):
             raise ConfigError(
-                f'NormalizeSkeleton: mode={mode!r} with {given} is unknown, choose from {_CHOICES}'
+                f"NormalizeSkeleton: mode={mode!r}, torso={torso!r} is unknown: 'body_axes' or "
+                "'first_frame', 'spine_base' or 'spine'"
             )
         self.mode = mode
-        self.options = {name: given.get(name, values[0]) for name, values in choices.items()}
+        self.torso = torso
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Normalize one sample; one without any joint stays as it is."""
         layout = layout_of(results, 'NormalizeSkeleton')
         keypoint = results['keypoint']
         known = known_joints(results)
         if known.any():
-            normalize = _by_body_axes if self.mode == 'body_axes' else _by_first_frame
-            moved = normalize(keypoint.astype(np.float64), known, layout, **self.options)
+            body = keypoint.astype(np.float64), known, layout
+            by_axes = self.mode == 'body_axes'
+            moved = _by_body_axes(*body, self.torso) if by_axes else _by_first_frame(*body)
             results['keypoint'] = np.where(known[..., None], moved, 0).astype(np.float32)
             results['never_missing'] = never_missing(known, layout)
         return results
@@ -134,9 +108,7 @@ def _by_body_axes(
     return moved @ _filled(axes, good).swapaxes(-1, -2) if good.any() else moved
 
 
-def _by_first_frame(
-    keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLayout, up: str, scale: str
-) -> np.ndarray:
+def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
     base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
     left = layout.index('left_hip', 'left_shoulder')
     right = layout.index('right_hip', 'right_shoulder')
@@ -149,13 +121,12 @@ def _by_first_frame(
     bottom = _mean(body[:, base], seen[:, base])  # [T, C]
     torso = _mean(body[:, shoulders], seen[:, shoulders]) - bottom
 
-    length = 0.0
     upright = seen[:, base].any(axis=1) & seen[:, shoulders].any(axis=1)
-    if scale == 'torso' and upright.any():
+    if upright.any():
         if (best[person] & upright).any():
             upright &= best[person]
         length = float(np.median(np.linalg.norm(torso[upright], axis=-1)))
-    elif scale != 'none':
+    else:
         start, end = np.array(layout.limbs).T
         bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # [T, limbs]
         both = seen[:, end] & seen[:, start]
@@ -164,12 +135,11 @@ def _by_first_frame(
     moved = (keypoint - origin) / (length if length > 0 else 1)
     if keypoint.shape[-1] != 3:
         return moved
-    if not seen[frame, left + right + (base + shoulders if up == 'torso' else [])].all():
+    if not seen[frame, left + right + base + shoulders].all():
         return moved
 
     across = (body[frame, left] - body[frame, right]).mean(axis=0)
-    upward = torso[frame] if up == 'torso' else np.array([0.0, 1.0, 0.0])
-    axes, good = _axes(x=across, y=upward, first='y')
+    axes, good = _axes(x=across, y=torso[frame], first='y')
     return moved @ axes.T if good else moved
 
 
@@ -182,9 +152,8 @@ def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal axes from two directions [..., 3]; ``first`` names the one that is kept.
 
-    Returns:
-        Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
-        enough and apart. Elsewhere the axes are meaningless.
+    Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
+    enough and apart. Elsewhere the axes are meaningless.
     """
     kept, other = (x, y) if first == 'x' else (y, x)
     lengths = [np.linalg.norm(kept, axis=-1), np.linalg.norm(other, axis=-1)]

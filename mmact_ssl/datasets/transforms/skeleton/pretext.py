@@ -1,8 +1,9 @@
-"""Changes of a clip that the tasks of MS2L undo or recognize."""
+"""Views of a skeleton clip, and the changes of a clip that the tasks of MS2L undo or recognize."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +11,42 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
-from mmact_ssl.registry import TRANSFORMS
+from mmact_ssl.registry import SCOPE, TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class MakeSkeletonViews(BaseTransform):
+    """Make named views of a clip, each by transforms of its own.
+
+    Each view starts from a copy of the clip as it is now, so what stands before this transform in
+    the pipeline is common to all views, and what stands in a view's list is drawn for it alone.
+    Padding at the end is cut off: a view has its true length.
+
+    Required keys: ``keypoint``, and what the transforms need. Added keys: ``views`` {view: float32
+    [M, T', V, C']}; ``targets`` {view: what the view's transforms left in ``targets``, such as
+    ``permutation``, beside what LoadTargets put there}.
+
+    Args:
+        views: Name of each view and configs of its transforms; an empty list is the clip as it is.
+    """
+
+    def __init__(self, views: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        self.views = {
+            view: [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
+            for view, transforms in views.items()
+        }
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        views = {}
+        targets = results.setdefault('targets', {})
+        for view, transforms in self.views.items():
+            made = {**results, 'keypoint': results['keypoint'].copy(), 'targets': {}}
+            for transform in transforms:
+                made = transform(made)
+            views[view] = made['keypoint'][:, : num_valid_frames(made)]
+            targets.setdefault(view, {}).update(made['targets'])
+        results['views'] = views
+        return results
 
 
 @TRANSFORMS.register_module()
@@ -19,8 +55,7 @@ class MaskFuture(BaseTransform):
 
     Of T frames before the padding the first ceil(keep * T) are kept, so at least one.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
-    ``keypoint``.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``.
 
     Args:
         keep: Share that is kept, 0 < keep <= 1.
@@ -32,7 +67,6 @@ class MaskFuture(BaseTransform):
         self.keep = keep
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Mask one sample."""
         # 0.7 * 30 may lie a bit above 21, which must not keep a 22nd frame.
         kept = math.ceil(round(self.keep * num_valid_frames(results), 6))
         masked = results['keypoint'].copy()
@@ -43,21 +77,16 @@ class MaskFuture(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ShuffleSegments(BaseTransform):
-    """Cut a clip into equal segments and put them in a random order.
+    """Cut a clip into 2..6 equal segments and put them in a random order.
 
     Of T frames before the padding each segment has T // segments; frames left over stay at the
-    end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on.
+    end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on. A clip with
+    fewer frames than segments stays as it is, and the target is the identity, 0. (The published
+    code divides such a clip with its padding and gives a random target that cannot be told.)
 
-    A clip with fewer frames than segments stays as it is, and the target is the permutation that
-    changes nothing, 0. (The published code divides such a clip together with its padding and gives
-    a random target that cannot be told.)
-
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
-    ``keypoint``. Added keys: ``targets['permutation']``, int64, the permutation's place in the
-    order of itertools.permutations, 0..segments! - 1.
-
-    Args:
-        segments: Number of segments, 2..6.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``. Added keys:
+    ``targets['permutation']``, int64, the permutation's place in the order of
+    itertools.permutations, 0..segments! - 1.
 
     Source: MS2L, jigsaw.
     """
@@ -67,7 +96,6 @@ class ShuffleSegments(BaseTransform):
         self.permutations = np.array(list(permutations(range(segments))))
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Shuffle one sample."""
         length = num_valid_frames(results) // self.segments
         choice = np.random.randint(len(self.permutations))
         if length == 0:

@@ -21,7 +21,7 @@ from mmact_ssl.registry import TRANSFORMS
 class BonesAndMotion(BaseTransform):
     """Replace the coordinates of each joint by one or more streams, joined along C.
 
-    - ``joint``: the coordinates themselves;
+    - ``joint``: the coordinates;
     - ``bone``: joint minus the next joint towards the root along the layout's limbs (see
       joints.parents); zero at the root and where one of both joints is missing;
     - ``motion``: joint minus the same joint one frame earlier; zero in a person's first frame and
@@ -31,13 +31,12 @@ class BonesAndMotion(BaseTransform):
     mmaction2's ToMotion looks one frame ahead. Looking back, no frame knows the next one, so that
     MaskFuture may come afterwards and hides the whole future.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``layout``. Modified keys: ``keypoint``
-    [M, T, V, len(streams) * C]. Added keys: ``never_missing``, see joints.known_joints.
+    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` [M, T, V, len(streams) *
+    C]. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         streams: Some of the above, in the order in which they are joined.
-        motion_scale: Factor of ``motion`` and ``bone_motion``. From one frame to the next a joint
-            moves by a small part of the body's size; a factor of about 10 gives motion the size of
+        motion_scale: Factor of ``motion`` and ``bone_motion``; about 10 gives motion the size of
             the coordinates, for a network whose first layer does not normalize its input.
     """
 
@@ -48,7 +47,6 @@ class BonesAndMotion(BaseTransform):
         self.motion_scale = motion_scale
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Make the streams of one sample."""
         joint = results['keypoint']
         layout = layout_of(results, 'BonesAndMotion')
         parent = parents(layout)

@@ -1,4 +1,7 @@
-"""Choosing and interpolating the frames of a skeleton clip."""
+"""Choosing and interpolating the frames of a skeleton clip.
+
+Of ``keypoint``, float32 [M, T, V, C], the first ``valid_frames`` are the clip, the rest padding.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,7 @@ class ResampleFrames(BaseTransform):
     is missing in one of two neighboring frames, nothing is interpolated: the joint is taken from
     the nearer frame, of two equally near ones the earlier.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional: frames before the
-    padding). Modified keys: ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
 
     Source: our choice.
     """
@@ -35,10 +37,9 @@ class ResampleFrames(BaseTransform):
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resample one sample."""
         frames = num_valid_frames(results)
         clip, known = results['keypoint'][:, :frames], known_joints(results)[:, :frames]
-        set_frames(results, resample(clip, known, self.num_frames), self.num_frames)
+        set_frames(results, _resample(clip, known, self.num_frames), self.num_frames)
         return results
 
 
@@ -49,8 +50,7 @@ class TemporalCrop(BaseTransform):
     The run's length is a share of the frames before the padding, drawn uniformly from ``area`` and
     rounded, at least 1 frame; its place is uniform. Padding is dropped.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
-    ``keypoint``, ``total_frames``, ``valid_frames``.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
 
     Args:
         area: Smallest and largest share, 0 < smallest <= largest <= 1.
@@ -63,24 +63,20 @@ class TemporalCrop(BaseTransform):
     """
 
     def __init__(
-        self,
-        area: Sequence[float] = (0.5, 1.0),
-        num_frames: int | None = None,
-        warp: float = 0.0,
+        self, area: Sequence[float] = (0.5, 1.0), num_frames: int | None = None, warp: float = 0.0
     ) -> None:
         self.smallest, self.largest = area
         self.num_frames = num_frames
         self.warp = warp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Crop one sample."""
         frames = num_valid_frames(results)
         length = max(round(frames * np.random.uniform(self.smallest, self.largest)), 1)
         start = np.random.randint(frames - length + 1)
         clip = results['keypoint'][:, start : start + length]
         known = known_joints(results)[:, start : start + length]
         exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
-        clip = resample(clip, known, self.num_frames or length, exponent)
+        clip = _resample(clip, known, self.num_frames or length, exponent)
         set_frames(results, clip, clip.shape[1])
         return results
 
@@ -89,18 +85,15 @@ class TemporalCrop(BaseTransform):
 class PadFrames(BaseTransform):
     """Bring a clip to a number of frames by zeros at the end.
 
-    A longer clip of T frames is thinned out evenly: frames floor((i + 1/2) T / num_frames) are
-    kept.
+    A longer clip of T frames is thinned out evenly to frames floor((i + 1/2) T / num_frames).
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], ``valid_frames`` (optional). Modified keys:
-    ``keypoint`` [M, num_frames, V, C], ``total_frames``, ``valid_frames``.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
     """
 
     def __init__(self, num_frames: int) -> None:
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Pad or thin out one sample."""
         frames = num_valid_frames(results)
         clip = results['keypoint'][:, :frames]
         if frames > self.num_frames:
@@ -112,16 +105,13 @@ class PadFrames(BaseTransform):
         return results
 
 
-def resample(
+def _resample(
     clip: np.ndarray, known: np.ndarray, num_frames: int, exponent: float = 1.0
 ) -> np.ndarray:
-    """Interpolate a clip in time; see ResampleFrames.
+    """Interpolate a clip [M, T, V, C] in time, see ResampleFrames.
 
-    Args:
-        clip: [M, T, V, C].
-        known: bool [M, T, V], False for missing joints, which enter no interpolation.
-        num_frames: Frames of the result, [M, num_frames, V, C].
-        exponent: Share t of the result shows what was at share t^exponent of the clip.
+    Joints that are not ``known`` [M, T, V] enter no interpolation. Share t of the result shows what
+    was at share t^exponent of the clip.
     """
     frames = clip.shape[1]
     if num_frames == frames and exponent == 1:

@@ -18,20 +18,23 @@ def random_sample(
     coordinates: int = 3,
     seed: int = 0,
     padding: int = 0,
+    absent: bool = False,
     gaps: bool = False,
 ) -> dict[str, Any]:
     """A sample as SkeletonDataset gives it, bodies of random shape that move a little.
 
     Args:
         padding: Frames of zeros added at the end, told by ``valid_frames``.
-        gaps: Leave out persons in some frames and some joints.
+        absent: Leave out persons in some frames.
+        gaps: Leave out some joints too.
     """
     random = np.random.RandomState(seed)
     joints = LAYOUTS[layout].num_joints
     body = random.randn(persons, 1, joints, coordinates) + 3
     keypoint = body + 0.2 * random.randn(persons, frames, joints, coordinates)
-    if gaps:
+    if absent or gaps:
         keypoint[random.rand(persons, frames) < 0.3] = 0
+    if gaps:
         keypoint[random.rand(persons, frames, joints) < 0.1] = 0
     keypoint = np.pad(keypoint, ((0, 0), (0, padding), (0, 0), (0, 0))).astype(np.float32)
     results = {

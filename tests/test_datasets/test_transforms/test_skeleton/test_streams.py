@@ -58,20 +58,6 @@ def test_streams(make_sample, layout, persons, frames, coordinates, seed):
     np.testing.assert_allclose(scaled, np.concatenate(expected[1:], axis=-1), atol=1e-4)
 
 
-def test_a_missing_joint_has_no_bones_and_no_motion(make_sample):
-    sample = make_sample('kinect20', frames=5)
-    whole = BonesAndMotion(('bone', 'motion', 'bone_motion'))({**sample})['keypoint']
-    sample['keypoint'][0, 2, 6] = 0  # the left wrist, to which the hand (7) is a bone
-    out = BonesAndMotion(('bone', 'motion', 'bone_motion'))({**sample})['keypoint']
-    bone, motion, bone_motion = np.split(out[0], 3, axis=-1)
-    assert not bone[2, [6, 7]].any()
-    assert not motion[[2, 3], 6].any() and not bone_motion[2:4, [6, 7]].any()
-    assert motion[[2, 3], 7].all()
-    touched = np.zeros(out.shape[1:], bool)
-    touched[2:4, [6, 7]] = True
-    np.testing.assert_array_equal(out[0][~touched], whole[0][~touched])
-
-
 @pytest.mark.parametrize('flipped', [False, True])
 def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flipped):
     """Where no joint is missing, streams are the plain differences to the last bit."""

@@ -119,13 +119,6 @@ def test_warped_time_bends_a_line_to_a_power(frames, num_frames, seed):
         assert out[i] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_clip_of_one_frame(make_sample):
-    sample = make_sample(frames=1)
-    np.testing.assert_array_equal(TemporalCrop()({**sample})['keypoint'], sample['keypoint'])
-    out = ResampleFrames(4)({**sample})['keypoint']
-    np.testing.assert_array_equal(out, np.repeat(sample['keypoint'], 4, axis=1))
-
-
 @settings(max_examples=30, deadline=None)
 @given(frames=st.integers(1, 30), num_frames=st.integers(1, 20), padding=st.integers(0, 4))
 def test_pad(make_sample, frames, num_frames, padding):

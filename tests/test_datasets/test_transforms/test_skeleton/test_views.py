@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from mmengine.dataset import pseudo_collate
 
 from mmact_ssl.datasets.transforms import MakeSkeletonViews
-from mmact_ssl.registry import MODELS, SCOPE, TRANSFORMS
 
 MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
 
@@ -65,40 +62,3 @@ def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sam
     targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
     names = {view: set(named) for view, named in targets.items()}
     assert names == {'one': {'permutation', 'prompt'}, 'two': {'permutation'}, 'three': set()}
-
-
-def test_from_samples_to_a_batch(make_sample):
-    """The pipeline that a config writes, and what the model gets of it."""
-    pipeline = [
-        TRANSFORMS.build({'_scope_': SCOPE, **config})
-        for config in (
-            dict(type='NormalizeSkeleton', mode='body_axes'),
-            dict(type='MakeSkeletonViews', views=MS2L),
-            dict(type='PackInputs', views=list(MS2L), label=True),
-        )
-    ]
-    packed = []
-    for sample in (make_sample(frames=10, persons=2), make_sample(frames=4, persons=2, seed=1)):
-        for transform in pipeline:
-            sample = transform(sample)
-        packed.append(sample)
-    preprocessor = MODELS.build(
-        dict(
-            type='mmact_ssl.SkeletonDataPreprocessor',
-            views=tuple(MS2L),
-            targets=('shuffled.permutation', 'sample.label'),
-        )
-    )
-    out = preprocessor(pseudo_collate(packed))
-    inputs = out['inputs']
-    assert inputs['clip'].shape == inputs['masked'].shape == (2, 2, 10, 20, 3)
-    for view in MS2L:
-        assert out['targets'][view]['valid'].sum(-1).tolist() == [[10, 10], [4, 4]]
-    kept = inputs['masked'].abs().sum((1, 3, 4)) > 0
-    assert kept.sum(-1).tolist() == [7, 3]
-    # Shuffled frames are the clip's frames.
-    for b, length in ((0, 10), (1, 4)):
-        sums = [inputs[v][b, :, :length].sum((0, 2, 3)).sort().values for v in ('clip', 'shuffled')]
-        torch.testing.assert_close(*sums)
-    assert out['targets']['sample']['label'].tolist() == [3, 3]
-    assert out['targets']['shuffled']['permutation'].shape == (2,)

@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
 from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
 
@@ -23,11 +19,6 @@ NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]
 GRU = [name for name in NAMES if '_gru_' in name]
 DEMO = 'c2vl_stgcn_demo.py'
 PAGE = (ROOT / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('mmact_ssl')
 
 
 def documented_ladder() -> dict[str, list[str]]:
@@ -118,7 +109,7 @@ def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str)
     model = build(config)
     head = model.heads['prompts']
     consistent = 'cross-consistency' in variant or 'full' in variant
-    assert (head.momentum_projectors is not None) == consistent
+    assert (len(head.momentum_projectors) > 0) == consistent
     assert (model.momentum_encoder is not None) == consistent
     # The encoder's average and one of each projector, or none.
     assert len(model.momentum_pairs()) == 3 * consistent
@@ -204,88 +195,38 @@ def test_each_graph_network_is_evaluated_as_it_was_trained(dataset: str):
     assert re.search(downstream.linear.group_pattern, clip).group(1) == subject
 
 
-@pytest.fixture(scope='module')
-def made_set(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp('skeletons')
-    generator = np.random.default_rng(0)
-    names = [f'clip{number}' for number in range(8)]
-    with SkeletonWriter(folder, 'made', 'kinect20', ['one', 'two'], 1) as writer:
-        for number, name in enumerate(names):
-            clip = generator.normal(size=(1, 6 + number, 20, 3)).astype(np.float32)
-            writer.add(name, number % 2, clip)
-        writer.finish({'train': names})
-    for cache, clips in (('prompts', names[:6]), ('prompts_shuffled20', names[2:])):
-        with TargetWriter(folder / f'targets/{cache}.lmdb', TargetMeta('text', '', 'f')) as writer:
-            for name in clips:  # two clips have no sentence
-                writer.put(name, generator.normal(size=(3, 384)).astype(np.float32))
-    return folder
-
-
-def train(
-    name: str, made_set: Path, work_dir: Path, ann_file: str = 'train.txt', resume_at: int = 0
-) -> Runner:
-    """Two epochs of a config on a handful of made clips, with a small GRU."""
-    config = load(name)
-    for loader in loaders(config):
-        loader.merge(dict(num_workers=0, persistent_workers=False, batch_size=4))
-        loader.dataset.ann_file = str(made_set / ann_file)
-        loader.dataset.data_prefix.skeleton = str(made_set)
-    config.work_dir = str(work_dir)
-    config.train_cfg.max_epochs = 2
-    config.default_hooks.checkpoint.interval = 1
-    config.default_hooks.logger.interval = 1
-    config.model.backbone.encoder.hidden_size = 8
-    for head in config.model.heads.values():
-        head.in_channels = 96
-    if resume_at:
-        config.resume, config.load_from = True, str(work_dir / f'epoch_{resume_at}.pth')
-    runner = Runner.from_cfg(config)
-    runner.train()
-    return runner
-
-
 def logged(work_dir: Path, key: str) -> list[float]:
     lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
     return [json.loads(line)[key] for line in lines if key in json.loads(line)]
 
 
 @pytest.mark.parametrize('name', ['c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py'])
-def test_it_trains_softens_tests_and_reads_no_label(name, made_set, tmp_path):
-    ends = []
-    for number, label in enumerate(('', ' 1')):
-        (made_set / f'{number}.txt').write_text(''.join(f'clip{i}{label}\n' for i in range(8)))
-        runner = train(name, made_set, tmp_path / str(number), f'{number}.txt')
-        ends.append([value.detach().clone() for value in runner.model.parameters()])
-    assert all(torch.equal(one, other) for one, other in zip(*ends))
-    alphas = logged(tmp_path / '0', 'prompts/alpha')
+def test_it_trains_softens_and_tests(name, train, tmp_path):
+    runner = train(name)
+    alphas = logged(tmp_path, 'prompts/alpha')
     assert alphas == sorted(alphas) and alphas[0] == 0 < alphas[-1] < 0.5
     # The log is a mean over a window: 6 of 8 clips have a sentence in each whole epoch.
-    assert logged(tmp_path / '0', 'prompts/with_sentence')[-1] == pytest.approx(0.75)
+    assert logged(tmp_path, 'prompts/with_sentence')[-1] == pytest.approx(0.75)
     metrics = runner.test()
     assert 0 <= metrics['prompts/accuracy'] <= 1
     assert np.isfinite(metrics['prompts/chance'])
 
 
-def test_that_there_is_no_picture_of_its_task_is_said(made_set, tmp_path):
+def test_a_resumed_run_is_the_run_that_never_stopped_and_has_no_picture(train, tmp_path):
     from tools import visualize
 
-    runner = train('c2vl_gru_nwucla.py', made_set, tmp_path)
-    runner.cfg.dump(tmp_path / 'config.py')
+    name, half = 'c2vl_gru_nwucla.py', str(tmp_path / 'epoch_1.pth')
+    straight = train(name)
+    resumed = train(name, resume=True, load_from=half)
+    pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values())
+    assert all(torch.equal(one, other) for one, other in pairs)
+    straight.cfg.dump(tmp_path / 'config.py')
     with pytest.raises(SystemExit, match=r'no picture of its tasks \(prompts\).*gallery'):
         visualize.main([str(tmp_path / 'config.py'), str(tmp_path / 'epoch_2.pth')])
 
 
-def test_a_resumed_run_is_the_run_that_never_stopped(made_set, tmp_path):
-    name = 'c2vl_gru_nwucla.py'
-    straight = train(name, made_set, tmp_path)
-    resumed = train(name, made_set, tmp_path, resume_at=1)
-    pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values())
-    assert all(torch.equal(one, other) for one, other in pairs)
-
-
-def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(made_set):
-    config = load('c2vl_gru_nwucla.py').train_dataloader.dataset
-    config.update(ann_file=str(made_set / 'train.txt'), data_prefix=dict(skeleton=str(made_set)))
+def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(on_made_set):
+    config = on_made_set('c2vl_gru_nwucla.py').train_dataloader.dataset
     dataset = DATASETS.build(config)
 
     def drawn(epoch: int, order: list[int]) -> dict[int, list[float]]:

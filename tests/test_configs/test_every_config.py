@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
@@ -22,11 +21,6 @@ from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
 OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches'}
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('mmact_ssl')
 
 
 def targets_made(pipeline: list) -> set[str]:
@@ -127,6 +121,20 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
         if downstream.dataset_name == config.dataset_name:
             theirs, own = downstream.train_dataloader.dataset, config.train_dataloader.dataset
             assert (theirs.ann_file, theirs.data_prefix) == (own.ann_file, own.data_prefix)
+
+
+@pytest.mark.parametrize(
+    'name', ['ms2l_gru_nwucla.py', 'c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py']
+)
+def test_pretraining_reads_no_label(name, train, tmp_path):
+    """The same weights to the bit, whatever the annotation's labels are."""
+    ends = []
+    for number, label in enumerate(('', ' 1')):
+        ann_file = tmp_path / f'{number}.txt'
+        ann_file.write_text(''.join(f'clip{i}{label}\n' for i in range(8)))
+        runner = train(name, ann_file, work_dir=str(tmp_path / str(number)))
+        ends.append([value.detach().clone() for value in runner.model.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*ends))
 
 
 # --- a data set of one's own -----------------------------------------------------------------

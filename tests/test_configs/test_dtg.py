@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 
 from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
 
 PRETRAINING = [name for name in TOP_LEVEL if name.startswith('dtg_')]
 JOINT = [name for name in PRETRAINING if 'joint' in name]
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('mmact_ssl')
 
 
 @pytest.mark.parametrize('name', PRETRAINING)

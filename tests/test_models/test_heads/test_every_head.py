@@ -1,0 +1,65 @@
+"""What holds for every head: who gets a gradient, and that nothing to count moves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.test_models.cases import cases
+
+# What comes of the student, and inputs that a head encodes by itself.
+STUDENT = dict(
+    context=('static', 'keyframes'),
+    pose=('dynamic',),
+    motion=('feature_map',),
+    contrast=('one', 'two', 'three'),
+    appearance=('query', 'key'),
+    consistent_motion=('query', 'key'),
+    queue=('query',),
+    parsing=('features',),
+    prompts=('pooled',),
+    classification=('pooled',),
+    recognition=('feature_map',),
+    guidance=('clip', 'clip_b'),
+    video=('static', 'dynamic'),
+)
+# What comes as it is from the data set; all else is of a teacher or a momentum encoder.
+DATA = dict(motion=('clip',), pose=('observed', 'future'), video=('current', 'future'))
+NOTHING = dict(
+    context=dict(valid=False),
+    consistent_motion=dict(query_speed=1, key_speed=1),  # a clip of another speed is missing
+    parsing=dict(valid=False),
+    prompts=dict(valid=False),
+    classification=dict(label=-1),
+    recognition=dict(label=-1),
+    guidance=dict(clip_valid=False),
+)
+
+
+@pytest.mark.parametrize('case', STUDENT)
+def test_the_student_and_the_head_learn_and_targets_do_not(case):
+    head, batch = cases()[case]
+    for name, value in batch.items():
+        value.requires_grad_(value.is_floating_point() and name not in DATA.get(case, ()))
+    sum(value for name, value in head.loss(**batch).items() if 'loss' in name).backward()
+    assert {name for name, value in batch.items() if value.grad is not None} == {*STUDENT[case]}
+    assert all(batch[name].grad.any() for name in STUDENT[case])
+    for name, parameter in head.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+        assert parameter.requires_grad != ('momentum' in name)
+
+
+@pytest.mark.parametrize('case', NOTHING)
+def test_a_batch_with_nothing_to_count_is_a_loss_of_0_that_moves_nothing(case):
+    head, batch = cases()[case]
+    for name, value in NOTHING[case].items():
+        batch[name].fill_(value)
+    features = [batch[name].requires_grad_() for name in STUDENT[case]]
+    before = {name: value.clone() for name, value in head.state_dict().items()}
+    losses = {name: value for name, value in head.loss(**batch).items() if 'loss' in name}
+    sum(losses.values()).backward()
+    assert all(value == 0 for value in losses.values())
+    gradients = [value.grad for value in (*features, *head.parameters())]
+    assert not any(gradient.any() for gradient in gradients if gradient is not None)
+    assert all(value.equal(before[name]) for name, value in head.state_dict().items())
+    scores = [value for name, value in head.predict(**batch).items() if 'accuracy' in name]
+    assert all(value.isnan().all() for value in scores)
