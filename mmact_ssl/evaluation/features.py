@@ -184,10 +184,6 @@ def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, 
 
     Returns:
         Features of each split, and the fingerprint of the teacher.
-
-    Raises:
-        TargetCacheError: There is no cache, it is damaged, or a video is not in it.
-        ConfigError: It holds something else than embeddings.
     """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
     if reader.meta.kind != 'embedding':

@@ -23,11 +23,7 @@ def read_state_dict(checkpoint: str) -> dict[str, Any]:
 
 
 def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
-    """Load all weights of a module, or none where a key is missing, unexpected or of another shape.
-
-    Raises:
-        CheckpointError: Names the first that differ.
-    """
+    """Load all weights of a module; one missing, unexpected or of another shape is an error."""
     own, given = (
         {key: list(value.shape) for key, value in part.items()}
         for part in (module.state_dict(), state)
@@ -48,9 +44,6 @@ def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.'
     """Load the student's weights, all of them or none, and log how many.
 
     Keys outside the prefix (pretext heads, teachers) are left out; it is '' for a bare backbone.
-
-    Raises:
-        CheckpointError: No such file, no key has the prefix, or the weights do not fit.
     """
     state = read_state_dict(checkpoint)
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

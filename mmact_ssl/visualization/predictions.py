@@ -108,13 +108,7 @@ def draw_predictions(
 ) -> tuple[dict[str, Figure], list[str]]:
     """Draw the tasks that have a picture, of some clips that search among a pool of videos.
 
-    Args:
-        model: In evaluation mode.
-        cfg: Of the pre-training, with a ``test_dataloader``.
-        num_clips, pool, seed: Of the clips that are drawn and of their choice.
-
-    Returns:
-        Figures by name, and lines about them.
+    The model is in evaluation mode. Returns figures by name, and lines about them.
     """
     clips = Predictions(model, cfg, num_clips, seed)
     figures, lines = {}, []
