@@ -55,9 +55,6 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     Args:
         dataset: Config with ``ann_file`` and ``data_prefix``, of ``video`` or ``skeleton``.
         prepare_command: Quoted in every error as the fix.
-
-    Raises:
-        DataError: The annotation file, a label, a video or a skeleton clip is missing.
     """
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
     names, labels = read_annotation(ann_file, prepare_command)
@@ -91,11 +88,9 @@ def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:
-    """Read the training and the test split of a downstream config and check them.
+    """Read the training and the test split of a downstream config.
 
-    Raises:
-        DataError: As :func:`read_split`.
-        ConfigError: The labels do not agree with ``num_classes``, or the splits share a sample.
+    They share no sample, and their labels agree with ``num_classes``, or it is an error.
     """
     fix = cfg.get('prepare_command', 'see docs/data.md')
     train = read_split(cfg.train_dataloader.dataset, fix)
@@ -122,11 +117,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
 
 
 def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
-    """Keep the labeled samples at these positions as an annotation file, for others to use.
-
-    Raises:
-        DataError: The file is there and lists other samples.
-    """
+    """Keep the labeled samples at these positions as an annotation file, which must not change."""
     path, text = Path(path), ''.join(train.lines(labeled))
     if not path.is_file():
         write_atomically(path, text)
@@ -138,11 +129,7 @@ def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> 
 
 
 def class_names(split: Split, num_classes: int) -> list[str]:
-    """Read the names from ``classes.txt`` beside the annotation; without it they are the numbers.
-
-    Raises:
-        DataError: The file has another number of lines.
-    """
+    """Read the names from ``classes.txt`` beside the annotation, or number the classes."""
     path = Path(split.ann_file).with_name('classes.txt')
     if not path.is_file():
         return [str(label) for label in range(num_classes)]
@@ -155,15 +142,7 @@ def class_names(split: Split, num_classes: int) -> list[str]:
 def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray | None:
     """Group samples by what a regular expression finds in their names (a subject, a source video).
 
-    Args:
-        names: N sample names.
-        pattern: Regular expression with one group, or None for no grouping.
-
-    Returns:
-        str array ``[N]``, or None.
-
-    Raises:
-        ConfigError: A name does not match.
+    Its one group gives the str array ``[N]``; None gives None.
     """
     if pattern is None:
         return None

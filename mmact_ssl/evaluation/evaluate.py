@@ -22,10 +22,7 @@ from mmact_ssl.reporting.result import RANDOM, Result
 
 
 def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
-    """Run protocols on one encoder; those on frozen features share one extraction.
-
-    Returns:
-        One result per protocol, in order.
+    """Run protocols on one encoder, a result each; those on frozen features share one extraction.
 
     Raises:
         ConfigError: The config lacks what a protocol needs, or disagrees with the data.

@@ -77,14 +77,7 @@ def imported_code(modules: Sequence[str]) -> str:
 def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
     """Hash all that the features of a split depend on: weights, code, configs, annotation, content.
 
-    Args:
-        cfg: Downstream config.
-        backbone: With its weights.
-        loader: Config of the dataloader that reads the split.
-        split: For its samples and their content.
-
-    Returns:
-        32 hexadecimal digits.
+    ``loader`` is the config of the dataloader that reads the split.
     """
     digest = hashlib.sha256(f'{weights_hash(backbone)} {CODE_VERSION}'.encode())
     imports = (cfg.get('custom_imports') or {}).get('imports') or ()

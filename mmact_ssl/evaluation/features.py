@@ -62,11 +62,9 @@ class SequentialSampler(TorchSequentialSampler):
 
 
 def feature_dataloader(cfg: Config, split: str) -> dict:
-    """Make the config of the dataloader that reads a split in order and without augmentation.
+    """Make the config of a dataloader that reads the split 'train' or 'test' in order.
 
-    Args:
-        cfg: Downstream config; the test pipeline is used for both splits.
-        split: 'train' or 'test'.
+    Both go through the test pipeline of the downstream config, without augmentation.
     """
     loader = copy.deepcopy(cfg.test_dataloader)
     dataset = copy.deepcopy(cfg[f'{split}_dataloader'].dataset)
@@ -79,11 +77,7 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
 
 
 def build_pooling(cfg: Config) -> nn.Module | None:
-    """Build a downstream config's ``feature_pooling``, which videos do without.
-
-    Raises:
-        ConfigError: Skeletons are read and no pooling is configured.
-    """
+    """Build a downstream config's ``feature_pooling``, which videos alone do without."""
     if cfg.get('feature_pooling') is not None:
         from mmaction.registry import MODELS
 
@@ -150,11 +144,10 @@ def extract_features(
 
     Args:
         cfg: Downstream config.
-        recognizer: Of :func:`mmact_ssl.evaluation.student.build_recognizer`.
+        recognizer: With the student.
         splits: By name, 'train' and 'test'.
         device: Where the backbone runs.
-        cache_dir: Folder of the cache, see :func:`mmact_ssl.evaluation.feature_cache.cache_key`;
-            None for no cache.
+        cache_dir: Folder of the cache, see :mod:`mmact_ssl.evaluation.feature_cache`.
     """
     import mmaction.datasets  # noqa: F401  (fills the registry)
 
@@ -191,10 +184,6 @@ def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, 
 
     Returns:
         Features of each split, and the fingerprint of the teacher.
-
-    Raises:
-        TargetCacheError: There is no cache, it is damaged, or a video is not in it.
-        ConfigError: It holds something else than embeddings.
     """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
     if reader.meta.kind != 'embedding':

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -91,12 +91,11 @@ def find_part_layout(
     """
     source = model.tasks[task].inputs['parts']
     target = source.split('.')[2]
-    name: Optional[str] = None
+    steps = [step for step in pipeline if step['type'].endswith('LoadTargets')]
+    names = [step.get('layout') for step in steps if step.get('target') == target]
     if target in model.teachers:
-        name = cast(BaseTeacher, model.teachers[target]).layout
-    for step in pipeline:
-        if step['type'].endswith('LoadTargets') and step.get('target') == target:
-            name = step.get('layout')
+        names.append(cast(BaseTeacher, model.teachers[target]).layout)
+    name = names[0] if names else None
     if name not in PART_LAYOUTS:
         raise ConfigError(
             f'the layout of {source!r} is {name!r}: give LoadTargets, or model.teachers.{target}, '
@@ -106,17 +105,9 @@ def find_part_layout(
 
 
 def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) -> Tensor:
-    """Part maps of the mirrored clip, ``[..., C, h, w]``.
-
-    Args:
-        maps: ``[..., C, h, w]``.
-        layout: Of the C parts.
-        exchange: Exchange left and right parts, as a mirror does.
-    """
+    """Part maps ``[..., C, h, w]`` of the mirrored clip, left and right parts exchanged or not."""
     mirrored = maps.flip(-1)
-    if not exchange:
-        return mirrored
-    return mirrored.index_select(-3, torch.as_tensor(layout.flip_indices, device=maps.device))
+    return mirrored[..., layout.flip_indices.tolist(), :, :] if exchange else mirrored
 
 
 def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dict[str, Tensor]:

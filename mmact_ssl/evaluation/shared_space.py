@@ -27,12 +27,7 @@ PROMPTS = 'prompts'
 class SharedSpace:
     """The two projectors of a prompt matching head, from a pre-training checkpoint.
 
-    Args:
-        checkpoint: File of the pre-training, with one ``PromptMatchingHead``, or several of which
-            one is called ``prompts``. The exported student has none.
-
-    Raises:
-        CheckpointError: The file has no such head, or several.
+    It holds one ``PromptMatchingHead``, or several of which one is called ``prompts``.
     """
 
     def __init__(self, checkpoint: str) -> None:
@@ -62,10 +57,6 @@ class SharedSpace:
 
         Returns:
             float64 ``[N, E]``, rows of length 1.
-
-        Raises:
-            DataError: The values are of another size than the projector was trained with.
-            CheckpointError: The result is not finite, as of a training that diverged.
         """
         projector = self.projectors[side]
         if values.shape[1] != projector.in_channels:

@@ -23,11 +23,7 @@ def read_state_dict(checkpoint: str) -> dict[str, Any]:
 
 
 def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
-    """Load all weights of a module, or none where a key is missing, unexpected or of another shape.
-
-    Raises:
-        CheckpointError: Names the first that differ.
-    """
+    """Load all weights of a module; one missing, unexpected or of another shape is an error."""
     own, given = (
         {key: list(value.shape) for key, value in part.items()}
         for part in (module.state_dict(), state)
@@ -47,14 +43,7 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
 def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:
     """Load the student's weights, all of them or none, and log how many.
 
-    Args:
-        backbone: Receives the weights.
-        checkpoint: File with a state dict, as a rule of a pre-trainer. Keys outside the prefix
-            (pretext heads, teachers) are left out.
-        prefix: What the student's keys begin with; '' for a bare backbone.
-
-    Raises:
-        CheckpointError: No such file, no key has the prefix, or the weights do not fit.
+    Keys outside the prefix (pretext heads, teachers) are left out; it is '' for a bare backbone.
     """
     state = read_state_dict(checkpoint)
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
@@ -75,11 +64,6 @@ def build_recognizer(
 
     The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
     batch normalization's identity running statistics, as is usual for this baseline.
-
-    Args:
-        cfg: Downstream config with ``model``.
-        seed: Of the initialization.
-        checkpoint, prefix: As in :func:`load_student`; None for random initialization.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS

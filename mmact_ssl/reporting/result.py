@@ -33,19 +33,15 @@ class Result:
     Attributes:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or what was left out, e.g. 'no-pose'.
-        dataset: The config's ``dataset_name``.
+        dataset, backbone: As the config names them.
         protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`, or 'pretext'.
-        backbone: The config's ``backbone_name``.
         seed: Of initialization, labeled part and order.
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
         label_fraction: Share of the training labels that was used.
-        config: Path of the downstream config.
         config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
             path, beside the data version's. Early results do not record it.
         checkpoint_hash: Sha256 of the file, or 'random'.
-        synthetic: Whether the videos are generated, not filmed.
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
-        versions: Of the packages.
         pretrained_on: Data set that the student was pre-trained on, where that was given.
         prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
             encoder of the same file.

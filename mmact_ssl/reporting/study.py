@@ -81,10 +81,6 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
 
     Returns:
         One chain per run and seed; seed by seed, so that a stopped study has whole rows.
-
-    Raises:
-        ConfigError: A key is unknown or missing, a config does not exist, or two steps would write
-            the same.
     """
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
@@ -234,9 +230,6 @@ def check_folder(
     """Record in a folder what decides its pre-training, or check that the record is the same.
 
     That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
-
-    Raises:
-        ConfigError: The folder was trained otherwise; names what differs.
     """
     # Of the config with all that it inherits.
     digest = config_hash(Config.fromfile(Path(root) / pretrain).to_dict())

@@ -7,6 +7,7 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
@@ -81,11 +82,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
     Several data sets are told apart in the first column and stand in the order of the marker.
     A student of another data set has a row of its own, and so has another backbone, which is named
     then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
-    any value are left out.
-
-    Args:
-        results: All; those of ``name`` are selected.
-        name: Of the marker.
+    any value are left out. ``name`` selects results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -123,14 +120,8 @@ def make_table(results: Sequence[Result], name: str) -> str:
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of one method's pretext tasks beside their trivial answers.
 
-    Each variant has a column; the trivial answers are those of the first.
-
-    Args:
-        results: All; those of ``name`` and the protocol 'pretext' are selected.
-        name: ``DATASET/METHOD`` of the marker.
-
-    Raises:
-        ConfigError: Two results of a variant cannot be compared.
+    Each variant has a column; the trivial answers are those of the first. ``name`` is
+    ``DATASET/METHOD``; results of a variant that cannot be compared are an error.
     """
     variants: dict[str, list[Result]] = defaultdict(list)
     chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
@@ -167,9 +158,6 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
 
     Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks.
-
-    Raises:
-        ConfigError: A marker is not closed (names the file), or settings differ in a column.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
     found = [match.group() for match in ANY_MARKER.finditer(text)]
@@ -201,9 +189,9 @@ def update_files(
 ) -> list[Path]:
     """Renew the tables of Markdown files as :func:`renew_file` does; those that were others."""
     return [
-        Path(file)
-        for file in files
-        if renew_file(file, lambda text, name=str(file): fill(text, results, name), write)
+        file
+        for file in map(Path, files)
+        if renew_file(file, partial(fill, results=results, file=str(file)), write)
     ]
 
 

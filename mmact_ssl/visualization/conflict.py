@@ -42,7 +42,7 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
         except (ValueError, TypeError, KeyError):
             if number < len(lines):
                 raise DataError(f'{path}, line {number}: not a measurement: delete it') from None
-    chosen = [r for _, r in sorted(records.items()) if records and list(r['norms']) == tasks]
+    chosen = [r for _, r in sorted(records.items()) if list(r['norms']) == tasks]
     if not chosen:
         raise DataError(f'{path}: has no measurement')
     return chosen

@@ -69,8 +69,8 @@ def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     axis.set(xlabel='predicted class', ylabel='true class')
     for row, column in np.argwhere(share >= 0.5) if numbered else ():
         value = share[row, column]
-        style = dict(ha='center', va='center', fontsize=7)
-        axis.text(column, row, f'{value:.0f}', color='white' if value > 55 else 'black', **style)
+        color = 'white' if value > 55 else 'black'
+        axis.text(column, row, f'{value:.0f}', ha='center', va='center', fontsize=7, color=color)
     figure.colorbar(image, shrink=0.7, label='% of the true class')
     return figure
 

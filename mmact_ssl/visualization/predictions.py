@@ -25,14 +25,7 @@ from .gallery import draw_gallery, guidance_neighbors
 
 
 class Predictions:
-    """Clips of a config's test split, and what the heads of a model predict on them.
-
-    Args:
-        model: In evaluation mode.
-        cfg: Of the pre-training.
-        count: Number of clips.
-        seed: Of the order from which the first clips are taken.
-    """
+    """Clips drawn from a pre-training's test split, and what the heads predict on them."""
 
     def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
         self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
@@ -102,13 +95,10 @@ class Predictions:
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
         """What clips find by the teachers of a guided student, and by the student."""
-        similarities = {
-            name: (
-                self.stack(task, f'{name}_similarity'),
-                self.stack(task, f'{name}_own_similarity'),
-            )
-            for name in head.projectors
-        }
+        similarities = {}
+        for name in head.projectors:
+            student = self.stack(task, f'{name}_similarity')
+            similarities[name] = student, self.stack(task, f'{name}_own_similarity')
         frames = [self.images(self.inputs[view]) for view in head.views]
         return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
 
@@ -116,17 +106,9 @@ class Predictions:
 def draw_predictions(
     model: MultiTaskPretrainer, cfg: Config, num_clips: int, pool: int, seed: int
 ) -> tuple[dict[str, Figure], list[str]]:
-    """Draw the tasks that have a picture.
+    """Draw the tasks that have a picture, of some clips that search among a pool of videos.
 
-    Args:
-        model: In evaluation mode.
-        cfg: Of the pre-training, with a ``test_dataloader``.
-        num_clips: Clips that are drawn.
-        pool: Videos among which clips search.
-        seed: Of the choice of clips.
-
-    Returns:
-        Figures by name, and lines about them.
+    The model is in evaluation mode. Returns figures by name, and lines about them.
     """
     clips = Predictions(model, cfg, num_clips, seed)
     figures, lines = {}, []

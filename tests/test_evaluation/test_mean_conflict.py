@@ -71,8 +71,11 @@ def slow_gradients(model: MultiTaskPretrainer, batches: list[dict]) -> dict[str,
     for name, head in model.tasks.items():
         model.zero_grad()
         for batch in batches:
-            frames = model.data_preprocessor(batch, True)['inputs']['clip']
-            (head.loss(feature_map=model.backbone(frames))['loss'] / len(batches)).backward()
+            feature_map = model.backbone(model.data_preprocessor(batch, True)['inputs']['clip'])
+            # A momentum copy that no training has started yet is the student as it is.
+            given = dict(feature_map=feature_map, key=feature_map.detach())
+            losses = head.loss(**{name: given[name] for name in head.inputs})
+            (losses['loss'] / len(batches)).backward()
         gradients[name] = torch.cat([p.grad.flatten() for p in model.backbone.parameters()])
     return {name: gradient.clone() for name, gradient in gradients.items()}
 
@@ -99,32 +102,16 @@ def test_it_is_the_cosine_of_the_gradients_of_the_mean_loss():
 
 
 def test_a_model_with_a_momentum_encoder_is_measured():
-    """Copies that no training has started yet are those of the student as it is."""
-
     class Follow(PretextHead):
         inputs = dict(feature_map='clip.feature_map', key='clip.momentum_feature_map')
 
         def terms(self, feature_map: Tensor, key: Tensor) -> dict[str, Term]:
-            return dict(loss=Term((feature_map - key - 1).square().mean()))
+            return dict(loss=Term((feature_map - key - 1).square().flatten(1).mean(1)))
 
     model, batches = make_model(up=UP, follow=dict(type=Follow)), make_batches(2)
     found = mean_gradient_conflict(model, batches, 2)
     assert not model.momentum_encoder.started, 'the model stays as it is'
-
-    def loss_of_follow(frames: Tensor) -> Tensor:
-        feature_map = model.backbone(frames)
-        return (feature_map - feature_map.detach() - 1).square().mean()
-
-    gradients = []
-    for loss in (
-        lambda x: (model.backbone(x).flatten(1).mean(1) - 2).square().mean(),
-        loss_of_follow,
-    ):
-        model.zero_grad()
-        for batch in batches:
-            loss(model.data_preprocessor(batch, True)['inputs']['clip']).backward()
-        parts = [p.grad.flatten() for p in model.backbone.parameters()]
-        gradients.append(torch.cat(parts).clone())
+    gradients = slow_gradients(model, batches).values()
     assert found['mean_gradient/up~follow'] == pytest.approx(cosine(*gradients), abs=1e-5)
 
 

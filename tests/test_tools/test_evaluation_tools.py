@@ -126,6 +126,8 @@ def test_only_what_changes_with_the_seed_is_measured_again():
         (3, 1.0, ['linear']),
         (4, 0.1, ['linear']),
     ]
+    # The labels of joint training are in its checkpoint.
+    assert steps('joint', 'c.py', 'x.pth', '--label-fraction', '0.1') == [(3, 0.1, ['joint'])]
 
 
 def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result):

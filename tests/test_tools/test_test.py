@@ -18,7 +18,7 @@ from mmact_ssl.engine.checkpoint import load_strictly
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.evaluation import pretext_result
+from mmact_ssl.reporting import pretext_result
 from tools import test as test_tool
 from tools.test import conflict_metrics, load_config, parse_args
 

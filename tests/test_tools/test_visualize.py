@@ -1,7 +1,7 @@
 """The program that draws: its subcommands, and mistakes in one line.
 
 The pictures of a trained model and of sentences are made where their data are, in
-``tests/test_end_to_end`` and ``tests/test_evaluation/test_gallery.py``.
+``tests/test_end_to_end`` and ``tests/test_visualization/test_text_gallery.py``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.visualization.confusion import draw_classes, draw_confusion, write_pictures
 
 CONFUSIONS = np.array([[[8, 2, 0], [0, 5, 5], [0, 0, 0]], [[6, 4, 0], [0, 9, 1], [0, 0, 0]]])
@@ -45,11 +44,6 @@ def test_seeds_share_a_picture_and_protocols_do_not(result, tmp_path):
     for path in written:
         picture = cv2.imread(str(path))
         assert picture.std() > 10, 'not a blank sheet'
-
-
-def test_nothing_to_draw_is_said(result, tmp_path):
-    with pytest.raises(ConfigError, match='no result has a confusion matrix'):
-        write_pictures([result(0, 'retrieval', details={})], tmp_path)
 
 
 def test_the_confusion_matrix_is_summed_over_seeds_and_in_percent():

@@ -25,13 +25,10 @@ class Request:
         seed: Of initialization, labeled part and order; of joint training with a part of the
             labels that of their draw.
         label_fraction: Share of the training labels; of joint training the share that it had.
-        method, variant: For the result.
-        pretrained_on: Data set that the student comes from, for the result.
-        prefix: What the student's keys begin with.
+        method, variant, pretrained_on, prefix: As in the result.
         teacher: Cache of a teacher's embeddings, evaluated in place of an encoder's features.
-        device: Of feature extraction.
+        device, cache_dir: Of frozen features; None for no cache.
         work_dir: Of fine-tuning.
-        cache_dir: Of frozen features; None for no cache.
         label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1.
     """
 

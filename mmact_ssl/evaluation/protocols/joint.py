@@ -14,11 +14,7 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task) -> Measured:
-    """Load the classifier of joint training and test the recognizer as it is, without training.
-
-    Raises:
-        CheckpointError: The file has no such classifier, several, or one that does not fit.
-    """
+    """Load the classifier of joint training and test the recognizer as it is, without training."""
     checkpoint = str(task.request.checkpoint)
     state = classifier_state(checkpoint)
     recognizer = task.build_recognizer()
@@ -29,11 +25,7 @@ def evaluate(task: Task) -> Measured:
 
 
 def classifier_state(checkpoint: str) -> dict[str, Any]:
-    """Read the weights of a joint training's classifier, named as mmaction2's head names them.
-
-    Raises:
-        CheckpointError: The file has none or several.
-    """
+    """Read the weights of a joint training's classifier, named as mmaction2's head names them."""
     parts = [(key.split('.cls_head.'), value) for key, value in read_state_dict(checkpoint).items()]
     found = [(part, value) for part, value in parts if len(part) == 2 and part[0][:6] == 'heads.']
     tasks = {part[0] for part, _ in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -23,22 +24,14 @@ from .base import Measured, Task
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
-def evaluate(
-    task: Task,
-    penalties: Sequence[float] = PENALTIES,
-    folds: int = 5,
-    max_iter: int = 1000,
-    group_pattern: str | None = None,
-) -> Measured:
-    """Fit the probe on the training split and test it; details: ``C`` and ``folds`` too.
+def evaluate(task: Task, group_pattern: str | None = None, **settings: Any) -> Measured:
+    """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
 
-    Args:
-        penalties, folds, max_iter: As in :func:`fit_probe`.
-        group_pattern: Regular expression that finds the group in a sample's name.
+    ``group_pattern`` is a regular expression that finds the group in a sample's name.
     """
     names = [task.train.names[i] for i in task.labeled]
     groups = groups_by_pattern(names, group_pattern)
-    probe, penalty, used = fit_probe(task.train_features, groups, penalties, folds, max_iter)
+    probe, penalty, used = fit_probe(task.train_features, groups, **settings)
     test = task.test_features
     scores = np.zeros((len(test.labels), task.num_classes))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))

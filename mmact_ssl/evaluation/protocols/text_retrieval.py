@@ -67,9 +67,8 @@ def search_by_text(
         space: Of the pre-training.
         texts: Text cache keyed by clip name.
         names: Of the clips, in the order of the features.
-        count: Of clips drawn, of each one sentence.
+        count, seed: Of clips drawn, of each one sentence.
         top: Number of clips to find.
-        seed: Of what is drawn.
     """
     rows = list(_similarities(test, space, texts, names))
     generator = np.random.default_rng(seed)

@@ -12,7 +12,6 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
-from tools.evaluate import parse_args, plan_steps
 
 
 @pytest.fixture
@@ -111,13 +110,3 @@ def test_labels_of_another_draw_are_refused_and_not_listed(
         measure(config, 0, 'another')
     assert not (tmp_path / 'another').exists()
     assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
-
-
-def test_one_joint_training_is_one_result_and_several_are_several():
-    def steps(*argv: str) -> list:
-        return plan_steps(parse_args(['joint', 'c.py', *argv, '--seeds', '0', '1']))
-
-    for fraction in (1.0, 0.1):
-        options = ['--label-fraction', str(fraction)]
-        assert steps('one.pth', *options) == [(0, fraction, ['joint'])]
-        assert steps('{seed}.pth', *options) == [(s, fraction, ['joint']) for s in (0, 1)]

@@ -51,13 +51,10 @@ def test_scores_against_the_twin(k, center):
     )
 
 
-def test_chunks_change_nothing():
+def test_chunks_change_nothing_and_equal_neighbors_keep_the_gallery_order():
     queries, gallery = np.random.default_rng(0).normal(size=(2, 30, 5))
     for whole, part in zip(nearest(queries, gallery, 4), nearest(queries, gallery, 4, chunk=7)):
         np.testing.assert_allclose(whole, part)
-
-
-def test_equal_neighbors_keep_the_gallery_order():
     gallery = np.array([[1.0, 0.0]] * 5)
     assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
 

@@ -78,13 +78,6 @@ def test_the_test_split_is_never_fitted(make_task, monkeypatch):
     assert [len(values) for values in seen] == [24] * 10 + [30]
 
 
-def test_other_test_samples_change_no_choice(make_task):
-    train = blobs(10, 0, spread=2)
-    tests = blobs(10, 1), blobs(10, 2, spread=50)
-    first, other = (linear.evaluate(make_task(train, test, 3)).details for test in tests)
-    assert (first['C'], first['folds']) == (other['C'], other['folds'])
-
-
 def test_the_penalty_is_chosen_for_unseen_samples():
     generator = np.random.default_rng(0)
     noise = Features(generator.normal(size=(40, 100)), np.repeat([0, 1], 20))
