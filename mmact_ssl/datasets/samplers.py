@@ -1,4 +1,4 @@
-"""Batches of clips of like length."""
+"""Batches of clips of similar length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmact_ssl.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class LengthBucketBatchSampler(Sampler):
-    """Put clips of like length into one batch, so that little of it is padding.
+    """Put clips of similar length into one batch, so that little of it is padding.
 
     The sampler's shuffled order is cut into pools of ``pool_batches`` batches, each pool sorted by
     length and cut into batches, and the order of all batches shuffled. Batches depend on the

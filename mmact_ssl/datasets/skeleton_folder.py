@@ -23,7 +23,7 @@ class SkeletonFolder:
 
     Attributes:
         layout: A key of LAYOUTS with V joints.
-        unit: Of the coordinates, as ``'meters'`` or ``'pixels'``.
+        unit: Of the coordinates, as ``'metres'`` or ``'pixels'``.
         num_classes: Number of classes of the whole set; labels are below it.
         names: str [N], all different.
         labels: int64 [N], from 0.

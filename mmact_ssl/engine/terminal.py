@@ -36,14 +36,14 @@ class QuietRunner(Runner):
 
 
 def quiet_the_screen(logger: MMLogger) -> None:
-    """Show short lines, and of mere information only what a user wants to see."""
+    """Show short lines, and hide routine messages."""
     screen = logger.handlers[0]  # of the screen: MMLogger adds that of a file behind it
     screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
     screen.addFilter(is_for_the_screen)
 
 
 class ScreenFormatter(logging.Formatter):
-    """Time and message, and the level of what is not mere information."""
+    """Time and message, and the level of warnings and errors."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         level = '' if record.levelno == logging.INFO else f'{record.levelname}: '

@@ -88,7 +88,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
 
 
 def _check(request: Request, name: str) -> None:
-    """Refuse a protocol that lacks what the table says that it needs."""
+    """Refuse a protocol that lacks what its entry in the table needs."""
     protocol, cfg = PROTOCOLS[name], request.cfg
     if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
         frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)

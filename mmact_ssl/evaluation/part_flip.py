@@ -38,7 +38,7 @@ class PartComparison:
         return (
             f'mean IoU of {len(self.overlap)} clips: with the teacher '
             f'{self.overlap.nanmean():.2f}, mirrored {self.of_mirrored.nanmean():.2f}; with the '
-            f'mirrored clip {means["exchanged"]:.2f}, were left and right not exchanged '
+            f'mirrored clip {means["exchanged"]:.2f}, or if left and right are not exchanged '
             f'{means["not_exchanged"]:.2f}'
         )
 

@@ -30,7 +30,7 @@ def prepare(
     source: Path,
     out: Path,
     layout: str,
-    unit: str = 'meters',
+    unit: str = 'metres',
     train_subjects: Sequence[int] | None = None,
     left_handed: bool = False,
 ) -> dict[str, int]:

@@ -50,7 +50,7 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
         [f'class {label}' for label in range(num_classes)],
         persons,
         num_coordinates,
-        unit='meters' if num_coordinates == 3 else 'pixels',
+        unit='metres' if num_coordinates == 3 else 'pixels',
     ) as writer:
         for name, label, annotation in zip(names, labels, annotations):
             if label is None:

@@ -46,7 +46,7 @@ class SkeletonWriter:
         classes: Sequence[str],
         num_persons: int,
         num_coordinates: int = 3,
-        unit: str = 'meters',
+        unit: str = 'metres',
     ) -> None:
         self.out, self.dataset, self.layout, self.unit = out, dataset, layout, unit
         self.classes = list(classes)

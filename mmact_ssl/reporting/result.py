@@ -179,7 +179,7 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, of which only one process at a time gets it."""
+    """Hold the lock of a folder; other processes wait for it."""
     import fcntl  # Unix only, and only to write
 
     descriptor = os.open(folder, os.O_RDONLY)

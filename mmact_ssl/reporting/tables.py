@@ -187,7 +187,7 @@ def renew_file(path: str | os.PathLike, renew: Callable[[str], str], write: bool
 def update_files(
     files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
 ) -> list[Path]:
-    """Renew the tables of Markdown files as :func:`renew_file` does; those that were others."""
+    """Renew the tables of Markdown files; return the files that changed."""
     return [
         file
         for file in map(Path, files)

@@ -110,7 +110,7 @@ def import_skeletons(
     """
     source = Path(source)
     folder = open_skeleton_folder(source, 'prepare it with tools/prepare_data.py')
-    if folder.shape[3] != 3 or folder.unit != 'meters':
+    if folder.shape[3] != 3 or folder.unit != 'metres':
         raise DataError(
             f'{source} holds skeletons in {folder.unit}, {folder.shape[3]} coordinates a joint: '
             'only coordinates in space, in meters, can be projected'

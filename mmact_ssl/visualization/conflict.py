@@ -30,7 +30,8 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise DataError(
-            f'{path}: no such file; train with dict(type="GradientConflictHook") in custom_hooks'
+            f'{path}: no such file; train with '
+            'default_hooks=dict(gradient_conflict=dict(type="GradientConflictHook"))'
         )
     lines = path.read_text(encoding='utf-8').splitlines()
     records: dict[int, dict[str, Any]] = {}

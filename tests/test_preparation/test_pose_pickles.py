@@ -64,7 +64,7 @@ def test_3d_list_without_splits(tmp_path):
         clip['filename'] = clip.pop('frame_dir')
     source = write(tmp_path / 'ntu.pkl', clips)
     assert prepare_pose_pickle(source, tmp_path / 'out', 'ntu25', persons=1)['all'] == 2
-    assert json.loads((tmp_path / 'out/meta.json').read_text())['unit'] == 'meters'
+    assert json.loads((tmp_path / 'out/meta.json').read_text())['unit'] == 'metres'
     assert np.load(tmp_path / 'out/skeletons.npy').shape == (8, 1, 25, 3)
 
 

@@ -68,7 +68,7 @@ def test_files_beside_the_coordinates(tmp_path):
     assert not (tmp_path / 'none.txt').exists()
     meta = json.loads((tmp_path / 'meta.json').read_text())
     assert meta.pop('sha256') == sha256_of_file(tmp_path / 'skeletons.npy') == folder.sha256
-    expected = dict(format=1, dataset='tiny', layout='kinect20', unit='meters', classes=2)
+    expected = dict(format=1, dataset='tiny', layout='kinect20', unit='metres', classes=2)
     assert meta == expected
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert summary == {

@@ -132,7 +132,7 @@ def _pretrainer(runner: Runner) -> MultiTaskPretrainer:
     if not isinstance(model, MultiTaskPretrainer):
         raise ConfigError(
             f'GradientConflictHook watches a MultiTaskPretrainer, and the model is a '
-            f'{type(model).__name__}: take the hook out of custom_hooks'
+            f'{type(model).__name__}: take the hook out of default_hooks'
         )
     return model
 

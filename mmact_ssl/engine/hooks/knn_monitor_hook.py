@@ -33,7 +33,7 @@ class KNNMonitorHook(Hook):
     """Classify labeled clips by the neighbors of their student features, every few epochs.
 
     Logs ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
-    :mod:`mmact_ssl.evaluation.features`) to the log, the message hub and the visualizer, by epoch.
+    :mod:`mmact_ssl.models.losses.statistics`) to the log, the message hub and the visualizer.
     Labels never reach the student: it runs without gradients in evaluation mode, and modes and
     random states are put back, so that training is the same to the bit with and without the hook.
 

@@ -42,8 +42,8 @@ class ConsistencyHead(PretextHead):
         adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
         queue_size: Keys to keep; 0: contrast all clips of the batch with each other.
         momentum: Of the projector's copy, used with a queue only.
-        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch lest
-            a task that is hard at first puts all clips in one point.
+        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch:
+            a task that is hard at first would else put all clips in one point.
         loss: Of embeddings, positives and negatives.
         inputs: Sources of maps ``query``, ``key`` ``[B, C, T, H, W]``, of ``video`` int64 ``[B]``,
             and for motion of their ``_speed`` int64 ``[B]`` and ``_valid`` bool ``[B, T]``.
