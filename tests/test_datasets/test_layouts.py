@@ -42,10 +42,3 @@ def test_limbs_are_a_symmetric_tree_over_all_joints(layout):
 def test_the_demo_world_paints_its_layout_in_lip_labels():
     assert PART_LAYOUTS['demo_parts'].names == tuple(LIP_LABELS)
     assert [PART_LAYOUTS['lip'].names[label] for label in LIP_LABELS.values()] == list(LIP_LABELS)
-
-
-def test_index_names_what_is_missing():
-    assert LAYOUTS['coco17'].index('left_hip', 'nose') == [11, 0]
-    assert PART_LAYOUTS['lip'].index('left_arm', 'hat') == [14, 1]
-    with pytest.raises(ValueError, match="layout kinect20 has no 'nose'; it has hip_center"):
-        LAYOUTS['kinect20'].index('nose')

@@ -11,7 +11,6 @@ import torch
 from mmengine.dataset import pseudo_collate, worker_init_fn
 from torch.utils.data import DataLoader
 
-from mmact_ssl.datasets import PretextVideoDataset
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.registry import DATASETS
@@ -78,11 +77,9 @@ def test_samples(folder):
 @pytest.mark.parametrize(
     ('lines', 'options', 'message'),
     [
-        ([], {}, r'annotation file .*list\.txt is empty'),
         (['a.mp4', 'gone.mp4 1'], {}, r'1 of 2 videos of .* are missing, the first is .*gone\.mp4'),
         (['x/a.mp4'], {'skip_missing': True}, r'1 of 1 videos of .* are missing'),
         (['a.mp4'], {'data_prefix': {'video': '/no/such'}}, 'video folder /no/such is missing'),
-        (['a.mp4'], {'ann_file': '/no/list.txt'}, r'annotation file /no/list\.txt is missing'),
     ],
 )
 def test_what_is_missing_is_named_at_once(folder, lines, options, message):
@@ -96,21 +93,6 @@ def test_missing_videos_can_be_left_out(folder):
     dataset = build(folder, ['a.mp4', 'gone.mp4', 'b.mp4'], skip_missing=True)
     names = [os.path.basename(dataset.get_data_info(i)['filename']) for i in range(len(dataset))]
     assert names == ['a.mp4', 'b.mp4']
-
-
-def test_a_share_of_each_class_keeps_its_label(folder):
-    lines = [f'{"abc"[i % 3]}.mp4 {label}' for i, label in enumerate((0, 0, 0, 0, 1, 1))]
-
-    def labels(**options) -> list[int]:
-        dataset = build(folder, [*lines, 'a.mp4'], **options)
-        return [dataset.get_data_info(i)['label'] for i in range(len(dataset))]
-
-    assert labels() == [0, 0, 0, 0, 1, 1, -1]
-    draws = [labels(label_fraction=0.5, label_seed=seed) for seed in range(8)]
-    for found in draws:
-        assert (found.count(0), found.count(1), found.count(-1)) == (2, 1, 4)
-    assert labels(label_fraction=0.5, label_seed=3) == draws[3]
-    assert len(set(map(tuple, draws))) > 1
 
 
 def test_the_labels_are_those_that_evaluation_draws(folder):
@@ -183,20 +165,6 @@ def test_workers_make_the_same_samples(folder, persistent):
             assert batch['data_samples'][0].replaced == expected['data_samples'].replaced
             for view in VIEWS:
                 assert torch.equal(batch['inputs'][view][0], expected['inputs'][view])
-
-
-def test_the_missing_folder_is_named_before_the_missing_target_cache(tmp_path):
-    """Nothing prepared yet: the first thing to say is how to get the videos."""
-    pipeline = [
-        dict(type='SampleViews', clip=dict(num_frames=4, stride=1)),
-        dict(type='LoadTargets'),
-    ]
-    with pytest.raises(DataError, match='train.txt is missing.*prepare_data.py x'):
-        PretextVideoDataset(
-            ann_file=str(tmp_path / 'train.txt'),
-            pipeline=pipeline,
-            prepare_command='python tools/prepare_data.py x',
-        )
 
 
 def test_targets_lie_beside_the_annotation_file_and_know_its_videos(folder):

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmengine.runner import Runner
 
 from mmact_ssl.datasets import LengthBucketBatchSampler
 from mmact_ssl.errors import ConfigError
@@ -105,24 +104,6 @@ def test_processes_step_together(clips):
     # At a step all work on clips of like length.
     longest = np.array([[lengths[batch].max() for batch in batches] for batches in shares])
     assert np.corrcoef(longest[0], longest[1])[0, 1] > 0.7
-
-
-def test_in_a_data_loader_of_mmengine():
-    dataset = Clips(log_normal(50))
-    config = dict(
-        dataset=dataset,
-        batch_size=8,
-        num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=True),
-        batch_sampler=dict(type='mmact_ssl.LengthBucketBatchSampler', pool_batches=3),
-        collate_fn=dict(type='pseudo_collate'),
-    )
-    loader = Runner.build_dataloader(config, seed=7)
-    assert len(loader) == 7
-    first = [sorted(batch) for batch in loader]
-    assert sorted(length for batch in first for length in batch) == sorted(dataset.lengths.tolist())
-    loader.batch_sampler.sampler.set_epoch(1)  # as mmengine's DistSamplerSeedHook does
-    assert [sorted(batch) for batch in loader] != first
 
 
 def test_wrong_uses_are_named():

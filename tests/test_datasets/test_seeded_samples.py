@@ -31,18 +31,6 @@ class Numbers(SeededSamples, BaseDataset):
         return results
 
 
-def test_a_broken_sample_is_replaced_from_the_seed():
-    dataset = Numbers(5, broken={1, 2})
-    seen = set()
-    for epoch in range(20):
-        dataset.set_progress(0, epoch)
-        sample = dataset[1]
-        assert sample['replaced'] == '1: odd' and sample['number'] == dataset[1]['number']
-        seen.add(sample['number'])
-    assert seen == {0, 3, 4}
-    assert dataset[0] == {'number': 0, 'filename': '0', 'sample_idx': 0, 'replaced': ''}
-
-
 def test_too_many_broken_samples_end_the_search():
     with pytest.raises(DataError, match=r'3 numbers of numbers\.txt in a row are broken'):
         Numbers(5, broken=set(range(5)), max_replacements=2)[0]

@@ -278,14 +278,6 @@ def test_each_machine_downloads_once_and_all_hear_of_a_failure(tmp_path: Path):
         assert failure.startswith('https://x.org/absent.pth: download failed (not found), fetch')
 
 
-def test_a_process_alone_downloads_whatever_number_it_has(tmp_path: Path, monkeypatch):
-    """As where a program is started by one of several processes."""
-    monkeypatch.setenv('LOCAL_RANK', '1')
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', lambda url, path, _: Path(path).touch())
-    path = checkpoint_module.download_checkpoint('https://x.org/a.pth', str(tmp_path))
-    assert path == str(tmp_path / 'a.pth') and Path(path).is_file()
-
-
 def test_the_allow_list_holds_no_way_to_run_code():
     """Every allowed callable is a plain data type, numpy's rebuilding, or our lookup."""
     allowed = checkpoint_module.allowed_objects()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from mmact_ssl.engine.optimizers import (
     AdversarialOptimWrapperConstructor,
 )
 from mmact_ssl.models.losses.hinge_gan import HingeGANLoss
+from tests.two_processes import run_one_of_two
 
 CONFIG = dict(
     type='OptimWrapper',
@@ -72,13 +71,12 @@ def reference(
     data: list[Tensor],
     clip_student: float | None = None,
     clip_adversary: float | None = None,
-    lr: float = 0.05,
 ) -> TwoSided:
     """Plain torch: each side's gradient by itself, then a step of each optimizer."""
     model = TwoSided()
     sides = (model.backbone, model.head)
     optimizers = (
-        torch.optim.AdamW(model.backbone.parameters(), lr=lr, weight_decay=0.1),
+        torch.optim.AdamW(model.backbone.parameters(), lr=0.05, weight_decay=0.1),
         torch.optim.Adam(model.head.parameters(), lr=0.02, betas=(0.0, 0.9)),
     )
     for batch in data:
@@ -103,24 +101,6 @@ def assert_same_weights(one: nn.Module, other: nn.Module, **tolerance: float) ->
 
 def members(wrapper: OptimWrapper) -> list[int]:
     return [id(p) for group in wrapper.optimizer.param_groups for p in group['params']]
-
-
-def test_every_trainable_parameter_has_exactly_one_optimizer():
-    model = TwoSided()
-    model.backbone[0].bias.requires_grad_(False)
-    wrapper = build(model)
-    student, adversary = members(wrapper['student']), members(wrapper['adversary'])
-    names = {id(p): name for name, p in model.named_parameters()}
-    assert sorted(names[i] for i in adversary) == [
-        'head.discriminator.0.bias',
-        'head.discriminator.0.weight',
-        'head.discriminator.2.weight',
-    ]
-    trainable = sorted(id(p) for p in model.parameters() if p.requires_grad)
-    assert sorted(student + adversary) == trainable
-    assert isinstance(wrapper['student'].optimizer, torch.optim.AdamW)
-    assert type(wrapper['adversary'].optimizer) is torch.optim.Adam
-    assert wrapper['adversary'].optimizer.defaults['betas'] == (0.0, 0.9)
 
 
 def test_steps_equal_two_optimizers_by_hand():
@@ -165,15 +145,6 @@ def test_the_adversary_inherits_clipping_and_its_norm_is_logged_apart():
     assert_same_weights(model, reference(batches(3), 0.1, 0.1))
     for name in ('train/grad_norm', 'train/adversary_grad_norm'):
         assert len(hub.get_scalar(name).data[0]) == 3, name
-
-
-def test_clipping_by_value_works_for_both_sides():
-    """mmengine takes ``type`` out of the settings that it is given."""
-    config = {**CONFIG, 'clip_grad': dict(type='value', clip_value=1e-3)}
-    wrapper = build(TwoSided(), config)
-    for side in wrapper.values():
-        assert side.clip_func is torch.nn.utils.clip_grad_value_
-    assert config['clip_grad'] == dict(type='value', clip_value=1e-3)
 
 
 def test_accumulated_gradients_equal_a_batch_twice_as_large():
@@ -239,8 +210,6 @@ def test_paramwise_settings_hold_for_both_sides():
         'head.discriminator.0.bias': (0.02, 0.0),
         'head.discriminator.2.weight': (0.02, 0.3),
     }
-    groups = wrapper['student'].optimizer.param_groups
-    assert len(groups) == 3, 'one group for each combination of settings'
 
 
 @pytest.fixture
@@ -323,8 +292,7 @@ def test_a_resumed_run_continues_identically(amp_on_cpu, mixed):
 
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_processes):
     """mmengine's distributed train_step, with accumulation: same weights on both, as by hand."""
-    in_two_processes(__file__, tmp_path)
-    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    first, second = in_two_processes(__file__, tmp_path)
     for accumulate, state in first.items():
         for name, value in state.items():
             assert torch.equal(value, second[accumulate][name]), name
@@ -334,28 +302,19 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_pro
             torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
 
 
-def train_as_one_of_two(rank: int, folder: Path) -> None:
-    """Train on this process's half of each batch; save the weights, by number of accumulations."""
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
-    )
+def train_as_one_of_two(rank: int, folder: Path) -> dict[int, dict[str, Tensor]]:
+    """Train on this process's half of each batch; the weights, by number of accumulations."""
     states = {}
     for accumulate in (1, 2):
-        model = TwoSided()
-        wrapped = MMDistributedDataParallel(model, device_ids=None)
-        wrapper = AdversarialOptimWrapperConstructor({**CONFIG, 'accumulative_counts': accumulate})(
-            wrapped
-        )
+        wrapped = MMDistributedDataParallel(TwoSided(), device_ids=None)
+        wrapper = build(wrapped, {**CONFIG, 'accumulative_counts': accumulate})
         assert isinstance(wrapper, AdversarialOptimWrapper)
         wrapper.initialize_count_status(wrapped, 0, 4)
         for batch in batches(4):
             wrapped.train_step(dict(inputs=batch.chunk(2)[rank]), wrapper)
-        states[accumulate] = model.state_dict()
-    torch.save(states, folder / f'{rank}.pt')
-    torch.distributed.barrier()
-    # Not destroy_process_group: on a busy machine its join of gloo's threads may wait for ever.
-    os._exit(0)
+        states[accumulate] = wrapped.module.state_dict()
+    return states
 
 
 if __name__ == '__main__':
-    train_as_one_of_two(int(sys.argv[1]), Path(sys.argv[2]))
+    run_one_of_two(train_as_one_of_two)

@@ -130,9 +130,3 @@ def test_what_is_missing_is_named(views, targets, missing):
         with pytest.raises(DataError, match=message):
             preprocessor(videos())
         assert not preprocessor.state_dict(), 'it adds nothing to a checkpoint'
-
-
-def test_clips_of_other_numbers_of_persons_are_named():
-    mixed = dict(inputs=dict(clip=skeletons([2]) + skeletons([2], persons=1)))
-    with pytest.raises(DataError, match=r"view 'clip' differ .*\(1, 5, 3\), \(2, 5, 3\)"):
-        SkeletonDataPreprocessor(views=('clip',))(mixed)

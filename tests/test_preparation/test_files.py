@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.demo_world.write import write_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import place_video, probe_video, probe_videos
 from mmact_ssl.preparation.poses import read_poses, write_poses
-
-
-def make_video(path, num_frames=4):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_video(path, np.random.default_rng(0).integers(0, 255, (num_frames, 32, 32, 3), np.uint8))
-    return path
+from tests.test_preparation.helpers import make_video
 
 
 def test_probe_tells_good_from_bad(tmp_path):
@@ -31,19 +25,6 @@ def test_probe_tells_good_from_bad(tmp_path):
     for path in (empty, text, cut, tmp_path / 'missing.mp4'):
         assert probe_video(path).startswith('does not open: ')
     assert set(probe_videos([good, single, empty], tmp_path)) == {'single.mp4', 'empty.mp4'}
-
-
-def test_probe_of_a_file_without_pictures(tmp_path):
-    import av
-
-    path = tmp_path / 'sound.mkv'
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream('pcm_s16le', rate=8000, layout='mono')
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), 's16', 'mono')
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    assert probe_video(path) == 'no video stream'
 
 
 def test_placed_videos_have_the_same_bytes(tmp_path):

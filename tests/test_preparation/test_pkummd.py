@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.pkummd import prepare, read_split
-
-
-def lines(path):
-    return path.read_text().splitlines()
+from mmact_ssl.preparation.pkummd import prepare
+from tests.test_preparation.helpers import lines
 
 
 def video(frames, persons, seed):
@@ -77,12 +74,9 @@ def test_phase_two_has_other_names_of_lists(source, tmp_path):
     ('line', 'reason'),
     [
         ('52,2,9,1', "'52,2,9,1' is not action 1..51, start, end"),
-        ('0,2,9,1', 'is not action 1..51'),
         ('7,9,9,1', 'is not action 1..51, start, end'),
         ('7,-3,9,1', 'is not action 1..51, start, end'),
         ('7,30,40,1', 'no frames'),
-        ('7,2', 'is not action 1..51, start, end'),
-        ('7,a,9,1', 'is not action 1..51, start, end'),
     ],
 )
 def test_a_label_of_no_use_is_left_out(source, tmp_path, line, reason):
@@ -101,9 +95,6 @@ def test_a_damaged_video_loses_its_clips(source, tmp_path):
     said = dict(line.split('\t') for line in lines(tmp_path / 'out' / 'left_out.txt'))
     assert said['0002-L_1'].startswith('0002-L.txt: cut short: 29 frames of 150 numbers, and 14')
     assert said['0003-L_1'] == 'the video has no skeleton file'
-    path.write_text('1 2 x')
-    prepare(source, tmp_path / 'out')
-    assert "could not convert string to float: 'x'" in (tmp_path / 'out/left_out.txt').read_text()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +102,6 @@ def test_a_damaged_video_loses_its_clips(source, tmp_path):
     [
         (lambda s: (s / 'Split/cross-view.txt').unlink(), r'one cross-view\*.txt .* found none'),
         (lambda s: (s / 'cross_view_v2.txt').touch(), 'found cross-view.txt, cross_view_v2.txt'),
-        (lambda s: (s / 'PKU_Skeleton_Renew').rename(s / 'x'), "contains 'skeleton' has files"),
         (lambda s: (s / 'PKU_Skeleton_Renew/0002-L.skeleton').touch(), 'are of one video'),
     ],
 )
@@ -119,10 +109,3 @@ def test_a_source_that_is_not_one_phase(source, tmp_path, damage, message):
     damage(source)
     with pytest.raises(DataError, match=f'{message}.* point --source at one phase'):
         prepare(source, tmp_path / 'out')
-
-
-def test_a_list_with_one_section(tmp_path):
-    path = tmp_path / 'cross-view.txt'
-    path.write_text('Training videos:\n0002-M\n')
-    with pytest.raises(DataError, match='needs one section of training and one of validation'):
-        read_split(tmp_path, 'view')

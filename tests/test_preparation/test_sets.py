@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import av
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.demo_world.write import write_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
@@ -19,17 +16,7 @@ from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
 from mmact_ssl.preparation.videos import hold_out, target_names
 from mmact_ssl.preparation.videos import prepare as prepare_videos
-
-
-def make_video(path, num_frames=4, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    write_video(path, rng.integers(0, 255, (num_frames, 32, 32, 3), np.uint8))
-
-
-def lines(path):
-    return path.read_text().splitlines()
-
+from tests.test_preparation.helpers import lines, make_video
 
 # ---------------------------------------------------------------- JHMDB
 
@@ -69,8 +56,6 @@ def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
     'file,text,message',
     [
         ('val.txt', 'videos/clap_0.mp4 0\n', 'val.txt: videos/clap_0.mp4 is in train.txt, too'),
-        ('val.txt', 'videos/clap_9.mp4 0\n', 'clap_9.mp4: no such file'),
-        ('val.txt', 'videos/clap_2.mp4 2\n', 'label 2 of videos/clap_2.mp4 has no line'),
         ('classes.txt', None, 'classes.txt: no such file; point --source at'),
     ],
 )
@@ -157,10 +142,7 @@ def test_utdmhad_skeletons_with_videos_and_as_downloaded(utdmhad, tmp_path):
     whole = path.read_bytes()
     for damage, message in (
         (lambda: path.write_bytes(whole[:60]), r'a27_s3_t1_skeleton.mat: no d_skel \[20, 3, T\]'),
-        (lambda: savemat(path, {'other': 1}), 'no d_skel'),
         (lambda: savemat(path, {'d_skel': np.ones((19, 3, 4))}), r'its shape is \[19, 3, 4\]'),
-        (lambda: path.rename(path.with_name('x_skeleton.mat')), 'not named aA_sS_tT_skeleton'),
-        (lambda: shutil.rmtree(source / 'Skeleton') or (source / 'Skeleton').mkdir(), 'no aA_sS'),
     ):
         damage()
         with pytest.raises(DataError, match=message):
@@ -227,15 +209,8 @@ def test_own_videos_say_what_is_wrong(folder, tmp_path):
     for options in (dict(test_fraction=0.2), dict(test_fraction=1.0, labels_from_folders=True)):
         with pytest.raises(DataError, match='--test-fraction: .* together with --labels-from'):
             prepare_videos(folder, tmp_path / 'out', **options)
-    empty = tmp_path / 'empty'
-    empty.mkdir()
-    with pytest.raises(DataError, match=r'empty: no .mp4, .avi, .mkv, .webm file'):
-        prepare_videos(empty, tmp_path / 'out')
-    (empty / 'bad.mp4').write_bytes(b'x')
-    with pytest.raises(DataError, match='none of 1 videos can be used, the first: does not open'):
-        prepare_videos(empty, tmp_path / 'out')
     with pytest.raises(DataError, match='would both be called videos/a_b.mp4'):
-        target_names([empty / 'a b.mp4', empty / 'a_b.mp4'], empty)
+        target_names([tmp_path / 'a b.mp4', tmp_path / 'a_b.mp4'], tmp_path)
 
 
 @pytest.mark.parametrize('fraction', [0.01, 0.3, 0.99])

@@ -13,6 +13,7 @@ from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from tests.test_preparation.helpers import lines
 
 
 def clip(persons=1, frames=3, joints=20, coordinates=3, seed=0):
@@ -34,10 +35,6 @@ def read(folder, name):
     index = folder.names.tolist().index(name)
     start, length = folder.starts[index], folder.lengths[index]
     return folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)
-
-
-def lines(path):
-    return path.read_text().splitlines()
 
 
 @settings(max_examples=10, deadline=None)
@@ -132,8 +129,6 @@ def test_persons_that_are_absent_come_last(tmp_path):
         (np.zeros((2, 3, 20, 3)), 'nobody is seen in any frame'),
         (np.ones((1, 0, 20, 3)), 'no frames'),
         (np.ones((1, 3, 25, 3)), 'shape [1, 3, 25, 3], kinect20 needs [1 to 2 persons, frames'),
-        (np.ones((3, 3, 20, 3)), 'shape [3, 3, 20, 3]'),
-        (np.ones((3, 20, 3)), 'shape [3, 20, 3]'),
     ],
 )
 def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason):
@@ -152,10 +147,8 @@ def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason
     ('name', 'label', 'message'),
     [
         ('a b', 0, "clip name 'a b' is empty or has blanks"),
-        ('', 0, "clip name '' is empty"),
         ('a', 0, "clip name 'a' comes twice"),
         ('b', 2, 'label 2 of b is not one of 2 classes from 0'),
-        ('b', -1, 'label -1 of b is not one of'),
     ],
 )
 def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message):

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.prompts.kinematic import MOST, describe
 from mmact_ssl.prompts.posecodes import measure
 
@@ -244,19 +243,8 @@ def test_missing_joints_and_other_persons_do_not_move_anything(layout):
     assert describe(np.zeros_like(body), layout) == []
 
 
-def test_a_clip_of_one_frame_stands_still(layout):
-    for sentence in describe(standing(layout)[:, :1], layout):
-        assert re.search('stands still|hardly moves', sentence)
-
-
 def test_sentences_differ_and_are_the_same_each_time(layout):
     sentences = describe(acted(layout), layout, count=8)
     assert len(set(sentences)) >= 6
     assert sentences == describe(acted(layout), layout, count=8)
     assert all(re.fullmatch(r'[A-Z][\w ,-]+\.', sentence) for sentence in sentences)
-
-
-@pytest.mark.parametrize('count', [0, MOST + 1])
-def test_a_count_out_of_range_is_refused(count):
-    with pytest.raises(ConfigError, match=f'count={count}.*choose 1 to {MOST}'):
-        describe(acted(LAYOUTS['ntu25']), LAYOUTS['ntu25'], count=count)

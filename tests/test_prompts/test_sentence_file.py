@@ -23,13 +23,10 @@ TEXT = st.text(st.characters(exclude_categories=('Cs',)), min_size=1).filter(str
     [
         (b'{"a": ["x"', 'is not JSON'),
         (b'["x"]', 'must contain'),
-        (b'{}', 'must contain'),
         (b'{"a": "x"}', "'a' must have a list"),
-        (b'{"b": []}', "'b' must have a list"),
         (b'{"c": ["x", " "]}', "'c' must have a list"),
         (b'{"d": ["caf\xe9"]}', r'not UTF-8 \(byte 11\): save it again'),
         (b'{"e": ["x"], "e": ["y"]}', "key 'e' comes twice"),
-        (b'[' * 100_000, 'is not JSON'),
         (b'{"f": ["x", "' + b'so ' * 10_000 + b'"]}', "'f' has a sentence of 10000 words"),
     ],
 )
@@ -68,12 +65,6 @@ def test_what_is_written_is_read(tmp_path_factory, sentences):
     write_sentences(file, sentences)
     assert read_sentences(file) == sentences
     assert [path.name for path in file.parent.iterdir()] == ['s.json']
-
-
-def test_nothing_is_not_written(tmp_path):
-    with pytest.raises(DataError, match='no clip has a sentence'):
-        write_sentences(tmp_path / 's.json', {})
-    assert not list(tmp_path.iterdir())
 
 
 def test_clips_without_a_sentence_are_reported_and_not_invented():
@@ -157,11 +148,3 @@ def test_the_seed_decides_who_and_with_whom():
     found = [shuffle_sentences(sentences, sentences, 0.4, seed) for seed in range(5)]
     assert len({tuple(drawn) for _, drawn in found}) == 5
     assert len({str(shuffled) for shuffled, _ in found}) == 5
-
-
-def test_what_cannot_be_is_said():
-    for fraction in (0.0, -0.1, 1.1):
-        with pytest.raises(ConfigError, match='above 0, at most 1'):
-            shuffle_sentences(made(9), made(9), fraction, 0)
-    with pytest.raises(DataError, match='no clip of --ann is a key'):
-        shuffle_sentences(made(9), ['stranger'], 0.5, 0)

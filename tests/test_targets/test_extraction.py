@@ -13,10 +13,8 @@ from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets import extraction as module
 from mmact_ssl.targets.cache import (
     TargetCacheError,
-    TargetMeta,
     TargetReader,
     TargetWriter,
-    shard_path,
 )
 from mmact_ssl.targets.extraction import (
     ExtractionJob,
@@ -74,15 +72,6 @@ def extract(data, names, teacher=None, out='pose.lmdb', **options):
 
 def run(teacher, path, batch_size=64):
     return run_teachers([teacher], path, batch_size)[0]
-
-
-def test_shards_of_a_killed_run_are_used(data, names):
-    meta = TargetMeta('pose', 'coco17', ColorTeacher().fingerprint())
-    with TargetWriter(shard_path(data / 'pose.lmdb', 1), meta) as writer:
-        writer.put(names[0], np.ones((3, 17, 3)))
-    assert extract(data, names).skipped == 1
-    assert (TargetReader(data / 'pose.lmdb').get(names[0]) == 1).all()
-    assert not shard_path(data / 'pose.lmdb', 1).exists()
 
 
 class MapTeacher(ColorTeacher):

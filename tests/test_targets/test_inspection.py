@@ -36,15 +36,6 @@ def test_poses_and_maps(tmp_path):
     assert rows['videos'] == rows['frames'] == '0' and 'empty' not in rows
 
 
-def test_a_sample_of_many_videos_and_all_on_demand(tmp_path):
-    arrays = {f'{i:03}': np.full((2, 3), i, np.float32) for i in range(200)}
-    path = write(tmp_path / 't', TargetMeta('text', '', 'f'), arrays)
-    rows, _ = inspect_cache(path)
-    assert rows['values'] == 'of 50 videos: 0 to 196'
-    assert (rows['keys'], rows['sentences']) == ('200', '400')
-    assert inspect_cache(path, verify=True)[0]['values'] == 'of 200 videos: 0 to 199'
-
-
 def test_every_damaged_entry_is_found(tmp_path):
     meta = TargetMeta('embedding', '', 'f', window=(16, 4), precision='float16')
     arrays = {f'{i}.mp4': RNG.normal(size=(6, 9)).astype(np.float32) for i in range(5)}

@@ -8,9 +8,7 @@ import torch
 
 from mmact_ssl.datasets.transforms import MakeSkeletonViews, PackInputs
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.targets import cache as cache_module
-from mmact_ssl.targets import load_targets as module
-from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, TargetWriter
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargets
 
 SENTENCES = np.random.default_rng(3).random((4, 6), np.float32)
@@ -78,32 +76,6 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     assert 'prompt_valid' not in packed(path, 'a', missing='error')['one']
 
 
-def test_names_that_match_nothing_are_an_error(tmp_path):
-    path = write(tmp_path / 't')
-    with pytest.raises(
-        TargetCacheError, match="none of the 2 annotated samples, e.g. 'b'; it has 'a': make"
-    ):
-        load(path).check_names(['b', 'c'])
-    load(path).check_names([])
-    load(path, missing='error').check_names(['b', 'c'])  # the first sample says which
-
-
-def test_the_share_that_is_masked_is_logged_without_reading_a_value(tmp_path, monkeypatch):
-    logged = []
-    monkeypatch.setattr(module, 'print_log', lambda text, logger: logged.append(text))
-    transform = load(write(tmp_path / 't'))
-    opened = []
-    reading = cache_module.reading
-    monkeypatch.setattr(cache_module, 'reading', lambda *a: opened.append(a) or reading(*a))
-    monkeypatch.setattr(TargetReader, 'get', None)
-    transform.check_names(['data/x/a', 'a.mp4'])
-    assert logged == [] and len(opened) == 1
-    transform.check_names(iter(['a', 'b', 'c']))
-    assert len(logged) == 1 and len(opened) == 2
-    assert logged[0].startswith('2 of 3 samples (66.7%) are not in the target cache')
-    assert logged[0].endswith("their 'prompt' is masked")
-
-
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     text, frames = write(tmp_path / 't'), write(tmp_path / 'e', 'embedding')
     empty = write(tmp_path / 'n', entries={})
@@ -131,8 +103,3 @@ def test_a_clip_gets_the_mean_of_all_frames_of_its_video(tmp_path):
         np.testing.assert_allclose(found['one']['frames'], expected, atol=1e-6)
         assert ('frames_valid' in found['one']) == (missing == 'mask')
         assert found['two'] == {}
-
-
-def test_the_mean_is_taken_of_embeddings_alone(tmp_path):
-    with pytest.raises(ConfigError, match="whole=True takes the mean of embeddings; .*'text'"):
-        load(write(tmp_path / 't'), **{**WHOLE, 'kind': 'text'})

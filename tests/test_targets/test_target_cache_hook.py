@@ -92,8 +92,3 @@ def test_a_new_run_may_start_from_weights_of_other_targets(caches):
 def test_checkpoints_that_say_nothing_are_accepted(caches):
     go_on(dict(state_dict={}), caches['a'], caches['b'])
     go_on(dict(meta=dict(epoch=1)), caches['a'], caches['b'])
-
-
-def test_training_needs_no_cache_of_the_test_split(caches, tmp_path):
-    checkpoint = saved([caches['a']], [str(tmp_path / 'nowhere')])
-    assert checkpoint['meta']['target_caches']['test'] == {}

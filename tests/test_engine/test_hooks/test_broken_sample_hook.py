@@ -35,18 +35,6 @@ def run(hook, work_dir, batches, checkpoint=None, resume=True):
     return saved
 
 
-def test_broken_samples_are_listed_up_to_the_limit(tmp_path):
-    hook = BrokenSampleHook(max_fraction=0.375)
-    run(hook, tmp_path, [batch('', ''), batch('', 'a.mp4: cut'), batch('b.mp4: empty', '')])
-    run(hook, tmp_path, [batch('', 'a.mp4: cut')])
-    assert json.loads((tmp_path / 'broken_samples.json').read_text()) == {
-        'samples': 8,
-        'replaced': 3,
-        'fraction': 0.375,
-        'files': {'a.mp4: cut': 2, 'b.mp4: empty': 1},
-    }
-
-
 def test_too_many_stop_the_run(tmp_path):
     seen = []
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones.skeleton_streams import SkeletonStreams
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
@@ -61,8 +59,3 @@ def test_pooled_inside_or_outside_is_the_same():
     valid[1, :, 4:] = False
     outside = SkeletonPooling('mean_max', streams=3)(make()(clips), valid)
     torch.testing.assert_close(make(pool='mean_max')(clips).flatten(1), outside)
-
-
-def test_channels_that_are_not_the_streams_are_named():
-    with pytest.raises(ConfigError, match='SkeletonGRU got clips of'):
-        make()(torch.randn(1, 1, 4, 20, 8))

@@ -138,17 +138,6 @@ def test_two_optimizers_and_accumulation(name):
         assert moved == (set(before) if index % 2 else set())
 
 
-@pytest.mark.parametrize('name', GRADIENT_BALANCERS)
-def test_tasks_may_be_compared_on_other_weights(name):
-    losses = {}
-    for prefix in (None, 'last', 'stem', ''):
-        model = make(dict(type=f'mmact_ssl.{name}'), shared_weights=prefix)
-        wrapper = sgd(model)
-        losses[prefix] = [model.train_step(batch(k), wrapper)['loss'].item() for k in range(4)]
-        assert losses[prefix][0] == losses[None][0]
-    assert losses['stem'] != losses['last']
-
-
 def test_a_packed_gru_is_differentiated_more_than_once():
     """Its backward pass is written by hand and must not use up what it has kept."""
     results = []

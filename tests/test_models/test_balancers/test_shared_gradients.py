@@ -73,23 +73,6 @@ def test_a_loss_scale_is_divided_out():
     torch.testing.assert_close(Step().gradients().gram(), Step().gradients().gram(scale=2.0**14))
 
 
-def test_measuring_leaves_everything_as_it_was():
-    measured, plain = Step(), Step()
-    state = torch.get_rng_state()
-    gradients = measured.gradients()
-    assert gradients.rows() is gradients.rows(), 'computed once'
-    gradients.surrogate_loss(torch.ones(4))
-    assert torch.equal(torch.get_rng_state(), state)
-    parameters = [*measured.backbone.parameters(), *measured.head.parameters()]
-    assert all(parameter.grad is None for parameter in parameters)
-    for step in (measured, plain):
-        sum(step.losses.values()).backward()
-    for parameter, expected in zip(
-        parameters, [*plain.backbone.parameters(), *plain.head.parameters()]
-    ):
-        assert torch.equal(parameter.grad, expected.grad)
-
-
 def test_the_surrogate_loss_weighs_the_backbone_and_nothing_else():
     factors = torch.tensor([0.5, -1.0, 2.0, 3.0])
     step, exact = Step(), Step(torch.float64)

@@ -55,13 +55,6 @@ def test_adversarial_losses_are_weighed_but_do_not_count_for_the_variance():
     assert float(balancer.log_variances['a'].grad) == pytest.approx(1 - weight * 2, abs=1e-6)
 
 
-def test_variances_are_kept_by_name():
-    saved = make(dict(a=1.0, b=-2.0)).state_dict()
-    other = UncertaintyWeights(tasks=('b', 'a'))
-    other.load_state_dict(saved)
-    assert float(other.weight('a', 0.0)) == pytest.approx(math.exp(-1))
-
-
 def test_a_task_that_is_left_out_has_a_gradient_of_0():
     """Not none, for which distributed training would wait; and the log shows no jump."""
     balancer = make(dict(a=0.7, b=-3.0))

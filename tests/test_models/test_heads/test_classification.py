@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,16 +24,6 @@ def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
     torch.testing.assert_close(predicted['logits'], logits)
     assert predicted['accuracy'][[0, 2]].tolist() == [1, 0]
     assert predicted['accuracy'][1].isnan()
-
-
-def test_the_jigsaws_sizes_and_start_are_the_published_ones():
-    first, _, _, last = JigsawHead(in_channels=600).classifier
-    for layer, sizes in ((first, (600, 2048)), (last, (2048, 6))):
-        assert (layer.in_features, layer.out_features) == sizes
-        deviation = math.sqrt(2 / sum(sizes))
-        assert layer.weight.detach().std().item() == pytest.approx(deviation, rel=0.03)
-        assert not layer.bias.any()
-    assert JigsawHead(4, segments=4).classifier[3].out_features == 24
 
 
 def test_the_jigsaws_loss_equals_the_formula():

@@ -197,9 +197,3 @@ def test_the_prediction_from_video_alone_is_not_shown_the_observeds():
     halved.load_state_dict(head.state_dict())
     torch.testing.assert_close(halved.loss(**inputs)['loss_from_video'] * 2, loss)
     assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**inputs)
-
-
-def test_without_adversary_it_is_a_regression():
-    head = make_head(adversarial=None)
-    assert not any('discriminator' in name for name, _ in head.named_parameters())
-    assert [name for name in head.loss(**make_inputs()) if 'loss' in name] == ['loss_joints']

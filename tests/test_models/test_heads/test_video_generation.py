@@ -172,12 +172,6 @@ def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alo
                 torch.testing.assert_close(value, plain[name])
 
 
-def test_without_adversary_it_is_reconstruction():
-    head = make_head(adversarial=None)
-    assert not any('discriminator' in name for name, _ in head.named_parameters())
-    assert {name for name in run(head, make_inputs()) if 'loss' in name} == set(LEVELS)
-
-
 def test_the_future_starts_as_the_last_frame():
     """The baseline that it has to beat."""
     head, inputs = make_head(), make_inputs()

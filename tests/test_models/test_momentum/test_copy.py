@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -41,24 +39,6 @@ def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum):
     for name, value in follower.module.state_dict().items():
         if value.is_floating_point():  # the number of batches is read by nobody
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
-
-
-def test_a_resumed_copy_goes_on_exactly():
-    source = network()
-    follower = MomentumCopy(source, momentum=0.9)
-    follower.start(source)
-    for _ in range(2):
-        change(source)
-        follower.follow(source)
-    resumed = MomentumCopy(network(), momentum=0.9)
-    resumed.load_state_dict(copy.deepcopy(follower.state_dict()))
-    resumed.start(source)
-    for _ in range(3):
-        change(source)
-        for one in (follower, resumed):
-            one.follow(source)
-    for name, value in resumed.state_dict().items():
-        assert torch.equal(value, follower.state_dict()[name]), name
 
 
 def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():

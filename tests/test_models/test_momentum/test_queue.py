@@ -34,26 +34,6 @@ def test_it_holds_the_latest_keys(size, batches):
         assert order.tolist() == list(latest)
 
 
-def test_a_resumed_queue_goes_on_where_it_was():
-    whole, stopped = FeatureQueue(5, 2, labels=2), FeatureQueue(5, 2, labels=2)
-    for queue in (whole, stopped):
-        queue.enqueue(*keys(0, 3))
-    resumed = FeatureQueue(5, 2, labels=2)
-    resumed.load_state_dict(stopped.state_dict())
-    for queue in (whole, resumed):
-        queue.enqueue(*keys(3, 4))
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
-
-
-def test_a_cleared_queue_is_as_new():
-    queue = FeatureQueue(5, 2, labels=2)
-    queue.enqueue(*keys(1, 7))
-    queue.clear()
-    for name, value in FeatureQueue(5, 2, labels=2).state_dict().items():
-        assert torch.equal(value, queue.state_dict()[name]), name
-
-
 def test_keys_are_kept_without_gradient_in_float32():
     queue = FeatureQueue(4, 2)
     queue.enqueue(

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.necks.target_pooling import PooledTarget, body_frame, pool_target
 
 BATCH, TIME = 5, 4
@@ -98,9 +97,3 @@ class Unstandardized(nn.Module):
 
     def forward(self, values, valid):
         return values
-
-
-def test_a_wrong_number_of_channels_is_named():
-    targets, valid = torch.rand(2, BATCH, TIME, 7), torch.ones(2, BATCH, TIME, dtype=torch.bool)
-    with pytest.raises(ConfigError, match='gives 7 values a clip, but 9 are expected'):
-        PooledTarget(channels=9)(targets, valid)

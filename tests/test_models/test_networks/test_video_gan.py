@@ -48,28 +48,10 @@ def test_a_short_video_keeps_a_frame_at_every_resolution():
         assert all(len(level.positions) >= 1 for level in levels)
 
 
-def test_resolutions_that_are_not_rendered_are_passed_through():
-    levels = make_generator(resolutions=(8, 32)).train()(torch.randn(1, 4, 4, 4), 8)
-    assert [level.frames.shape[2:] for level in levels] == [(8, 8, 8), (4, 32, 32)]
-
-
 @pytest.mark.parametrize('resolutions', [(4, 8), (8, 24), (12,), (16, 8)])
 def test_resolutions_that_can_not_be_made_are_refused(resolutions):
     with pytest.raises(ValueError, match='powers of two'):
         make_generator(resolutions=resolutions)
-
-
-def test_a_residual_generator_starts_as_the_background_and_adds_to_it():
-    generator = make_generator(residual=True).eval()
-    latent, background = torch.randn(2, 4, 4, 4), torch.randn(2, 3, 32, 32)
-    for level in generator(latent, 3, background):
-        still = resize_frames(background[:, :, None], level.frames.shape[-1])
-        torch.testing.assert_close(level.frames, still.expand_as(level.frames))
-    for render in generator.render.values():
-        torch.nn.init.normal_(render.change.weight)
-    for level in generator(latent, 3, background):
-        still = resize_frames(background[:, :, None], level.frames.shape[-1])
-        assert float((level.frames - still).abs().mean().detach()) > 0.01
 
 
 def test_the_recurrent_cell_is_the_published_formula():

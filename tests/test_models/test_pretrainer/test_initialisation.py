@@ -41,11 +41,3 @@ def test_lost_weights_of_any_part_are_an_error(config, part):
     model = build(config, **{f'model.{part}.init_cfg': {**LOST, **instead}})
     with pytest.raises(CheckpointError, match='/nowhere/weights.pth'):
         model.init_weights()
-
-
-def test_the_classifier_starts_as_that_of_mmaction2():
-    model = build('dtg_r3d_joint_jhmdb')
-    model.init_weights()
-    layer = model.heads['recognition'].cls_head.fc_cls
-    assert float(layer.weight.std()) == pytest.approx(0.01, rel=0.1)
-    assert layer.bias.abs().max() == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Optional
 
 import pytest
 import torch
@@ -113,12 +112,12 @@ class Collect(Hook):
 
 
 def train(
-    work_dir, epochs: int, accumulate: int = 1, model: Optional[nn.Module] = None, **options
+    work_dir, epochs: int, accumulate: int = 1, **options
 ) -> tuple[MultiTaskPretrainer, Collect]:
     """Four iterations an epoch, of fixed data."""
     collect = Collect()
     runner = Runner(
-        model=model or make(),
+        model=make(),
         work_dir=str(work_dir),
         train_dataloader=dict(
             dataset=[make_data(seed) for seed in range(4)],
@@ -208,21 +207,6 @@ def test_without_its_hook_training_is_refused():
         losses(make().train())
 
 
-def test_it_rests_when_nobody_reads_it_and_can_be_switched_off():
-    heads = dict(one=dict(type=DistanceHead, query='clip.first', key='clip.second'))
-    losses(make(heads=heads).train())  # no hook, no error: the encoder does not run
-    without = make(heads=heads, momentum_encoder=None)
-    assert without.momentum_pairs() == []
-    assert not any('momentum' in name for name in without.state_dict())
-
-
-def test_a_view_that_nothing_makes_is_named():
-    with pytest.raises(ConfigError, match=r"model.momentum_encoder.views names the view 'past'"):
-        make(momentum_encoder=dict(views=('past',)))
-    with pytest.raises(ConfigError, match=r"reads 'clip_b.momentum_first'.*which nothing makes"):
-        make(momentum_encoder=None)
-
-
 def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
     adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
     model = make(adapters=dict(first=adapter, second='first')).train()
@@ -232,6 +216,5 @@ def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
     losses(model)
     one, two = model.heads['one'].given, model.heads['two'].given
     assert one['query'] is two['query'] and one['key'] is two['key']
-    assert make().heads['one'].given is not None
     with pytest.raises(ConfigError, match=r"model.adapters.second='third' shares an adapter"):
         make(adapters=dict(first=adapter, second='third'))

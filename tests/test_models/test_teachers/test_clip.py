@@ -13,7 +13,7 @@ from mmengine.config import Config
 from PIL import Image
 from safetensors.torch import save_file
 
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.clip import OpenCLIPTeacher, OpenCLIPTextTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput
@@ -154,17 +154,10 @@ def test_the_configs_are_of_weights_that_open_clip_publishes(small, frames):
     assert text.embed(SENTENCES).shape == (4, 6) and images(frames).shape == (5, 6)
 
 
-def test_mistakes_are_named(small, tmp_path):
+def test_mistakes_are_named(small):
     checkpoint = small['checkpoint']
     with pytest.raises(ConfigError, match=r"no network 'ViT-B/32'; did you mean .*'ViT-B-32'"):
         OpenCLIPTextTeacher('ViT-B/32', checkpoint)
     for name in ('roberta-ViT-B-32', 'coca_ViT-B-32'):
         with pytest.raises(ConfigError, match=f'{name}: text towers of transformers and CoCa'):
             OpenCLIPTextTeacher(name, checkpoint)
-    broken = tmp_path / 'broken.json'
-    broken.write_text('{"model": {}}')
-    with pytest.raises(DataError, match='broken.json is not a config of open_clip'):
-        OpenCLIPTextTeacher(str(broken), checkpoint)
-    save_file({'logit_scale': torch.zeros(())}, tmp_path / 'other.safetensors')
-    with pytest.raises(CheckpointError, match='other.safetensors does not fit.*CLIP: Missing'):
-        OpenCLIPTextTeacher(small['model'], str(tmp_path / 'other.safetensors'))

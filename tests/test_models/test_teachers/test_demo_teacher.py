@@ -1,10 +1,7 @@
 """The shipped pose teacher of the demo world, and the config that trains it."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -15,7 +12,6 @@ from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
 
 CONFIG = 'configs/teachers/demo_pose_teacher.py'
-WEIGHTS = Path('configs/teachers/weights/demo_pose.pth')
 
 
 @pytest.fixture(scope='module')
@@ -46,15 +42,6 @@ def pck(found, truth, threshold=0.1):
     return (error < threshold * size[:, None])[known].mean()
 
 
-def test_the_weights_are_small_half_precision_and_data():
-    assert WEIGHTS.stat().st_size < 2.5e6
-    checkpoint = torch.load(WEIGHTS, weights_only=True)
-    assert sorted(checkpoint) == ['meta', 'state_dict']
-    floats = [value for value in checkpoint['state_dict'].values() if value.is_floating_point()]
-    assert all(value.dtype == torch.float16 for value in floats)
-    assert {'command', 'seed', 'data'} <= set(checkpoint['meta'])
-
-
 def test_it_finds_the_joints_of_unseen_people(found_and_truth):
     found, truth = found_and_truth
     known = (truth[..., 2:] > 0).astype(np.float32)
@@ -63,14 +50,6 @@ def test_it_finds_the_joints_of_unseen_people(found_and_truth):
     assert pck(found, truth) > 0.9
     assert baseline < 0.7
     assert pck(found, truth, 0.05) > 0.6
-
-
-def test_its_score_tells_good_joints_from_bad(found_and_truth):
-    found, truth = found_and_truth
-    error = np.linalg.norm(found[..., :2] - truth[..., :2], axis=-1)
-    known = truth[..., 2] > 0
-    sure = found[..., 2] >= np.median(found[..., 2])  # most scores may be exactly 1
-    assert error[known & sure].mean() < error[known & ~sure].mean()
 
 
 def test_its_training_config_runs(world, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from mmseg.datasets import LIPDataset
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.label_maps import read_label_map
 from mmact_ssl.models.teachers.mmseg import MMSegTeacher
 
@@ -37,12 +37,6 @@ def test_the_shipped_ones_are_whole(path):
     assert len(set(used)) == len(used)
 
 
-def test_there_are_some_for_each_label_set():
-    assert {path.stem for path in SHIPPED} >= {
-        f'{source}{to}' for source in ('lip', 'atr', 'pascal_person') for to in ('', '_to_person')
-    }
-
-
 def test_lip_has_the_order_of_mmsegmentation():
     theirs = [name.lower().replace('-', '') for name in LIPDataset.METAINFO['classes']]
     assert theirs == [name.replace('_', '') for name in PART_LAYOUTS['lip'].names]
@@ -52,27 +46,16 @@ def test_lip_has_the_order_of_mmsegmentation():
     ('changes', 'message'),
     [
         ({'ignored': ['background']}, r"see \['tree'\]"),
-        ({'ignored': ['background', 'tree', 'dog']}, r"see \['dog'\]"),
         ({'ignored': ['background', 'tree', 'man']}, r"see \['man'\]"),
         ({'classes': [*GOOD['classes'], 'man']}, r"see \['man'\]"),
         ({'parts': {'person': []}}, r"each of person; see \['person'\]"),
-        ({'parts': {'person': ['man', 'woman'], 'hand': ['tree']}}, r"see \['hand'\]"),
         ({'layout': 'people'}, "unknown layout 'people'; known are person"),
-        ({'more': 1}, 'has the keys classes, ignored, layout, parts'),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, changes, message):
     path = write(tmp_path / 'map.json', **changes)
     with pytest.raises(ConfigError, match=rf'map.json: .*{message}'):
         read_label_map(path)
-
-
-def test_a_file_that_is_not_json_or_not_there(tmp_path):
-    (tmp_path / 'map.json').write_text('{')
-    with pytest.raises(ConfigError, match='map.json: not JSON'):
-        read_label_map(tmp_path / 'map.json')
-    with pytest.raises(DataError, match='none.json'):
-        read_label_map(tmp_path / 'none.json')
 
 
 def test_a_teacher_folds_its_classes_by_the_file(small_model, frames, tmp_path):

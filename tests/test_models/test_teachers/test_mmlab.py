@@ -150,20 +150,8 @@ def test_mistakes_are_named(small_model, tmp_path):
     files = {'config': str(tmp_path / 'x.py'), 'checkpoint': 'none.pth'}
     with pytest.raises(ConfigError, match='does not set the size of the input: set input_size'):
         MMLabTeacher(**small_model('mmseg').files)
-    with pytest.raises(ConfigError, match=r"no config 'mmpretrain::none.py' \(MMLabTeacher\)"):
-        MMLabTeacher('mmpretrain::none.py', 'none.pth')
-    config = Config.fromfile(small_model('mmseg').files['config'])
-    config.pop('default_scope')
-    config.dump(files['config'])
-    with pytest.raises(ConfigError, match='x.py: MMLabTeacher needs model.backbone and default_sc'):
-        MMLabTeacher(**files)
     config = Config.fromfile(small_model('mmaction_3d').files['config'])
     config.test_dataloader.dataset.pipeline.pop(0)
     config.dump(files['config'])
     with pytest.raises(ConfigError, match='has no SampleFrames: set window='):
-        MMLabTeacher(**files)
-    graph = dict(type='STGCN', graph_cfg=dict(layout='coco', mode='stgcn_spatial'))
-    config.model = dict(type='RecognizerGCN', backbone=graph)
-    config.dump(files['config'])
-    with pytest.raises(ConfigError, match='x.py is a RecognizerGCN, not a 2D or 3D recognizer'):
         MMLabTeacher(**files)

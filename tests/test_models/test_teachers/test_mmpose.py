@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import nn
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.mmlab_config import without_init
 from mmact_ssl.models.teachers.mmpose import MMPosePoseTeacher
@@ -157,18 +157,11 @@ def test_fingerprint_follows_config_and_weights_not_paths(files, tmp_path):
     assert MMPosePoseTeacher(**moved).fingerprint() != wanted
 
 
-def test_mistakes_are_named(files, tmp_path):
-    with pytest.raises(DataError, match=r"no file 'none.pth' \(checkpoint of MMPosePoseTeacher\)"):
-        MMPosePoseTeacher(files['config'], 'none.pth')
+def test_mistakes_are_named(files):
     with pytest.raises(ConfigError, match=r"finds 17 joints, layout 'ntu25' has 25: set layout"):
         MMPosePoseTeacher(**files, layout='ntu25')
-    with pytest.raises(ConfigError, match='unknown layout .coco.; known are coco17'):
-        MMPosePoseTeacher(**files, layout='coco')
     with pytest.raises(ConfigError, match='OnlyPose makes no boxes'):
         MMPosePoseTeacher(**files, person_detector={'type': 'OnlyPose'})
-    (tmp_path / 'empty.py').write_text('a = 1\n')
-    with pytest.raises(ConfigError, match=r"empty.py has no 'model': a complete config"):
-        MMPosePoseTeacher(str(tmp_path / 'empty.py'), files['checkpoint'])
 
 
 @MODELS.register_module()

@@ -4,18 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mmengine.config import Config
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx import (
     OnnxPoseTeacher,
     OnnxTeacher,
-    undo_letterbox,
 )
-from mmact_ssl.models.teachers.preprocessing import letterbox_geometry, scale
+from mmact_ssl.models.teachers.preprocessing import scale
 
 pytest.importorskip('onnxruntime')
 SIZE = 32
@@ -90,8 +87,6 @@ def test_parts_are_added_and_named(mask, frames):
     person = OnnxTeacher(mask, parts={'person': [0, 1]}, layout='person', **config)
     assert person.layout == 'person'
     torch.testing.assert_close(person(frames)[:, 0], every.sum(1).clamp(0, 1))
-    with pytest.raises(ConfigError, match=r"has the classes 0 to 1, parts\['person'\] is \[2\]"):
-        OnnxTeacher(mask, parts={'person': [2]}, **config)
 
 
 def test_activations_make_probabilities(mask, frames):
@@ -104,15 +99,11 @@ def test_activations_make_probabilities(mask, frames):
     assert sigmoid.fingerprint() != softmax.fingerprint()
 
 
-def test_mistakes_are_named(embedding, mask, tmp_path, frames):
-    with pytest.raises(DataError, match=r"no file 'none.onnx' \(model of OnnxTeacher\)"):
-        OnnxTeacher('none.onnx', 'map', SIZE)
+def test_mistakes_are_named(embedding, mask, frames):
     with pytest.raises(
         ConfigError, match=r'its input is tensor\(float\) \[1, 32, 32, 3\], the teach'
     ):
         OnnxTeacher(mask, 'map', SIZE)
-    with pytest.raises(ConfigError, match=r'the teacher gives \[4, 32, 32, 3\]'):
-        OnnxTeacher(mask, 'map', SIZE, axes='NHWC', batch_size=4)
     with pytest.raises(ConfigError, match=r"has the outputs \['feature', 'color'\]: set output"):
         OnnxTeacher(embedding, 'embedding', SIZE)
     with pytest.raises(ConfigError, match=r"resize='letterbox': set map_size"):
@@ -121,11 +112,6 @@ def test_mistakes_are_named(embedding, mask, tmp_path, frames):
         ConfigError, match=r'OnnxTeacher\(embedding.onnx\): output .* a map has 4 axe'
     ):
         OnnxTeacher(embedding, 'map', SIZE, output='color')(frames)
-    with pytest.raises(ConfigError, match='onnxruntime has no NoSuchProvider'):
-        OnnxTeacher(mask, 'map', SIZE, axes='NHWC', providers=['NoSuchProvider'])
-    (tmp_path / 'text.onnx').write_text('no network')
-    with pytest.raises(ConfigError, match='text.onnx: onnxruntime cannot run it'):
-        OnnxTeacher(str(tmp_path / 'text.onnx'), 'map', SIZE)
 
 
 def real_file(name: str) -> Path:
@@ -209,23 +195,6 @@ def test_the_letterbox_is_undone(model, shape):
     torch.testing.assert_close(pose, torch.tensor(wanted).expand(17, 3), atol=0.5 / SQUARE, rtol=0)
 
 
-@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(16, 512))
-@settings(max_examples=200, deadline=None)
-def test_letterbox_geometry(height, width, size):
-    new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
-    assert max(new_height, new_width) == size
-    assert abs(new_height / new_width * width - height) <= max(height, width) / min(
-        new_height, new_width
-    )
-    assert 0 <= size - new_height - 2 * top <= 1
-    assert 0 <= size - new_width - 2 * left <= 1
-    corners = np.array(
-        [[left / size, top / size, 1], [(left + new_width) / size, (top + new_height) / size, 0.5]]
-    )
-    undone = undo_letterbox(corners, height, width, size)
-    np.testing.assert_allclose(undone, [[0, 0, 1], [1, 1, 0.5]], atol=1e-6)
-
-
 def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
     other = tmp_path / 'clip_b.onnx'
     other.write_bytes(centroid_model(onnx, score=0.5))
@@ -236,18 +205,3 @@ def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
         build_teacher({**config, 'model': str(other)}).fingerprint(),
     }
     assert len(prints) == 2  # the number of threads is no part of it
-
-
-def test_a_wrong_input_size_is_named(model):
-    with pytest.raises(ConfigError, match=r'centroid.onnx: input is \[1, 64, 64, 3\].*input_size'):
-        OnnxPoseTeacher(model, 192)
-
-
-@pytest.mark.parametrize('name', ['lightning', 'thunder'])
-def test_the_shipped_pose_configs_find_nobody_on_a_black_frame(name):
-    path = real_file(f'movenet_{name}.onnx')
-    config = Config.fromfile(f'configs/teachers/movenet_{name}.py').teacher
-    assert Path(config.model).name == path.name
-    pose = build_teacher({**config, 'model': str(path)})(torch.zeros(1, 3, 120, 160).byte())
-    assert pose.shape == (1, 17, 3)
-    assert (pose[..., 2] < 0.3).all()

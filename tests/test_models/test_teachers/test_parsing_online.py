@@ -82,9 +82,3 @@ def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
     expected = cached.train()(**data, mode='loss')
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-5)
-
-
-def test_the_pipelines_read_no_cache(config: Config):
-    for loader in (config.train_dataloader, config.test_dataloader):
-        steps = [step.type for step in loader.dataset.pipeline]
-        assert steps[:2] == ['SampleViews', 'DecodeViews'] and steps[-1] == 'PackInputs'

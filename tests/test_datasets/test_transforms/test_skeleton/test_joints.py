@@ -42,16 +42,6 @@ def test_parents_lead_to_one_root_along_limbs(layout):
     np.testing.assert_array_equal(parent[flip], flip[parent])
 
 
-def test_known_parents():
-    layout = LAYOUTS['kinect20']
-    names = {
-        child: layout.names[parents(layout)[layout.names.index(child)]] for child in layout.names
-    }
-    assert names['hip_center'] == 'hip_center'
-    assert names['left_hand'] == 'left_wrist' and names['head'] == 'shoulder_center'
-    assert names['right_knee'] == 'right_hip' and names['right_hip'] == 'hip_center'
-
-
 def test_zeros_are_missing_unless_the_joint_never_is(make_sample):
     layout = LAYOUTS['kinect20']
     sample = make_sample(persons=2, frames=4, padding=2)
