@@ -258,6 +258,8 @@ class MultiTaskPretrainer(BaseModel):
             outputs = head.loss(**by_task[task])
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
             own = {name: value for name, value in outputs.items() if 'loss' in name}
+            if not own:
+                raise ConfigError(f'the head {task!r} gives no loss, only {sorted(outputs)}')
             plain = [v for n, v in own.items() if not any(a in n for a in head.adversarial_names)]
             losses[task] = torch.stack(list(own.values())).sum()
             sizes[task] = torch.stack(plain or list(own.values())).sum().detach()

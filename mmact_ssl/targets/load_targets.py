@@ -79,7 +79,7 @@ class LoadTargets(BaseTransform):
         self.teacher = teacher
         self.kind = target if kind is None and target in STORAGE else kind
         self.sentences = sentences
-        self.mask = missing == 'mask'
+        self.mask = dict(error=False, mask=True)[missing]
         self.whole = whole
 
     def bind(self, root: str | os.PathLike[str]) -> LoadTargets:

@@ -94,7 +94,8 @@ class ScheduledWeights(Balancer):
 
     def weight(self, task: str, progress: float) -> float:
         first, last = self.schedules.get(task, (1.0, 1.0))
-        share = progress if self.shape == 'linear' else (1 - math.cos(math.pi * progress)) / 2
+        cosine = (1 - math.cos(math.pi * progress)) / 2
+        share = dict(linear=progress, cosine=cosine)[self.shape]
         return first + (last - first) * share
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
 
@@ -77,6 +78,6 @@ class ContextMatchingHead(PretextHead):
             loss_clips=Term(found['sample_loss'] / 2, has_key),
             loss_keyframes=mean_term(found['key_loss'] / 2, valid),
             accuracy=Term(found['hit'], has_key),
-            chance=Term(count / valid.sum().clamp(min=1), has_key),
+            chance=Term(count / gather(valid).sum().clamp(min=1), has_key),
             similarity=cosine.masked_fill(~valid.flatten(), -1),
         )

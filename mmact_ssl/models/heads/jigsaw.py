@@ -32,9 +32,9 @@ class JigsawHead(ClassificationHead):
         in_channels: int,
         segments: int = 3,
         hidden_dim: int = 2048,
+        loss: dict = dict(type='LabelLoss'),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        super().__init__(
-            in_channels, math.factorial(segments), hidden_dim, inputs=inputs, init_cfg=init_cfg
-        )
+        orders = math.factorial(segments)
+        super().__init__(in_channels, orders, hidden_dim, loss, inputs, init_cfg)

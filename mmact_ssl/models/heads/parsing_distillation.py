@@ -7,6 +7,7 @@ from typing import Optional
 
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_logits, part_overlap
 from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
@@ -73,6 +74,12 @@ class ParsingDistillationHead(PretextHead):
         """The weighted divergence, mean overlap, share of frames that count; the part maps."""
         size = (parts.shape[1], *self.map_size)
         logits = self.decoder(features, size).float()  # (B, T, C, h, w)
+        if parts.shape != logits.shape:
+            raise ConfigError(
+                f'ParsingDistillationHead: {self.inputs["parts"]} is {list(parts.shape[1:])} '
+                f'(frames, parts, height, width), expected is {list(logits.shape[1:])}: correct '
+                'num_parts or map_size of the head, map_size of TransformViews, or the teacher'
+            )
         teacher = as_distribution(parts.detach().float())  # (B, T, max(C, 2), h, w)
         known = teacher.sum(2) > 0  # (B, T, h, w)
         person = (teacher[:, :, 0] < 0.5) & known

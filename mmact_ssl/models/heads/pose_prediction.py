@@ -11,7 +11,7 @@ from mmact_ssl.models.losses.distances import centered, joint_distance
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, mean_term
+from .pretext_head import PretextHead, Term, Terms, build_loss, mean_term
 
 
 @MODELS.register_module()
@@ -69,7 +69,7 @@ class PosePredictionHead(PretextHead):
             self.reader = nn.Linear(in_channels, observed_frames * num_joints * 2)
         self.adversarial: Optional[nn.Module] = None
         if adversarial is not None:
-            self.adversarial = MODELS.build(adversarial)
+            self.adversarial = build_loss(adversarial)
             self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
 
     def terms(
@@ -87,7 +87,7 @@ class PosePredictionHead(PretextHead):
         last = torch.cat([known, known_weight[..., None]], -1)[:, -self.observed_frames :]
         poses = self.generator(feature, last, target.shape[1])
         found: Terms = dict(loss_joints=mean_term(self.loss_module(poses, target, weight), weight))
-        if self.from_video_weight > 0:
+        if self.from_video_weight > 0 and self.needs_losses:
             # The observed poses read from the feature by a linear map, and the future from these.
             read = self.reader(feature).view(*last.shape[:3], 2)
             condition = torch.cat([read, torch.ones_like(read[..., :1])], dim=-1)
@@ -97,13 +97,14 @@ class PosePredictionHead(PretextHead):
                 torch.cat([read, continued], 1), torch.cat([last[..., :2], target], 1), all_weights
             )
             found['loss_from_video'] = mean_term(self.from_video_weight * distance, all_weights)
-        if self.adversarial is not None:
+        if self.adversarial is not None and self.needs_losses:
             sides = self.adversarial(
                 self.discriminator,
                 torch.cat([known, target], 1),
                 torch.cat([known, poses], 1),
                 torch.cat([known_weight, weight], 1),
                 feature.detach(),
+                iteration=self.iteration,
             )
             found.update({f'loss_{side}': Term(loss) for side, loss in sides.items()})
         with torch.no_grad():

@@ -9,9 +9,10 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import MODELS, SCOPE
 
 
 class Term(NamedTuple):
@@ -46,6 +47,11 @@ def known_term(values: Tensor) -> Term:
     """Values ``[B]`` of which those that are not NaN count."""
     known = ~values.isnan()
     return Term(values.where(known, values.new_zeros(())), known.to(values.dtype))
+
+
+def build_loss(config: dict) -> nn.Module:
+    """Build a loss, of this package unless its type names another scope."""
+    return MODELS.build({'_scope_': SCOPE, **config})
 
 
 class PretextHead(BaseModule):
@@ -87,7 +93,12 @@ class PretextHead(BaseModule):
         own = {name: source.format(**names) for name, source in type(self).inputs.items()}
         self.inputs = {**own, **(inputs or {})}
         if loss is not None:
-            self.loss_module = MODELS.build(loss)
+            self.loss_module = build_loss(loss)
+
+    @property
+    def needs_losses(self) -> bool:
+        """Whether losses are wanted: :meth:`predict` runs without gradients, and without them."""
+        return torch.is_grad_enabled()
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         """The head's own momentum copies, each with what it follows."""
@@ -99,8 +110,9 @@ class PretextHead(BaseModule):
 
         Returns:
             By name: a :class:`Term` is a loss to minimize if its name contains ``loss``, else a
-            metric; a tensor is an output to look at, batch axis first. Losses whose names also
-            contain ``generator`` or ``discriminator`` are adversarial: balancers do not read them.
+            metric; a tensor is an output for :meth:`predict`, batch axis first. Losses whose names
+            also contain ``generator`` or ``discriminator`` are adversarial: balancers do not read
+            them.
         """
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
@@ -108,6 +120,11 @@ class PretextHead(BaseModule):
         means = {}
         for name, term in self.terms(**inputs).items():
             if not isinstance(term, Term):
+                if 'loss' in name:
+                    raise ConfigError(
+                        f'{type(self).__name__}: {name!r} is not a Term and would not be trained: '
+                        'return Term(value)'
+                    )
                 continue
             value, weight = term
             if value.ndim == 0:

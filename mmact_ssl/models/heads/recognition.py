@@ -58,6 +58,8 @@ class RecognitionHead(PretextHead):
         # Not a term: the log has the head's own accuracies, and a zero without labels would enter
         # their mean.
         found: Terms = dict(accuracy=hit.masked_fill(~labeled, float('nan')), scores=scores)
+        if not self.needs_losses:
+            return found
         count = labeled.sum().float()
         total = count.clone()
         if get_world_size() > 1:

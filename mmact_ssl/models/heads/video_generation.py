@@ -17,7 +17,7 @@ from mmact_ssl.models.networks.video_gan import (
 )
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, mean_term
+from .pretext_head import PretextHead, Term, Terms, build_loss, mean_term
 
 
 @MODELS.register_module()
@@ -71,7 +71,7 @@ class VideoGenerationHead(PretextHead):
             self.generators[name] = VideoGenerator(in_channels, channels, resolutions, residual)
         self.adversarial: Optional[nn.Module] = None
         if adversarial is not None:
-            self.adversarial = MODELS.build(adversarial)
+            self.adversarial = build_loss(adversarial)
             self.discriminators = nn.ModuleDict()
             for name, side in product(self.generators, resolutions):
                 discriminator = VideoDiscriminator(side, discriminator_channels)
@@ -103,7 +103,7 @@ class VideoGenerationHead(PretextHead):
                 weight = valid[:, positions].to(real.dtype)  # (B, T_l)
                 distance = self.loss_module(fake, real) / len(levels)  # (B, T_l)
                 found[f'loss_{name}_{side}'] = mean_term(distance, weight)
-                if self.adversarial is None:
+                if self.adversarial is None or not self.needs_losses:
                     continue
                 # Padded frames are blank on both sides, so that they tell nothing apart.
                 shown = weight[:, None, :, None, None]

@@ -50,12 +50,12 @@ class MotionLoss(nn.Module):
 
     def __init__(self, count: str = 'valid') -> None:
         super().__init__()
-        self.count = count
+        self.count_all = dict(valid=False, all=True)[count]
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Error and weight ``[B, M, T]`` of ``[B, M, T, V, C]``, the clip 0 in the padding."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
-        if self.count == 'valid':
+        if not self.count_all:
             return square, valid.to(square.dtype)
         within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
         return square * within, square.new_ones(()).expand_as(square)

@@ -7,6 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .common import full_precision, unit_rows
@@ -80,6 +81,8 @@ def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Ten
     same_video = rows[:, None, 0] == columns[:, 0]
     if consistency == 'appearance':
         return same_video, ~same_video
+    if consistency != 'motion':
+        raise ConfigError(f"consistency={consistency!r}: use 'appearance' or 'motion'")
     same_speed = rows[:, None, 1] == columns[:, 1]
     usable = (rows[:, None, 2] & columns[:, 2]).bool()
     return ~same_video & same_speed & usable, ~same_speed & usable

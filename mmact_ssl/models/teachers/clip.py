@@ -64,6 +64,9 @@ class OpenCLIPTextTeacher(TextTeacher):
             folder = Path(model).parent
             files['tokenizer'] = str(folder / 'tokenizer.json')
             require_file(files['tokenizer'], 'tokenizer beside model of OpenCLIPTextTeacher')
+            for name in ('tokenizer_config.json', 'special_tokens_map.json'):
+                if (folder / name).is_file():
+                    files[name] = str(folder / name)
             tokenizer: Any = open_clip.tokenizer.HFTokenizer(str(folder), **settings)
         else:
             tokenizer = open_clip.SimpleTokenizer(**settings)

@@ -130,6 +130,9 @@ def _check_folder(path: Path) -> dict[str, str]:
         if file.name == 'modules.json':
             names = [module['type'] for module in content]
             unknown = [name for name in names if name not in _MODULES]
+            # What lies outside is neither checked here nor part of the fingerprint.
+            places = [(file.parent / module.get('path', '')).resolve() for module in content]
+            unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
         else:
             names = [content.get('activation_function') or 'torch.nn.']
             unknown = [name for name in names if not name.startswith('torch.nn.')]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads import PretextHead, Term
 from tests.test_models.cases import cases
 
 # What comes of the student, and inputs that a head encodes by itself.
@@ -63,3 +66,12 @@ def test_a_batch_with_nothing_to_count_is_a_loss_of_0_that_moves_nothing(case):
     assert all(value.equal(before[name]) for name, value in head.state_dict().items())
     scores = [value for name, value in head.predict(**batch).items() if 'accuracy' in name]
     assert all(value.isnan().all() for value in scores)
+
+
+def test_a_loss_that_is_not_a_term_is_refused():
+    class Forgetful(PretextHead):
+        def terms(self, value):
+            return dict(loss=Term(value), loss_b=value.mean())
+
+    with pytest.raises(ConfigError, match="Forgetful: 'loss_b' is not a Term"):
+        Forgetful().loss(value=torch.ones(2))

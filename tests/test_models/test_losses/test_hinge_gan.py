@@ -24,7 +24,7 @@ class Score(nn.Module):
 def test_hinge_losses_by_hand_push_only_inside_the_margin():
     real = torch.tensor([2.0, 0.5, -1.0], requires_grad=True)
     fake = torch.tensor([-3.0, 0.0, 2.0], requires_grad=True)
-    found = HingeGANLoss(weight=0.5)(nn.Identity(), real, fake)
+    found = HingeGANLoss(weight=0.5)(nn.Identity(), real, fake, iteration=1)
     # max(0, 1 - real) = 0, .5, 2; max(0, 1 + fake) = 0, 1, 3
     assert found['discriminator'].tolist() == [0, 1.5, 5]
     assert found['generator'].tolist() == [1.5, 0, -1]
@@ -36,7 +36,7 @@ def test_hinge_losses_by_hand_push_only_inside_the_margin():
 def test_the_penalty_comes_every_interval_and_in_training_alone():
     real, fake = torch.randn(2, 3, 4)
     loss = HingeGANLoss(r1_weight=2.0, r1_interval=3)
-    plain = HingeGANLoss()(Score(), real, fake)
+    plain = HingeGANLoss()(Score(), real, fake, iteration=1)
     variable = real.clone().requires_grad_()
     penalty = r1_penalty(Score()(variable), variable)
     for iteration in range(5):

@@ -133,6 +133,11 @@ def test_no_code_of_a_folder_is_run(full_folder, bert_folder, tmp_path, capsys):
     (full_folder / 'modules.json').write_text(json.dumps(listed))
     with pytest.raises(ConfigError, match='modules.json names evil.Pooling, which could be any c'):
         SentenceTeacher(str(full_folder))
+    listed = json.loads(original)
+    listed[-1]['path'] = '../outside'
+    (full_folder / 'modules.json').write_text(json.dumps(listed))
+    with pytest.raises(ConfigError, match='modules.json names .*/outside, which could be any c'):
+        SentenceTeacher(str(full_folder))
     (full_folder / 'modules.json').write_text(original)
     change(full_folder / '2_Dense' / 'config.json', activation_function='evil.run')
     with pytest.raises(ConfigError, match='2_Dense/config.json names evil.run, which could be'):
