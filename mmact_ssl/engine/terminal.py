@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
@@ -26,6 +28,12 @@ class QuietRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         quiet_the_screen(logger)
         return logger
+
+    def setup_env(self, env_cfg: dict) -> None:
+        super().setup_env(env_cfg)
+        # The threads of a process group that is left open can abort the interpreter's exit.
+        if torch.distributed.is_initialized():
+            atexit.register(torch.distributed.destroy_process_group)
 
     def test(self) -> dict:
         """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""

@@ -116,7 +116,11 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
         if 'adapters' not in config.model:
             heads = [head for head in config.model.heads.values() if head]
             assert {head.get('in_channels', features) for head in heads} == {features}
-        modes = {part.mode for d in (config, downstream) for part in steps(d, 'NormalizeSkeleton')}
+        modes = {
+            part.mode
+            for d in (config, downstream)
+            for part in steps(loaders(d), 'NormalizeSkeleton')
+        }
         assert len(modes) == (config.get('bodies') is not None)
         if downstream.dataset_name == config.dataset_name:
             theirs, own = downstream.train_dataloader.dataset, config.train_dataloader.dataset
@@ -126,11 +130,11 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
 @pytest.mark.parametrize(
     'name', ['ms2l_gru_nwucla.py', 'c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py']
 )
-def test_pretraining_reads_no_label(name, train, tmp_path):
+def test_pretraining_reads_no_label(name, train, made_set, tmp_path):
     """The same weights to the bit, whatever the annotation's labels are."""
     ends = []
     for number, label in enumerate(('', ' 1')):
-        ann_file = tmp_path / f'{number}.txt'
+        ann_file = made_set / f'{Path(name).stem}_{number}.txt'  # caches lie beside it
         ann_file.write_text(''.join(f'clip{i}{label}\n' for i in range(8)))
         runner = train(name, ann_file, work_dir=str(tmp_path / str(number)))
         ends.append([value.detach().clone() for value in runner.model.parameters()])

@@ -158,7 +158,7 @@ def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
     torch.testing.assert_close(found.student, found.teacher, rtol=0, atol=1e-4)
     assert str(found) == (
         'mean IoU of 2 clips: with the teacher 1.00, mirrored 1.00; with the mirrored clip 1.00, '
-        'were left and right not exchanged 0.33'
+        'or if left and right are not exchanged 0.33'
     )
     for name, value in people()['inputs'].items():
         assert torch.equal(data['inputs'][name], value), 'the clips are as they were'

@@ -54,7 +54,7 @@ class HingeGANLoss(nn.Module):
         real: Tensor,
         fake: Tensor,
         *condition: Tensor,
-        iteration: int,
+        iteration: int = 0,
     ) -> dict[str, Tensor]:
         """Losses of both sides, ``[B]``; the discriminator's sends no gradient to ``fake``.
 
