@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 from datetime import timedelta
 from typing import Any
@@ -31,9 +32,8 @@ class QuietRunner(Runner):
 
     def setup_env(self, env_cfg: dict) -> None:
         super().setup_env(env_cfg)
-        # The threads of a process group that is left open can abort the interpreter's exit.
         if torch.distributed.is_initialized():
-            atexit.register(torch.distributed.destroy_process_group)
+            atexit.register(end_process_group)
 
     def test(self) -> dict:
         """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""
@@ -41,6 +41,17 @@ class QuietRunner(Runner):
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
         return super().test()
+
+
+def end_process_group() -> None:
+    """Join the threads of the process group, which could abort the interpreter's exit.
+
+    They end when nothing holds the group any more, so the model's wrapper has to go first: it sits
+    in the runner's cycles of references.
+    """
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def quiet_the_screen(logger: MMLogger) -> None:

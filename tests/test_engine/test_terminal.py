@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
@@ -80,3 +83,30 @@ def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner
     tag = processor._collect_scalars([], runner, 'train')
     assert tag['task/accuracy'] == 0.5
     assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'
+
+
+GROUP = """
+import gc
+from pathlib import Path
+import torch
+from mmact_ssl.engine.terminal import end_process_group
+
+def threads():
+    return [name for path in Path('/proc/self/task').glob('*/comm')
+            if 'gloo' in (name := path.read_text())]
+
+gc.disable()
+torch.distributed.init_process_group('gloo', f'file://{FILE}', world_size=1, rank=0)
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+model.cycle = [model]
+assert threads()
+del model
+end_process_group()
+assert not threads(), threads()
+"""
+
+
+def test_no_thread_of_a_process_group_outlives_it(tmp_path):
+    """A thread that releases a tensor while the interpreter ends would abort the program."""
+    script = f'FILE = {str(tmp_path / "store")!r}\n{GROUP}'
+    subprocess.run([sys.executable, '-c', script], check=True, timeout=120)
