@@ -110,12 +110,11 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = 'feature_pooling'
+    optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        optional = 'custom_hooks'
-    if cfg.get(optional):
-        keys.append(optional)
+        optional = ['custom_hooks']
+    keys += [key for key in optional if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
     return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
 
