@@ -16,6 +16,7 @@ from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
+from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.reporting.provenance import config_hash, data_version, package_versions
 from mmact_ssl.reporting.result import RANDOM, Result
@@ -53,7 +54,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits)
     else:
         backbone = cfg.backbone_name
-        checkpoint_hash = RANDOM if checkpoint is None else sha256_of_file(checkpoint)
+        checkpoint_hash = start_hash(cfg) or RANDOM
+        if checkpoint is not None:
+            checkpoint_hash = sha256_of_file(checkpoint)
     version = data_version(train, test)
     results = []
     for name in protocols:
