@@ -98,8 +98,8 @@ class PartDrawing:
         height = _body_height(joint, LENGTHS_OF.get(layout, LENGTHS))
         y, x = ((torch.arange(n, device=poses.device) + 0.5) / n for n in self.map_size)
         grid = torch.cartesian_prod(y, x * aspect).flip(1)  # (P, 2): x, y
-        pixel = (1 / self.map_size[0] + aspect / self.map_size[1]) / 2
-        edge = (self.softness * height).clamp(min=pixel)
+        rows, columns = self.map_size
+        edge = (self.softness * height).clamp(min=(1 / rows + aspect / columns) / 2)
 
         def cover(kind: str, distance: Tensor, score: Tensor) -> Tensor:
             """How much of each pixel a shape covers, ``[N, P]`` in 0..1."""
@@ -191,11 +191,10 @@ def _to_torso(grid: Tensor, joint: Mapping[str, Joint]) -> Joint:
     points = [torch.where(own[1] > 0, own[0], _mean(pair)[0]) for pair in corners for own in pair]
     distance = torch.stack([_to_segment(grid, *ends) for ends in combinations(points, 2)]).amin(0)
     for triangle in combinations(points, 3):
-        turns = []  # whether a pixel is on the left or on the right of each side
+        turns = torch.zeros_like(distance)  # on how many sides' left a pixel is, less the rights
         for start, stop in zip(triangle, (*triangle[1:], triangle[0])):
             (x, y), offset = (stop - start)[:, None].unbind(2), grid - start[:, None]
-            turns.append(x * offset[..., 1] - y * offset[..., 0])
-        sign = torch.stack(turns).sign().sum(0).abs()
-        distance = distance * (sign < 3)
+            turns += (x * offset[..., 1] - y * offset[..., 0]).sign()
+        distance = distance * (turns.abs() < 3)
     shoulders, hips = (_mean(pair)[1] for pair in corners)
     return distance, (shoulders + hips) / 2 * (shoulders * hips > 0)
