@@ -81,7 +81,8 @@ class ShortLogProcessor(LogProcessor):
     """mmengine's log processor, with lines that fit a terminal.
 
     A training line shows epoch and step, the time left, the loss and each task's own, and as far as
-    there is room the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
+    there is room each task's share of the student's gradient, the learning rate and the numbers of
+    no task. ``scalars.json`` has all numbers.
     A test's metrics that do not fit a line get one each.
     """
 
@@ -126,17 +127,24 @@ class ShortLogProcessor(LogProcessor):
             line += f'  left {timedelta(seconds=int(left))}'
         losses: dict[str, float] = {}
         others: dict[str, float] = {}
+        shares: dict[str, float] = {}
         for name, value in tag.items():
             task, _, rest = name.rpartition('/')
-            if 'loss' in rest:
+            if task == 'share':
+                shares[rest] = value
+            elif 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
             elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:
                 others[name] = value
         rates = {name: value for name, value in others.items() if name.endswith('lr')}
-        for name, value in {'loss': losses.pop('loss', None), **losses, **rates, **others}.items():
-            item = f'  {name} {_text(value)}'
-            if value is not None and len(line) + len(item) <= self.columns:
-                line += item
+        shown = {'loss': losses.pop('loss', None), **losses}
+        items = [f'{name} {_text(value)}' for name, value in shown.items() if value is not None]
+        if len(shares) > 1:
+            items.append('share ' + ' '.join(f'{task} {v:.0%}' for task, v in shares.items()))
+        items += [f'{name} {_text(value)}' for name, value in {**rates, **others}.items()]
+        for item in items:
+            if len(line) + len(f'  {item}') <= self.columns:
+                line += f'  {item}'
         return line
 
 
