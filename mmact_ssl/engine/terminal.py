@@ -81,8 +81,8 @@ class ShortLogProcessor(LogProcessor):
     """mmengine's log processor, with lines that fit a terminal.
 
     A training line shows epoch and step, the time left, the loss and each task's own, and as far as
-    there is room each task's share of the student's gradient, the learning rate and the numbers of
-    no task. ``scalars.json`` has all numbers.
+    there is room each task's share of the student's gradient (in brackets, where there are several
+    tasks), the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
     A test's metrics that do not fit a line get one each.
     """
 
@@ -136,11 +136,16 @@ class ShortLogProcessor(LogProcessor):
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
             elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:
                 others[name] = value
+        if len(shares) == 1:
+            shares = {}  # all of it
         rates = {name: value for name, value in others.items() if name.endswith('lr')}
         shown = {'loss': losses.pop('loss', None), **losses}
-        items = [f'{name} {_text(value)}' for name, value in shown.items() if value is not None]
-        if len(shares) > 1:
-            items.append('share ' + ' '.join(f'{task} {v:.0%}' for task, v in shares.items()))
+        plain = {
+            name: f'{name} {_text(value)}' for name, value in shown.items() if value is not None
+        }
+        items = [f'{text} ({shares[n]:.0%})' if n in shares else text for n, text in plain.items()]
+        if len('  '.join([line, *items])) > self.columns:
+            items = list(plain.values())
         items += [f'{name} {_text(value)}' for name, value in {**rates, **others}.items()]
         for item in items:
             if len(line) + len(f'  {item}') <= self.columns:

@@ -47,7 +47,13 @@ class PretextMetric(BaseMetric):
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
         for warning in describe_inert(values):
             print_log(warning, 'current', logging.WARNING)
-        return {name: float(np.nanmean(value)) for name, value in values.items()}
+        return {name: mean_of_known(value) for name, value in values.items()}
+
+
+def mean_of_known(values: np.ndarray) -> float:
+    """Mean of what is not NaN; NaN if nothing is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float('nan')
 
 
 def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
@@ -61,7 +67,7 @@ def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
         other = values.get(name + OTHER_CLIP)
         if other is not None and not depends(own, other):
             task, _, metric = name.rpartition('/')
-            means = f'{metric} {np.nanmean(own):.4g} ({np.nanmean(other):.4g})'
+            means = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
             inert.setdefault(task, []).append(means)
     return [
         f'the task {task!r} does not depend on the student: {", ".join(metrics)} the same with '

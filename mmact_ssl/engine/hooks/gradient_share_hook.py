@@ -28,7 +28,7 @@ class GradientShareHook(StepObserver):
             backward pass through the heads.
     """
 
-    def __init__(self, interval: int = 50) -> None:
+    def __init__(self, interval: int = 20) -> None:
         super().__init__(interval)
         self._shares: Optional[dict[str, Tensor]] = None
 
