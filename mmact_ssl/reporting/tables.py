@@ -196,8 +196,8 @@ MAKERS = dict(results=make_table, pretext=make_pretext_table, dependence=make_de
 def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
 
-    Those between ``<!-- pretext:NAME -->`` and its partner, or with ``dependence`` in its place, are
-    of the pretext tasks.
+    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks; so are those
+    between ``<!-- dependence:NAME -->`` and its partner.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
     found = [match.group() for match in ANY_MARKER.finditer(text)]
