@@ -21,7 +21,7 @@ from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
-OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches'}
+OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches', 'gradient_share'}
 
 
 def targets_made(pipeline: list) -> set[str]:
