@@ -51,7 +51,8 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     if request.teacher is not None:
         # Named by its cache, that is by its config; the hash covers its weights.
         backbone = Path(request.teacher).stem
-        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits)
+        deviation = cfg.get('feature_deviation', False)
+        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
     else:
         backbone = cfg.backbone_name
         checkpoint_hash = start_hash(cfg) or RANDOM

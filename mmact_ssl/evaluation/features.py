@@ -188,8 +188,12 @@ def extract_features(
     return result
 
 
-def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, Features], str]:
+def teacher_features(
+    path: str, splits: Mapping[str, Split], deviation: bool = False
+) -> tuple[dict[str, Features], str]:
     """Average a teacher's cached embeddings over the frames of each video (our choice).
+
+    With ``deviation``, that over the frames stands beside the mean, as in :func:`pool_features`.
 
     Returns:
         Features of each split, and the fingerprint of the teacher.
@@ -199,8 +203,9 @@ def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, 
         raise ConfigError(f'{path} holds {reader.meta.kind!r}: only embeddings are features')
     found = {}
     for name, split in splits.items():
-        values = [reader.get(reader.find(video)).mean(axis=0) for video in split.names]
-        found[name] = Features(np.stack(values), split.labels)
+        videos = (torch.from_numpy(reader.get(reader.find(video))) for video in split.names)
+        values = [pool_features(frames, len(frames), deviation)[0] for frames in videos]
+        found[name] = Features(torch.stack(values).numpy(), split.labels)
     return found, reader.meta.fingerprint
 
 
