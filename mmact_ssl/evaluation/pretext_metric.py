@@ -71,11 +71,11 @@ def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
         verdict = DEPENDS if other is None else dependence(own, other)
         if other is not None and verdict != DEPENDS:
             task, _, metric = name.rpartition('/')
-            both = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
-            found.setdefault((task, verdict), []).append(both)
+            text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
+            found.setdefault((task, verdict), []).append(text)
     return [
-        f"the task {task!r}: {', '.join(means)}, with another clip's features in brackets: {verdict}"
-        for (task, verdict), means in found.items()
+        f"the task {task!r}: {', '.join(both)}, with another clip's features in brackets: {verdict}"
+        for (task, verdict), both in found.items()
     ]
 
 
