@@ -11,6 +11,9 @@ model = dict(
         guidance=dict(
             in_channels=1280,
             teachers=dict(imagenet=dict(deviation=True)),
+            # Linear: what they read is then what a linear probe finds.
+            hidden_dim=0,
+            weights=dict(weights=dict(imagenet=1.0)),
         ),
         contrast=dict(in_channels=1280),
     ),
