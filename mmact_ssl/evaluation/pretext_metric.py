@@ -16,6 +16,9 @@ from mmact_ssl.registry import METRICS
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
+DEPENDS = 'depends on the student'
+INERT = 'it does not depend on the student, so that its loss does not teach the student'
+UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more of them'
 
 
 @METRICS.register_module()
@@ -57,36 +60,38 @@ def mean_of_known(values: np.ndarray) -> float:
 
 
 def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
-    """A warning for each task of which a metric does not depend on the student.
+    """A warning for each task of which metrics do not, or not for certain, depend on the student.
 
     Args:
         values: ``'<task>/<name>'`` and ``'<task>/<name>_other_clip'`` -> one number a clip.
     """
-    inert: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for name, own in values.items():
         other = values.get(name + OTHER_CLIP)
-        if other is not None and not depends(own, other):
+        verdict = DEPENDS if other is None else dependence(own, other)
+        if other is not None and verdict != DEPENDS:
             task, _, metric = name.rpartition('/')
-            means = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
-            inert.setdefault(task, []).append(means)
+            text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
+            found.setdefault((task, verdict), []).append(text)
     return [
-        f'the task {task!r} does not depend on the student: {", ".join(metrics)} the same with '
-        "another clip's features (in brackets): its loss does not teach the student"
-        for task, metrics in inert.items()
+        f"the task {task!r}: {', '.join(both)}, with another clip's features in brackets: {verdict}"
+        for (task, verdict), both in found.items()
     ]
 
 
-def depends(own: np.ndarray, other: np.ndarray) -> bool:
-    """Whether the mean over clips moves with the features; True if too few clips can tell.
+def dependence(own: np.ndarray, other: np.ndarray) -> str:
+    """Whether the mean over clips moves with the features: :data:`DEPENDS`, or what to say else.
 
-    It moves if the mean of the differences clip by clip is above :data:`MIN_CHANGE` of the larger
-    mean and above :data:`MIN_ERRORS` of its own standard errors.
+    Compared are the same clips: the mean of the differences with :data:`MIN_CHANGE` of the larger
+    mean, and with :data:`MIN_ERRORS` of its own standard errors. One clip alone tells nothing.
     """
     known = ~np.isnan(own) & ~np.isnan(other)
     own, other = own[known], other[known]
     if len(own) < 2:
-        return True
+        return DEPENDS
     difference = own - other
+    change = abs(difference.mean())
+    if change <= MIN_CHANGE * max(abs(own.mean()), abs(other.mean())):
+        return INERT
     error = difference.std(ddof=1) / len(own) ** 0.5
-    size = max(abs(own.mean()), abs(other.mean()))
-    return bool(abs(difference.mean()) > max(MIN_CHANGE * size, MIN_ERRORS * error))
+    return DEPENDS if change > MIN_ERRORS * error else UNCERTAIN.format(len(own))
