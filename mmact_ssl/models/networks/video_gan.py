@@ -45,28 +45,13 @@ class UpBlock(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         """``[N, C, H, W]`` to ``[N, C', 2H, 2W]``."""
-        large = F.interpolate(F.relu(value), scale_factor=2, mode='nearest')
-        shortcut = F.interpolate(self.shortcut(value), scale_factor=2, mode='nearest')
+        height, width = value.shape[2:]
+        # Nearest neighbors left 4x4 blocks in the frames (docs/studies/csvr.md).
+        shortcut, large = (
+            F.interpolate(part, size=(2 * height, 2 * width), mode='bilinear', align_corners=False)
+            for part in (self.shortcut(value), F.relu(value))
+        )
         return shortcut + self.second(F.relu(self.first(large)))
-
-
-class ResidualRender(nn.Module):
-    """Draw the change of a still background, from features and the background itself.
-
-    Starts as "repeat the background", the baseline that it has to beat.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.mix = nn.Conv2d(channels + 3, channels, 3, padding=1)
-        self.change = nn.Conv2d(channels, 3, 3, padding=1)
-        for parameter in self.change.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, features: Tensor, background: Tensor) -> Tensor:
-        """``[N, C, R, R]`` and ``[N, 3, R, R]`` to ``[N, 3, R, R]``."""
-        mixed = F.relu(self.mix(torch.cat([features, background], 1)))
-        return background + self.change(mixed)
 
 
 class VideoGenerator(nn.Module):
@@ -79,16 +64,18 @@ class VideoGenerator(nn.Module):
     Args:
         channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
         resolutions: Sides of the rendered frames, rising, each a power of two times 4.
-        residual: Render the change of a still background instead of whole frames.
+        background: Add the frames to a strongly blurred still image where one is shown. There is no
+            other way around the latent.
     """
 
     def __init__(
-        self, latent_channels: int, channels: int, resolutions: Sequence[int], residual: bool
+        self, latent_channels: int, channels: int, resolutions: Sequence[int], background: bool
     ) -> None:
         super().__init__()
         self.resolutions = tuple(resolutions)
-        self.residual = residual
         self.enter = nn.Conv2d(latent_channels, channels, 3, padding=1)
+        if background:
+            self.not_shown = nn.Parameter(torch.zeros(channels, 1, 1))
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
         self.render = nn.ModuleDict()
@@ -98,22 +85,35 @@ class VideoGenerator(nn.Module):
             self.blocks[str(size)] = UpBlock(channels, narrower)
             channels = narrower
             if size in self.resolutions:
-                self.render[str(size)] = (
-                    ResidualRender(channels) if residual else nn.Conv2d(channels, 3, 3, padding=1)
-                )
+                self.render[str(size)] = nn.Conv2d(channels, 3, 3, padding=1)
         if set(self.render) != {str(side) for side in self.resolutions}:
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
 
     def forward(
-        self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
+        self,
+        latent: Tensor,
+        num_frames: int,
+        background: Optional[Tensor] = None,
+        shown: Optional[Tensor] = None,
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``[B, C, 4, 4]``, if ``residual`` on a background ``[B, 3, H, W]``."""
+        """Draw frames.
+
+        Args:
+            latent: ``[B, C, 4, 4]``.
+            num_frames: Frames to unroll.
+            background: ``[B, 3, H, W]``, if the generator has one.
+            shown: Which clips have it shown, bool ``[B]``.
+        """
         value = self.enter(latent)
+        if background is not None:
+            seen = shown[:, None, None, None].to(value.dtype)
+            value = value + (1 - seen) * self.not_shown
         state, states = torch.tanh(value), []
         for _ in range(num_frames):
             state = self.cell(value, state)
             states.append(state)
-        hidden = torch.stack(states, 1)  # (B, T, C, 4, 4)
+        # What does not move goes around the cell, whose tanh would squeeze colors.
+        hidden = torch.stack(states, 1) + value[:, None]  # (B, T, C, 4, 4)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
         for size, block in self.blocks.items():
@@ -123,16 +123,10 @@ class VideoGenerator(nn.Module):
             batch = len(hidden)
             hidden = block(hidden.flatten(0, 1)).unflatten(0, (batch, -1))
             if size in self.render:
-                features = F.relu(hidden.flatten(0, 1))
-                if self.residual:
-                    assert background is not None
-                    still = resize_frames(background[:, :, None], int(size)).transpose(1, 2)
-                    still = still.expand(-1, len(positions), -1, -1, -1).flatten(0, 1)
-                    rendered = self.render[size](features, still)
-                else:
-                    rendered = self.render[size](features)
-                rendered = rendered.unflatten(0, (batch, -1))  # (B, T, 3, R, R)
-                levels.append(GeneratedLevel(rendered.transpose(1, 2), positions))
+                frames = self.render[size](F.relu(hidden.flatten(0, 1))).unflatten(0, (batch, -1))
+                if background is not None:
+                    frames = frames + (seen * blur(background, int(size)))[:, None]
+                levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
         return levels
 
 
@@ -176,3 +170,9 @@ class DownBlock(nn.Module):
 def resize_frames(frames: Tensor, side: int) -> Tensor:
     """Shrink ``[B, C, T, H, W]`` to ``[B, C, T, side, side]`` by averaging over areas."""
     return F.interpolate(frames, size=(frames.shape[2], side, side), mode='area')
+
+
+def blur(images: Tensor, side: int) -> Tensor:
+    """What 4x4 means tell of images, drawn smoothly: ``[B, C, H, W]`` to ``[B, C, side, side]``."""
+    small = F.adaptive_avg_pool2d(images, LATENT_SIZE)
+    return F.interpolate(small, size=(side, side), mode='bilinear', align_corners=False)
