@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses.common import of_another_sample
-from mmact_ssl.models.losses.distances import centered, joint_distance
+from mmact_ssl.models.losses.distances import centered, draw_errors
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 
@@ -85,63 +85,50 @@ class PosePredictionHead(PretextHead):
         future_valid: Tensor,
     ) -> Terms:
         """Losses; errors of one draw, the best and the mean of all; how the discriminator does."""
-        known, known_weight = centered(observed, observed_valid)  # (B, T, V, 2), (B, T, V)
-        target, weight = centered(future, future_valid)
+        last = slice(-self.observed_frames, None)
+        known, known_weight = centered(observed[:, last], observed_valid[:, last])
+        target, weight = centered(future, future_valid)  # (B, T, V, 2), (B, T, V)
         feature = dynamic.flatten(2).mean(2)  # f_d: (B, D)
-        known, known_weight = (
-            known[:, -self.observed_frames :],
-            known_weight[:, -self.observed_frames :],
-        )
         read = self.reader(feature).view_as(known)
         dropout = self.hint_dropout if self.training else 1.0
         hinted = torch.rand(len(feature), 1, device=feature.device) >= dropout
         shown = hinted & (known_weight[:, -1] > 0)  # (B, V)
         start = known[:, -1].where(shown[..., None], read[:, -1])
-        draws = self.samples if self.training else DRAWS
-        repeated = [
-            value.repeat(draws, *[1] * (value.ndim - 1)) for value in (feature, start, shown)
-        ]
-        poses = self.generator(*repeated, target.shape[1]).unflatten(0, (draws, -1))
-        targets, weights = target.expand_as(poses), weight.expand(draws, -1, -1, -1)
-        distance = self.loss_module(poses, targets, weights).flatten(2)  # (draws, B, T*V)
-        seen = weight.flatten(1)
-        each = (distance * seen).sum(2) / seen.sum(1).clamp(min=1e-12)
+        count = self.samples if self.training else DRAWS
+        draws = self.generator(feature, start, shown, target.shape[1], count)
+        distances = [mean_term(self.loss_module(draw, target, weight), weight) for draw in draws]
+        best = torch.stack([distance.value for distance in distances]).amin(0)
         found: Terms = dict(
             loss_read=mean_term(self.loss_module(read, known, known_weight), known_weight),
-            loss_joints=Term(each.amin(0), seen.sum(1)),
+            loss_joints=Term(best, distances[0].weight),
         )
         if self.adversarial is not None:
-            condition = feature.detach()
-            sides = self.adversarial(
-                self.discriminator,
-                target,
-                poses[0],
-                weight,
-                condition,
-                wrong=(weight, of_another_sample(condition)),
-                iteration=self.iteration,
-            )
-            count = seen.any(1).to(seen.dtype)
-            found['loss_generator'] = Term(sides.generator, count)
-            found['loss_discriminator'] = Term(sides.discriminator, count)
-            found['discriminator_accuracy'] = Term(sides.accuracy, count)
-            found['discriminator_matched'] = Term(sides.matched, count)
-        # Errors count joints that are seen in the future frame and in the last observed, of clips
-        # without a hint.
-        both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]  # (B, T, V)
-        with torch.no_grad():
-
-            def error(predicted: Tensor) -> Tensor:
-                """Of each clip in fractions of the view, ``[B, T, V, 2] -> [B]``."""
-                return mean_term(joint_distance(predicted, target, both) / 2, both).value
-
-            drawn = torch.stack([error(draw) for draw in poses])  # (draws, B)
-            errors = dict(
-                error=drawn.mean(0),
-                error_best=drawn.amin(0),
-                error_of_mean=error(poses.mean(0)),
-                error_repeat_last=error(known[:, -1:]),
-            )
+            found.update(self.adversarial_terms(draws[0], target, weight, feature.detach()))
+        # Errors count joints that are seen in the future frame and in the last observed one, of
+        # clips without a hint.
+        both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
         counted = both.flatten(1).any(1).to(both.dtype)
-        found.update({name: Term(value, counted) for name, value in errors.items()})
-        return dict(**found, poses=(poses[0] + 1) / 2)
+        for name, error in draw_errors(draws, target, both, known[:, -1:]).items():
+            found[name] = Term(error, counted)
+        return dict(**found, poses=(draws[0] + 1) / 2)
+
+    def adversarial_terms(
+        self, drawn: Tensor, target: Tensor, weight: Tensor, condition: Tensor
+    ) -> Terms:
+        """Of poses ``[B, T, V, 2]``, their weights ``[B, T, V]`` and the detached ``f_d``."""
+        sides = self.adversarial(
+            self.discriminator,
+            target,
+            drawn,
+            weight,
+            condition,
+            wrong=(weight, of_another_sample(condition)),
+            iteration=self.iteration,
+        )
+        counted = weight.flatten(1).any(1).to(weight.dtype)
+        return dict(
+            loss_generator=Term(sides.generator, counted),
+            loss_discriminator=Term(sides.discriminator, counted),
+            discriminator_accuracy=Term(sides.accuracy, counted),
+            discriminator_matched=Term(sides.matched, counted),
+        )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Optional
 
-import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.necks.adaptive_instance_norm import adaptive_instance_norm
@@ -70,12 +69,14 @@ class VideoGenerationHead(PretextHead):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
-        self.background_dropout = background_dropout
         self.frame_stride = frame_stride
-        self.generators = nn.ModuleDict()
-        for name in ('current', 'future'):
-            own = VideoGenerator(in_channels, channels, resolutions, background=name == 'future')
-            self.generators[name] = own
+        settings = (in_channels, channels, resolutions)
+        self.generators = nn.ModuleDict(
+            dict(
+                current=VideoGenerator(*settings),
+                future=VideoGenerator(*settings, background_dropout),
+            )
+        )
         self.adversarial: Optional[nn.Module] = None
         if adversarial is not None:
             self.adversarial = build_loss(adversarial)
@@ -97,17 +98,11 @@ class VideoGenerationHead(PretextHead):
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
         last = current[:, :, -1]  # what the future continues
-        shown = torch.full((len(last),), self.background_dropout < 1, device=last.device)
-        if self.training:
-            shown = torch.rand(len(last), device=last.device) >= self.background_dropout
-        background = (last, shown)
-        views = dict(
-            current=(current, current_valid, ()), future=(future, future_valid, background)
-        )
+        views = dict(current=(current, current_valid, None), future=(future, future_valid, last))
         found: Terms = {}
-        for name, (frames, valid, shown) in views.items():
+        for name, (frames, valid, background) in views.items():
             frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
-            levels = self.generators[name](latent, frames.shape[2], *shown)
+            levels = self.generators[name](latent, frames.shape[2], background)
             for fake, positions in levels:
                 side = fake.shape[-1]
                 real = resize_frames(frames[:, :, positions], side)
@@ -117,22 +112,22 @@ class VideoGenerationHead(PretextHead):
                 if self.adversarial is None or not self.needs_losses:
                     continue
                 # Padded frames are blank on both sides, so that they tell nothing apart.
-                blank = weight[:, None, :, None, None]
+                seen = weight[:, None, :, None, None]
                 discriminator = self.discriminators[f'{name}_{side}']
-                pair = (real * blank, fake * blank)
+                pair = (real * seen, fake * seen)
                 sides = self.adversarial(discriminator, *pair, iteration=self.iteration)
                 told = sides.discriminator / len(levels)
                 found[f'loss_{name}_{side}_generator'] = Term(sides.generator / len(levels))
                 found[f'loss_{name}_{side}_discriminator'] = Term(told)
                 found[f'{name}_{side}_accuracy'] = Term(sides.accuracy)
             found[name] = fake
-            found[f'{name}_mse'] = mean_term(
-                (fake.detach() - real).square().mean((1, 3, 4)), weight
-            )
-        answers = dict(
-            repeat_last=resize_frames(last[:, :, None], side), blurred=blur(last, side)[:, :, None]
-        )
-        for answer, drawn in answers.items():
-            square = (drawn - real).square().mean((1, 3, 4))  # (B, T_l)
-            found[f'future_mse_{answer}'] = mean_term(square, weight)
+            found[f'{name}_mse'] = mean_square(fake.detach(), real, weight)
+        still = last[:, :, None]
+        found['future_mse_repeat_last'] = mean_square(resize_frames(still, side), real, weight)
+        found['future_mse_blurred'] = mean_square(blur(last, side)[:, :, None], real, weight)
         return found
+
+
+def mean_square(drawn: Tensor, real: Tensor, weight: Tensor) -> Term:
+    """Squared error of frames ``[B, 3, T, R, R]`` that count by ``[B, T]``."""
+    return mean_term((drawn - real).square().mean((1, 3, 4)), weight)

@@ -24,25 +24,30 @@ class PoseGenerator(nn.Module):
         nn.init.zeros_(self.displacement.weight)
         nn.init.zeros_(self.displacement.bias)
 
-    def forward(self, feature: Tensor, start: Tensor, shown: Tensor, num_steps: int) -> Tensor:
-        """Draw poses ``[B, steps, V, 2]``, with other noise at each call.
+    def forward(
+        self, feature: Tensor, start: Tensor, shown: Tensor, num_steps: int, num_draws: int
+    ) -> Tensor:
+        """Draw futures ``[draws, B, steps, V, 2]``, each with noise of its own.
 
         Args:
             feature: ``[B, D]``.
             start: ``[B, V, 2]``.
             shown: Which joints of ``start`` were observed, not read from the feature, ``[B, V]``.
-            num_steps: Future frames.
+            num_steps, num_draws: Future frames, and futures of each clip.
         """
+        feature, start, shown = (
+            value.expand(num_draws, *value.shape).flatten(0, 1) for value in (feature, start, shown)
+        )
         noise = feature.new_empty(len(feature), self.noise_dim).normal_()
         condition = torch.cat([feature, noise], dim=1)
         state = torch.tanh(self.initial_state(torch.cat([condition, shown], dim=1)))
-        pose = start.flatten(1)  # (B, V*2)
+        pose = start.flatten(1)  # (draws*B, V*2)
         poses = []
         for _ in range(num_steps):
             state = self.cell(torch.cat([pose, condition], dim=1), state)
             pose = pose + self.displacement(state)
             poses.append(pose)
-        return torch.stack(poses, dim=1).unflatten(2, (-1, 2))
+        return torch.stack(poses, dim=1).view(num_draws, -1, num_steps, pose.shape[1] // 2, 2)
 
 
 class PoseDiscriminator(nn.Module):
