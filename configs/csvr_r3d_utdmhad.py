@@ -12,9 +12,9 @@ model = dict(
     balancer=dict(weights=dict(context=0.05)),
 )
 # Actions last longer here than in JHMDB.
-clip = dict(num_frames=8, stride=4)
-sample_views = dict(_base_.sample_views, clip=clip)
-sample_test_views = dict(_base_.sample_test_views, clip=clip)
+views = dict(clip=dict(num_frames=8, stride=4), future=dict(num_frames=8, stride=2))
+sample_views = dict(_base_.sample_views, **views)
+sample_test_views = dict(_base_.sample_test_views, **views)
 load_poses = dict(_base_.load_poses, layout='kinect20')
 augment = [_base_.gentle_crop, _base_.resize, _base_.no_flip]
 make_views = [

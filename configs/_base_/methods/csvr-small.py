@@ -27,13 +27,14 @@ model = dict(
     balancer=dict(weights=dict(pose=20.0, context=0.5, video=10.0)),
 )
 
-# 8 frames, the 8 after them, and 3 I-frames, at 64x64.
+# 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among
+# those that fit: 2 for videos of 32 frames and more.
 views = dict(
-    clip=dict(num_frames=8, stride=2),
-    future=dict(num_frames=8, stride=2),
+    clip=dict(num_frames=8, stride=(2, 1)),
+    future=dict(num_frames=8),
     keyframes=dict(num_frames=3),
 )
-augment = [_base_.crop, _base_.resize, _base_.flip]
+augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 make_views = [
     _base_.decode,
     dict(type='TransformViews', views=('clip', 'future'), transforms=augment),

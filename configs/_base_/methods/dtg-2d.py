@@ -3,8 +3,8 @@ _base_ = 'dtg.py'
 
 model = dict(frame_wise=True)
 
-# 8 frames with a stride of 8, at 224x224.
-clip = dict(num_frames=8, stride=8)
+# A frame from each of 8 equal parts of the video, at 224x224.
+clip = dict(num_frames=8, segments=True)
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),

@@ -25,8 +25,8 @@ model = dict(
     balancer=dict(weights=dict(contrast=0.1)),
 )
 
-# Two clips of 8 frames at 64x64.
-clip = dict(num_frames=8, stride=2)
+# Two clips of 8 frames at 64x64, each at a speed of its own.
+clip = dict(num_frames=8, stride=(2, 1))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 sample_test_views = dict(sample_views, test_mode=True)
 load_poses = dict(
@@ -36,7 +36,7 @@ load_targets = [
     dict(_base_.embedding, target='imagenet', cache='efficientnet_lite0_imagenet.lmdb'),
     load_poses,
 ]
-augment = [_base_.crop, _base_.resize, _base_.flip]
+augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 make_views = [
     _base_.decode,
     dict(type='TransformViews', views=('clip',), transforms=augment),

@@ -19,7 +19,7 @@ clip = dict(num_frames=8, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 sample_test_views = dict(sample_views, test_mode=True)
 load_parts = dict(_base_.load_parts, cache='selfie_segmentation.lmdb')
-augment = [_base_.crop, _base_.resize, _base_.flip]
+augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 pack = dict(type='PackInputs', views=views, video=True)
 make_views = [
     _base_.decode,

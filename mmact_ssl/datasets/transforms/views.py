@@ -12,7 +12,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views, targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -20,33 +20,41 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 class SampleViews(BaseTransform):
     """Choose the frames of each view of a video.
 
-    ``clip`` are ``num_frames`` frames, ``stride`` apart, from a random start; ``clip_b`` is a
-    second clip from a start of its own; ``future`` goes on one clip stride after the clip's last
-    frame with its own number and stride; ``keyframes`` are the key frames nearest to the clip's
-    center in the order of decoding, in the order of the video.
+    ``clip`` are ``num_frames`` frames from a random start, ``stride`` apart, or with ``segments``
+    one random frame of each of ``num_frames`` equal parts of the whole video. ``clip_b`` is a
+    second clip, drawn for itself. ``future`` goes on one clip stride after the clip's last frame,
+    with its own number of frames. ``keyframes`` are the key frames nearest to the clip's center
+    in the order of decoding, in the order of the video.
 
-    A start is uniform over all positions at which clip and future, or the other clip, fit. In a
-    video that is too short it is 0, frames beyond the end repeat the last one and are not valid.
-    Absent key frames repeat the last present one and are not valid. A stride that is a list is
-    drawn from it, uniformly: the clip is played at one of several speeds.
+    A start is uniform over all positions at which clip and future fit. A stride that is a list is
+    drawn from it, uniformly among those that fit: one stride beyond the last frame the video ends
+    at the earliest, so that a larger stride never leaves frames out. If none fits, the smallest is
+    taken. In a video that is too short for the stride the start is 0, frames beyond the end repeat
+    the last one and are not valid. Absent key frames repeat the last present one and are not valid.
+
+    Segments before a future are parts of the video before the future's start, which is random in
+    the later half of the positions at which the future fits. A video of fewer frames than parts
+    shows a frame in several of them; these are valid.
 
     Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 [T]};
     ``targets`` {view: ``valid`` bool [T] and, of views with a list of strides, ``speed``, the
     stride that was drawn}; ``video_reader``, which ``DecodeViews`` uses up.
 
     Args:
-        clip: ``num_frames`` and ``stride`` (or several to draw from) of the clip.
-        future: The same for the frames after it. None: no such view.
+        clip: ``num_frames`` and ``stride`` (or several to draw from), or ``segments=True``.
+        future: ``num_frames`` and ``stride`` of the frames after it; without ``stride`` it has the
+            clip's. None: no such view.
         keyframes: ``num_frames``, the number of slots. None: no such view.
-        test_mode: Take the middle start instead of a random one; with ``clip_b``, the first start
-            for the clip and the last one for ``clip_b``. Of several strides, take the first one for
-            the clip and the last one for the others.
-        clip_b: ``num_frames`` and ``stride`` of the second clip. None: no such view.
-        differ: Draw the second clip's stride among those that are not the clip's.
+        test_mode: Take the middle start instead of a random one, and of each part the middle frame;
+            with ``clip_b``, the first for the clip and the last for ``clip_b``. Of several strides
+            that fit, take the first one; with ``differ``, the last one for ``clip_b``.
+        clip_b: The same as ``clip`` for the second clip. None: no such view.
+        differ: Draw the second clip's stride among those that are not the clip's, also where none
+            of these fits.
 
     Source: clip, future and keyframes are CSVR's views, clip and clip_b DTG-Net's image sequences,
-    and at two speeds those of RSPNet (arXiv 2011.07949); positions, repetition and uniform speeds
-    are our choice.
+    and at two speeds those of RSPNet (arXiv 2011.07949); segments are TSN's (arXiv 1608.00859).
+    Positions, repetition and the choice of a speed are ours.
     """
 
     def __init__(
@@ -58,11 +66,13 @@ class SampleViews(BaseTransform):
         clip_b: Mapping[str, Any] | None = None,
         differ: bool = False,
     ) -> None:
-        options = {'clip': clip, 'future': future, 'clip_b': clip_b}
-        self.clips = {view: value for view, value in options.items() if value is not None}
+        self.clips = {'clip': clip} if clip_b is None else {'clip': clip, 'clip_b': clip_b}
+        self.future = future
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
+        if future is not None and clip.get('segments') and 'stride' not in future:
+            raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         reader = VideoReader(results['filename'])
@@ -72,13 +82,16 @@ class SampleViews(BaseTransform):
             raise BrokenSampleError(results['filename'], 'has fewer than 2 frames')
         frame_inds: dict[str, np.ndarray] = {}
         targets: dict[str, dict[str, Any]] = {}
-        strides = self._draw_strides()
-        for group in self._groups(strides):
-            start = self._start(total, group)
-            for view, offsets in group.items():
-                inds = start + offsets
-                frame_inds[view] = np.minimum(inds, total - 1)
-                targets[view] = {'valid': inds < total}
+        strides = self._draw_strides(total)
+        for view in self.clips:
+            drawn = (
+                self._draw_strided(view, total, strides[view])
+                if view in strides
+                else self._draw_segments(view, total)
+            )
+            for name, inds in drawn.items():
+                frame_inds[name] = np.minimum(inds, total - 1)
+                targets[name] = {'valid': inds < total}
         if self.keyframes is not None:
             clip_inds = frame_inds['clip'][targets['clip']['valid']]
             center = int(clip_inds[0] + clip_inds[-1]) // 2
@@ -94,38 +107,62 @@ class SampleViews(BaseTransform):
         )
         return results
 
-    def _draw_strides(self) -> dict[str, int]:
-        """Choose the stride of each view of frames."""
+    def _draw_strides(self, total: int) -> dict[str, int]:
+        """Choose the stride of each clip that has one."""
         drawn: dict[str, int] = {}
         for view, clip in self.clips.items():
+            if clip.get('segments'):
+                continue
             strides = np.atleast_1d(clip['stride']).tolist()
             if view == 'clip_b' and self.differ:
-                strides = [stride for stride in strides if stride != drawn['clip']]
-            if len(strides) == 1 or self.test_mode:
-                drawn[view] = strides[0 if view == 'clip' else -1]
+                strides = [stride for stride in strides if stride != drawn.get('clip')]
+            fitting = [
+                stride for stride in strides if self._last(view, stride) + stride <= total
+            ] or [min(strides)]
+            if len(fitting) == 1 or self.test_mode:
+                drawn[view] = fitting[-1 if view == 'clip_b' and self.differ else 0]
             else:
-                drawn[view] = strides[np.random.randint(len(strides))]
+                drawn[view] = fitting[np.random.randint(len(fitting))]
         return drawn
 
-    def _groups(self, strides: Mapping[str, int]) -> list[dict[str, np.ndarray]]:
-        """Frames of each view from its group's start; views of one group share their start."""
-        offsets = {
-            view: np.arange(self.clips[view]['num_frames']) * stride
-            for view, stride in strides.items()
-        }
-        if 'future' in offsets:
-            offsets['future'] += self.clips['clip']['num_frames'] * strides['clip']
-        second = [{'clip_b': offsets.pop('clip_b')}] if 'clip_b' in offsets else []
-        return [offsets, *second]
+    def _offsets(self, view: str, stride: int) -> dict[str, np.ndarray]:
+        """Frames of a clip and of its future, counted from the clip's start."""
+        num_frames = self.clips[view]['num_frames']
+        offsets = {view: np.arange(num_frames) * stride}
+        if view == 'clip' and self.future is not None:
+            after = np.arange(self.future['num_frames']) * int(self.future.get('stride', stride))
+            offsets['future'] = num_frames * stride + after
+        return offsets
 
-    def _start(self, total: int, group: Mapping[str, np.ndarray]) -> int:
-        """Choose the frame at which the views of a group start."""
-        slack = max(total - 1 - max(int(offsets[-1]) for offsets in group.values()), 0)
+    def _last(self, view: str, stride: int) -> int:
+        """The last of the frames of a clip and its future, counted from the clip's start."""
+        return max(int(offsets[-1]) for offsets in self._offsets(view, stride).values())
+
+    def _draw_strided(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
+        """Choose the frames of a clip and of its future; they may lie beyond the video's end."""
+        start = self._pick(view, max(total - self._last(view, stride), 1))
+        return {name: start + offsets for name, offsets in self._offsets(view, stride).items()}
+
+    def _draw_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
+        """Choose a frame of each part of the video, or of its part before the future."""
+        drawn = {}
+        end = total
+        if view == 'clip' and self.future is not None:
+            after = np.arange(self.future['num_frames']) * self.future['stride']
+            latest = max(total - 1 - int(after[-1]), 1)
+            end = (latest + 1) // 2 + int(self._pick(view, latest // 2 + 1))
+            drawn['future'] = end + after
+        parts = self.clips[view]['num_frames']
+        edges = np.arange(parts + 1) * end // parts
+        return {view: edges[:-1] + self._pick(view, np.maximum(np.diff(edges), 1)), **drawn}
+
+    def _pick(self, view: str, count: int | np.ndarray) -> Any:
+        """Choose one of ``count`` positions; of several counts, one of each."""
         if not self.test_mode:
-            return int(np.random.randint(slack + 1))
+            return np.random.randint(count)
         if 'clip_b' not in self.clips:
-            return slack // 2
-        return slack if 'clip_b' in group else 0
+            return (count - 1) // 2
+        return count - 1 if view == 'clip_b' else 0 * count
 
 
 @TRANSFORMS.register_module()

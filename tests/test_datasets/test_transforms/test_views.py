@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
+from mmact_ssl.datasets.transforms import views as views_module
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetMeta
 
 CLIP = {'num_frames': 4, 'stride': 3}
@@ -119,6 +125,136 @@ def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
     assert valid(results, 'future') == [True, False, False]
     assert results['frame_inds']['keyframes'].tolist() == [0, 12, 12]
     assert valid(results, 'keyframes') == [True, True, False]
+
+
+class FramesOnly:
+    """A video of which nothing but the number of frames, its file name here, is known."""
+
+    def __init__(self, total_frames):
+        self.total_frames = total_frames
+
+    def close(self):
+        pass
+
+
+def draw(transform, total):
+    """Results for a video of so many frames, without a file."""
+    with mock.patch.object(views_module, 'VideoReader', FramesOnly):
+        return transform.transform({'filename': total})
+
+
+DRAWN = {'num_frames': 8, 'stride': (4, 1, 2)}
+SEGMENTS = {'num_frames': 8, 'segments': True}
+OPTIONS = {
+    'clip': dict(clip=DRAWN),
+    'two clips': dict(clip=DRAWN, clip_b=DRAWN),
+    'two speeds': dict(clip=DRAWN, clip_b=DRAWN, differ=True),
+    'future': dict(clip=DRAWN, future={'num_frames': 4}),
+    'segments': dict(clip=SEGMENTS),
+    'two of segments': dict(clip=SEGMENTS, clip_b=SEGMENTS),
+    'segments, future': dict(clip=SEGMENTS, future={'num_frames': 4, 'stride': 2}),
+}
+
+
+@pytest.mark.parametrize('name', OPTIONS)
+@settings(max_examples=60, deadline=None)
+@given(total=st.integers(2, 300), seed=st.integers(0, 2**32 - 1), test_mode=st.booleans())
+def test_frames_rise_inside_the_video_and_only_padding_is_not_valid(name, total, seed, test_mode):
+    np.random.seed(seed)
+    results = draw(SampleViews(**OPTIONS[name], test_mode=test_mode), total)
+    inds = results['frame_inds']
+    for view, frames in inds.items():
+        is_valid = results['targets'][view]['valid']
+        assert frames.min() >= 0 and frames.max() < total and len(is_valid) == len(frames)
+        assert (np.diff(frames) >= 0).all()
+        assert (frames[~is_valid] == total - 1).all()
+        if 'segments' not in name:
+            steps = np.diff(frames[is_valid])
+            assert (steps == results['targets'].get(view, {}).get('speed', steps)).all()
+    assert results['targets']['clip']['valid'][0]
+    if 'segments' in name:
+        assert results['targets']['clip']['valid'].all()
+        if total >= 28:
+            assert (np.diff(inds['clip']) > 0).all()
+    if 'future' in inds and results['targets']['future']['valid'].any():
+        assert inds['future'][0] > inds['clip'][-1]
+    if name == 'two speeds':
+        assert len(set(speeds(results).values())) == 2
+
+
+@pytest.mark.parametrize('name', OPTIONS)
+@pytest.mark.parametrize('total', [15, 20, 29, 31, 40])
+def test_no_frame_of_a_short_video_is_starved(name, total):
+    """JHMDB's videos have 15 to 40 frames."""
+    np.random.seed(total)
+    transform = SampleViews(**OPTIONS[name])
+    counts = np.zeros(total)
+    clips = set()
+    for _ in range(1500):
+        results = draw(transform, total)
+        for view, frames in results['frame_inds'].items():
+            assert results['targets'][view]['valid'].all()
+            counts[frames] += 1
+        clips.add(tuple(results['frame_inds']['clip']))
+    assert counts.min() > 0 and len(clips) > 3
+    if name == 'segments':
+        # A part has its frames alike, and parts differ by one frame.
+        assert counts.max() / counts.min() < 1.3 * np.ceil(total / 8) / (total // 8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(total=st.integers(2, 80), seed=st.integers(0, 2**32 - 1))
+def test_a_stride_is_drawn_among_those_that_fit(total, seed):
+    np.random.seed(seed)
+    speed = speeds(draw(SampleViews(clip=DRAWN, future={'num_frames': 4}), total))['clip']
+    assert speed == 1 or 12 * speed <= total, 'clip and future, and no frame left out'
+    fixed = draw(SampleViews(clip=DRAWN, future={'num_frames': 4}, test_mode=True), total)
+    fitting = [stride for stride in (4, 1, 2) if 12 * stride <= total]
+    assert speeds(fixed)['clip'] == (fitting or [1])[0]
+    # A single stride is kept, whatever the video.
+    kept = draw(SampleViews(clip={'num_frames': 8, 'stride': 4}), total)['frame_inds']['clip']
+    assert (kept == np.minimum(kept[0] + 4 * np.arange(8), total - 1)).all()
+
+
+def test_a_second_speed_is_another_one_even_where_it_does_not_fit():
+    transform = SampleViews(**OPTIONS['two speeds'])
+    results = draw(transform, 10)
+    assert speeds(results) == {'clip': 1, 'clip_b': 2}
+    assert valid(results, 'clip') == [True] * 8
+    assert valid(results, 'clip_b') == [True] * 5 + [False] * 3
+
+
+def test_segments_are_tsns():
+    """The mean of many draws is the middle of each part, which testing takes."""
+    transform = SampleViews(clip=SEGMENTS, clip_b=SEGMENTS)
+    drawn = [draw(transform, 80)['frame_inds'] for _ in range(2000)]
+    for view in ('clip', 'clip_b'):
+        mean = np.mean([inds[view] for inds in drawn], axis=0)
+        np.testing.assert_allclose(mean, 10 * np.arange(8) + 4.5, atol=0.4)
+    one, two = (np.array([inds[view] for inds in drawn]) for view in ('clip', 'clip_b'))
+    assert abs((one == two).mean() - 0.1) < 0.02, 'drawn apart'
+    middle = draw(SampleViews(clip=SEGMENTS, test_mode=True), 80)['frame_inds']['clip']
+    assert middle.tolist() == [4, 14, 24, 34, 44, 54, 64, 74]
+    both = draw(SampleViews(clip=SEGMENTS, clip_b=SEGMENTS, test_mode=True), 80)['frame_inds']
+    assert (both['clip'][0], both['clip_b'][-1]) == (0, 79)
+    few = draw(SampleViews(clip=SEGMENTS), 4)
+    assert few['frame_inds']['clip'].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_segments_before_a_future_leave_it_room():
+    transform = SampleViews(**OPTIONS['segments, future'])
+    starts = set()
+    for _ in range(500):
+        results = draw(transform, 40)
+        inds = results['frame_inds']
+        start = int(inds['future'][0])
+        assert (np.diff(inds['future']) == 2).all() and results['targets']['future']['valid'].all()
+        edges = np.arange(9) * start // 8
+        assert ((edges[:-1] <= inds['clip']) & (inds['clip'] < edges[1:])).all()
+        starts.add(start)
+    assert starts == set(range(17, 34))
+    with pytest.raises(ConfigError, match='set future.stride'):
+        SampleViews(clip=dict(SEGMENTS, stride=2), future={'num_frames': 4})
 
 
 def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index):
