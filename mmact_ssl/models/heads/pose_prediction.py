@@ -103,7 +103,21 @@ class PosePredictionHead(PretextHead):
             loss_joints=Term(best, distances[0].weight),
         )
         if self.adversarial is not None:
-            found.update(self.adversarial_terms(draws[0], target, weight, feature.detach()))
+            condition = feature.detach()
+            sides = self.adversarial(
+                self.discriminator,
+                target,
+                draws[0],
+                weight,
+                condition,
+                wrong=(weight, of_another_sample(condition)),
+                iteration=self.iteration,
+            )
+            has_future = weight.flatten(1).any(1).to(weight.dtype)
+            found['loss_generator'] = Term(sides.generator, has_future)
+            found['loss_discriminator'] = Term(sides.discriminator, has_future)
+            found['discriminator_accuracy'] = Term(sides.accuracy, has_future)
+            found['discriminator_matched'] = Term(sides.matched, has_future)
         # Errors count joints that are seen in the future frame and in the last observed one, of
         # clips without a hint.
         both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
@@ -111,24 +125,3 @@ class PosePredictionHead(PretextHead):
         for name, error in draw_errors(draws, target, both, known[:, -1:]).items():
             found[name] = Term(error, counted)
         return dict(**found, poses=(draws[0] + 1) / 2)
-
-    def adversarial_terms(
-        self, drawn: Tensor, target: Tensor, weight: Tensor, condition: Tensor
-    ) -> Terms:
-        """Of poses ``[B, T, V, 2]``, their weights ``[B, T, V]`` and the detached ``f_d``."""
-        sides = self.adversarial(
-            self.discriminator,
-            target,
-            drawn,
-            weight,
-            condition,
-            wrong=(weight, of_another_sample(condition)),
-            iteration=self.iteration,
-        )
-        counted = weight.flatten(1).any(1).to(weight.dtype)
-        return dict(
-            loss_generator=Term(sides.generator, counted),
-            loss_discriminator=Term(sides.discriminator, counted),
-            discriminator_accuracy=Term(sides.accuracy, counted),
-            discriminator_matched=Term(sides.matched, counted),
-        )

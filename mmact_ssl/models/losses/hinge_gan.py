@@ -95,10 +95,12 @@ class HingeGANLoss(nn.Module):
         with precision:
             if penalized:
                 real, fake = real.detach().float().requires_grad_(), fake.float()
+                condition = tuple(value.float() for value in condition)
+                wrong = wrong and tuple(value.float() for value in wrong)
             of_real = discriminator(real, *condition)
+            of_fake = discriminator(fake, *condition)
             of_wrong = None if wrong is None else discriminator(real.detach(), *wrong)
-            of_fakes = [discriminator(fake, *condition), *([] if wrong is None else [of_wrong])]
-            fakes = torch.stack(of_fakes)  # (1 or 2, B)
+            fakes = torch.stack([of_fake] if of_wrong is None else [of_fake, of_wrong])
             told = F.relu(1 - of_real) + F.relu(1 + fakes).mean(0)
             if penalized:
                 told = told + self.r1_weight * self.r1_interval * r1_penalty(of_real, real)

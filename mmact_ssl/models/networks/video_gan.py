@@ -123,8 +123,10 @@ class VideoGenerator(nn.Module):
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
-        """Drawn from ``[B, T, C, 4, 4]`` or, where it is shown, the background's; no other way
-        leads around the latent."""
+        """Drawn from ``[B, T, C, 4, 4]``, or the background's means where they are shown.
+
+        No other way leads around the latent.
+        """
         drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         if background is None:
             return drawn

@@ -218,9 +218,11 @@ def test_real_poses_under_the_feature_of_another_clip_are_fakes():
     """The discriminator's loss in float64, a clip at a time."""
     head, inputs = stir(make_head()).double(), make_inputs()
     inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
-    found = head.terms(**inputs)
     feature = inputs['dynamic'].mean((2, 3, 4))
+    with torch.no_grad():
+        found = head.terms(**inputs)
     drawn = found['poses'] * 2 - 1
+    head.requires_grad_(False)
     for n in range(2):  # the third has no future
         weight = (inputs['future'][n, ..., 2] * inputs['future_valid'][n][:, None])[None]
         target = (inputs['future'][n, ..., :2] * 2 - 1)[None]
