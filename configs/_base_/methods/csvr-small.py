@@ -24,7 +24,7 @@ model = dict(
     ),
     # Adam trains what one head owns alone alike under any weight, so that these weights say who
     # shapes the feature map: mostly poses, then frames (docs/studies/csvr.md).
-    balancer=dict(weights=dict(pose=20.0, context=0.5, video=10.0)),
+    balancer=dict(weights=dict(pose=20.0, context=0.5, video=5.0)),
 )
 
 # 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among

@@ -61,7 +61,7 @@ class PosePredictionHead(PretextHead):
         samples: int = 4,
         hint_dropout: float = 0.5,
         loss: dict = dict(type='JointLoss', beta=0.05),
-        adversarial: Optional[dict] = dict(type='HingeGANLoss', weight=0.1),
+        adversarial: Optional[dict] = dict(type='HingeGANLoss', weight=0.03),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
