@@ -1,5 +1,5 @@
-# HCPG on JHMDB (real RGB video), sized for two cores, under a network that tells the person from
-# the background; contrast in the batch.
+# HCPG on JHMDB (real RGB video), sized for two cores, under part maps drawn from poses; contrast in
+# the batch.
 _base_ = ['_base_/sets/jhmdb.py', '_base_/students/r3d18-small.py', '_base_/methods/hcpg-small.py']
 
 model = dict(backbone=_base_.backbone)

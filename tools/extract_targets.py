@@ -9,6 +9,7 @@
     python tools/extract_targets.py import-coco poses.json --ann data/x/train.txt --out CACHE
     python tools/extract_targets.py import-skeletons data/utdmhad/skeleton --data data/utdmhad \
         --focal 130 --center 79 60 --size 160 120
+    python tools/extract_targets.py draw-parts data/jhmdb/targets/pose.lmdb --data data/jhmdb
     python tools/extract_targets.py inspect CACHE [--verify [--drop-damaged]]
 """
 
@@ -18,7 +19,7 @@ import argparse
 import sys
 from pathlib import Path
 
-MODES = ('import-npz', 'import-coco', 'import-skeletons', 'inspect')
+MODES = ('import-npz', 'import-coco', 'import-skeletons', 'draw-parts', 'inspect')
 # Those of mmact_ssl.targets.meta, which --help does not wait for; embeddings have the first two.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
 
@@ -49,25 +50,29 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     skeletons.add_argument('--focal', type=float, required=True, help="the camera's, in pixels")
     skeletons.add_argument('--center', type=float, nargs=2, required=True, metavar=('X', 'Y'))
     skeletons.add_argument('--size', type=int, nargs=2, required=True, metavar=('WIDTH', 'HEIGHT'))
-    for importer in (npz, coco, skeletons):
-        importer.add_argument('source', help='the file or folder to import')
-    for writer in (extract, npz, coco, skeletons):
+    parts = modes.add_parser('draw-parts', help='draw part maps from a cache of poses')
+    parts.add_argument('--map-size', type=int, default=64, help='side of the maps')
+    for importer in (npz, coco, skeletons, parts):
+        importer.add_argument('source', help='the file, folder or cache to read')
+    for writer in (extract, npz, coco, skeletons, parts):
         writer.add_argument('--data', help='data folder, in place of --ann, --videos and --out')
         writer.add_argument(
             '--out', help='folder of the cache (default: DATA/targets/NAME.lmdb, see the docs)'
         )
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
-        writer.add_argument(
+    for lister in (extract, npz, coco, skeletons):
+        lister.add_argument(
             '--ann', nargs='+', help='annotation files (default: DATA/train.txt and DATA/test.txt)'
         )
-    for decoder in (extract, coco):
+    for decoder in (extract, coco, parts):
         decoder.add_argument(
-            '--videos', help="folder that the annotated paths start from (default: --ann's)"
+            '--videos', help="folder that the videos' paths start from (default: --ann's, or DATA)"
         )
-    for storer in (extract, npz):
+    for storer in (extract, npz, parts):
         storer.add_argument(
             '--map-dtype', choices=MAP_DTYPES, default='float32', help='how maps are stored'
         )
+    for storer in (extract, npz):
         storer.add_argument(
             '--embedding-dtype',
             choices=MAP_DTYPES[:2],
@@ -205,6 +210,21 @@ def run_import(args: argparse.Namespace) -> None:
     print(f'{written} videos written: {out}')
 
 
+def run_drawing(args: argparse.Namespace) -> None:
+    """Draw part maps of all videos in a cache of poses."""
+    from mmact_ssl.errors import ConfigError
+    from mmact_ssl.targets.part_maps import draw_parts
+
+    if args.data is None and (args.out is None or args.videos is None):
+        raise ConfigError(
+            'say where the videos are and where to: --data DIR, or --videos and --out'
+        )
+    root = args.videos or args.data
+    out = args.out or str(Path(args.data, 'targets', 'pose_parts.lmdb'))
+    written = draw_parts(args.source, out, root, args.map_size, args.map_dtype, args.overwrite)
+    print(f'{written} videos written: {out}')
+
+
 def inspect(args: argparse.Namespace) -> None:
     """Print what a cache holds; end with exit status 1 if an entry is damaged."""
     from mmact_ssl.targets.cache import TargetWriter, read_meta
@@ -238,11 +258,13 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors():
         if args.mode == 'inspect':
             inspect(args)
-            return
-        fill_in_data(args)
-        if args.mode == 'extract':
+        elif args.mode == 'draw-parts':
+            run_drawing(args)
+        elif args.mode == 'extract':
+            fill_in_data(args)
             run_extraction(args)
         else:
+            fill_in_data(args)
             run_import(args)
 
 

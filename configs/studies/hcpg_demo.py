@@ -2,3 +2,4 @@
 _base_ = 'hcpg_jhmdb.py'
 
 dataset = 'demo'
+runs = [*_base_.tasks, *_base_.balancers]

@@ -1,5 +1,5 @@
-# HCPG on JHMDB, under a person-mask network: contrast alone, parsing alone, and both,
-# in one representation for all tasks and in one for each.
+# HCPG on JHMDB, under part maps drawn from poses: contrast alone, parsing alone, and both, in one
+# representation for all tasks and in one for each; and both under a person mask.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
@@ -18,7 +18,7 @@ no_contrast = [
 random = dict(method='Random init', evaluations=[frozen])
 hcpg = dict(method='HCPG', pretrain=pretrain, evaluations=[pretext, frozen])
 alone = dict(hcpg, evaluations=[frozen])
-runs = [
+tasks = [
     random,
     hcpg,
     dict(hcpg, variant='shared', cfg_options=shared),
@@ -26,7 +26,7 @@ runs = [
     dict(alone, variant='parsing-alone', cfg_options=[*no_contrast, 'model.encode=[clip]']),
 ]
 # One seed: balancers that weigh the tasks or fix their gradients.
-runs += [
+balancers = [
     dict(
         alone,
         variant=variant,
@@ -39,3 +39,9 @@ runs += [
         ('pcgrad', 'PCGrad'),
     )
 ]
+by_mask = 'configs/hcpg_r3d_person_{dataset}.py'
+by_mask_pretext = dict(protocols='pretext', config=by_mask)
+person_mask = dict(
+    hcpg, variant='person-mask', pretrain=by_mask, evaluations=[by_mask_pretext, frozen]
+)
+runs = [*tasks, person_mask, *balancers]

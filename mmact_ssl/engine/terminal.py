@@ -81,7 +81,8 @@ class ShortLogProcessor(LogProcessor):
     """mmengine's log processor, with lines that fit a terminal.
 
     A training line shows epoch and step, the time left, the loss and each task's own, and as far as
-    there is room the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
+    there is room each task's share of the student's gradient (in brackets, where there are several
+    tasks), the learning rate and the numbers of no task. ``scalars.json`` has all numbers.
     A test's metrics that do not fit a line get one each.
     """
 
@@ -126,17 +127,29 @@ class ShortLogProcessor(LogProcessor):
             line += f'  left {timedelta(seconds=int(left))}'
         losses: dict[str, float] = {}
         others: dict[str, float] = {}
+        shares: dict[str, float] = {}
         for name, value in tag.items():
             task, _, rest = name.rpartition('/')
-            if 'loss' in rest:
+            if task == 'share':
+                shares[rest] = value
+            elif 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
             elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:
                 others[name] = value
+        if len(shares) == 1:
+            shares = {}  # all of it
         rates = {name: value for name, value in others.items() if name.endswith('lr')}
-        for name, value in {'loss': losses.pop('loss', None), **losses, **rates, **others}.items():
-            item = f'  {name} {_text(value)}'
-            if value is not None and len(line) + len(item) <= self.columns:
-                line += item
+        shown = {'loss': losses.pop('loss', None), **losses}
+        plain = {
+            name: f'{name} {_text(value)}' for name, value in shown.items() if value is not None
+        }
+        items = [f'{text} ({shares[n]:.0%})' if n in shares else text for n, text in plain.items()]
+        if len('  '.join([line, *items])) > self.columns:
+            items = list(plain.values())
+        items += [f'{name} {_text(value)}' for name, value in {**rates, **others}.items()]
+        for item in items:
+            if len(line) + len(f'  {item}') <= self.columns:
+                line += f'  {item}'
         return line
 
 

@@ -142,7 +142,12 @@ def class_names(split: Split, num_classes: int) -> list[str]:
 def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray | None:
     """Group samples by what a regular expression finds in their names (a subject, a source video).
 
-    Its one group gives the str array ``[N]``; None gives None.
+    None gives None. A pattern of one group finds the sample's group. A pattern of two finds a
+    series and a number in it: clips were numbered source by source, so that a run of numbers
+    without a gap keeps each source video whole. All names of a split are needed to see the gaps.
+
+    Returns:
+        ``[N]``, equal where samples belong together.
     """
     if pattern is None:
         return None
@@ -151,5 +156,12 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
         match = re.search(pattern, name)
         if match is None:
             raise ConfigError(f'linear.group_pattern {pattern!r} does not match {name!r}; fix it')
-        groups.append(match.group(1))
-    return np.asarray(groups)
+        groups.append(match.groups())
+    if len(groups[0]) == 1:
+        return np.asarray([group for (group,) in groups])
+    order = sorted(range(len(groups)), key=lambda i: (groups[i][0], int(groups[i][1])))
+    runs = np.zeros(len(groups), dtype=np.int64)
+    for previous, i in zip(order, order[1:]):
+        (series, number), (name, last) = groups[i], groups[previous]
+        runs[i] = runs[previous] + (series != name or int(number) > int(last) + 1)
+    return runs

@@ -51,7 +51,7 @@ def mean_gradient_conflict(
     def collect(gradients: SharedGradients, weights: Mapping[str, Any]) -> None:
         measured.append((gradients.tasks, gradients.rows().double()))
 
-    model.loss_observer = collect
+    model.loss_observers = [collect]
     halves: list[Tensor] = []
     tasks: list[str] = []
     count = 0

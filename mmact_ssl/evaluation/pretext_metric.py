@@ -1,21 +1,33 @@
-"""How well the pretext tasks do on clips that training never saw."""
+"""How well the pretext tasks do on clips that training never saw, and whether by the student."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
+from mmact_ssl.models.dependence import OTHER_CLIP
 from mmact_ssl.registry import METRICS
+
+# A metric depends on the student if its mean moves by more than both (our choice).
+MIN_CHANGE = 0.01  # of the mean
+MIN_ERRORS = 2.0  # standard errors over clips
+DEPENDS = 'depends on the student'
+INERT = 'it does not depend on the student, so that its loss does not teach the student'
+UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more of them'
 
 
 @METRICS.register_module()
 class PretextMetric(BaseMetric):
     """Average, over samples, of what the heads' ``predict`` gives as one number a sample.
 
-    NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``.
+    NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``, and with
+    the features of another clip ``'<task>/<name>_other_clip'``, see
+    :meth:`MultiTaskPretrainer.predict`. A task of which a metric stays as it is gets a warning.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.
@@ -34,5 +46,52 @@ class PretextMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Mean of each metric over the samples for which it is defined."""
-        return {name: float(np.nanmean([r[name] for r in results])) for name in results[0]}
+        """Mean of each metric over the samples for which it is defined; run by one process."""
+        values = {name: np.array([r[name] for r in results]) for name in results[0]}
+        for warning in describe_inert(values):
+            print_log(warning, 'current', logging.WARNING)
+        return {name: mean_of_known(value) for name, value in values.items()}
+
+
+def mean_of_known(values: np.ndarray) -> float:
+    """Mean of what is not NaN; NaN if nothing is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float('nan')
+
+
+def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning for each task of which metrics do not, or not for certain, depend on the student.
+
+    Args:
+        values: ``'<task>/<name>'`` and ``'<task>/<name>_other_clip'`` -> one number a clip.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, own in values.items():
+        other = values.get(name + OTHER_CLIP)
+        verdict = DEPENDS if other is None else dependence(own, other)
+        if other is not None and verdict != DEPENDS:
+            task, _, metric = name.rpartition('/')
+            text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
+            found.setdefault((task, verdict), []).append(text)
+    return [
+        f"the task {task!r}: {', '.join(both)}, with another clip's features in brackets: {verdict}"
+        for (task, verdict), both in found.items()
+    ]
+
+
+def dependence(own: np.ndarray, other: np.ndarray) -> str:
+    """Whether the mean over clips moves with the features: :data:`DEPENDS`, or what to say else.
+
+    Compared are the same clips: the mean of the differences with :data:`MIN_CHANGE` of the larger
+    mean, and with :data:`MIN_ERRORS` of its own standard errors. One clip alone tells nothing.
+    """
+    known = ~np.isnan(own) & ~np.isnan(other)
+    own, other = own[known], other[known]
+    if len(own) < 2:
+        return DEPENDS
+    difference = own - other
+    change = abs(difference.mean())
+    if change <= MIN_CHANGE * max(abs(own.mean()), abs(other.mean())):
+        return INERT
+    error = difference.std(ddof=1) / len(own) ** 0.5
+    return DEPENDS if change > MIN_ERRORS * error else UNCERTAIN.format(len(own))

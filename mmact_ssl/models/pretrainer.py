@@ -15,6 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
+from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
 from mmact_ssl.models.encoding import encode_view, mean_feature
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
@@ -92,8 +93,8 @@ class MultiTaskPretrainer(BaseModel):
         self.heads = ModuleDict(_build_all(heads))
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
-        # Called in a step, see GradientConflictHook.
-        self.loss_observer: Optional[LossObserver] = None
+        # Called in a step, see GradientShareHook.
+        self.loss_observers: list[LossObserver] = []
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         # Of torch: teachers have their weights already, which initialization would overwrite.
         self.teachers = nn.ModuleDict(
@@ -106,6 +107,7 @@ class MultiTaskPretrainer(BaseModel):
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
         available = available_inputs(self)
         check_inputs(self.tasks, available)
+        self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
         print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)
@@ -224,8 +226,8 @@ class MultiTaskPretrainer(BaseModel):
             data_samples: Tell teachers of clips which frames they get. Nothing else is read, for
                 the annotation's labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimize) and ``'<task>/<name>'`` (to log).
-                ``'predict'``: for each sample, task -> what its head predicts. ``'tensor'``:
-                view -> feature map.
+                ``'predict'``: for each sample, task -> what its head predicts, see
+                :meth:`predict`. ``'tensor'``: view -> feature map.
         """
         targets = targets or {}
         if mode == 'tensor':
@@ -236,12 +238,32 @@ class MultiTaskPretrainer(BaseModel):
             for task, head in self.tasks.items()
         }
         if mode == 'predict':
-            predicted = {task: head.predict(**by_task[task]) for task, head in self.tasks.items()}
+            predicted = {task: self.predict(task, given) for task, given in by_task.items()}
             return [
                 {task: {n: value[i] for n, value in p.items()} for task, p in predicted.items()}
                 for i in range(len(inputs[self.encode_names[0]]))
             ]
         return self._losses(by_task, found)
+
+    def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What a task's head predicts, and its metrics ``[B]`` with another clip's features.
+
+        These are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and are NaN
+        where the batch has no other clip. Both are of the same random numbers.
+        """
+        head = self.tasks[task]
+        swapped = features_of_another_clip(head.inputs, inputs, self.student_inputs)
+        devices = {value.device for value in inputs.values() if value.is_cuda}
+        # The generators are put back, so that the second call draws the same.
+        with torch.random.fork_rng(devices=list(devices)):
+            others = head.predict(**swapped)
+        found = head.predict(**inputs)
+        for name, value in others.items():
+            if value.ndim == 1 and not any(part in name for part in head.reference_names):
+                found[name + OTHER_CLIP] = (
+                    value if value.shape[0] > 1 else torch.full((1,), torch.nan)
+                )
+        return found
 
     def _losses(
         self, by_task: Mapping[str, Mapping[str, Tensor]], found: Mapping[str, Tensor]
@@ -274,8 +296,8 @@ class MultiTaskPretrainer(BaseModel):
         if self.balancer.learns:
             logs.update({f'weight/{task}': torch.as_tensor(w) for task, w in weights.items()})
         loss = self.balancer(losses, progress, gradients, sizes)
-        if self.loss_observer is not None:
-            self.loss_observer(gradients, weights)
+        for observe in self.loss_observers:
+            observe(gradients, weights)
         return dict(loss=loss, **logs)
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -35,13 +35,15 @@ BASELINE = 'Random init'
 # What a head reports beside a metric of its own: the value of doing nothing clever.
 TRIVIAL_SUFFIX = '_repeat_last'
 CHANCE = 'chance'
+# The same metric with the features of another clip, see mmact_ssl/models/dependence.py.
+OTHER_CLIP = '_other_clip'
 NO_RESULTS = '*No results yet.*\n'
 MARKER = re.compile(
-    r'(?P<open><!-- (?P<kind>results|pretext):(?P<name>\S+) -->)\n.*?'
+    r'(?P<open><!-- (?P<kind>results|pretext|dependence):(?P<name>\S+) -->)\n.*?'
     r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
     re.DOTALL,
 )
-ANY_MARKER = re.compile(r'<!-- /?(results|pretext):\S+ -->')
+ANY_MARKER = re.compile(r'<!-- /?(results|pretext|dependence):\S+ -->')
 
 
 def select(results: Iterable[Result], name: str) -> list[Result]:
@@ -134,16 +136,50 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     rows = [['Metric', *(['Value'] if len(groups) == 1 else variants), 'Trivial answer']]
     metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
     for metric in metrics:
-        task, _, own = metric.rpartition('/')
-        if own.endswith(TRIVIAL_SUFFIX) or own == CHANCE:
+        if metric.endswith((TRIVIAL_SUFFIX, f'/{CHANCE}', OTHER_CLIP)):
             continue
-        trivial = f'{task}/{CHANCE}' if own == 'accuracy' else metric + TRIVIAL_SUFFIX
-        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
-        cells = [[r.metrics[key] for r in group if key in r.metrics] for group, key in shown]
-        rows.append([metric, *(format_cell(values, 4) for values in cells)])
+        shown = [*((group, metric) for group in groups), (groups[0], trivial_answer(metric))]
+        rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
     caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
     return f'{caption}, {_seeds(counts)}.\n\n{_markdown(rows)}'
+
+
+def make_dependence_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of pretext tasks with a clip's own and with another clip's features.
+
+    One row for a metric of a data set, from the results that have both, beside the trivial answer;
+    empty if there is none. ``name`` selects results, see :func:`select`.
+    """
+    groups: dict[Row, list[Result]] = defaultdict(list)
+    for result in select(results, name):
+        if result.protocol == PRETEXT and any(m.endswith(OTHER_CLIP) for m in result.metrics):
+            groups[_row_of(result)].append(result)
+    rows = [['Data', 'Task', 'Metric', 'Own clip', 'Another clip', 'Trivial answer']]
+    for row, group in groups.items():
+        for result in group:
+            _check_comparable(f'{name}, dependence', group[0], result)
+        for metric in dict.fromkeys(metric for result in group for metric in result.metrics):
+            if any(metric + OTHER_CLIP in result.metrics for result in group):
+                shown = (metric, metric + OTHER_CLIP, trivial_answer(metric))
+                labels = [row[0], *metric.rsplit('/', 1)]
+                rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
+    if not groups:
+        return ''
+    seeds = _seeds([len(group) for group in groups.values()])
+    caption = 'Metrics on test clips with the features of the clip and of another one'
+    return f'{caption}, {seeds}.\n\n{_markdown(rows, 3)}'
+
+
+def trivial_answer(metric: str) -> str:
+    """Name of what a head reports beside a metric of its own, ``'<task>/<name>'``."""
+    task, _, own = metric.rpartition('/')
+    return f'{task}/{CHANCE}' if own == 'accuracy' else metric + TRIVIAL_SUFFIX
+
+
+def _metric_cell(group: Sequence[Result], metric: str) -> str:
+    """A metric of those results of a group that have it."""
+    return format_cell([r.metrics[metric] for r in group if metric in r.metrics], 4)
 
 
 def format_cell(values: Sequence[float], digits: int = 1) -> str:
@@ -154,10 +190,14 @@ def format_cell(values: Sequence[float], digits: int = 1) -> str:
     return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.{digits}f}'
 
 
+MAKERS = dict(results=make_table, pretext=make_pretext_table, dependence=make_dependence_table)
+
+
 def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
 
-    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks.
+    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks; so are those
+    between ``<!-- dependence:NAME -->`` and its partner.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
     found = [match.group() for match in ANY_MARKER.finditer(text)]
@@ -166,8 +206,8 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
         raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
 
     def table(match: re.Match) -> str:
-        make = make_table if match['kind'] == 'results' else make_pretext_table
-        return f'{match["open"]}\n{make(results, match["name"])}{match["close"]}'
+        made = MAKERS[match['kind']](results, match['name'])
+        return f'{match["open"]}\n{made}{match["close"]}'
 
     return MARKER.sub(table, text)
 

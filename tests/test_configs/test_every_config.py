@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.evaluation.data import groups_by_pattern
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tests.conftest import write_video
@@ -20,7 +21,7 @@ from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
-OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches'}
+OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches', 'gradient_share'}
 
 
 def targets_made(pipeline: list) -> set[str]:
@@ -217,3 +218,40 @@ def test_a_new_data_set_is_one_file(like, known_set, set_file, make, tmp_path):
     tasks = {name for name, head in config.model.heads.items() if head}
     assert {name.partition('/')[0] for name in metrics} == tasks
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+# Two clips of one subject or source video, and one of another, as the lists of a set name them.
+CLIPS = {
+    'demo': (
+        'videos/wave_s03_c1_000.mp4',
+        'videos/clap_s03_c0_001.mp4',
+        'videos/clap_s04_c0_0.mp4',
+    ),
+    'demo-skeleton': ('wave_s03_c1_000', 'clap_s03_c0_001', 'clap_s04_c0_000'),
+    'hmdb51': (
+        'catch/Ball_hochwerfen_-_catch_f_cm_np1_ri_goo_0.avi',
+        'catch/Ball_hochwerfen_-_catch_u_nm_np1_ri_med_11.avi',
+        'catch/Finding_Forrester_1_catch_f_cm_np1_le_med_0.avi',
+    ),
+    'jhmdb': ('videos/catch_017.mp4', 'videos/catch_018.mp4', 'videos/catch_020.mp4'),
+    'msraction3d': ('a01_s02_e01', 'a07_s02_e03', 'a01_s03_e01'),
+    'ntu60-xsub': ('S001C001P003R001A001', 'S002C003P003R002A009', 'S001C001P007R001A001'),
+    'ntu120-xsub': ('S018C001P008R001A061', 'S019C003P008R002A009', 'S018C001P041R001A061'),
+    'nwucla': ('a01_s01_e00_v01', 'a12_s01_e03_v02', 'a01_s02_e00_v01'),
+    'pkummd2': ('A01N01-L_0', 'A01N02-M_3', 'A02N01-L_0'),
+    'ucf101': (
+        'v_ApplyLipstick_g08_c01.avi',
+        'v_ApplyLipstick_g08_c02.avi',
+        'v_ApplyLipstick_g09_c01.avi',
+    ),
+    'utdmhad': ('videos/a1_s1_t1.mp4', 'videos/a2_s1_t4.mp4', 'videos/a1_s3_t1.mp4'),
+    'utdmhad-skeleton': ('a1_s1_t1', 'a2_s1_t4', 'a1_s3_t1'),
+    'utkinect': ('s01_e01_a01', 's01_e02_a03', 's02_e01_a01'),
+}
+
+
+@pytest.mark.parametrize('name', [name for name in DOWNSTREAM if '/linear_' in name])
+def test_the_folds_of_a_linear_probe_keep_recordings_whole(name: str):
+    config = load(name)
+    one, two, other = groups_by_pattern(CLIPS[config.dataset_name], config.linear.group_pattern)
+    assert one == two != other

@@ -9,7 +9,14 @@ from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.demo_world.render import LIP_LABELS
 
 NUM_JOINTS = {'coco17': 17, 'kinect20': 20, 'ntu25': 25, 'jhmdb15': 15}
-NUM_PARTS = {'person': 1, 'demo_parts': 10, 'lip': 20, 'atr': 18, 'pascal_person': 7}
+NUM_PARTS = {
+    'person': 1,
+    'demo_parts': 10,
+    'lip': 20,
+    'atr': 18,
+    'pascal_person': 7,
+    'pose_parts': 11,
+}
 
 
 @pytest.mark.parametrize(('layouts', 'sizes'), [(LAYOUTS, NUM_JOINTS), (PART_LAYOUTS, NUM_PARTS)])

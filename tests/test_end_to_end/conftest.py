@@ -135,13 +135,14 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
     """configs/hcpg_r3d_jhmdb.py cut down, with a queue, on six videos and their part maps."""
     root = tmp_path / 'jhmdb'
     root.mkdir()
-    meta = TargetMeta(kind='map', layout='person', fingerprint='made for tests', source='tests')
-    with TargetWriter(root / 'targets' / 'selfie_segmentation.lmdb', meta) as writer:
+    meta = TargetMeta(kind='map', layout='pose_parts', fingerprint='made for tests', source='tests')
+    with TargetWriter(root / 'targets' / 'pose_parts.lmdb', meta) as writer:
         for name, frames in HCPG_VIDEOS.items():
             make_video(root / name, num_frames=frames, width=96, height=80)
-            maps = np.zeros((frames, 1, 16, 16), np.float32)
-            if name != 'c.mp4':
-                maps[:, :, 2:14, 4:11] = 1
+            maps = np.zeros((frames, 11, 16, 16), np.float32)
+            if name != 'c.mp4':  # a head above a torso
+                maps[:, 1, 2:6, 4:11] = maps[:, 2, 6:14, 4:11] = 1
+            maps[:, 0] = 1 - maps.sum(1)
             writer.put(name, maps)
     for split in ('train', 'test'):
         (root / f'{split}.txt').write_text(''.join(f'{name} 0\n' for name in HCPG_VIDEOS))

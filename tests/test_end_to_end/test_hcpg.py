@@ -35,13 +35,13 @@ def test_the_pipeline_gives_what_the_heads_read(hcpg_config: Config):
         follower.start(source)
     data = model.data_preprocessor(batch, training=True)
     targets = data['targets']
-    assert targets['clip']['parts'].shape == (6, 8, 1, 16, 16)
+    assert targets['clip']['parts'].shape == (6, 8, 11, 16, 16)
     assert len(targets['sample']['video'].unique()) == 6
     assert (targets['clip']['speed'] != targets['clip_b']['speed']).all()
     # Of nine frames eight fit at the first speed only.
     for view in ('clip', 'clip_b'):
         assert targets[view]['valid'][1].all() == (targets[view]['speed'][1] == 1)
-    assert not targets['clip']['parts'][2].any() and targets['clip']['parts'][0].any()
+    assert not targets['clip']['parts'][2, :, 1:].any() and targets['clip']['parts'][0, :, 1:].any()
     losses = model(**data, mode='loss')
     expected = targets['clip']['valid'].float()
     expected[2] = 0
@@ -89,7 +89,7 @@ def test_a_resumed_run_has_the_same_state_and_accepts_no_other_parser(hcpg_confi
     assert len(queue.unique()) == 5
 
     assert resumed['meta']['target_caches'] == whole['meta']['target_caches']
-    made_by_another_parser(tmp_path / 'jhmdb' / 'targets' / 'selfie_segmentation.lmdb')
+    made_by_another_parser(tmp_path / 'jhmdb' / 'targets' / 'pose_parts.lmdb')
     hook = TargetCacheHook()
     runner = SimpleNamespace(cfg=hcpg_config, logger=logging.getLogger(), _resume=True)
     hook.after_load_checkpoint(runner, whole)

@@ -90,7 +90,7 @@ def test_it_is_the_cosine_of_the_gradients_of_the_mean_loss():
     before = copy.deepcopy(model.state_dict())
     found = mean_gradient_conflict(model, batches, 5)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert model.shared_weights is None and model.loss_observer is None
+    assert model.shared_weights is None and model.loss_observers == []
     whole = slow_gradients(model, batches)
     even, odd = slow_gradients(model, batches[::2]), slow_gradients(model, batches[1::2])
     assert found == {

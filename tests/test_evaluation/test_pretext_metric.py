@@ -1,13 +1,21 @@
-"""Means of the heads' metrics over samples."""
+"""Means of the heads' metrics over samples, and warnings of tasks that ignore the student."""
 
 from __future__ import annotations
 
 import math
+import statistics
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
-from mmact_ssl.evaluation import PretextMetric
+from mmact_ssl.evaluation import PretextMetric, pretext_metric
+from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence
+from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
 def sample(error: float, accuracy: float) -> dict:
@@ -27,8 +35,103 @@ def test_means_over_samples_of_all_batches_leave_out_what_is_not_defined():
     }
 
 
-@pytest.mark.filterwarnings('ignore:Mean of empty slice')
 def test_a_metric_that_no_sample_defines_is_not_a_number():
     metric = PretextMetric()
     metric.process(None, [sample(math.nan, 1.0)])
     assert math.isnan(metric.evaluate(size=1)['pose/error'])
+
+
+def measure(lines: list[str], monkeypatch, **heads: type) -> dict[str, float]:
+    """Metrics of heads over 40 clips in batches of 8, and one that is alone."""
+    monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))
+    torch.manual_seed(0)
+    model = MultiTaskPretrainer(
+        backbone=dict(type=nn.Identity),
+        heads={task: dict(type=head) for task, head in heads.items()},
+        data_preprocessor=dict(
+            type='mmact_ssl.PretextDataPreprocessor',
+            mean=[0.0] * 3,
+            std=[1.0] * 3,
+            views=('clip',),
+            targets=('clip.aim',),
+        ),
+    ).eval()
+    metric = PretextMetric()
+    for count in (8, 8, 8, 8, 8, 1):
+        clips = torch.rand(count, 3, 2, 2, 2)
+        aims = clips.flatten(1).mean(1) + 0.1 * torch.rand(count)
+        samples = model(dict(clip=clips), dict(clip=dict(aim=aims)), mode='predict')
+        metric.process(None, samples)
+    return metric.evaluate(size=41)
+
+
+class Live(PretextHead):
+    inputs = dict(feature='clip.pooled', aim='targets.clip.aim')
+
+    def terms(self, feature: Tensor, aim: Tensor) -> dict[str, Term]:
+        error = (feature.mean(1) - aim).abs()
+        return dict(loss=Term(error), error=Term(error), error_repeat_last=Term(aim))
+
+
+class Deaf(Live):
+    """As good, by a way around the student."""
+
+    def terms(self, feature: Tensor, aim: Tensor) -> dict[str, Term]:
+        return super().terms(0 * feature + aim[:, None] + 0.05, aim)
+
+
+class Half(Live):
+    """One of two metrics goes around the student."""
+
+    def terms(self, feature: Tensor, aim: Tensor) -> dict[str, Term]:
+        return dict(super().terms(feature, aim), future=Term(aim + 1e-4 * feature.mean(1)))
+
+
+def test_a_task_that_does_not_depend_on_the_student_is_warned_about(monkeypatch):
+    lines: list[str] = []
+    metrics = measure(lines, monkeypatch, live=Live, deaf=Deaf, partly=Half)
+    assert metrics['live/error_other_clip'] > 1.2 * metrics['live/error']
+    assert metrics['deaf/error_other_clip'] == pytest.approx(metrics['deaf/error'])
+    assert 'live/error_repeat_last_other_clip' not in metrics
+    deaf, partly = lines
+    assert deaf == (
+        "the task 'deaf': error 0.05 (0.05), with another clip's features in brackets: it does not "
+        'depend on the student, so that its loss does not teach the student'
+    )
+    assert partly.startswith("the task 'partly': future 0.") and 'error' not in partly
+
+
+UNCERTAIN = 'over 4 clips it is not certain to depend on the student, test more of them'
+
+
+@pytest.mark.parametrize(
+    ('own', 'other', 'expected'),
+    [
+        ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5], INERT),
+        ([1.0, 2.0, 3.0], [1.02, 2.04, 3.06], DEPENDS),
+        ([1.0, 2.0, 3.0], [1.005, 2.01, 3.015], INERT),  # half a percent
+        ([1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], UNCERTAIN),  # one clip alone
+        ([1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0], DEPENDS),
+        ([0.0, 0.0], [0.0, 0.0], INERT),
+        ([1.0, math.nan], [1.0, 1.0], DEPENDS),  # one clip tells nothing
+        ([math.nan, math.nan], [math.nan, math.nan], DEPENDS),
+    ],
+)
+def test_when_a_metric_depends(own, other, expected):
+    assert dependence(np.array(own), np.array(other)) == expected
+
+
+@given(st.integers(2, 30), st.integers(0, 2**31), st.floats(-5, 5), st.floats(0, 2))
+def test_it_is_a_paired_comparison(count, seed, shift, deviation):
+    """Against the definition; and what clips have in common does not hide a difference."""
+    generator = np.random.default_rng(seed)
+    own = generator.normal(100, 10, count)
+    steps = shift + deviation * generator.normal(size=count)
+    error = statistics.stdev(steps) / math.sqrt(count)
+    limits = 0.01 * max(abs(np.mean(own)), abs(np.mean(own + steps))), 2 * error
+    change = abs(np.mean(steps))
+    assume(all(abs(change - limit) > 1e-6 for limit in limits))
+    expected = change > max(limits)
+    assert (dependence(own, own + steps) == DEPENDS) == expected
+    assert (dependence(own + steps, own) == DEPENDS) == expected
+    assert (dependence(own, own + steps) == INERT) == (change < limits[0])

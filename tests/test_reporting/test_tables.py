@@ -8,10 +8,13 @@ import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.models import dependence
+from mmact_ssl.reporting import tables
 from mmact_ssl.reporting.result import read_results
 from mmact_ssl.reporting.tables import (
     fill,
     format_cell,
+    make_dependence_table,
     make_pretext_table,
     make_table,
     update_files,
@@ -267,6 +270,33 @@ def test_pretext_results_of_other_settings_are_not_mixed(result, pretext):
     other = result(protocol='pretext', seed=1, metrics={'a/b': 1.0}, config_hash='clip_b')
     with pytest.raises(ConfigError, match='measured by different settings'):
         make_pretext_table([pretext(**{'a/b': 1.0}), other], 'demo/CSVR')
+
+
+def test_the_table_of_dependence_sets_another_clip_beside(result, pretext):
+    assert tables.OTHER_CLIP == dependence.OTHER_CLIP
+    both = {'x/accuracy': 0.5, 'x/accuracy_other_clip': 0.125, 'x/chance': 0.25}
+    results = [
+        pretext(0, **both, **{'x/confidence': 0.9}),
+        pretext(1, **both, **{'x/confidence': 0.9}),
+        result(dataset='jhmdb', protocol='pretext', metrics={'y/l1': 0.5, 'y/l1_other_clip': 0.75}),
+        result(dataset='jhmdb', protocol='pretext', method='HCPG', metrics={'y/l1': 0.1}),
+        result(protocol='linear'),
+    ]
+    table = make_dependence_table(results, 'demo/CSVR;jhmdb/CSVR,HCPG')
+    assert table == (
+        'Metrics on test clips with the features of the clip and of another one, 1 to 2 seeds.\n'
+        '\n'
+        '| Data | Task | Metric | Own clip | Another clip | Trivial answer |\n'
+        '| --- | --- | --- | ---: | ---: | ---: |\n'
+        '| demo | x | accuracy | 0.5000 ± 0.0000 | 0.1250 ± 0.0000 | 0.2500 ± 0.0000 |\n'
+        '| jhmdb | y | l1 | 0.5000 | 0.7500 | - |\n'
+    )
+    assert 'other_clip' not in make_pretext_table(results, 'demo/CSVR')
+    text = '<!-- dependence:jhmdb/HCPG -->\nold\n<!-- /dependence:jhmdb/HCPG -->'
+    assert fill(text, results) == text.replace('old\n', ''), 'nothing was measured yet'
+    other = result(protocol='pretext', seed=2, metrics=both, config_hash='clip_b')
+    with pytest.raises(ConfigError, match='measured by different settings'):
+        make_dependence_table([*results, other], 'demo/CSVR')
 
 
 def test_every_protocol_has_a_column(result):

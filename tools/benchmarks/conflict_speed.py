@@ -35,12 +35,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     training = Training(cfg, args.device)
     hook = GradientConflictHook(args.interval)
-    observers = {'plain': None, 'measured': hook.measure}
+    observers = {'plain': [], 'measured': [hook.measure]}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in observers}
     for number in range(-1, args.steps):  # the first one warms up
         # In turn the first one, which finds the videos unread.
         for name in sorted(observers, reverse=bool(number % 2)):
-            training.model.loss_observer = observers[name]
+            training.model.loss_observers = observers[name]
             taken = training.step(number + 1)
             if number >= 0:
                 seconds[name].append(taken)

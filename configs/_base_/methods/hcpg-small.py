@@ -1,5 +1,4 @@
-# HCPG on the small student, under a network that tells the person from the background; contrast in
-# the batch; sized for two cores.
+# HCPG on the small student, contrast in the batch; sized for two cores.
 _base_ = ['hcpg.py', 'video-small.py']
 
 views = _base_.views
@@ -18,7 +17,6 @@ model = dict(
 clip = dict(num_frames=8, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 sample_test_views = dict(sample_views, test_mode=True)
-load_parts = dict(_base_.load_parts, cache='selfie_segmentation.lmdb')
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 pack = dict(type='PackInputs', views=views, video=True)
 make_views = [
@@ -33,9 +31,13 @@ make_test_views = [
     pack,
 ]
 train_dataloader = dict(
-    batch_size=16, num_workers=1, dataset=dict(pipeline=[sample_views, load_parts, *make_views])
+    batch_size=16,
+    num_workers=1,
+    dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_views]),
 )
-test_dataloader = dict(dataset=dict(pipeline=[sample_test_views, load_parts, *make_test_views]))
+test_dataloader = dict(
+    dataset=dict(pipeline=[sample_test_views, _base_.load_parts, *make_test_views])
+)
 
 train_cfg = dict(max_epochs=20)
 warmup = dict(_base_.warmup, end=1)

@@ -40,7 +40,7 @@ model = dict(
             type='ParsingDistillationHead',
             adapter='parsing',
             in_channels=256,
-            num_parts=1,
+            num_parts=11,
             map_size=(28, 28),
             frames_per_step=8,
         ),
@@ -53,14 +53,14 @@ model = dict(
 # mirrored with it.
 clip = dict(num_frames=16, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
-# The only parser with weights in mmsegmentation's model zoo knows persons; one of body parts is
-# another cache, layout and model.heads.parsing.num_parts.
+# Drawn from poses (tools/extract_targets.py draw-parts). A network that parses is another cache,
+# layout and model.heads.parsing.num_parts; docs/methods/hcpg.md has an example.
 load_parts = dict(
     type='LoadTargets',
     target='parts',
-    cache='segformer-b0_ade20k_person.lmdb',
+    cache='pose_parts.lmdb',
     kind='map',
-    layout='person',
+    layout='pose_parts',
 )
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),

@@ -15,6 +15,8 @@ default_hooks = dict(
     broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Momentum encoders, where a model has one, follow the student.
     momentum=dict(type='MomentumCopyHook'),
+    # The log tells how much of the student's gradient each task makes.
+    gradient_share=dict(type='GradientShareHook'),
 )
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -4,6 +4,9 @@ synthetic = False
 prepare_command = 'follow mmaction2, tools/data/hmdb51/README.md'
 data_root = '{{$MMACT_SSL_DATA:data}}/hmdb51'
 num_classes = 51
+# Of a source video, in file names like April_09_brush_hair_u_nm_np1_ba_goo_0.avi; the linear probe
+# keeps its clips together.
+group_pattern = r'([^/]+)_[fhlu]_[cn]m_np\d'
 
 videos = dict(video=f'{data_root}/videos')
 train_videos = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', data_prefix=videos)

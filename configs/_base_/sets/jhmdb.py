@@ -4,6 +4,9 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
 num_classes = 21
+# Clips are numbered source video by source video, and a video's are all in one split: a run of
+# numbers in the training list, which the linear probe keeps together, cuts through none.
+group_pattern = r'([^/]+)_(\d+)\.mp4$'
 
 train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root))
 test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))

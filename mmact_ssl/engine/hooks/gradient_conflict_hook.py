@@ -9,25 +9,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Optional, Union
 
-import torch
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import write_atomically
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
-from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import HOOKS
+
+from .step_observer import StepObserver, factors_of
 
 FILE_NAME = 'gradient_conflict.jsonl'
 
 
 @HOOKS.register_module()
-class GradientConflictHook(Hook):
+class GradientConflictHook(StepObserver):
     """Log cosines and norms of the tasks' gradients, every so many iterations.
 
     Each task's gradient on ``model.shared_weights`` (the last weights of the backbone by default)
@@ -44,34 +40,26 @@ class GradientConflictHook(Hook):
     """
 
     def __init__(self, interval: int = 50) -> None:
-        self.interval = interval
-        self._scale = 1.0
+        super().__init__(interval)
         self._measured: Optional[tuple[list[str], Tensor]] = None
 
     def before_train(self, runner: Runner) -> None:
-        _pretrainer(runner)
+        super().before_train(runner)
         if is_main_process():
             keep_measurements(Path(runner.work_dir) / FILE_NAME, runner.iter)
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if runner.iter % self.interval == 0:
-            self._scale = _loss_scale(runner.optim_wrapper)
-            _pretrainer(runner).loss_observer = self.measure
 
     def measure(
         self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
     ) -> None:
         """Take the weighted gradients' inner products, in the middle of a step."""
-        gram = gradients.gram(self._scale).double()
-        factors = torch.stack(
-            [torch.as_tensor(weights[task]).to(gram) for task in gradients.tasks]
-        ).detach()
+        gram = gradients.gram(self.scale).double()
+        factors = factors_of(gradients, weights).to(gram)
         self._measured = gradients.tasks, factors[:, None] * gram * factors
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        _pretrainer(runner).loss_observer = None
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
         if self._measured is None:
             return
         tasks, gram = self._measured
@@ -125,21 +113,3 @@ def norms_and_cosines(
         size = (squares[i] * squares[j]) ** 0.5 if known[i] and known[j] else 0.0
         cosines[f'{a}~{b}'] = rows[i][j] / size if size > 0 else None
     return norms, cosines
-
-
-def _pretrainer(runner: Runner) -> MultiTaskPretrainer:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    if not isinstance(model, MultiTaskPretrainer):
-        raise ConfigError(
-            f'GradientConflictHook watches a MultiTaskPretrainer, and the model is a '
-            f'{type(model).__name__}: take the hook out of default_hooks'
-        )
-    return model
-
-
-def _loss_scale(wrapper: Union[OptimWrapper, OptimWrapperDict]) -> float:
-    """The present loss scale of mixed precision, 1 without."""
-    if isinstance(wrapper, OptimWrapperDict):
-        wrapper = next(iter(wrapper.values()))
-    scaler = getattr(wrapper, 'loss_scaler', None)
-    return 1.0 if scaler is None else float(scaler.get_scale())

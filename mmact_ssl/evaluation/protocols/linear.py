@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -27,10 +27,12 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 def evaluate(task: Task, group_pattern: str | None = None, **settings: Any) -> Measured:
     """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
 
-    ``group_pattern`` is a regular expression that finds the group in a sample's name.
+    ``group_pattern`` is a regular expression that finds the group in a sample's name, see
+    :func:`groups_by_pattern`.
     """
-    names = [task.train.names[i] for i in task.labeled]
-    groups = groups_by_pattern(names, group_pattern)
+    groups = groups_by_pattern(task.train.names, group_pattern)
+    if groups is not None:
+        groups = groups[task.labeled]
     probe, penalty, used = fit_probe(task.train_features, groups, **settings)
     test = task.test_features
     scores = np.zeros((len(test.labels), task.num_classes))
@@ -45,6 +47,7 @@ def fit_probe(
     penalties: Sequence[float] = PENALTIES,
     folds: int = 5,
     max_iter: int = 1000,
+    one_standard_error: bool = False,
 ) -> tuple[Pipeline, float, int]:
     """Fit the probe; the penalty is chosen by cross-validation inside the training split.
 
@@ -57,36 +60,71 @@ def fit_probe(
         penalties: Candidates, inverse strengths.
         folds: At most; never more than the smallest class or than there are groups.
         max_iter: Of L-BFGS.
+        one_standard_error: Choose the strongest penalty whose mean accuracy over the folds is
+            within one standard error of the best one's (Hastie et al., The Elements of Statistical
+            Learning, 7.10), instead of the best: few folds make the best one a matter of chance.
 
     Returns:
         The fitted pipeline, the chosen inverse strength, and the number of folds that chose it: 0
-        where the samples cannot be split, and the middle candidate is taken.
+        where the samples cannot be split twice, and the middle candidate is taken.
     """
     sizes = np.unique(train.labels, return_counts=True)[1]
     if len(sizes) < 2:
         raise ConfigError('linear probe: the training split has one class, it needs two or more')
     splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
-    model = make_pipeline(StandardScaler(), LogisticRegression(solver='lbfgs', max_iter=max_iter))
     values = train.values.astype(np.float64)
-    if not splits:
-        penalty = float(sorted(penalties)[len(penalties) // 2])
+    candidates = sorted(penalties)
+    if len(splits) < 2:
+        penalty = float(candidates[len(candidates) // 2])
         print_log(
             f'linear probe: {len(train.labels)} samples cannot be split to choose the penalty, '
             f'C={penalty:g} is taken',
             logger='current',
         )
-        model.set_params(logisticregression__C=penalty).fit(values, train.labels)
-        return model, penalty, 0
-    search = GridSearchCV(
-        model,
-        {'logisticregression__C': sorted(penalties)},
-        cv=splits,
-        scoring='accuracy',
-        # Otherwise a fold that fails has the score nan, and with it every candidate.
-        error_score='raise',
-    )
-    search.fit(values, train.labels)
-    return search.best_estimator_, float(search.best_params_['logisticregression__C']), len(splits)
+        splits = []
+    else:
+        scores = fold_scores(values, train.labels, splits, candidates, max_iter)
+        penalty = float(candidates[choose(scores, one_standard_error)])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=max_iter))
+    return model.fit(values, train.labels), penalty, len(splits)
+
+
+def fold_scores(
+    values: np.ndarray,
+    labels: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    penalties: Sequence[float],
+    max_iter: int,
+) -> np.ndarray:
+    """Accuracy on each fold under each penalty, ``[folds, penalties]``."""
+    scores = np.zeros((len(splits), len(penalties)))
+    for fold, (fitted, held_out) in enumerate(splits):
+        scaler = StandardScaler().fit(values[fitted])
+        train, test = scaler.transform(values[fitted]), scaler.transform(values[held_out])
+        if train.shape[1] > len(train):
+            # The best weights are sums of samples: in a basis of these there are fewer of them, and
+            # the fit is the same but faster.
+            basis = np.linalg.qr(train.T)[0]  # [D, samples]
+            train, test = train @ basis, test @ basis
+        model = LogisticRegression(max_iter=max_iter, warm_start=True)
+        for place, penalty in enumerate(penalties):
+            model.set_params(C=penalty).fit(train, labels[fitted])
+            scores[fold, place] = model.score(test, labels[held_out])
+    return scores
+
+
+def choose(scores: np.ndarray, one_standard_error: bool) -> int:
+    """Index of the candidate to take by its scores on folds, ``[folds, candidates]``.
+
+    The best in the mean; with ``one_standard_error`` the first one, that is the strongest penalty,
+    whose mean is within one standard error of it.
+    """
+    mean = scores.mean(axis=0)
+    best = int(mean.argmax())
+    if not one_standard_error:
+        return best
+    error = scores[:, best].std(ddof=1) / np.sqrt(len(scores))
+    return int(np.argmax(mean >= mean[best] - error))
 
 
 def usable_folds(

@@ -56,24 +56,46 @@ class SharedGradients:
         if self._rows is not None:
             return self._rows
         inputs = [*self.maps, *shared_weights(self.backbone, self.prefix)]
-        on_weights = []
+        gradients = self._differentiate(inputs, scale)
+        count = len(self.maps)
+        self._on_maps = [row[:count] for row in gradients]
+        on_weights = [torch.cat([g.flatten() for g in row[count:]]) for row in gradients]
+        self._rows = torch.stack(on_weights)
+        # As distributed training averages gradients, so that all processes get the same numbers.
+        all_reduce(self._rows, op='mean')
+        return self._rows
+
+    def norms_on_maps(self, scale: float = 1.0) -> Tensor:
+        """Norms of the tasks' gradients on all feature maps of all processes together, ``[K]``.
+
+        Unless the balancer has taken :meth:`rows` already, this costs a backward pass through the
+        heads alone. ``scale`` is as in :meth:`rows`.
+        """
+        if not self._on_maps:
+            self._on_maps = self._differentiate(self.maps, scale)
+        squares = [torch.stack([g.square().sum() for g in row]).sum() for row in self._on_maps]
+        total = torch.stack(squares)
+        all_reduce(total, op='sum')
+        return total.sqrt()
+
+    def _differentiate(self, inputs: Sequence[Tensor], scale: float) -> list[list[Tensor]]:
+        """Each task's gradient on each input, in float32; 0 where the task does not read it."""
+        rows = []
         for loss in self.losses.values():
             gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
             if loss.requires_grad:
                 gradients = torch.autograd.grad(
                     loss * scale, inputs, retain_graph=True, allow_unused=True
                 )
-            # A task need not read every view, nor any feature map.
-            filled = [
-                torch.zeros_like(source, dtype=torch.float32) if g is None else g.float() / scale
-                for source, g in zip(inputs, gradients)
-            ]
-            self._on_maps.append(filled[: len(self.maps)])
-            on_weights.append(torch.cat([g.flatten() for g in filled[len(self.maps) :]]))
-        self._rows = torch.stack(on_weights)
-        # As distributed training averages gradients, so that all processes get the same numbers.
-        all_reduce(self._rows, op='mean')
-        return self._rows
+            rows.append(
+                [
+                    torch.zeros_like(source, dtype=torch.float32)
+                    if g is None
+                    else g.float() / scale
+                    for source, g in zip(inputs, gradients)
+                ]
+            )
+        return rows
 
     def surrogate_loss(self, factors: Tensor) -> Tensor:
         """A scalar of value 0 that, added to the loss, changes the backbone's gradient alone.

@@ -81,6 +81,8 @@ class PretextHead(BaseModule):
     iteration: int = 0
     # Parts of the names of losses whose size does not tell how far a task is.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
+    # Parts of the names of metrics that say nothing of the student: what others are compared with.
+    reference_names: ClassVar[tuple[str, ...]] = ('chance', 'repeat_last', 'confidence')
 
     def __init__(
         self,

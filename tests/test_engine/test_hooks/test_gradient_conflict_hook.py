@@ -113,7 +113,7 @@ def test_training_is_the_same_to_the_bit_with_and_without(tmp_path, train, balan
     for key, value in plain.model.state_dict().items():
         assert torch.equal(value, watched.model.state_dict()[key]), key
     assert [record['step'] for record in records(tmp_path / 'watched')] == [1, 3, 5, 7]
-    assert watched.model.loss_observer is None
+    assert watched.model.loss_observers == []
 
     names = set(watched.message_hub.log_scalars)
     assert {'conflict/up~down', 'conflict/up~third', 'conflict/down~third'} <= names

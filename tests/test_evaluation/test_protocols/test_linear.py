@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scipy.optimize
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
@@ -71,7 +76,7 @@ def test_the_test_split_is_never_fitted(make_task, monkeypatch):
     monkeypatch.setattr(LogisticRegression, 'fit', spy_fit)
     monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
     linear.evaluate(make_task(train, test, 3), folds=5, penalties=(0.1, 1.0))
-    assert len(statistics) == len(seen) == 2 * 5 + 1
+    assert len(statistics) == 5 + 1 and len(seen) == 2 * 5 + 1
     known = {row.tobytes() for row in train.values.astype(np.float64)}
     for values in statistics:
         assert {row.tobytes() for row in values} <= known
@@ -94,6 +99,12 @@ def test_groups_come_from_the_names_of_the_labeled_samples(make_task, monkeypatc
     with pytest.raises(ZeroDivisionError):
         linear.evaluate(task, group_pattern=r's(\d)_')
     assert asked[0].tolist() == ['0', '1', '1', '2', '0', '3']
+    # A gap is one in the whole list, not in the labeled part of it.
+    numbers = (0, 1, 2, 5, 6, 7, 8, 20, 21, 22, 23, 30)
+    task.train.names[:] = [f'run_{number:03}.mp4' for number in numbers]
+    with pytest.raises(ZeroDivisionError):
+        linear.evaluate(task, group_pattern=r'(\w+)_(\d+)')
+    assert asked[1].tolist() == [0, 0, 1, 1, 2, 3]
 
 
 def test_groups_stay_together(monkeypatch):
@@ -113,6 +124,68 @@ def test_groups_stay_together(monkeypatch):
         present = {group_of[row.tobytes()] for row in values}
         assert len(present) == 3
         assert len(values) == 27, 'all samples of the groups that are present'
+
+
+def near_duplicates(generator, sources: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Five clips, nearly alike, of each of ``sources`` videos a class: values, labels, sources."""
+    labels = np.repeat(np.arange(3), sources)
+    videos = generator.normal(size=(3 * sources, 20)) + np.eye(3, 20)[labels]
+    groups = np.tile(np.arange(3 * sources), 5)  # folds of neighbors cut through every video
+    values = videos[groups] + 0.1 * generator.normal(size=(15 * sources, 20))
+    return values, labels[groups], groups
+
+
+def test_near_duplicates_choose_a_weak_penalty_unless_their_group_is_known():
+    generator = np.random.default_rng(0)
+    values, labels, groups = near_duplicates(generator, 12)
+    train = Features(values, labels)
+    penalties = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    leaking, grouped = (
+        fit_probe(train, known, penalties, one_standard_error=True) for known in (None, groups)
+    )
+    assert leaking[1] == 10.0 and grouped[1] == 1e-3
+    values, labels, _ = near_duplicates(generator, 100)
+    assert grouped[0].score(values, labels) > leaking[0].score(values, labels) + 0.05
+
+
+@given(
+    scores=arrays(
+        np.float64,
+        st.tuples(st.integers(2, 6), st.integers(1, 6)),
+        elements=st.integers(0, 100).map(lambda hits: hits / 100),
+    )
+)
+def test_one_standard_error_against_the_formula(scores):
+    folds, candidates = scores.shape
+    means = [sum(column) / folds for column in scores.T]
+    best = max(range(candidates), key=lambda i: (means[i], -i))
+    variance = sum((score - means[best]) ** 2 for score in scores[:, best]) / (folds - 1)
+    bound = means[best] - math.sqrt(variance / folds)
+    slow = next(i for i in range(candidates) if means[i] >= bound - 1e-12)
+    found = linear.choose(scores, one_standard_error=True)
+    assert found <= best
+    # At equality rounding may decide.
+    assert found == slow or abs(means[slow] - bound) < 1e-9
+    chosen = linear.choose(scores, one_standard_error=False)
+    assert means[chosen] == pytest.approx(max(means))
+
+
+def test_more_features_than_samples_are_fitted_as_they_are():
+    """Against a plain fit of all features, from zero."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 14)
+    values = generator.normal(size=(42, 200))
+    values[:, :3] += 2 * np.eye(3)[labels]
+    splits = linear.usable_folds(labels, None, 3)
+    penalties = (1e-3, 1e-2, 1e-1)
+    found = linear.fold_scores(values, labels, splits, penalties, 1000)
+    for scores, (fitted, held_out) in zip(found, splits):
+        for score, c in zip(scores, penalties):
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
+            model.fit(values[fitted], labels[fitted])
+            slow = model.score(values[held_out], labels[held_out])
+            assert abs(score - slow) <= 1.01 / len(held_out), 'a sample on the border at most'
+    assert found.std() > 0.02
 
 
 def test_folds_follow_the_smallest_class():

@@ -1,4 +1,4 @@
-"""A segmentor of mmsegmentation teaches HCPG online, by the config that the docs show."""
+"""A segmentor, or a teacher of poses, teaches HCPG online, by the config that the docs show."""
 
 from __future__ import annotations
 
@@ -16,18 +16,25 @@ from mmact_ssl.registry import MODELS
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def config(small_model, tmp_path: Path) -> Config:
-    """The docs' config with a small segmentor, and the student cut down."""
-    parts = dict(type='MMSegTeacher', input_size=32, parts=dict(person=[0, 1]), layout='person')
-    teacher = Config(dict(teacher={**parts, **small_model('mmseg').files}))
-    teacher.dump(tmp_path / 'teacher.py')
+@pytest.fixture(params=['parts', 'mask'])
+def config(request, small_model, tmp_path: Path) -> Config:
+    """The docs' config with another teacher, and the student cut down."""
+    if request.param == 'parts':
+        pose = Config.fromfile(ROOT / 'configs/teachers/demo_pose_teacher.py').teacher.to_dict()
+        teacher = dict(type='PosePartsTeacher', pose=pose, min_score=0.0)
+    else:
+        parts = dict(parts=dict(person=[0, 1]), layout='person')
+        files = small_model('mmseg').files
+        teacher = dict(type='MMSegTeacher', input_size=32, **parts, **files)
+    Config(dict(teacher=teacher)).dump(tmp_path / 'teacher.py')
     page = (ROOT / 'docs' / 'methods' / 'hcpg.md').read_text()
     text = re.search(r'# configs/hcpg_r3d_online\.py\n.*?(?=```)', page, re.DOTALL).group()
-    text = text.replace('teachers/segformer-b0_ade20k_person.py', str(tmp_path / 'teacher.py'))
+    assert 'teachers/movenet_parts.py' in text
+    text = text.replace('teachers/movenet_parts.py', str(tmp_path / 'teacher.py'))
     text = text.replace("'hcpg_r3d", f"'{ROOT}/configs/hcpg_r3d")
     (tmp_path / 'online.py').write_text(text)
     config = Config.fromfile(tmp_path / 'online.py')
+    config.model.heads.parsing.num_parts = 11 if request.param == 'parts' else 1
     config.model.backbone.base_channels = 4
     for adapter in config.model.adapters.values():
         adapter.in_channels = 32
@@ -70,7 +77,7 @@ def test_it_gives_the_losses_of_its_own_maps_from_a_cache(config: Config):
     frames = torch.stack(views['clip']).transpose(1, 2)  # (B, T, C, H, W)
     teacher = online.teachers['parts']
     maps = teacher(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-    assert maps.shape == (4, 8, 1, 16, 16)
+    assert maps.shape == (4, 8, config.model.heads.parsing.num_parts, 16, 16)
     config.model.teachers = None
     config.model.data_preprocessor.targets = (
         *config.model.data_preprocessor.targets,

@@ -1,0 +1,49 @@
+"""Log how much of the student's gradient each task makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional, Union
+
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
+from mmact_ssl.registry import HOOKS
+
+from .step_observer import StepObserver, factors_of
+
+
+@HOOKS.register_module()
+class GradientShareHook(StepObserver):
+    """Log each task's share of the gradient that reaches the student, every so many iterations.
+
+    ``share/<task> = w_k |g_k| / sum_j w_j |g_j|`` with ``g_k`` the gradient of task k's loss on the
+    feature maps of all encoded views and ``w_k`` its weight, before any projection: 0..1, near 0
+    for a task that does not teach the student, whatever its loss. What discriminators learn does
+    not count, for it does not reach the maps. The training stays the same to the bit. Our choice.
+
+    Args:
+        interval: Iterations from one measurement, at the first one, to the next. One costs a
+            backward pass through the heads.
+    """
+
+    def __init__(self, interval: int = 20) -> None:
+        super().__init__(interval)
+        self._shares: Optional[dict[str, Tensor]] = None
+
+    def measure(
+        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
+    ) -> None:
+        """Take the shares, in the middle of a step."""
+        norms = gradients.norms_on_maps(self.scale)
+        norms = norms * factors_of(gradients, weights).to(norms)
+        self._shares = dict(zip(gradients.tasks, norms / norms.sum()))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        for task, share in (self._shares or {}).items():
+            runner.message_hub.update_scalar(f'train/share/{task}', float(share))
+        self._shares = None

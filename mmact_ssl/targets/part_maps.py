@@ -1,0 +1,61 @@
+"""Part maps from a cache of poses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import DataError
+from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
+
+CHUNK = 64  # frames drawn at once, which bounds the memory
+
+
+def draw_parts(
+    poses: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    map_size: int = 64,
+    dtype: str = 'float32',
+    overwrite: bool = False,
+) -> int:
+    """Draw the parts of every video in a cache of poses; what is in ``out`` already is skipped.
+
+    The same maps, with the same fingerprint, as a ``PosePartsTeacher`` makes with the teacher of
+    the poses; poses of a sensor have no such teacher.
+
+    Args:
+        poses: Cache of kind 'pose'.
+        root: Folder that the cache's video paths start from: of a video the shape of a frame is
+            read, since poses are fractions of it.
+        map_size: Side of the maps.
+        dtype: Storage type of the maps.
+
+    Returns:
+        Number of videos written.
+    """
+    reader = TargetReader(poses)
+    if reader.meta.kind != 'pose':
+        raise DataError(f'{poses} holds {reader.meta.kind!r}: parts are drawn from poses')
+    drawing = PartDrawing((map_size, map_size))
+    fingerprint = drawing.fingerprint(reader.meta.fingerprint)
+    meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
+    written = 0
+    with TargetWriter(out, meta, overwrite) as writer:
+        for key in tqdm(reader.keys(), unit='videos'):
+            if key in writer:
+                continue
+            with VideoReader(Path(root, key)) as video:
+                height, width = video.read([0])[0].shape[:2]
+            chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
+            maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]
+            stored = [meta.stored(key, chunk.numpy()) for chunk in maps]
+            writer.put_stored(key, np.concatenate(stored))
+            written += 1
+    return written

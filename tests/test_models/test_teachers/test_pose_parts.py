@@ -1,0 +1,297 @@
+"""Part maps drawn from poses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.models.teachers.part_drawing import (
+    FACE,
+    LENGTHS,
+    LENGTHS_OF,
+    LIMBS,
+    ORDER,
+    RADII,
+    PartDrawing,
+)
+from mmact_ssl.registry import MODELS
+
+PARTS = PART_LAYOUTS['pose_parts']
+ASPECT = 4 / 3
+DRAWING = PartDrawing((12, 16))
+
+
+def draw(poses: np.ndarray, layout: str = 'coco17', drawing: PartDrawing = DRAWING) -> np.ndarray:
+    return drawing(torch.from_numpy(poses), layout, ASPECT).numpy()
+
+
+def standing(layout: str = 'coco17', turned_by: float = 0.0) -> np.ndarray:
+    """A person who faces us with bent arms and spread legs, in the middle: [1, V, 3]."""
+    places = dict(
+        nose=(0, -0.02), head=(0, -0.02), face=(0, -0.02),
+        eye=(0.02, -0.03), ear=(0.04, -0.02), shoulder=(0.11, 0.1), elbow=(0.2, 0.2),
+        wrist=(0.2, 0.06), hip=(0.08, 0.37), knee=(0.1, 0.57), ankle=(0.12, 0.77),
+    )  # fmt: skip
+    pose = np.zeros((1, LAYOUTS[layout].num_joints, 3), np.float32)
+    for index, name in enumerate(LAYOUTS[layout].names):
+        kind = name.removeprefix('left_').removeprefix('right_')
+        if kind in places:
+            x, y = places[kind]
+            # Our left is the person's right.
+            x = -x if name.startswith('right_') else x
+            pose[0, index] = (0.5 + x / ASPECT, 0.15 + y, 0.9)
+    return pose
+
+
+# --- a slow formula, pixel by pixel in float64 ------------------------------------------------
+
+
+def to_segment(p, a, b):
+    along = (b[0] - a[0], b[1] - a[1])
+    square = along[0] ** 2 + along[1] ** 2
+    share = ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / square if square else 0
+    share = min(max(share, 0), 1)
+    return math.dist(p, (a[0] + share * along[0], a[1] + share * along[1]))
+
+
+def in_triangle(p, a, b, c):
+    """By barycentric coordinates."""
+    area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+    if abs(area) < 1e-9:
+        return False
+    u = ((p[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (p[1] - a[1])) / area
+    v = ((b[0] - a[0]) * (p[1] - a[1]) - (p[0] - a[0]) * (b[1] - a[1])) / area
+    return u > 0 and v > 0 and u + v < 1
+
+
+def middle(points):
+    return tuple(sum(values) / len(points) for values in zip(*points))
+
+
+def slowly(pose: np.ndarray, layout: str, drawing: PartDrawing) -> np.ndarray:
+    """One frame's maps, [C, h, w]."""
+    names = LAYOUTS[layout].names
+    lengths = LENGTHS_OF.get(layout, LENGTHS)
+    at, score = {}, {}
+    for name, (x, y, own) in zip(names, pose.astype(np.float64)):
+        if own >= drawing.min_score:
+            at[name], score[name] = (x * ASPECT, y), own
+
+    def height_by(triples):
+        return max(
+            [math.dist(at[a], at[b]) / lengths[k] for k, a, b in triples if a in at and b in at],
+            default=0,
+        )
+
+    ends = {
+        f'{side}_{kind}': (kind, f'{side}_{a}', f'{side}_{b}', reach)
+        for kind, (a, b, reach) in LIMBS.items()
+        for side in ('left', 'right')
+    }
+    height = height_by(
+        [
+            ('shoulders', 'left_shoulder', 'right_shoulder'),
+            ('trunk', 'left_shoulder', 'left_hip'),
+            ('trunk', 'right_shoulder', 'right_hip'),
+        ]
+    ) or height_by([(kind, a, b) for kind, a, b, _ in ends.values()])
+    rows, columns = drawing.map_size
+    edge = max(drawing.softness * height, (1 / rows + ASPECT / columns) / 2)
+
+    def cover(kind, distance):
+        return min(max(0.5 + (RADII[kind] * height - distance) / edge, 0), 1) if height else 0
+
+    shoulders = [n for n in ('left_shoulder', 'right_shoulder') if n in at]
+    hips = [n for n in ('left_hip', 'right_hip') if n in at]
+    face = [n for n in FACE if n in at]
+    ears = [n for n in ('left_ear', 'right_ear') if n in at]
+    maps = np.zeros((PARTS.num_parts, rows, columns))
+    for row in range(rows):
+        for column in range(columns):
+            p = ((column + 0.5) / columns * ASPECT, (row + 0.5) / rows)
+            covers, weights = {}, {}
+            for part, (kind, a, b, reach) in ends.items():
+                if a in at and b in at:
+                    stop = tuple(v + reach * (v - u) for u, v in zip(at[a], at[b]))
+                    covers[part] = cover(kind, to_segment(p, at[a], stop))
+                    weights[part] = min(score[a], score[b])
+            if face:
+                center = middle([at[n] for n in (ears if len(ears) == 2 else face)])
+                covers['head'] = cover('head', math.dist(p, center))
+                if shoulders:
+                    below = middle([at[n] for n in shoulders])
+                    neck = cover('neck', to_segment(p, center, below))
+                    covers['head'] = max(covers['head'], neck)
+                weights['head'] = 1
+            if shoulders and hips:
+                corners = [at[n] for n in shoulders + hips]
+                distance = min(to_segment(p, a, b) for a in corners for b in corners)
+                if any(in_triangle(p, a, b, c) for a in corners for b in corners for c in corners):
+                    distance = 0
+                covers['torso'], weights['torso'] = cover('torso', distance), 1
+            rest = 1.0
+            for kind in ORDER:
+                here = [part for part in covers if part.endswith(kind)]
+                covered = max((covers[part] for part in here), default=0)
+                total = sum(covers[part] * weights[part] for part in here)
+                for part in here:
+                    share = covers[part] * weights[part] / total if total else 0
+                    maps[PARTS.names.index(part), row, column] = rest * covered * share
+                rest *= 1 - covered
+            maps[0, row, column] = rest
+    return maps
+
+
+@pytest.mark.parametrize('layout', ['coco17', 'kinect20', 'jhmdb15'])
+def test_it_draws_what_the_slow_formula_says(layout):
+    generator = np.random.default_rng(0)
+    poses = np.tile(standing(layout), (6, 1, 1))
+    poses[1:, :, :2] += generator.normal(0, 0.08, poses[1:, :, :2].shape)
+    poses[2:, :, 2] = generator.uniform(0, 1, poses[2:, :, 2].shape)
+    drawn = draw(poses.astype(np.float32), layout)
+    for own, pose in zip(drawn, poses.astype(np.float32)):
+        np.testing.assert_allclose(own, slowly(pose, layout, DRAWING), atol=2e-5)
+    assert (drawn[0].reshape(PARTS.num_parts, -1).max(1) > 0.5).all()  # every part is seen
+
+
+SCORES = st.sampled_from([0.0, 0.125, 0.25, 0.75, 1.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.float32, (17, 2), elements=st.floats(-0.5, 1.5, width=32, allow_subnormal=False)),
+    arrays(np.float32, 17, elements=SCORES),
+)
+def test_any_pose_gives_probabilities_and_a_mirrored_pose_the_mirrored_maps(points, scores):
+    pose = np.concatenate([points, scores[:, None]], axis=1).astype(np.float32)[None]
+    maps = draw(pose)
+    assert np.isfinite(maps).all() and maps.min() >= 0 and maps.max() <= 1
+    np.testing.assert_allclose(maps.sum(1), 1, atol=1e-5)
+    mirrored = pose[:, LAYOUTS['coco17'].flip_indices].copy()
+    mirrored[..., 0] = 1 - mirrored[..., 0]
+    expected = maps[:, PARTS.flip_indices][..., ::-1]
+    # Rounding grows where a short limb or a thin triangle is far away.
+    np.testing.assert_allclose(draw(mirrored), expected, atol=1e-3)
+
+
+def test_the_persons_left_arm_is_on_our_right():
+    maps = draw(standing(), drawing=PartDrawing((48, 64)))[0]
+    columns = (np.arange(64) + 0.5) / 64
+    for name in PARTS.names[3:]:
+        drawn = maps[PARTS.names.index(name)]
+        center = (drawn.sum(0) * columns).sum() / drawn.sum()
+        assert (center > 0.5) == name.startswith('left_')
+
+
+def test_a_joint_of_low_score_takes_its_limbs_with_it():
+    pose = standing()
+    elbow, hips = (
+        LAYOUTS['coco17'].index('left_elbow'),
+        LAYOUTS['coco17'].index('left_hip', 'right_hip'),
+    )
+
+    def drawn(pose):
+        return {n for n, part in zip(PARTS.names, draw(pose)[0]) if part.max() > 0}
+
+    assert drawn(pose) == set(PARTS.names)
+    pose[0, elbow, 2] = 0.19
+    assert drawn(pose) == {*PARTS.names} - {'left_upper_arm', 'left_lower_arm'}
+    pose[0, hips, 2] = 0
+    assert drawn(pose) == {'background', 'head', 'right_upper_arm', 'right_lower_arm',
+                           'left_lower_leg', 'right_lower_leg'}  # fmt: skip
+    # Where it lies does not matter any more.
+    moved = pose.copy()
+    moved[0, [*elbow, *hips], :2] = 0.05
+    np.testing.assert_array_equal(draw(moved), draw(pose))
+    pose[..., 2] = 0
+    assert drawn(pose) == {'background'}
+
+
+def test_widths_follow_the_body():
+    """A person half as large has limbs half as wide, and so a quarter of the area."""
+    fine = PartDrawing((240, 320))
+    pose = standing()
+    small = pose.copy()
+    small[..., :2] = 0.5 + (pose[..., :2] - 0.5) / 2
+    areas, small_areas = (draw(p, drawing=fine)[0, 1:].sum((1, 2)) for p in (pose, small))
+    np.testing.assert_allclose(small_areas / areas, 0.25, rtol=0.03)
+    # Turned to the side, shoulders and hips in one line, the trunk still tells.
+    turned = pose.copy()
+    turned[..., 0] = 0.5 + (turned[..., 0] - 0.5) * 0.01
+    leg = PARTS.names.index('left_upper_leg')
+    rows = slice(140, 160)
+    across = [
+        (draw(p, drawing=fine)[0, leg : leg + 2, rows].sum(0) > 0.5).sum(1).mean()
+        for p in (pose, turned)
+    ]
+    assert across[1] > 0.4 * across[0]
+
+
+def test_of_two_crossed_arms_the_more_certain_one_has_the_larger_share():
+    pose = standing()
+    left, right = (LAYOUTS['coco17'].index(f'{s}_elbow', f'{s}_wrist') for s in ('left', 'right'))
+    pose[0, right, :2] = pose[0, left, :2]
+    pose[0, right, 2] = 0.3
+    maps = draw(pose, drawing=PartDrawing((48, 64)))[0]
+    own, other = maps[PARTS.index('left_lower_arm', 'right_lower_arm')]
+    seen = own > 0.1
+    np.testing.assert_allclose(other[seen] / own[seen], 0.3 / 0.9, rtol=1e-4)
+
+
+# --- the teacher ------------------------------------------------------------------------------
+
+
+@MODELS.register_module(force=True)
+class StandingTeacher(BaseTeacher):
+    """Finds the same person everywhere, whose left wrist tells how bright the frame is."""
+
+    layout = 'coco17'
+
+    def __init__(self, version: int = 0, kind: str = 'pose') -> None:
+        super().__init__({'version': version}, {})
+        self.kind = kind
+
+    def predict(self, frames):
+        poses = torch.from_numpy(standing()).repeat(len(frames), 1, 1)
+        poses[:, 9, 1] = frames.float().mean((1, 2, 3)) / 255
+        return poses
+
+
+def config(**changes) -> dict:
+    return dict(type='PosePartsTeacher', pose=dict(type='StandingTeacher'), map_size=16, **changes)
+
+
+def test_the_teacher_draws_the_poses_that_its_own_teacher_finds():
+    frames = torch.randint(0, 256, (3, 3, 30, 40), dtype=torch.uint8)
+    teacher = build_teacher(config())
+    maps = teacher(frames)
+    assert (teacher.kind, teacher.layout) == ('map', 'pose_parts')
+    poses = StandingTeacher()(frames)
+    torch.testing.assert_close(maps, PartDrawing((16, 16))(poses, 'coco17', 40 / 30))
+    assert maps[0].ne(maps[1]).any() and not maps.requires_grad
+    assert not teacher.state_dict() and not list(teacher.parameters())
+
+
+def test_the_fingerprint_follows_the_drawing_and_the_poses():
+    own = build_teacher(config()).fingerprint()
+    assert own == build_teacher(config()).fingerprint()
+    changed = [
+        {**config(), 'map_size': 32},
+        config(min_score=0.3),
+        {**config(), 'pose': dict(type='StandingTeacher', version=1)},
+    ]
+    assert len({own, *(build_teacher(other).fingerprint() for other in changed)}) == 4
+
+
+def test_a_teacher_of_something_else_is_refused():
+    with pytest.raises(ConfigError, match='pose of PosePartsTeacher: StandingTeacher makes no'):
+        build_teacher({**config(), 'pose': dict(type='StandingTeacher', kind='embedding')})

@@ -1,0 +1,113 @@
+"""Part maps from a cache of poses, and through a pipeline."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
+from mmact_ssl.errors import DataError
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.registry import MODELS
+from mmact_ssl.targets import LoadTargets
+from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many
+from mmact_ssl.targets.part_maps import draw_parts
+
+FRAMES, VIDEOS = 70, ('wide.mp4', 'high.mp4')  # more frames than are drawn at once
+
+
+@MODELS.register_module(force=True)
+class CornersTeacher(BaseTeacher):
+    """Random joints, that follow the brightness of the frame's corners."""
+
+    layout = 'coco17'
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+        self.weights = torch.rand(12, 51, generator=torch.Generator().manual_seed(0))
+
+    def predict(self, frames):
+        corners = frames[:, :, :: frames.shape[2] - 1, :: frames.shape[3] - 1].flatten(1)
+        return (corners.float() @ self.weights / 255).frac().unflatten(1, (17, 3))
+
+
+TEACHER = dict(type='PosePartsTeacher', pose=dict(type='CornersTeacher'), map_size=24)
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory, make_video) -> Path:
+    """Two videos of other shapes; caches of poses, and of part maps by the teacher."""
+    root = tmp_path_factory.mktemp('parts')
+    make_video(root / 'wide.mp4', num_frames=FRAMES, width=96, height=64)
+    make_video(root / 'high.mp4', num_frames=FRAMES, width=64, height=96)
+    teachers = {'pose': CornersTeacher(), 'online': build_teacher(TEACHER)}
+    jobs = [ExtractionJob(own, root / f'targets/{name}.lmdb') for name, own in teachers.items()]
+    extract_many(jobs, root, VIDEOS)
+    return root
+
+
+def test_drawn_from_the_cache_they_are_those_of_the_teacher(root: Path, tmp_path: Path):
+    out = tmp_path / 'parts.lmdb'
+    poses = root / 'targets/pose.lmdb'
+    assert draw_parts(poses, out, root, 24) == 2
+    drawn, online = TargetReader(out), TargetReader(root / 'targets/online.lmdb')
+    assert drawn.keys() == online.keys() == sorted(VIDEOS)
+    assert drawn.meta.fingerprint == online.meta.fingerprint
+    assert (drawn.meta.kind, drawn.meta.layout) == ('map', 'pose_parts')
+    for name in VIDEOS:
+        assert drawn.shape(name) == (FRAMES, 11, 24, 24)
+        np.testing.assert_allclose(drawn.get(name), online.get(name), atol=1e-4)
+        assert drawn.get(name)[:, 1:].max() > 0.9
+    # Done already; other maps are another cache.
+    assert draw_parts(poses, out, root, 24) == 0
+    with pytest.raises(DataError, match='stale'):
+        draw_parts(poses, out, root, 16)
+    assert draw_parts(poses, out, root, 16, overwrite=True) == 2
+    with pytest.raises(DataError, match="holds 'map': parts are drawn from poses"):
+        draw_parts(out, tmp_path / 'more.lmdb', root)
+
+
+def test_the_command_line(root: Path, tmp_path: Path, capsys):
+    tool = runpy.run_path('tools/extract_targets.py')['main']
+    poses = str(root / 'targets/pose.lmdb')
+    tool(['draw-parts', poses, '--data', str(root), '--map-dtype', 'uint8', '--map-size', '24'])
+    out = root / 'targets/pose_parts.lmdb'
+    assert f'2 videos written: {out}' in capsys.readouterr().out
+    reader, online = TargetReader(out), TargetReader(root / 'targets/online.lmdb')
+    assert reader.meta.dtype == 'uint8'
+    np.testing.assert_allclose(
+        reader.get('high.mp4'), online.get('high.mp4'), atol=0.5 / 255 + 1e-4
+    )
+    assert reader.get('wide.mp4').sum(1).max() < 1.03
+    for arguments in ([], ['--out', str(tmp_path / 'x.lmdb')]):
+        with pytest.raises(SystemExit, match='say where the videos are and where to: --data DIR'):
+            tool(['draw-parts', poses, *arguments])
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_a_mirrored_clip_has_the_mirrored_maps(root: Path, flip: bool):
+    """As drawn from the poses of the mirrored clip, which the same transform mirrors."""
+    sample = {'filename': str(root / 'wide.mp4')}
+    for step in (
+        SampleViews(clip=dict(num_frames=6, stride=2), test_mode=True),
+        LoadTargets('pose').bind(root),
+        LoadTargets('parts', 'online.lmdb', kind='map', teacher=TEACHER).bind(root),
+        DecodeViews(short_side=None),
+        TransformViews(
+            ('clip',), [dict(type='HorizontalFlip', flip_ratio=float(flip))], map_size=(24, 24)
+        ),
+    ):
+        sample = step(sample)
+    poses = torch.from_numpy(sample['targets']['clip']['pose'] / [96, 64, 1])
+    drawing = build_teacher(TEACHER).drawing
+    expected = drawing(poses, 'coco17', 96 / 64).numpy()
+    found = sample['targets']['clip']['parts']
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    exchanged = found[:, PART_LAYOUTS['pose_parts'].flip_indices]
+    assert np.abs(exchanged - expected).max() > 0.9
