@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
+from mmact_ssl.models.dependence import features_of_another_clip
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
@@ -71,8 +72,8 @@ class Predictions:
             found = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
             given = {name: found[source] for name, source in head.inputs.items()}
             # The background of the future stays one's own.
-            others = {name: given[name].roll(1, 0) for name in ('static', 'dynamic')}
-            swapped = head.predict(**{**given, **others})
+            others = features_of_another_clip(head.inputs, given, self.model.student_inputs)
+            swapped = head.predict(**others)
         side, stride = own['current'].shape[-1], head.frame_stride
         real = {name: resize_frames(given[name][:, :, ::stride], side) for name in own}
         rows = {'real': real, 'generated': own, "by another's\nlatent": swapped}

@@ -44,6 +44,7 @@ class VideoGenerationHead(PretextHead):
             ``future`` ``[B, 3, T, H, W]``, and which of their frames are valid, bool ``[B, T]``.
     """
 
+    reference_names = (*PretextHead.reference_names, 'blurred')
     inputs = dict(
         static='clip.static',
         dynamic='clip.dynamic',
