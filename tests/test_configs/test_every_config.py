@@ -250,8 +250,11 @@ CLIPS = {
 }
 
 
-@pytest.mark.parametrize('name', [name for name in DOWNSTREAM if '/linear_' in name])
+@pytest.mark.parametrize(
+    'name',
+    [name for name in DOWNSTREAM if '/linear_' in name and 'sthv2' not in name],
+)
 def test_the_folds_of_a_linear_probe_keep_recordings_whole(name: str):
-    config = load(name)
+    config = load(name)  # of sthv2 no recording has two clips
     one, two, other = groups_by_pattern(CLIPS[config.dataset_name], config.linear.group_pattern)
     assert one == two != other

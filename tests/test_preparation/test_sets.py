@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import av
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
 from mmact_ssl.preparation.poses import read_poses
+from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
 from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
 from mmact_ssl.preparation.videos import hold_out, target_names
@@ -251,3 +254,55 @@ def test_real_utdmhad_joints_fall_on_the_silhouette():
             hits.append(frames[t][np.clip(row, 0, 119), np.clip(column, 0, 159)] > 20)
     assert layout == 'kinect20' and KINECT_ORDER[:4] == (3, 2, 1, 0)
     assert np.mean(hits) > 0.94
+
+
+# ---------------------------------------------------------------- Something-Something v2
+
+
+@pytest.fixture(params=['labels/{}.json', 'something-something-v2-{}.json'])
+def sthv2(tmp_path, request):
+    """A source folder as it is distributed, now and formerly."""
+    source = tmp_path / 'source'
+    folder = source / '20bn-something-something-v2'
+    for name in ('78687', '42326', '100904'):
+        make_video(folder / f'{name}.mp4').rename(folder / f'{name}.webm')
+    (folder / '7.webm').write_bytes(b'no video')
+    holding, turning = 'Holding [something] next to [something]', 'Turning [something] upside down'
+    entries = {
+        'labels': {
+            'Turning something upside down': '1',
+            'Holding something next to something': '0',
+        },
+        'train': [dict(id='78687', template=holding), dict(id='42326', template=turning)],
+        'validation': [dict(id='100904', template=turning), dict(id='7', template=turning)],
+    }
+    for name, content in entries.items():
+        path = source / request.param.format(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+    return source
+
+
+def test_sthv2_reads_the_classes_of_the_templates(sthv2, tmp_path):
+    out = tmp_path / 'out'
+    assert prepare_sthv2(sthv2, out) == {'train': 2, 'test': 1, 'left_out': 1}
+    assert lines(out / 'train.txt') == ['videos/78687.webm 0', 'videos/42326.webm 1']
+    assert lines(out / 'test.txt') == ['videos/100904.webm 1']
+    assert lines(out / 'classes.txt') == [
+        'Holding something next to something',
+        'Turning something upside down',
+    ]
+    assert (out / 'videos/42326.webm').is_symlink()
+
+
+def test_sthv2_says_what_is_wrong(sthv2, tmp_path):
+    for path in sthv2.rglob('*train.json'):
+        path.write_text(json.dumps([dict(id='78687', template='Eating [something]')]))
+    with pytest.raises(DataError, match="'Eating something' of video 78687"):
+        prepare_sthv2(sthv2, tmp_path / 'out')
+    for path in sthv2.rglob('*train.json'):
+        path.write_text(json.dumps([dict(id='5', template='Turning [something] upside down')]))
+    with pytest.raises(DataError, match=r'5\.webm: no such file; .*unpack all parts'):
+        prepare_sthv2(sthv2, tmp_path / 'out')
+    with pytest.raises(DataError, match='20bn-something-something-v2: no such folder'):
+        prepare_sthv2(tmp_path, tmp_path / 'out')

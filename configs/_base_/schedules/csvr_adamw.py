@@ -6,3 +6,4 @@ optim_wrapper = dict(
     constructor='AdversarialOptimWrapperConstructor',
     adversary=dict(optimizer=dict(type='Adam', lr=2e-4, betas=(0.0, 0.9))),
 )
+auto_scale_lr = dict(base_batch_size=128)  # 8 GPUs of 16 samples

@@ -11,3 +11,4 @@ group_pattern = r'([^/]+)_[fhlu]_[cn]m_np\d'
 videos = dict(video=f'{data_root}/videos')
 train_videos = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', data_prefix=videos)
 test_videos = dict(ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt', data_prefix=videos)
+train_set = dict(train_videos, prepare_command=prepare_command)

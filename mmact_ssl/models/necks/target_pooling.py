@@ -18,20 +18,28 @@ class PooledTarget(nn.Module):
     The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
     features behind a ReLU all point one way. Poses are moved into the body's frame
     (:func:`body_frame`), and each joint has its own valid frames, those in which it is known; one
-    that is never known stays at the body's center.
+    that is never known stays at the body's center. A pose network names a place for every joint,
+    in an empty frame too, so that a joint is known from a score on.
 
     Args:
         channels: Number of values of the target per frame.
         joints: Number of joints of a pose teacher, in place of channels.
         deviation: Append the deviation over the clip's frames: what moves.
+        min_score: A joint of a smaller score is not known (our choice, MoveNet's is below it
+            where nobody is to be seen).
     """
 
     def __init__(
-        self, channels: int = 0, joints: Optional[int] = None, deviation: bool = False
+        self,
+        channels: int = 0,
+        joints: Optional[int] = None,
+        deviation: bool = False,
+        min_score: float = 0.2,
     ) -> None:
         super().__init__()
         self.is_pose = joints is not None
         self.deviation = deviation
+        self.min_score = min_score
         values = channels if joints is None else 2 * joints
         self.channels = values * (2 if deviation else 1)
         self.standardizer = RunningStandardizer(self.channels)
@@ -47,8 +55,9 @@ class PooledTarget(nn.Module):
         raw, counts = [], []
         for target, mask in zip(targets, valid):
             if self.is_pose:
-                mask = mask[..., None] & (target[..., 2] > 0)  # (B, T, V): each joint by itself
-                target = body_frame(target)
+                known = target[..., 2] >= self.min_score  # (B, T, V): each joint by itself
+                mask = mask[..., None] & known
+                target = body_frame(target * known[..., None])
             raw.append(pool_target(target, mask, self.deviation))
             counts.append(mask.flatten(1).any(1))
         if raw[0].shape[1] != self.channels:
@@ -84,7 +93,11 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
 
 
 def body_frame(poses: Tensor) -> Tensor:
-    """Joints relative to the body's center, in units of its size: alike whatever the crop.
+    """Joints relative to the body's center, in units of its size.
+
+    They are alike wherever the crop lies and however large it is. A crop that is not as wide as
+    high, resized to a square, stretches the body and changes them: by 18 % between the aspects
+    3/4 and 4/3 that RandomResizedCrop draws at most.
 
     With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
     ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``[B, T,

@@ -78,7 +78,7 @@ def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
     pooled = PooledTarget(joints=4, deviation=deviation)
     pooled.standardizer = Unstandardized()
     valid = torch.ones(2, BATCH, TIME, dtype=torch.bool)
-    one, other = (torch.rand(BATCH, 1, 4, 3).repeat(1, TIME, 1, 1) + 0.1 for _ in range(2))
+    one, other = (torch.rand(BATCH, 1, 4, 3).repeat(1, TIME, 1, 1) + 0.2 for _ in range(2))
     expected = pooled([one, other], valid)[0]
     one[:, 1, 0, 2] = 0
     found = pooled([one, other], valid)[0]
@@ -90,6 +90,22 @@ def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
     assert (found[:, :2] == 0).all() and (found[:, 2:8] != 0).all(), 'never known'
     one[1, ..., 2] = 0
     assert pooled([one, other], valid)[2].tolist() == [n != 1 for n in range(BATCH)]
+
+
+def test_a_joint_of_low_score_is_not_known_wherever_it_is():
+    """A pose network names a place for every joint of an empty frame, with a low score."""
+    pooled = PooledTarget(joints=4, deviation=True)
+    pooled.standardizer = Unstandardized()
+    valid = torch.ones(2, BATCH, TIME, dtype=torch.bool)
+    one, other = (torch.rand(BATCH, TIME, 4, 3) + 0.2 for _ in range(2))
+    guess = one.clone()
+    one[:, 2, 1, 2] = 0
+    guess[:, 2, 1] = torch.tensor([7.0, -7.0, 0.19])
+    torch.testing.assert_close(pooled([guess, other], valid)[0], pooled([one, other], valid)[0])
+    guess[3, ..., 2] = 0.19
+    seen = pooled([guess, other], valid)[2]
+    assert seen.tolist() == [n != 3 for n in range(BATCH)], 'nobody is found in the clip'
+    assert PooledTarget(joints=4, min_score=0.1)([guess, other], valid)[2].all()
 
 
 class Unstandardized(nn.Module):

@@ -1,0 +1,12 @@
+# Something-Something v2: real video, 174 actions; the official validation split is the test split.
+dataset_name = 'sthv2'
+synthetic = False
+prepare_command = 'python tools/prepare_data.py sthv2 --source DIR'
+data_root = '{{$MMACT_SSL_DATA:data}}/sthv2'
+num_classes = 174
+
+train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root))
+test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))
+train_set = dict(train_videos, prepare_command=prepare_command)
+# Some actions differ only in left and right: no flip.
+no_flip = dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.0)

@@ -1,0 +1,20 @@
+# CSVR on Something-Something v2: R3D-18, 16 frames and the 16 after them at stride 2 or, in videos
+# of fewer than 64 frames, 1; 112x112.
+_base_ = ['_base_/sets/sthv2.py', '_base_/students/r3d18.py', '_base_/methods/csvr.py']
+
+model = dict(backbone=_base_.backbone)
+clip = dict(num_frames=16, stride=(2, 1))
+sample_views = dict(_base_.sample_views, clip=clip, future=dict(num_frames=16))
+augment = [
+    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
+    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
+    _base_.no_flip,
+]
+make_views = [
+    dict(type='DecodeViews', short_side=128),
+    dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
+    dict(type='TransformViews', views=('keyframes',), transforms=augment),
+    _base_.pack,
+]
+train_pipeline = [sample_views, _base_.load_poses, *make_views]
+train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))

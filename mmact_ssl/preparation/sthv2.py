@@ -1,0 +1,58 @@
+"""Something-Something v2 (Goyal et al. 2017): webm videos and lists from its JSON labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
+
+SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
+# Our split: the file's name as it is distributed now, labels/NAME.json, and before,
+# something-something-v2-NAME.json. The labels of the official test split are not public.
+SPLITS = {'train': 'train', 'test': 'validation'}
+
+
+def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
+    """Place the videos as they are and write the lists.
+
+    Args:
+        source: Folder with ``20bn-something-something-v2/*.webm``, and ``train.json``,
+            ``validation.json`` and ``labels.json`` in ``labels/`` (or beside it, under their
+            former names ``something-something-v2-train.json`` and so on).
+        out: Folder to write ``videos/``, ``train.txt``, ``test.txt`` (the official validation
+            split), ``classes.txt`` to.
+        placement: 'copy' (byte-identical) or 'link'.
+    """
+    fix = 'point --source at a folder with 20bn-something-something-v2/ and labels/'
+    folder = require(source / '20bn-something-something-v2', fix)
+    numbers = {name: int(label) for name, label in _read(source, 'labels', fix).items()}
+    splits: dict[str, list[Video]] = {}
+    for split, file in SPLITS.items():
+        splits[split] = []
+        for entry in _read(source, file, fix):
+            # 'Holding [something] next to [something]' is the class without its brackets.
+            name = entry['template'].replace('[', '').replace(']', '')
+            if name not in numbers:
+                raise DataError(
+                    f'{source}: class {name!r} of video {entry["id"]} is not in the JSON of '
+                    'labels; fetch both again'
+                )
+            path = require(folder / f'{entry["id"]}.webm', 'it is listed; unpack all parts')
+            splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
+    paths = [video.source for listed in splits.values() for video in listed]
+    left_out = probe_videos(paths, source)
+    kept = {
+        split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
+        for split, listed in splits.items()
+    }
+    return write_videos(out, kept, sorted(numbers, key=numbers.__getitem__), left_out, placement)
+
+
+def _read(source: Path, name: str, fix: str) -> Any:
+    """Read one of the JSON files, under its present or its former name."""
+    former = source / f'something-something-v2-{name}.json'
+    path = former if former.exists() else require(source / 'labels' / f'{name}.json', fix)
+    return json.loads(path.read_text(encoding='utf-8'))
