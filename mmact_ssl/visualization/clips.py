@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -25,24 +25,26 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
 
 
 def draw_generated_frames(
-    real: dict[str, np.ndarray], generated: dict[str, np.ndarray], titles: Sequence[str]
+    rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str]
 ) -> Figure:
-    """Two rows a clip, real above generated; columns are time, current frames before future ones.
+    """Some rows a clip, such as real above generated; columns are time, current before future.
 
     Args:
-        real, generated: ``'current'`` and ``'future'``: uint8 ``[N, T, R, R, 3]``.
+        rows: Label -> ``'current'`` and ``'future'``: uint8 ``[N, T, R, R, 3]``.
         titles: A name for each clip.
     """
-    count, current = real['current'].shape[:2]
-    future = real['future'].shape[1]
+    first = next(iter(rows.values()))
+    count, current = first['current'].shape[:2]
+    future = first['future'].shape[1]
     total = current + future
-    figure, axes = make_grid(2 * count, total, (1.15 * total, 2.4 * count + 0.4))
-    for offset, (kind, source) in enumerate((('real', real), ('generated', generated))):
+    size = (1.15 * total + 0.5, 1.2 * len(rows) * count + 0.4)
+    figure, axes = make_grid(len(rows) * count, total, size)
+    for offset, (kind, source) in enumerate(rows.items()):
         strips = np.concatenate([source['current'], source['future']], axis=1)
-        for row, title, strip in zip(axes[offset::2], titles, strips):
+        for row, title, strip in zip(axes[offset :: len(rows)], titles, strips):
             row[0].set_ylabel(f'{title}\n{kind}', fontsize=6)
             for axis, frame in zip(row, strip):
-                axis.imshow(frame)
+                axis.imshow(frame, interpolation='bilinear')
     parts = [('current', step) for step in range(current)]
     parts += [('future', step) for step in range(future)]
     for axis, (part, step) in zip(axes[0], parts):

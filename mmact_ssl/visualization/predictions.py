@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
+from mmact_ssl.models.dependence import features_of_another_clip
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
@@ -64,17 +65,20 @@ class Predictions:
             self.titles,
         )
 
-    def frames(self, task: str, stride: int) -> Figure:
-        """Generated current and future frames below the real ones."""
-        generated = {name: self.stack(task, name) for name in ('current', 'future')}
-        side = generated['current'].shape[-1]
-        real = {
-            name: resize_frames(self.inputs[view][:, :, ::stride], side)
-            for name, view in (('current', 'clip'), ('future', 'future'))
-        }
+    def frames(self, task: str, head: VideoGenerationHead) -> Figure:
+        """Real frames, generated ones, and those generated with the latent of another clip."""
+        own = {name: self.stack(task, name) for name in ('current', 'future')}
+        with torch.no_grad():
+            found = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
+            given = {name: found[source] for name, source in head.inputs.items()}
+            # The background of the future stays one's own.
+            others = features_of_another_clip(head.inputs, given, self.model.student_inputs)
+            swapped = head.predict(**others)
+        side, stride = own['current'].shape[-1], head.frame_stride
+        real = {name: resize_frames(given[name][:, :, ::stride], side) for name in own}
+        rows = {'real': real, 'generated': own, "by another's\nlatent": swapped}
         return draw_generated_frames(
-            {name: self.images(frames) for name, frames in real.items()},
-            {name: self.images(frames) for name, frames in generated.items()},
+            {label: {name: self.images(row[name]) for name in own} for label, row in rows.items()},
             self.titles,
         )
 
@@ -116,7 +120,7 @@ def draw_predictions(
         if isinstance(head, PosePredictionHead):
             figures['poses'] = clips.poses(task)
         elif isinstance(head, VideoGenerationHead):
-            figures['frames'] = clips.frames(task, head.frame_stride)
+            figures['frames'] = clips.frames(task, head)
         elif isinstance(head, ParsingDistillationHead):
             figures['parts'], line = clips.parts(task)
             lines.append(line)

@@ -48,7 +48,7 @@ class TwoSided(BaseModel):
         if 'discriminator' not in self.head:
             return student, student.new_zeros(())
         losses = HingeGANLoss(weight=1.0)(self.head['discriminator'], inputs[:, 1:], features)
-        return student + losses['generator'].mean(), losses['discriminator'].mean()
+        return student + losses.generator.mean(), losses.discriminator.mean()
 
     def forward(self, inputs: Tensor, mode: str = 'loss') -> dict[str, Tensor]:
         student, adversary = self.sides(inputs)

@@ -32,19 +32,19 @@ def strips(current: int, future: int, offset: int) -> dict[str, np.ndarray]:
 
 
 def test_each_generated_frame_is_below_the_real_one_at_its_time():
-    real, generated = strips(2, 3, offset=0), strips(2, 3, offset=100)
-    figure = draw_generated_frames(real, generated, ['walk', 'wave'])
-    axes = np.array(figure.axes).reshape(4, 5)
+    rows = {kind: strips(2, 3, offset) for kind, offset in (('real', 0), ('own', 100), ('b', 50))}
+    figure = draw_generated_frames(rows, ['walk', 'wave'])
+    axes = np.array(figure.axes).reshape(6, 5)
     for clip in range(2):
-        for kind, offset in ((0, 0), (1, 100)):
+        for kind, offset in enumerate((0, 100, 50)):
             for step in range(5):
-                (image,) = axes[2 * clip + kind, step].get_images()
+                (image,) = axes[3 * clip + kind, step].get_images()
                 assert np.unique(image.get_array()).tolist() == [offset + 40 * clip + step]
     titles = [axis.get_title() for axis in axes[0]]
     assert titles == ['current 1', 'current 2', 'future 1', 'future 2', 'future 3']
     assert not any(axis.get_title() for axis in axes[1:].flat)
     labels = [row[0].get_ylabel() for row in axes]
-    assert labels == ['walk\nreal', 'walk\ngenerated', 'wave\nreal', 'wave\ngenerated']
+    assert labels == [f'{clip}\n{kind}' for clip in ('walk', 'wave') for kind in rows]
 
 
 def test_the_most_probable_part_is_named_and_a_person_alone_from_a_half_on():

@@ -16,15 +16,15 @@ model = dict(
         ),
         video=dict(
             in_channels=128,
-            channels=32,
+            channels=128,
             discriminator_channels=8,
             resolutions=(16, 32),
             frame_stride=2,
         ),
     ),
-    # From trials on JHMDB's training split, see docs/methods/csvr.md. Adam trains what one head
-    # owns alone alike under any weight, so that these weights say who shapes the feature map.
-    balancer=dict(weights=dict(pose=20.0, context=0.5, video=0.5)),
+    # Adam trains what one head owns alone alike under any weight, so that these weights say who
+    # shapes the feature map: mostly poses, then frames (docs/studies/csvr.md).
+    balancer=dict(weights=dict(pose=20.0, context=0.5, video=5.0)),
 )
 
 # 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among

@@ -13,6 +13,7 @@ from mmact_ssl.models.networks.video_gan import (
     LATENT_SIZE,
     VideoDiscriminator,
     VideoGenerator,
+    blur,
     resize_frames,
 )
 from mmact_ssl.registry import MODELS
@@ -27,12 +28,15 @@ class VideoGenerationHead(PretextHead):
     ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; two
     generators; per resolution a reconstruction and an adversarial loss. That current and future
     frames are generated is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as
-    reported. The future's generator draws the change of the last frame (our choice).
+    reported. The future's frames are added to a blurred last frame, 4x4 means of it (our choice):
+    shown the last frame itself, their generator ignored ``f_i`` (docs/studies/csvr.md).
 
     Args:
         in_channels: Channels of the static and of the dynamic map.
         channels, discriminator_channels: Of the generators at 4x4 and the discriminators' start.
         resolutions: Sides of the generated frames.
+        background_dropout: Share of training clips whose future is drawn without the blurred last
+            frame; 1 never shows it, not in evaluation either.
         frame_stride: Generate every so many frames of each view.
         loss: Of generated and real frames.
         adversarial: Of the GAN; None leaves plain reconstruction without discriminators.
@@ -40,6 +44,7 @@ class VideoGenerationHead(PretextHead):
             ``future`` ``[B, 3, T, H, W]``, and which of their frames are valid, bool ``[B, T]``.
     """
 
+    reference_names = (*PretextHead.reference_names, 'blurred')
     inputs = dict(
         static='clip.static',
         dynamic='clip.dynamic',
@@ -55,20 +60,24 @@ class VideoGenerationHead(PretextHead):
         channels: int = 256,
         discriminator_channels: int = 32,
         resolutions: Sequence[int] = (16, 32, 64),
+        background_dropout: float = 0.5,
         frame_stride: int = 1,
         loss: dict = dict(type='FrameLoss'),
         adversarial: Optional[dict] = dict(
-            type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=16
+            type='HingeGANLoss', weight=0.1, r1_weight=1.0, r1_interval=16
         ),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.frame_stride = frame_stride
-        self.generators = nn.ModuleDict()
-        for name in ('current', 'future'):
-            residual = name == 'future'
-            self.generators[name] = VideoGenerator(in_channels, channels, resolutions, residual)
+        settings = (in_channels, channels, resolutions)
+        self.generators = nn.ModuleDict(
+            dict(
+                current=VideoGenerator(*settings),
+                future=VideoGenerator(*settings, background_dropout),
+            )
+        )
         self.adversarial: Optional[nn.Module] = None
         if adversarial is not None:
             self.adversarial = build_loss(adversarial)
@@ -86,13 +95,11 @@ class VideoGenerationHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> Terms:
-        """Losses of both sides; the future's distances beside those of repeating the last frame."""
+        """Losses of both sides; the future's distances beside those of trivial answers."""
         fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
         latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
-        last = current[:, :, -1:]  # what the future continues
-        views = dict(
-            current=(current, current_valid, None), future=(future, future_valid, last[:, :, 0])
-        )
+        last = current[:, :, -1]  # what the future continues
+        views = dict(current=(current, current_valid, None), future=(future, future_valid, last))
         found: Terms = {}
         for name, (frames, valid, background) in views.items():
             frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
@@ -106,15 +113,22 @@ class VideoGenerationHead(PretextHead):
                 if self.adversarial is None or not self.needs_losses:
                     continue
                 # Padded frames are blank on both sides, so that they tell nothing apart.
-                shown = weight[:, None, :, None, None]
+                seen = weight[:, None, :, None, None]
                 discriminator = self.discriminators[f'{name}_{side}']
-                pair = (real * shown, fake * shown)
+                pair = (real * seen, fake * seen)
                 sides = self.adversarial(discriminator, *pair, iteration=self.iteration)
-                for role, loss in sides.items():
-                    found[f'loss_{name}_{side}_{role}'] = Term(loss / len(levels))
+                told = sides.discriminator / len(levels)
+                found[f'loss_{name}_{side}_generator'] = Term(sides.generator / len(levels))
+                found[f'loss_{name}_{side}_discriminator'] = Term(told)
+                found[f'{name}_{side}_accuracy'] = Term(sides.accuracy)
             found[name] = fake
-        for baseline, drawn in (('', fake.detach()), ('_repeat_last', resize_frames(last, side))):
-            difference = (drawn - real).transpose(1, 2).flatten(2)  # (B, T_l, 3*R*R)
-            found[f'l1{baseline}'] = mean_term(difference.abs().mean(2), weight)
-            found[f'mse{baseline}'] = mean_term(difference.square().mean(2), weight)
+            found[f'{name}_mse'] = mean_square(fake.detach(), real, weight)
+        still = last[:, :, None]
+        found['future_mse_repeat_last'] = mean_square(resize_frames(still, side), real, weight)
+        found['future_mse_blurred'] = mean_square(blur(last, side)[:, :, None], real, weight)
         return found
+
+
+def mean_square(drawn: Tensor, real: Tensor, weight: Tensor) -> Term:
+    """Squared error of frames ``[B, 3, T, R, R]`` that count by ``[B, T]``."""
+    return mean_term((drawn - real).square().mean((1, 3, 4)), weight)

@@ -41,6 +41,17 @@ def gather(values: Tensor) -> Tensor:
         return gather_with_gradient(values.detach())[0]
 
 
+def of_another_sample(values: Tensor) -> Tensor:
+    """Values ``[N, ...]`` in which each sample has those of another one, of all processes' samples.
+
+    They move on by half of the samples, because a list's neighbors may be of one video. Without
+    gradient. Where there is one sample alone, it keeps its own.
+    """
+    everyone, start = gather_with_gradient(values.detach())
+    rows = torch.arange(len(values), device=values.device) + start + len(everyone) // 2
+    return everyone[rows % len(everyone)]
+
+
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over all processes, as a share that distributed averaging completes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,6 +35,30 @@ def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor
     """Euclidean distance of each joint, ``[..., V, C] -> [..., V]``, finite where weight is 0."""
     target = target.where(weight[..., None] > 0, target.new_zeros(()))
     return (prediction - target).norm(dim=-1)
+
+
+@torch.no_grad()
+def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> dict[str, Tensor]:
+    """Mean distances of joints of each clip in fractions of the view, ``[B]`` by name.
+
+    Args:
+        draws: Futures in half views, ``[K, B, T, V, 2]``. ``error`` is the mean over draws,
+            ``error_best`` that of the best, ``error_of_mean`` that of their mean pose.
+        target, weight: ``[B, T, V, 2]`` and ``[B, T, V]``.
+        last: The last observed pose ``[B, 1, V, 2]``, for the trivial answer.
+    """
+
+    def error(poses: Tensor) -> Tensor:
+        distance = (joint_distance(poses, target, weight) * weight).flatten(1).sum(1)
+        return distance / weight.flatten(1).sum(1).clamp(min=1e-12) / 2
+
+    each = torch.stack([error(draw) for draw in draws])  # (K, B)
+    return dict(
+        error=each.mean(0),
+        error_best=each.amin(0),
+        error_of_mean=error(draws.mean(0)),
+        error_repeat_last=error(last),
+    )
 
 
 @MODELS.register_module()

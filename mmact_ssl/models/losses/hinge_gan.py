@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import NamedTuple, Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from mmact_ssl.models.losses.common import full_precision
 from mmact_ssl.registry import MODELS
 
 
@@ -29,20 +34,39 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1) / 2
 
 
+class AdversarialTerms(NamedTuple):
+    """What a GAN's loss gives, ``[B]`` each.
+
+    Attributes:
+        generator, discriminator: Losses of the two sides.
+        accuracy: How often the sign of the discriminator's scores is right, the mean of real and
+            of fake samples; 0.5 is chance. No gradient.
+        matched: 1 where the real sample scores higher under its own condition than under the wrong
+            one; None without wrong conditions. No gradient.
+    """
+
+    generator: Tensor
+    discriminator: Tensor
+    accuracy: Tensor
+    matched: Optional[Tensor]
+
+
 @MODELS.register_module()
 class HingeGANLoss(nn.Module):
     """Hinge losses of a generator and its discriminator, with an R1 penalty.
 
     ``generator = -D(fake)`` and ``discriminator = relu(1 - D(real)) + relu(1 + D(fake))`` (Lim and
-    Ye 2017, arXiv 1705.02894, as used by SAGAN and TGANv2). Every ``r1_interval`` steps the
-    discriminator's loss has ``r1_weight * r1_interval * r1_penalty`` added.
+    Ye 2017, arXiv 1705.02894, as used by SAGAN and TGANv2). A real sample under a wrong condition
+    is a second fake, and both fakes count half (Reed et al., ICML 2016, arXiv 1605.05396, algorithm
+    1). Every ``r1_interval`` steps the discriminator's loss has ``r1_weight * r1_interval *
+    r1_penalty`` added.
 
     Args:
         weight: Of the generator's loss.
         r1_weight, r1_interval: Weight of the penalty, 0 for none, and steps from one to the next.
     """
 
-    def __init__(self, weight: float = 0.01, r1_weight: float = 0.0, r1_interval: int = 16) -> None:
+    def __init__(self, weight: float = 0.1, r1_weight: float = 0.0, r1_interval: int = 16) -> None:
         super().__init__()
         self.weight = weight
         self.r1_weight = r1_weight
@@ -54,26 +78,32 @@ class HingeGANLoss(nn.Module):
         real: Tensor,
         fake: Tensor,
         *condition: Tensor,
+        wrong: Optional[Sequence[Tensor]] = None,
         iteration: int = 0,
-    ) -> dict[str, Tensor]:
-        """Losses of both sides, ``[B]``; the discriminator's sends no gradient to ``fake``.
+    ) -> AdversarialTerms:
+        """Losses of both sides; the discriminator's sends no gradient to ``fake``.
 
-        ``discriminator(samples, *condition)`` gives ``[B]`` of samples ``[B, ...]``.
+        ``discriminator(samples, *condition)`` gives ``[B]`` of samples ``[B, ...]``. ``wrong`` is a
+        condition that does not belong to the real samples.
         """
         fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()
-        if not self.training or not self.r1_weight or iteration % self.r1_interval:
-            told = hinge(discriminator(real, *condition), discriminator(fake, *condition))
-            return dict(generator=fooling, discriminator=told)
+        due = self.r1_weight and iteration % self.r1_interval == 0
+        penalized = bool(due and self.training and torch.is_grad_enabled())
         # Second derivatives overflow half precision.
-        with torch.autocast(real.device.type, enabled=False):
-            real = real.detach().float().requires_grad_()
-            score = discriminator(real, *condition)
-            penalty = self.r1_weight * self.r1_interval * r1_penalty(score, real)
-            told = hinge(score, discriminator(fake.float(), *condition)) + penalty
-        return dict(generator=fooling, discriminator=told)
-
-
-def hinge(real: Tensor, fake: Tensor) -> Tensor:
-    """Discriminator's side of the hinge loss, of scores of any shape."""
-    return F.relu(1 - real) + F.relu(1 + fake)
+        precision = full_precision(real) if penalized else nullcontext()
+        with precision:
+            if penalized:
+                real, fake = real.detach().float().requires_grad_(), fake.float()
+                condition = tuple(value.float() for value in condition)
+                wrong = wrong and tuple(value.float() for value in wrong)
+            of_real = discriminator(real, *condition)
+            of_fake = discriminator(fake, *condition)
+            of_wrong = None if wrong is None else discriminator(real.detach(), *wrong)
+            fakes = torch.stack([of_fake] if of_wrong is None else [of_fake, of_wrong])
+            told = F.relu(1 - of_real) + F.relu(1 + fakes).mean(0)
+            if penalized:
+                told = told + self.r1_weight * self.r1_interval * r1_penalty(of_real, real)
+        right = ((of_real > 0).to(told.dtype) + (fakes < 0).to(told.dtype).mean(0)) / 2
+        matched = None if of_wrong is None else (of_real > of_wrong).to(told.dtype)
+        return AdversarialTerms(fooling, told, right, matched)

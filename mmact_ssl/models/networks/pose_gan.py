@@ -7,50 +7,56 @@ from torch import Tensor, nn
 
 
 class PoseGenerator(nn.Module):
-    """Predict the poses of future frames from the dynamic feature and the last observed poses.
+    """Predict the poses of future frames from the dynamic feature and noise.
 
-    A GRU over future steps; each step moves the previous pose by a predicted displacement. The
-    last ``observed_frames`` poses and noise of size ``noise_dim`` (0: none) condition it. Our
-    choice.
+    A GRU over future steps; each step moves the previous pose by a predicted displacement, from a
+    pose to start at. Our choice.
     """
 
-    def __init__(
-        self,
-        feature_dim: int,
-        num_joints: int,
-        observed_frames: int,
-        noise_dim: int,
-        hidden_dim: int,
-    ) -> None:
+    def __init__(self, feature_dim: int, num_joints: int, noise_dim: int, hidden_dim: int) -> None:
         super().__init__()
         self.noise_dim = noise_dim
-        condition_dim = feature_dim + observed_frames * num_joints * 3 + noise_dim
-        self.initial_state = nn.Linear(condition_dim, hidden_dim)
-        self.cell = nn.GRUCell(num_joints * 2 + feature_dim, hidden_dim)
+        condition_dim = feature_dim + noise_dim
+        self.initial_state = nn.Linear(condition_dim + num_joints, hidden_dim)
+        self.cell = nn.GRUCell(num_joints * 2 + condition_dim, hidden_dim)
         self.displacement = nn.Linear(hidden_dim, num_joints * 2)
-        # Starts as "repeat the last pose", the baseline that it has to beat.
+        # Starts as "repeat the pose to start at".
         nn.init.zeros_(self.displacement.weight)
         nn.init.zeros_(self.displacement.bias)
 
-    def forward(self, feature: Tensor, observed: Tensor, num_steps: int) -> Tensor:
-        """``[B, D]`` and poses ``[B, T_o, V, 3]`` (x, y, weight) to poses ``[B, steps, V, 2]``."""
+    def forward(
+        self, feature: Tensor, start: Tensor, shown: Tensor, num_steps: int, num_draws: int
+    ) -> Tensor:
+        """Draw futures ``[draws, B, steps, V, 2]``, each with noise of its own.
+
+        Args:
+            feature: ``[B, D]``.
+            start: ``[B, V, 2]``.
+            shown: Which joints of ``start`` were observed, not read from the feature, ``[B, V]``.
+            num_steps, num_draws: Future frames, and futures of each clip.
+        """
+        feature, start, shown = (
+            value.expand(num_draws, *value.shape).flatten(0, 1) for value in (feature, start, shown)
+        )
         noise = feature.new_empty(len(feature), self.noise_dim).normal_()
-        condition = torch.cat([feature, observed.flatten(1), noise], dim=1)
-        state = torch.tanh(self.initial_state(condition))
-        pose = observed[:, -1, :, :2].flatten(1)  # (B, V*2)
+        condition = torch.cat([feature, noise], dim=1)
+        state = torch.tanh(self.initial_state(torch.cat([condition, shown], dim=1)))
+        pose = start.flatten(1)  # (draws*B, V*2)
         poses = []
         for _ in range(num_steps):
-            state = self.cell(torch.cat([pose, feature], dim=1), state)
+            state = self.cell(torch.cat([pose, condition], dim=1), state)
             pose = pose + self.displacement(state)
             poses.append(pose)
-        return torch.stack(poses, dim=1).unflatten(2, (-1, 2))
+        return torch.stack(poses, dim=1).view(num_draws, -1, num_steps, pose.shape[1] // 2, 2)
 
 
 class PoseDiscriminator(nn.Module):
-    """Tell real from predicted continuations of a pose sequence.
+    """Tell real from predicted future poses, and poses of this clip from those of another one.
 
-    Temporal convolutions over (observed, future) poses; the score adds a projection on the detached
-    dynamic feature (Miyato and Koyama, ICLR 2018, equation 3). Our choice.
+    Temporal convolutions over poses; the score adds a projection on the detached dynamic feature
+    (Miyato and Koyama, ICLR 2018, equation 3). It does not see the observed poses: next to them,
+    the poses' jump from the last observed one would tell fakes without a look at the feature. Our
+    choice.
     """
 
     def __init__(self, feature_dim: int, num_joints: int, hidden_dim: int) -> None:
@@ -62,7 +68,10 @@ class PoseDiscriminator(nn.Module):
             layers += [nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         self.score = nn.Linear(hidden_dim, 1)
-        self.projection = nn.Linear(feature_dim, hidden_dim, bias=False)
+        # The feature's scale changes while the student learns.
+        self.projection = nn.Sequential(
+            nn.LayerNorm(feature_dim), nn.Linear(feature_dim, hidden_dim, bias=False)
+        )
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
         """Poses ``[B, T, V, 2]``, weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""

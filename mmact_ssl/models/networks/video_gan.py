@@ -34,6 +34,11 @@ class ConvolutionalGRUCell(nn.Module):
         return update * state + (1 - update) * candidate
 
 
+def double(images: Tensor) -> Tensor:
+    """``[N, C, H, W]`` to ``[N, C, 2H, 2W]``; nearest neighbors would leave blocks in frames."""
+    return F.interpolate(images, scale_factor=2, mode='bilinear', align_corners=False)
+
+
 class UpBlock(nn.Module):
     """Residual block that doubles height and width."""
 
@@ -45,32 +50,15 @@ class UpBlock(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         """``[N, C, H, W]`` to ``[N, C', 2H, 2W]``."""
-        large = F.interpolate(F.relu(value), scale_factor=2, mode='nearest')
-        shortcut = F.interpolate(self.shortcut(value), scale_factor=2, mode='nearest')
-        return shortcut + self.second(F.relu(self.first(large)))
-
-
-class ResidualRender(nn.Module):
-    """Draw the change of a still background, from features and the background itself.
-
-    Starts as "repeat the background", the baseline that it has to beat.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.mix = nn.Conv2d(channels + 3, channels, 3, padding=1)
-        self.change = nn.Conv2d(channels, 3, 3, padding=1)
-        for parameter in self.change.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, features: Tensor, background: Tensor) -> Tensor:
-        """``[N, C, R, R]`` and ``[N, 3, R, R]`` to ``[N, 3, R, R]``."""
-        mixed = F.relu(self.mix(torch.cat([features, background], 1)))
-        return background + self.change(mixed)
+        large = self.first(double(F.relu(value)))
+        return double(self.shortcut(value)) + self.second(F.relu(large))
 
 
 class VideoGenerator(nn.Module):
     """A 4x4 latent map unrolled over time and up-sampled to frames at several resolutions.
+
+    Frames start as a linear picture of 4x4; each resolution adds to the enlarged one below (the
+    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), so that colors are learned early.
 
     In training each resolution above the lowest keeps every second frame of the one below, from a
     random offset (TGANv2, Saito et al., IJCV 2020, section 3.2), which saves most of the cost of
@@ -79,61 +67,75 @@ class VideoGenerator(nn.Module):
     Args:
         channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
         resolutions: Sides of the rendered frames, rising, each a power of two times 4.
-        residual: Render the change of a still background instead of whole frames.
+        background_dropout: Of a generator that is given a background, whose 4x4 means take the
+            place of the first picture: the share of training clips without, 1 for none at all.
     """
 
     def __init__(
-        self, latent_channels: int, channels: int, resolutions: Sequence[int], residual: bool
+        self,
+        latent_channels: int,
+        channels: int,
+        resolutions: Sequence[int],
+        background_dropout: float = 1.0,
     ) -> None:
         super().__init__()
         self.resolutions = tuple(resolutions)
-        self.residual = residual
+        self.background_dropout = background_dropout
         self.enter = nn.Conv2d(latent_channels, channels, 3, padding=1)
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
-        self.render = nn.ModuleDict()
+        self.render = nn.ModuleDict({str(LATENT_SIZE): nn.Conv2d(channels, 3, 1)})
         size = LATENT_SIZE
         while size < self.resolutions[-1]:
             size, narrower = size * 2, max(channels // 2, 16)
             self.blocks[str(size)] = UpBlock(channels, narrower)
+            self.render[str(size)] = nn.Conv2d(narrower, 3, 3, padding=1)
             channels = narrower
-            if size in self.resolutions:
-                self.render[str(size)] = (
-                    ResidualRender(channels) if residual else nn.Conv2d(channels, 3, 3, padding=1)
-                )
-        if set(self.render) != {str(side) for side in self.resolutions}:
+        if not set(map(str, self.resolutions)) <= set(self.blocks):
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
 
     def forward(
         self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``[B, C, 4, 4]``, if ``residual`` on a background ``[B, 3, H, W]``."""
+        """Frames of a latent ``[B, C, 4, 4]``, perhaps on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
         state, states = torch.tanh(value), []
         for _ in range(num_frames):
             state = self.cell(value, state)
             states.append(state)
-        hidden = torch.stack(states, 1)  # (B, T, C, 4, 4)
+        # What does not move goes around the cell, whose tanh would squeeze colors.
+        hidden = torch.stack(states, 1) + value[:, None]  # (B, T, C, 4, 4)
+        frames = self._first_picture(hidden, background)  # (B, T, 3, 4, 4)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
         for size, block in self.blocks.items():
-            if levels and self.training and size in self.render:
+            wanted = int(size) in self.resolutions
+            if levels and self.training and wanted:
                 offset = int(torch.randint(min(2, len(positions)), ()))
-                hidden, positions = hidden[:, offset::2], positions[offset::2]
-            batch = len(hidden)
-            hidden = block(hidden.flatten(0, 1)).unflatten(0, (batch, -1))
-            if size in self.render:
-                features = F.relu(hidden.flatten(0, 1))
-                if self.residual:
-                    assert background is not None
-                    still = resize_frames(background[:, :, None], int(size)).transpose(1, 2)
-                    still = still.expand(-1, len(positions), -1, -1, -1).flatten(0, 1)
-                    rendered = self.render[size](features, still)
-                else:
-                    rendered = self.render[size](features)
-                rendered = rendered.unflatten(0, (batch, -1))  # (B, T, 3, R, R)
-                levels.append(GeneratedLevel(rendered.transpose(1, 2), positions))
+                hidden, frames = hidden[:, offset::2], frames[:, offset::2]
+                positions = positions[offset::2]
+            shape = hidden.shape[:2]
+            large = block(hidden.flatten(0, 1))
+            drawn = double(frames.flatten(0, 1)) + self.render[size](F.relu(large))
+            hidden, frames = large.unflatten(0, shape), drawn.unflatten(0, shape)
+            if wanted:
+                levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
         return levels
+
+    def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
+        """Drawn from ``[B, T, C, 4, 4]``, or the background's means where they are shown.
+
+        No other way leads around the latent.
+        """
+        drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
+        if background is None:
+            return drawn
+        dropout, chance = self.background_dropout, background.new_ones(len(background))
+        if self.training:
+            chance = torch.rand_like(chance)
+        shown = (chance >= dropout) & (dropout < 1)
+        still = F.adaptive_avg_pool2d(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 4, 4)
+        return torch.where(shown[:, None, None, None, None], still, drawn)
 
 
 class VideoDiscriminator(nn.Module):
@@ -176,3 +178,11 @@ class DownBlock(nn.Module):
 def resize_frames(frames: Tensor, side: int) -> Tensor:
     """Shrink ``[B, C, T, H, W]`` to ``[B, C, T, side, side]`` by averaging over areas."""
     return F.interpolate(frames, size=(frames.shape[2], side, side), mode='area')
+
+
+def blur(images: Tensor, side: int) -> Tensor:
+    """What 4x4 means tell of images, drawn smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
+    small = F.adaptive_avg_pool2d(images, LATENT_SIZE)
+    while small.shape[-1] < side:
+        small = double(small)
+    return small

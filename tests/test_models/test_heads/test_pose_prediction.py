@@ -1,4 +1,4 @@
-"""Pose prediction: the baseline it starts from, who is trained by what, and what never counts."""
+"""Pose prediction: what it draws from, who is trained by what, and what never counts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
+from mmact_ssl.models.heads.pose_prediction import DRAWS, PosePredictionHead
 
 JOINTS, CHANNELS = 6, 8
 GAN = dict(type='HingeGANLoss', weight=0.5)
@@ -18,13 +19,13 @@ GENERATOR_LOSSES = ('loss_joints', 'loss_generator')
 def make_head(**settings) -> PosePredictionHead:
     torch.manual_seed(0)
     defaults = dict(
-        noise_dim=0, observed_frames=4, from_video_weight=0, hidden_dim=16, adversarial=GAN
+        noise_dim=0, observed_frames=4, hidden_dim=16, hint_dropout=1.0, adversarial=GAN
     )
     return PosePredictionHead(in_channels=CHANNELS, num_joints=JOINTS, **(defaults | settings))
 
 
 def stir(head: PosePredictionHead) -> PosePredictionHead:
-    """Leave the starting point, where the prediction does not depend on the feature."""
+    """Leave the starting point, where nothing moves."""
     torch.nn.init.normal_(head.generator.displacement.weight, std=0.3)
     return head
 
@@ -51,47 +52,127 @@ def make_inputs(seed: int = 0) -> dict[str, Tensor]:
     )
 
 
-def test_starts_as_repeating_the_last_pose():
+def read_last(head: PosePredictionHead, inputs: dict[str, Tensor]) -> Tensor:
+    """The last observed pose as the linear map reads it, in fractions of the view."""
+    read = head.reader(inputs['dynamic'].flatten(2).mean(2)).view(3, 4, JOINTS, 2)
+    return (read[:, -1].detach() + 1) / 2
+
+
+def test_starts_as_repeating_the_pose_that_is_read_from_the_feature():
     head, inputs = make_head(), make_inputs()
     head.init_weights()  # as the runner does
-    predicted = head.predict(**inputs)
-    last = inputs['observed'][:, -1]
-    seen = (last[..., 2] > 0) & inputs['observed_valid'][:, -1:]
-    for step in range(5):
-        torch.testing.assert_close(predicted['poses'][:, step][seen], last[..., :2][seen])
-    torch.testing.assert_close(predicted['error'][:2], predicted['error_repeat_last'][:2])
+    predicted = head.eval().predict(**inputs)
+    expected = read_last(head, inputs)[:, None].expand_as(predicted['poses'])
+    torch.testing.assert_close(predicted['poses'], expected)
     assert predicted['error'][:2].isfinite().all()
     assert predicted['error'][2].isnan(), 'no future: not defined'
-    losses = head.loss(**inputs)
-    torch.testing.assert_close(losses['error'], losses['error_repeat_last'])
+
+
+def test_observed_poses_change_no_prediction_in_evaluation():
+    """No way leads around f_d, whatever part of the clips training shows the last pose of."""
+    head, inputs = stir(make_head(hint_dropout=0.3)).eval(), make_inputs()
+    shifted = dict(inputs, observed=inputs['observed'] * 0.5)
+    one, other = head.predict(**inputs), head.predict(**shifted)
+    assert torch.equal(one['poses'], other['poses'])
+    assert not torch.equal(one['error_repeat_last'], other['error_repeat_last'])
+
+
+def test_a_hint_is_the_last_pose_where_it_is_seen_and_is_dropped_for_whole_clips():
+    inputs = make_inputs()
+    inputs['observed_valid'][:] = True
+    for dropout, dropped in ((1.0, {True}), (0.0, {False}), (0.5, {True, False})):
+        head, found = make_head(hint_dropout=dropout), set()
+        for seed in range(6):
+            torch.manual_seed(seed)
+            poses = head.terms(**inputs)['poses'].detach()  # the start, as nothing moves yet
+            read, last = read_last(head, inputs), inputs['observed'][:, -1]
+            for n in range(3):
+                seen = last[n, :, 2] > 0
+                hinted = torch.where(seen[:, None], last[n, :, :2], read[n])
+                is_read = torch.allclose(poses[n, 0], read[n], atol=1e-6)
+                assert is_read or torch.allclose(poses[n, 0], hinted, atol=1e-6)
+                found.add(is_read)
+        assert found == dropped
+
+
+def errors_by_hand(inputs: dict[str, Tensor], poses: Tensor, n: int) -> float:
+    """Mean distance of clip ``n``'s poses ``[T, V, 2]`` from its future, by loops."""
+    total = weights = 0.0
+    last = inputs['observed'][n, -1]
+    for t in range(5):
+        for v in range(JOINTS):
+            x, y, score = inputs['future'][n, t, v].tolist()
+            if inputs['future_valid'][n, t] and last[v, 2] > 0:
+                total += score * math.dist(poses[t, v].tolist(), (x, y))
+                weights += score
+    return total / weights
 
 
 def test_errors_are_distances_in_fractions_of_the_view():
     """A generator that moves every joint by 0.02 and -0.04 of the view a step, against a loop."""
-    head, inputs = make_head(), make_inputs()
+    head, inputs = make_head().eval(), make_inputs()
     with torch.no_grad():
         head.generator.displacement.bias.copy_(torch.tensor([0.04, -0.08] * JOINTS))
-    predicted = head.predict(**inputs)
+    predicted, read = head.predict(**inputs), read_last(head, inputs)
+    steps = torch.tensor([0.02, -0.04]) * torch.arange(1, 6)[:, None, None]
     for n in range(2):
-        last = inputs['observed'][n, -1]
-        total = total_last = weights = 0.0
-        for t in range(5):
-            for v in range(JOINTS):
-                x, y, score = inputs['future'][n, t, v].tolist()
-                if not inputs['future_valid'][n, t] or last[v, 2] == 0:
-                    continue
-                at = float(last[v, 0]), float(last[v, 1])
-                moved = at[0] + 0.02 * (t + 1), at[1] - 0.04 * (t + 1)
-                total += score * math.dist(moved, (x, y))
-                total_last += score * math.dist(at, (x, y))
-                weights += score
-        assert float(predicted['error'][n]) == pytest.approx(total / weights, rel=1e-4)
-        assert float(predicted['error_repeat_last'][n]) == pytest.approx(
-            total_last / weights, rel=1e-4
-        )
+        expected = errors_by_hand(inputs, read[n] + steps, n)
+        for name in ('error', 'error_best', 'error_of_mean'):  # all draws are alike
+            assert float(predicted[name][n]) == pytest.approx(expected, rel=1e-4)
+        last = inputs['observed'][n, -1:, :, :2].expand(5, -1, -1)
+        expected = errors_by_hand(inputs, last, n)
+        assert float(predicted['error_repeat_last'][n]) == pytest.approx(expected, rel=1e-4)
     losses = head.loss(**inputs)
-    torch.testing.assert_close(losses['error'], predicted['error'].nanmean())
-    assert losses['error'] != losses['error_repeat_last']
+    assert float(losses['error']) == pytest.approx(float(predicted['error'].nanmean()))
+
+
+def test_other_noise_draws_another_future():
+    head, inputs = stir(make_head(noise_dim=4)).eval(), make_inputs()
+    draws = []
+    head.generator.register_forward_hook(lambda *call: draws.append(call[2]))
+    torch.manual_seed(1)
+    predicted = head.predict(**inputs)
+    (drawn,) = draws
+    assert drawn.shape == (DRAWS, 3, 5, JOINTS, 2)
+    assert drawn.std(0).amax((1, 2, 3)).min() > 0.01, 'for every clip'
+    drawn = (drawn + 1) / 2
+    for n in range(2):
+        each = [errors_by_hand(inputs, draw[n], n) for draw in drawn]
+        found = {name: float(predicted[f'error{name}'][n]) for name in ('', '_best', '_of_mean')}
+        assert found[''] == pytest.approx(sum(each) / DRAWS, rel=1e-4)
+        assert found['_best'] == pytest.approx(min(each), rel=1e-4)
+        assert found['_of_mean'] == pytest.approx(
+            errors_by_hand(inputs, drawn.mean(0)[n], n), rel=1e-4
+        )
+        assert found['_best'] < found['']
+
+
+def test_the_best_draw_alone_is_taught():
+    """The loss of each clip, in float64, by loops over draws, frames and joints."""
+    head, inputs = stir(make_head(noise_dim=4, samples=3, adversarial=None)), make_inputs()
+    head.double()
+    inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
+    drawn = []
+    head.generator.register_forward_hook(lambda *call: drawn.append(call[2]))
+    loss = head.loss(**inputs)['loss_joints']
+    (draws,) = drawn
+    draws.retain_grad()
+    total = weights = 0.0
+    best = []
+    for n in range(3):
+        seen = inputs['future'][n, ..., 2] * inputs['future_valid'][n][:, None]
+        target = inputs['future'][n, ..., :2] * 2 - 1
+        sums = []
+        for draw in draws[:, n].tolist():
+            pairs = F.smooth_l1_loss(torch.tensor(draw), target, reduction='none', beta=0.05)
+            sums.append(float((pairs.mean(-1) * seen).sum()))
+        total, weights = total + min(sums), weights + float(seen.sum())
+        best.append(sums.index(min(sums)))
+    assert float(loss.detach()) == pytest.approx(total / weights, rel=1e-6)
+    loss.backward()
+    for n in range(2):
+        taught = draws.grad[:, n].flatten(1).any(1)
+        assert taught.nonzero().flatten().tolist() == [best[n]]
 
 
 def gradients(head: PosePredictionHead, inputs: dict[str, Tensor], names: tuple[str, ...]):
@@ -108,7 +189,7 @@ def gradients(head: PosePredictionHead, inputs: dict[str, Tensor], names: tuple[
 
 
 def test_each_side_is_trained_by_its_own_loss():
-    head, inputs = stir(make_head()), make_inputs()
+    head, inputs = stir(make_head(hint_dropout=0.0)), make_inputs()
     for name in GENERATOR_LOSSES:
         student, generator, discriminator = gradients(head, inputs, (name,))
         assert student.abs().sum() > 0
@@ -123,16 +204,43 @@ def test_each_side_is_trained_by_its_own_loss():
 
 
 def test_the_student_can_not_please_the_discriminator_but_through_poses():
-    """At the start poses ignore the feature, so f_d as a condition would be the only way."""
-    head, inputs = make_head(), make_inputs()
+    """Shown every joint of the last pose, poses ignore the feature at the start."""
+    head, inputs = make_head(hint_dropout=0.0), make_inputs()
+    inputs['observed'][..., 2] = 1
+    inputs['observed_valid'][:] = True
     student, _, _ = gradients(head, inputs, ('loss_generator',))
     assert not student.any()
-    assert head.discriminator.projection.weight.abs().sum() > 0
+    _, projection = head.discriminator.projection
+    assert projection.weight.abs().sum() > 0
+
+
+def test_real_poses_under_the_feature_of_another_clip_are_fakes():
+    """The discriminator's loss in float64, a clip at a time."""
+    head, inputs = stir(make_head()).double(), make_inputs()
+    inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
+    feature = inputs['dynamic'].mean((2, 3, 4))
+    with torch.no_grad():
+        found = head.terms(**inputs)
+    drawn = found['poses'] * 2 - 1
+    head.requires_grad_(False)
+    for n in range(2):  # the third has no future
+        weight = (inputs['future'][n, ..., 2] * inputs['future_valid'][n][:, None])[None]
+        target = (inputs['future'][n, ..., :2] * 2 - 1)[None]
+        # Three clips: the next one's is the other feature.
+        real, wrong = (head.discriminator(target, weight, feature[[i]]) for i in (n, (n + 1) % 3))
+        fake = head.discriminator(drawn[[n]], weight, feature[[n]])
+        expected = max(0, 1 - real) + max(0, 1 + fake) / 2 + max(0, 1 + wrong) / 2
+        assert float(found['loss_discriminator'].value[n]) == pytest.approx(float(expected))
+        assert float(found['loss_generator'].value[n]) == pytest.approx(-0.5 * float(fake))
+        accuracy = ((real > 0) + 0.5 * (fake < 0) + 0.5 * (wrong < 0)) / 2
+        assert float(found['discriminator_accuracy'].value[n]) == float(accuracy)
+        assert float(found['discriminator_matched'].value[n]) == float(real > wrong)
+    assert found['loss_discriminator'].weight.tolist() == [1, 1, 0]
 
 
 @pytest.mark.parametrize('garbage', [math.nan, math.inf, -50.0])
 def test_unseen_joints_and_padded_frames_never_count(garbage: float):
-    head, inputs = stir(make_head()), make_inputs()
+    head, inputs = stir(make_head(hint_dropout=0.0)), make_inputs()
     spoiled = dict(inputs)
     for view in ('observed', 'future'):
         pose = inputs[view].clone()
@@ -140,60 +248,55 @@ def test_unseen_joints_and_padded_frames_never_count(garbage: float):
         pose[~inputs[f'{view}_valid']] = garbage
         assert not torch.equal(pose, inputs[view])
         spoiled[view] = pose
-    names = (*GENERATOR_LOSSES, 'loss_discriminator')
+    names = (*GENERATOR_LOSSES, 'loss_read', 'loss_discriminator')
     losses, again = head.loss(**inputs), head.loss(**spoiled)
     assert losses.keys() == again.keys()
     for name, loss in losses.items():
-        assert torch.equal(loss, again[name]), name
+        assert torch.equal(loss, again[name]) or (loss.isnan() and again[name].isnan()), name
     expected, got = gradients(head, inputs, names), gradients(head, spoiled, names)
     assert torch.equal(expected[0], got[0])
     for one, other in zip(expected[1:], got[1:]):
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_errors_do_not_change_in_a_mirror():
-    head, inputs = make_head(), make_inputs()
-    mirrored = dict(inputs)
-    for view in ('observed', 'future'):
-        mirrored[view] = inputs[view].clone()
-        mirrored[view][..., 0] = 1 - mirrored[view][..., 0]
-    straight, mirror = head.predict(**inputs), head.predict(**mirrored)
-    torch.testing.assert_close(mirror['error'], straight['error'], equal_nan=True)
-    # Where the last pose is not seen, the prediction starts in the middle.
-    torch.testing.assert_close(mirror['poses'][..., 0], 1 - straight['poses'][..., 0])
-    torch.testing.assert_close(mirror['poses'][..., 1], straight['poses'][..., 1])
-    torch.testing.assert_close(
-        head.loss(**mirrored)['loss_joints'], head.loss(**inputs)['loss_joints']
-    )
-
-
-def test_only_the_last_observeds_condition_the_generator():
-    """Earlier ones are for the discriminator."""
-    inputs = make_inputs()
-    changed = dict(inputs, observed=inputs['observed'][:, [1, 0, 2, 3]])
-    for frames, same in ((2, True), (3, False)):
-        head = stir(make_head(observed_frames=frames))
-        one, other = head.predict(**inputs)['poses'], head.predict(**changed)['poses']
-        assert torch.allclose(one, other, atol=1e-5) is same, frames
-
-
-def test_the_prediction_from_video_alone_is_not_shown_the_observeds():
-    """A linear map reads the observed poses, and the generator goes on from these."""
-    head, inputs = stir(make_head(from_video_weight=2.0)), make_inputs()
-    conditions = []
-    head.generator.register_forward_pre_hook(lambda module, inputs: conditions.append(inputs[1]))
-    head.loss(**inputs)
-    shown, read = conditions[0], conditions[1]
+def test_the_linear_map_reads_the_last_observed_poses():
+    head, inputs = make_head(observed_frames=3), make_inputs()
     feature = inputs['dynamic'].flatten(2).mean(2)
-    expected = feature @ head.reader.weight.T + head.reader.bias
-    torch.testing.assert_close(read[..., :2], expected.view_as(read[..., :2]))
-    assert bool((read[..., 2] == 1).all()) and not torch.allclose(shown, read)
+    read = (feature @ head.reader.weight.T + head.reader.bias).view(3, 3, JOINTS, 2)
+    total = weights = 0.0
+    for n, t, v in torch.cartesian_prod(*map(torch.arange, (3, 3, JOINTS))).tolist():
+        *place, score = inputs['observed'][n, t + 1, v].tolist()
+        if not inputs['observed_valid'][n, t + 1]:
+            continue
+        place = torch.tensor(place) * 2 - 1
+        total += score * float(F.smooth_l1_loss(read[n, t, v], place, beta=0.05))
+        weights += score
+    loss = head.loss(**inputs)['loss_read']
+    assert float(loss) == pytest.approx(total / weights, rel=1e-5)
 
-    dynamic = inputs['dynamic'].clone().requires_grad_()
-    loss = head.loss(**dict(inputs, dynamic=dynamic))['loss_from_video']
-    loss.backward()
-    assert dynamic.grad.any()
-    halved = stir(make_head(from_video_weight=1.0))
-    halved.load_state_dict(head.state_dict())
-    torch.testing.assert_close(halved.loss(**inputs)['loss_from_video'] * 2, loss)
-    assert 'loss_from_video' not in make_head(from_video_weight=0).loss(**inputs)
+
+def test_after_a_short_overfit_the_error_tells_ones_own_feature_from_anothers():
+    """Clips whose feature says where the person stands and how it moves."""
+    generator = torch.Generator().manual_seed(0)
+    place = torch.rand(12, 1, 1, 2, generator=generator) * 0.6
+    speed = torch.randn(12, 1, 1, 2, generator=generator) * 0.02
+    body = torch.rand(1, 1, JOINTS, 2, generator=generator) * 0.3
+    time = torch.arange(9.0)[:, None, None]
+    poses = torch.cat([place + speed * time + body, torch.ones(12, 9, JOINTS, 1)], -1)
+    signal = torch.cat([place, 20 * speed], -1).flatten(1)  # (12, 4)
+    inputs = dict(
+        dynamic=F.pad(signal, (0, CHANNELS - 4))[..., None, None, None],
+        observed=poses[:, :4],
+        observed_valid=torch.ones(12, 4, dtype=torch.bool),
+        future=poses[:, 4:],
+        future_valid=torch.ones(12, 5, dtype=torch.bool),
+    )
+    head = make_head(noise_dim=2, hint_dropout=0.5, adversarial={**GAN, 'weight': 0.02})
+    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        sum(value for name, value in head.loss(**inputs).items() if 'loss' in name).backward()
+        optimizer.step()
+    swapped = dict(inputs, dynamic=inputs['dynamic'].roll(1, 0))
+    own, other = (float(head.eval().predict(**x)['error'].mean()) for x in (inputs, swapped))
+    assert own < 0.05 and other > 3 * own

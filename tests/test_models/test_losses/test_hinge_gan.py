@@ -26,9 +26,11 @@ def test_hinge_losses_by_hand_push_only_inside_the_margin():
     fake = torch.tensor([-3.0, 0.0, 2.0], requires_grad=True)
     found = HingeGANLoss(weight=0.5)(nn.Identity(), real, fake, iteration=1)
     # max(0, 1 - real) = 0, .5, 2; max(0, 1 + fake) = 0, 1, 3
-    assert found['discriminator'].tolist() == [0, 1.5, 5]
-    assert found['generator'].tolist() == [1.5, 0, -1]
-    found['discriminator'].sum().backward()
+    assert found.discriminator.tolist() == [0, 1.5, 5]
+    assert found.generator.tolist() == [1.5, 0, -1]
+    assert found.accuracy.tolist() == [1, 0.5, 0], 'a score of 0 is not right'
+    assert found.matched is None
+    found.discriminator.sum().backward()
     assert real.grad.tolist() == [0, -1, -1]
     assert fake.grad is None, 'the discriminator teaches the generator nothing'
 
@@ -41,11 +43,35 @@ def test_the_penalty_comes_every_interval_and_in_training_alone():
     penalty = r1_penalty(Score()(variable), variable)
     for iteration in range(5):
         found = loss(Score(), real, fake, iteration=iteration)
-        torch.testing.assert_close(found['generator'], plain['generator'])
-        expected = plain['discriminator'] + 2.0 * 3 * penalty * (iteration % 3 == 0)
-        torch.testing.assert_close(found['discriminator'], expected)
+        torch.testing.assert_close(found.generator, plain.generator)
+        expected = plain.discriminator + 2.0 * 3 * penalty * (iteration % 3 == 0)
+        torch.testing.assert_close(found.discriminator, expected)
     found = loss.eval()(Score(), real, fake, iteration=0)
-    torch.testing.assert_close(found['discriminator'], plain['discriminator'])
+    torch.testing.assert_close(found.discriminator, plain.discriminator)
+
+
+@pytest.mark.parametrize('r1_weight', [0.0, 2.0])
+def test_a_real_sample_under_a_wrong_condition_is_half_of_the_fakes(r1_weight: float):
+    """Scores are sample plus condition; real, fake and wrong scores by hand."""
+
+    class Sum(nn.Module):
+        def forward(self, samples: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+            return samples[:, 0] + condition
+
+    real, fake = torch.tensor([[[1.0], [0.2], [-2.0]], [[0.5], [-4.0], [0.0]]])
+    own, wrong = torch.zeros(3), torch.tensor([-3.0, 1.0, 0.0])
+    loss = HingeGANLoss(weight=0.5, r1_weight=r1_weight, r1_interval=1)
+    found = loss(Sum(), real, fake, own, wrong=(wrong,))
+    real_terms = [max(0.0, 1 - value) for value in (1.0, 0.2, -2.0)]
+    fake_terms = [max(0.0, 1 + value) for value in (0.5, -4.0, 0.0)]
+    wrong_terms = [max(0.0, 1 + value) for value in (-2.0, 1.2, -2.0)]
+    penalty = r1_weight / 2  # the gradient of a sum is 1
+    for n in range(3):
+        expected = real_terms[n] + (fake_terms[n] + wrong_terms[n]) / 2 + penalty
+        assert float(found.discriminator[n].detach()) == pytest.approx(expected)
+    torch.testing.assert_close(found.generator, -0.5 * fake[:, 0])
+    assert found.accuracy.tolist() == [0.75, 0.75, 0.25]
+    assert found.matched.tolist() == [1, 0, 0]
 
 
 def test_r1_penalty_against_finite_differences():

@@ -1,4 +1,4 @@
-"""The video generator's sub-sampling, residual and parts."""
+"""The video generator's sub-sampling, background and parts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mmact_ssl.models.networks.video_gan import (
     ConvolutionalGRUCell,
     VideoDiscriminator,
     VideoGenerator,
+    blur,
     resize_frames,
 )
 
 
-def make_generator(residual: bool = False, resolutions: tuple[int, ...] = (8, 16, 32)):
+def make_generator(dropout: float = 1.0, resolutions: tuple[int, ...] = (8, 16, 32)):
     torch.manual_seed(0)
-    return VideoGenerator(4, 16, resolutions, residual)
+    return VideoGenerator(4, 16, resolutions, dropout)
 
 
 def test_training_renders_some_of_the_frames_that_evaluation_renders():
@@ -46,6 +47,50 @@ def test_a_short_video_keeps_a_frame_at_every_resolution():
     for num_frames in (1, 2, 3):
         levels = make_generator().train()(torch.randn(1, 4, 4, 4), num_frames)
         assert all(len(level.positions) >= 1 for level in levels)
+
+
+def test_nothing_but_the_blurred_background_goes_around_the_latent():
+    """With weights of 0 on the latent and no biases, that is all the frames there are."""
+    generator = make_generator(dropout=0.5).eval()
+    for name, parameter in generator.named_parameters():
+        if name == 'enter.weight' or name.endswith('bias'):
+            nn.init.zeros_(parameter)
+    latent, background = torch.randn(2, 4, 4, 4), torch.randn(2, 3, 64, 64)
+    for level in generator(latent, 3, background):
+        side = level.frames.shape[-1]
+        expected = blur(background, side)[:, :, None].expand_as(level.frames)
+        torch.testing.assert_close(level.frames, expected)
+
+
+def test_the_background_tells_its_means_of_sixteenths_alone():
+    generator, latent = make_generator(dropout=0.0), torch.randn(2, 4, 4, 4)
+    background = torch.randn(2, 3, 32, 32)
+    shuffled = background.unflatten(3, (4, 8)).unflatten(2, (4, 8)).flip(3, 5).reshape(2, 3, 32, 32)
+    assert not torch.equal(background, shuffled)
+    for one, other in zip(*(generator.eval()(latent, 2, b) for b in (background, shuffled))):
+        torch.testing.assert_close(one.frames, other.frames)
+
+
+def test_the_background_is_dropped_out_for_whole_clips_in_training():
+    latent, background = torch.randn(1, 4, 4, 4).expand(8, -1, -1, -1), torch.randn(1, 3, 16, 16)
+    background = background.expand(8, -1, -1, -1)
+    for dropout, kinds in ((0.0, {True}), (0.5, {True, False}), (1.0, {False})):
+        generator = make_generator(dropout, resolutions=(8,))
+        ((drawn, _),) = generator.train()(latent, 2, background)
+        ((without, _),) = generator(latent, 2)
+        assert {not torch.allclose(a, b) for a, b in zip(drawn, without)} == kinds
+        ((drawn, _),) = generator.eval()(latent, 2, background)
+        assert torch.allclose(drawn, without) is (dropout == 1.0)
+
+
+def test_blur_draws_the_means_smoothly():
+    images = torch.randn(2, 3, 64, 64)
+    small = images.view(2, 3, 4, 16, 4, 16).mean((3, 5))
+    torch.testing.assert_close(blur(images, 4), small)
+    large = blur(images, 16)
+    assert large.shape == (2, 3, 16, 16)
+    # A step from one pixel to the next is far less than from one mean to the next.
+    assert large.diff(dim=3).abs().max() < 0.5 * small.diff(dim=3).abs().max()
 
 
 @pytest.mark.parametrize('resolutions', [(4, 8), (8, 24), (12,), (16, 8)])
