@@ -15,9 +15,10 @@ model = dict(
             hidden_dim=0,
             weights=dict(weights=dict(imagenet=1.0)),
         ),
-        contrast=dict(in_channels=1280),
+        contrast=None,
     ),
-    balancer=dict(weights=dict(frames=1.0)),
+    # As much of the student as either teacher of whole clips.
+    balancer=dict(weights=dict(frames=2.5)),
 )
 
 clip = dict(num_frames=8, segments=True)
