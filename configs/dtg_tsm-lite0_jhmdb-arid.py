@@ -1,4 +1,4 @@
-# DTG-Net on two sets of unlabeled video at once, JHMDB and ARID, each with target caches of its own.
+# DTG-Net on two sets of unlabeled video at once, JHMDB and ARID, each with its own target caches.
 _base_ = 'dtg_tsm-lite0_jhmdb.py'
 
 arid_root = '{{$MMACT_SSL_DATA:data}}/arid'

@@ -1,5 +1,5 @@
-# CSVR on a 2D student that starts from ImageNet, at 112x112, for two cores: the clip is a frame from
-# each of 8 equal parts of what lies before the future.
+# CSVR on a 2D student that starts from ImageNet, at 112x112, for two cores: the clip is a frame
+# from each of 8 equal parts of what lies before the future.
 _base_ = 'csvr-small.py'
 
 model = dict(
