@@ -48,7 +48,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='?',
         help=f'file with the student under --prefix; {SEED} in it stands for each seed',
     )
-    parser.add_argument('--random', action='store_true', help='random encoder, no checkpoint')
+    parser.add_argument(
+        '--random',
+        action='store_true',
+        help='no checkpoint: a random encoder, or with the weights that the config starts from',
+    )
     parser.add_argument(
         '--teacher',
         metavar='CACHE',

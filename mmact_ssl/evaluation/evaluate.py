@@ -16,6 +16,7 @@ from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
+from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.reporting.provenance import config_hash, data_version, package_versions
 from mmact_ssl.reporting.result import RANDOM, Result
@@ -50,10 +51,13 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     if request.teacher is not None:
         # Named by its cache, that is by its config; the hash covers its weights.
         backbone = Path(request.teacher).stem
-        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits)
+        deviation = cfg.get('feature_deviation', False)
+        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
     else:
         backbone = cfg.backbone_name
-        checkpoint_hash = RANDOM if checkpoint is None else sha256_of_file(checkpoint)
+        checkpoint_hash = start_hash(cfg) or RANDOM
+        if checkpoint is not None:
+            checkpoint_hash = sha256_of_file(checkpoint)
     version = data_version(train, test)
     results = []
     for name in protocols:
@@ -110,12 +114,11 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = 'feature_pooling'
+    optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        optional = 'custom_hooks'
-    if cfg.get(optional):
-        keys.append(optional)
+        optional = ['custom_hooks']
+    keys += [key for key in optional if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
     return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
 

@@ -90,16 +90,21 @@ def build_pooling(cfg: Config) -> nn.Module | None:
     return None
 
 
-def pool_features(output: torch.Tensor | tuple, num_clips: int) -> torch.Tensor:
+def pool_features(
+    output: torch.Tensor | tuple, num_clips: int, deviation: bool = False
+) -> torch.Tensor:
     """Average a backbone's map over its positions and over the clips of a video, ``[B, D]``.
 
     Args:
         output: ``[B*num_clips, D, ...]``, or a tuple of which the last is read.
-        num_clips: Clips per video.
+        num_clips: Clips per video; of a 2D network, frames.
+        deviation: Append the deviation over the clips, ``[B, 2*D]``: what changes.
     """
     feature = output[-1] if isinstance(output, (tuple, list)) else output
     feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # [B*num_clips, D]
-    return feature.unflatten(0, (-1, num_clips)).mean(dim=1)
+    clips = feature.unflatten(0, (-1, num_clips))
+    spread = [clips.std(dim=1, correction=0)] if deviation else []
+    return torch.cat([clips.mean(dim=1), *spread], dim=1)
 
 
 def forward_features(
@@ -107,6 +112,7 @@ def forward_features(
     data_preprocessor: nn.Module,
     batches: Iterable[dict],
     pooling: nn.Module | None = None,
+    deviation: bool = False,
 ) -> Features:
     """Run a backbone over batches of stock mmaction2 samples, in the modes that the caller set.
 
@@ -117,6 +123,7 @@ def forward_features(
         batches: Of a dataloader.
         pooling: Of skeletons: takes the backbone's map and the valid frames, bool
             ``[B*num_clips, M, T]``, and gives ``[B*num_clips, D]``. None: the mean over positions.
+        deviation: See :func:`pool_features`.
     """
     values, labels = [], []
     for batch in batches:
@@ -128,7 +135,7 @@ def forward_features(
             from mmact_ssl.models.skeletons import valid_frames
 
             output = pooling(output, valid_frames(inputs))
-        values.append(pool_features(output, num_clips).float().cpu().numpy())
+        values.append(pool_features(output, num_clips, deviation).float().cpu().numpy())
         labels += [int(sample.gt_label) for sample in data['data_samples']]
     return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64))
 
@@ -171,7 +178,9 @@ def extract_features(
         batches = Runner.build_dataloader(loader)
         shown = track(batches, f'{name} features', total=len(batches), transient=True)
         with torch.no_grad():
-            result[name] = forward_features(backbone, data_preprocessor, shown, pooling)
+            result[name] = forward_features(
+                backbone, data_preprocessor, shown, pooling, cfg.get('feature_deviation', False)
+            )
         if path is not None:
             content = io.BytesIO()
             np.savez(content, values=result[name].values, labels=result[name].labels)
@@ -179,8 +188,12 @@ def extract_features(
     return result
 
 
-def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, Features], str]:
+def teacher_features(
+    path: str, splits: Mapping[str, Split], deviation: bool = False
+) -> tuple[dict[str, Features], str]:
     """Average a teacher's cached embeddings over the frames of each video (our choice).
+
+    With ``deviation``, that over the frames stands beside the mean, as in :func:`pool_features`.
 
     Returns:
         Features of each split, and the fingerprint of the teacher.
@@ -190,8 +203,9 @@ def teacher_features(path: str, splits: Mapping[str, Split]) -> tuple[dict[str, 
         raise ConfigError(f'{path} holds {reader.meta.kind!r}: only embeddings are features')
     found = {}
     for name, split in splits.items():
-        values = [reader.get(reader.find(video)).mean(axis=0) for video in split.names]
-        found[name] = Features(np.stack(values), split.labels)
+        videos = (torch.from_numpy(reader.get(reader.find(video))) for video in split.names)
+        values = [pool_features(frames, len(frames), deviation)[0] for frames in videos]
+        found[name] = Features(torch.stack(values).numpy(), split.labels)
     return found, reader.meta.fingerprint
 
 

@@ -14,6 +14,8 @@ from torch import nn
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import sha256_of_file
+from mmact_ssl.models.teachers.weights import find_weights
 
 
 def read_state_dict(checkpoint: str) -> dict[str, Any]:
@@ -80,6 +82,15 @@ def build_recognizer(
     if checkpoint is not None:
         load_student(recognizer.backbone, checkpoint, prefix)
     return recognizer
+
+
+def start_hash(cfg: Config) -> str:
+    """Hash the weights that a downstream config's backbone starts from; '' for random ones.
+
+    Those are its ``checkpoint``: the start of a student that was not trained from scratch.
+    """
+    where = cfg.model.backbone.get('checkpoint')
+    return '' if where is None else sha256_of_file(find_weights(where, 'model.backbone.checkpoint'))
 
 
 def weights_hash(module: nn.Module) -> str:

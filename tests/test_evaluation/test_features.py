@@ -82,6 +82,16 @@ def test_pooling_averages_positions_then_clips():
     assert torch.equal(pool_features((output * 0, output), 3), pooled), 'the last of several'
 
 
+def test_the_deviation_over_a_videos_frames_stands_beside_the_mean():
+    output = torch.randn(6, 4, 2, 2, dtype=torch.float64)
+    pooled = pool_features(output, num_clips=3, deviation=True)
+    frames = output.mean(dim=(2, 3)).view(2, 3, 4)
+    for video in range(2):
+        mean = sum(frames[video]) / 3
+        spread = (sum((frame - mean) ** 2 for frame in frames[video]) / 3) ** 0.5
+        torch.testing.assert_close(pooled[video], torch.cat([mean, spread]))
+
+
 def test_normalize_keeps_zero_rows():
     unit = normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
     np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0]])
@@ -129,6 +139,9 @@ def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
         expected = 10 * np.eye(5)[split.labels]
         np.testing.assert_allclose(found[name].values, expected, atol=1e-4)
         np.testing.assert_array_equal(found[name].labels, split.labels)
+    both = teacher_features(str(cache), {'test': test}, deviation=True)[0]['test'].values
+    np.testing.assert_allclose(both[:, :5], found['test'].values)
+    assert (both[:, 5:] > 10).all(), 'of frames that are 50 apart'
 
 
 def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache, monkeypatch, run):

@@ -100,7 +100,11 @@ class KNNMonitorHook(Hook):
             self.pooling.to(device)
         with torch.no_grad():
             features = forward_features(
-                backbone, self.data_preprocessor, self.dataloader, self.pooling
+                backbone,
+                self.data_preprocessor,
+                self.dataloader,
+                self.pooling,
+                self.cfg.get('feature_deviation', False),
             )
         gallery, queries = self._hold_out(features)
         num_classes = int(features.labels.max()) + 1

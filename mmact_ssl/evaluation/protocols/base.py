@@ -21,7 +21,7 @@ class Request:
 
     Attributes:
         cfg: Downstream config.
-        checkpoint: The student's file; None for a random encoder.
+        checkpoint: The student's file; None for an encoder as the config makes it.
         seed: Of initialization, labeled part and order; of joint training with a part of the
             labels that of their draw.
         label_fraction: Share of the training labels; of joint training the share that it had.

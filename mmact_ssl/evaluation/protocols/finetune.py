@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
+from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import write_atomically
 
 from .base import Measured, Task
@@ -22,13 +23,14 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
 
     Args:
         min_iters_per_epoch: A small labeled part is repeated until an epoch has this many.
-        pretrained_lr_mult: Learning rate of a pre-trained backbone relative to the config's.
+        pretrained_lr_mult: Learning rate of a pre-trained backbone, or of one that starts from
+            weights of its own, relative to the config's.
     """
     request, count = task.request, len(task.labeled)
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
-    if request.checkpoint is not None:
+    if request.checkpoint is not None or start_hash(cfg):
         slow_down_backbone(cfg.optim_wrapper, pretrained_lr_mult)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)

@@ -42,7 +42,7 @@ class TeacherGuidanceHead(PretextHead):
         weights: Config of a :class:`TeacherWeights`, without its teachers.
         contrast: Weight of finding the other clip of the video, ``>= 0``.
         agreement: Weight of agreeing with the teacher on the same clip, ``>= 0``.
-        hidden_dim: Of the projectors.
+        hidden_dim: Of the projectors; 0: linear ones.
         loss: Of the contrast.
         inputs: Argument -> source, where that is not ``'<view>.pooled'`` ``[B, C]``,
             ``'targets.<view>.valid'`` bool ``[B, T]`` or ``'targets.<view>.<teacher>'``

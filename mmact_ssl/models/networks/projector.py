@@ -15,14 +15,18 @@ def make_projector(
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
 
     Args:
+        hidden_dim: 0: a linear layer alone, which leaves the student more to learn.
         final_bn: Normalize the output over the batch too, so that no task can end with all clips in
             one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
     """
-    first, last = nn.Linear(in_channels, hidden_dim), nn.Linear(hidden_dim, out_channels)
-    for layer in (first, last):
-        nn.init.xavier_normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    layers = [first, nn.BatchNorm1d(hidden_dim), nn.ReLU(inplace=True), last]
+    layers: list[nn.Module] = []
+    if hidden_dim:
+        layers = [nn.Linear(in_channels, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(True)]
+    layers.append(nn.Linear(hidden_dim or in_channels, out_channels))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * final_bn)
 
 

@@ -1,0 +1,150 @@
+"""Image networks of timm that look beside them in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.teachers.weights import (
+    find_weights,
+    import_extra,
+    load_by_name,
+    load_by_order,
+    read_state_dict,
+)
+from mmact_ssl.registry import MODELS
+
+LOADERS = {'name': load_by_name, 'order': load_by_order}
+NETWORK = 'network.'
+
+
+@MODELS.register_module()
+class TemporalShiftNetwork(BaseModule):
+    """A timm network over the frames of clips, with the temporal shift in its residual blocks.
+
+    Where a residual block begins, ``1 / shift_div`` of the channels are those of the next frame and
+    as many those of the frame before (TSM, Lin et al., arXiv 1811.08383, sections 3.2 and 4.1);
+    beyond a clip's ends they are 0. Weights have timm's own names, so that without the shift a
+    checkpoint loads in a stock config, as mmaction2's ``timm.<model>``. mmaction2 has the same for
+    its own ResNet (``mmaction.ResNetTSM``).
+
+    Args:
+        model: Name of the network in timm, of residual blocks with convolutions.
+        num_segments: Frames of a clip; 1: no shift, each frame by itself.
+        shift_div: One channel of so many is shifted each way.
+        checkpoint: Weights to start from, with those of the classifier, see :func:`find_weights`;
+            None: random ones.
+        match: ``'name'``: they have timm's names. ``'order'``: see :func:`load_by_order`.
+        frozen_stages: The stem (0) and so many stages after it keep their weights and statistics;
+            -1: none. As in mmaction2's ResNet.
+        norm_eval: Batch normalization keeps the statistics that it started with.
+        model_args: More arguments of ``timm.create_model``.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        num_segments: int = 8,
+        shift_div: int = 8,
+        checkpoint: Optional[str] = None,
+        match: str = 'name',
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        model_args: Optional[Mapping[str, Any]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        timm = import_extra('timm', 'TemporalShiftNetwork')
+        self.network: Any = timm.create_model(model, **(model_args or {}))
+        if checkpoint is not None:
+            path = find_weights(checkpoint, 'checkpoint of TemporalShiftNetwork')
+            LOADERS[match](self.network, read_state_dict(path), path)
+        self.network.reset_classifier(0)
+        # On a CPU, depthwise convolutions take two thirds of the time so.
+        self.network.to(memory_format=torch.channels_last)
+        if num_segments > 1:
+            shift = partial(_shift_input, num_segments=num_segments, shift_div=shift_div)
+            convolutions = list(first_convolutions(self.network))
+            if not convolutions:
+                raise ConfigError(
+                    f'model={model}: no residual blocks with convolutions to shift in'
+                )
+            for convolution in convolutions:
+                convolution.register_forward_pre_hook(shift)
+        self.norm_eval = norm_eval
+        stages = timm.models.group_parameters(self.network, self.network.group_matcher(coarse=True))
+        self.frozen = {
+            n for stage, names in stages.items() if stage <= frozen_stages for n in names
+        }
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad = name not in self.frozen
+        self.register_state_dict_post_hook(_leave_out_prefix)
+        self.register_load_state_dict_pre_hook(_put_in_prefix)
+
+    def init_weights(self) -> None:
+        """Keep the weights: timm has initialized the network, or they are loaded."""
+
+    def train(self, mode: bool = True) -> TemporalShiftNetwork:
+        super().train(mode)
+        for name, module in self.network.named_modules():
+            if isinstance(module, _BatchNorm):
+                keeps = self.norm_eval or f'{name}.weight' in self.frozen
+                module.train(mode and not keeps)
+        return self
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``[B*T, 3, H, W]``, the frames of a clip one after the other, to ``[B*T, C, H', W']``."""
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        return self.network.forward_features(frames)
+
+
+def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
+    """The first convolution of each residual block, in front of which TSM shifts.
+
+    All residual blocks of timm's convolutional networks have a ``drop_path``; those of EfficientNet
+    and its kin say in ``has_skip`` whether they have a shortcut, without which a shift would lose
+    the frame's own channels.
+    """
+    for block in network.modules():
+        if hasattr(block, 'drop_path') and getattr(block, 'has_skip', True):
+            yield from [m for m in block.modules() if isinstance(m, nn.Conv2d)][:1]
+
+
+def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:
+    """Exchange channels with the frames beside, ``[B*T, C, H, W]``.
+
+    As mmaction2's ``TemporalShift.shift``, which cannot read maps with channels last in memory.
+    """
+    clips = maps.unflatten(0, (-1, num_segments))  # (B, T, C, H, W)
+    fold = maps.shape[1] // shift_div
+    shifted = torch.zeros_like(clips)
+    shifted[:, :-1, :fold] = clips[:, 1:, :fold]
+    shifted[:, 1:, fold : 2 * fold] = clips[:, :-1, fold : 2 * fold]
+    shifted[:, :, 2 * fold :] = clips[:, :, 2 * fold :]
+    return shifted.flatten(0, 1)
+
+
+def _shift_input(
+    convolution: nn.Module, inputs: tuple[Tensor, ...], num_segments: int, shift_div: int
+) -> Tensor:
+    return shift_in_time(inputs[0], num_segments, shift_div)
+
+
+def _leave_out_prefix(
+    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
+) -> None:
+    for key in [key for key in state if key.startswith(prefix + NETWORK)]:
+        state[prefix + key[len(prefix + NETWORK) :]] = state.pop(key)
+
+
+def _put_in_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *unused: Any) -> None:
+    for key in [key for key in state if key.startswith(prefix)]:
+        if not key.startswith(prefix + NETWORK):
+            state[prefix + NETWORK + key[len(prefix) :]] = state.pop(key)

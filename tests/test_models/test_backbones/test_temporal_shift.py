@@ -1,0 +1,149 @@
+"""timm's networks with the temporal shift."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmengine.runner import load_checkpoint
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.backbones.temporal_shift import (
+    TemporalShiftNetwork,
+    first_convolutions,
+    shift_in_time,
+)
+
+timm = pytest.importorskip('timm')
+
+LITE = 'tf_efficientnet_lite0'
+SMALL = 'resnet10t'
+# Else the residual branches, where the shift is, begin as zero.
+ALIVE = dict(zero_init_last=False)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    clips=st.integers(1, 3),
+    frames=st.integers(2, 5),
+    channels=st.integers(2, 12),
+    div=st.integers(2, 8),
+)
+def test_the_shift_against_an_obvious_loop(clips, frames, channels, div):
+    maps = torch.randn(clips * frames, channels, 2, 3, dtype=torch.float64)
+    shifted = shift_in_time(maps, frames, div)
+    for clip in range(clips):
+        for time in range(frames):
+            for channel in range(channels):
+                group = channel // max(channels // div, 1) if channels >= div else 2
+                source = time + {0: 1, 1: -1}.get(group, 0)
+                expected = torch.zeros(2, 3, dtype=torch.float64)
+                if 0 <= source < frames:
+                    expected = maps[clip * frames + source, channel]
+                assert torch.equal(shifted[clip * frames + time, channel], expected)
+
+
+def test_it_shifts_as_mmaction2_does():
+    from mmaction.models.backbones.resnet_tsm import TemporalShift
+
+    maps = torch.randn(16, 24, 3, 3)
+    assert torch.equal(shift_in_time(maps, 8, 8), TemporalShift.shift(maps, 8, 8))
+
+
+@pytest.mark.parametrize(
+    'model, blocks', [(LITE, 9), ('resnet18', 8), ('convnext_atto', 12), ('regnety_002', 13)]
+)
+def test_residual_blocks_are_found(model, blocks):
+    assert len(list(first_convolutions(timm.create_model(model)))) == blocks
+
+
+def test_a_network_without_residual_convolutions_is_refused():
+    with pytest.raises(ConfigError, match='model=vit_tiny_patch16_224: no residual blocks'):
+        TemporalShiftNetwork('vit_tiny_patch16_224')
+
+
+@pytest.mark.parametrize('num_segments', [1, 4])
+def test_frames_of_one_clip_see_each_other_and_no_others(num_segments):
+    network = TemporalShiftNetwork(SMALL, num_segments=num_segments, model_args=ALIVE).eval()
+    frames = torch.randn(8, 3, 32, 32)
+    with torch.no_grad():
+        before = network(frames)
+        frames[1] += 1
+        changed = (network(frames) - before).abs().amax((1, 2, 3)) > 1e-5
+    assert before.shape == (8, 512, 1, 1)
+    assert changed[:4].tolist() == (
+        [False, True, False, False] if num_segments == 1 else [True] * 4
+    )
+    assert not changed[4:].any()
+
+
+def test_weights_have_timms_names_and_load_both_ways(tmp_path):
+    network = TemporalShiftNetwork(SMALL)
+    plain = timm.create_model(SMALL, num_classes=0)
+    plain.load_state_dict(network.state_dict())
+    for parameter in plain.parameters():
+        torch.nn.init.normal_(parameter)
+    path = tmp_path / 'plain.pth'
+    torch.save({'state_dict': {f'backbone.{k}': v for k, v in plain.state_dict().items()}}, path)
+    holder = torch.nn.Module()
+    holder.backbone = network
+    load_checkpoint(holder, str(path), strict=True)
+    assert all(
+        torch.equal(value, plain.state_dict()[name]) for name, value in network.state_dict().items()
+    )
+
+
+def test_mmaction2s_recognizer_keeps_the_weights_that_it_starts_from(tmp_path):
+    from mmaction.registry import MODELS
+    from mmaction.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    start = timm.create_model(SMALL)
+    path = tmp_path / 'start.pth'
+    torch.save(start.state_dict(), path)
+    recognizer = MODELS.build(
+        dict(
+            type='mmaction.Recognizer2D',
+            backbone=dict(type='mmact_ssl.TemporalShiftNetwork', model=SMALL, checkpoint=str(path)),
+            cls_head=dict(type='mmaction.TSNHead', num_classes=3, in_channels=512),
+            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
+        )
+    )
+    recognizer.init_weights()
+    for name, value in recognizer.backbone.state_dict().items():
+        assert torch.equal(value, start.state_dict()[name]), name
+    features, _ = recognizer.extract_feat(torch.randn(2, 8, 3, 32, 32))
+    assert features.shape == (16, 512, 1, 1)
+    # Without the shift, the exported student is timm's network.
+    stock = MODELS.build(
+        dict(
+            type='mmaction.Recognizer2D',
+            backbone=dict(type=f'timm.{SMALL}', pretrained=False),
+            cls_head=dict(type='mmaction.TSNHead', num_classes=3, in_channels=512),
+            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
+        )
+    )
+    stock.load_state_dict(recognizer.state_dict(), strict=True)
+
+
+def test_frozen_stages_and_statistics_stay():
+    network = TemporalShiftNetwork(SMALL, 2, frozen_stages=1, model_args=ALIVE)
+    start = copy.deepcopy(network.state_dict())
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network.train()(torch.randn(4, 3, 32, 32)).square().mean().backward()
+    optimizer.step()
+    moved = {
+        name for name, value in network.state_dict().items() if not torch.equal(value, start[name])
+    }
+    frozen = ('conv1.', 'bn1.', 'layer1.')
+    assert not any(name.startswith(frozen) for name in moved)
+    assert {'layer2.0.conv1.weight', 'layer2.0.bn1.running_mean'} <= moved
+
+    network = TemporalShiftNetwork(SMALL, num_segments=2, norm_eval=True)
+    start = copy.deepcopy(network.state_dict())
+    network.train()(torch.randn(4, 3, 32, 32))
+    assert all(torch.equal(value, start[name]) for name, value in network.state_dict().items())
+    assert all(parameter.requires_grad for parameter in network.parameters())
