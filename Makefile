@@ -28,7 +28,7 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
-	@echo 'make demo     pre-train on generated videos, evaluate, draw: 13 to 15 minutes on two cores'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: 12 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make clean    remove .venv/ and what the tools cached; data/ and work_dirs/ stay'
 
