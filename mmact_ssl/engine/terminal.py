@@ -135,7 +135,8 @@ class ShortLogProcessor(LogProcessor):
         for name, value in tag.items():
             task, _, rest = name.rpartition('/')
             if task == 'share':
-                shares[rest] = value
+                if not np.isnan(value):
+                    shares[rest] = value
             elif 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
             elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:

@@ -39,7 +39,8 @@ class GradientShareHook(StepObserver):
         norms = gradients.norms_on_maps(self.scale)
         norms = norms * factors_of(gradients, weights).to(norms)
         # Where one overflows in half precision, none is known.
-        self._shares = dict(zip(gradients.tasks, norms / norms.sum() if norms.isfinite().all() else norms * float('nan')))
+        total = norms.sum() if norms.isfinite().all() else norms.new_tensor(float('nan'))
+        self._shares = dict(zip(gradients.tasks, norms / total))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
