@@ -1,5 +1,5 @@
-# DTG-Net on JHMDB (real RGB video), on EfficientNet-Lite0 with the temporal shift, which starts from
-# ImageNet.
+# DTG-Net on JHMDB (real RGB video), on EfficientNet-Lite0 with the temporal shift, which starts
+# from ImageNet.
 _base_ = ['_base_/sets/jhmdb.py', '_base_/students/tsm-lite0.py', '_base_/methods/dtg-tsm.py']
 
 model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization)

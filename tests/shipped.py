@@ -44,8 +44,11 @@ def build(part: Config | dict) -> torch.nn.Module:
 
 
 def loaders(config: Config) -> list[Any]:
-    """Data loaders of training and, if there is one, of the test."""
-    return [config[key] for key in ('train_dataloader', 'test_dataloader') if key in config]
+    """Data loaders of training and, if there is one, of the test; of several sets, of the first."""
+    found = [config[key] for key in ('train_dataloader', 'test_dataloader') if key in config]
+    for loader in found:
+        loader.dataset = loader.dataset.get('datasets', [loader.dataset])[0]
+    return found
 
 
 def steps(part: Any, *kinds: str) -> Iterator[Any]:

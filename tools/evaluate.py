@@ -128,11 +128,13 @@ def run(args: argparse.Namespace) -> list[Result]:
 
     from mmact_ssl.evaluation.evaluate import evaluate
     from mmact_ssl.evaluation.protocols import Request
+    from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.reporting.result import run_name
 
     cfg = load_config(args)
     steps = plan_steps(args)
-    method = args.method or ('Random init' if args.random else 'unnamed')
+    is_random = args.random and not start_hash(cfg)
+    method = args.method or ('Random init' if is_random else 'unnamed')
     results = []
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'

@@ -20,6 +20,8 @@ from mmact_ssl.registry import LOG_PROCESSORS
 COLUMNS = 120
 # Beginnings of what mmengine says that a user can do nothing about.
 FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not used')
+# A warning for each frozen weight of a student, of the optimizer's constructor.
+FROZEN = 'is skipped since its requires_grad=False'
 
 
 class QuietRunner(Runner):
@@ -73,6 +75,8 @@ def is_for_the_screen(record: logging.LogRecord) -> bool:
     """Select warnings, and information that is not for the file alone."""
     message = record.getMessage()
     is_dump = record.module == 'runner' and '\n' in message  # environment, config, hooks
+    if message.endswith(FROZEN):
+        return False
     return record.levelno > logging.INFO or not (is_dump or message.startswith(FILE_ONLY))
 
 
@@ -131,7 +135,8 @@ class ShortLogProcessor(LogProcessor):
         for name, value in tag.items():
             task, _, rest = name.rpartition('/')
             if task == 'share':
-                shares[rest] = value
+                if not np.isnan(value):
+                    shares[rest] = value
             elif 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
             elif not task and name not in ('time', 'data_time', 'iter') and 'base_lr' not in name:

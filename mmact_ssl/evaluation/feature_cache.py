@@ -38,6 +38,7 @@ EXTRACTION_PACKAGES = (
     'mmcv-lite',
     'torch',
     'numpy',
+    'timm',
     'decord',
     'av',
     'opencv-python',

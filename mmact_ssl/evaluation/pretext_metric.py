@@ -82,8 +82,10 @@ def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
 def dependence(own: np.ndarray, other: np.ndarray) -> str:
     """Whether the mean over clips moves with the features: :data:`DEPENDS`, or what to say else.
 
-    Compared are the same clips: the mean of the differences with :data:`MIN_CHANGE` of the larger
-    mean, and with :data:`MIN_ERRORS` of its own standard errors. One clip alone tells nothing.
+    Compared are the same clips: the mean of the differences, give or take :data:`MIN_ERRORS` of its
+    standard errors, with :data:`MIN_CHANGE` of the larger mean. It depends if the difference is
+    beyond both; it does not if even the error's upper end is below the second; else it is not
+    certain, as where single clips change both ways. One clip alone tells nothing.
     """
     known = ~np.isnan(own) & ~np.isnan(other)
     own, other = own[known], other[known]
@@ -91,7 +93,8 @@ def dependence(own: np.ndarray, other: np.ndarray) -> str:
         return DEPENDS
     difference = own - other
     change = abs(difference.mean())
-    if change <= MIN_CHANGE * max(abs(own.mean()), abs(other.mean())):
+    limit = MIN_CHANGE * max(abs(own.mean()), abs(other.mean()))
+    error = MIN_ERRORS * difference.std(ddof=1) / len(own) ** 0.5
+    if change + error <= limit:
         return INERT
-    error = difference.std(ddof=1) / len(own) ** 0.5
-    return DEPENDS if change > MIN_ERRORS * error else UNCERTAIN.format(len(own))
+    return DEPENDS if change > max(limit, error) else UNCERTAIN.format(len(own))

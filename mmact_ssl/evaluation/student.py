@@ -87,9 +87,12 @@ def build_recognizer(
 def start_hash(cfg: Config) -> str:
     """Hash the weights that a downstream config's backbone starts from; '' for random ones.
 
-    Those are its ``checkpoint``: the start of a student that was not trained from scratch.
+    Those are its ``checkpoint`` or ``pretrained``: the start of a student that was not trained from
+    scratch.
     """
-    where = cfg.model.backbone.get('checkpoint')
+    backbone = cfg.model.backbone
+    backbone = backbone.get('backbone', backbone)  # of one with adapters
+    where = backbone.get('checkpoint') or backbone.get('pretrained')
     return '' if where is None else sha256_of_file(find_weights(where, 'model.backbone.checkpoint'))
 
 

@@ -6,6 +6,8 @@ from typing import Optional
 
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
+
 
 def encode_view(
     backbone: nn.Module, view: Tensor, valid: Optional[Tensor], frame_wise: bool
@@ -21,6 +23,12 @@ def encode_view(
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)
     elif frame_wise:
+        wanted = getattr(backbone, 'num_segments', 1)
+        if wanted > 1 and view.shape[2] != wanted:
+            raise ConfigError(
+                f'the student shifts channels within clips of num_segments={wanted} frames, but a '
+                f'view has {view.shape[2]}: give both the same number'
+            )
         features = backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
     else:
         features = backbone(view)

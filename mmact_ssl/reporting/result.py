@@ -40,7 +40,8 @@ class Result:
         label_fraction: Share of the training labels that was used.
         config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
             path, beside the data version's. Early results do not record it.
-        checkpoint_hash: Sha256 of the file, or 'random'.
+        checkpoint_hash: Sha256 of the file, without one of that of the weights that the config
+            starts from, or 'random'.
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.
         pretrained_on: Data set that the student was pre-trained on, where that was given.
         prefix: What the student's keys in the checkpoint begin with: a momentum copy is another

@@ -122,14 +122,16 @@ def make_table(results: Sequence[Result], name: str) -> str:
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of one method's pretext tasks beside their trivial answers.
 
-    Each variant has a column; the trivial answers are those of the first. ``name`` is
-    ``DATASET/METHOD``; results of a variant that cannot be compared are an error.
+    Each variant of each backbone has a column; the trivial answers are those of the first. ``name``
+    is ``DATASET/METHOD``; results of a variant that cannot be compared are an error.
     """
     variants: dict[str, list[Result]] = defaultdict(list)
     chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
-    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant)):
-        variants[result.variant].append(result)
-        _check_comparable(f'{name}, pretext tasks', variants[result.variant][0], result)
+    several = len({result.backbone for result in chosen}) > 1
+    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant, r.backbone)):
+        column = f'{result.variant} ({result.backbone})' if several else result.variant
+        variants[column].append(result)
+        _check_comparable(f'{name}, pretext tasks', variants[column][0], result)
     if not variants:
         return NO_RESULTS
     groups = list(variants.values())
@@ -149,20 +151,25 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of pretext tasks with a clip's own and with another clip's features.
 
     One row for a metric of a data set, from the results that have both, beside the trivial answer;
-    empty if there is none. ``name`` selects results, see :func:`select`.
+    empty if there is none. Where a data set has several methods, variants or backbones, they are
+    named. ``name`` selects results, see :func:`select`.
     """
     groups: dict[Row, list[Result]] = defaultdict(list)
     for result in select(results, name):
         if result.protocol == PRETEXT and any(m.endswith(OTHER_CLIP) for m in result.metrics):
             groups[_row_of(result)].append(result)
     rows = [['Data', 'Task', 'Metric', 'Own clip', 'Another clip', 'Trivial answer']]
+    sets = [row[0] for row in groups]
     for row, group in groups.items():
+        data, method, variant, _, backbone = row
+        if sets.count(data) > 1:
+            data = f'{data}, {method}, {variant} ({backbone})'
         for result in group:
             _check_comparable(f'{name}, dependence', group[0], result)
         for metric in dict.fromkeys(metric for result in group for metric in result.metrics):
             if any(metric + OTHER_CLIP in result.metrics for result in group):
                 shown = (metric, metric + OTHER_CLIP, trivial_answer(metric))
-                labels = [row[0], *metric.rsplit('/', 1)]
+                labels = [data, *metric.rsplit('/', 1)]
                 rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
     if not groups:
         return ''
@@ -179,7 +186,8 @@ def trivial_answer(metric: str) -> str:
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:
     """A metric of those results of a group that have it."""
-    return format_cell([r.metrics[metric] for r in group if metric in r.metrics], 4)
+    values = [r.metrics[metric] for r in group if metric in r.metrics]
+    return format_cell([value for value in values if value == value], 4)  # NaN: nothing counted
 
 
 def format_cell(values: Sequence[float], digits: int = 1) -> str:

@@ -16,6 +16,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.evaluation.data import groups_by_pattern
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from mmact_ssl.targets.load_targets import caches_read_by
 from tests.conftest import write_video
 from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
 
@@ -117,6 +118,9 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
         if 'adapters' not in config.model:
             heads = [head for head in config.model.heads.values() if head]
             assert {head.get('in_channels', features) for head in heads} == {features}
+        if not downstream.get('bodies'):
+            theirs, own = (d.model.data_preprocessor for d in (downstream, config))
+            assert (theirs.mean, theirs.std) == (own.mean, own.std)
         modes = {
             part.mode
             for d in (config, downstream)
@@ -124,8 +128,18 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
         }
         assert len(modes) == (config.get('bodies') is not None)
         if downstream.dataset_name == config.dataset_name:
-            theirs, own = downstream.train_dataloader.dataset, config.train_dataloader.dataset
+            theirs, own = (loaders(part)[0].dataset for part in (downstream, config))
             assert (theirs.ann_file, theirs.data_prefix) == (own.ann_file, own.data_prefix)
+
+
+def test_sets_that_are_joined_read_caches_of_their_own():
+    datasets = load('dtg_tsm-lite0_jhmdb-arid.py').train_dataloader.dataset.datasets
+    roots = [Path(part.ann_file).parent for part in datasets]
+    assert [root.name for root in roots] == ['jhmdb', 'arid']
+    for part, root in zip(datasets, roots):
+        assert part.data_prefix.video == str(root)
+        caches = [Path(path) for _, path in caches_read_by(part)]
+        assert {path.parent for path in caches} == {root / 'targets'} and len(caches) == 2
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def train(tmp_path, capsys, make_runner):
         )
         runner.train()
         runner.logger.warning('look out')
+        runner.logger.warning('stem.weight is skipped since its requires_grad=False')
         (log,) = tmp_path.rglob('*.log')
         return capsys.readouterr().out.splitlines(), log.read_text()
 
@@ -60,7 +61,7 @@ def train(tmp_path, capsys, make_runner):
 
 def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, train):
     screen, log = train()
-    for dump in ('System environment', 'Hooks will be executed', 'Exp name'):
+    for dump in ('System environment', 'Hooks will be executed', 'Exp name', 'requires_grad'):
         assert dump in log
         assert dump not in '\n'.join(screen)
     line = next(line for line in screen if 'epoch  2/12 step 4/4' in line)

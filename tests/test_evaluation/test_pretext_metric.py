@@ -111,6 +111,7 @@ UNCERTAIN = 'over 4 clips it is not certain to depend on the student, test more 
         ([1.0, 2.0, 3.0], [1.02, 2.04, 3.06], DEPENDS),
         ([1.0, 2.0, 3.0], [1.005, 2.01, 3.015], INERT),  # half a percent
         ([1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], UNCERTAIN),  # one clip alone
+        ([1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0], UNCERTAIN),  # all clips change
         ([1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0], DEPENDS),
         ([0.0, 0.0], [0.0, 0.0], INERT),
         ([1.0, math.nan], [1.0, 1.0], DEPENDS),  # one clip tells nothing
@@ -130,8 +131,8 @@ def test_it_is_a_paired_comparison(count, seed, shift, deviation):
     error = statistics.stdev(steps) / math.sqrt(count)
     limits = 0.01 * max(abs(np.mean(own)), abs(np.mean(own + steps))), 2 * error
     change = abs(np.mean(steps))
-    assume(all(abs(change - limit) > 1e-6 for limit in limits))
+    assume(all(abs(change - limit) > 1e-6 for limit in (*limits, limits[0] - limits[1])))
     expected = change > max(limits)
     assert (dependence(own, own + steps) == DEPENDS) == expected
     assert (dependence(own + steps, own) == DEPENDS) == expected
-    assert (dependence(own, own + steps) == INERT) == (change < limits[0])
+    assert (dependence(own, own + steps) == INERT) == (change + limits[1] < limits[0])

@@ -299,6 +299,20 @@ def test_the_table_of_dependence_sets_another_clip_beside(result, pretext):
         make_dependence_table([*results, other], 'demo/CSVR')
 
 
+def test_pretext_rows_of_two_backbones_are_told_apart(result):
+    metrics = {'x/l1': 0.5, 'x/l1_other_clip': 0.75}
+    own = dict(protocol='pretext', metrics=metrics)
+    wide = dict(own, backbone='tsm', metrics={**metrics, 'x/l1': 0.25, 'x/never': float('nan')})
+    found = [result(**own), result(**wide)]
+    table = make_dependence_table(found, 'demo/CSVR')
+    assert '| demo, CSVR, full (r3d18-small) | x | l1 | 0.5000 | 0.7500 | - |' in table
+    assert '| demo, CSVR, full (tsm) | x | l1 | 0.2500 | 0.7500 | - |' in table
+    table = make_pretext_table(found, 'demo/CSVR')
+    assert '| Metric | full (r3d18-small) | full (tsm) | Trivial answer |' in table
+    assert '| x/l1 | 0.5000 | 0.2500 | - |' in table
+    assert '| x/never | - | - | - |' in table
+
+
 def test_every_protocol_has_a_column(result):
     metrics = {'top1': 0.25, **RECALLS}
     for protocol in PROTOCOLS:

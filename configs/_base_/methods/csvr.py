@@ -45,7 +45,7 @@ model = dict(
 sample_views = dict(
     type='SampleViews',
     clip=dict(num_frames=16, stride=2),
-    future=dict(num_frames=16, stride=2),
+    future=dict(num_frames=16),
     keyframes=dict(num_frames=3),
 )
 augment = [

@@ -8,7 +8,6 @@ model = dict(
             type='RecognitionHead',
             cls_head=dict(type='mmaction.TSNHead', in_channels=1280, dropout_ratio=0.3),
         ),
-        contrast=None,
     ),
 )
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_steps, dict(_base_.pack, label=True)]))

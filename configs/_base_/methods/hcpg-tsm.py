@@ -11,7 +11,7 @@ model = dict(
     heads=dict(
         appearance=contrast,
         motion=contrast,
-        parsing=dict(in_channels=128, map_size=(28, 28), hidden_dim=64),
+        parsing=dict(in_channels=128, map_size=(28, 28), hidden_dim=64, frames_per_step=1),
     ),
 )
 

@@ -38,7 +38,9 @@ class GradientShareHook(StepObserver):
         """Take the shares, in the middle of a step."""
         norms = gradients.norms_on_maps(self.scale)
         norms = norms * factors_of(gradients, weights).to(norms)
-        self._shares = dict(zip(gradients.tasks, norms / norms.sum()))
+        # Where one overflows in half precision, none is known.
+        total = norms.sum() if norms.isfinite().all() else norms.new_tensor(float('nan'))
+        self._shares = dict(zip(gradients.tasks, norms / total))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None

@@ -37,7 +37,7 @@ class TemporalShiftNetwork(BaseModule):
 
     Args:
         model: Name of the network in timm, of residual blocks with convolutions.
-        num_segments: Frames of a clip; 1: no shift, each frame by itself.
+        num_segments: Frames of a clip, of all clips alike; 1: no shift, each frame by itself.
         shift_div: One channel of so many is shifted each way.
         checkpoint: Weights to start from, with those of the classifier, see :func:`find_weights`;
             None: random ones.
@@ -78,6 +78,7 @@ class TemporalShiftNetwork(BaseModule):
                 )
             for convolution in convolutions:
                 convolution.register_forward_pre_hook(shift)
+        self.num_segments = num_segments
         self.norm_eval = norm_eval
         stages = timm.models.group_parameters(self.network, self.network.group_matcher(coarse=True))
         self.frozen = {
@@ -106,15 +107,23 @@ class TemporalShiftNetwork(BaseModule):
 
 
 def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
-    """The first convolution of each residual block, in front of which TSM shifts.
+    """The first convolution of each residual branch, in front of which TSM shifts.
 
-    All residual blocks of timm's convolutional networks have a ``drop_path``; those of EfficientNet
-    and its kin say in ``has_skip`` whether they have a shortcut, without which a shift would lose
-    the frame's own channels.
+    Residual blocks of timm's ResNet, RegNet, ConvNeXt, EfficientNet and their kin have a
+    ``drop_path``, their shortcut's convolution a name of its own. EfficientNet's say in
+    ``has_skip`` whether they have a shortcut, ReXNet's in ``use_shortcut``; without one a shift
+    would lose the frame's own channels.
     """
     for block in network.modules():
-        if hasattr(block, 'drop_path') and getattr(block, 'has_skip', True):
-            yield from [m for m in block.modules() if isinstance(m, nn.Conv2d)][:1]
+        if not hasattr(block, 'drop_path'):
+            continue
+        if getattr(block, 'has_skip', True) and getattr(block, 'use_shortcut', True):
+            branch = (
+                module
+                for name, module in block.named_modules()
+                if isinstance(module, nn.Conv2d) and not name.startswith(('downsample', 'shortcut'))
+            )
+            yield from list(branch)[:1]
 
 
 def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:

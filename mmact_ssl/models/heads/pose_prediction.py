@@ -43,6 +43,7 @@ class PosePredictionHead(PretextHead):
             bool ``[B, T]``.
     """
 
+    reference_names = (*PretextHead.reference_names, 'discriminator')
     inputs = dict(
         dynamic='clip.dynamic',
         observed='targets.clip.pose',

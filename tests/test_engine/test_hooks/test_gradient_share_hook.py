@@ -50,6 +50,12 @@ def test_shares_are_weighted_norms_of_gradients_on_the_maps(scale):
     assert one.grad is None and two.grad is None
 
 
+def test_no_share_is_known_where_a_gradient_overflows():
+    one = torch.ones(2, dtype=torch.float16, requires_grad=True)
+    losses = dict(large=(6e4 * one).sum(), small=one.sum())
+    assert all(share != share for share in shares(losses, [one], scale=2.0).values())
+
+
 def test_what_does_not_reach_the_student_has_no_share():
     """A discriminator's loss, on samples whose gradient is cut, and a path around the student."""
     feature = torch.randn(3, 4, requires_grad=True)

@@ -54,10 +54,23 @@ def test_it_shifts_as_mmaction2_does():
 
 
 @pytest.mark.parametrize(
-    'model, blocks', [(LITE, 9), ('resnet18', 8), ('convnext_atto', 12), ('regnety_002', 13)]
+    ('model', 'convolution', 'blocks'),
+    [
+        (LITE, 'conv_pw', 9),
+        ('resnet18', 'conv1', 8),
+        ('resnetv2_50', 'conv1', 16),  # lists its shortcut first
+        ('convnext_atto', 'conv_dw', 12),
+        ('regnety_002', 'conv1.conv', 13),
+        ('rexnet_100', 'conv_exp.conv', 11),
+    ],
 )
-def test_residual_blocks_are_found(model, blocks):
-    assert len(list(first_convolutions(timm.create_model(model)))) == blocks
+def test_residual_branches_are_found(model, convolution, blocks):
+    with torch.device('meta'):
+        network = timm.create_model(model)
+    found = set(first_convolutions(network))
+    names = [name for name, module in network.named_modules() if module in found]
+    assert len(names) == blocks
+    assert all(name.endswith(f'.{convolution}') for name in names)
 
 
 def test_a_network_without_residual_convolutions_is_refused():
