@@ -6,7 +6,7 @@ model = dict(
     # Few frames to generate and no discriminators of them, so that two cores need minutes.
     heads=dict(video=dict(frame_stride=4, adversarial=None)),
     # Places are drawn anew for each clip here: nothing about an action is to be learned from them.
-    balancer=dict(weights=dict(context=0.05, video=0.1)),
+    balancer=dict(weights=dict(context=0.05)),
 )
 keyframes = dict(num_frames=2)
 sample_views = dict(_base_.sample_views, keyframes=keyframes)

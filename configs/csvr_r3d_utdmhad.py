@@ -9,7 +9,7 @@ _base_ = [
 model = dict(
     backbone=_base_.backbone,
     heads=dict(pose=dict(num_joints=20)),
-    balancer=dict(weights=dict(context=0.05, video=0.1)),
+    balancer=dict(weights=dict(context=0.05)),
 )
 # Actions last longer here than in JHMDB.
 views = dict(clip=dict(num_frames=8, stride=4), future=dict(num_frames=8, stride=2))

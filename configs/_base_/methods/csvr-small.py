@@ -25,7 +25,7 @@ model = dict(
     # Adam trains what one head owns alone alike under any weight, so that these weights say who
     # shapes the feature map: mostly poses. Frames that count more are drawn better and cost the
     # student more than they teach (docs/studies/csvr.md).
-    balancer=dict(weights=dict(pose=20.0, context=0.5, video=0.5)),
+    balancer=dict(weights=dict(pose=20.0, context=0.5, video=1.0)),
 )
 
 # 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among
