@@ -27,7 +27,8 @@ unshifted = dict(
     method='ImageNet start',
     variant='no-shift',
     evaluations=[
-        dict(part, cfg_options=['model.backbone.num_segments=1']) for part in (frozen, few_labels)
+        dict(part, cfg_options=['model.backbone.num_segments=1', 'backbone_name=lite0'])
+        for part in (frozen, few_labels)
     ],
     seeds=(0,),
 )

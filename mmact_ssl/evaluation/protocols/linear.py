@@ -96,13 +96,9 @@ def fold_scores(
     penalties: Sequence[float],
     max_iter: int,
 ) -> np.ndarray:
-    """Accuracy on each fold under each penalty, ``[folds, penalties]``.
-
-    Of few labels, a class may lie in one fold as a whole: what nobody can know does not count.
-    """
+    """Accuracy on each fold under each penalty, ``[folds, penalties]``."""
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
-        held_out = held_out[np.isin(labels[held_out], labels[fitted])]
         scaler = StandardScaler().fit(values[fitted])
         train, test = scaler.transform(values[fitted]), scaler.transform(values[held_out])
         if train.shape[1] > len(train):
@@ -137,7 +133,8 @@ def usable_folds(
     """Split samples for cross-validation, without the folds that cannot choose anything.
 
     Few groups that hold few classes each may leave a fold without a sample to test, or with all
-    samples but those of one class in it.
+    samples but those of one class in it. Of few labels, a class may lie in one fold as a whole: its
+    samples, which nobody could know, are not tested.
 
     Returns:
         Positions to train on and to test on, of each fold; none for fewer than two folds.
@@ -147,10 +144,12 @@ def usable_folds(
     if folds < 2:
         return []
     splitter = StratifiedKFold(folds) if groups is None else StratifiedGroupKFold(folds)
-    splits = [
-        (train, test)
+    parts = [
+        (train, test[np.isin(labels[test], labels[train])])
         for train, test in splitter.split(labels, labels, groups)
-        if len(test) and len(np.unique(labels[train])) > 1
+    ]
+    splits = [
+        (train, test) for train, test in parts if len(test) and len(np.unique(labels[train])) > 1
     ]
     if len(splits) < folds:
         print_log(

@@ -246,3 +246,16 @@ def test_one_class_and_a_failing_fit_are_errors(monkeypatch):
     monkeypatch.setattr(LogisticRegression, 'fit', fail)
     with pytest.raises(FloatingPointError, match='no fit'):
         fit_probe(blobs(10, 0))
+
+
+def test_folds_test_no_class_that_lies_in_them_as_a_whole():
+    """Few labels in whole groups: class 2 is in one group alone, class 0 and 1 are in all."""
+    labels = np.array([0, 1, 0, 1, 0, 1, 2, 2])
+    groups = np.array([0, 0, 1, 1, 2, 2, 2, 2])
+    splits = linear.usable_folds(labels, groups, 3)
+    assert len(splits) == 3
+    for train, test in splits:
+        assert set(labels[test]) == {0, 1}
+        assert not set(groups[train]) & set(groups[test])
+    alone = linear.usable_folds(np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1]), 2)
+    assert alone == [], 'nothing that could be known is left to test'
