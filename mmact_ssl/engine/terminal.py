@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -45,15 +46,22 @@ class QuietRunner(Runner):
         return super().test()
 
 
-def end_process_group() -> None:
+def end_process_group(patience: float = 30.0) -> None:
     """Join the threads of the process group, which could abort the interpreter's exit.
 
     They end when nothing holds the group any more, so the model's wrapper has to go first: it sits
-    in the runner's cycles of references.
+    in the runner's cycles of references. On a busy machine gloo's own join has been seen to wait
+    for ever: after ``patience`` seconds the program ends without it.
     """
     gc.collect()
     if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+        end = threading.Thread(target=torch.distributed.destroy_process_group, daemon=True)
+        try:
+            end.start()
+        except RuntimeError:  # Python 3.12 starts no thread while it ends
+            end.run()
+        else:
+            end.join(patience)
 
 
 def quiet_the_screen(logger: MMLogger) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.terminal import QuietRunner, ShortLogProcessor
+from mmact_ssl.engine.terminal import QuietRunner, ShortLogProcessor, end_process_group
 
 
 class Samples(BaseDataset):
@@ -111,3 +112,11 @@ def test_no_thread_of_a_process_group_outlives_it(tmp_path):
     """A thread that releases a tensor while the interpreter ends would abort the program."""
     script = f'FILE = {str(tmp_path / "store")!r}\n{GROUP}'
     subprocess.run([sys.executable, '-c', script], check=True, timeout=120)
+
+
+def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
+    joined = threading.Event()
+    monkeypatch.setattr(torch.distributed, 'is_initialized', lambda: True)
+    monkeypatch.setattr(torch.distributed, 'destroy_process_group', joined.wait)
+    end_process_group(patience=0.01)
+    joined.set()
