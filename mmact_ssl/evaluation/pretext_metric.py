@@ -1,4 +1,4 @@
-"""How well the pretext tasks do on clips that training never saw, and whether by the student."""
+"""Pretext metrics on held-out clips, and a warning where they ignore the student."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def dependence(own: np.ndarray, other: np.ndarray) -> str:
-    """Whether the mean over clips moves with the features: :data:`DEPENDS`, or what to say else.
+    """Verdict on one metric: :data:`DEPENDS`, :data:`INERT` or :data:`UNCERTAIN`.
 
     Compared are the same clips: the mean of the differences, give or take :data:`MIN_ERRORS` of its
     standard errors, with :data:`MIN_CHANGE` of the larger mean. It depends if the difference is

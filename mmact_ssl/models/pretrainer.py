@@ -246,7 +246,7 @@ class MultiTaskPretrainer(BaseModel):
         return self._losses(by_task, found)
 
     def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What a task's head predicts, and its metrics ``[B]`` with another clip's features.
+        """A head's predictions, and its metrics ``[B]`` with another clip's features.
 
         These are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and are NaN
         where the batch has no other clip. Both are of the same random numbers.

@@ -1,30 +1,7 @@
-# TSM's ResNet-50 in mmaction2's recognizer: a frame from each of 8 equal parts of a video, 224x224.
-_base_ = ['../students/tsm-r50.py', 'video.py']
+# TSM's ResNet-50 in mmaction2's recognizer.
+_base_ = ['../students/tsm-r50.py', 'frames.py']
 
 model = dict(
-    type='mmaction.Recognizer2D',
     backbone=_base_.backbone,
     cls_head=dict(type='mmaction.TSMHead', in_channels=2048, num_segments=8, dropout_ratio=0.5),
-    data_preprocessor=dict(format_shape='NCHW'),
 )
-sample = dict(type='mmaction.SampleFrames', clip_len=1, frame_interval=1, num_clips=8)
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='mmaction.Flip', flip_ratio=0.5),
-]
-sample_test = dict(sample, test_mode=True)
-center_crop = [
-    dict(type='mmaction.Resize', scale=(-1, 256)),
-    dict(type='mmaction.CenterCrop', crop_size=224),
-]
-pack = [
-    dict(type='mmaction.FormatShape', input_format='NCHW'),
-    dict(type='mmaction.PackActionInputs'),
-]
-train_pipeline = [_base_.open_video, sample, _base_.decode, *augment, *pack]
-test_pipeline = [_base_.open_video, sample_test, _base_.decode, *center_crop, *pack]
-train_dataloader = dict(
-    num_workers=8, persistent_workers=True, dataset=dict(pipeline=train_pipeline)
-)
-test_dataloader = dict(num_workers=8, dataset=dict(pipeline=test_pipeline))

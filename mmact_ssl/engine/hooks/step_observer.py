@@ -1,4 +1,4 @@
-"""What hooks that look at the tasks' gradients in the middle of a step have in common."""
+"""Base of hooks that read the tasks' gradients in the middle of a step."""
 
 from __future__ import annotations
 

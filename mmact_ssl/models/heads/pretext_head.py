@@ -99,7 +99,7 @@ class PretextHead(BaseModule):
 
     @property
     def needs_losses(self) -> bool:
-        """Whether losses are wanted: :meth:`predict` runs without gradients, and without them."""
+        """True while gradients are on; :meth:`predict` makes no losses."""
         return torch.is_grad_enabled()
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:

@@ -35,7 +35,7 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
 
 
 class AdversarialTerms(NamedTuple):
-    """What a GAN's loss gives, ``[B]`` each.
+    """Losses of both sides of a GAN and how the discriminator does, ``[B]`` each.
 
     Attributes:
         generator, discriminator: Losses of the two sides.

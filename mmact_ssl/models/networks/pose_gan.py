@@ -51,7 +51,7 @@ class PoseGenerator(nn.Module):
 
 
 class PoseDiscriminator(nn.Module):
-    """Tell real from predicted future poses, and poses of this clip from those of another one.
+    """Discriminator of future poses: real or predicted, of this clip or of another one.
 
     Temporal convolutions over poses; the score adds a projection on the detached dynamic feature
     (Miyato and Koyama, ICLR 2018, equation 3). It does not see the observed poses: next to them,

@@ -181,7 +181,7 @@ def resize_frames(frames: Tensor, side: int) -> Tensor:
 
 
 def blur(images: Tensor, side: int) -> Tensor:
-    """What 4x4 means tell of images, drawn smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
+    """Blur to 4x4 means, enlarged smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
     small = F.adaptive_avg_pool2d(images, LATENT_SIZE)
     while small.shape[-1] < side:
         small = double(small)

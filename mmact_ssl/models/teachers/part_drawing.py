@@ -102,7 +102,7 @@ class PartDrawing:
         edge = (self.softness * height).clamp(min=(1 / rows + aspect / columns) / 2)
 
         def cover(kind: str, distance: Tensor, score: Tensor) -> Tensor:
-            """How much of each pixel a shape covers, ``[N, P]`` in 0..1."""
+            """Fraction of each pixel that a shape covers, ``[N, P]``, 0..1."""
             inside = 0.5 + (RADII[kind] * height - distance) / edge
             return inside.clamp(0, 1) * (score * height > 0)
 
