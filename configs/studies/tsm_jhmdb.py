@@ -1,17 +1,20 @@
-# Students that start from ImageNet on JHMDB: pre-trained by DTG-Net and by HCPG, against the frozen
-# start, with all labels and a tenth of them, and fine-tuned by one recipe.
+# Students that start from ImageNet on JHMDB: pre-trained by DTG-Net, CSVR and HCPG, against the
+# frozen start, with all labels and a tenth of them, fine-tuned by one recipe; and joint training
+# against fine-tuning the start, which is supervised training from there.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 downstream = 'configs/downstream/linear_tsm-lite0_{dataset}.py'
 tuning = 'configs/downstream/finetune_tsm-lite0_{dataset}.py'
 dtg = 'configs/dtg_tsm-lite0_{dataset}.py'
+csvr = 'configs/csvr_tsm-lite0_{dataset}.py'
 hcpg = 'configs/hcpg_tsm-lite0_{dataset}.py'
+joint = 'configs/dtg_tsm-lite0_joint_{dataset}.py'
 
 frozen = dict(protocols='linear,knn,retrieval', config=downstream)
 few_labels = dict(protocols='linear', config=downstream, label_fraction=0.1)
-tuned = dict(protocols='finetune', config=tuning, label_fraction=0.1)
-evaluations = [frozen, few_labels, tuned]
+tuned = dict(protocols='finetune', config=tuning)
+evaluations = [frozen, few_labels, dict(tuned, label_fraction=0.1), tuned]
 
 start = dict(method='ImageNet start', evaluations=evaluations)
 students = [
@@ -20,7 +23,21 @@ students = [
         pretrain=config,
         evaluations=[dict(protocols='pretext', config=config), *evaluations],
     )
-    for method, config in (('DTG-Net TSM', dtg), ('HCPG TSM', hcpg))
+    for method, config in (('DTG-Net TSM', dtg), ('CSVR TSM', csvr), ('HCPG TSM', hcpg))
+]
+# Guidance has all videos, recognition those with a label.
+joint_training = [
+    dict(
+        method='DTG-Net TSM joint',
+        variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
+        pretrain=joint,
+        cfg_options=[
+            f'train_dataloader.dataset.label_fraction={fraction}',
+            'train_dataloader.dataset.label_seed={seed}',
+        ],
+        evaluations=[dict(protocols='joint', config=downstream, label_fraction=fraction)],
+    )
+    for fraction in (0.1, 1.0)
 ]
 # The frozen network without the shift, which it was not trained with.
 unshifted = dict(
@@ -32,4 +49,4 @@ unshifted = dict(
     ],
     seeds=(0,),
 )
-runs = [start, unshifted, *students]
+runs = [start, unshifted, *students, *joint_training]
