@@ -58,7 +58,9 @@ class VideoGenerator(nn.Module):
     """A 4x4 latent map unrolled over time and up-sampled to frames at several resolutions.
 
     Frames start as a linear picture of 4x4; each resolution adds to the enlarged one below (the
-    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), so that colors are learned early.
+    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), and what it adds is linear in the
+    latent (a transposed convolution) plus what the residual blocks draw. Colors and the shape of
+    a person are learned early by this (our choice).
 
     In training each resolution above the lowest keeps every second frame of the one below, from a
     random offset (TGANv2, Saito et al., IJCV 2020, section 3.2), which saves most of the cost of
@@ -85,12 +87,18 @@ class VideoGenerator(nn.Module):
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
         self.render = nn.ModuleDict({str(LATENT_SIZE): nn.Conv2d(channels, 3, 1)})
-        size = LATENT_SIZE
+        size, width = LATENT_SIZE, channels
         while size < self.resolutions[-1]:
             size, narrower = size * 2, max(channels // 2, 16)
             self.blocks[str(size)] = UpBlock(channels, narrower)
             self.render[str(size)] = nn.Conv2d(narrower, 3, 3, padding=1)
             channels = narrower
+        self.sketch = nn.ModuleDict()
+        for side in self.resolutions:
+            cell = side // LATENT_SIZE
+            self.sketch[str(side)] = nn.ConvTranspose2d(
+                width, 3, 2 * cell, stride=cell, padding=cell // 2
+            )
         if not set(map(str, self.resolutions)) <= set(self.blocks):
             raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
 
@@ -99,12 +107,12 @@ class VideoGenerator(nn.Module):
     ) -> list[GeneratedLevel]:
         """Frames of a latent ``[B, C, 4, 4]``, perhaps on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
-        state, states = torch.tanh(value), []
+        state, unrolled = torch.tanh(value), []
         for _ in range(num_frames):
             state = self.cell(value, state)
-            states.append(state)
+            unrolled.append(state)
         # What does not move goes around the cell, whose tanh would squeeze colors.
-        hidden = torch.stack(states, 1) + value[:, None]  # (B, T, C, 4, 4)
+        hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 4, 4)
         frames = self._first_picture(hidden, background)  # (B, T, 3, 4, 4)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
@@ -117,6 +125,8 @@ class VideoGenerator(nn.Module):
             shape = hidden.shape[:2]
             large = block(hidden.flatten(0, 1))
             drawn = double(frames.flatten(0, 1)) + self.render[size](F.relu(large))
+            if wanted:
+                drawn = drawn + self.sketch[size](states[:, positions].flatten(0, 1))
             hidden, frames = large.unflatten(0, shape), drawn.unflatten(0, shape)
             if wanted:
                 levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
