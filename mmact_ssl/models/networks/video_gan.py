@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LATENT_SIZE = 4
+BACKGROUND_DROPOUT = 0.5  # share of training clips without their background
 
 
 class GeneratedLevel(NamedTuple):
@@ -69,20 +70,11 @@ class VideoGenerator(nn.Module):
     Args:
         channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
         resolutions: Sides of the rendered frames, rising, each a power of two times 4.
-        background_dropout: Of a generator that is given a background, whose 4x4 means take the
-            place of the first picture: the share of training clips without, 1 for none at all.
     """
 
-    def __init__(
-        self,
-        latent_channels: int,
-        channels: int,
-        resolutions: Sequence[int],
-        background_dropout: float = 1.0,
-    ) -> None:
+    def __init__(self, latent_channels: int, channels: int, resolutions: Sequence[int]) -> None:
         super().__init__()
         self.resolutions = tuple(resolutions)
-        self.background_dropout = background_dropout
         self.enter = nn.Conv2d(latent_channels, channels, 3, padding=1)
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
@@ -133,19 +125,18 @@ class VideoGenerator(nn.Module):
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
-        """Drawn from ``[B, T, C, 4, 4]``, or the background's means where they are shown.
+        """Drawn from ``[B, T, C, 4, 4]``, or the background's 4x4 means where they are shown.
 
         No other way leads around the latent.
         """
         drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         if background is None:
             return drawn
-        dropout, chance = self.background_dropout, background.new_ones(len(background))
-        if self.training:
-            chance = torch.rand_like(chance)
-        shown = (chance >= dropout) & (dropout < 1)
         still = F.adaptive_avg_pool2d(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 4, 4)
-        return torch.where(shown[:, None, None, None, None], still, drawn)
+        if not self.training:
+            return still.expand_as(drawn)
+        shown = torch.rand_like(still[:, :, :1, :1, :1]) >= BACKGROUND_DROPOUT
+        return torch.where(shown, still, drawn)
 
 
 class VideoDiscriminator(nn.Module):

@@ -1,4 +1,4 @@
-"""Video generation: which frame is compared with which, who is trained by what, when R1 is due."""
+"""Frame generation: which frame is compared with which, who is trained by what, when R1 is due."""
 
 from __future__ import annotations
 
@@ -8,76 +8,72 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.models.heads.video_generation import VideoGenerationHead
+from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.networks.video_gan import GeneratedLevel, blur, resize_frames
 
 GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
-LEVELS = [f'loss_{view}_{side}' for view in ('current', 'future') for side in (8, 16)]
+LEVELS = ['loss_8', 'loss_16']
 STUDENT_LOSSES = [*LEVELS, *(f'{level}_generator' for level in LEVELS)]
 ADVERSARY_LOSSES = [f'{level}_discriminator' for level in LEVELS]
-METRICS = (
-    *('current_mse', 'future_mse', 'future_mse_repeat_last', 'future_mse_blurred'),
-    *(f'{view}_{side}_accuracy' for view in ('current', 'future') for side in (8, 16)),
-)
+METRICS = ('mse', '8_accuracy', '16_accuracy')
+TRIVIAL = ('mse_repeat_last', 'mse_blurred')
 
 
-def make_head(**settings) -> VideoGenerationHead:
+def make_head(**settings) -> FrameGenerationHead:
     torch.manual_seed(0)
     defaults = dict(channels=16, discriminator_channels=4, resolutions=(8, 16), adversarial=GAN)
-    return VideoGenerationHead(in_channels=4, **(defaults | settings))
+    return FrameGenerationHead(in_channels=4, **(defaults | settings))
 
 
-def make_inputs(time: int = 6) -> dict[str, Tensor]:
+def make_inputs(time: int = 6, later: bool = True) -> dict[str, Tensor]:
+    """Of later frames, two of the first clip's and all of the second's are padded."""
     generator = torch.Generator().manual_seed(0)
-    current_valid = torch.ones(2, time, dtype=torch.bool)
-    current_valid[1, 3:] = False
-    future_valid = torch.ones(2, time, dtype=torch.bool)
-    future_valid[0, 4:] = False
-    future_valid[1] = False
-    return dict(
+    valid = torch.ones(2, time, dtype=torch.bool)
+    valid[0, 4:] = False
+    valid[1, 0 if later else 3 :] = False
+    inputs = dict(
         static=torch.randn(2, 4, 2, 4, 4, generator=generator),
         dynamic=torch.randn(2, 4, 2, 4, 4, generator=generator),
-        current=torch.randn(2, 3, time, 16, 16, generator=generator),
-        current_valid=current_valid,
-        future=torch.randn(2, 3, time, 16, 16, generator=generator),
-        future_valid=future_valid,
+        frames=torch.randn(2, 3, time, 16, 16, generator=generator),
+        valid=valid,
+        continued=torch.randn(2, 3, time, 16, 16, generator=generator),
     )
+    if not later:
+        del inputs['continued']
+    return inputs
 
 
-def run(head: VideoGenerationHead, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def run(head: FrameGenerationHead, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Losses with the same draw of sub-sampled frames each time."""
     torch.manual_seed(3)
     return head.loss(**inputs)
 
 
-def test_padding_changes_no_loss():
-    """Padding repeats the last real frame, which the future continues: that slot stays."""
-    head, inputs = make_head(), make_inputs()
-    spoiled = dict(inputs, current=inputs['current'].clone(), future=inputs['future'].clone())
-    for view, last in (('current', 1), ('future', 0)):
-        padded = ~inputs[f'{view}_valid']
-        if last:
-            padded[:, -1] = False
-        spoiled[view].transpose(1, 2)[padded] = 1e3
-        assert not torch.equal(spoiled[view], inputs[view])
-    expected = run(head, inputs)
-    got = run(head, spoiled)
-    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, *METRICS}
+@pytest.mark.parametrize('later', [True, False])
+def test_padding_changes_no_loss(later: bool):
+    head, inputs = make_head(), make_inputs(later=later)
+    spoiled = dict(inputs, frames=inputs['frames'].clone())
+    spoiled['frames'].transpose(1, 2)[~inputs['valid']] = 1e3
+    assert not torch.equal(spoiled['frames'], inputs['frames'])
+    expected, got = run(head, inputs), run(head, spoiled)
+    trivial = TRIVIAL if later else ()
+    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, *METRICS, *trivial}
     for name, value in expected.items():
         assert torch.equal(value, got[name]), name
 
 
-def test_each_side_is_trained_by_its_own_losses():
-    head, inputs = make_head(), make_inputs()
+@pytest.mark.parametrize('later', [True, False])
+def test_each_side_is_trained_by_its_own_losses(later: bool):
+    head, inputs = make_head(), make_inputs(later=later)
     maps = {name: inputs[name].requires_grad_() for name in ('static', 'dynamic')}
     for name in STUDENT_LOSSES + ADVERSARY_LOSSES:
         head.zero_grad()
         for value in maps.values():
             value.grad = None
         run(head, inputs)[name].backward()
-        _, view, side = name.split('_')[:3]
+        side = name.split('_')[1]
         student = name in STUDENT_LOSSES
-        own = f'generators.{view}.' if student else f'discriminators.{view}_{side}.'
+        own = 'generator.' if student else f'discriminators.{side}.'
         trained = {key for key, p in head.named_parameters() if p.grad is not None}
         everything = {key for key, _ in head.named_parameters() if key.startswith(own)}
         assert trained and trained <= everything, name
@@ -107,51 +103,44 @@ def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int
     """Videos whose gray value is the time: a generator that paints it has no loss."""
     head, inputs = make_head(adversarial=None, frame_stride=stride), make_inputs()
     time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 16, 16)
-    inputs.update(current=time, future=10 + time)
-    head.generators = nn.ModuleDict(
-        dict(current=ClockGenerator(0, stride), future=ClockGenerator(10, stride))
-    )
+    inputs.update(frames=10 + time, continued=time)
+    head.generator = ClockGenerator(10, stride)
     losses = head.loss(**inputs)
-    assert all(float(losses[level]) == 0 for level in LEVELS)
-    assert float(losses['current_mse']) == float(losses['future_mse']) == 0
+    assert all(float(losses[name]) == 0 for name in (*LEVELS, 'mse'))
 
-    head.generators['future'].first = 10.5  # half a frame late
+    head.generator.first = 10.5  # half a frame late
     losses = head.loss(**inputs)
-    future = losses['loss_future_8'] + losses['loss_future_16']
-    assert float(future) == pytest.approx(0.5**2 / 2)  # smooth-L1
-    assert float(losses['future_mse']) == pytest.approx(0.25)
-    assert float(losses['current_mse']) == 0
+    assert float(losses['loss_8'] + losses['loss_16']) == pytest.approx(0.5**2 / 2)  # smooth-L1
+    assert float(losses['mse']) == pytest.approx(0.25)
     # The baseline repeats the clip's last frame, of gray value 5, at the positions that were drawn.
-    drawn = [p for p in range(stride, 6, 2 * stride) if inputs['future_valid'][0, p]]
+    drawn = [p for p in range(stride, 6, 2 * stride) if inputs['valid'][0, p]]
     expected = sum((10 + p - 5) ** 2 for p in drawn) / max(len(drawn), 1)
-    for answer in ('repeat_last', 'blurred'):
-        assert float(losses[f'future_mse_{answer}']) == pytest.approx(expected)
+    for answer in TRIVIAL:
+        assert float(losses[answer]) == pytest.approx(expected)
 
 
 def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
     """Against a loop over resolutions, clips and frames."""
     head, inputs = make_head().eval(), make_inputs()
     losses, predicted = head.loss(**inputs), head.predict(**inputs)
-    drawn = {}
-    for view, generator in head.generators.items():
-        generator.register_forward_hook(lambda *call, view=view: drawn.update({view: call[2]}))
+    drawn = []
+    head.generator.register_forward_hook(lambda *call: drawn.append(call[2]))
     head.terms(**inputs)
-    for view in ('current', 'future'):
-        for frames, positions in drawn[view]:
-            assert positions.tolist() == list(range(6)), 'evaluation makes every frame'
-            target = resize_frames(inputs[view], frames.shape[-1])
-            kept = inputs[f'{view}_valid'].nonzero().tolist()
-            values = torch.stack([(frames[b, :, t] - target[b, :, t]).abs() for b, t in kept])
-            smooth = torch.where(values < 1, values.square() / 2, values - 0.5).mean()
-            torch.testing.assert_close(losses[f'loss_{view}_{frames.shape[-1]}'], smooth / 2)
-    assert float(losses['future_mse']) == pytest.approx(float(values.square().mean()), rel=1e-5)
-    assert torch.equal(predicted['future'], frames)
+    kept = inputs['valid'].nonzero().tolist()
+    for frames, positions in drawn[0]:
+        assert positions.tolist() == list(range(6)), 'evaluation makes every frame'
+        target = resize_frames(inputs['frames'], frames.shape[-1])
+        values = torch.stack([(frames[b, :, t] - target[b, :, t]).abs() for b, t in kept])
+        smooth = torch.where(values < 1, values.square() / 2, values - 0.5).mean()
+        torch.testing.assert_close(losses[f'loss_{frames.shape[-1]}'], smooth / 2)
+    assert float(losses['mse']) == pytest.approx(float(values.square().mean()), rel=1e-5)
+    assert torch.equal(predicted['frames'], frames)
     first = values[:4].square().mean()  # four frames of the first clip
-    assert float(predicted['future_mse'][0]) == pytest.approx(float(first), rel=1e-5)
-    last = inputs['current'][:1, :, -1]
-    for answer, still in (('repeat_last', last), ('blurred', blur(last, 16))):
-        errors = [float((still - inputs['future'][:1, :, t]).square().mean()) for t in range(4)]
-        found = predicted[f'future_mse_{answer}']
+    assert float(predicted['mse'][0]) == pytest.approx(float(first), rel=1e-5)
+    last = inputs['continued'][:1, :, -1]
+    for answer, still in zip(TRIVIAL, (last, blur(last, 16))):
+        errors = [float((still - inputs['frames'][:1, :, t]).square().mean()) for t in range(4)]
+        found = predicted[answer]
         assert float(found[0]) == pytest.approx(sum(errors) / 4, rel=1e-5)
         assert math.isnan(found[1]), 'a clip without a future has no distance'
 
@@ -169,7 +158,8 @@ def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alo
                 torch.testing.assert_close(value, plain[name])
 
 
-def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers():
+@pytest.mark.parametrize('later', [True, False])
+def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: bool):
     """Clips whose maps say where a bright square stands; the background does not say it."""
     torch.manual_seed(0)
     count, side = 4, 16
@@ -179,11 +169,11 @@ def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers():
     inputs = dict(
         static=where.expand(-1, 4, 1, -1, -1) + 0.1 * torch.randn(count, 4, 1, 4, 4),
         dynamic=torch.randn(count, 4, 1, 4, 4),
-        current=frames,
-        current_valid=torch.ones(count, 4, dtype=torch.bool),
-        future=frames.flip(3),  # upside down: the last frame does not tell it
-        future_valid=torch.ones(count, 4, dtype=torch.bool),
+        frames=frames,
+        valid=torch.ones(count, 4, dtype=torch.bool),
     )
+    if later:
+        inputs['continued'] = frames.flip(3)  # upside down: the last frame does not tell it
     head = make_head(resolutions=(8, side), adversarial=None)
     optimizer = torch.optim.Adam(head.parameters(), 1e-2)
     for _ in range(120):
@@ -192,8 +182,7 @@ def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers():
         optimizer.step()
     other = {name: inputs[name].roll(1, 0) for name in ('static', 'dynamic')}
     own, swapped = (head.eval().predict(**given) for given in (inputs, {**inputs, **other}))
-    for name in ('current_mse', 'future_mse'):
-        assert float(swapped[name].mean()) > 3 * float(own[name].mean()), name
+    assert float(swapped['mse'].mean()) > 3 * float(own['mse'].mean())
     for name in ('static', 'dynamic'):
         given = dict(inputs, **{name: other[name]})
-        assert not torch.allclose(head.predict(**given)['future'], own['future'], atol=1e-2), name
+        assert not torch.allclose(head.predict(**given)['frames'], own['frames'], atol=1e-2), name
