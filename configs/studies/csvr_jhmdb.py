@@ -16,9 +16,7 @@ supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
 tasks = {name: [f'model.heads.{name}=None'] for name in ('pose', 'context', 'current', 'future')}
 gan = [f'model.heads.{name}.adversarial=None' for name in ('pose', 'current', 'future')]
 without = [
-    dict(
-        csvr, variant=f'no-{name}', cfg_options=options, evaluations=[pretext, frozen], seeds=(0,)
-    )
+    dict(csvr, variant=f'no-{name}', cfg_options=options, evaluations=[pretext, frozen], seeds=(0,))
     for name, options in (*tasks.items(), ('gan', gan))
 ]
 runs = [random, csvr, supervised, *without]

@@ -61,7 +61,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     pose = torch.rand(2, BATCH, 3, 5, 3)
     pose[:, : BATCH // 2, ..., 2] *= 0.1
     # In evaluation no frames or backgrounds are drawn by chance; the penalty is due at iteration 0.
-    frames = FrameGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
+    frames = FrameGenerationHead(4, 16, 4, resolutions=(16, 32)).eval()
     frames.adversarial.train()
     # Only the projectors' batch normalization would see half a batch.
     guidance = TeacherGuidanceHead(
@@ -156,9 +156,9 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             frames,
             dict(
                 maps,
-                frames=torch.randn(BATCH, 3, 3, 16, 16),
+                frames=torch.randn(BATCH, 3, 3, 32, 32),
                 valid=few,
-                continued=torch.randn(BATCH, 3, 3, 16, 16),
+                continued=torch.randn(BATCH, 3, 3, 32, 32),
             ),
         ),
     )

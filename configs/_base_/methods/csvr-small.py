@@ -11,7 +11,7 @@ generation = dict(
 model = dict(
     adapters=dict(
         dynamic=dict(in_channels=128, out_channels=128),
-        static=dict(in_channels=128, out_channels=128),
+        static=dict(in_channels=32, out_channels=128),
     ),
     heads=dict(
         pose=dict(in_channels=128, observed_frames=8, hidden_dim=256),

@@ -17,10 +17,13 @@ model = dict(
         views=('clip', 'future', 'keyframes'),
         targets=('clip.valid', 'future.valid', 'keyframes.valid', 'clip.pose', 'future.pose'),
     ),
+    # Places and colors are found in the second stage's map, actions are left to the last one.
+    backbone=dict(out_indices=(1, 3)),
+    shared_weights='layer2.1.conv2',  # the last layer that every task reads
     encode=('clip',),
     adapters=dict(
         dynamic=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
-        static=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
+        static=dict(type='ConvolutionAdapter', in_channels=128, out_channels=256, level=0),
     ),
     heads=dict(
         pose=dict(

@@ -24,7 +24,7 @@ from .pretext_head import PretextHead, Term, Terms, build_loss, mean_term
 class FrameGenerationHead(PretextHead):
     """Generate the frames of a view, the clip's own or later ones, from the fused features.
 
-    ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to a 4x4 latent map; a
+    ``f_i = AdaIN(static map, dynamic map)``, averaged over time and pooled to an 8x8 latent map; a
     generator; per resolution a reconstruction and an adversarial loss. That current and future
     frames are generated is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as
     reported. Frames after the clip are added to a blurred last frame, 4x4 means of it, for half of
@@ -33,7 +33,7 @@ class FrameGenerationHead(PretextHead):
 
     Args:
         in_channels: Channels of the static and of the dynamic map.
-        channels, discriminator_channels: Of the generator at 4x4 and the discriminators' start.
+        channels, discriminator_channels: Of the generator at 8x8 and the discriminators' start.
         resolutions: Sides of the generated frames.
         frame_stride: Generate every so many frames of the view.
         loss: Of generated and real frames.

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LATENT_SIZE = 4
+LATENT_SIZE = 8
+BACKGROUND_SIZE = 4
 BACKGROUND_DROPOUT = 0.5  # share of training clips without their background
 
 
@@ -56,9 +57,9 @@ class UpBlock(nn.Module):
 
 
 class VideoGenerator(nn.Module):
-    """A 4x4 latent map unrolled over time and up-sampled to frames at several resolutions.
+    """An 8x8 latent map unrolled over time and up-sampled to frames at several resolutions.
 
-    Frames start as a linear picture of 4x4; each resolution adds to the enlarged one below (the
+    Frames start as a linear picture of 8x8; each resolution adds to the enlarged one below (the
     skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), and what it adds is linear in the
     latent (a transposed convolution) plus what the residual blocks draw. Colors and the shape of
     a person are learned early by this (our choice).
@@ -68,8 +69,8 @@ class VideoGenerator(nn.Module):
     the high resolutions. Evaluation makes all frames at all resolutions.
 
     Args:
-        channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
-        resolutions: Sides of the rendered frames, rising, each a power of two times 4.
+        channels: Channels at 8x8; halved at each doubling of the resolution, not below 16.
+        resolutions: Sides of the rendered frames, rising, each a power of two times 8.
     """
 
     def __init__(self, latent_channels: int, channels: int, resolutions: Sequence[int]) -> None:
@@ -92,20 +93,22 @@ class VideoGenerator(nn.Module):
                 width, 3, 2 * cell, stride=cell, padding=cell // 2
             )
         if not set(map(str, self.resolutions)) <= set(self.blocks):
-            raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
+            raise ValueError(
+                f'resolutions={self.resolutions}: use powers of two from 16 on, rising'
+            )
 
     def forward(
         self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``[B, C, 4, 4]``, perhaps on a background ``[B, 3, H, W]``."""
+        """Frames of a latent ``[B, C, 8, 8]``, perhaps on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
         state, unrolled = torch.tanh(value), []
         for _ in range(num_frames):
             state = self.cell(value, state)
             unrolled.append(state)
         # What does not move goes around the cell, whose tanh would squeeze colors.
-        hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 4, 4)
-        frames = self._first_picture(hidden, background)  # (B, T, 3, 4, 4)
+        hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 8, 8)
+        frames = self._first_picture(hidden, background)  # (B, T, 3, 8, 8)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
         for size, block in self.blocks.items():
@@ -125,18 +128,16 @@ class VideoGenerator(nn.Module):
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
-        """Drawn from ``[B, T, C, 4, 4]``, or the background's 4x4 means where they are shown.
+        """Drawn from ``[B, T, C, 8, 8]``, or the blurred background where it is shown.
 
         No other way leads around the latent.
         """
         drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         if background is None:
             return drawn
-        still = F.adaptive_avg_pool2d(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 4, 4)
-        if not self.training:
-            return still.expand_as(drawn)
-        shown = torch.rand_like(still[:, :, :1, :1, :1]) >= BACKGROUND_DROPOUT
-        return torch.where(shown, still, drawn)
+        still = blur(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 8, 8)
+        kept = 1 - BACKGROUND_DROPOUT if self.training else 1.0
+        return torch.where(torch.rand_like(still[:, :, :1, :1, :1]) < kept, still, drawn)
 
 
 class VideoDiscriminator(nn.Module):
@@ -148,7 +149,7 @@ class VideoDiscriminator(nn.Module):
         self.enter = nn.Conv3d(3, channels, (3, 4, 4), stride=(1, 2, 2), padding=1)
         blocks: list[nn.Module] = []
         resolution //= 2
-        while resolution > LATENT_SIZE:
+        while resolution > 4:
             blocks.append(DownBlock(channels, 2 * channels))
             channels, resolution = 2 * channels, resolution // 2
         self.blocks = nn.Sequential(*blocks)
@@ -183,7 +184,7 @@ def resize_frames(frames: Tensor, side: int) -> Tensor:
 
 def blur(images: Tensor, side: int) -> Tensor:
     """Blur to 4x4 means, enlarged smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
-    small = F.adaptive_avg_pool2d(images, LATENT_SIZE)
+    small = F.adaptive_avg_pool2d(images, BACKGROUND_SIZE)
     while small.shape[-1] < side:
         small = double(small)
     return small

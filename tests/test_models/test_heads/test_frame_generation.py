@@ -12,16 +12,16 @@ from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.networks.video_gan import GeneratedLevel, blur, resize_frames
 
 GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
-LEVELS = ['loss_8', 'loss_16']
+LEVELS = ['loss_16', 'loss_32']
 STUDENT_LOSSES = [*LEVELS, *(f'{level}_generator' for level in LEVELS)]
 ADVERSARY_LOSSES = [f'{level}_discriminator' for level in LEVELS]
-METRICS = ('mse', '8_accuracy', '16_accuracy')
+METRICS = ('mse', '16_accuracy', '32_accuracy')
 TRIVIAL = ('mse_repeat_last', 'mse_blurred')
 
 
 def make_head(**settings) -> FrameGenerationHead:
     torch.manual_seed(0)
-    defaults = dict(channels=16, discriminator_channels=4, resolutions=(8, 16), adversarial=GAN)
+    defaults = dict(channels=16, discriminator_channels=4, resolutions=(16, 32), adversarial=GAN)
     return FrameGenerationHead(in_channels=4, **(defaults | settings))
 
 
@@ -34,9 +34,9 @@ def make_inputs(time: int = 6, later: bool = True) -> dict[str, Tensor]:
     inputs = dict(
         static=torch.randn(2, 4, 2, 4, 4, generator=generator),
         dynamic=torch.randn(2, 4, 2, 4, 4, generator=generator),
-        frames=torch.randn(2, 3, time, 16, 16, generator=generator),
+        frames=torch.randn(2, 3, time, 32, 32, generator=generator),
         valid=valid,
-        continued=torch.randn(2, 3, time, 16, 16, generator=generator),
+        continued=torch.randn(2, 3, time, 32, 32, generator=generator),
     )
     if not later:
         del inputs['continued']
@@ -77,7 +77,7 @@ def test_each_side_is_trained_by_its_own_losses(later: bool):
         trained = {key for key, p in head.named_parameters() if p.grad is not None}
         everything = {key for key, _ in head.named_parameters() if key.startswith(own)}
         assert trained and trained <= everything, name
-        assert trained == everything or (student and int(side) == 8), name
+        assert trained == everything or (student and int(side) == 16), name
         for key, value in maps.items():
             assert (value.grad is not None and value.grad.abs().sum() > 0) == student, (name, key)
 
@@ -91,7 +91,7 @@ class ClockGenerator(nn.Module):
 
     def forward(self, latent: Tensor, num_frames: int, background: Tensor | None = None):
         levels = []
-        for side, positions in ((8, range(num_frames)), (16, range(1, num_frames, 2))):
+        for side, positions in ((16, range(num_frames)), (32, range(1, num_frames, 2))):
             painted = torch.tensor([self.first + self.step * p for p in positions])
             frames = painted.view(1, 1, -1, 1, 1).expand(len(latent), 3, -1, side, side)
             levels.append(GeneratedLevel(frames, torch.tensor(list(positions))))
@@ -102,7 +102,7 @@ class ClockGenerator(nn.Module):
 def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int):
     """Videos whose gray value is the time: a generator that paints it has no loss."""
     head, inputs = make_head(adversarial=None, frame_stride=stride), make_inputs()
-    time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 16, 16)
+    time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 32, 32)
     inputs.update(frames=10 + time, continued=time)
     head.generator = ClockGenerator(10, stride)
     losses = head.loss(**inputs)
@@ -110,7 +110,7 @@ def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int
 
     head.generator.first = 10.5  # half a frame late
     losses = head.loss(**inputs)
-    assert float(losses['loss_8'] + losses['loss_16']) == pytest.approx(0.5**2 / 2)  # smooth-L1
+    assert float(losses['loss_16'] + losses['loss_32']) == pytest.approx(0.5**2 / 2)  # smooth-L1
     assert float(losses['mse']) == pytest.approx(0.25)
     # The baseline repeats the clip's last frame, of gray value 5, at the positions that were drawn.
     drawn = [p for p in range(stride, 6, 2 * stride) if inputs['valid'][0, p]]
@@ -138,7 +138,7 @@ def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
     first = values[:4].square().mean()  # four frames of the first clip
     assert float(predicted['mse'][0]) == pytest.approx(float(first), rel=1e-5)
     last = inputs['continued'][:1, :, -1]
-    for answer, still in zip(TRIVIAL, (last, blur(last, 16))):
+    for answer, still in zip(TRIVIAL, (last, blur(last, 32))):
         errors = [float((still - inputs['frames'][:1, :, t]).square().mean()) for t in range(4)]
         found = predicted[answer]
         assert float(found[0]) == pytest.approx(sum(errors) / 4, rel=1e-5)
@@ -162,9 +162,9 @@ def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alo
 def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: bool):
     """Clips whose maps say where a bright square stands; the background does not say it."""
     torch.manual_seed(0)
-    count, side = 4, 16
+    count, side = 4, 32
     where = torch.eye(16)[[0, 5, 10, 15]].view(count, 1, 1, 4, 4)
-    square = where.repeat_interleave(4, 3).repeat_interleave(4, 4)  # (4, 1, 1, 16, 16)
+    square = where.repeat_interleave(8, 3).repeat_interleave(8, 4)  # (4, 1, 1, 32, 32)
     frames = square.expand(-1, 3, 4, -1, -1).clone()
     inputs = dict(
         static=where.expand(-1, 4, 1, -1, -1) + 0.1 * torch.randn(count, 4, 1, 4, 4),
@@ -174,7 +174,7 @@ def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: 
     )
     if later:
         inputs['continued'] = frames.flip(3)  # upside down: the last frame does not tell it
-    head = make_head(resolutions=(8, side), adversarial=None)
+    head = make_head(resolutions=(16, side), adversarial=None)
     optimizer = torch.optim.Adam(head.parameters(), 1e-2)
     for _ in range(120):
         optimizer.zero_grad()
