@@ -3,7 +3,7 @@ _base_ = ['csvr.py', 'video-small.py']
 
 generation = dict(
     in_channels=128,
-    channels=128,
+    channels=64,
     discriminator_channels=8,
     resolutions=(16, 32),
     frame_stride=2,
