@@ -31,21 +31,23 @@ _CONTROL = re.compile('[\x00-\x1f\x7f\ud800-\udfff]')  # and bytes that are not 
 
 
 @contextmanager
-def reading(path: str | os.PathLike[str], fix: str) -> Iterator[None]:
-    """Turn whatever goes wrong while a file is read and parsed into a DataError that names it.
+def reading(
+    path: str | os.PathLike[str], fix: str, kind: type[MMActSSLError] = DataError
+) -> Iterator[None]:
+    """Turn whatever goes wrong while a file is read and parsed into one error that names it.
 
-    Parsers of damaged files raise almost anything. A DataError from inside passes unchanged.
+    Parsers of damaged files raise almost anything. An error for users passes unchanged.
     """
     try:
         yield
     except MMActSSLError:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise DataError(f'{path} is missing: {fix}') from None
+        raise kind(f'{path} is missing: {fix}') from None
     except UnicodeDecodeError as error:
-        raise DataError(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
+        raise kind(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
     except Exception as error:
-        raise DataError(f'{path}: {reason_of(error)}: {fix}') from error
+        raise kind(f'{path}: {reason_of(error)}: {fix}') from error
 
 
 def read_text(path: str | os.PathLike[str], fix: str) -> str:
@@ -61,7 +63,7 @@ def read_json(
     with reading(path, fix):
         content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
         if not isinstance(content, kind):
-            raise TypeError(f'it holds a {type(content).__name__}')
+            raise ValueError(f'it holds a {type(content).__name__}')
         return content
 
 

@@ -76,10 +76,10 @@ def test_odd_arrays(tmp_path, fields):
 @pytest.mark.parametrize('name', ['keypoints', 'other'])
 def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_not_unpacked(tmp_path, name):
     source = tmp_path / 'x.npz'
-    with zipfile.ZipFile(source, 'w', zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(f'{name}.npy', 'w', force_zip64=True) as member:
-            for _ in range(UNPACKED_BYTES // 2**24 + 1):
-                member.write(bytes(2**24))
+    archive = zipfile.ZipFile(source, 'w', zipfile.ZIP_DEFLATED)
+    with archive, archive.open(f'{name}.npy', 'w', force_zip64=True) as member:
+        for _ in range(UNPACKED_BYTES // 2**24 + 1):
+            member.write(bytes(2**24))
     assert source.stat().st_size < 2**20
     with pytest.raises(DataError, match=r'x\.npz unpacks to 0\.3 GiB, more than 100 times its'):
         custom.prepare(source, tmp_path / 'out', 'coco17')

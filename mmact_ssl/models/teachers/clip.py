@@ -11,6 +11,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -20,7 +21,6 @@ from mmact_ssl.models.teachers.weights import (
     find_weights,
     import_extra,
     load_by_name,
-    read_state_dict,
     require_file,
 )
 from mmact_ssl.registry import MODELS
