@@ -40,6 +40,10 @@ class CheckpointError(MMActSSLError):
     """A checkpoint is missing, does not fit the model, or is refused as unsafe."""
 
 
+class TrainingError(MMActSSLError):
+    """A training has diverged."""
+
+
 class ConfigError(MMActSSLError):
     """A config asks for something that does not exist or cannot be combined."""
 
