@@ -123,6 +123,7 @@ class VideoGenerationHead(PretextHead):
                 found[f'{name}_{side}_accuracy'] = Term(sides.accuracy)
             found[name] = fake
             found[f'{name}_mse'] = mean_square(fake.detach(), real, weight)
+            found[f'{name}_mse_constant'] = mean_square(0 * real, real, weight)
         still = last[:, :, None]
         found['future_mse_repeat_last'] = mean_square(resize_frames(still, side), real, weight)
         found['future_mse_blurred'] = mean_square(blur(last, side)[:, :, None], real, weight)

@@ -17,6 +17,7 @@ STUDENT_LOSSES = [*LEVELS, *(f'{level}_generator' for level in LEVELS)]
 ADVERSARY_LOSSES = [f'{level}_discriminator' for level in LEVELS]
 METRICS = (
     *('current_mse', 'future_mse', 'future_mse_repeat_last', 'future_mse_blurred'),
+    *('current_mse_constant', 'future_mse_constant'),
     *(f'{view}_{side}_accuracy' for view in ('current', 'future') for side in (8, 16)),
 )
 
