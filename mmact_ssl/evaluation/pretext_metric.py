@@ -104,8 +104,8 @@ def describe_trivial(values: Mapping[str, np.ndarray]) -> list[str]:
                 answers = mean_of_known(own), mean_of_known(values[trivial])
                 found.setdefault(task, []).append(f'{metric} {answers[0]:.4g} ({answers[1]:.4g})')
     return [
-        f'the task {task!r}: {", ".join(both)}, the trivial answer in brackets: it is not better, so '
-        'that the task has not been learned'
+        f'the task {task!r}: {", ".join(both)}, the trivial answer in brackets: it is not better, '
+        'so that the task has not been learned'
         for task, both in found.items()
     ]
 
