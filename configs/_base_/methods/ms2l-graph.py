@@ -7,8 +7,12 @@ model = dict(
     encode_together=False,
     # Tasks are compared on the last weight.
     shared_weights=None,
+    # All clips have as many frames.
+    data_preprocessor=dict(frames_multiple=1),
     heads=dict(
-        motion=dict(in_channels=256), jigsaw=dict(in_channels=256), contrast=dict(in_channels=256)
+        motion=dict(in_channels=256, loss=dict(count='valid')),
+        jigsaw=dict(in_channels=256),
+        contrast=dict(in_channels=256),
     ),
 )
 resample = dict(type='ResampleFrames', num_frames=64)
