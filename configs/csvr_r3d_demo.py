@@ -1,10 +1,11 @@
 # CSVR on the demo world (synthetic), with the poses of the small mmpose teacher trained on it.
 _base_ = ['_base_/sets/demo.py', '_base_/students/r3d18-small.py', '_base_/methods/csvr-small.py']
 
+generation = dict(frame_stride=4, adversarial=None)
 model = dict(
     backbone=_base_.backbone,
     # Few frames to generate and no discriminators of them, so that two cores need minutes.
-    heads=dict(video=dict(frame_stride=4, adversarial=None)),
+    heads=dict(current=generation, future=generation),
     # Places are drawn anew for each clip here: nothing about an action is to be learned from them.
     balancer=dict(weights=dict(context=0.05)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 
 
 class MMActSSLError(RuntimeError):
@@ -39,8 +40,21 @@ class CheckpointError(MMActSSLError):
     """A checkpoint is missing, does not fit the model, or is refused as unsafe."""
 
 
+class TrainingError(MMActSSLError):
+    """A training has diverged."""
+
+
 class ConfigError(MMActSSLError):
     """A config asks for something that does not exist or cannot be combined."""
+
+
+def reason_of(error: BaseException) -> str:
+    """One line about any error, with its type where the message alone would say little."""
+    text = shorten(' '.join(str(error).split()), 300)
+    if isinstance(error, KeyError):
+        return f'{text} is missing'
+    is_plain = isinstance(error, (MMActSSLError, OSError, ValueError, ImportError))
+    return text if text and is_plain else f'{type(error).__name__}: {text}'.rstrip(': ')
 
 
 @contextmanager

@@ -1,16 +1,99 @@
-"""Files that every part of the package reads or writes: hashes, atomic writes, annotations."""
+"""Files that every part of the package reads or writes: hashes, atomic writes, annotations.
+
+What comes from outside is read through :func:`reading`, and names in it become paths by
+:func:`path_inside`, so that a damaged or forged file ends in a :class:`DataError` that names it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import uuid
-from pathlib import Path
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from mmact_ssl.errors import DataError
+import numpy as np
 
-_LABELED = re.compile(r'(.*\S)\s+(-?[0-9]+)')
+from mmact_ssl.errors import DataError, MMActSSLError, reason_of
+
+# Labels from here on are refused: tables of all classes would fill the memory.
+MAX_CLASSES = 100_000
+# An archive may unpack to this size, or to so many times its own.
+UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
+
+_LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
+_CONTROL = re.compile('[\x00-\x1f\x7f\ud800-\udfff]')  # and bytes that are not UTF-8
+
+
+@contextmanager
+def reading(
+    path: str | os.PathLike[str], fix: str, kind: type[MMActSSLError] = DataError
+) -> Iterator[None]:
+    """Turn whatever goes wrong while a file is read and parsed into one error that names it.
+
+    Parsers of damaged files raise almost anything. An error for users passes unchanged.
+    """
+    try:
+        yield
+    except MMActSSLError:
+        raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise kind(f'{path} is missing: {fix}') from None
+    except UnicodeDecodeError as error:
+        raise kind(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
+    except Exception as error:
+        raise kind(f'{path}: {reason_of(error)}: {fix}') from error
+
+
+def read_text(path: str | os.PathLike[str], fix: str) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark."""
+    with reading(path, fix):
+        return Path(path).read_text(encoding='utf-8-sig')
+
+
+def read_json(
+    path: str | os.PathLike[str], fix: str, kind: type | tuple[type, ...] = (dict, list)
+) -> Any:
+    """Read a JSON file whose content is of a kind."""
+    with reading(path, fix):
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        if not isinstance(content, kind):
+            raise ValueError(f'it holds a {type(content).__name__}')
+        return content
+
+
+def read_arrays(path: str | os.PathLike[str], fix: str) -> dict[str, np.ndarray]:
+    """Read all arrays of an npz file, which is never unpickled."""
+    with reading(path, fix), open_archive(path, fix), np.load(path, allow_pickle=False) as table:
+        return {name: table[name] for name in table.files}
+
+
+@contextmanager
+def open_archive(path: str | os.PathLike[str], fix: str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive, unless it unpacks to far more than its own size."""
+    with reading(path, fix):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(UNPACKED_BYTES, UNPACKED_RATIO * os.path.getsize(path)):
+            raise DataError(
+                f'{path} unpacks to {unpacked / 2**30:.1f} GiB, more than {UNPACKED_RATIO} times '
+                f'its size: unpack it yourself if you trust it; {fix}'
+            )
+        yield archive
+
+
+def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path:
+    """Path of a name that ``source`` gives; DataError if it leads out of the folder."""
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or '..' in path.parts or _CONTROL.search(name):
+        raise DataError(f'{source}: {name!r} is not a path inside a folder; rename it')
+    return folder / path
 
 
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
@@ -42,7 +125,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:
         part.unlink(missing_ok=True)
 
 
-def read_annotation(path: str | os.PathLike[str], hint: str) -> tuple[list[str], list[int]]:
+def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], list[int]]:
     """Read an annotation file: a line ``name label`` or ``name`` per sample.
 
     A name may contain blanks: only an integer at the end of a line is a label. Blank lines are
@@ -50,34 +133,28 @@ def read_annotation(path: str | os.PathLike[str], hint: str) -> tuple[list[str],
 
     Args:
         path: Annotation file in UTF-8.
-        hint: The fix, which ends every error: ``'run `python tools/prepare_data.py jhmdb`'``.
+        fix: The fix, which ends every error: ``'run `python tools/prepare_data.py jhmdb`'``.
 
     Returns:
         tuple[list[str], list[int]]: Names and labels in the order of the file; -1 where a line has
         no label.
 
     Raises:
-        DataError: The file is missing, empty or not UTF-8, or a label is below -1.
+        DataError: The file is missing, empty or not UTF-8, or a label is below -1 or too large.
     """
     names, labels = [], []
-    try:
-        with open(path, encoding='utf-8') as lines:
-            for number, line in enumerate(map(str.strip, lines), start=1):
-                if not line:
-                    continue
-                labeled = _LABELED.fullmatch(line)
-                name, label = (labeled[1], int(labeled[2])) if labeled else (line, -1)
-                if label < -1:
-                    raise DataError(
-                        f'{path}:{number}: label {label} is neither a class (0, 1, ...) nor -1 '
-                        f'(no label): {hint}'
-                    )
-                names.append(name)
-                labels.append(label)
-    except (FileNotFoundError, IsADirectoryError):
-        raise DataError(f'annotation file {path} is missing: {hint}') from None
-    except UnicodeDecodeError:
-        raise DataError(f'annotation file {path} is not UTF-8: {hint}') from None
+    for number, line in enumerate(read_text(path, fix).split('\n'), start=1):
+        if not (line := line.strip()):
+            continue
+        labeled = _LABELED.fullmatch(line)
+        name, label = (labeled[1], int(labeled[2])) if labeled else (line, -1)
+        if not -1 <= label < MAX_CLASSES:
+            raise DataError(
+                f'{path}:{number}: label {label} is neither a class (0, 1, ..., at most '
+                f'{MAX_CLASSES - 1}) nor -1 (no label): {fix}'
+            )
+        names.append(name)
+        labels.append(label)
     if not names:
-        raise DataError(f'annotation file {path} is empty: {hint}')
+        raise DataError(f'{path} is empty: {fix}')
     return names, labels

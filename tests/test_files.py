@@ -81,8 +81,9 @@ def test_annotation_with_and_without_labels(tmp_path):
     [
         (None, 'train.txt is missing: run it'),
         (b'\n \n', 'train.txt is empty: run it'),
-        (b'\xff 1\n', 'train.txt is not UTF-8: run it'),
+        (b'\xff 1\n', r'train.txt is not UTF-8 \(byte 0\): run it'),
         (b'a 0\n\nb -2\n', r'train\.txt:3: label -2 is neither .*: run it'),
+        (b'a 1000000000\n', r'train\.txt:1: label 1000000000 is neither .*: run it'),
     ],
 )
 def test_a_broken_annotation_names_the_file_and_the_fix(tmp_path, content, message):

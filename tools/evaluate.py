@@ -108,9 +108,10 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
-    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
 
+    keep_freed_memory()
     cfg = read_config(args.config, args.cfg_options)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:

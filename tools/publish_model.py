@@ -66,14 +66,14 @@ def export_backbone(
     import torch
 
     import mmact_ssl
-    from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+    from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.evaluation.protocols.joint import classifier_state
 
     if strip_prefix and classifier:
         raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
     loaded = load_checkpoint_safely(checkpoint)
-    weights = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
+    weights: Mapping[str, Any] = read_state_dict(checkpoint, loaded)
     prefix = 'backbone.'
     if adapters:
         weights = _with_adapters(checkpoint, weights, adapters)
@@ -89,7 +89,7 @@ def export_backbone(
     if classifier:
         state = classifier_state(str(checkpoint))
         backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
-    config_text = loaded.get('meta', {}).get('cfg', '')
+    config_text = str(loaded.get('meta', {}).get('cfg', ''))
     meta = {
         'mmact_ssl_version': mmact_ssl.__version__,
         'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),

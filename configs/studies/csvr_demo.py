@@ -5,5 +5,5 @@ dataset = 'demo'
 runs = [
     dict(_base_.random, evaluations=[_base_.frozen]),
     dict(_base_.csvr, evaluations=[_base_.pretext, _base_.frozen]),
-    *_base_.no_branch,
+    *_base_.without,
 ]

@@ -13,14 +13,10 @@ csvr = dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_
 # Fine-tuning a random encoder is supervised training from scratch.
 supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
 # One seed: these cost as much as a whole CSVR run each.
-no_branch = [
-    dict(
-        csvr,
-        variant=f'no-{branch}',
-        cfg_options=[f'model.heads.{branch}=None'],
-        evaluations=[frozen],
-        seeds=(0,),
-    )
-    for branch in ('pose', 'context', 'video')
+tasks = {name: [f'model.heads.{name}=None'] for name in ('pose', 'context', 'current', 'future')}
+gan = [f'model.heads.{name}.adversarial=None' for name in ('pose', 'current', 'future')]
+without = [
+    dict(csvr, variant=f'no-{name}', cfg_options=options, evaluations=[pretext, frozen], seeds=(0,))
+    for name, options in (*tasks.items(), ('gan', gan))
 ]
-runs = [random, csvr, supervised, *no_branch]
+runs = [random, csvr, supervised, *without]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_arrays, read_json, reading
 
 FORMAT = 1
 SKELETONS, CLIPS, META = 'skeletons.npy', 'clips.npz', 'meta.json'
@@ -72,10 +71,9 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
     for name in (META, SKELETONS, CLIPS):  # meta.json is written last
         if not (path / name).is_file():
             raise DataError(f'{path / name} is missing, the folder is incomplete: {fix}')
-    try:
-        meta = json.loads((path / META).read_text(encoding='utf-8'))
-        with np.load(path / CLIPS, allow_pickle=False) as table:
-            clips = {key: table[key] for key in ('names', 'labels', 'lengths', 'persons')}
+    with reading(path, fix):
+        meta, table = read_json(path / META, fix, dict), read_arrays(path / CLIPS, fix)
+        clips = {key: table[key] for key in ('names', 'labels', 'lengths', 'persons')}
         coordinates = np.load(path / SKELETONS, mmap_mode='r', allow_pickle=False)
         if meta['format'] != FORMAT:
             raise ValueError(f'format {meta["format"]}, this version reads {FORMAT}')
@@ -89,10 +87,9 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
             **clips,
         )
         _check(folder)
-    # numpy raises these for a file that is cut short, is none of its own, or holds pickles.
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
-        raise DataError(f'{path}: not a prepared skeleton folder ({error}): {fix}') from error
-    return folder
+        if coordinates.dtype != np.float32:
+            raise ValueError(f'{SKELETONS} holds {coordinates.dtype}, not float32')
+        return folder
 
 
 def _check(folder: SkeletonFolder) -> None:
@@ -105,8 +102,14 @@ def _check(folder: SkeletonFolder) -> None:
         raise ValueError(
             f'shape {list(shape)}, layout {folder.layout} needs [F, M, {joints}, 2 or 3]'
         )
-    sizes = {len(folder.names), len(labels), len(folder.lengths), len(folder.persons)}
-    if len(sizes) != 1 or folder.lengths.sum() != shape[0] or folder.lengths.min(initial=1) < 1:
+    columns = (folder.names, labels, folder.lengths, folder.persons)
+    if any(column.dtype.kind not in 'iu' for column in columns[1:]):
+        raise ValueError('labels, lengths and persons must be integers')
+    if (
+        {column.shape for column in columns} != {(labels.size,)}
+        or folder.lengths.sum() != shape[0]
+        or folder.lengths.min(initial=1) < 1
+    ):
         raise ValueError(f'names, labels, lengths do not add up to the {shape[0]} frames')
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f'labels {labels.min()} to {labels.max()}, {META} gives {classes} classes')

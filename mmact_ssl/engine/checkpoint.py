@@ -6,26 +6,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from urllib.parse import urlparse
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from packaging.version import Version
+from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
+# What mmengine's CheckpointHook saves.
+_SAVED = re.compile(r'(epoch|iter)_\d+\.pth$')
 # The first torch whose allow-list takes a name for each object.
 _HAS_NAMED_SAFE_GLOBALS = Version(torch.__version__) >= Version('2.6')
 
@@ -38,23 +47,81 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
     """
     path = os.path.expanduser(os.fspath(path))
-    if not os.path.isfile(path):
-        raise CheckpointError(f'{path}: no such checkpoint, check the path')
-    try:
-        checkpoint = _load_as_data(path, map_location)
-    except pickle.UnpicklingError as error:
+    with reading(path, 'check the path, or download or train it again', CheckpointError):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            if damaged:
+                raise ValueError(f'damaged, the checksum of {damaged} is wrong')
+        try:
+            checkpoint = _load_as_data(path, map_location)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f'{path}: refused, it holds more than weights{_culprit(error)} and loading that '
+                'could run code; save its state_dict alone where you trust it'
+            ) from error
+        if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('meta', {}), dict):
+            raise ValueError('it holds no weights')
+        checkpoint.get('meta', {}).pop('config', None)
+        return checkpoint
+
+
+def read_state_dict(
+    path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """Read weights by name from ``.safetensors`` or a torch file, never running code.
+
+    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` taken off.
+    Weights that are not finite are refused: nothing can be computed with them.
+
+    Args:
+        path: The file.
+        loaded: Its content, where :func:`load_checkpoint_safely` has read it already.
+    """
+    path = os.fspath(path)
+    with reading(path, 'download or train it again', CheckpointError):
+        if path.endswith('.safetensors'):
+            from safetensors.torch import load_file
+
+            state: Any = load_file(path)
+        else:
+            state = load_checkpoint_safely(path) if loaded is None else loaded
+        for key in ('state_dict', 'model'):
+            if isinstance(state.get(key), Mapping):
+                state = state[key]
+        if not state or not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError('holds no state dict, save the network with state_dict()')
+        for name, value in state.items():
+            if not value.isfinite().all():
+                raise ValueError(f'the weight {name} is not finite')
+        return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
+
+
+def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
+    """Find the last whole checkpoint that training has saved in a folder; None without any.
+
+    By the time in the files, which a copied folder keeps; mmengine's ``last_checkpoint`` holds an
+    absolute path, and is missing after some kills.
+    """
+    saved: list[tuple[str, int, str]] = []
+    paths = [os.fspath(path) for path in Path(folder).glob('*.pth') if _SAVED.match(path.name)]
+    for path in paths:
+        with suppress(CheckpointError), reading(path, '', CheckpointError):
+            meta = _load_as_data(path, 'cpu', mmap=True)['meta']
+            saved.append((str(meta['time']), int(meta['iter']), path))
+    for _, _, path in sorted(saved, reverse=True):
+        try:
+            load_checkpoint_safely(path)
+        except CheckpointError as error:
+            print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
+        else:
+            return path
+    if paths:
         raise CheckpointError(
-            f'{path}: refused, it holds more than weights{_culprit(error)} and loading that could '
-            'run code; save its state_dict alone where you trust it'
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise CheckpointError(
-            f'{path}: not a readable checkpoint ({reason}), download or train it again'
-        ) from error
-    if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get('meta'), dict):
-        checkpoint['meta'].pop('config', None)
-    return checkpoint
+            f'{folder}: none of its {len(paths)} checkpoints is whole: give --resume another one, '
+            'or delete them to train from the beginning'
+        )
+    return None
 
 
 def load_strictly(runner: Runner, path: str) -> None:
@@ -194,11 +261,11 @@ class RestrictedUnpickler(pickle.Unpickler):
         return known[full_name]
 
 
-def _load_as_data(path: str, map_location: MapLocation) -> Any:
+def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
     if _HAS_NAMED_SAFE_GLOBALS:
         named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
         with torch.serialization.safe_globals(named):
-            return torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
     # Older torch cannot extend its list by name: same list, through the standard unpickler.
     restricted = ModuleType('restricted_pickle')
     restricted.Unpickler = RestrictedUnpickler  # type: ignore[attr-defined]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import os
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import LogProcessor, Runner
 
+from mmact_ssl.engine.checkpoint import newest_checkpoint
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
@@ -37,6 +42,49 @@ class QuietRunner(Runner):
         super().setup_env(env_cfg)
         if torch.distributed.is_initialized():
             atexit.register(end_process_group)
+
+    def load_or_resume(self) -> None:
+        """Resume from the newest whole checkpoint of the work dir, unless one is named."""
+        if self._resume and self._load_from is None and not self._has_loaded:
+            self._load_from = newest_checkpoint(self.work_dir)
+            if self._load_from is None:
+                self.logger.warning(f'{self.work_dir} has no checkpoint: training starts anew')
+                self._resume = False
+        super().load_or_resume()
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        fix = 'resume from a checkpoint that training with this config has saved'
+        with reading(filename, fix, CheckpointError):
+            super().resume(filename, *args, **kwargs)
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+        """Load weights; of a run that is resumed all of them, and it must be its own."""
+        if not self._resume:
+            return super().load_checkpoint(filename, *args, **kwargs)
+        loaded = super().load_checkpoint(filename, *args, **{**kwargs, 'strict': True})
+        if 'epoch' not in loaded.get('meta', {}) or 'optimizer' not in loaded:
+            raise CheckpointError(
+                f'{filename}: holds weights and no state of a training run: start a new run from '
+                'them with load_from, without --resume'
+            )
+        return loaded
+
+    @master_only
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Save a checkpoint whole or not at all."""
+        path, part = os.path.join(out_dir, filename), os.path.join(out_dir, f'{filename}.part')
+        try:
+            super().save_checkpoint(out_dir, f'{filename}.part', *args, **kwargs)
+            with open(part, 'rb') as file:
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError as error:
+            raise CheckpointError(
+                f'{path} cannot be saved ({error.strerror}): make room and continue with --resume, '
+                'earlier checkpoints are whole'
+            ) from error
+        finally:
+            Path(part).unlink(missing_ok=True)
 
     def test(self) -> dict:
         """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""

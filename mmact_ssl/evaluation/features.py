@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import nn
 from torch.utils.data import SequentialSampler as TorchSequentialSampler
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.feature_cache import cache_key
 from mmact_ssl.files import write_atomically
@@ -137,6 +137,13 @@ def forward_features(
             output = pooling(output, valid_frames(inputs))
         values.append(pool_features(output, num_clips, deviation).float().cpu().numpy())
         labels += [int(sample.gt_label) for sample in data['data_samples']]
+        wrong = np.flatnonzero(~np.isfinite(values[-1]).all(axis=1))
+        if len(wrong):
+            number = len(labels) - len(values[-1]) + wrong[0] + 1
+            raise DataError(
+                f'the features of sample {number} of the annotation are not finite: look at it, or '
+                'at the weights, whose training may have diverged'
+            )
     return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64))
 
 

@@ -11,6 +11,8 @@ from torch import nn
 
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 
+NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
+
 
 def make_runner(
     cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
@@ -26,7 +28,7 @@ def make_runner(
         test_cfg=cfg.test_cfg,
         test_evaluator=[*evaluators, dict(type='mmaction.ConfusionMatrix')],
         default_hooks=cfg.get('default_hooks'),
-        custom_hooks=cfg.get('custom_hooks') if train else None,
+        custom_hooks=[*(cfg.get('custom_hooks') or []), NON_FINITE] if train else None,
         env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='nccl'))),
         log_level=cfg.get('log_level', 'INFO'),
         log_processor=cfg.get('log_processor'),

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError, DataError
-from mmact_ssl.evaluation.student import read_state_dict
 from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.targets.cache import TargetReader
 

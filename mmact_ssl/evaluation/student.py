@@ -12,16 +12,10 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.models.teachers.weights import find_weights
-
-
-def read_state_dict(checkpoint: str) -> dict[str, Any]:
-    """Read the weights of a checkpoint, which may be a bare state dict."""
-    content = load_checkpoint_safely(checkpoint, 'cpu')
-    return content.get('state_dict', content)
 
 
 def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:

@@ -14,8 +14,8 @@ from mmact_ssl.errors import ConfigError
 
 def encode_view(
     backbone: nn.Module, view: Tensor, valid: Optional[Tensor], frame_wise: bool
-) -> Tensor:
-    """The last map of a backbone, which is told what is padding if it can make use of it.
+) -> list[Tensor]:
+    """The maps of a backbone, the last one last, which is told what is padding if it asks for it.
 
     Args:
         view: ``[B, C, T, H, W]`` gives a map ``[B, C', T', H', W']``; ``[B, M, T, V, C]`` gives
@@ -35,8 +35,10 @@ def encode_view(
         features = backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
     else:
         features = backbone(view)
-    last = features[-1] if isinstance(features, (tuple, list)) else features
-    return last.unflatten(0, (len(view), -1)).transpose(1, 2) if frame_wise else last
+    maps = list(features) if isinstance(features, (tuple, list)) else [features]
+    if frame_wise:
+        maps = [one.unflatten(0, (len(view), -1)).transpose(1, 2) for one in maps]
+    return maps
 
 
 @contextmanager

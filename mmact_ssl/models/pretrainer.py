@@ -27,6 +27,8 @@ from mmact_ssl.registry import MODELS
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
+# How the names of maps begin, in what :meth:`MultiTaskPretrainer.features` gives.
+MAPS = ('feature_map', 'level')
 # View -> name -> [B, ...].
 Targets = Mapping[str, Mapping[str, Tensor]]
 
@@ -47,7 +49,8 @@ class MultiTaskPretrainer(BaseModel):
             this alone, without gradient. None: all encoded views, one after the other.
         frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; the mean over
             a clip leaves out frames that only fill it up.
-        adapters: Name -> module on the feature map, applied to every encoded view. The name of
+        adapters: Name -> module on the feature map, or on an earlier one of the backbone's
+            ``out_indices`` that its ``level`` names, applied to every encoded view. The name of
             another adapter in place of a module lets tasks share that one's representation.
         pooling: Module from the feature map and the view's validity to ``[B, D]``, in place of the
             mean over all positions.
@@ -134,13 +137,13 @@ class MultiTaskPretrainer(BaseModel):
             pairs.append((self.momentum_encoder, self._encoder()))
         return pairs
 
-    def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
-        """The student's map of each encoded view, ``[B, C', T', H', W']``, each encoded once."""
+    def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
+        """The student's maps of each view, ``[B, C', T', H', W']``; each view is encoded once."""
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
             key = inputs[view].shape if self.encode_together else view
             groups.setdefault(key, []).append(view)
-        maps: dict[str, Tensor] = {}
+        maps: dict[str, list[Tensor]] = {}
         for views in groups.values():
             masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
@@ -149,7 +152,10 @@ class MultiTaskPretrainer(BaseModel):
                 joint = encode_view(
                     self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
                 )
-            maps.update(zip(views, joint.chunk(len(views))))
+            # What adapters read of an earlier map is a node of its own in the graph: a gradient
+            # there is that of the tasks alone, not what comes back from later maps.
+            by_view = zip(*(one.chunk(len(views)) for one in joint))
+            maps.update(zip(views, map(list, by_view)))
         if self.training:
             with torch.no_grad():
                 for view in set(self.statistics_views or ()) - {*self.encode_names}:
@@ -157,16 +163,20 @@ class MultiTaskPretrainer(BaseModel):
         return maps
 
     def features(
-        self, feature_map: Tensor, valid: Optional[Tensor], adapters: nn.ModuleDict
+        self, maps: Sequence[Tensor], valid: Optional[Tensor], adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
-        """All features of a view from its map, of the student and of its momentum copy alike."""
+        """All features of a view from its maps, of the student and of its momentum copy alike."""
+        *earlier, feature_map = maps
         if self.pooling is not None:
             pooled = self.pooling(feature_map, valid)
         else:
             pooled = mean_feature(feature_map, valid if self.frame_wise else None)
-        adapted = {name: adapter(feature_map) for name, adapter in adapters.items()}
+        adapted = {
+            name: adapter(maps[getattr(adapter, 'level', -1)]) for name, adapter in adapters.items()
+        }
         return {
             'feature_map': feature_map,
+            **{f'level{i}': one for i, one in enumerate(earlier)},
             'pooled': pooled,
             **{name: adapted[own] for name, own in self.adapter_of.items()},
         }
@@ -181,8 +191,8 @@ class MultiTaskPretrainer(BaseModel):
         found = dict(inputs)
         for view, named in targets.items():
             found.update({f'targets.{view}.{name}': value for name, value in named.items()})
-        for view, feature_map in self.encode(inputs, targets).items():
-            features = self.features(feature_map, _valid(targets, view), self.adapters)
+        for view, maps in self.encode(inputs, targets).items():
+            features = self.features(maps, _valid(targets, view), self.adapters)
             found.update({f'{view}.{name}': value for name, value in features.items()})
         wanted = {source for head in self.tasks.values() for source in head.inputs.values()}
         for name, views in self.teacher_views.items():
@@ -206,8 +216,8 @@ class MultiTaskPretrainer(BaseModel):
                 ') to default_hooks'
             )
         encoder = cast(nn.ModuleDict, momentum.module)
-        feature_map = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-        return self.features(feature_map, valid, cast(nn.ModuleDict, encoder['adapters']))
+        maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
+        return self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
@@ -243,7 +253,7 @@ class MultiTaskPretrainer(BaseModel):
         """
         targets = targets or {}
         if mode == 'tensor':
-            return self.encode(inputs, targets)
+            return {view: maps[-1] for view, maps in self.encode(inputs, targets).items()}
         found = self.head_inputs(inputs, targets, data_samples)
         by_task = {
             task: {argument: found[source] for argument, source in head.inputs.items()}
@@ -301,7 +311,8 @@ class MultiTaskPretrainer(BaseModel):
             for view in self.encode_names:
                 named = {name: found[f'{view}.{name}'] for name in ('pooled', *self.adapters)}
                 logs.update(collapse_statistics(view, named))
-        maps = [found[f'{view}.feature_map'] for view in self.encode_names]
+        kinds = tuple(f'{view}.{kind}' for view in self.encode_names for kind in MAPS)
+        maps = [value for name, value in found.items() if name.startswith(kinds)]
         gradients = SharedGradients(losses, maps, self.backbone, self.shared_weights)
         # Before the balancer, which may move them for the next step.
         weights = {task: self.balancer.weight(task, progress) for task in losses}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_arrays, reading
 from mmact_ssl.preparation.files import require
-from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
 
 SETS = {'custom': 'your own skeletons: one npz file'}
 OPTIONS = {
@@ -23,7 +23,6 @@ OPTIONS = {
     ),
 }
 REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
-OPTIONAL = ('classes', 'train_names', 'val_names', 'subjects', 'used')
 
 
 def prepare(
@@ -56,35 +55,40 @@ def prepare(
         left_handed: The coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
             so that the folder is right-handed, as all others are.
     """
-    table = read_table(source)
-    keypoints = table['keypoints']
-    shape, num_joints = list(keypoints.shape), LAYOUTS[layout].num_joints
-    if shape[-2] != num_joints or shape[-1] not in (2, 3):
-        raise DataError(
-            f'{source}: keypoints of shape {shape}, layout {layout} needs '
-            f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
+    with reading(source, 'docs/data.md shows how to write it'):
+        table = read_table(source)
+        keypoints = table['keypoints']
+        shape, num_joints = list(keypoints.shape), LAYOUTS[layout].num_joints
+        if shape[-2] != num_joints or shape[-1] not in (2, 3):
+            raise DataError(
+                f'{source}: keypoints of shape {shape}, layout {layout} needs '
+                f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
+            )
+        if left_handed:
+            if shape[-1] == 2:
+                raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
+            keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
+        if keypoints.ndim == 3:
+            keypoints = keypoints[:, None]
+        names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
+        with_names = 'classes' in table
+        classes = (
+            table['classes'].astype(str).tolist()
+            if with_names
+            else numbered_classes(labels, source)
         )
-    if left_handed:
-        if shape[-1] == 2:
-            raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
-        keypoints = keypoints * np.array([1, 1, -1], keypoints.dtype)
-    if keypoints.ndim == 3:
-        keypoints = keypoints[:, None]
-    names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
-    numbered = [f'class {label}' for label in range(max(labels, default=0) + 1)]
-    classes = table['classes'].astype(str).tolist() if 'classes' in table else numbered
-    splits = split_names(source, table, names, train_subjects)
-    used = table.get('used', np.ones(len(names), dtype=bool))
-    clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
-    with SkeletonWriter(
-        out, out.name, layout, classes, keypoints.shape[1], keypoints.shape[3], unit
-    ) as writer:
-        for name, label, clip, is_used in zip(names, labels, clips, used):
-            if is_used:
-                writer.add(name, label, clip.transpose(1, 0, 2, 3))
-            else:
-                writer.left_out[name] = 'not marked as used'
-        return writer.finish(splits)
+        splits = split_names(source, table, names, train_subjects)
+        used = table.get('used', np.ones(len(names), dtype=bool))
+        clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
+        with SkeletonWriter(
+            out, out.name, layout, classes, keypoints.shape[1], keypoints.shape[3], unit
+        ) as writer:
+            for name, label, clip, is_used in zip(names, labels, clips, used):
+                if is_used:
+                    writer.add(name, label, clip.transpose(1, 0, 2, 3))
+                else:
+                    writer.left_out[name] = 'not marked as used'
+            return writer.finish(splits)
 
 
 def read_table(source: Path) -> dict[str, np.ndarray]:
@@ -95,27 +99,24 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
         if len(found) != 1:
             raise DataError(f'{source}: {len(found)} npz files; point --source at one of them')
         source = found[0]
-    try:
-        with np.load(source, allow_pickle=False) as file:
-            table = {key: file[key] for key in (*REQUIRED, *OPTIONAL) if key in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
-        raise DataError(f'{source}: not an npz file without pickles ({error})') from error
+    table = read_arrays(source, 'give an npz file without pickles')
     missing = [key for key in REQUIRED if key not in table]
     if missing:
         raise DataError(f'{source}: no array {missing[0]}; docs/data.md shows how to write it')
-    count = len(table['names'])
-    for key in ('labels', 'lengths', 'subjects', 'used'):
+    count = table['names'].size
+    for key in ('names', 'labels', 'lengths', 'subjects', 'used'):
         if key in table and table[key].shape != (count,):
             shape = list(table[key].shape)
             raise DataError(f'{source}: {key} has shape {shape}; give one for each of {count}')
     if not all(np.issubdtype(table[key].dtype, np.integer) for key in ('labels', 'lengths')):
         raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
     keypoints, lengths = table['keypoints'], table['lengths']
-    is_joined = lengths.min(initial=0) >= 0 and lengths.sum() == len(keypoints)
-    if keypoints.ndim not in (3, 4) or not is_joined:
+    is_joined = lengths.min(initial=0) >= 0 and [lengths.sum()] == list(keypoints.shape[:1])
+    if keypoints.ndim not in (3, 4) or keypoints.dtype.kind not in 'fiu' or not is_joined:
         raise DataError(
             f'{source}: lengths add up to {lengths.sum()}, keypoints have shape '
-            f'{list(keypoints.shape)}; they must be [sum(lengths), V, C] or [sum(lengths), M, V, C]'
+            f'{list(keypoints.shape)}; they must be numbers [sum(lengths), V, C] or '
+            '[sum(lengths), M, V, C]'
         )
     return table
 

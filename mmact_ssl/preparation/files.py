@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from zipfile import ZipFile
 
 import av
 from rich.progress import track
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import open_archive, path_inside
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm')
 
@@ -47,8 +47,9 @@ def text_files(
         fix: Ends the message of the error that nothing is found.
 
     Yields:
-        tuple: Match of the name, and a function that returns the text, or raises ValueError if the
-        file is damaged. Call it before asking for the next file. Sorted by path in each archive.
+        tuple: Match of the name, and a function that returns the text; where the file is damaged it
+        raises almost any error. Call it before asking for the next file. Sorted by path in each
+        archive.
     """
     require(source, fix)
     found = False
@@ -56,28 +57,21 @@ def text_files(
         for file in sorted(source.rglob(f'*{suffix}')):
             if match := name.fullmatch(file.stem):
                 found = True
-                yield match, partial(_text, file.read_bytes)
+                yield match, partial(file.read_text, encoding='utf-8')
     archives = [] if found else sorted(source.glob('*.zip')) if source.is_dir() else [source]
     for archive in archives:
-        try:
-            holder = zipfile.ZipFile(archive)
-        except zipfile.BadZipFile as error:
-            raise DataError(f'{archive}: not a whole zip archive; fetch it again') from error
-        with holder:
+        with open_archive(archive, 'fetch it again') as holder:
             for member in sorted(holder.namelist()):
                 path = PurePosixPath(member)
                 if path.suffix == suffix and (match := name.fullmatch(path.stem)):
                     found = True
-                    yield match, partial(_text, partial(holder.read, member))
+                    yield match, partial(_text_of, holder, member)
     if not found:
         raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
 
 
-def _text(read: Callable[[], bytes]) -> str:
-    try:
-        return read().decode('utf-8')
-    except (zipfile.BadZipFile, zlib.error, OSError) as error:
-        raise ValueError(str(error)) from error
+def _text_of(archive: ZipFile, member: str) -> str:
+    return archive.read(member).decode('utf-8')
 
 
 def probe_video(path: Path | str) -> str:
@@ -130,7 +124,7 @@ def write_videos(
     """
     videos = [video for listed in splits.values() for video in listed]
     for video in track(videos, f'{placement} videos'):
-        place_video(video.source, out / video.name, placement)
+        place_video(video.source, path_inside(out, video.name, 'the list of videos'), placement)
     for split, listed in splits.items():
         write_annotation(out / f'{split}.txt', ((video.name, video.label) for video in listed))
     if classes:
@@ -162,13 +156,14 @@ def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> N
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write ``lines``, each ended by a newline."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(''.join(f'{line}\n' for line in lines))
+    text = ''.join(f'{line}\n' for line in lines)
+    path.write_text(text, encoding='utf-8', errors='backslashreplace')
 
 
 def report_left_out(out: Path, left_out: Mapping[str, str]) -> None:
     """Write ``left_out.txt`` (``path<TAB>reason``) and print the first ten lines."""
     write_lines(out / 'left_out.txt', (f'{name}\t{why}' for name, why in left_out.items()))
     for name, why in list(left_out.items())[:10]:
-        print(f'left out: {name}: {why}')
+        print(f'left out: {name}: {why}'.encode(errors='backslashreplace').decode())
     if len(left_out) > 10:
         print(f'left out: {len(left_out) - 10} more, see {out / "left_out.txt"}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import path_inside, read_annotation, read_text
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 
 SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}
@@ -23,10 +23,11 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     fix = 'point --source at a folder with videos/, train.txt, val.txt and classes.txt'
     require(source, fix)
     test_list = source / 'val.txt' if (source / 'val.txt').exists() else source / 'test.txt'
-    classes = require(source / 'classes.txt', fix).read_text().splitlines()
+    classes = read_text(source / 'classes.txt', fix).splitlines()
     splits = {
         split: [
-            Video(source / name, name, label) for name, label in zip(*read_annotation(path, fix))
+            Video(path_inside(source, name, path), name, label)
+            for name, label in zip(*read_annotation(path, fix))
         ]
         for split, path in (('train', source / 'train.txt'), ('test', test_list))
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, reason_of
+from mmact_ssl.files import read_text
 from mmact_ssl.preparation.files import require, text_files
 from mmact_ssl.preparation.persons import join_tracks
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -105,8 +106,8 @@ def prepare(
                 continue
             try:
                 tracks = read_tracks(read())
-            except ValueError as error:
-                writer.left_out[clip] = str(error)
+            except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
+                writer.left_out[clip] = reason_of(error)
                 continue
             persons = join_tracks(plausible_tracks(tracks), NUM_PERSONS)
             writer.add(clip, numbers['action'] - 1, persons)
@@ -158,8 +159,6 @@ def read_tracks(text: str) -> np.ndarray:
                 found.setdefault(identity, []).append((frame, joints[:, :3]))
     except IndexError:
         raise ValueError('the file is cut short') from None
-    except OverflowError as error:  # a number of frames or bodies is infinite
-        raise ValueError(str(error)) from error
     if at != len(words):
         raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')
     if not found:
@@ -189,7 +188,9 @@ def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
 def read_missing(path: Path) -> frozenset[str]:
     """Read the authors' list of samples with missing skeletons."""
     require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it out')
-    names = frozenset(filter(NAME.fullmatch, map(str.strip, path.read_text().splitlines())))
+    names = frozenset(
+        filter(NAME.fullmatch, map(str.strip, read_text(path, 'check --missing').splitlines()))
+    )
     if not names:
         raise DataError(f'{path}: no line is a name as S001C001P001R001A001; check --missing')
     return names

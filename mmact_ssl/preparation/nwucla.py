@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmact_ssl.errors import reason_of
 from mmact_ssl.preparation.files import text_files
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
@@ -48,8 +49,8 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
     for match, read in text_files(source, NAME, '.json', fix):
         try:
             clips[match[0]] = int(match['action']), int(match['view']), read_clip(read())
-        except ValueError as error:
-            left_out[match[0]] = str(error)
+        except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
+            left_out[match[0]] = reason_of(error)
 
     codes = sorted({action for action, _, _ in clips.values()})
     classes = [CLASSES.get(code, f'action {code}') for code in codes]
@@ -63,10 +64,5 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
 
 
 def read_clip(text: str) -> np.ndarray:
-    """Return the ``skeletons`` of a file, float [T, V, 3]; raise ValueError if it is damaged."""
-    try:
-        return np.asarray(json.loads(text)['skeletons'], dtype=np.float64)
-    except json.JSONDecodeError as error:
-        raise ValueError(f'not whole JSON: {error}') from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError('no skeletons of the same number of joints in all frames') from error
+    """Return the ``skeletons`` of a file, float [T, V, 3]."""
+    return np.asarray(json.loads(text)['skeletons'], dtype=np.float64)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, reason_of
+from mmact_ssl.files import read_text
 from mmact_ssl.preparation.files import require
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
@@ -89,9 +90,9 @@ def read_video(path: Path | None) -> np.ndarray | str:
     if path is None:
         return 'the video has no skeleton file'
     try:
-        numbers = np.array(path.read_text(encoding='utf-8').split(), dtype=np.float32)
-    except ValueError as error:
-        return f'{path.name}: {error}'
+        numbers = np.array(read_text(path, FIX).split(), dtype=np.float32)
+    except (DataError, ValueError) as error:
+        return f'{path.name}: {reason_of(error)}'
     frames, rest = divmod(len(numbers), NUM_PERSONS * NUM_JOINTS * 3)
     if rest:
         return f'{path.name}: cut short: {frames} frames of 150 numbers, and {rest} numbers more'
@@ -103,7 +104,7 @@ def read_labels(path: Path) -> dict[str, tuple[int, int, int] | str]:
 
     Blank lines are skipped and not counted.
     """
-    lines = filter(str.strip, path.read_text(encoding='utf-8').splitlines())
+    lines = filter(str.strip, read_text(path, FIX).splitlines())
     clips: dict[str, tuple[int, int, int] | str] = {}
     for k, line in enumerate(lines, start=1):
         name = f'{path.stem}_{k}'
@@ -130,7 +131,7 @@ def read_split(source: Path, kind: str) -> list[list[str]]:
         listed = ', '.join(path.name for path in found) or 'none'
         raise DataError(f'{source}: one cross-{kind}*.txt is needed, found {listed}; {FIX}')
     sections: list[list[str]] = []
-    for line in found[0].read_text(encoding='utf-8').splitlines():
+    for line in read_text(found[0], FIX).splitlines():
         if line.strip().endswith(':'):
             sections.append([])
         elif sections:

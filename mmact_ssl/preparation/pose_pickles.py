@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import reading
 from mmact_ssl.preparation.persons import strongest_persons
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
-from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
 
 SETS = {'pose-pickle': 'an annotation pickle of pyskl or mmaction2'}
 OPTIONS = {'persons': dict(type=int, help='to keep, those that move most')}
@@ -32,38 +33,43 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
         layout: A key of LAYOUTS.
         persons: Persons M of the prepared set.
     """
-    annotations, splits = _parts(load_plain_pickle(source), source)
-    labels = [_label(one) for one in annotations]
-    usable = [one for one, label in zip(annotations, labels) if label is not None]
-    shapes = {np.shape(one.get('keypoint', ())) for one in usable}
-    coordinates = {shape[3] for shape in shapes if len(shape) == 4}
-    if len(coordinates) != 1 or not coordinates <= {2, 3}:
-        first = list(next(iter(shapes), ()))
-        raise DataError(f'{source}: keypoint [M, T, V, 2 or 3] is needed, not {first}; {FIX}')
-    num_coordinates = coordinates.pop()
-    names = [_name(one, source) for one in annotations]
-    num_classes = 1 + max(label for label in labels if label is not None)
-    with SkeletonWriter(
-        out,
-        source.stem,
-        layout,
-        [f'class {label}' for label in range(num_classes)],
-        persons,
-        num_coordinates,
-        unit='metres' if num_coordinates == 3 else 'pixels',
-    ) as writer:
-        for name, label, annotation in zip(names, labels, annotations):
-            if label is None:
-                writer.left_out[name] = 'no label from 0'
-                continue
-            keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
-            if keypoint.ndim == 4:
-                score = annotation.get('keypoint_score')
-                if score is not None and np.shape(score) == keypoint.shape[:3]:
-                    keypoint = np.where(np.asarray(score)[..., None] > 0, keypoint, 0)
-                keypoint = strongest_persons(keypoint, persons)
-            writer.add(name, label, keypoint)
-        return writer.finish(splits or {'all': names})
+    with reading(source, FIX):
+        annotations, splits = _parts(load_plain_pickle(source), source)
+        labels = [_label(one) for one in annotations]
+        usable = [one for one, label in zip(annotations, labels) if label is not None]
+        shapes = {np.shape(one.get('keypoint', ())) for one in usable}
+        coordinates = {shape[3] for shape in shapes if len(shape) == 4}
+        if len(coordinates) != 1 or not coordinates <= {2, 3}:
+            first = list(next(iter(shapes), ()))
+            raise DataError(f'{source}: keypoint [M, T, V, 2 or 3] is needed, not {first}; {FIX}')
+        num_coordinates = coordinates.pop()
+        names = [_name(one, source) for one in annotations]
+        with SkeletonWriter(
+            out,
+            source.stem,
+            layout,
+            numbered_classes((label for label in labels if label is not None), source),
+            persons,
+            num_coordinates,
+            unit='metres' if num_coordinates == 3 else 'pixels',
+        ) as writer:
+            for name, label, annotation in zip(names, labels, annotations):
+                if label is None:
+                    writer.left_out[name] = 'no label from 0'
+                    continue
+                writer.add(name, label, _keypoint(annotation, persons))
+            return writer.finish(splits or {'all': names})
+
+
+def _keypoint(annotation: dict, persons: int) -> np.ndarray:
+    """Return the persons that move most, float32 [M, T, V, C], or an array of another shape."""
+    keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
+    if keypoint.ndim == 4:
+        score = annotation.get('keypoint_score')
+        if score is not None and np.shape(score) == keypoint.shape[:3]:
+            keypoint = np.where(np.asarray(score)[..., None] > 0, keypoint, 0)
+        keypoint = strongest_persons(keypoint, persons)
+    return keypoint
 
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:

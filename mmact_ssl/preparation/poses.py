@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_arrays, reading
 
 
 def project_joints(
@@ -62,11 +62,12 @@ def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
     Raises:
         DataError: The lengths do not add up, or the layout is unknown.
     """
-    with np.load(path, allow_pickle=False) as table:
+    with reading(path, 'prepare it again'):
+        table = read_arrays(path, 'prepare it again')
         names, lengths = table['names'], table['lengths']
         keypoints, layout = table['keypoints'], str(table['layout'])
-    if layout not in LAYOUTS:
-        raise DataError(f'{path}: unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
-    if len(names) != len(lengths) or lengths.sum() != len(keypoints):
-        raise DataError(f'{path}: lengths do not fit {len(keypoints)} key points; prepare it again')
-    return layout, zip(names.tolist(), np.split(keypoints, np.cumsum(lengths)[:-1]))
+        if layout not in LAYOUTS:
+            raise ValueError(f'unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
+        if len(names) != len(lengths) or lengths.sum() != len(keypoints):
+            raise ValueError(f'lengths do not fit {len(keypoints)} key points')
+        return layout, zip(names.tolist(), np.split(keypoints, np.cumsum(lengths)[:-1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import sha256_of_file, write_atomically
+from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
 # Bytes of the npy header, which gets the number of frames at the end.
@@ -76,7 +76,7 @@ class SkeletonWriter:
             label: From 0.
             keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
         """
-        if name.split() != [name] or name in self._clips:
+        if name.split() != [name] or not name.isprintable() or name in self._clips:
             what = 'comes twice' if name in self._clips else 'is empty or has blanks'
             raise DataError(f'{self.dataset}: clip name {name!r} {what}; rename it')
         if not 0 <= label < len(self.classes):
@@ -116,9 +116,7 @@ class SkeletonWriter:
         Returns:
             dict: Number of clips, of clips in each list, and of clips left out.
         """
-        for split in splits:  # may come from a file
-            if not split or Path(split).name != split:
-                raise DataError(f'{self.dataset}: split {split!r} is not a file name; rename it')
+        lists = {split: path_inside(self.out, f'{split}.txt', self.dataset) for split in splits}
         if not self._clips:
             why = next((f'{n}: {why}' for n, why in self.left_out.items()), 'check --source')
             raise DataError(f'{self.out}: {self.dataset} has no usable clip; {why}')
@@ -139,9 +137,9 @@ class SkeletonWriter:
         counts = {}
         for split, names in splits.items():
             kept = [(name, self._clips[name][0]) for name in names if name in self._clips]
-            (self.out / f'{split}.txt').unlink(missing_ok=True)
+            lists[split].unlink(missing_ok=True)
             if kept:
-                write_annotation(self.out / f'{split}.txt', kept)
+                write_annotation(lists[split], kept)
                 counts[split] = len(kept)
         report_left_out(self.out, self.left_out)
         self._write_summary(labels, lengths, persons, counts)
@@ -162,8 +160,8 @@ class SkeletonWriter:
             earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
         except (OSError, ValueError, KeyError, TypeError):
             return
-        for path in self.out.glob('*.txt'):
-            if path.stem in earlier:
+        for path in self.out.rglob('*.txt'):
+            if path.relative_to(self.out).with_suffix('').as_posix() in earlier:
                 path.unlink()
 
     def _usable_frames(self, clip: np.ndarray) -> np.ndarray | str:
@@ -203,6 +201,14 @@ class SkeletonWriter:
         write_atomically(self.out / SUMMARY, json.dumps(summary, indent=2) + '\n')
         frames = f'{lengths.min()} to {lengths.max()} frames (median {median:g})'
         print(f'{self.dataset}: {frames}, {100 * missing:.2g} % of joints missing; see {SUMMARY}')
+
+
+def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:
+    """Names of classes that have none: ``class 0`` to the largest label's."""
+    count = max(labels, default=-1) + 1
+    if count > MAX_CLASSES:
+        raise DataError(f'{source}: label {count - 1} is too large; number the classes from 0')
+    return [f'class {label}' for label in range(count)]
 
 
 def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:

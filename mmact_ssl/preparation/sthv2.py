@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import path_inside, read_json, reading
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 
 SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
@@ -28,20 +28,21 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
     """
     fix = 'point --source at a folder with 20bn-something-something-v2/ and labels/'
     folder = require(source / '20bn-something-something-v2', fix)
-    numbers = {name: int(label) for name, label in _read(source, 'labels', fix).items()}
-    splits: dict[str, list[Video]] = {}
-    for split, file in SPLITS.items():
-        splits[split] = []
-        for entry in _read(source, file, fix):
-            # 'Holding [something] next to [something]' is the class without its brackets.
-            name = entry['template'].replace('[', '').replace(']', '')
-            if name not in numbers:
-                raise DataError(
-                    f'{source}: class {name!r} of video {entry["id"]} is not in the JSON of '
-                    'labels; fetch both again'
-                )
-            path = require(folder / f'{entry["id"]}.webm', 'it is listed; unpack all parts')
-            splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
+    splits: dict[str, list[Video]] = {split: [] for split in SPLITS}
+    with reading(source, fix):
+        numbers = {name: int(label) for name, label in _read(source, 'labels', fix).items()}
+        for split, file in SPLITS.items():
+            for entry in _read(source, file, fix):
+                # 'Holding [something] next to [something]' is the class without its brackets.
+                name = entry['template'].replace('[', '').replace(']', '')
+                if name not in numbers:
+                    raise DataError(
+                        f'{source}: class {name!r} of video {entry["id"]} is not in the JSON of '
+                        'labels; fetch both again'
+                    )
+                path = path_inside(folder, f'{entry["id"]}.webm', source)
+                require(path, 'it is listed; unpack all parts')
+                splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
     paths = [video.source for listed in splits.values() for video in listed]
     left_out = probe_videos(paths, source)
     kept = {
@@ -55,4 +56,4 @@ def _read(source: Path, name: str, fix: str) -> Any:
     """Read one of the JSON files, under its present or its former name."""
     former = source / f'something-something-v2-{name}.json'
     path = former if former.exists() else require(source / 'labels' / f'{name}.json', fix)
-    return json.loads(path.read_text(encoding='utf-8'))
+    return read_json(path, fix)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import path_inside, reading
 from mmact_ssl.preparation.custom import read_table
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
@@ -55,7 +55,10 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
         return {'skeletons': _write_skeletons(_read_mat_files(source / 'Skeleton'), out)}
     folder = require(source / 'depth_videos', fix)
     clips = _read_npz(require(source / 'utd_mhad_skeleton.npz', fix))
-    paths = [require(folder / f'{clip.name}.mp4', 'fetch the data set again') for clip in clips]
+    paths = [
+        require(path_inside(folder, f'{clip.name}.mp4', source), 'fetch the data set again')
+        for clip in clips
+    ]
     left_out = probe_videos(paths, source)
 
     splits: dict[str, list[Video]] = {'train': [], 'test': []}
@@ -93,14 +96,11 @@ def _read_mat_files(folder: Path) -> list[Clip]:
         match = MAT_NAME.fullmatch(path.stem)
         if match is None:
             raise DataError(f'{path}: not named aA_sS_tT_skeleton.mat; remove it')
-        try:
+        with reading(path, 'it needs d_skel [20, 3, T]; fetch it again'):
             skeleton = loadmat(path, variable_names=['d_skel'])['d_skel']
             if skeleton.shape[:2] != (20, 3):
                 raise ValueError(f'its shape is {list(skeleton.shape)}')
             skeleton = skeleton.transpose(2, 0, 1)[:, KINECT_ORDER]
-        # Errors of scipy for damaged files and for other formats.
-        except (MatReadError, LookupError, ValueError, TypeError, NotImplementedError) as error:
-            raise DataError(f'{path}: no d_skel [20, 3, T] ({error}); fetch it again') from error
         clips.append(Clip(match['name'], int(match['action']) - 1, int(match['subject']), skeleton))
     if not clips:
         raise DataError(f'{folder}: no aA_sS_tT_skeleton.mat in it; fetch the data set again')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,9 @@ def prepare(
     if not found:
         raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
     left_out = probe_videos(found, source)
+    for path in found:
+        if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
+            left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
     if labels_from_folders:
         for path in found:
             if path.parent == source:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.prompts.sentence_file import read_text
+from mmact_ssl.files import read_text
 
 _SEPARATOR = re.compile('[;,]')
 
@@ -55,7 +54,7 @@ def read_class_texts(
 
 def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
     """Read the lines that are not blank, with their numbers."""
-    text = read_text(Path(file))
+    text = read_text(file, 'correct the path of the class texts')
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     return [(number, line) for number, line in lines if line]
 

@@ -7,18 +7,16 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import write_atomically
+from mmact_ssl.files import open_archive, read_text, reading, write_atomically
 
 # Ten times as long as the input of a text encoder: more is a broken file, not a description.
 MAX_WORDS = 2000
-# Of one zipped file of sentences; a whole data set has a few dozen megabytes.
-MAX_BYTES = 1 << 30
+FIX = 'correct --sentences, see docs/targets.md'
 
 _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
 # NTU RGB+D clips, by whatever file of theirs the name is.
@@ -40,14 +38,12 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     Args:
         path: JSON ``{key: [sentence, ...]}`` in UTF-8, or a zip archive that holds one such file.
     """
-    try:
-        sentences = json.loads(read_text(Path(path)), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is not JSON ({error}): correct --sentences') from error
-    if not isinstance(sentences, dict) or not sentences:
-        raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
-    _check(path, sentences)
-    return sentences
+    with reading(path, FIX):
+        sentences = json.loads(read_sentence_text(path), object_pairs_hook=_without_repeats)
+        if not isinstance(sentences, dict) or not sentences:
+            raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
+        _check(path, sentences)
+        return sentences
 
 
 def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[str]]) -> None:
@@ -127,28 +123,16 @@ def _canonical(name: str) -> Any:
     return name
 
 
-def read_text(path: Path) -> str:
+def read_sentence_text(path: str | os.PathLike[str]) -> str:
     """Read a text file in UTF-8, or the one .json file in a zip archive."""
-    if not path.is_file():
-        raise DataError(f'no file {path} of sentences: correct its path')
-    try:
-        return _read_bytes(path).decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise DataError(f'{path} is not UTF-8 (byte {error.start}): save it again') from error
-
-
-def _read_bytes(path: Path) -> bytes:
     if not zipfile.is_zipfile(path):
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        files = [info for info in archive.infolist() if info.filename.endswith('.json')]
-        if len(files) != 1 or files[0].file_size > MAX_BYTES:
-            names = ', '.join(info.filename for info in files[:3]) or 'none'
+        return read_text(path, FIX)
+    with reading(path, FIX), open_archive(path, FIX) as archive:
+        files = [name for name in archive.namelist() if name.endswith('.json')]
+        if len(files) != 1:
+            names = ', '.join(files[:3]) or 'none'
             raise DataError(f'{path}: needs one .json file of sentences, found {names}: unpack it')
-        try:
-            return archive.read(files[0])
-        except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-            raise DataError(f'{path}: not a whole archive ({error}): fetch it again') from error
+        return archive.read(files[0]).decode('utf-8-sig')
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -167,6 +151,7 @@ def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
         is_list = isinstance(lines, list) and lines
         if not is_list or not all(isinstance(line, str) and line.strip() for line in lines):
             raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
+        ''.join([key, *lines]).encode()  # JSON may hold half a character
         words = max(len(line.split()) for line in lines)
         if words > MAX_WORDS:
             raise DataError(f'{path}: {key!r} has a sentence of {words} words; split it')

@@ -174,7 +174,8 @@ class _Run:
         pointer = self.folder / 'last_checkpoint'
         if not pointer.is_file():
             raise ConfigError(f'{pointer}: there is none; delete {self.folder} and rerun')
-        return pointer.read_text(encoding='utf-8').strip()
+        # Its name alone: the path is that of the machine and folder of the training.
+        return str(self.folder / Path(pointer.read_text(encoding='utf-8').strip()).name)
 
     def _evaluation(self, evaluation: dict) -> Step:
         protocols, given = evaluation['protocols'], evaluation.get('label_fraction')

@@ -23,7 +23,7 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.files import open_archive, read_arrays, read_json, reading, sha256_of_file
 from mmact_ssl.preparation.poses import project_joints
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.values import from_storage
@@ -31,17 +31,16 @@ from mmact_ssl.targets.values import from_storage
 # `videos/a.mp4/000012.jpg`, `a/frame_12.png` or `a_000012.jpg`: video, frame number.
 FRAME_FILE = re.compile(r'^(?P<video>.+?)[/_](?:frame|img|image)?_?(?P<frame>\d+)\.\w+$')
 # The name of the array in an npz file gives its kind.
+NPZ_FIX = 'docs/targets.md has the format'
 NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
 
 
 def npz_kind(source: str | os.PathLike[str]) -> str:
     """Kind of the targets in a table, by the name of its array; DataError if there is none."""
-    with np.load(source, allow_pickle=False) as table:
-        found = [kind for name, kind in NPZ_KINDS.items() if name in table.files]
+    with open_archive(source, NPZ_FIX) as archive:
+        found = [kind for name, kind in NPZ_KINDS.items() if f'{name}.npy' in archive.namelist()]
     if len(found) != 1:
-        raise DataError(
-            f'{source} must hold one of {", ".join(NPZ_KINDS)}: docs/targets.md has the format'
-        )
+        raise DataError(f'{source} must hold one of {", ".join(NPZ_KINDS)}: {NPZ_FIX}')
     return found[0]
 
 
@@ -64,22 +63,19 @@ def import_npz(
     """
     source = Path(source)
     kind = npz_kind(source)
-    with np.load(source, allow_pickle=False) as table:
-        missing = {'names', 'lengths', *(['layout'] if kind == 'pose' else [])} - set(table.files)
-        if missing:
-            raise DataError(f'{source} lacks {sorted(missing)}: docs/targets.md has the format')
-        names = [str(name) for name in table['names']]
-        lengths = table['lengths']
-        values = next(table[name] for name in NPZ_KINDS if name in table.files)
-        layout = str(table['layout']) if 'layout' in table.files and kind != 'embedding' else ''
-        window = tuple(table['window'].tolist()) if 'window' in table.files else None
-    if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
-        raise DataError(f'{source}: window is (num_frames, stride) of embeddings, not {window}')
-    if len(names) != len(lengths) or int(lengths.sum()) != len(values):
-        raise DataError(
-            f'{source}: {len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, '
-            f'and {len(values)} values do not fit together'
-        )
+    with reading(source, NPZ_FIX):
+        table = read_arrays(source, NPZ_FIX)
+        names, lengths = [str(name) for name in table['names']], table['lengths']
+        values = next(table[name] for name in NPZ_KINDS if name in table)
+        layout = str(table['layout']) if kind == 'pose' else str(table.get('layout', ''))
+        window = tuple(table['window'].tolist()) if 'window' in table else None
+        if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
+            raise ValueError(f'window is (num_frames, stride) of embeddings, not {window}')
+        if len(names) != len(lengths) or int(lengths.sum()) != len(values):
+            raise ValueError(
+                f'{len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, and '
+                f'{len(values)} values do not fit together'
+            )
     matched = _match(source, names, lengths, annotated)
     meta = TargetMeta(
         kind,
@@ -149,39 +145,37 @@ def import_coco(
         layout: Joint order of the key points.
     """
     source = Path(source)
-    coco = json.loads(source.read_text())
-    if 'images' not in coco or 'annotations' not in coco:
-        raise DataError(f"{source} lacks 'images' or 'annotations': COCO key points are expected")
     meta = TargetMeta('pose', layout, sha256_of_file(source), f'import-coco {source.name}')
     meta.check()
     num_joints = LAYOUTS[layout].num_joints
     poses = {key: np.zeros((frames, num_joints, 3), np.float32) for key, frames in lengths.items()}
     by_stem = {_stem(key): key for key in lengths}
-    best: dict[int, tuple[float, float]] = {}
-    images = {image['id']: image for image in coco['images']}
-    for annotation in coco['annotations']:
-        image = images[annotation['image_id']]
-        name, frame = _frame_of(source, image)
-        key = name if name in lengths else by_stem.get(_stem(name))
-        if key is None:
-            raise DataError(f'{source}: {name!r} is not among the annotated videos; check --ann')
-        if not 0 <= frame < lengths[key]:
-            raise DataError(f'{source}: frame {frame} of {key!r}, which has {lengths[key]} frames')
-        rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
-        if rank <= best.get(image['id'], (-1.0, -1.0)):
-            continue
-        best[image['id']] = rank
-        pose = np.asarray(annotation['keypoints'], np.float32)
-        if pose.size != num_joints * 3:
-            raise DataError(
-                f'{source}: an annotation has {pose.size // 3} joints, {layout} has {num_joints}'
-            )
-        pose = pose.reshape(num_joints, 3)
-        # COCO centers pixel i on i, the project's poses let it cover [i, i + 1).
-        pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
-        pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
-        pose[pose[:, 2] == 0] = 0
-        poses[key][frame] = pose
+    fix = "COCO key points with 'images' and 'annotations' are expected"
+    with reading(source, fix):
+        best: dict[int, tuple[float, float]] = {}
+        coco = read_json(source, fix, dict)
+        images = {image['id']: image for image in coco['images']}
+        for annotation in coco['annotations']:
+            image = images[annotation['image_id']]
+            name, frame = _frame_of(source, image)
+            key = name if name in lengths else by_stem.get(_stem(name))
+            if key is None:
+                raise ValueError(f'{name!r} is not among the annotated videos; check --ann')
+            if not 0 <= frame < lengths[key]:
+                raise ValueError(f'frame {frame} of {key!r}, which has {lengths[key]} frames')
+            rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
+            if rank <= best.get(image['id'], (-1.0, -1.0)):
+                continue
+            best[image['id']] = rank
+            pose = np.asarray(annotation['keypoints'], np.float32)
+            if pose.size != num_joints * 3:
+                raise ValueError(f'an annotation has {pose.size // 3} joints, not {num_joints}')
+            pose = pose.reshape(num_joints, 3)
+            # COCO centers pixel i on i, the project's poses let it cover [i, i + 1).
+            pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
+            pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
+            pose[pose[:, 2] == 0] = 0
+            poses[key][frame] = pose
     return _write(source, out, meta, poses.items(), overwrite)
 
 

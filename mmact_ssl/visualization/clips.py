@@ -27,28 +27,27 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
 def draw_generated_frames(
     rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str]
 ) -> Figure:
-    """Some rows a clip, such as real above generated; columns are time, current before future.
+    """Some rows a clip, such as real above generated; columns are time, task by task.
 
     Args:
-        rows: Label -> ``'current'`` and ``'future'``: uint8 ``[N, T, R, R, 3]``.
+        rows: Label -> task -> its frames, uint8 ``[N, T, R, R, 3]``.
         titles: A name for each clip.
     """
     first = next(iter(rows.values()))
-    count, current = first['current'].shape[:2]
-    future = first['future'].shape[1]
-    total = current + future
-    size = (1.15 * total + 0.5, 1.2 * len(rows) * count + 0.4)
-    figure, axes = make_grid(len(rows) * count, total, size)
-    for offset, (kind, source) in enumerate(rows.items()):
-        strips = np.concatenate([source['current'], source['future']], axis=1)
+    columns = [
+        f'{task} {step + 1}' for task, shown in first.items() for step in range(shown.shape[1])
+    ]
+    count = len(titles)
+    size = (1.15 * len(columns) + 0.5, 1.2 * len(rows) * count + 0.4)
+    figure, axes = make_grid(len(rows) * count, len(columns), size)
+    for offset, (kind, shown) in enumerate(rows.items()):
+        strips = np.concatenate(list(shown.values()), axis=1)
         for row, title, strip in zip(axes[offset :: len(rows)], titles, strips):
             row[0].set_ylabel(f'{title}\n{kind}', fontsize=6)
             for axis, frame in zip(row, strip):
                 axis.imshow(frame, interpolation='bilinear')
-    parts = [('current', step) for step in range(current)]
-    parts += [('future', step) for step in range(future)]
-    for axis, (part, step) in zip(axes[0], parts):
-        axis.set_title(f'{part} {step + 1}', fontsize=8)
+    for axis, column in zip(axes[0], columns):
+        axis.set_title(column, fontsize=8)
     return figure
 
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
 from mmact_ssl.models.dependence import features_of_another_clip
+from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
-from mmact_ssl.models.heads.video_generation import VideoGenerationHead
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
@@ -65,22 +65,26 @@ class Predictions:
             self.titles,
         )
 
-    def frames(self, task: str, head: VideoGenerationHead) -> Figure:
-        """Real frames, generated ones, and those generated with the latent of another clip."""
-        own = {name: self.stack(task, name) for name in ('current', 'future')}
+    def frames(self) -> Figure:
+        """Real frames, generated ones, and those generated with the latent of another clip.
+
+        Columns are those of all tasks that generate frames.
+        """
+        rows: dict[str, dict[str, Any]] = {'real': {}, 'generated': {}, "by another's\nlatent": {}}
         with torch.no_grad():
             found = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
+        for task, head in self.model.tasks.items():
+            if not isinstance(head, FrameGenerationHead):
+                continue
             given = {name: found[source] for name, source in head.inputs.items()}
-            # The background of the future stays one's own.
+            own = self.stack(task, 'frames')
+            # The background of later frames stays one's own.
             others = features_of_another_clip(head.inputs, given, self.model.student_inputs)
-            swapped = head.predict(**others)
-        side, stride = own['current'].shape[-1], head.frame_stride
-        real = {name: resize_frames(given[name][:, :, ::stride], side) for name in own}
-        rows = {'real': real, 'generated': own, "by another's\nlatent": swapped}
-        return draw_generated_frames(
-            {label: {name: self.images(row[name]) for name in own} for label, row in rows.items()},
-            self.titles,
-        )
+            real = resize_frames(given['frames'][:, :, :: head.frame_stride], own.shape[-1])
+            drawn = (real, own, head.predict(**others)['frames'])
+            for row, frames in zip(rows.values(), drawn):
+                row[task] = self.images(frames)
+        return draw_generated_frames(rows, self.titles)
 
     def parts(self, task: str) -> tuple[Figure, str]:
         """The student's part maps below the teacher's, and how well they fit, in one line."""
@@ -119,8 +123,8 @@ def draw_predictions(
     for task, head in model.tasks.items():
         if isinstance(head, PosePredictionHead):
             figures['poses'] = clips.poses(task)
-        elif isinstance(head, VideoGenerationHead):
-            figures['frames'] = clips.frames(task, head)
+        elif isinstance(head, FrameGenerationHead):
+            figures.setdefault('frames', clips.frames())
         elif isinstance(head, ParsingDistillationHead):
             figures['parts'], line = clips.parts(task)
             lines.append(line)

@@ -11,7 +11,7 @@ from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from tests.shipped import build, load
 
 STUDENTS = {'r3d18': 'csvr_r3d_k400.py', 'r3d18-small': 'csvr_r3d_demo.py'}
-BRANCHES = {'pose', 'context', 'video'}
+BRANCHES = {'pose', 'context', 'current', 'future'}
 
 
 def count(module: torch.nn.Module) -> int:
@@ -58,7 +58,7 @@ def test_r3d18_is_torchvisions():
     frames = torch.randn(1, 3, 8, 32, 32)
     with torch.no_grad():
         features = twin.layer4(twin.layer3(twin.layer2(twin.layer1(twin.stem(frames)))))
-        torch.testing.assert_close(backbone(frames), features)
+        torch.testing.assert_close(backbone(frames)[-1], features)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_r3d18_is_torchvisions():
 def test_parameters_and_shapes_of_student_and_adapters(student, width, frames, feature_map):
     model = build(load(STUDENTS[student]))
     assert count(model.backbone) == r3d18_parameters(width)
-    features = model.backbone(torch.empty(frames, device='meta'))
-    assert tuple(features.shape) == feature_map
-    for adapter in model.adapters.values():
-        assert adapter(features).shape[2:] == feature_map[2:]
+    maps = model.backbone(torch.empty(frames, device='meta'))
+    assert tuple(maps[-1].shape) == feature_map
+    for name, level in (('dynamic', -1), ('static', 0)):
+        assert model.adapters[name](maps[level]).shape[2:] == maps[level].shape[2:]
 
 
 @pytest.mark.parametrize('off', sorted(BRANCHES))
@@ -88,7 +88,7 @@ def test_each_branch_can_be_switched_off(name: str, off: str):
 def test_the_discriminators_have_an_optimizer_of_their_own():
     config = load('csvr_r3d_demo.py')
     assert isinstance(build_optimizers(config, build(config)), AdversarialOptimWrapper)
-    config = load('csvr_r3d_demo.py', ['model.heads.pose=None', 'model.heads.video=None'])
+    config = load('csvr_r3d_demo.py', ['model.heads.pose=None'])
     assert type(build_optimizers(config, build(config))) is OptimWrapper, 'nothing to discriminate'
 
 

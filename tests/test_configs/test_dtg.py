@@ -37,7 +37,7 @@ def test_features_have_the_channels_that_the_heads_expect(name: str):
     sample = step(training, 'SampleViews').clip
     size = next(steps(training, 'Resize')).scale[0]
     frames = torch.empty(2, 3, sample.num_frames, size, size, device='meta')
-    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip']
+    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip'][-1]
     assert feature_map.shape[1] == config.model.heads.guidance.in_channels
     if model.frame_wise:
         assert feature_map.shape[2] == sample.num_frames

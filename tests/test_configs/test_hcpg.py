@@ -37,7 +37,7 @@ def test_features_and_maps_have_the_shapes_that_the_heads_expect(name: str):
     clip = step(config.train_dataloader, 'SampleViews').clip
     size = next(steps(config.train_dataloader, 'Resize')).scale[0]
     frames = torch.empty(2, 3, clip.num_frames, size, size, device='meta')
-    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip']
+    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip'][-1]
     settings, head = config.model.heads.parsing, model.heads['parsing']
     assert feature_map.shape[2] * settings.frames_per_step == clip.num_frames
     adapted = model.adapters['parsing'](feature_map)

@@ -60,10 +60,18 @@ def cut(name, size):
         (change_meta(layout='octopus8'), "unknown layout 'octopus8'; known are coco17"),
         (change_meta(layout='ntu25'), r'shape \[7, 2, 17, 2\], layout ntu25 needs \[F, M, 25'),
         (change_meta(classes=1), 'labels 0 to 1, meta.json gives 1 classes'),
-        (cut('meta.json', 20), 'not a prepared skeleton folder'),
+        (cut('meta.json', 20), 'meta.json: Unterminated string'),
         (change_clips(lengths=np.array([3, 5])), 'do not add up to the 7 frames'),
         (change_clips(labels=np.array([0, -1])), 'labels -1 to 0'),
-        (change_clips(names=np.array(['a', None])), 'not a prepared skeleton folder'),  # pickled
+        (change_clips(lengths=np.array([3.0, 4.0])), 'must be integers'),
+        (change_clips(names=np.array('a')), 'do not add up'),
+        (change_meta(layout=['coco17']), 'unhashable'),
+        (change_meta(classes=float('inf')), 'infinity'),
+        (lambda folder: (folder / 'meta.json').write_text('[' * 100_000), 'RecursionError'),
+        (
+            change_clips(names=np.array(['a', None])),
+            'clips.npz: Object arrays cannot be loaded',
+        ),  # pickled
     ],
 )
 def test_what_is_wrong_is_one_line_with_the_fix(folder, damage, message):

@@ -64,7 +64,7 @@ class TrainingRun:
             f'train_dataloader.persistent_workers={workers > 0}',
             'model.backbone.base_channels=4',
             'model.adapters.dynamic.in_channels=32',
-            'model.adapters.static.in_channels=32',
+            'model.adapters.static.in_channels=8',
             'model.heads.context.frame_encoder.base_channels=4',
             'model.heads.context.frame_encoder.stem_channels=4',
             'model.heads.context.frame_channels=32',

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation import features as module
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import (
@@ -48,6 +48,15 @@ def test_features_are_those_of_single_clips_averaged(linear_config):
             maps = [backbone(((clip - mean) / std)[None])[0] for clip in clips]
         slow = sum(feature.mean(dim=(1, 2, 3)) for feature in maps) / 3
         np.testing.assert_allclose(found.values[position], slow.numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_features_that_are_not_finite_name_the_sample(linear_config):
+    init_default_scope('mmaction')
+    train, test = read_splits(linear_config)
+    recognizer = build_recognizer(linear_config, 0)
+    next(recognizer.backbone.parameters()).data.fill_(torch.nan)
+    with pytest.raises(DataError, match='the features of sample 1 of the annotation are not'):
+        extract_features(linear_config, recognizer, {'train': train, 'test': test})
 
 
 def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkeypatch):

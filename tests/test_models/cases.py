@@ -10,13 +10,13 @@ from mmact_ssl.models.heads.classification import ClassificationHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
 from mmact_ssl.models.heads.contrast import ContrastHead
+from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
-from mmact_ssl.models.heads.video_generation import VideoGenerationHead
 
 BATCH = 6
 
@@ -61,8 +61,8 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     pose = torch.rand(2, BATCH, 3, 5, 3)
     pose[:, : BATCH // 2, ..., 2] *= 0.1
     # In evaluation no frames or backgrounds are drawn by chance; the penalty is due at iteration 0.
-    video = VideoGenerationHead(4, 16, 4, resolutions=(8, 16)).eval()
-    video.adversarial.train()
+    frames = FrameGenerationHead(4, 16, 4, resolutions=(16, 32)).eval()
+    frames.adversarial.train()
     # Only the projectors' batch normalization would see half a batch.
     guidance = TeacherGuidanceHead(
         4,
@@ -153,14 +153,13 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 'clip_b_pose': torch.rand(BATCH, 3, 7, 3),
             },
         ),
-        video=(
-            video,
+        future=(
+            frames,
             dict(
                 maps,
-                current=torch.randn(BATCH, 3, 3, 16, 16),
-                current_valid=few | torch.tensor([True, False, False]),
-                future=torch.randn(BATCH, 3, 3, 16, 16),
-                future_valid=few,
+                frames=torch.randn(BATCH, 3, 3, 32, 32),
+                valid=few,
+                continued=torch.randn(BATCH, 3, 3, 32, 32),
             ),
         ),
     )

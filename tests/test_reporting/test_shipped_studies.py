@@ -41,7 +41,7 @@ def test_every_study_can_be_planned_on_its_data_set(name):
         # Pre-training, pretext tasks, frozen features; JHMDB: also with a tenth of the labels.
         ('csvr_demo', 'CSVR full seed 2', 3),
         ('csvr_jhmdb', 'CSVR full seed 2', 4),
-        ('csvr_jhmdb', 'CSVR no-pose seed 0', 2),
+        ('csvr_jhmdb', 'CSVR no-pose seed 0', 3),
         ('csvr_jhmdb', 'Random init full seed 0', 3),  # and from scratch with all labels
         ('csvr_utdmhad', 'CSVR full seed 0', 4),
         ('dtg_utdmhad', 'DTG-Net full seed 2', 3),

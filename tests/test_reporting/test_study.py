@@ -252,7 +252,7 @@ def test_mistakes_in_a_study_are_named(workshop):
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (dict(cfg_options=['model.heads.video=None']), 'cfg_options'),
+        (dict(cfg_options=['model.heads.future=None']), 'cfg_options'),
         (dict(pretrain='other.py'), 'pretrain'),
         (dict(dataset='mine'), 'dataset'),
         (dict(text='max_epochs = 2'), 'config_hash'),
@@ -299,7 +299,7 @@ def test_where_the_data_lie_does_not_make_another_training(workshop, monkeypatch
 def test_two_runs_with_one_folder_or_result_are_refused(workshop):
     runs = study().runs
     for method in ('CSVR', 'csvr'):
-        twin = dict(runs[1], method=method, cfg_options=['model.heads.video=None'])
+        twin = dict(runs[1], method=method, cfg_options=['model.heads.future=None'])
         with pytest.raises(ConfigError, match='would both write'):
             plan(workshop, study(runs=[*runs, twin]))
     evaluations = [dict(protocols=one, config='linear.py') for one in ('linear,knn', 'linear')]

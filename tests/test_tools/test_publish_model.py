@@ -149,5 +149,12 @@ def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):
 
 
 def test_a_wrong_path_is_one_line(tmp_path: Path):
-    with pytest.raises(SystemExit, match=r'^error: .*no\.pth: no such checkpoint, check the path$'):
+    with pytest.raises(SystemExit, match=r'^error: .*no\.pth is missing: check the path'):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
+
+
+def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
+    torch.save({'state_dict': {'backbone.weight': torch.tensor([1.0, torch.nan])}}, tmp_path / 'x')
+    with pytest.raises(CheckpointError, match='x: the weight backbone.weight is not finite'):
+        export_backbone(tmp_path / 'x', tmp_path / 'y')
+    assert [path.name for path in tmp_path.iterdir()] == ['x']

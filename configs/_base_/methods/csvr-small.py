@@ -1,10 +1,17 @@
 # CSVR on the small student, with heads to match, sized for two cores.
 _base_ = ['csvr.py', 'video-small.py']
 
+generation = dict(
+    in_channels=128,
+    channels=64,
+    discriminator_channels=8,
+    resolutions=(16, 32),
+    frame_stride=2,
+)
 model = dict(
     adapters=dict(
         dynamic=dict(in_channels=128, out_channels=128),
-        static=dict(in_channels=128, out_channels=128),
+        static=dict(in_channels=32, out_channels=128),
     ),
     heads=dict(
         pose=dict(in_channels=128, observed_frames=8, hidden_dim=256),
@@ -14,18 +21,13 @@ model = dict(
             frame_channels=128,
             hidden_dim=256,
         ),
-        video=dict(
-            in_channels=128,
-            channels=128,
-            discriminator_channels=8,
-            resolutions=(16, 32),
-            frame_stride=2,
-        ),
+        current=generation,
+        future=generation,
     ),
     # Adam trains what one head owns alone alike under any weight, so that these weights say who
     # shapes the feature map: mostly poses. Frames that count more are drawn better and cost the
     # student more than they teach (docs/studies/csvr.md).
-    balancer=dict(weights=dict(pose=20.0, context=0.5, video=1.0)),
+    balancer=dict(weights=dict(pose=20.0, context=0.5, current=1.0, future=1.0)),
 )
 
 # 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among

@@ -4,7 +4,10 @@ _base_ = 'csvr-small.py'
 
 model = dict(
     frame_wise=True,
-    adapters=dict(dynamic=dict(in_channels=1280), static=dict(in_channels=1280)),
+    # This student has its last map alone.
+    backbone=dict(_delete_=True),
+    shared_weights=None,
+    adapters=dict(dynamic=dict(in_channels=1280), static=dict(in_channels=1280, level=-1)),
 )
 
 views = dict(

@@ -1,16 +1,29 @@
 # CSVR on R3D-18: one student, an adapter for the dynamic and one for the static feature, three
-# branches. A branch is switched off by `--cfg-options model.heads.pose=None` (or context, video).
+# branches, the third of which has a head for current and one for future frames. A task is switched
+# off by `--cfg-options model.heads.pose=None` (or context, current, future).
 _base_ = ['video.py', '../schedules/csvr_adamw.py']
+
+generation = dict(
+    type='FrameGenerationHead',
+    in_channels=256,
+    channels=256,
+    discriminator_channels=32,
+    resolutions=(16, 32, 64),
+)
+after_the_clip = dict(frames='future', valid='targets.future.valid', continued='clip')
 
 model = dict(
     data_preprocessor=dict(
         views=('clip', 'future', 'keyframes'),
         targets=('clip.valid', 'future.valid', 'keyframes.valid', 'clip.pose', 'future.pose'),
     ),
+    # Places and colors are found in the second stage's map, actions are left to the last one.
+    backbone=dict(out_indices=(1, 3)),
+    shared_weights='layer2.1.conv2',  # the last layer that every task reads
     encode=('clip',),
     adapters=dict(
         dynamic=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
-        static=dict(type='ConvolutionAdapter', in_channels=512, out_channels=256),
+        static=dict(type='ConvolutionAdapter', in_channels=128, out_channels=256, level=0),
     ),
     heads=dict(
         pose=dict(
@@ -30,15 +43,12 @@ model = dict(
             frame_channels=512,
             embedding_dim=128,
         ),
-        video=dict(
-            type='VideoGenerationHead',
-            in_channels=256,
-            channels=256,
-            discriminator_channels=32,
-            resolutions=(16, 32, 64),
-        ),
+        current=generation,
+        future=dict(generation, inputs=after_the_clip),
     ),
-    balancer=dict(type='FixedWeights', weights=dict(pose=1.0, context=1.0, video=0.5)),
+    balancer=dict(
+        type='FixedWeights', weights=dict(pose=1.0, context=1.0, current=0.5, future=0.5)
+    ),
 )
 
 # 16 frames, the 16 after them, and 3 I-frames, at 112x112.

@@ -13,6 +13,10 @@ default_hooks = dict(
     seed_by_progress=dict(type='SeedByProgressHook'),
     # A broken video is replaced, counted and listed in the work dir; too many stop the run.
     broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
+    # Steps that are not finite are skipped and named; too many stop the run.
+    non_finite=dict(type='NonFiniteHook'),
+    # What collapses, or stays at chance, is named in one line.
+    collapse_alarm=dict(type='CollapseAlarmHook'),
     # Momentum encoders, where a model has one, follow the student.
     momentum=dict(type='MomentumCopyHook'),
     # The log tells how much of the student's gradient each task makes.

@@ -12,6 +12,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
 
+from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -30,6 +31,8 @@ class PackInputs(BaseTransform):
       unknown; others as LoadTargets and the view's own transforms made them;
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
       is none), and the rest as meta information.
+
+    Raises BrokenSampleError where a number of a view or target is not finite.
 
     Args:
         views: Names of the views to pack.
@@ -58,6 +61,11 @@ class PackInputs(BaseTransform):
                 height, width = frames[0].shape[:2]
                 named[name] = named[name] / np.array([width, height, 1], np.float32)
             targets[view] = {name: _to_tensor(value) for name, value in named.items()}
+
+        named_targets = {f'{v}.{n}': t for v, named in targets.items() for n, t in named.items()}
+        for name, value in {**inputs, **named_targets}.items():
+            if not value.isfinite().all():
+                raise BrokenSampleError(str(results['filename']), f'its {name} is not finite')
 
         data_sample = ActionDataSample()
         label = int(results.get('label', -1))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
-from mmact_ssl.evaluation.student import load_all, read_state_dict
+from mmact_ssl.evaluation.student import load_all
 
 from .base import Measured, Task
 

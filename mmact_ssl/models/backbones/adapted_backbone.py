@@ -42,9 +42,8 @@ class AdaptedBackbone(BaseModule):
     def forward(self, frames: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""
         features = self.backbone(frames)
-        feature_map = features[-1] if isinstance(features, (tuple, list)) else features
-        maps = [
-            feature_map if name == 'feature_map' else self.adapters[name](feature_map)
-            for name in self.outputs
-        ]
-        return torch.cat(maps, dim=1)
+        maps = features if isinstance(features, (tuple, list)) else (features,)
+        adapted = {'feature_map': maps[-1]}
+        for name, adapter in self.adapters.items():
+            adapted[name] = adapter(maps[getattr(adapter, 'level', -1)])
+        return torch.cat([adapted[name] for name in self.outputs], dim=1)

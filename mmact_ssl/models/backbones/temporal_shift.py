@@ -11,13 +11,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.weights import (
     find_weights,
     import_extra,
     load_by_name,
     load_by_order,
-    read_state_dict,
 )
 from mmact_ssl.registry import MODELS
 

@@ -104,17 +104,10 @@ class PosePredictionHead(PretextHead):
             loss_joints=Term(best, distances[0].weight),
         )
         if self.adversarial is not None:
-            condition = feature.detach()
-            sides = self.adversarial(
-                self.discriminator,
-                target,
-                draws[0],
-                weight,
-                condition,
-                wrong=(weight, of_another_sample(condition)),
-                iteration=self.iteration,
-            )
-            has_future = weight.flatten(1).any(1).to(weight.dtype)
+            condition, has_future = feature.detach(), weight.flatten(1).any(1).to(weight.dtype)
+            poses = (self.discriminator, target, draws[0], weight, condition)
+            wrong = (weight, of_another_sample(condition))
+            sides = self.adversarial(*poses, wrong=wrong, iteration=self.iteration)
             found['loss_generator'] = Term(sides.generator, has_future)
             found['loss_discriminator'] = Term(sides.discriminator, has_future)
             found['discriminator_accuracy'] = Term(sides.accuracy, has_future)

@@ -12,21 +12,29 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class ConvolutionAdapter(BaseModule):
-    """A 1x1x1 convolution on the feature map.
+    """A 1x1x1 convolution on one of the backbone's maps.
 
-    CSVR has a dynamic and a static feature from one backbone; that each is one such convolution is
-    our choice.
+    CSVR has a dynamic and a static feature from one backbone; that each is one such convolution,
+    and the level that it reads, is our choice.
+
+    Args:
+        level: Position among the backbone's ``out_indices``; -1: the feature map, its last.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, init_cfg: Optional[dict] = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        level: int = -1,
+        init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.level = level
         self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
 
-    def forward(self, feature_map: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
-        return self.convolution(feature_map)
+        return self.convolution(features)
 
 
 @MODELS.register_module()

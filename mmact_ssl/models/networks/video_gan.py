@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LATENT_SIZE = 4
+LATENT_SIZE = 8
+BACKGROUND_SIZE = 4
+BACKGROUND_DROPOUT = 0.5  # share of training clips without their background
 
 
 class GeneratedLevel(NamedTuple):
@@ -55,57 +57,58 @@ class UpBlock(nn.Module):
 
 
 class VideoGenerator(nn.Module):
-    """A 4x4 latent map unrolled over time and up-sampled to frames at several resolutions.
+    """An 8x8 latent map unrolled over time and up-sampled to frames at several resolutions.
 
-    Frames start as a linear picture of 4x4; each resolution adds to the enlarged one below (the
-    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), so that colors are learned early.
+    Frames start as a linear picture of 8x8; each resolution adds to the enlarged one below (the
+    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), and what it adds is linear in the
+    latent (a transposed convolution) plus what the residual blocks draw. Colors and the shape of
+    a person are learned early by this (our choice).
 
     In training each resolution above the lowest keeps every second frame of the one below, from a
     random offset (TGANv2, Saito et al., IJCV 2020, section 3.2), which saves most of the cost of
     the high resolutions. Evaluation makes all frames at all resolutions.
 
     Args:
-        channels: Channels at 4x4; halved at each doubling of the resolution, not below 16.
-        resolutions: Sides of the rendered frames, rising, each a power of two times 4.
-        background_dropout: Of a generator that is given a background, whose 4x4 means take the
-            place of the first picture: the share of training clips without, 1 for none at all.
+        channels: Channels at 8x8; halved at each doubling of the resolution, not below 16.
+        resolutions: Sides of the rendered frames, rising, each a power of two times 8.
     """
 
-    def __init__(
-        self,
-        latent_channels: int,
-        channels: int,
-        resolutions: Sequence[int],
-        background_dropout: float = 1.0,
-    ) -> None:
+    def __init__(self, latent_channels: int, channels: int, resolutions: Sequence[int]) -> None:
         super().__init__()
         self.resolutions = tuple(resolutions)
-        self.background_dropout = background_dropout
         self.enter = nn.Conv2d(latent_channels, channels, 3, padding=1)
         self.cell = ConvolutionalGRUCell(channels)
         self.blocks = nn.ModuleDict()
         self.render = nn.ModuleDict({str(LATENT_SIZE): nn.Conv2d(channels, 3, 1)})
-        size = LATENT_SIZE
+        size, width = LATENT_SIZE, channels
         while size < self.resolutions[-1]:
             size, narrower = size * 2, max(channels // 2, 16)
             self.blocks[str(size)] = UpBlock(channels, narrower)
             self.render[str(size)] = nn.Conv2d(narrower, 3, 3, padding=1)
             channels = narrower
+        self.sketch = nn.ModuleDict()
+        for side in self.resolutions:
+            cell = side // LATENT_SIZE
+            self.sketch[str(side)] = nn.ConvTranspose2d(
+                width, 3, 2 * cell, stride=cell, padding=cell // 2
+            )
         if not set(map(str, self.resolutions)) <= set(self.blocks):
-            raise ValueError(f'resolutions={self.resolutions}: use powers of two from 8 on, rising')
+            raise ValueError(
+                f'resolutions={self.resolutions}: use powers of two from 16 on, rising'
+            )
 
     def forward(
         self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``[B, C, 4, 4]``, perhaps on a background ``[B, 3, H, W]``."""
+        """Frames of a latent ``[B, C, 8, 8]``, perhaps on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
-        state, states = torch.tanh(value), []
+        state, unrolled = torch.tanh(value), []
         for _ in range(num_frames):
             state = self.cell(value, state)
-            states.append(state)
+            unrolled.append(state)
         # What does not move goes around the cell, whose tanh would squeeze colors.
-        hidden = torch.stack(states, 1) + value[:, None]  # (B, T, C, 4, 4)
-        frames = self._first_picture(hidden, background)  # (B, T, 3, 4, 4)
+        hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 8, 8)
+        frames = self._first_picture(hidden, background)  # (B, T, 3, 8, 8)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
         for size, block in self.blocks.items():
@@ -117,25 +120,24 @@ class VideoGenerator(nn.Module):
             shape = hidden.shape[:2]
             large = block(hidden.flatten(0, 1))
             drawn = double(frames.flatten(0, 1)) + self.render[size](F.relu(large))
+            if wanted:
+                drawn = drawn + self.sketch[size](states[:, positions].flatten(0, 1))
             hidden, frames = large.unflatten(0, shape), drawn.unflatten(0, shape)
             if wanted:
                 levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
-        """Drawn from ``[B, T, C, 4, 4]``, or the background's means where they are shown.
+        """Drawn from ``[B, T, C, 8, 8]``, or the blurred background where it is shown.
 
         No other way leads around the latent.
         """
         drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         if background is None:
             return drawn
-        dropout, chance = self.background_dropout, background.new_ones(len(background))
-        if self.training:
-            chance = torch.rand_like(chance)
-        shown = (chance >= dropout) & (dropout < 1)
-        still = F.adaptive_avg_pool2d(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 4, 4)
-        return torch.where(shown[:, None, None, None, None], still, drawn)
+        still = blur(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 8, 8)
+        kept = 1 - BACKGROUND_DROPOUT if self.training else 1.0
+        return torch.where(torch.rand_like(still[:, :, :1, :1, :1]) < kept, still, drawn)
 
 
 class VideoDiscriminator(nn.Module):
@@ -147,7 +149,7 @@ class VideoDiscriminator(nn.Module):
         self.enter = nn.Conv3d(3, channels, (3, 4, 4), stride=(1, 2, 2), padding=1)
         blocks: list[nn.Module] = []
         resolution //= 2
-        while resolution > LATENT_SIZE:
+        while resolution > 4:
             blocks.append(DownBlock(channels, 2 * channels))
             channels, resolution = 2 * channels, resolution // 2
         self.blocks = nn.Sequential(*blocks)
@@ -182,7 +184,7 @@ def resize_frames(frames: Tensor, side: int) -> Tensor:
 
 def blur(images: Tensor, side: int) -> Tensor:
     """Blur to 4x4 means, enlarged smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
-    small = F.adaptive_avg_pool2d(images, LATENT_SIZE)
+    small = F.adaptive_avg_pool2d(images, BACKGROUND_SIZE)
     while small.shape[-1] < side:
         small = double(small)
     return small

@@ -11,7 +11,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
 from mmact_ssl.models.teachers.text import TextTeacher
@@ -19,7 +21,6 @@ from mmact_ssl.models.teachers.weights import (
     find_weights,
     import_extra,
     load_by_name,
-    read_state_dict,
     require_file,
 )
 from mmact_ssl.registry import MODELS
@@ -136,14 +137,10 @@ def _read_config(model: str, open_clip: Any) -> tuple[dict[str, Any], dict[str, 
     published: dict[str, Any] = {}
     if model.endswith('.json'):
         require_file(model, 'model of an OpenCLIP teacher')
-        try:
-            content = json.loads(Path(model).read_text(encoding='utf-8'))
+        fix = 'give the config of open_clip with `model_cfg` that is published beside the weights'
+        with reading(model, fix):
+            content = read_json(model, fix, dict)
             config, published = content['model_cfg'], content.get('preprocess_cfg', {})
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f'{model} is not a config of open_clip with `model_cfg` ({error!r}): give the one '
-                'that is published beside the weights'
-            ) from error
     elif model in open_clip.list_models():
         config = open_clip.get_model_config(model)
     else:

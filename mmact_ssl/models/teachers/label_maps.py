@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.weights import require_file
+from mmact_ssl.files import read_json, reading
 
 KEYS = {'layout', 'classes', 'parts', 'ignored'}
 
@@ -33,13 +33,12 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     lists for each part of the layout the classes that make it, ``ignored`` those that make none.
     Each class must be in exactly one place.
     """
-    path = os.fspath(path)
-    require_file(path, 'label map')
-    try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-    except ValueError as error:
-        raise ConfigError(f'{path}: not JSON ({error})') from None
+    fix = 'write a label map, see docs/teachers.md'
+    with reading(path, fix):
+        return _label_map(os.fspath(path), read_json(path, fix))
+
+
+def _label_map(path: str, content: Any) -> LabelMap:
     if not isinstance(content, dict) or set(content) != KEYS:
         raise ConfigError(f'{path}: a label map has the keys {", ".join(sorted(KEYS))}')
     if content['layout'] not in PART_LAYOUTS:

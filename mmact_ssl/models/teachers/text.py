@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.weights import find_in_package, import_extra
 from mmact_ssl.registry import MODELS
@@ -123,19 +123,17 @@ def _check_folder(path: Path) -> dict[str, str]:
             files[file.relative_to(path).as_posix()] = str(file)
         if file.name not in ('config.json', 'modules.json'):
             continue
-        try:
-            content = json.loads(file.read_text(encoding='utf-8'))
-        except ValueError as error:
-            raise DataError(f'{file} is not JSON ({error}): save the encoder again') from error
-        if file.name == 'modules.json':
-            names = [module['type'] for module in content]
-            unknown = [name for name in names if name not in _MODULES]
-            # What lies outside is neither checked here nor part of the fingerprint.
-            places = [(file.parent / module.get('path', '')).resolve() for module in content]
-            unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
-        else:
-            names = [content.get('activation_function') or 'torch.nn.']
-            unknown = [name for name in names if not name.startswith('torch.nn.')]
+        with reading(file, 'save the encoder again'):
+            content = read_json(file, 'save the encoder again')
+            if file.name == 'modules.json':
+                names = [module['type'] for module in content]
+                unknown = [name for name in names if name not in _MODULES]
+                # What lies outside is neither checked here nor part of the fingerprint.
+                places = [(file.parent / module.get('path', '')).resolve() for module in content]
+                unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
+            else:
+                names = [content.get('activation_function') or 'torch.nn.']
+                unknown = [name for name in names if not name.startswith('torch.nn.')]
         if unknown:
             raise ConfigError(
                 f'{file} names {unknown[0]}, which could be any code: choose another encoder'

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
@@ -17,7 +18,6 @@ from mmact_ssl.models.teachers.weights import (
     import_extra,
     load_by_name,
     load_by_order,
-    read_state_dict,
 )
 from mmact_ssl.registry import MODELS
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name, load_checkpoint_safely
+from mmact_ssl.engine.checkpoint import download_checkpoint, hash_in_name
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
 
@@ -87,29 +86,6 @@ def find_in_package(name: str, what: str) -> str:
     if not path.exists():
         raise DataError(f'the package {package!r} has no {inside!r} ({what}), looked at {path}')
     return str(path)
-
-
-def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read weights by name from ``.safetensors`` or a torch file, never running code.
-
-    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` taken off.
-    """
-    path = os.fspath(path)
-    if path.endswith('.safetensors'):
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f'{path}: not readable ({error}), download it again') from error
-    state: Any = load_checkpoint_safely(path, map_location='cpu')
-    for key in ('state_dict', 'model'):
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f'{path}: holds no state dict, save the network with state_dict()')
-    return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
 
 
 def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmact_ssl.datasets.transforms import PackInputs
+from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.targets.cache import TargetMeta
 
 RANDOM = np.random.RandomState(0)
@@ -99,3 +100,13 @@ def test_data_sample():
     for unlabeled in (made_results(), made_results(label=-1)):
         data_sample = pack.transform(unlabeled)['data_samples']
         assert 'gt_label' not in data_sample and data_sample.replaced == ''
+
+
+@pytest.mark.parametrize('place', ['view', 'target'])
+def test_a_sample_with_a_number_that_is_not_finite_is_broken(place):
+    skeletons, target = np.ones((1, 4, 20, 3), np.float32), np.ones((1, 8), np.float32)
+    (skeletons if place == 'view' else target)[0, 3] = np.nan
+    results = dict(filename='a01', views={'clip': skeletons}, targets={'clip': {'prompt': target}})
+    name = 'clip' if place == 'view' else 'clip.prompt'
+    with pytest.raises(BrokenSampleError, match=f'a01: its {name} is not finite'):
+        PackInputs(['clip']).transform(results)

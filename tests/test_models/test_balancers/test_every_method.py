@@ -83,7 +83,8 @@ METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
         'csvr_r3d_demo.py',
         {
             **VIDEO,
-            **in_channels(32, 'adapters.dynamic', 'adapters.static'),
+            **in_channels(32, 'adapters.dynamic'),
+            **in_channels(8, 'adapters.static'),
             'model.heads.context.frame_channels': 32,
             f'{ENCODER}.base_channels': 4,
             f'{ENCODER}.stem_channels': 4,

@@ -24,10 +24,10 @@ STUDENT = dict(
     classification=('pooled',),
     recognition=('feature_map',),
     guidance=('clip', 'clip_b'),
-    video=('static', 'dynamic'),
+    future=('static', 'dynamic'),
 )
 # What comes as it is from the data set; all else is of a teacher or a momentum encoder.
-DATA = dict(motion=('clip', 'masked'), pose=('observed', 'future'), video=('current', 'future'))
+DATA = dict(motion=('clip', 'masked'), pose=('observed', 'future'), future=('frames', 'continued'))
 NOTHING = dict(
     context=dict(valid=False),
     consistent_motion=dict(query_speed=1, key_speed=1),  # a clip of another speed is missing

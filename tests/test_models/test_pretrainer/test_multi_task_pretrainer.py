@@ -28,6 +28,18 @@ class CountingBackbone(nn.Module):
         return (self.convolution(frames),)
 
 
+class TwoMaps(nn.Module):
+    """Two layers, one after the other, that give a map each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv3d(3, 4, 1), nn.Conv3d(4, 4, 1)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        earlier = self.first(frames)
+        return earlier, self.second(earlier.tanh())
+
+
 class RecordingHead(PretextHead):
     """Keeps what it was given; its losses are means of the map, scaled."""
 
@@ -180,6 +192,42 @@ def test_heads_get_exactly_what_they_name():
     torch.testing.assert_close(given['first']['map'], model.adapters['static'](feature_map))
     torch.testing.assert_close(given['third']['map'], feature_map)
     assert torch.equal(given['third']['target'], data['targets']['clip']['pose'])
+
+
+@pytest.mark.parametrize('together', [True, False])
+def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(together: bool):
+    """What comes back from later maps is no part of a task's gradient on the earlier one."""
+    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
+    model = make(
+        backbone=dict(type=TwoMaps), adapters=dict(static=adapter), encode_together=together
+    )
+    kept = []
+    model.loss_observers.append(lambda gradients, weights: kept.append(gradients))
+    data = model.data_preprocessor(make_data())
+    model(**data, mode='loss')
+    clip = data['inputs']['clip']
+    earlier, last = model.backbone(clip)
+    static, feature_map = (model.heads[name].given['map'] for name in ('first', 'third'))
+    torch.testing.assert_close(static, model.adapters['static'](earlier))
+    torch.testing.assert_close(feature_map, last)
+    (gradients,) = kept
+    # loss = 3 * mean of squares, summed over the batch by the head's mean over samples
+    norms = dict(zip(gradients.tasks, gradients.norms_on_maps()))
+    expected = torch.autograd.grad(3 * last.square().mean(), last)[0].norm()
+    torch.testing.assert_close(norms['third'], expected)
+    one = model.adapters['static'](earlier).square().mean()
+    expected = torch.autograd.grad(3 * one, earlier)[0].norm()
+    torch.testing.assert_close(norms['first'], expected)
+    # A change of the gradients on the maps is one of the gradients on all layers.
+    for k, task in enumerate(gradients.tasks):
+        factors = torch.eye(len(gradients.tasks))[k]
+        parameters = list(model.backbone.parameters())
+        wanted = torch.autograd.grad(
+            gradients.losses[task], parameters, retain_graph=True, allow_unused=True
+        )
+        got = torch.autograd.grad(gradients.surrogate_loss(factors), parameters, retain_graph=True)
+        for one, other in zip(got, wanted):
+            torch.testing.assert_close(one, torch.zeros_like(one) if other is None else other)
 
 
 def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):

@@ -1,0 +1,81 @@
+"""Warn of a training that runs on and learns nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CollapseAlarmHook(Hook):
+    """Warn in one line, once, of each thing that shows that a pretext task teaches nothing.
+
+    After each epoch it reads the last ``window`` values that the training has logged:
+
+    - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
+    - ``<task>/accuracy`` is no better than ``<task>/chance`` in ``patience`` epochs in a row;
+    - ``share/<task>`` is low: the task's gradient does not reach the student.
+
+    Args:
+        feature_std: Lowest deviation of the features, 1 where they are spread evenly.
+        effective_rank: Lowest effective rank, see :func:`effective_rank`.
+        share: Lowest share of the student's gradient, see :class:`GradientShareHook`.
+        patience: Epochs in a row, of each alarm.
+        window: Number of logged values.
+
+    Source: our choice.
+    """
+
+    def __init__(
+        self,
+        feature_std: float = 0.05,
+        effective_rank: float = 1.5,
+        share: float = 1e-3,
+        patience: int = 3,
+        window: int = 20,
+    ) -> None:
+        self.limits = dict(feature_std=feature_std, effective_rank=effective_rank)
+        self.share = share
+        self.patience = patience
+        self.window = window
+        self._epochs: Counter[str] = Counter()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        found = self.alarms(runner)
+        for name in list(self._epochs):
+            if name not in found:
+                del self._epochs[name]
+        for name, message in found.items():
+            self._epochs[name] += 1
+            if self._epochs[name] == self.patience:
+                runner.logger.warning(
+                    f'{message} in the last {self.patience} epochs: see docs/faq.md'
+                )
+
+    def alarms(self, runner: Runner) -> dict[str, str]:
+        """What is wrong now, by the number that shows it."""
+        found = {}
+        scalars = runner.message_hub.log_scalars
+        means = {
+            key[len('train/') :]: float(np.nanmean(values))
+            for key, history in scalars.items()
+            if key.startswith('train/')
+            and np.isfinite(values := history.data[0][-self.window :]).any()
+        }
+        for name, value in means.items():
+            what, _, kind = name.rpartition('/')
+            if kind in self.limits and value < self.limits[kind]:
+                found[name] = f'{what} has collapsed: its {kind} is {value:.3g}'
+            elif kind == 'accuracy' and value <= means.get(f'{what}/chance', -1.0):
+                found[name] = f'the task {what!r} is no better than chance ({value:.3g})'
+            elif what == 'share' and value < self.share:
+                found[name] = (
+                    f'the task {kind!r} does not teach the student: its share of the gradient is '
+                    f'{value:.3g}'
+                )
+        return found

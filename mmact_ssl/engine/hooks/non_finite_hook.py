@@ -1,0 +1,131 @@
+"""Skip steps whose loss or gradient is not finite, and stop when they go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmact_ssl.errors import TrainingError
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class NonFiniteHook(Hook):
+    """Skip training steps whose loss or gradient is NaN or infinite.
+
+    The optimizers, of the student and the adversary alike, then make no step, and the buffers
+    (running statistics, queues) become what they were before it; a warning names the tasks at fault
+    and the samples, and ``skipped_steps`` in the message hub counts. All processes decide alike.
+    In mixed precision a gradient that overflows is left to the loss scale.
+
+    The run stops after too many such steps in a row, and, before a checkpoint is saved, after an
+    epoch with too many of them or with weights that are not finite. Our choice.
+
+    Args:
+        max_in_a_row: Skipped steps in a row.
+        max_fraction: Skipped steps of an epoch, 0..1; one is always allowed.
+
+    Raises:
+        TrainingError: The limits are passed.
+    """
+
+    # Before MomentumCopyHook, which copies the buffers.
+    priority = 'ABOVE_NORMAL'
+
+    def __init__(self, max_in_a_row: int = 5, max_fraction: float = 0.05) -> None:
+        self.max_in_a_row = max_in_a_row
+        self.max_fraction = max_fraction
+        self._in_a_row = 0
+        self._steps, self._skipped_steps = 0, 0  # of the epoch
+        self._is_checked, self._is_skipped = False, False  # of the step
+        self._buffers: list[tuple[Tensor, Tensor]] = []
+        self._parameters: list[Tensor] = []
+
+    def before_train(self, runner: Runner) -> None:
+        wrapper = runner.optim_wrapper
+        wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        for optimizer in (wrapper.optimizer for wrapper in wrappers):
+            self._parameters += [p for group in optimizer.param_groups for p in group['params']]
+            optimizer.register_step_pre_hook(self._check_gradients)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        named = model.named_buffers()
+        self._buffers = [(b, b.clone()) for name, b in named if not name.startswith('teachers.')]
+        self._is_checked, self._is_skipped = False, False
+
+    def _check_gradients(self, *_: Any) -> None:
+        """Before an optimizer's step: without gradients it changes nothing."""
+        if self._is_checked:  # with those of the adversary, which steps first
+            return
+        self._is_checked = True
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        if gradients and not _are_finite(gradients):
+            self._is_skipped = True
+            for parameter in self._parameters:
+                parameter.grad = None
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        losses = {n: torch.as_tensor(v) for n, v in (outputs or {}).items() if 'loss' in n}
+        wrong = [name for name, value in losses.items() if not value.isfinite().all()]
+        is_wrong = torch.tensor(float(self._is_skipped or bool(wrong)))
+        all_reduce(is_wrong, op='max')
+        self._steps += 1
+        if not is_wrong:
+            self._in_a_row = 0
+            return
+        with torch.no_grad():
+            for buffer, before in self._buffers:
+                buffer.copy_(before)
+        self._in_a_row += 1
+        self._skipped_steps += 1
+        count = runner.message_hub.runtime_info.get('skipped_steps', 0) + 1
+        runner.message_hub.update_info('skipped_steps', count)
+        message = f'step {runner.iter + 1}: {_describe(wrong, data_batch)}'
+        runner.logger.warning(f'{message}: the step is skipped, {count} so far')
+        if self._in_a_row > self.max_in_a_row:
+            raise TrainingError(f'{self._in_a_row} steps in a row are not finite, {message}: {FIX}')
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self._skipped_steps > max(1, self.max_fraction * self._steps):
+            raise TrainingError(
+                f'{self._skipped_steps} of the {self._steps} steps of epoch {runner.epoch + 1} are '
+                f'not finite, more than max_fraction={self.max_fraction} of NonFiniteHook: {FIX}'
+            )
+        if not _are_finite([parameter.detach() for parameter in self._parameters]):
+            raise TrainingError(f'weights are not finite after epoch {runner.epoch + 1}: {FIX}')
+        self._steps, self._skipped_steps = 0, 0
+
+
+FIX = (
+    'lower optim_wrapper.optimizer.lr or look at the data, and go on from an earlier checkpoint '
+    'with --resume'
+)
+
+
+def _are_finite(tensors: list[Tensor]) -> bool:
+    """By their largest values: a sum of squares may overflow where no number does."""
+    largest = torch._foreach_norm(tensors, ord=float('inf'))
+    return bool(torch.stack([norm.float() for norm in largest]).isfinite().all())
+
+
+def _describe(wrong: list[str], data_batch: Any) -> str:
+    """Losses that are not finite, and the samples, of all processes."""
+    batch = data_batch if isinstance(data_batch, dict) else {}
+    samples = [sample.metainfo.get('filename', '') for sample in batch.get('data_samples', [])]
+    gathered = all_gather_object((wrong, samples if wrong else []))
+    losses = sorted({name for names, _ in gathered for name in names} - {'loss'})
+    files = [name for _, names in gathered for name in names if name]
+    if not any(names for names, _ in gathered):
+        return 'the losses are finite and their gradient is not'
+    shown = f' (samples {", ".join(files[:4])}{", ..." if files[4:] else ""})' if files else ''
+    return f'{", ".join(losses) or "the loss"} not finite{shown}'

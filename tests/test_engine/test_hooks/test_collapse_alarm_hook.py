@@ -1,0 +1,60 @@
+"""CollapseAlarmHook."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from mmengine.logging import MessageHub
+
+from mmact_ssl.engine.hooks.collapse_alarm_hook import CollapseAlarmHook
+
+HEALTHY = {
+    'clip.pooled/feature_std': 0.8,
+    'clip.pooled/effective_rank': 9.0,
+    'prompts/accuracy': 0.3,
+    'prompts/chance': 0.1,
+    'share/prompts': 0.5,
+    'context/accuracy': 0.0,  # nothing to compare with
+}
+
+
+@pytest.fixture
+def run():
+    def run(epochs, **options):
+        messages = []
+        hub = MessageHub('test_collapse_alarm')
+        runner = SimpleNamespace(message_hub=hub, logger=SimpleNamespace(warning=messages.append))
+        hook = CollapseAlarmHook(**options)
+        for changed in epochs:
+            for name, value in {**HEALTHY, **changed}.items():
+                for _ in range(20):
+                    hub.update_scalar(f'train/{name}', value)
+            hook.after_train_epoch(runner)
+        return messages
+
+    return run
+
+
+def test_a_healthy_run_is_silent(run):
+    assert run([{}] * 10) == []
+
+
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        ({'clip.pooled/feature_std': 0.01}, 'clip.pooled has collapsed: its feature_std is 0.01'),
+        ({'clip.pooled/effective_rank': 1.0}, 'clip.pooled has collapsed: its effective_rank is 1'),
+        ({'prompts/accuracy': 0.1}, "the task 'prompts' is no better than chance (0.1)"),
+        ({'share/prompts': 1e-5}, "the task 'prompts' does not teach the student"),
+    ],
+)
+def test_each_alarm_comes_once_after_some_epochs(run, changed, message):
+    assert run([changed] * 2) == []
+    (found,) = run([changed] * 5)
+    assert found.startswith(message) and '\n' not in found
+    assert run([changed, changed, {}, changed, changed]) == []
+
+
+def test_values_that_count_for_nothing_are_left_out(run):
+    assert run([{'prompts/accuracy': float('nan')}] * 5) == []

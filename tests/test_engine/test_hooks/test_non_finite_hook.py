@@ -1,0 +1,160 @@
+"""NonFiniteHook."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from mmaction.structures import ActionDataSample
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from torch import nn
+
+from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook
+from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.errors import TrainingError
+
+NAN = float('nan')
+
+
+class Factors(torch.utils.data.Dataset):
+    """Samples that multiply the loss."""
+
+    def __init__(self, factors):
+        self.factors = factors
+
+    def __len__(self):
+        return len(self.factors)
+
+    def __getitem__(self, index):
+        sample = ActionDataSample(metainfo={'filename': f'{index}.mp4', 'replaced': ''})
+        return {'inputs': torch.tensor(self.factors[index]), 'data_samples': sample}
+
+
+class Model(BaseModel):
+    """Two tasks on a weight, an adversary, and a running statistic of what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.discriminator = nn.Parameter(torch.ones(1))
+        self.register_buffer('seen', torch.zeros(1))
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        factor = torch.stack(list(inputs))
+        self.seen += factor.mean()
+        good = self.weight.square().sum() + self.discriminator.square().sum()
+        # The gradient of the square root is infinite at 0, the loss itself is not.
+        poses = (self.weight * factor.mean()).abs().sqrt().sum()
+        return {'good/loss': good, 'poses/loss': poses}
+
+
+OPTIMIZERS = {
+    'plain': dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
+    'adversarial': dict(
+        constructor='AdversarialOptimWrapperConstructor',
+        optimizer=dict(type='AdamW', lr=0.1),
+        adversary=dict(optimizer=dict(type='Adam', lr=0.1)),
+    ),
+}
+
+
+@pytest.fixture
+def train(make_runner, tmp_path):
+    def train(factors, epochs=1, optimizer='plain', hook=None, **options):
+        runner = make_runner(
+            tmp_path / 'run',
+            Model(),
+            Factors(factors),
+            hooks=[hook or NonFiniteHook()],
+            epochs=epochs,
+            runner_class=QuietRunner,
+            loader=dict(batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)),
+            optim_wrapper=OPTIMIZERS[optimizer],
+            **options,
+        )
+        runner.train()
+        return runner
+
+    return train
+
+
+def state(runner):
+    found = [value.clone() for value in runner.model.state_dict().values()]
+    for wrapper in getattr(runner.optim_wrapper, 'values', lambda: [runner.optim_wrapper])():
+        for values in wrapper.optimizer.state.values():
+            found += [value.clone() for value in values.values()]
+    return found
+
+
+@pytest.mark.parametrize('optimizer', OPTIMIZERS)
+@pytest.mark.parametrize('factor', [NAN, 0.0])
+def test_a_wrong_step_leaves_everything_as_if_it_had_not_been(train, factor, optimizer):
+    good = state(train([1.0, 2.0], optimizer=optimizer))
+    runner = train([1.0, factor, 2.0], optimizer=optimizer)
+    assert all(torch.equal(a, b) for a, b in zip(good, state(runner)))
+    assert runner.message_hub.runtime_info['skipped_steps'] == 1
+
+
+def test_task_and_samples_are_named(train, capsys):
+    train([1.0, NAN, 1.0, 0.0, *[1.0] * 40])
+    lines = capsys.readouterr().out.splitlines()
+    wrong = [line for line in lines if 'is skipped' in line]
+    assert 'step 2: poses/loss not finite (samples 1.mp4): the step is skipped, 1 so f' in wrong[0]
+    assert 'step 4: the losses are finite and their gradient is not: the step is' in wrong[1]
+    assert len(wrong) == 2
+
+
+def test_many_in_a_row_stop_the_run_and_no_checkpoint_is_written(train, tmp_path):
+    with pytest.raises(
+        TrainingError, match=r'3 steps in a row .* step 4: poses/loss .*lower optim'
+    ):
+        train([1.0, NAN, NAN, NAN, 1.0], hook=NonFiniteHook(max_in_a_row=2))
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_many_of_an_epoch_stop_the_run_before_its_checkpoint(train, tmp_path):
+    with pytest.raises(TrainingError, match='2 of the 4 steps of epoch 1 are not finite'):
+        train([1.0, NAN, 1.0, NAN])
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_weights_that_are_not_finite_are_never_saved(train, tmp_path):
+    hook = NonFiniteHook()
+    hook.after_train_iter = lambda runner, *_, **__: runner.model.weight.data.fill_(torch.inf)
+    with pytest.raises(TrainingError, match='weights are not finite after epoch 1'):
+        train([1.0], hook=hook)
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_the_count_survives_a_resume(train, tmp_path):
+    factors = [1.0, NAN, *[1.0] * 30]
+    train(factors)
+    runner = train(factors, epochs=2, resume=True)
+    assert runner.message_hub.runtime_info['skipped_steps'] == 2
+
+
+def one_process(rank, address):
+    torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
+    messages, hub, model = [], MessageHub('test_non_finite'), Model()
+    runner = SimpleNamespace(
+        model=model, message_hub=hub, iter=0, logger=SimpleNamespace(warning=messages.append)
+    )
+    try:
+        hook = NonFiniteHook()
+        hook.before_train_iter(runner, 0)
+        model.seen += 1
+        sample = ActionDataSample(metainfo={'filename': f'of_rank_{rank}.mp4'})
+        loss = torch.tensor(NAN if rank else 1.0)
+        hook.after_train_iter(runner, 0, {'data_samples': [sample]}, {'a/loss': loss})
+        assert model.seen == 0
+        assert 'a/loss not finite (samples of_rank_1.mp4)' in messages[0]
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_all_processes_skip_what_one_finds_wrong(tmp_path):
+    address = f'file://{tmp_path}/store'
+    mp.start_processes(one_process, (address,), nprocs=2, start_method='fork')

@@ -1,0 +1,141 @@
+"""Which checkpoint a run goes on from, and which it refuses."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
+from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.errors import CheckpointError
+from tests.test_engine.test_checkpoint import Constants, OneWeight
+
+
+@pytest.fixture
+def make(make_runner):
+    def make(folder: Path, epochs: int = 2, **options):
+        return make_runner(
+            folder, OneWeight(), Constants(), epochs=epochs, runner_class=QuietRunner, **options
+        )
+
+    return make
+
+
+@pytest.fixture
+def folder(make, tmp_path):
+    make(tmp_path / 'run').train()
+    return tmp_path / 'run'
+
+
+def damage(path: Path, size: int = 8) -> None:
+    """Change bytes of the only weight, and leave the archive whole."""
+    content = bytearray(path.read_bytes())
+    weight = torch.load(path, weights_only=False)['state_dict']['weight'].numpy().tobytes()
+    where = content.index(weight)
+    content[where : where + size] = b'\xff' * size
+    path.write_bytes(content)
+
+
+def test_a_run_without_last_checkpoint_goes_on(make, folder):
+    (folder / 'last_checkpoint').unlink()
+    runner = make(folder, epochs=3, resume=True)
+    runner.train()
+    assert runner.iter == 6 and (folder / 'epoch_3.pth').is_file()
+
+
+def test_a_copied_folder_goes_on_from_its_own_files(make, folder, tmp_path):
+    shutil.copytree(folder, tmp_path / 'copy')
+    (tmp_path / 'copy' / 'epoch_2.pth').unlink()  # last_checkpoint names that of the original
+    assert newest_checkpoint(tmp_path / 'copy') == str(tmp_path / 'copy' / 'epoch_1.pth')
+
+
+def test_the_newest_is_the_one_saved_last_not_that_of_the_largest_number(folder):
+    older = torch.load(folder / 'epoch_1.pth', weights_only=False)
+    older['meta'].update(time='20200101_000000', iter=900)
+    torch.save(older, folder / 'epoch_90.pth')
+    assert newest_checkpoint(folder) == str(folder / 'epoch_2.pth')
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+@pytest.mark.parametrize('break_it', [damage, cut])
+def test_one_that_is_not_whole_is_passed_over_and_without_another_the_run_stops(
+    make, folder, break_it
+):
+    break_it(folder / 'epoch_2.pth')
+    assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
+    break_it(folder / 'epoch_1.pth')
+    with pytest.raises(CheckpointError, match='none of its 2 checkpoints is whole'):
+        make(folder, resume=True).train()
+
+
+def test_changed_bytes_inside_a_weight_are_noticed(make, folder, tmp_path):
+    damage(folder / 'epoch_2.pth')
+    path = str(folder / 'epoch_2.pth')
+    with pytest.raises(CheckpointError, match=r'epoch_2\.pth: damaged, the checksum of .*data/'):
+        make(tmp_path / 'other', load_from=path).train()
+
+
+def test_nothing_to_resume_starts_anew(make, tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'last_checkpoint').write_text('')
+    runner = make(tmp_path / 'run', epochs=1, resume=True)
+    runner.train()
+    assert runner.iter == 2 and not runner._resume
+
+
+def test_weights_alone_cannot_be_resumed(make, folder, tmp_path):
+    weights = torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
+    for content in (weights, {'state_dict': weights, 'meta': {'epoch': 1}}):
+        torch.save(content, tmp_path / 'weights.pth')
+        with pytest.raises(CheckpointError, match='weights.pth: holds weights and no state of'):
+            make(tmp_path / 'b', load_from=str(tmp_path / 'weights.pth'), resume=True).train()
+
+
+def test_a_run_of_another_model_is_not_resumed(make, folder):
+    loaded = torch.load(folder / 'epoch_2.pth', weights_only=False)
+    loaded['state_dict']['other'] = loaded['state_dict'].pop('weight')
+    torch.save(loaded, folder / 'epoch_2.pth')
+    with pytest.raises(CheckpointError, match=r'epoch_2\.pth: .*unexpected key.*other') as error:
+        make(folder, epochs=3, resume=True).train()
+    assert '\n' not in str(error.value)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(make, folder):
+    kept = (folder / 'epoch_2.pth').read_bytes()
+    runner = make(folder, epochs=3, resume=True)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r'epoch_3\.pth cannot be saved \(File too large'):
+            runner.train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(folder.glob('epoch_3.pth*'))
+    assert newest_checkpoint(folder) == str(folder / 'epoch_2.pth')
+    assert (folder / 'epoch_2.pth').read_bytes() == kept
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    torch.save(
+        {'state_dict': {'a': torch.ones(2), 'b': torch.tensor([1, torch.nan])}}, tmp_path / 'x'
+    )
+    with pytest.raises(CheckpointError, match='x: the weight b is not finite'):
+        read_state_dict(tmp_path / 'x')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [3, [], torch.ones(2), {}, {'state_dict': {'a': 'b'}}, {'state_dict': []}, {'meta': 3}],
+)
+def test_files_of_odd_content_are_refused_in_one_line(tmp_path, content):
+    torch.save(content, tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match=r'x\.pth: ') as error:
+        read_state_dict(tmp_path / 'x.pth')
+    assert '\n' not in str(error.value)

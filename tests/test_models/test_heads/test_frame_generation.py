@@ -1,0 +1,188 @@
+"""Frame generation: which frame is compared with which, who is trained by what, when R1 is due."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.networks.video_gan import GeneratedLevel, blur, resize_frames
+
+GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
+LEVELS = ['loss_16', 'loss_32']
+STUDENT_LOSSES = [*LEVELS, *(f'{level}_generator' for level in LEVELS)]
+ADVERSARY_LOSSES = [f'{level}_discriminator' for level in LEVELS]
+METRICS = ('mse', 'mse_constant', '16_accuracy', '32_accuracy')
+TRIVIAL = ('mse_repeat_last', 'mse_blurred')
+
+
+def make_head(**settings) -> FrameGenerationHead:
+    torch.manual_seed(0)
+    defaults = dict(channels=16, discriminator_channels=4, resolutions=(16, 32), adversarial=GAN)
+    return FrameGenerationHead(in_channels=4, **(defaults | settings))
+
+
+def make_inputs(time: int = 6, later: bool = True) -> dict[str, Tensor]:
+    """Of later frames, two of the first clip's and all of the second's are padded."""
+    generator = torch.Generator().manual_seed(0)
+    valid = torch.ones(2, time, dtype=torch.bool)
+    valid[0, 4:] = False
+    valid[1, 0 if later else 3 :] = False
+    inputs = dict(
+        static=torch.randn(2, 4, 2, 4, 4, generator=generator),
+        dynamic=torch.randn(2, 4, 2, 4, 4, generator=generator),
+        frames=torch.randn(2, 3, time, 32, 32, generator=generator),
+        valid=valid,
+        continued=torch.randn(2, 3, time, 32, 32, generator=generator),
+    )
+    if not later:
+        del inputs['continued']
+    return inputs
+
+
+def run(head: FrameGenerationHead, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Losses with the same draw of sub-sampled frames each time."""
+    torch.manual_seed(3)
+    return head.loss(**inputs)
+
+
+@pytest.mark.parametrize('later', [True, False])
+def test_padding_changes_no_loss(later: bool):
+    head, inputs = make_head(), make_inputs(later=later)
+    spoiled = dict(inputs, frames=inputs['frames'].clone())
+    spoiled['frames'].transpose(1, 2)[~inputs['valid']] = 1e3
+    assert not torch.equal(spoiled['frames'], inputs['frames'])
+    expected, got = run(head, inputs), run(head, spoiled)
+    trivial = TRIVIAL if later else ()
+    assert set(expected) == {*STUDENT_LOSSES, *ADVERSARY_LOSSES, *METRICS, *trivial}
+    for name, value in expected.items():
+        assert torch.equal(value, got[name]), name
+
+
+@pytest.mark.parametrize('later', [True, False])
+def test_each_side_is_trained_by_its_own_losses(later: bool):
+    head, inputs = make_head(), make_inputs(later=later)
+    maps = {name: inputs[name].requires_grad_() for name in ('static', 'dynamic')}
+    for name in STUDENT_LOSSES + ADVERSARY_LOSSES:
+        head.zero_grad()
+        for value in maps.values():
+            value.grad = None
+        run(head, inputs)[name].backward()
+        side = name.split('_')[1]
+        student = name in STUDENT_LOSSES
+        own = 'generator.' if student else f'discriminators.{side}.'
+        trained = {key for key, p in head.named_parameters() if p.grad is not None}
+        everything = {key for key, _ in head.named_parameters() if key.startswith(own)}
+        assert trained and trained <= everything, name
+        assert trained == everything or (student and int(side) == 16), name
+        for key, value in maps.items():
+            assert (value.grad is not None and value.grad.abs().sum() > 0) == student, (name, key)
+
+
+class ClockGenerator(nn.Module):
+    """Paints the index of each frame; above the lowest resolution every second frame from 1."""
+
+    def __init__(self, first: float, step: float) -> None:
+        super().__init__()
+        self.first, self.step = first, step
+
+    def forward(self, latent: Tensor, num_frames: int, background: Tensor | None = None):
+        levels = []
+        for side, positions in ((16, range(num_frames)), (32, range(1, num_frames, 2))):
+            painted = torch.tensor([self.first + self.step * p for p in positions])
+            frames = painted.view(1, 1, -1, 1, 1).expand(len(latent), 3, -1, side, side)
+            levels.append(GeneratedLevel(frames, torch.tensor(list(positions))))
+        return levels
+
+
+@pytest.mark.parametrize('stride', [1, 2, 3])
+def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int):
+    """Videos whose gray value is the time: a generator that paints it has no loss."""
+    head, inputs = make_head(adversarial=None, frame_stride=stride), make_inputs()
+    time = torch.arange(6.0).view(1, 1, -1, 1, 1).expand(2, 3, -1, 32, 32)
+    inputs.update(frames=10 + time, continued=time)
+    head.generator = ClockGenerator(10, stride)
+    losses = head.loss(**inputs)
+    assert all(float(losses[name]) == 0 for name in (*LEVELS, 'mse'))
+
+    head.generator.first = 10.5  # half a frame late
+    losses = head.loss(**inputs)
+    assert float(losses['loss_16'] + losses['loss_32']) == pytest.approx(0.5**2 / 2)  # smooth-L1
+    assert float(losses['mse']) == pytest.approx(0.25)
+    # The baseline repeats the clip's last frame, of gray value 5, at the positions that were drawn.
+    drawn = [p for p in range(stride, 6, 2 * stride) if inputs['valid'][0, p]]
+    expected = sum((10 + p - 5) ** 2 for p in drawn) / max(len(drawn), 1)
+    for answer in TRIVIAL:
+        assert float(losses[answer]) == pytest.approx(expected)
+
+
+def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
+    """Against a loop over resolutions, clips and frames."""
+    head, inputs = make_head().eval(), make_inputs()
+    losses, predicted = head.loss(**inputs), head.predict(**inputs)
+    drawn = []
+    head.generator.register_forward_hook(lambda *call: drawn.append(call[2]))
+    head.terms(**inputs)
+    kept = inputs['valid'].nonzero().tolist()
+    for frames, positions in drawn[0]:
+        assert positions.tolist() == list(range(6)), 'evaluation makes every frame'
+        target = resize_frames(inputs['frames'], frames.shape[-1])
+        values = torch.stack([(frames[b, :, t] - target[b, :, t]).abs() for b, t in kept])
+        smooth = torch.where(values < 1, values.square() / 2, values - 0.5).mean()
+        torch.testing.assert_close(losses[f'loss_{frames.shape[-1]}'], smooth / 2)
+    assert float(losses['mse']) == pytest.approx(float(values.square().mean()), rel=1e-5)
+    assert torch.equal(predicted['frames'], frames)
+    first = values[:4].square().mean()  # four frames of the first clip
+    assert float(predicted['mse'][0]) == pytest.approx(float(first), rel=1e-5)
+    last = inputs['continued'][:1, :, -1]
+    for answer, still in zip(TRIVIAL, (last, blur(last, 32))):
+        errors = [float((still - inputs['frames'][:1, :, t]).square().mean()) for t in range(4)]
+        found = predicted[answer]
+        assert float(found[0]) == pytest.approx(sum(errors) / 4, rel=1e-5)
+        assert math.isnan(found[1]), 'a clip without a future has no distance'
+
+
+def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alone():
+    inputs = make_inputs()
+    plain = run(make_head(adversarial={**GAN, 'r1_weight': 0.0}), inputs)
+    head = make_head()
+    for iteration in (0, 1, 3, 4, 7, 8):
+        head.iteration = iteration
+        for name, value in run(head, inputs).items():
+            if name in ADVERSARY_LOSSES and iteration % 4 == 0:
+                assert value > plain[name], (iteration, name)
+            else:
+                torch.testing.assert_close(value, plain[name])
+
+
+@pytest.mark.parametrize('later', [True, False])
+def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: bool):
+    """Clips whose maps say where a bright square stands; the background does not say it."""
+    torch.manual_seed(0)
+    count, side = 4, 32
+    where = torch.eye(16)[[0, 5, 10, 15]].view(count, 1, 1, 4, 4)
+    square = where.repeat_interleave(8, 3).repeat_interleave(8, 4)  # (4, 1, 1, 32, 32)
+    frames = square.expand(-1, 3, 4, -1, -1).clone()
+    inputs = dict(
+        static=where.expand(-1, 4, 1, -1, -1) + 0.1 * torch.randn(count, 4, 1, 4, 4),
+        dynamic=torch.randn(count, 4, 1, 4, 4),
+        frames=frames,
+        valid=torch.ones(count, 4, dtype=torch.bool),
+    )
+    if later:
+        inputs['continued'] = frames.flip(3)  # upside down: the last frame does not tell it
+    head = make_head(resolutions=(16, side), adversarial=None)
+    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
+    for _ in range(120):
+        optimizer.zero_grad()
+        sum(value for name, value in head.loss(**inputs).items() if 'loss' in name).backward()
+        optimizer.step()
+    other = {name: inputs[name].roll(1, 0) for name in ('static', 'dynamic')}
+    own, swapped = (head.eval().predict(**given) for given in (inputs, {**inputs, **other}))
+    assert float(swapped['mse'].mean()) > 3 * float(own['mse'].mean())
+    for name in ('static', 'dynamic'):
+        given = dict(inputs, **{name: other[name]})
+        assert not torch.allclose(head.predict(**given)['frames'], own['frames'], atol=1e-2), name
