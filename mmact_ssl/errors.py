@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
@@ -52,22 +54,29 @@ def reason_of(error: BaseException) -> str:
     """One line about any error, with its type where the message alone would say little."""
     text = shorten(' '.join(str(error).split()), 300)
     if isinstance(error, KeyError):
-        return f'{text} is missing'
+        return text.strip('\'"') if ' ' in text else f'{text} is missing'
     is_plain = isinstance(error, (MMActSSLError, OSError, ValueError, ImportError))
     return text if text and is_plain else f'{type(error).__name__}: {text}'.rstrip(': ')
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End a command-line tool with one line on stderr and exit status 1 for errors meant for users.
+    """End a command-line tool with one line on stderr for errors meant for users.
 
-    These are :class:`MMActSSLError` and FileNotFoundError, whose messages name what is at fault.
-    Any other error is a bug and keeps its traceback.
+    These are :class:`MMActSSLError` and those of the operating system, such as a missing file or a
+    full disk. The exit status is 2 for a mistake in the config or the options, else 1. Any other
+    error is a bug and keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all keep theirs.
     """
     try:
         yield
-    except (MMActSSLError, FileNotFoundError) as error:
+    except (MMActSSLError, OSError) as error:
+        if os.environ.get('MMACT_SSL_TRACEBACK'):
+            raise
         # An error from a data loader's worker carries that worker's traceback; the last line
         # says what is wrong.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise SystemExit(f'error: {lines[-1] if lines else type(error).__name__}') from None
+        end = SystemExit(f'error: {lines[-1] if lines else type(error).__name__}')
+        if isinstance(error, ConfigError):
+            print(end, file=sys.stderr)
+            end.code = 2
+        raise end from None

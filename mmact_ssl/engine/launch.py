@@ -12,6 +12,8 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
 
+from mmact_ssl.datasets.loading import end_with_parent
+from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
 
@@ -35,6 +37,8 @@ def load_config(args: argparse.Namespace) -> Config:
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
         del hooks[name]
     cfg.launcher = args.launcher
+    if args.launcher == 'pytorch':
+        end_with_parent()  # or ranks train on when torchrun is killed
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
@@ -45,8 +49,11 @@ def read_config(path: str, options: Optional[list[str]] = None) -> Config:
     """Read a config and lay options over it, see :func:`parse_cfg_options`."""
     if not Path(path).is_file():
         raise ConfigError(f'{path}: no such config, see configs/')
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(parse_cfg_options(options))
+    parsed = parse_cfg_options(options)
+    with checked_merging():
+        cfg = Config.fromfile(path)
+        check_options(cfg, parsed)
+        cfg.merge_from_dict(parsed)
     return cfg
 
 

@@ -9,7 +9,7 @@ import os
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -17,9 +17,11 @@ from mmengine.dist import master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import LogProcessor, Runner
+from torch import nn
 
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.registry import LOG_PROCESSORS
 
@@ -38,10 +40,25 @@ class QuietRunner(Runner):
         quiet_the_screen(logger)
         return logger
 
+    build_dataloader = staticmethod(build_dataloader)
+    _resume: bool
+    _load_from: Optional[str]
+
     def setup_env(self, env_cfg: dict) -> None:
         super().setup_env(env_cfg)
         if torch.distributed.is_initialized():
             atexit.register(end_process_group)
+
+    def train(self) -> nn.Module:
+        try:
+            return super().train()
+        except RuntimeError as error:
+            if 'DataLoader timed out' not in str(error):
+                raise
+            raise DataError(
+                f'no batch has come for {self.train_dataloader.timeout:g} seconds: look at the '
+                'disk of the data, or raise train_dataloader.timeout'
+            ) from error
 
     def load_or_resume(self) -> None:
         """Resume from the newest whole checkpoint of the work dir, unless one is named."""
@@ -52,9 +69,20 @@ class QuietRunner(Runner):
                 self._resume = False
         super().load_or_resume()
 
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:
+        """Scale the learning rate if asked to, or tell that it is for another batch."""
+        super().scale_lr(optim_wrapper, auto_scale_lr)
+        base = (auto_scale_lr or {}).get('base_batch_size')
+        batch = self.world_size * (self.train_dataloader.batch_size or 0)
+        if base and batch and base != batch and not auto_scale_lr.get('enable'):  # type: ignore
+            self.logger.warning(
+                f'the learning rate is for batches of {base} and these are of {batch}: '
+                'scale it by --auto-scale-lr, or by hand'
+            )
+
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         fix = 'resume from a checkpoint that training with this config has saved'
-        with reading(filename, fix, CheckpointError):
+        with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:

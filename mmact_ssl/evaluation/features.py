@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 from rich.progress import track
 from torch import nn
 from torch.utils.data import SequentialSampler as TorchSequentialSampler
 
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.feature_cache import cache_key
@@ -182,7 +182,7 @@ def extract_features(
                     result[name] = Features(stored['values'], stored['labels'])
                 print_log(f'{name} features from {path}', logger='current')
                 continue
-        batches = Runner.build_dataloader(loader)
+        batches = build_dataloader(loader)
         shown = track(batches, f'{name} features', total=len(batches), transient=True)
         with torch.no_grad():
             result[name] = forward_features(

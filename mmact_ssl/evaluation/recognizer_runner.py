@@ -9,9 +9,16 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 
 NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
+
+
+class RecognizerRunner(Runner):
+    """mmengine's runner with this package's data loaders."""
+
+    build_dataloader = staticmethod(build_dataloader)
 
 
 def make_runner(
@@ -21,7 +28,7 @@ def make_runner(
     several = isinstance(cfg.test_evaluator, (list, tuple))
     evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
-    return Runner(
+    return RecognizerRunner(
         model=recognizer,
         work_dir=work_dir,
         test_dataloader=cfg.test_dataloader,

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
-from mmengine.runner import Runner
 from torch import Tensor
 
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
 from mmact_ssl.models.dependence import features_of_another_clip
@@ -33,7 +33,7 @@ class Predictions:
         loader = {**cfg.test_dataloader, 'batch_size': count, 'num_workers': 0}
         loader.pop('persistent_workers', None)
         loader['sampler'] = {**loader['sampler'], 'shuffle': True}
-        batch = next(iter(Runner.build_dataloader(loader, seed=seed)))
+        batch = next(iter(build_dataloader(loader, seed=seed)))
         with torch.no_grad():
             self.data = model.data_preprocessor(batch)
             self.samples = model(**self.data, mode='predict')

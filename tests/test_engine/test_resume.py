@@ -11,7 +11,7 @@ import torch
 
 from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
 from mmact_ssl.engine.terminal import QuietRunner
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.test_engine.test_checkpoint import Constants, OneWeight
 
 
@@ -102,7 +102,7 @@ def test_a_run_of_another_model_is_not_resumed(make, folder):
     loaded = torch.load(folder / 'epoch_2.pth', weights_only=False)
     loaded['state_dict']['other'] = loaded['state_dict'].pop('weight')
     torch.save(loaded, folder / 'epoch_2.pth')
-    with pytest.raises(CheckpointError, match=r'epoch_2\.pth: .*unexpected key.*other') as error:
+    with pytest.raises(ConfigError, match=r'epoch_2\.pth: .*unexpected key.*other') as error:
         make(folder, epochs=3, resume=True).train()
     assert '\n' not in str(error.value)
 

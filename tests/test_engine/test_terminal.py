@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine.terminal import QuietRunner, ShortLogProcessor, end_process_group
+from mmact_ssl.errors import DataError
+from tests.test_engine.test_checkpoint import OneWeight
 
 
 class Samples(BaseDataset):
@@ -120,3 +123,23 @@ def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
     monkeypatch.setattr(torch.distributed, 'destroy_process_group', joined.wait)
     end_process_group(patience=0.01)
     joined.set()
+
+
+class Sleeping(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        time.sleep(30)
+
+
+def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_path):
+    runner = make_runner(
+        tmp_path,
+        OneWeight(),
+        Sleeping(),
+        loader=dict(num_workers=1, timeout=1),
+        runner_class=QuietRunner,
+    )
+    with pytest.raises(DataError, match=r'no batch has come for 1 seconds: .*dataloader\.timeout'):
+        runner.train()

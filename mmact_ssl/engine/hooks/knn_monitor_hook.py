@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import (
     Features,
@@ -90,7 +91,7 @@ class KNNMonitorHook(Hook):
             import mmaction.datasets  # noqa: F401  (fills the registry)
             from mmaction.registry import MODELS
 
-            self.dataloader = Runner.build_dataloader(self.dataloader)
+            self.dataloader = build_dataloader(self.dataloader)
             self.data_preprocessor = MODELS.build(self.cfg.model.data_preprocessor)
         backbone = model.get_submodule('backbone')
         backbone.eval()  # not chained: mmaction2's backbones return None

@@ -1,0 +1,239 @@
+"""Find the mistakes in a config that mmengine takes without a word, before anything is built."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from functools import cache
+from string import Formatter
+from typing import Any, Optional
+
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import BaseLoop, Runner
+from torch.utils.data import DataLoader
+
+from mmact_ssl import registry
+from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
+
+REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
+# Dicts of parts by name, where None switches an inherited part off.
+SWITCHES = ('model.heads', 'model.adapters', 'model.teachers', 'default_hooks')
+# Top-level keys that programs read and a config may lack.
+KNOWN = {
+    *list(inspect.signature(Runner.__init__).parameters)[1:],
+    *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
+    *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
+    *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
+}
+_LOADER = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch'}
+_LOADER -= {'self', 'shuffle'}
+_WRAPPER = {'constructor', 'paramwise_cfg', 'adversary', 'loss_scale', 'dtype', 'use_fp16'}
+# Keys of dicts without a type, and those that mmengine takes from dicts with one.
+UNTYPED = {
+    'train_dataloader': _LOADER,
+    'val_dataloader': _LOADER,
+    'test_dataloader': _LOADER,
+    'auto_scale_lr': {'enable', 'base_batch_size'},
+    'model.momentum_encoder': {'views', 'momentum'},
+    'model.teachers.*': {'views', 'teacher'},
+    'randomness': {'seed', 'diff_rank_seed', 'deterministic'},
+}
+EXTRA = {
+    'default_hooks': {'priority'},
+    'custom_hooks': {'priority'},
+    'optim_wrapper': _WRAPPER,
+    'train_cfg': {'by_epoch'},
+    'param_scheduler': {'convert_to_iter_based'},
+}
+# Arguments that a class hands on to something else than its base.
+FORWARDS = {CheckpointHook: dict(inspect.signature(Runner.save_checkpoint).parameters)}
+DEFAULT_TYPES = {'optim_wrapper': 'OptimWrapper', 'train_cfg': 'EpochBasedTrainLoop'}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The fix of a misspelt name."""
+    known = sorted(map(str, known))
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f'did you mean {close[0]}?' if close else f'there are {", ".join(known) or "none"}'
+
+
+@contextmanager
+def checked_merging() -> Iterator[None]:
+    """Let configs, and options over them, switch off only what is there."""
+    merge = Config._merge_a_into_b
+
+    def check_and_merge(a: dict, b: dict, allow_list_keys: bool = False) -> dict:
+        for switch in SWITCHES:
+            there = _get(b, switch)
+            for name, value in (_get(a, switch) or {}).items():
+                if value is None and there and name not in there:
+                    raise ConfigError(
+                        f'{switch}.{name}=None switches nothing off: {nearest(name, there)}'
+                    )
+        return merge(a, b, allow_list_keys)
+
+    Config._merge_a_into_b = staticmethod(check_and_merge)
+    try:
+        yield
+    finally:
+        Config._merge_a_into_b = staticmethod(merge)
+
+
+def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Check that options of a command line begin with a key that is read."""
+    for key in options:
+        name = key.partition('.')[0]
+        if name not in {*cfg, *KNOWN}:
+            raise ConfigError(f'--cfg-options {key}: {nearest(name, {*cfg, *KNOWN})}')
+
+
+def check_config(cfg: Config) -> None:
+    """Check the names of all keys that are read, and that numbers are numbers.
+
+    Raises:
+        ConfigError: Names the key, and the name that is nearest.
+    """
+    for key, value in cfg.items():
+        close = get_close_matches(key, KNOWN, n=1, cutoff=0.85)
+        if key not in KNOWN and close:
+            raise ConfigError(f'{key}: did you mean {close[0]}?')
+        if key in KNOWN:
+            _check(key, value, key)
+
+
+def _check(path: str, value: Any, root: str) -> None:
+    if isinstance(value, (list, tuple)):
+        for index, part in enumerate(value):
+            _check(f'{path}.{index}', part, root)
+    elif isinstance(value, str) and value.startswith('~'):
+        raise ConfigError(f'{path}={value}: ~ is not expanded, write the path in full')
+    if not isinstance(value, Mapping):
+        return
+    given = dict(value)
+    kind = given.pop('type', DEFAULT_TYPES.get(path))
+    allowed: Optional[dict[str, Any]] = None
+    if isinstance(kind, str):
+        allowed = _arguments(path, kind, {*given, *EXTRA.get(root, ())} - {'_scope_'})
+    elif names := UNTYPED.get(path) or UNTYPED.get(f'{path.rpartition(".")[0]}.*'):
+        allowed = dict.fromkeys(names)
+    for key, part in given.items():
+        extra = EXTRA.get(root, set())
+        if allowed is not None and key not in allowed and key not in extra and key != '_scope_':
+            raise ConfigError(
+                f'{path}.{key}: {kind or path} has no such argument, '
+                f'{nearest(key, {*allowed, *extra})}'
+            )
+        default = None if allowed is None else allowed.get(key)
+        if isinstance(part, str) and type(default) in (int, float):
+            raise ConfigError(f'{path}.{key}={part!r} is not a number, such as {default}')
+        _check(f'{path}.{key}', part, root)
+
+
+def _arguments(path: str, kind: str, given: set[str]) -> Optional[dict[str, Any]]:
+    """Arguments of a registered part with their defaults; None if it takes any."""
+    found = _find(kind)
+    if not found:
+        if '.' in kind:  # of another package, or the path of a class
+            return None
+        names = {name for one in REGISTRIES for name in [*one.module_dict, *one.parent.module_dict]}
+        raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
+    candidates = [_accepted(one) for one in found]
+    if None in candidates:
+        return None
+    # A name may be that of a model and of a transform: the one that fits best is meant.
+    return max(candidates, key=lambda names: len(given & names.keys()))  # type: ignore
+
+
+@cache
+def _find(kind: str) -> list[Any]:
+    """Everything of this name, of all registries."""
+    found: list[Any] = []
+    for one in REGISTRIES:
+        with suppress(Exception):  # a package that is not installed; the builder names it
+            found += filter(None, [one.get(kind)])
+    return found
+
+
+def _accepted(part: Any) -> Optional[dict[str, Any]]:
+    """Arguments by name, through all classes that hand ``**kwargs`` on; None: any."""
+    makers = [part]
+    if inspect.isclass(part):
+        makers = [vars(base)['__init__'] for base in part.__mro__ if '__init__' in vars(base)]
+    names: dict[str, Any] = {}
+    for template in getattr(part, 'inputs', None) or {}:  # of a head: names within its inputs
+        for _, field, _, _ in Formatter().parse(part.inputs[template]):
+            names.update({field: None} if field else {})
+    for maker in makers:
+        try:
+            parameters = inspect.signature(maker).parameters.values()
+        except (TypeError, ValueError):
+            return None
+        for parameter in parameters:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                names.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            names.pop('self', None)
+            return names
+        if not _hands_on(maker):
+            return names | FORWARDS[part] if part in FORWARDS else None
+    return None
+
+
+def _hands_on(maker: Any) -> bool:
+    """Whether a class gives its ``**kwargs`` to the next one, and to nobody else."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(maker)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    spread = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    spread = [call for call in spread if any(keyword.arg is None for keyword in call.keywords)]
+    return [getattr(call.func, 'attr', '') for call in spread] == ['__init__']
+
+
+def _get(part: Any, path: str) -> Any:
+    for key in path.split('.'):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part
+
+
+@contextmanager
+def building(cfg: Config) -> Iterator[None]:
+    """Turn an error of any kind before the end of the first training step into one of the config.
+
+    It names the part of the config that was being built, or the task that was at work. Later errors
+    keep their traceback.
+    """
+    try:
+        yield
+    except (MMActSSLError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        owners = [frame.f_locals.get('self') for frame in frames]
+        if any(isinstance(one, BaseLoop) and getattr(one, '_iter', 0) for one in owners):
+            raise
+        if any(f.f_code.co_name == '_losses' and 'task' in f.f_locals for f in frames):
+            task = next(f.f_locals['task'] for f in frames if f.f_code.co_name == '_losses')
+            where = f'model.heads.{task} does not fit its inputs or targets'
+        else:
+            built = [f.f_locals for f in frames if f.f_code.co_name == 'build_from_cfg']
+            where = _path_of(cfg, built[-1].get('cfg')) if built else str(cfg.filename)
+        raise ConfigError(f'{where}: {reason_of(error)}: correct the config') from error
+
+
+def _path_of(cfg: Any, part: Any, path: str = '') -> str:
+    """Where a part of a config is; its type if it is not found."""
+    if path and isinstance(cfg, Mapping) and dict(cfg) == dict(part):
+        return path[1:]
+    inner = cfg.items() if isinstance(cfg, (Mapping, Config)) else []
+    inner = list(enumerate(cfg)) if isinstance(cfg, (list, tuple)) else inner
+    for key, value in inner:
+        if found := _path_of(value, part, f'{path}.{key}'):
+            return found
+    return '' if path else str(part.get('type', 'the config'))

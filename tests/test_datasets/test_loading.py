@@ -1,0 +1,117 @@
+"""Data loaders: few file descriptors, no orphans, no silent wait."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import Dataset
+
+from mmact_ssl.datasets.loading import build_dataloader
+
+
+class Samples(Dataset):
+    """Clips of different length with targets, as PackInputs makes them."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        clip = torch.randn(2, 3 + index % 4, 5, 3, generator=generator)
+        sample = ActionDataSample(metainfo={'filename': f'{index}.mp4'}).set_gt_label(index)
+        targets = {f'target{i}': torch.tensor([index, i]) for i in range(4)}
+        return {
+            'inputs': {'clip': clip, 'masked': clip.bool()},
+            'targets': {'clip': targets, 'sample': {'video': torch.tensor(index)}},
+            'data_samples': sample,
+            'name': str(index),
+            'pair': (clip.transpose(0, 1), index),
+        }
+
+
+def loader(dataset, batch_size=64, **options):
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    return build_dataloader(
+        dict(dataset=dataset, batch_size=batch_size, sampler=sampler, **options), seed=0
+    )
+
+
+def equal(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, ActionDataSample):
+        return a.metainfo == b.metainfo and torch.equal(a.gt_label, b.gt_label)
+    return a == b
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_batches_are_those_of_pseudo_collate(workers):
+    dataset = Samples(6)
+    (batch,) = loader(dataset, 6, num_workers=workers)
+    assert equal(pseudo_collate([dataset[i] for i in range(6)]), batch)
+
+
+def test_a_large_batch_needs_few_file_descriptors():
+    """That is more than 700 tensors; two batches are on their way, and one is held."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir('/proc/self/fd'))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 80, limits[1]))
+    try:
+        held = list(loader(Samples(192), 64, num_workers=1, timeout=60))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert [len(batch['name']) for batch in held] == [64, 64, 64]
+
+
+PARENT = """
+import os, sys, time
+from tests.test_datasets.test_loading import Samples, loader
+batches = iter(loader(Samples(4096), 1024, num_workers=2))
+next(batches)
+print(*(worker.pid for worker in batches._workers), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='asks the kernel of Linux')
+@pytest.mark.parametrize('end', [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_their_parent(end):
+    parent = subprocess.Popen(
+        [sys.executable, '-c', PARENT],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2 and all(map(is_alive, workers))
+    parent.send_signal(end)
+    parent.wait()
+    limit = time.monotonic() + 10
+    while any(map(is_alive, workers)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended may wait for its new parent."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
