@@ -4,4 +4,3 @@ _base_ = ['_base_/sets/ntu60-xsub.py', '_base_/students/gru.py', '_base_/methods
 model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))
 train_dataloader = dict(num_workers=4, dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
-default_hooks = dict(logger=dict(interval=50))

@@ -1,6 +1,8 @@
-# MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters.
+# MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters, but for the batch: 32 clips
+# in place of 256 take a CPU core 1.4 seconds a step in place of 14.
 _base_ = ['_base_/sets/nwucla.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
 model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))
-train_dataloader = dict(dataset=_base_.train_set)
+train_dataloader = dict(batch_size=32, dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
+default_hooks = dict(checkpoint=dict(interval=25))  # 32 steps an epoch

@@ -38,11 +38,11 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child(
     mmengine.OPTIM_WRAPPER_CONSTRUCTORS, 'mmact_ssl.engine.optimizers'
 )
 METRICS = _child(mmengine.METRICS, 'mmact_ssl.evaluation')
+LOOPS = _child(mmengine.LOOPS, 'mmact_ssl.engine.loops')
 LOG_PROCESSORS = _child(mmengine.LOG_PROCESSORS, 'mmact_ssl.engine.terminal')
 
 # Nothing of this package is in these. Without them mmengine warns, for each, that it looks in its
 # own registry, where a config of this scope means to look anyway; without a location, it warns too.
-LOOPS = _child(mmengine.LOOPS, __name__)
 OPTIMIZERS = _child(mmengine.OPTIMIZERS, __name__)
 PARAM_SCHEDULERS = _child(mmengine.PARAM_SCHEDULERS, __name__)
 VISBACKENDS = _child(mmengine.VISBACKENDS, __name__)

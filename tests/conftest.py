@@ -179,7 +179,9 @@ def point_at(cfg: Config, root: Path) -> Config:
 
 @pytest.fixture
 def linear_config(labeled_world: Path) -> Config:
-    return point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
+    cfg = point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
+    cfg.linear_adam.update(round_steps=20, max_rounds=1)
+    return cfg
 
 
 @pytest.fixture
@@ -256,6 +258,7 @@ def skeleton_config(skeleton_folder: Path, tmp_path: Path) -> Config:
         backbone_name='gru',
         synthetic=True,
         feature_pooling=dict(type='mmact_ssl.SkeletonPooling', mode='mean'),
+        linear_adam=dict(round_steps=20, max_rounds=1),
         model=dict(
             type='mmaction.RecognizerGCN',
             backbone=encoder,

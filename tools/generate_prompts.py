@@ -51,9 +51,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         source.add_argument('--out', help='default: DATA/sentences_<source>.json')
     for source in (kinematic, lmm):
         source.add_argument('--count', type=_at_least_one, default=8, help='sentences per clip')
-    kinematic.add_argument('--rate', type=_above_zero, default=30.0, help='frames per second')
+    kinematic.add_argument(
+        '--rate', type=_above_zero, default=30.0, help='frames per second, for --tempo'
+    )
     kinematic.add_argument(
         '--no-sides', action='store_true', help='no left and right, for pipelines that mirror clips'
+    )
+    kinematic.add_argument(
+        '--tempo',
+        action='store_true',
+        help='how fast and how often, for pipelines that neither cut clips nor change their speed',
     )
     shuffle = sources.add_parser('shuffle', help='exchange sentences between some of the clips')
     shuffle.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')
@@ -124,7 +131,8 @@ def kinematic(
     from mmact_ssl.prompts.kinematic import describe
 
     layout, sides = LAYOUTS[folder.layout], not args.no_sides
-    return lambda _, keypoint: describe(keypoint, layout, args.count, args.rate, sides)
+    options = dict(count=args.count, rate=args.rate, sides=sides, tempo=args.tempo)
+    return lambda _, keypoint: describe(keypoint, layout, **options)
 
 
 def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.ndarray], list[str]]:

@@ -1,1 +1,1 @@
-_base_ = ['linear_gru_utdmhad-skeleton.py', '../_base_/schedules/finetune_skeleton.py']
+_base_ = ['linear_gru_utdmhad-skeleton.py', '../_base_/schedules/finetune_gru.py']

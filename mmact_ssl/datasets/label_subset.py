@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,3 +36,19 @@ def label_subset(
         keep = max(1, round(fraction * len(members)))
         chosen += [members[i] for i in generator.permutation(len(members))[:keep]]
     return np.sort(np.asarray(chosen, dtype=np.int64))
+
+
+def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int) -> None:
+    """Set the ``label`` of the samples that are not drawn to -1, in place.
+
+    Args:
+        data_list: Infos of a data set with ``filename`` and ``label``, -1 = none.
+        fraction, seed: Of :func:`label_subset`, as the evaluation protocols draw it.
+    """
+    labeled = [info for info in data_list if info['label'] >= 0]
+    names = [info['filename'] for info in labeled]
+    labels = np.array([info['label'] for info in labeled])
+    drawn = set(label_subset(names, labels, fraction, seed).tolist())
+    for position, info in enumerate(labeled):
+        if position not in drawn:
+            info['label'] = -1

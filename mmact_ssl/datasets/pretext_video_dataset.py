@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from mmaction.datasets import VideoDataset
 
-from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation
@@ -73,20 +72,8 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             for path, label in zip(paths, labels)
             if path not in missing
         ]
-        self._drop_labels(present)
+        drop_labels(present, self.label_fraction, self.label_seed)
         return present
-
-    def _drop_labels(self, data_list: list[dict]) -> None:
-        """Take the labels of those that are not drawn."""
-        labeled = [info for info in data_list if info['label'] >= 0]
-        if self.label_fraction == 1 or not labeled:
-            return
-        names = [info['filename'] for info in labeled]
-        labels = np.array([info['label'] for info in labeled])
-        drawn = set(label_subset(names, labels, self.label_fraction, self.label_seed).tolist())
-        for position, info in enumerate(labeled):
-            if position not in drawn:
-                info['label'] = -1
 
     def _fix(self, argument: str) -> str:
         fix = f'correct {argument}'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from mmaction.datasets import BaseActionDataset
 
+from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
@@ -33,6 +34,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     Args:
         data_prefix: ``skeleton``: the prepared folder.
+        label_fraction, label_seed: As in PretextVideoDataset: the other clips get the label -1.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
     """
 
@@ -46,8 +48,11 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         ann_file: str,
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str],
+        label_fraction: float = 1.0,
+        label_seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        self.label_fraction, self.label_seed = label_fraction, label_seed
         super().__init__(
             ann_file, pipeline, data_prefix=dict(data_prefix), modality='Pose', **kwargs
         )
@@ -84,6 +89,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                     'first_frame': int(starts[clip]),
                 }
             )
+        drop_labels(data_list, self.label_fraction, self.label_seed)
         return data_list
 
     def get_data_info(self, idx: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pretext metrics on held-out clips, and a warning where they ignore the student."""
+"""Pretext metrics on held-out clips; warnings where they ignore the student or are trivial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from mmengine.logging import print_log
 
 from mmact_ssl.models.dependence import OTHER_CLIP
 from mmact_ssl.registry import METRICS
+from mmact_ssl.reporting.tables import trivial_answer
 
+# The smaller, the better: metrics with such a part in their name. Of all others the larger.
+SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
@@ -27,7 +30,8 @@ class PretextMetric(BaseMetric):
 
     NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``, and with
     the features of another clip ``'<task>/<name>_other_clip'``, see
-    :meth:`MultiTaskPretrainer.predict`. A task of which a metric stays as it is gets a warning.
+    :meth:`MultiTaskPretrainer.predict`. A task of which a metric stays as it is gets a warning, and
+    so does one that is not better than its trivial answer.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.
@@ -48,7 +52,7 @@ class PretextMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Mean of each metric over the samples for which it is defined; run by one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
-        for warning in describe_inert(values):
+        for warning in [*describe_inert(values), *describe_trivial(values)]:
             print_log(warning, 'current', logging.WARNING)
         return {name: mean_of_known(value) for name, value in values.items()}
 
@@ -76,6 +80,33 @@ def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
     return [
         f"the task {task!r}: {', '.join(both)}, with another clip's features in brackets: {verdict}"
         for (task, verdict), both in found.items()
+    ]
+
+
+def describe_trivial(values: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning for each task of which metrics are not better than their trivial answers.
+
+    Better is a mean of the clips' differences in the metric's favor by more than
+    :data:`MIN_ERRORS` of its standard errors. One clip alone tells nothing.
+
+    Args:
+        values: ``'<task>/<name>'`` and its :func:`trivial_answer` -> one number a clip.
+    """
+    found: dict[str, list[str]] = {}
+    for name, own in values.items():
+        if trivial := trivial_answer(name, values):
+            known = ~np.isnan(own) & ~np.isnan(values[trivial])
+            gain = own[known] - values[trivial][known]
+            if any(part in name for part in SMALLER_IS_BETTER):
+                gain = -gain
+            if len(gain) > 1 and gain.mean() <= MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
+                task, _, metric = name.rpartition('/')
+                answers = mean_of_known(own), mean_of_known(values[trivial])
+                found.setdefault(task, []).append(f'{metric} {answers[0]:.4g} ({answers[1]:.4g})')
+    return [
+        f'the task {task!r}: {", ".join(both)}, the trivial answer in brackets: it is not better, '
+        'so that the task has not been learned'
+        for task, both in found.items()
     ]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Optional
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmact_ssl.errors import ConfigError
 
@@ -36,6 +39,23 @@ def encode_view(
     if frame_wise:
         maps = [one.unflatten(0, (len(view), -1)).transpose(1, 2) for one in maps]
     return maps
+
+
+@contextmanager
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of batch normalization as they are, whatever runs meanwhile.
+
+    Batches are still normalized by their own statistics, in training mode.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta):
+            layer.momentum = momentum
 
 
 def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> Tensor:

@@ -24,6 +24,7 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
                 f'{sorted(model.adapters)}'
             )
     makers = [('encode', model.encode_names), ('momentum_encoder.views', model.momentum_views)]
+    makers.append(('statistics_views', model.statistics_views or ()))
     makers += [(f'teachers.{name}.views', views) for name, views in model.teacher_views.items()]
     for key, names in makers:
         for view in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Optional, Union, cast
 
 import torch
@@ -17,7 +18,7 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, mean_feature
+from mmact_ssl.models.encoding import encode_view, frozen_statistics, mean_feature
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics
@@ -44,6 +45,9 @@ class MultiTaskPretrainer(BaseModel):
         encode: Views that the student encodes.
         encode_together: Views of one shape go through the student as one batch. Faster, but batch
             normalization then mixes their statistics.
+        statistics_views: Views whose batch statistics the student keeps for evaluation; the others
+            are normalized by their own and leave no trace. One that no head reads is encoded for
+            this alone, without gradient. None: all encoded views, one after the other.
         frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; the mean over
             a clip leaves out frames that only fill it up.
         adapters: Name -> module on the feature map, or on an earlier one of the backbone's
@@ -72,6 +76,7 @@ class MultiTaskPretrainer(BaseModel):
         data_preprocessor: dict,
         encode: Sequence[str] = ('clip',),
         encode_together: bool = False,
+        statistics_views: Optional[Sequence[str]] = None,
         frame_wise: bool = False,
         adapters: Optional[dict[str, Union[dict, str, None]]] = None,
         pooling: Optional[dict] = None,
@@ -85,6 +90,7 @@ class MultiTaskPretrainer(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.encode_names = tuple(encode)
         self.encode_together = encode_together
+        self.statistics_views = None if statistics_views is None else tuple(statistics_views)
         self.frame_wise = frame_wise
         self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
@@ -142,13 +148,19 @@ class MultiTaskPretrainer(BaseModel):
         for views in groups.values():
             masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
-            joint = encode_view(
-                self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
-            )
+            kept = self.statistics_views is None or not set(views).isdisjoint(self.statistics_views)
+            with nullcontext() if kept else frozen_statistics(self.backbone):
+                joint = encode_view(
+                    self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
+                )
             # What adapters read of an earlier map is a node of its own in the graph: a gradient
             # there is that of the tasks alone, not what comes back from later maps.
             by_view = zip(*(one.chunk(len(views)) for one in joint))
             maps.update(zip(views, map(list, by_view)))
+        if self.training:
+            with torch.no_grad():
+                for view in set(self.statistics_views or ()) - {*self.encode_names}:
+                    encode_view(self.backbone, inputs[view], _valid(targets, view), self.frame_wise)
         return maps
 
     def features(

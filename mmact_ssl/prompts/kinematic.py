@@ -44,12 +44,13 @@ def describe(
     count: int = 8,
     rate: float = 30.0,
     sides: bool = True,
+    tempo: bool = False,
 ) -> list[str]:
     """Describe a clip in several differently worded sentences.
 
-    They tell which limb moves, where to, how fast, how often and in which order, by the codes of
-    :func:`measure`. The same coordinates give the same sentences; a mirrored clip gives them with
-    left and right exchanged. Words and grammar are our choice.
+    They tell which limb moves, where to and in which order, by the codes of :func:`measure`, and
+    with ``tempo`` how fast and how often. The same coordinates give the same sentences; a mirrored
+    clip gives them with left and right exchanged. Words and grammar are our choice.
 
     Args:
         keypoint: ``[M, T, V, C]``, C 2 or 3.
@@ -57,6 +58,9 @@ def describe(
         count: Sentences, 1 .. :data:`MOST`.
         rate: Frames per second.
         sides: Name left and right; otherwise the sentences are also true of the mirrored clip.
+        tempo: Name speed and number. Only for views that keep both: a cut of a clip may show once
+            what the clip shows twice, and resampled to a number of frames a slow clip looks like a
+            quick one.
 
     Returns:
         ``count`` sentences; none for a clip in which no joint is known.
@@ -70,14 +74,16 @@ def describe(
     # exchanges left and right.
     codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
     start = zlib.crc32(' '.join(codes).encode())
-    return [_sentence(movements, start + number, number, sides) for number in range(count)]
+    return [_sentence(movements, start + n, n, sides, tempo) for n in range(count)]
 
 
-def _sentence(movements: Sequence[Movement], choice: int, number: int, sides: bool) -> str:
+def _sentence(
+    movements: Sequence[Movement], choice: int, number: int, sides: bool, tempo: bool
+) -> str:
     """Write a sentence about the strongest movements, in the order in which they happen."""
     strongest = movements[: LENGTHS[number % len(LENGTHS)]]
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
-    phrases = [_phrase(m, choice + i, sides) for i, m in enumerate(moving)]
+    phrases = [_phrase(m, choice + i, sides, tempo) for i, m in enumerate(moving)]
     if not moving:
         phrases = [('stands still', 'hardly moves')[choice % 2]]
     steps = _in_order(phrases, [m.when for m in moving], choice)
@@ -100,12 +106,14 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
             yield (', then ', ' and after that ', ', next ')[(choice + number) % 3] + phrase
 
 
-def _phrase(movement: Movement, choice: int, sides: bool) -> str:
+def _phrase(movement: Movement, choice: int, sides: bool, tempo: bool) -> str:
     """Describe what a part does, as a predicate."""
     describe_part = _limb if movement.part in HANDS_AND_FEET else _whole_body
     words = describe_part(movement, choice, sides)
-    speed = 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
     often = ' and back again' if movement.returns else ''
+    if not tempo:
+        return f'{words}{often}'
+    speed = 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
     if movement.cycles >= 2:
         often = f' {COUNTS[min(movement.cycles, len(COUNTS) - 1)]}'
     return f'{speed}{words}{often}'

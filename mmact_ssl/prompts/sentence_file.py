@@ -19,6 +19,8 @@ MAX_WORDS = 2000
 FIX = 'correct --sentences, see docs/targets.md'
 
 _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
+# NTU RGB+D clips, by whatever file of theirs the name is.
+_NTU = re.compile(r'S(\d+)C(\d+)P(\d+)R(\d+)A(\d+)(?:\.skeleton|_rgb)?(?:\.avi)?', re.IGNORECASE)
 _PKU_PREPARED = re.compile(r'A(\d+)N(\d+)-([LMR])_(\d+)')
 
 
@@ -58,7 +60,8 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
     The text that C2VL's authors released for PKU-MMD II (arXiv 2405.20606) names line 3 of the left
     camera's video ``A01N02-L`` as ``A001N002V001C004L003`` (cameras L, M, R are V001, V002, V003);
     it is matched to this package's ``A01N02-L_3``. The action's number, ``C004``, is ignored: it is
-    a label.
+    a label. Clips of NTU RGB+D 60 and 120 are ``S001C002P003R002A050`` here, and may end with
+    ``.skeleton`` or ``_rgb.avi`` there.
     """
     by_name = {_canonical(key): key for key in sentences}
     clips = list(dict.fromkeys(clips))
@@ -109,7 +112,9 @@ def shuffle_sentences(
 
 
 def _canonical(name: str) -> Any:
-    """Return numbers that both names of a PKU-MMD clip share; the name itself of other clips."""
+    """Return numbers that both names of a clip share, of PKU-MMD and NTU; else the name itself."""
+    if of_ntu := _NTU.fullmatch(name):
+        return ('NTU', *map(int, of_ntu.groups()))
     if released := _PKU_RELEASED.fullmatch(name):
         return tuple(map(int, released.groups()))
     if prepared := _PKU_PREPARED.fullmatch(name):

@@ -6,7 +6,7 @@ import os
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,9 +32,10 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
 Row = tuple[str, str, str, str, str]
 # What a method is compared with: goes first, whatever the alphabet says.
 BASELINE = 'Random init'
-# What a head reports beside a metric of its own: the value of doing nothing clever.
-TRIVIAL_SUFFIX = '_repeat_last'
-CHANCE = 'chance'
+# Ends of the names of what a head reports beside a metric of its own: the value of doing nothing
+# clever, that is of holding what was last seen, of one answer for all clips, or of guessing.
+TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
+ACCURACY, CHANCE = 'accuracy', 'chance'
 # The same metric with the features of another clip, see mmact_ssl/models/dependence.py.
 OTHER_CLIP = '_other_clip'
 NO_RESULTS = '*No results yet.*\n'
@@ -138,9 +139,10 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     rows = [['Metric', *(['Value'] if len(groups) == 1 else variants), 'Trivial answer']]
     metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
     for metric in metrics:
-        if metric.endswith((TRIVIAL_SUFFIX, f'/{CHANCE}', OTHER_CLIP)):
+        if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
             continue
-        shown = [*((group, metric) for group in groups), (groups[0], trivial_answer(metric))]
+        trivial = trivial_answer(metric, metrics)
+        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
         rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
     caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
@@ -166,9 +168,10 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
             data = f'{data}, {method}, {variant} ({backbone})'
         for result in group:
             _check_comparable(f'{name}, dependence', group[0], result)
-        for metric in dict.fromkeys(metric for result in group for metric in result.metrics):
-            if any(metric + OTHER_CLIP in result.metrics for result in group):
-                shown = (metric, metric + OTHER_CLIP, trivial_answer(metric))
+        metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
+        for metric in metrics:
+            if metric + OTHER_CLIP in metrics:
+                shown = (metric, metric + OTHER_CLIP, trivial_answer(metric, metrics))
                 labels = [data, *metric.rsplit('/', 1)]
                 rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
     if not groups:
@@ -178,10 +181,16 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
     return f'{caption}, {seeds}.\n\n{_markdown(rows, 3)}'
 
 
-def trivial_answer(metric: str) -> str:
-    """Name of what a head reports beside a metric of its own, ``'<task>/<name>'``."""
-    task, _, own = metric.rpartition('/')
-    return f'{task}/{CHANCE}' if own == 'accuracy' else metric + TRIVIAL_SUFFIX
+def trivial_answer(metric: str, known: Container[str]) -> str:
+    """Name of what a head reports beside a metric of its own, ``'<task>/<name>'``; ``''`` for none.
+
+    Beside ``accuracy`` it is ``chance``, beside ``x_accuracy`` ``x_chance``; beside others
+    ``<name>_repeat_last``, or ``<name>_constant``.
+    """
+    names = [metric + suffix for suffix in TRIVIAL_SUFFIXES]
+    if metric.endswith(ACCURACY):
+        names = [metric[: -len(ACCURACY)] + CHANCE]
+    return next((name for name in names if name in known), '')
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:

@@ -39,8 +39,13 @@ def test_every_config_has_the_published_sizes(name: str):
     decoder = sum(value.numel() for value in model.heads['motion'].decoder.parameters())
     assert decoder == gru_parameters(600, 600, 2, 1)
     assert model.heads['contrast'].loss_module.temperature == 0.9
-    assert config.train_dataloader.batch_size == 256
-    assert config.train_cfg.max_epochs == 60
+    small = config.dataset_name in ('nwucla', 'utdmhad-skeleton')
+    assert config.train_dataloader.batch_size == (32 if small else 256)
+    budget = 2000 if 'classification' in model.heads else 9000
+    assert config.train_cfg == dict(type='StepsTrainLoop', max_iters=budget)
+    assert [step.milestones for step in config.param_scheduler] == [[budget // 2]]
+    assert config.model.heads.motion.loss == dict(type='MotionLoss', count='all')
+    assert config.model.data_preprocessor.frames_multiple == 300
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
 
 

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS
@@ -109,3 +110,14 @@ def test_copies_do_not_carry_the_coordinates(folder):
     assert len(pickle.dumps(dataset)) < 20_000
     for again in (pickle.loads(pickle.dumps(dataset)), copy.deepcopy(dataset)):
         np.testing.assert_array_equal(again[0]['keypoint'], expected)
+
+
+def test_a_part_of_the_labels_is_that_of_the_evaluation(folder):
+    """Half of each class by its names; the others and unlabeled clips have none."""
+    lines = ['a 0', 'b 0', 'c 1', 'b 1', 'a']
+    infos = list(build(folder, lines, label_fraction=0.5, label_seed=3))
+    names, labels = ['a', 'b', 'c', 'b'], np.array([0, 0, 1, 1])
+    drawn = label_subset(names, labels, 0.5, 3)
+    assert len(drawn) == 2
+    expected = [label if i in drawn else -1 for i, label in enumerate(labels)]
+    assert [info['label'] for info in infos] == [*expected, -1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.evaluation import PretextMetric, pretext_metric
-from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence
+from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence, describe_trivial
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
@@ -80,6 +80,14 @@ class Deaf(Live):
         return super().terms(0 * feature + aim[:, None] + 0.05, aim)
 
 
+class Blunt(Live):
+    """Reads the student and is worse than the trivial answer."""
+
+    def terms(self, feature: Tensor, aim: Tensor) -> dict[str, Term]:
+        error = (2 * feature.mean(1) + aim).abs()
+        return dict(loss=Term(error), error=Term(error), error_repeat_last=Term(aim))
+
+
 class Half(Live):
     """One of two metrics goes around the student."""
 
@@ -99,6 +107,36 @@ def test_a_task_that_does_not_depend_on_the_student_is_warned_about(monkeypatch)
         'depend on the student, so that its loss does not teach the student'
     )
     assert partly.startswith("the task 'partly': future 0.") and 'error' not in partly
+
+
+def test_a_task_that_is_no_better_than_its_trivial_answer_is_warned_about(monkeypatch):
+    lines: list[str] = []
+    measure(lines, monkeypatch, live=Live, blunt=Blunt)
+    (line,) = (line for line in lines if 'trivial' in line)
+    assert line.startswith("the task 'blunt': error 1.")
+    assert line.endswith(
+        'the trivial answer in brackets: it is not better, so that the task has not been learned'
+    )
+
+
+@pytest.mark.parametrize(
+    ('metric', 'trivial', 'own', 'answer', 'warned'),
+    [
+        ('error', 'error_repeat_last', [0.1, 0.2, 0.1], [0.5, 0.5, 0.5], False),
+        ('error', 'error_repeat_last', [0.5, 0.6, 0.5], [0.5, 0.5, 0.5], True),
+        ('mse', 'mse_constant', [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], True),
+        ('cosine', 'cosine_constant', [0.3, 0.2, 0.3], [0.0, 0.0, 0.0], False),
+        ('cosine', 'cosine_constant', [-0.1, 0.1, 0.0], [0.0, 0.0, 0.0], True),
+        ('accuracy', 'chance', [1.0, 1.0, 1.0], [0.5, 0.5, 0.5], False),
+        ('accuracy', 'chance', [1.0, 0.0, 0.0], [0.2, 0.2, 0.2], True),  # by one clip of three
+        ('x_accuracy', 'x_chance', [0.0, 0.0, 0.0], [0.2, 0.2, 0.2], True),
+        ('x_accuracy', 'chance', [0.0, 0.0, 0.0], [0.2, 0.2, 0.2], False),  # of another metric
+        ('accuracy', 'chance', [0.0, math.nan], [0.2, math.nan], False),  # one clip tells nothing
+    ],
+)
+def test_when_a_task_is_better_than_its_trivial_answer(metric, trivial, own, answer, warned):
+    values = {f'task/{metric}': np.array(own), f'task/{trivial}': np.array(answer)}
+    assert bool(describe_trivial(values)) == warned
 
 
 UNCERTAIN = 'over 4 clips it is not certain to depend on the student, test more of them'

@@ -98,6 +98,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             MotionPredictionHead(4, 'jhmdb15', coordinates=2, hidden_size=6),
             dict(
                 feature_map=torch.randn(BATCH, 1, 4, 3, 1),
+                masked=torch.randn(BATCH, 1, 3, 15, 2),
                 clip=torch.randn(BATCH, 1, 3, 15, 2),
                 # Clips of one frame, then of three.
                 valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,

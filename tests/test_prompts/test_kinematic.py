@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.prompts.kinematic import MOST, describe
 from mmact_ssl.prompts.posecodes import measure
+from tests.shipped import ROOT
 
 FRAMES = 60
 # A person who stands and faces z, meters, left at +x; joints of other names lie on the spine.
@@ -248,3 +249,23 @@ def test_sentences_differ_and_are_the_same_each_time(layout):
     assert len(set(sentences)) >= 6
     assert sentences == describe(acted(layout), layout, count=8)
     assert all(re.fullmatch(r'[A-Z][\w ,-]+\.', sentence) for sentence in sentences)
+
+
+TEMPO = re.compile('quickly|slowly|twice|times|again and again')
+
+
+def test_speed_and_number_are_told_only_where_views_keep_them(layout):
+    """A wave, quick and slow: the same words of both, unless they are asked for."""
+    told = {}
+    for name, waves in (('quick', 6), ('slow', 1)):
+        course = (1 - np.cos(np.arange(FRAMES) / FRAMES * 2 * waves * np.pi)) / 2
+        body = move(standing(layout), layout, arm('right'), (0, 0.9, 0), course)
+        assert not TEMPO.search(' '.join(describe(body, layout, MOST)))
+        told[name] = ' '.join(describe(body, layout, MOST, tempo=True))
+    assert 'quickly' in told['quick'] and 'quickly' not in told['slow']
+    assert re.search('times|again and again', told['quick'])
+
+
+def test_sentences_about_classes_do_not_tell_them_either():
+    files = list((ROOT / 'configs/class_texts').glob('*.json'))
+    assert files and not [path for path in files if TEMPO.search(path.read_text())]

@@ -78,6 +78,15 @@ def test_names_that_match_nothing_are_an_error():
         match_clips({'z': ['x']}, ['a', 'b'])
 
 
+@pytest.mark.parametrize('end', ['', '.skeleton', '_rgb', '_rgb.avi'])
+def test_names_of_ntu_are_matched_whatever_file_they_name(end):
+    clips = ['S001C002P003R002A050', 'S018C001P008R001A061', 'S018C001P008R001A062']
+    released = {name + end: [name] for name in clips[:2]}
+    matched = match_clips(released, clips)
+    assert matched.sentences == {name: [name] for name in clips[:2]}
+    assert (matched.missing, matched.unused) == (clips[2:], [])
+
+
 def test_the_released_names_of_pkummd_are_matched_without_their_label():
     released = {
         'A001N002V001C004L003': ['left'],

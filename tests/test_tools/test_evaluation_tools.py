@@ -45,6 +45,8 @@ CHEAP = [
     'test_dataloader.dataset.pipeline.1.clip_len=2',
     'linear.penalties=(0.1,)',
     'linear.max_iter=20',
+    'linear_adam.round_steps=20',
+    'linear_adam.max_rounds=1',
 ]
 
 

@@ -71,9 +71,9 @@ def test_options_reach_the_sentences(tool, data):
     unsided = kinematic(tool, data, '--no-sides')
     assert list(unsided) == list(plain)
     assert not re.search('left|right', str(unsided)) and re.search('one hand', str(unsided))
-    assert kinematic(tool, data, '--rate', '30') == plain
+    assert kinematic(tool, data, '--rate', '300') == plain, 'speed is not told'
     for rate, word in (('0.1', 'slowly'), ('300', 'quickly')):
-        found = kinematic(tool, data, '--rate', rate)
+        found = kinematic(tool, data, '--tempo', '--rate', rate)
         assert set(re.findall('quickly|slowly', str(found))) == {word}
     for count in (1, 24):
         found = kinematic(tool, data, '--count', str(count))
@@ -141,11 +141,11 @@ SHUFFLE = ['shuffle', '{strangers}', '--fraction', '1', '--out', 'o']
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['file', 'none.json', '--data', '{data}'], 'no file none.json of sentences'),
+        (['file', 'none.json', '--data', '{data}'], 'none.json is missing: correct --sentences'),
         (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
         (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
         (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
-        ([*SHUFFLE, '--ann', 'none.txt'], 'annotation file none.txt is missing'),
+        ([*SHUFFLE, '--ann', 'none.txt'], 'none.txt is missing: prepare the data set'),
         (['classes', 'x', '--names', '{data}/none', '--out', 'o'], 'no file .*none of class names'),
     ],
 )

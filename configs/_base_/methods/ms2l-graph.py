@@ -3,12 +3,18 @@
 _base_ = 'ms2l.py'
 
 model = dict(
-    # Each view has batch statistics of its own.
+    # Each view has batch statistics of its own. Evaluation reads those of whole clips: of all three
+    # views mixed, they would normalize clips that are neither masked nor shuffled in another way.
     encode_together=False,
+    statistics_views=('clip',),
     # Tasks are compared on the last weight.
     shared_weights=None,
+    # All clips have as many frames.
+    data_preprocessor=dict(frames_multiple=1),
     heads=dict(
-        motion=dict(in_channels=256), jigsaw=dict(in_channels=256), contrast=dict(in_channels=256)
+        motion=dict(in_channels=256, loss=dict(count='valid')),
+        jigsaw=dict(in_channels=256),
+        contrast=dict(in_channels=256),
     ),
 )
 resample = dict(type='ResampleFrames', num_frames=64)

@@ -7,6 +7,7 @@ num_classes = 60
 bodies = dict(layout='ntu25', num_persons=2)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
 group_pattern = r'P(\d+)R'  # of a subject, whose clips the linear probe keeps together
+pad = dict(type='PadFrames', num_frames=300)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

@@ -27,7 +27,7 @@ class SeedByProgressHook(Hook):
     sampler gets the runner's seed, which a resumed run reads from its checkpoint.
 
     Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
-    hears of a new round through the data. Our choice.
+    hears of a new round through the data; :class:`StepsTrainLoop` counts steps. Our choice.
     """
 
     # Before all other hooks, which may draw random numbers themselves.
@@ -37,7 +37,7 @@ class SeedByProgressHook(Hook):
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'SeedByProgressHook needs an epoch-based training loop: set '
-                'train_cfg.by_epoch=True or remove the hook'
+                "train_cfg.by_epoch=True (or type='StepsTrainLoop') or remove the hook"
             )
         # mmengine has built it with the config's seed, before the checkpoint told another.
         loader = runner.train_dataloader

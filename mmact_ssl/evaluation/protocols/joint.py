@@ -12,6 +12,8 @@ from mmact_ssl.evaluation.student import load_all
 
 from .base import Measured, Task
 
+CLASSIFIER = re.compile(r'heads\.([^.]+)\.(?:cls_head\.(.+)|classifier\.(weight|bias))')
+
 
 def evaluate(task: Task) -> Measured:
     """Load the classifier of joint training and test the recognizer as it is, without training."""
@@ -25,16 +27,23 @@ def evaluate(task: Task) -> Measured:
 
 
 def classifier_state(checkpoint: str) -> dict[str, Any]:
-    """Read the weights of a joint training's classifier, named as mmaction2's head names them."""
-    parts = [(key.split('.cls_head.'), value) for key, value in read_state_dict(checkpoint).items()]
-    found = [(part, value) for part, value in parts if len(part) == 2 and part[0][:6] == 'heads.']
-    tasks = {part[0] for part, _ in found}
-    if len(tasks) != 1:
+    """Read the weights of a joint training's classifier, named as mmaction2's head names them.
+
+    A RecognitionHead holds that head. A ClassificationHead's linear layer is what GCNHead
+    calls ``fc``; both read the mean over a clip.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in read_state_dict(checkpoint).items():
+        if match := CLASSIFIER.fullmatch(key):
+            task, name, of_linear = match.groups()
+            found.setdefault(task, {})[name or f'fc.{of_linear}'] = value
+    if len(found) != 1:
         raise CheckpointError(
-            f'{checkpoint}: holds {len(tasks)} classifiers ({sorted(tasks)}), wanted one: train '
-            'with one RecognitionHead, see docs/methods/dtg.md'
+            f'{checkpoint}: holds {len(found)} classifiers ({sorted(found)}), wanted one: train '
+            'with one RecognitionHead (docs/methods/dtg.md) or linear ClassificationHead '
+            '(docs/methods/ms2l.md)'
         )
-    return {part[1]: value for part, value in found}
+    return next(iter(found.values()))
 
 
 def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:

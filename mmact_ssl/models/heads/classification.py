@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.networks.projector import make_projector
@@ -49,11 +50,12 @@ class ClassificationHead(PretextHead):
             self.classifier = make_projector(in_channels, hidden_dim, num_classes)
 
     def terms(self, pooled: Tensor, label: Tensor) -> Terms:
-        """Cross-entropy and accuracy of the labeled clips; logits ``[B, K]``."""
+        """Cross-entropy and accuracy of the labeled clips, chance beside it; logits ``[B, K]``."""
         logits = self.classifier(pooled)
         found = self.loss_module(logits, label)
         return dict(
             loss=Term(found['loss'], found['weight']),
             accuracy=Term(found['hit'], found['weight']),
+            chance=Term(torch.full_like(found['hit'], 1 / logits.shape[1]), found['weight']),
             logits=logits,
         )

@@ -83,7 +83,7 @@ class ConsistencyHead(PretextHead):
         return [] if copy is None else [(copy, self.projector)]
 
     def terms(self, query: Tensor, key: Tensor, video: Tensor, **inputs: Tensor) -> Terms:
-        """The contrast, whether the most similar clip is right, which rows count; projections."""
+        """The contrast; whether the most similar clip is right, and chance; projections."""
         told = [[inputs.get(f'{name}_{what}') for what in TOLD] for name in ('query', 'key')]
         query_labels, key_labels = (clip_labels(video, *one) for one in told)
         projected = self.projector(query.flatten(2).mean(2))
@@ -115,9 +115,11 @@ class ConsistencyHead(PretextHead):
         found = self.loss_module(rows.flatten(0, 1), columns, positive, negative)
         found = {name: values.unflatten(0, (len(video), -1)) for name, values in found.items()}
         weight = found['weight']  # (B, 2 or 1)
+        chance = positive.sum(1) / (positive | negative).sum(1).clamp(min=1)
         return dict(
             loss=mean_term(found['loss'], weight),
             accuracy=Term(found['hit'][:, 0], weight[:, 0]),
+            chance=Term(chance.view_as(weight)[:, 0], weight[:, 0]),
             valid_fraction=Term(weight.mean()),
             projection=projected,
         )

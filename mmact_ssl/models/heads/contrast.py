@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Optional
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from mmact_ssl.models.networks.projector import make_projector
@@ -63,15 +64,17 @@ class ContrastHead(PretextHead):
     def terms(self, **pooled: Tensor) -> Terms:
         """NT-Xent, and how often a view's partner is the most similar row.
 
-        Chance is 1 / (2 * B - 1), B the clips of the batch. Projections
+        Chance is 1 / (2 * B - 1), B the clips of all processes' batches. Projections
         ``[B, views, streams * embedding_dim]``.
         """
         parts = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
         found = [self._contrast(*pair) for pair in zip(self.projectors, zip(*parts))]
         losses, hits, projected = zip(*found)
+        rows = 2 * len(losses[0]) * get_world_size()
         return dict(
             loss=Term(torch.stack(losses).sum(0)),
             accuracy=Term(torch.stack(hits).mean(0)),
+            chance=Term(torch.full_like(hits[0], 1 / (rows - 1))),
             projection=torch.cat(projected, dim=2),
         )
 

@@ -106,7 +106,7 @@ class FrameGenerationHead(PretextHead):
             found[f'loss_{side}_generator'] = Term(sides.generator / len(levels))
             found[f'loss_{side}_discriminator'] = Term(sides.discriminator / len(levels))
             found[f'{side}_accuracy'] = Term(sides.accuracy)
-        answers = dict(mse=fake.detach())
+        answers = dict(mse=fake.detach(), mse_constant=0 * real)
         if last is not None:
             answers['mse_repeat_last'] = resize_frames(last[:, :, None], side)
             answers['mse_blurred'] = blur(last, side)[:, :, None]

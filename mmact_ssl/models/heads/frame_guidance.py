@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool1d, cosine_similarity
 
@@ -60,4 +61,8 @@ class FrameGuidanceHead(PretextHead):
         standardized = self.standardizer(target, counts.flatten())
         predicted = self.reader(frames.flatten(0, 1))
         cosine = cosine_similarity(predicted, standardized).view_as(counts)
-        return dict(loss=mean_term(1 - cosine, counts), cosine=mean_term(cosine.detach(), counts))
+        return dict(
+            loss=mean_term(1 - cosine, counts),
+            cosine=mean_term(cosine.detach(), counts),
+            cosine_constant=mean_term(torch.zeros_like(cosine), counts),
+        )

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
-from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, find_layout
+from mmact_ssl.models.skeletons import (
+    check_skeleton_shape,
+    clip_lengths,
+    find_layout,
+    valid_frames,
+)
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead, Term, Terms, mean_term
@@ -33,11 +38,13 @@ class MotionPredictionHead(PretextHead):
         num_persons, coordinates: M and C of the clip.
         hidden_size, num_layers: Of the decoder.
         loss: Of predicted and real clips.
-        inputs: Sources of ``feature_map`` ``[B, M', C', T', V']`` of the masked clip, ``clip``
-            ``[B, M, T, V, C]``, 0 in the padding, and ``valid`` bool ``[B, M, T]``.
+        inputs: Sources of ``feature_map`` ``[B, M', C', T', V']`` of the masked clip, ``masked``
+            and ``clip`` ``[B, M, T, V, C]``, 0 in the padding, and ``valid`` bool ``[B, M, T]``.
     """
 
-    inputs = dict(feature_map='masked.feature_map', clip='clip', valid='targets.clip.valid')
+    inputs = dict(
+        feature_map='masked.feature_map', masked='masked', clip='clip', valid='targets.clip.valid'
+    )
 
     def __init__(
         self,
@@ -56,19 +63,21 @@ class MotionPredictionHead(PretextHead):
         self.decoder = nn.GRU(in_channels, hidden_size, num_layers, batch_first=True)
         self.output = nn.Linear(hidden_size, num_persons * self.shape[1] * coordinates)
 
-    def terms(self, feature_map: Tensor, clip: Tensor, valid: Tensor) -> Terms:
-        """Squared error, and the mean distance of the joints in the unit of the coordinates."""
+    def terms(self, feature_map: Tensor, masked: Tensor, clip: Tensor, valid: Tensor) -> Terms:
+        """Squared error, and the mean distance of the joints in the unit of the coordinates.
+
+        Beside the distance that of who copies what is shown and holds its last frame.
+        """
         check_skeleton_shape('MotionPredictionHead', clip, self.shape)
         frames = self._frames(feature_map, valid)
         decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
         prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)
-        distance = (prediction - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
-        error = mean_term(distance, valid).value
-        return dict(
-            loss=mean_term(*self.loss_module(prediction, clip, valid)),
-            error=Term(error),  # the mean over clips, of whatever length
-            coordinates=prediction,
-        )
+        found: Terms = dict(loss=mean_term(*self.loss_module(prediction, clip, valid)))
+        for name, answer in dict(error=prediction, error_repeat_last=hold_last(masked)).items():
+            distance = (answer - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
+            # The mean over clips, of whatever length.
+            found[name] = Term(mean_term(distance, valid).value)
+        return dict(**found, coordinates=prediction)
 
     @staticmethod
     def _frames(feature_map: Tensor, valid: Tensor) -> Tensor:
@@ -86,3 +95,10 @@ class MotionPredictionHead(PretextHead):
         return features[
             :, torch.arange(time, device=feature_map.device) * features.shape[1] // time
         ]
+
+
+def hold_last(masked: Tensor) -> Tensor:
+    """Clips ``[B, M, T, V, C]`` whose last frame that shows anybody stays to the end."""
+    last = clip_lengths(valid_frames(masked)) - 1  # (B,)
+    frame = torch.arange(masked.shape[2], device=masked.device).minimum(last[:, None])  # (B, T)
+    return masked.gather(2, frame[:, None, :, None, None].expand_as(masked))

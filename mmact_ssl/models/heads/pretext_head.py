@@ -81,8 +81,14 @@ class PretextHead(BaseModule):
     iteration: int = 0
     # Parts of the names of losses whose size does not tell how far a task is.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
-    # Parts of the names of metrics that say nothing of the student: what others are compared with.
-    reference_names: ClassVar[tuple[str, ...]] = ('chance', 'repeat_last', 'confidence')
+    # Parts of the names of metrics that say nothing of the student: what others are compared with,
+    # see mmact_ssl.reporting.tables.trivial_answer.
+    reference_names: ClassVar[tuple[str, ...]] = (
+        'chance',
+        'repeat_last',
+        'constant',
+        'confidence',
+    )
 
     def __init__(
         self,

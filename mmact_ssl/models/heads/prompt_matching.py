@@ -116,6 +116,7 @@ class PromptMatchingHead(PretextHead):
             accuracy=Term(to_sentence['hit'], weight),
             sentence_accuracy=Term(to_skeleton['hit'], weight),
             chance=Term(chance.expand(len(valid)), weight),
+            sentence_chance=Term(chance.expand(len(valid)), weight),
             with_sentence=Term(weight.mean()),
             alpha=Term(weight.new_tensor(self.alpha)),
             perplexity=Term(to_sentence['perplexity']),

@@ -57,7 +57,13 @@ class RecognitionHead(PretextHead):
         hit = (scores.argmax(1) == label).to(scores.dtype)
         # Not a term: the log has the head's own accuracies, and a zero without labels would enter
         # their mean.
-        found: Terms = dict(accuracy=hit.masked_fill(~labeled, float('nan')), scores=scores)
+        chance = torch.full_like(hit, 1 / scores.shape[1])
+        nan = float('nan')
+        found: Terms = dict(
+            accuracy=hit.masked_fill(~labeled, nan),
+            chance=chance.masked_fill(~labeled, nan),
+            scores=scores,
+        )
         if not self.needs_losses:
             return found
         count = labeled.sum().float()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
+from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.necks.target_pooling import PooledTarget
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
@@ -79,7 +80,7 @@ class TeacherGuidanceHead(PretextHead):
         self.weights = MODELS.build({**weights, 'teachers': list(teachers)})
 
     def terms(self, **inputs: Tensor) -> Terms:
-        """The weighted loss; of each teacher error, hits, confidence, weight.
+        """The weighted loss; of each teacher error, hits, chance, confidence, weight.
 
         And how alike the second clips (columns) are to the first ones (rows), ``[B, B]``, -1..1, by
         the student's projections and by the teacher's own embeddings.
@@ -104,6 +105,8 @@ class TeacherGuidanceHead(PretextHead):
             counted = seen.to(contrast.dtype)
             found[f'{name}_error'] = Term(losses[-1], counted)
             found[f'{name}_accuracy'] = Term((forward['hit'] + backward['hit']) / 2, counted)
+            chance = 1 / gather(counted).sum().clamp(min=1)
+            found[f'{name}_chance'] = Term(chance.expand_as(counted), counted)
             found[f'{name}_confidence'] = Term(confidences[-1], counted)
             found[f'{name}_valid_fraction'] = Term(counted.mean())
             found[f'{name}_similarity'] = normalize(ones[0].detach()) @ normalize(second).T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,9 +16,10 @@ class LabelLoss(nn.Module):
 
     def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
         """``loss``, ``hit`` and ``weight`` (0 without a label), ``[N]``, of logits ``[N, K]``."""
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
         # On a CPU torch refuses unknown classes here; on a GPU its own assertion ends the run.
         try:
-            loss = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction='none')
+            loss = F.cross_entropy(precise, label, ignore_index=-1, reduction='none')
         except IndexError as error:
             raise ConfigError(
                 f'the classifier has {logits.shape[1]} classes, but the data set gives others '

@@ -7,6 +7,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class RowNorm(nn.BatchNorm1d):
+    """Batch normalization of rows ``[N, C]``, in training too where a batch has one row.
+
+    The last batch of an epoch may be a single clip, whose deviation is unknown. It is normalized by
+    the running statistics and leaves them as they are. Our choice.
+    """
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.training and len(rows) == 1:
+            statistics = (self.running_mean, self.running_var)
+            return F.batch_norm(rows, *statistics, self.weight, self.bias, eps=self.eps)
+        return super().forward(rows)
+
+
 def make_projector(
     in_channels: int, hidden_dim: int, out_channels: int, final_bn: bool = False
 ) -> nn.Sequential:
@@ -21,13 +35,13 @@ def make_projector(
     """
     layers: list[nn.Module] = []
     if hidden_dim:
-        layers = [nn.Linear(in_channels, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(True)]
+        layers = [nn.Linear(in_channels, hidden_dim), RowNorm(hidden_dim), nn.ReLU(True)]
     layers.append(nn.Linear(hidden_dim or in_channels, out_channels))
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
-    return nn.Sequential(*layers, *[nn.BatchNorm1d(out_channels, affine=False)] * final_bn)
+    return nn.Sequential(*layers, *[RowNorm(out_channels, affine=False)] * final_bn)
 
 
 def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:

@@ -110,5 +110,5 @@ def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(train, batches)
 
 
 def test_a_loop_of_iterations_is_refused(train):
-    with pytest.raises(ConfigError, match=r'train_cfg\.by_epoch=True'):
+    with pytest.raises(ConfigError, match='StepsTrainLoop'):
         train('run', Dataset(), train_cfg=dict(by_epoch=False, max_iters=3))

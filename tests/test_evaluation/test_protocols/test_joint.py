@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.registry import MODELS
+from tests.shipped import load
 
 
 @pytest.fixture
@@ -65,6 +68,35 @@ def test_what_has_no_fitting_classifier_is_refused(
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
         classifier_state(str(joint_checkpoint))
+
+
+def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
+    """A ClassificationHead beside a jigsaw, and mmaction2's recognizer with its weights."""
+    cfg = load('downstream/linear_gru_nwucla.py')
+    cfg.model.backbone.hidden_size, cfg.model.cls_head.in_channels = 8, 16
+    joint = load('ms2l-joint_gru_nwucla.py').model
+    joint.backbone.hidden_size = 8
+    for head in joint.heads.values():
+        head.in_channels = 16
+    init_default_scope('mmact_ssl')
+    torch.manual_seed(0)
+    model = MODELS.build(joint).eval()
+    path = str(tmp_path / 'joint.pth')
+    torch.save(dict(state_dict=model.state_dict()), path)
+
+    init_default_scope('mmaction')
+    recognizer = build_recognizer(cfg, seed=0, checkpoint=path).eval()
+    recognizer.cls_head.load_state_dict(classifier_state(path))
+    clips = [torch.randn(1, frames, 20, 3) for frames in (3, 7)]
+    views = dict.fromkeys(model.data_preprocessor.views, clips)
+    targets = dict(
+        shuffled=dict(permutation=torch.tensor([0, 3])), sample=dict(label=torch.tensor([1, -1]))
+    )
+    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
+    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
+    padded = batch['inputs']['clip'][:, None]  # (B, clips, M, T, V, C)
+    scores = recognizer(padded, stage='head')
+    torch.testing.assert_close(scores, torch.stack(expected))
 
 
 @pytest.mark.parametrize(

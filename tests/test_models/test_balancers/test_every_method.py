@@ -154,6 +154,21 @@ def test_every_parameter_is_trained(method: str):
     assert all('discriminator' in name and name.endswith('score.bias') for name in idle), idle
 
 
+@pytest.mark.parametrize('method', METHODS)
+def test_a_last_batch_of_one_clip_does_not_end_a_run(method: str):
+    """Losses and gradients are finite, and nothing becomes NaN that the next batch would read."""
+    _, model, (inputs, targets) = make(method, 'FixedWeights')
+    alone = {view: value[:1] for view, value in inputs.items()}
+    of_one = {view: {n: v[:1] for n, v in named.items()} for view, named in targets.items()}
+    logs = model(alone, of_one, mode='loss')
+    logs['loss'].backward()
+    assert all(value.isfinite() for name, value in logs.items() if 'loss' in name), logs
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    assert not [name for name, gradient in gradients.items() if not gradient.isfinite().all()]
+    state = model.state_dict().items()
+    assert not [name for name, value in state if not value.isfinite().all()]
+
+
 @pytest.mark.parametrize('balancer', BALANCERS)
 @pytest.mark.parametrize('method', METHODS)
 def test_one_step(method: str, balancer: str, monkeypatch):

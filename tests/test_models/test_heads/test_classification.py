@@ -24,6 +24,7 @@ def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
     torch.testing.assert_close(predicted['logits'], logits)
     assert predicted['accuracy'][[0, 2]].tolist() == [1, 0]
     assert predicted['accuracy'][1].isnan()
+    assert predicted['chance'][[0, 2]].tolist() == pytest.approx([1 / 3, 1 / 3])
 
 
 def test_the_jigsaws_loss_equals_the_formula():

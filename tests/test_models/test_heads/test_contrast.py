@@ -84,3 +84,16 @@ def test_streams_are_contrasted_apart_and_summed():
     for one, two in zip(*(torch.autograd.grad(x, list(pooled.values())) for x in (loss, total))):
         torch.testing.assert_close(one, two)
     assert head.predict(**pooled)['projection'].shape == (6, 2, 10)
+
+
+def test_features_of_no_use_hit_as_often_as_chance():
+    """Over many batches of six clips whose views have nothing in common."""
+    head = make(target='pair').eval()
+    generator = torch.Generator().manual_seed(0)
+    hits = []
+    for _ in range(400):
+        views = {view: torch.randn(6, 4, generator=generator) for view in head.inputs}
+        found = head.predict(**views)
+        hits.append(found['accuracy'].mean())
+    assert found['chance'].tolist() == pytest.approx([1 / 11] * 6)
+    assert float(torch.stack(hits).mean()) == pytest.approx(1 / 11, abs=0.01)

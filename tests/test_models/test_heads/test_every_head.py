@@ -7,6 +7,7 @@ import torch
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.reporting.tables import trivial_answer
 from tests.test_models.cases import cases
 
 # What comes of the student, and inputs that a head encodes by itself.
@@ -26,7 +27,7 @@ STUDENT = dict(
     future=('static', 'dynamic'),
 )
 # What comes as it is from the data set; all else is of a teacher or a momentum encoder.
-DATA = dict(motion=('clip',), pose=('observed', 'future'), future=('frames', 'continued'))
+DATA = dict(motion=('clip', 'masked'), pose=('observed', 'future'), future=('frames', 'continued'))
 NOTHING = dict(
     context=dict(valid=False),
     consistent_motion=dict(query_speed=1, key_speed=1),  # a clip of another speed is missing
@@ -66,6 +67,23 @@ def test_a_batch_with_nothing_to_count_is_a_loss_of_0_that_moves_nothing(case):
     assert all(value.equal(before[name]) for name, value in head.state_dict().items())
     scores = [value for name, value in head.predict(**batch).items() if 'accuracy' in name]
     assert all(value.isnan().all() for value in scores)
+
+
+@pytest.mark.parametrize('case', STUDENT)
+def test_every_metric_of_a_task_stands_beside_its_trivial_answer(case):
+    """One at least for each head; and accuracies always have their chance."""
+    head, batch = cases()[case]
+    found = {name: value for name, value in head.eval().predict(**batch).items() if value.ndim == 1}
+    own = [name for name in found if not any(part in name for part in head.reference_names)]
+    answers = {name: trivial_answer(name, found) for name in own}
+    assert any(answers.values())
+    assert all(answer for name, answer in answers.items() if name.endswith('accuracy'))
+    for name, answer in answers.items():
+        if answer:
+            assert found[answer].isnan().equal(found[name].isnan()), 'over the same clips'
+        if 'chance' in answer:
+            assert (found[answer].nan_to_num(0.5) > 0).all()
+            assert (found[answer].nan_to_num(0.5) < 1).all()
 
 
 def test_a_loss_that_is_not_a_term_is_refused():

@@ -15,7 +15,7 @@ GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
 LEVELS = ['loss_16', 'loss_32']
 STUDENT_LOSSES = [*LEVELS, *(f'{level}_generator' for level in LEVELS)]
 ADVERSARY_LOSSES = [f'{level}_discriminator' for level in LEVELS]
-METRICS = ('mse', '16_accuracy', '32_accuracy')
+METRICS = ('mse', 'mse_constant', '16_accuracy', '32_accuracy')
 TRIVIAL = ('mse_repeat_last', 'mse_blurred')
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
 
 PERSONS, TIME, JOINTS, COORDINATES, CHANNELS = 2, 8, 15, 2, 5
-LENGTHS, PRESENT = (8, 5, 1), ((0, 1), (1,), (0,))
+LENGTHS, PRESENT, SHOWN = (8, 5, 1), ((0, 1), (1,), (0,)), (6, 4, 1)
 
 
 def make(**settings) -> MotionPredictionHead:
@@ -28,7 +28,11 @@ def make_inputs(persons: int = 1, time: int = TIME, joints: int = 1) -> dict[str
         valid[b, list(present), :length] = True
     clip = torch.randn(3, PERSONS, TIME, JOINTS, COORDINATES, generator=generator).double()
     feature_map = torch.randn(3, persons, CHANNELS, time, joints, generator=generator).double()
-    return dict(feature_map=feature_map, clip=clip * valid[..., None, None], valid=valid)
+    clip = clip * valid[..., None, None]
+    masked = clip.clone()
+    for b, shown in enumerate(SHOWN):
+        masked[b, :, shown:] = 0
+    return dict(feature_map=feature_map, masked=masked, clip=clip, valid=valid)
 
 
 def slow_prediction(head: MotionPredictionHead, feature_map: Tensor, b: int) -> Tensor:
@@ -52,7 +56,7 @@ def slow_prediction(head: MotionPredictionHead, feature_map: Tensor, b: int) -> 
 def test_loss_and_errors_equal_a_loop(count, shape):
     """On the map of a GRU, and of graph convolutions with strides 2 and 4 in time."""
     head, inputs = make(loss=dict(type='MotionLoss', count=count)), make_inputs(*shape)
-    squares, errors = [], []
+    squares, errors, held = [], [], []
     for b, length in enumerate(LENGTHS):
         prediction = slow_prediction(head, inputs['feature_map'], b)
         persons = PRESENT[b] if count == 'valid' else range(PERSONS)
@@ -67,6 +71,14 @@ def test_loss_and_errors_equal_a_loop(count, shape):
             for v in range(JOINTS)
         ]
         errors.append(sum(distances) / len(distances))
+        last = inputs['clip'][b, :, SHOWN[b] - 1]  # (M, V, C)
+        distances = [
+            math.dist(last[m, v].tolist(), inputs['clip'][b, m, t, v].tolist())
+            for m in PRESENT[b]
+            for t in range(SHOWN[b], length)
+            for v in range(JOINTS)
+        ]
+        held.append(sum(distances) / (length * len(PRESENT[b]) * JOINTS))
     if count == 'all':  # padded frames are in the mean, and their error is 0
         squares += [0.0] * (PERSONS * JOINTS * COORDINATES * sum(TIME - n for n in LENGTHS))
     losses = head.loss(**inputs)
@@ -74,6 +86,7 @@ def test_loss_and_errors_equal_a_loop(count, shape):
     assert losses['error'].item() == pytest.approx(sum(errors) / 3, rel=1e-9)
     predicted = head.predict(**inputs)
     assert predicted['error'].tolist() == pytest.approx(errors, rel=1e-9)
+    assert predicted['error_repeat_last'].tolist() == pytest.approx(held, rel=1e-9)
     assert predicted['coordinates'].shape == inputs['clip'].shape
 
 
