@@ -6,6 +6,7 @@ What comes from outside is read through :func:`reading`, and names in it become 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -47,6 +48,8 @@ def reading(
     except UnicodeDecodeError as error:
         raise kind(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # of what is written meanwhile
         raise kind(f'{path}: {reason_of(error)}: {fix}') from error
 
 

@@ -74,13 +74,15 @@ def main(argv: list[str] | None = None) -> None:
     name, (module_name, line) = args.set, sets[args.set]
     module = importlib.import_module(f'mmact_ssl.preparation.{module_name}')
     from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.files import reading
 
     parser = argparse.ArgumentParser(prog=f'{parser.prog} {name}', description=line)
     add_options(parser, name, module)
     options = vars(parser.parse_args(args.options))
     if 'name' in inspect.signature(module.prepare).parameters:
         options['name'] = name
-    with one_line_errors():
+    source = options.get('source', options['out'])
+    with one_line_errors(), reading(source, 'see docs/data.md'):
         counts = module.prepare(**options)
     counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
     print(f'{options["out"]}: {counted}')

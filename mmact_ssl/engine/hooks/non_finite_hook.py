@@ -113,9 +113,12 @@ FIX = (
 
 
 def _are_finite(tensors: list[Tensor]) -> bool:
-    """By their largest values: a sum of squares may overflow where no number does."""
-    largest = torch._foreach_norm(tensors, ord=float('inf'))
-    return bool(torch.stack([norm.float() for norm in largest]).isfinite().all())
+    """By their norms; by their largest values where a sum of squares has overflowed."""
+    for order in (2, float('inf')):
+        norms = torch._foreach_norm(tensors, ord=order)
+        if torch.stack([norm.float() for norm in norms]).isfinite().all():
+            return True
+    return False
 
 
 def _describe(wrong: list[str], data_batch: Any) -> str:

@@ -12,7 +12,7 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook
+from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook, _are_finite
 from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.errors import TrainingError
 
@@ -96,6 +96,12 @@ def test_a_wrong_step_leaves_everything_as_if_it_had_not_been(train, factor, opt
     runner = train([1.0, factor, 2.0], optimizer=optimizer)
     assert all(torch.equal(a, b) for a, b in zip(good, state(runner)))
     assert runner.message_hub.runtime_info['skipped_steps'] == 1
+
+
+def test_large_gradients_are_finite():
+    assert _are_finite([torch.full((9,), 1e30), torch.zeros(2, 2)])
+    assert not _are_finite([torch.tensor([1e30, torch.inf])])
+    assert not _are_finite([torch.ones(2), torch.tensor(NAN)])
 
 
 def test_task_and_samples_are_named(train, capsys):
