@@ -13,8 +13,9 @@ from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
 
 MS2L = [name for name in TOP_LEVEL if name.startswith('ms2l') and 'c2vl' not in name]
 TWO_VIEWS = [name for name in MS2L if 'twoview' in name]
-GRAPHS = [name for name in MS2L if 'gcn' in name]
-PUBLISHED = sorted({*MS2L} - {*TWO_VIEWS, *GRAPHS})
+GRAPHS = [name for name in MS2L if 'gcn' in name and 'momentum' not in name]
+MOMENTUM = [name for name in MS2L if 'momentum' in name]
+PUBLISHED = sorted({*MS2L} - {*TWO_VIEWS, *GRAPHS, *MOMENTUM})
 TASKS = {'motion', 'jigsaw', 'contrast'}
 
 
@@ -123,3 +124,24 @@ def test_the_two_views_train_on_what_was_cut_and_turned(name, on_made_set, train
     metrics = train(name).test()
     assert {key.split('/')[0] for key in metrics} == {'contrast'}
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize('name', MOMENTUM)
+def test_momentum_keys_and_a_queue_on_a_graph_network(name, on_made_set):
+    """The student learns from one view, and the queue gets the keys of the other."""
+    config = on_made_set(name)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).train()
+    for copy, source in model.momentum_pairs():
+        copy.start(source)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[index] for index in range(4)])
+    data = model.data_preprocessor(batch)
+    assert data['inputs']['one'].shape == data['inputs']['clip'].shape == (4, 1, 64, 20, 6)
+    before = model.backbone.data_bn.running_mean.clone()
+    model(**data, mode='loss')['loss'].backward()
+    assert not [n for n, p in model.backbone.named_parameters() if p.grad is None]
+    assert model.heads['contrast'].queue.filled.sum() == 4
+    clip = data['inputs']['clip'].permute(0, 1, 3, 4, 2).flatten(0, 1).flatten(1, 2)  # (B, V*C, T)
+    moved = 0.9 * before + 0.1 * clip.mean((0, 2))
+    torch.testing.assert_close(model.backbone.data_bn.running_mean, moved, rtol=1e-4, atol=1e-5)

@@ -45,8 +45,9 @@ class ConsistencyHead(PretextHead):
         hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch:
             a task that is hard at first would else put all clips in one point.
         loss: Of embeddings, positives and negatives.
-        inputs: Sources of maps ``query``, ``key`` ``[B, C, T, H, W]``, of ``video`` int64 ``[B]``,
-            and for motion of their ``_speed`` int64 ``[B]`` and ``_valid`` bool ``[B, T]``.
+        inputs: Sources of ``query``, ``key``, maps ``[B, C, T, H, W]`` or pooled ``[B, C]``, of
+            ``video`` int64 ``[B]``, and for motion of their ``_speed`` int64 ``[B]`` and ``_valid``
+            bool ``[B, T]``.
     """
 
     inputs = dict(query='clip.{adapter}', key='clip_b.{key}', video='targets.sample.video')
@@ -86,10 +87,11 @@ class ConsistencyHead(PretextHead):
         """The contrast; whether the most similar clip is right, and chance; projections."""
         told = [[inputs.get(f'{name}_{what}') for what in TOLD] for name in ('query', 'key')]
         query_labels, key_labels = (clip_labels(video, *one) for one in told)
-        projected = self.projector(query.flatten(2).mean(2))
+        query, key = (one if one.ndim == 2 else one.flatten(2).mean(2) for one in (query, key))
+        projected = self.projector(query)
         if self.momentum_projector is None or self.queue is None:
             # One view after the other: their batch statistics stay apart.
-            keys = self.projector(key.flatten(2).mean(2))
+            keys = self.projector(key)
             rows = torch.stack([projected, keys], dim=1)  # (B, 2, E)
             labels = torch.stack([query_labels, key_labels], dim=1)  # (B, 2, 3)
             everyone, start = gather_with_gradient(rows)  # (W*B, 2, E)
@@ -100,7 +102,7 @@ class ConsistencyHead(PretextHead):
             positive = positive.scatter(1, itself[:, None], False)
         else:
             with torch.no_grad():
-                keys = self.momentum_projector(key.flatten(2).mean(2))
+                keys = self.momentum_projector(key)
             rows = projected[:, None]  # (B, 1, E)
             columns, column_labels = gather(keys.float()), gather(key_labels)
             positive, negative = clip_relations(self.consistency, query_labels, column_labels)

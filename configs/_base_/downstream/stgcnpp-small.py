@@ -1,0 +1,19 @@
+# The small ST-GCN++ in mmaction2's recognizer of skeletons, on joints and bones.
+_base_ = ['../students/stgcnpp-small.py', 'skeleton.py']
+
+model = dict(backbone=_base_.backbone, cls_head=dict(in_channels=96, dropout=0.5))
+# As gru-streams.py: frozen features without augmentation; fine-tuning cuts, turns, shears, mirrors.
+resample = dict(type='mmact_ssl.ResampleFrames', num_frames=64)
+augment = [
+    dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=64),
+    dict(type='mmact_ssl.RandomRotation', degrees=30),
+    dict(type='mmact_ssl.RandomShear', amplitude=0.3),
+]
+flip = dict(type='mmact_ssl.SkeletonFlip')
+format_streams = [
+    dict(type='mmact_ssl.BonesAndMotion', streams=('joint', 'bone')),
+    dict(type='mmaction.FormatGCNInput', num_person=1),
+    _base_.pack,
+]
+train_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, *augment, flip, *format_streams]))
+test_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, resample, *format_streams]))

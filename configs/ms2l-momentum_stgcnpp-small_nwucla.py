@@ -1,0 +1,10 @@
+# Contrast of two views by momentum keys and a queue on a small ST-GCN++, NW-UCLA (views 1 and 2).
+_base_ = [
+    '_base_/sets/nwucla.py',
+    '_base_/students/stgcnpp-small.py',
+    '_base_/methods/ms2l-momentum.py',
+]
+
+model = dict(backbone=dict(_base_.backbone, layout=_base_.bodies.layout))
+train_dataloader = dict(dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)
