@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -27,8 +28,8 @@ from mmact_ssl.registry import MODELS
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
-# How the names of maps begin, in what :meth:`MultiTaskPretrainer.features` gives.
-MAPS = ('feature_map', 'level')
+# The names of maps, in what :meth:`MultiTaskPretrainer.features` gives.
+MAP = re.compile('feature_map|level[0-9]+')
 # View -> name -> [B, ...].
 Targets = Mapping[str, Mapping[str, Tensor]]
 
@@ -311,8 +312,12 @@ class MultiTaskPretrainer(BaseModel):
             for view in self.encode_names:
                 named = {name: found[f'{view}.{name}'] for name in ('pooled', *self.adapters)}
                 logs.update(collapse_statistics(view, named))
-        kinds = tuple(f'{view}.{kind}' for view in self.encode_names for kind in MAPS)
-        maps = [value for name, value in found.items() if name.startswith(kinds)]
+        parts = {name: name.partition('.') for name in found}
+        maps = [
+            found[name]
+            for name, (view, _, feature) in parts.items()
+            if view in self.encode_names and MAP.fullmatch(feature)
+        ]
         gradients = SharedGradients(losses, maps, self.backbone, self.shared_weights)
         # Before the balancer, which may move them for the next step.
         weights = {task: self.balancer.weight(task, progress) for task in losses}
