@@ -14,6 +14,7 @@ from itertools import product
 from string import Formatter
 from typing import Any, Optional
 
+import mmengine.registry
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
@@ -22,7 +23,12 @@ from torch.utils.data import DataLoader
 from mmact_ssl import registry
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
 
-REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
+REGISTRIES = [
+    value
+    for module in (registry, mmengine.registry)  # which has some that this package does not add to
+    for value in vars(module).values()
+    if isinstance(value, registry.Registry)
+]
 # Dicts of parts by name, where None switches an inherited part off.
 SWITCHES = ('model.heads', 'model.adapters', 'model.teachers', 'default_hooks')
 # Top-level keys that programs read and a config may lack.
@@ -143,7 +149,7 @@ def _arguments(path: str, kind: str, given: set[str], scope: str) -> Optional[di
     if not found:
         if '.' in kind:  # of another package, or the path of a class
             return None
-        names = {name for one in REGISTRIES for name in [*one.module_dict, *one.parent.module_dict]}
+        names = {name for one in REGISTRIES for name in one.module_dict}
         raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
     candidates = [_accepted(one) for one in found]
     if None in candidates:
