@@ -85,7 +85,7 @@ def test_checkpoint_fix_is_still_needed(tmp_path: Path):
             def __reduce__(self):
                 return print, ('ran code',)
         def attempt(value):
-            torch.save(value, {str(tmp_path / 'x.pth')!r})
+            torch.save(dict(log=value), {str(tmp_path / 'x.pth')!r})
             try:
                 CheckpointLoader.load_checkpoint({str(tmp_path / 'x.pth')!r}, map_location='cpu')
             except Exception as error:

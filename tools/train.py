@@ -63,8 +63,8 @@ def load_config(args: argparse.Namespace) -> Config:
 
     cfg = launch.load_config(args)
     if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.resume = args.resume if args.resume == 'auto' else True
+        cfg.load_from = cfg.get('load_from') if args.resume == 'auto' else args.resume
     if args.seed is not None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
     if args.deterministic:

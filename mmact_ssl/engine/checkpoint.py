@@ -12,7 +12,6 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -106,9 +105,12 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
     saved: list[tuple[str, int, str]] = []
     paths = [os.fspath(path) for path in Path(folder).glob('*.pth') if _SAVED.match(path.name)]
     for path in paths:
-        with suppress(CheckpointError), reading(path, '', CheckpointError):
-            meta = _load_as_data(path, 'cpu', mmap=True)['meta']
-            saved.append((str(meta['time']), int(meta['iter']), path))
+        try:
+            with reading(path, 'it is damaged', CheckpointError):
+                meta = _load_as_data(path, 'cpu', mmap=True)['meta']
+                saved.append((str(meta['time']), int(meta['iter']), path))
+        except CheckpointError as error:
+            print_log(f'{error}: looking for another one', 'current', logging.WARNING)
     for _, _, path in sorted(saved, reverse=True):
         try:
             load_checkpoint_safely(path)

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
+from itertools import product
 from string import Formatter
 from typing import Any, Optional
 
+import mmengine.registry
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
@@ -21,7 +23,12 @@ from torch.utils.data import DataLoader
 from mmact_ssl import registry
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
 
-REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
+REGISTRIES = [
+    value
+    for module in (registry, mmengine.registry)  # which has some that this package does not add to
+    for value in vars(module).values()
+    if isinstance(value, registry.Registry)
+]
 # Dicts of parts by name, where None switches an inherited part off.
 SWITCHES = ('model.heads', 'model.adapters', 'model.teachers', 'default_hooks')
 # Top-level keys that programs read and a config may lack.
@@ -104,13 +111,13 @@ def check_config(cfg: Config) -> None:
         if key not in KNOWN and close:
             raise ConfigError(f'{key}: did you mean {close[0]}?')
         if key in KNOWN:
-            _check(key, value, key)
+            _check(key, value, key, cfg.get('default_scope') or registry.SCOPE)
 
 
-def _check(path: str, value: Any, root: str) -> None:
+def _check(path: str, value: Any, root: str, scope: str) -> None:
     if isinstance(value, (list, tuple)):
         for index, part in enumerate(value):
-            _check(f'{path}.{index}', part, root)
+            _check(f'{path}.{index}', part, root, scope)
     elif isinstance(value, str) and value.startswith('~'):
         raise ConfigError(f'{path}={value}: ~ is not expanded, write the path in full')
     if not isinstance(value, Mapping):
@@ -119,7 +126,8 @@ def _check(path: str, value: Any, root: str) -> None:
     kind = given.pop('type', DEFAULT_TYPES.get(path))
     allowed: Optional[dict[str, Any]] = None
     if isinstance(kind, str):
-        allowed = _arguments(path, kind, {*given, *EXTRA.get(root, ())} - {'_scope_'})
+        own = value.get('_scope_', scope)
+        allowed = _arguments(path, kind, {*given, *EXTRA.get(root, ())} - {'_scope_'}, own)
     elif names := UNTYPED.get(path) or UNTYPED.get(f'{path.rpartition(".")[0]}.*'):
         allowed = dict.fromkeys(names)
     for key, part in given.items():
@@ -132,16 +140,16 @@ def _check(path: str, value: Any, root: str) -> None:
         default = None if allowed is None else allowed.get(key)
         if isinstance(part, str) and type(default) in (int, float):
             raise ConfigError(f'{path}.{key}={part!r} is not a number, such as {default}')
-        _check(f'{path}.{key}', part, root)
+        _check(f'{path}.{key}', part, root, scope)
 
 
-def _arguments(path: str, kind: str, given: set[str]) -> Optional[dict[str, Any]]:
+def _arguments(path: str, kind: str, given: set[str], scope: str) -> Optional[dict[str, Any]]:
     """Arguments of a registered part with their defaults; None if it takes any."""
-    found = _find(kind)
+    found = _find(kind, scope)
     if not found:
         if '.' in kind:  # of another package, or the path of a class
             return None
-        names = {name for one in REGISTRIES for name in [*one.module_dict, *one.parent.module_dict]}
+        names = {name for one in REGISTRIES for name in one.module_dict}
         raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
     candidates = [_accepted(one) for one in found]
     if None in candidates:
@@ -151,12 +159,13 @@ def _arguments(path: str, kind: str, given: set[str]) -> Optional[dict[str, Any]
 
 
 @cache
-def _find(kind: str) -> list[Any]:
-    """Everything of this name, of all registries."""
+def _find(kind: str, scope: str) -> list[Any]:
+    """Everything of this name, of all registries of this package and of the config's scope."""
     found: list[Any] = []
-    for one in REGISTRIES:
+    names = [kind] if scope == registry.SCOPE or '.' in kind else [f'{scope}.{kind}', kind]
+    for one, name in product(REGISTRIES, names):
         with suppress(Exception):  # a package that is not installed; the builder names it
-            found += filter(None, [one.get(kind)])
+            found += filter(None, [one.get(name)])
     return found
 
 

@@ -9,11 +9,11 @@ import os
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 import torch
-from mmengine.dist import master_only
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import LogProcessor, Runner
@@ -41,7 +41,7 @@ class QuietRunner(Runner):
         return logger
 
     build_dataloader = staticmethod(build_dataloader)
-    _resume: bool
+    _resume: Union[bool, str]
     _load_from: Optional[str]
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -61,12 +61,19 @@ class QuietRunner(Runner):
             ) from error
 
     def load_or_resume(self) -> None:
-        """Resume from the newest whole checkpoint of the work dir, unless one is named."""
-        if self._resume and self._load_from is None and not self._has_loaded:
-            self._load_from = newest_checkpoint(self.work_dir)
-            if self._load_from is None:
-                self.logger.warning(f'{self.work_dir} has no checkpoint: training starts anew')
-                self._resume = False
+        """Resume from the newest whole checkpoint of the work dir, unless one is named.
+
+        With ``resume='auto'`` a run that has none yet starts from the config's ``load_from``.
+        """
+        is_named = self._resume != 'auto' and self._load_from is not None
+        if self._resume and not self._has_loaded and not is_named:
+            # The main process decides for all.
+            newest = [newest_checkpoint(self.work_dir) if is_main_process() else None]
+            broadcast_object_list(newest)
+            if newest[0] is None:
+                start = f' from {self._load_from}' if self._load_from else ''
+                self.logger.warning(f'{self.work_dir} has no checkpoint: training starts{start}')
+            self._resume, self._load_from = newest[0] is not None, newest[0] or self._load_from
         super().load_or_resume()
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:

@@ -61,6 +61,7 @@ def build_recognizer(
     The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
     batch normalization's identity running statistics, as is usual for this baseline.
     """
+    import mmaction.engine.model
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
 

@@ -142,13 +142,14 @@ class MultiTaskPretrainer(BaseModel):
         """The student's maps of each view, ``[B, C', T', H', W']``; each view is encoded once."""
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
-            key = inputs[view].shape if self.encode_together else view
+            kept = self.statistics_views is None or view in self.statistics_views
+            key = (inputs[view].shape, kept) if self.encode_together else view
             groups.setdefault(key, []).append(view)
         maps: dict[str, list[Tensor]] = {}
         for views in groups.values():
             masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
-            kept = self.statistics_views is None or not set(views).isdisjoint(self.statistics_views)
+            kept = self.statistics_views is None or views[0] in self.statistics_views
             with nullcontext() if kept else frozen_statistics(self.backbone):
                 joint = encode_view(
                     self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
@@ -159,8 +160,10 @@ class MultiTaskPretrainer(BaseModel):
             maps.update(zip(views, map(list, by_view)))
         if self.training:
             with torch.no_grad():
-                for view in set(self.statistics_views or ()) - {*self.encode_names}:
-                    encode_view(self.backbone, inputs[view], _valid(targets, view), self.frame_wise)
+                for view in self.statistics_views or ():
+                    if view not in self.encode_names:
+                        valid = _valid(targets, view)
+                        encode_view(self.backbone, inputs[view], valid, self.frame_wise)
         return maps
 
     def features(
@@ -316,7 +319,7 @@ class MultiTaskPretrainer(BaseModel):
         maps = [
             found[name]
             for name, (view, _, feature) in parts.items()
-            if view in self.encode_names and MAP.fullmatch(feature)
+            if view in self.encode_names and MAP.fullmatch(feature) and found[name].requires_grad
         ]
         gradients = SharedGradients(losses, maps, self.backbone, self.shared_weights)
         # Before the balancer, which may move them for the next step.

@@ -65,3 +65,20 @@ def test_a_child_config_switches_off_only_what_is_there(tmp_path):
     child.write_text(text.replace('NAME', 'moton'))
     with pytest.raises(ConfigError, match='model.heads.moton=None switches nothing off'):
         read_config(str(child))
+
+
+def test_a_config_of_mmaction2_is_understood_by_its_own_scope():
+    from mmengine.config import Config
+
+    from mmact_ssl.engine.config_check import check_config
+    from mmact_ssl.errors import ConfigError
+
+    stock = dict(
+        default_scope='mmaction',
+        model=dict(type='Recognizer3D', backbone=dict(type='ResNet3d', depth=18)),
+        visualizer=dict(type='ActionVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
+    )
+    check_config(Config(stock))
+    stock['model']['tset_cfg'] = dict()
+    with pytest.raises(ConfigError, match='tset_cfg: .* did you mean test_cfg'):
+        check_config(Config(stock))

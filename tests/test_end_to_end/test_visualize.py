@@ -42,5 +42,5 @@ def test_both_pictures_are_drawn(training_run, tmp_path):
         text=True,
         check=False,
     )
-    assert missing.returncode == 1
+    assert missing.returncode == 2
     assert missing.stderr.strip().splitlines()[-1].startswith('error: configs/csvr_r3d_k400.py')

@@ -90,6 +90,21 @@ def test_nothing_to_resume_starts_anew(make, tmp_path):
     assert runner.iter == 2 and not runner._resume
 
 
+def test_nothing_to_resume_starts_from_the_weights_of_the_config(make, folder, tmp_path):
+    weights = torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
+    weights = {name: torch.full_like(value, 7.0) for name, value in weights.items()}
+    torch.save({'state_dict': weights}, tmp_path / 'weights.pth')
+    start = str(tmp_path / 'weights.pth')
+    runner = make(tmp_path / 'new', load_from=start, resume='auto')
+    runner.load_or_resume()
+    assert not runner._resume
+    assert all((value == 7).all() for value in runner.model.state_dict().values())
+    runner = make(folder, epochs=3, load_from=start, resume='auto')
+    runner.load_or_resume()
+    assert runner.epoch == 2, 'once it has checkpoints, from the newest'
+    assert not any((value == 7).all() for value in runner.model.state_dict().values())
+
+
 def test_weights_alone_cannot_be_resumed(make, folder, tmp_path):
     weights = torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
     for content in (weights, {'state_dict': weights, 'meta': {'epoch': 1}}):

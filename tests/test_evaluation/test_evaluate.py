@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -197,6 +198,7 @@ SKELETONS = sorted([*CONFIGS.glob('*_gru_*.py'), *CONFIGS.glob('*gcn_*.py')])
 @pytest.mark.parametrize('path', SKELETONS, ids=lambda path: path.stem)
 def test_every_downstream_config_of_skeletons_is_whole(path):
     cfg = read_downstream(path)
+    init_default_scope(cfg.default_scope)
     pipelines = [cfg[f'{split}_dataloader'].dataset.pipeline for split in ('train', 'test')]
     assert pipelines[0] == pipelines[1], 'nothing is drawn at random'
     (frames,) = [step.num_frames for step in pipelines[0] if 'num_frames' in step]

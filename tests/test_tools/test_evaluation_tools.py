@@ -233,7 +233,7 @@ def test_a_study_can_be_cut_down(capsys):
     options = ['--seeds', '5', '0', '--variants', 'no-pose']
     run_study.main([study, '--dry-run', *options, *folders])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2  # pre-training and the probes
+    assert len(lines) == 3  # pre-training, its tasks and the probes
     assert all('CSVR no-pose seed 0' in line for line in lines)
     # This study has the seeds 0, 1, 2; its runs without a branch have 0 alone.
     run_study.main([study, '--dry-run', '--seeds', '1', *folders])

@@ -54,9 +54,9 @@ def test_a_word_that_is_no_option_is_named(config: str):
 
 
 def test_resume_from_the_latest_or_from_a_file(config: str):
-    cfg = load(config, '--resume')
-    assert cfg.resume is True
-    assert cfg.load_from is None
+    cfg = load(config, '--resume', '--cfg-options', 'load_from=start.pth')
+    assert cfg.resume == 'auto'
+    assert cfg.load_from == 'start.pth', 'where a run without a checkpoint begins'
     cfg = load(config, '--resume', 'some.pth')
     assert cfg.resume is True
     assert cfg.load_from == 'some.pth'

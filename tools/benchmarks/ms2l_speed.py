@@ -153,7 +153,9 @@ class Step(nn.Module):
         }
         permutation = torch.full((len(clip),), 3)  # (1, 2, 0), of make_views
         losses = (
-            self.motion.loss(feature_map=feature_maps[1], clip=clip, valid=valid),
+            self.motion.loss(
+                feature_map=feature_maps[1], masked=views['masked'], clip=clip, valid=valid
+            ),
             self.jigsaw.loss(pooled=pooled['shuffled'], label=permutation),
             self.contrast.loss(**pooled),
         )

@@ -23,10 +23,12 @@ class NonFiniteHook(Hook):
     The optimizers, of the student and the adversary alike, then make no step, and the buffers
     (running statistics, queues) become what they were before it; a warning names the tasks at fault
     and the samples, and ``skipped_steps`` in the message hub counts. All processes decide alike.
-    In mixed precision a gradient that overflows is left to the loss scale.
+    A loss that is infinite with a finite gradient only warns. In mixed precision gradients are left
+    to the loss scale, which skips the optimizer that overflows, and falls.
 
-    The run stops after too many such steps in a row, and, before a checkpoint is saved, after an
-    epoch with too many of them or with weights that are not finite. Our choice.
+    The run stops after too many such steps in a row (in mixed precision after more than any scale
+    can mend) and, before a checkpoint is saved, after an epoch with too many of them or with
+    weights that are not finite. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.
@@ -44,22 +46,29 @@ class NonFiniteHook(Hook):
         self.max_fraction = max_fraction
         self._in_a_row = 0
         self._steps, self._skipped_steps = 0, 0  # of the epoch
-        self._is_checked, self._is_skipped = False, False  # of the step
+        self._is_checked, self._is_skipped, self._is_made = False, False, False  # of the step
+        self._is_scaled, self._without_step = False, 0
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self._parameters: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
         wrapper = runner.optim_wrapper
-        wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-        for optimizer in (wrapper.optimizer for wrapper in wrappers):
+        wrappers = [*wrapper.values()] if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        self._is_scaled = any(hasattr(one, 'loss_scaler') for one in wrappers)
+        for optimizer in (one.optimizer for one in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
-            optimizer.register_step_pre_hook(self._check_gradients)
+            if not self._is_scaled:
+                optimizer.register_step_pre_hook(self._check_gradients)
+            optimizer.register_step_post_hook(self._note_step)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         named = model.named_buffers()
         self._buffers = [(b, b.clone()) for name, b in named if not name.startswith('teachers.')]
-        self._is_checked, self._is_skipped = False, False
+        self._is_checked, self._is_skipped, self._is_made = False, False, False
+
+    def _note_step(self, *_: Any) -> None:
+        self._is_made = not self._is_skipped
 
     def _check_gradients(self, *_: Any) -> None:
         """Before an optimizer's step: without gradients it changes nothing."""
@@ -80,18 +89,26 @@ class NonFiniteHook(Hook):
         is_wrong = torch.tensor(float(self._is_skipped or bool(wrong)))
         all_reduce(is_wrong, op='max')
         self._steps += 1
+        self._without_step = 0 if self._is_made else self._without_step + 1
+        if self._is_scaled and self._without_step > SCALED_LIMIT:
+            raise TrainingError(
+                f'no optimizer has made a step in {self._without_step} iterations: gradients are '
+                f'not finite at any loss scale: {FIX}'
+            )
         if not is_wrong:
             self._in_a_row = 0
             return
-        with torch.no_grad():
-            for buffer, before in self._buffers:
-                buffer.copy_(before)
+        if not self._is_made:
+            with torch.no_grad():
+                for buffer, before in self._buffers:
+                    buffer.copy_(before)
         self._in_a_row += 1
         self._skipped_steps += 1
         count = runner.message_hub.runtime_info.get('skipped_steps', 0) + 1
         runner.message_hub.update_info('skipped_steps', count)
         message = f'step {runner.iter + 1}: {_describe(wrong, data_batch)}'
-        runner.logger.warning(f'{message}: the step is skipped, {count} so far')
+        what = 'its gradient is: the step is made' if self._is_made else 'the step is skipped'
+        runner.logger.warning(f'{message}: {what}, {count} so far')
         if self._in_a_row > self.max_in_a_row:
             raise TrainingError(f'{self._in_a_row} steps in a row are not finite, {message}: {FIX}')
 
@@ -106,6 +123,8 @@ class NonFiniteHook(Hook):
         self._steps, self._skipped_steps = 0, 0
 
 
+# Iterations: the scale starts at 2**16, is halved at each overflow, and gradients may accumulate.
+SCALED_LIMIT = 500
 FIX = (
     'lower optim_wrapper.optimizer.lr or look at the data, and go on from an earlier checkpoint '
     'with --resume'

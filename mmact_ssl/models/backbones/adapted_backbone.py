@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Optional
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor
 
@@ -46,4 +48,7 @@ class AdaptedBackbone(BaseModule):
         adapted = {'feature_map': maps[-1]}
         for name, adapter in self.adapters.items():
             adapted[name] = adapter(maps[getattr(adapter, 'level', -1)])
-        return torch.cat([adapted[name] for name in self.outputs], dim=1)
+        chosen = [adapted[name] for name in self.outputs]
+        # Of maps of several levels each is brought to the size of the smallest.
+        size = min((one.shape[2:] for one in chosen), key=math.prod)
+        return torch.cat([F.adaptive_avg_pool3d(one, size) for one in chosen], dim=1)

@@ -10,9 +10,12 @@ import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmact_ssl.engine.hooks import non_finite_hook
 from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook, _are_finite
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.errors import TrainingError
 
@@ -164,3 +167,71 @@ def one_process(rank, address):
 def test_all_processes_skip_what_one_finds_wrong(tmp_path):
     address = f'file://{tmp_path}/store'
     mp.start_processes(one_process, (address,), nprocs=2, start_method='fork')
+
+
+def test_an_infinite_loss_of_a_finite_gradient_takes_no_half_of_the_step_back(train, monkeypatch):
+    """Weights and buffers stay together."""
+    good = state(train([1.0, 2.0]))
+    forward = Model.forward
+    monkeypatch.setattr(
+        Model,
+        'forward',
+        lambda self, *given, **named: {
+            name: value + torch.inf for name, value in forward(self, *given, **named).items()
+        },
+    )
+    hook = NonFiniteHook(max_fraction=1.0)
+    assert all(torch.equal(a, b) for a, b in zip(good, state(train([1.0, 2.0], hook=hook))))
+
+
+class Scaled:
+    """A student and an adversary under one loss scale, which a CPU can have too."""
+
+    def __init__(self):
+        self.model = nn.ModuleDict(dict(student=nn.Linear(2, 1), adversary=nn.Linear(2, 1)))
+        sides = {
+            name: OptimWrapper(torch.optim.SGD(part.parameters(), lr=0.1))
+            for name, part in self.model.items()
+        }
+        for side in sides.values():
+            side.loss_scaler = torch.amp.GradScaler('cpu', init_scale=1024.0)
+            side._scale_update_param = None
+        self.optim_wrapper = AdversarialOptimWrapper(**sides)
+        self.scaler = sides['student'].loss_scaler
+        self.message_hub, self.iter, self.messages = MessageHub('scaled'), 0, []
+        self.logger = SimpleNamespace(warning=self.messages.append)
+
+    def step(self, hook, **factors):
+        """Factors multiply the gradients of the sides; returns which of them moved."""
+        before = {name: part.weight.detach().clone() for name, part in self.model.items()}
+        hook.before_train_iter(self, 0)
+        losses = [self.model[name](torch.ones(1, 2)).sum() for name in factors]
+        self.scaler.scale(sum(losses)).backward()
+        for name, factor in factors.items():
+            self.model[name].weight.grad *= factor
+        self.optim_wrapper.step()
+        self.optim_wrapper.zero_grad()
+        hook.after_train_iter(self, 0, {}, {'loss': torch.ones(())})
+        return {n for n, part in self.model.items() if not torch.equal(part.weight, before[n])}
+
+
+@pytest.mark.parametrize('wrong', ['student', 'adversary'])
+def test_in_mixed_precision_the_scale_skips_the_side_that_overflows_alone(wrong):
+    runner, hook = Scaled(), NonFiniteHook(max_in_a_row=0)
+    hook.before_train(runner)
+    factors = dict.fromkeys(('student', 'adversary'), 1.0)
+    assert runner.step(hook, **factors) == {'student', 'adversary'}
+    assert runner.step(hook, **{**factors, wrong: torch.inf}) == {*factors} - {wrong}
+    assert runner.scaler.get_scale() == 512
+    assert runner.step(hook, **factors) == {'student', 'adversary'}
+    assert not runner.messages, 'that is what a scale is for'
+
+
+def test_in_mixed_precision_gradients_that_are_never_finite_end_the_run(monkeypatch):
+    monkeypatch.setattr(non_finite_hook, 'SCALED_LIMIT', 3)
+    runner, hook = Scaled(), NonFiniteHook()
+    hook.before_train(runner)
+    for _ in range(3):
+        runner.step(hook, student=NAN, adversary=NAN)
+    with pytest.raises(TrainingError, match='no optimizer has made a step in 4 iterations'):
+        runner.step(hook, student=NAN, adversary=NAN)

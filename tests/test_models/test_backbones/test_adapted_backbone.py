@@ -57,3 +57,21 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
         found = recognizer.backbone(frames)
     torch.testing.assert_close(found, torch.cat(maps, dim=1))
     assert found.shape[1] == config.model.cls_head.in_channels
+
+
+def test_maps_of_two_levels_stand_side_by_side_at_the_smaller_ones_size():
+    config = Config.fromfile(CONFIGS / 'csvr_r3d_jhmdb.py').model
+    backbone = dict(
+        type='mmact_ssl.AdaptedBackbone',
+        backbone=config.backbone,
+        adapters=config.adapters,
+        outputs=('static', 'dynamic'),
+    )
+    model, frames = MODELS.build(backbone).eval(), torch.randn(2, 3, 8, 64, 64)
+    with torch.no_grad():
+        found = model(frames)
+        earlier, last = model.backbone(frames)
+        static, dynamic = model.adapters['static'](earlier), model.adapters['dynamic'](last)
+    assert static.shape[2:] != dynamic.shape[2:] == found.shape[2:]
+    torch.testing.assert_close(found[:, 128:], dynamic)
+    torch.testing.assert_close(found[:, :128].mean((2, 3, 4)), static.mean((2, 3, 4)))

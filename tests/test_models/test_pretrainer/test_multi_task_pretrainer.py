@@ -211,7 +211,6 @@ def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(t
     torch.testing.assert_close(static, model.adapters['static'](earlier))
     torch.testing.assert_close(feature_map, last)
     (gradients,) = kept
-    # loss = 3 * mean of squares, summed over the batch by the head's mean over samples
     norms = dict(zip(gradients.tasks, gradients.norms_on_maps()))
     expected = torch.autograd.grad(3 * last.square().mean(), last)[0].norm()
     torch.testing.assert_close(norms['third'], expected)
@@ -228,6 +227,17 @@ def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(t
         got = torch.autograd.grad(gradients.surrogate_loss(factors), parameters, retain_graph=True)
         for one, other in zip(got, wanted):
             torch.testing.assert_close(one, torch.zeros_like(one) if other is None else other)
+
+
+def test_a_frozen_earlier_map_has_no_gradient_to_compare():
+    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
+    model = make(backbone=dict(type=TwoMaps), adapters=dict(static=adapter))
+    model.backbone.first.requires_grad_(False)
+    kept = []
+    model.loss_observers.append(lambda gradients, weights: kept.append(gradients.norms_on_maps()))
+    forward(model, 'loss')['loss'].backward()
+    norms = dict(zip(model.tasks, kept[0]))
+    assert norms['first'] == 0 < norms['third'], 'a frozen map teaches nothing'
 
 
 def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):

@@ -79,3 +79,13 @@ def test_statistics_come_back_after_an_error():
 def test_a_view_that_is_not_made_is_refused():
     with pytest.raises(ConfigError, match=r"statistics_views names the view 'clean'"):
         make(statistics_views=('clean',))
+
+
+def test_views_encoded_together_mix_no_statistics_either():
+    inputs, targets = make_batch()
+    alone, together = make(), make(encode_together=True)
+    for model in (alone, together):
+        model(inputs, targets, mode='loss')
+    expected = statistics(alone)
+    for name, value in statistics(together).items():
+        torch.testing.assert_close(value, expected[name])
