@@ -112,8 +112,7 @@ class PosePredictionHead(PretextHead):
             found['loss_discriminator'] = Term(sides.discriminator, has_future)
             found['discriminator_accuracy'] = Term(sides.accuracy, has_future)
             found['discriminator_matched'] = Term(sides.matched, has_future)
-        # Errors count joints that are seen in the future frame and in the last observed one, of
-        # clips without a hint.
+        # Errors are of clips without a hint, over joints seen then and in the last observed frame.
         both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
         counted = both.flatten(1).any(1).to(both.dtype)
         for name, error in draw_errors(draws, target, both, known[:, -1:]).items():
