@@ -32,7 +32,8 @@ class PackInputs(BaseTransform):
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
       is none), and the rest as meta information.
 
-    Raises BrokenSampleError where a number of a view or target is not finite.
+    Raises BrokenSampleError where a number of a view or target is not finite. Such coordinates of
+    joints with a score of 0 become 0.
 
     Args:
         views: Names of the views to pack.
@@ -59,12 +60,14 @@ class PackInputs(BaseTransform):
             named = dict(results.get('targets', {}).get(view, {}))
             for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
-                named[name] = named[name] / np.array([width, height, 1], np.float32)
+                pose = named[name] / np.array([width, height, 1], np.float32)
+                # A joint that is not seen may be anywhere, NaN included: it does not count.
+                named[name] = np.where((pose[..., 2:] == 0) & ~np.isfinite(pose), 0, pose)
             targets[view] = {name: _to_tensor(value) for name, value in named.items()}
 
         named_targets = {f'{v}.{n}': t for v, named in targets.items() for n, t in named.items()}
         for name, value in {**inputs, **named_targets}.items():
-            if not value.isfinite().all():
+            if value.is_floating_point() and not value.isfinite().all():
                 raise BrokenSampleError(str(results['filename']), f'its {name} is not finite')
 
         data_sample = ActionDataSample()

@@ -110,3 +110,25 @@ def test_a_sample_with_a_number_that_is_not_finite_is_broken(place):
     name = 'clip' if place == 'view' else 'clip.prompt'
     with pytest.raises(BrokenSampleError, match=f'a01: its {name} is not finite'):
         PackInputs(['clip']).transform(results)
+
+
+def test_an_unseen_joint_may_be_anywhere_and_a_seen_one_may_not():
+    pose = POSE.copy()
+    pose[1, 2] = [np.nan, np.inf, 0]
+    results = made_results()
+    results['targets']['clip']['pose'] = pose
+    packed = PackInputs(['clip']).transform(results)['targets']['clip']['pose']
+    assert packed[1, 2].tolist() == [0, 0, 0]
+    pose[1, 2] = 8, 6, 0  # where else it is does not matter
+    results = made_results()
+    results['targets']['clip']['pose'] = pose
+    other = PackInputs(['clip']).transform(results)['targets']['clip']['pose']
+    other[1, 2] = 0
+    assert torch.equal(packed, other)
+    for wrong in ([np.nan, 1, 0.5], [1, 1, np.nan]):
+        pose = POSE.copy()
+        pose[1, 2] = wrong
+        results = made_results()
+        results['targets']['clip']['pose'] = pose
+        with pytest.raises(BrokenSampleError, match='its clip.pose is not finite'):
+            PackInputs(['clip']).transform(results)
