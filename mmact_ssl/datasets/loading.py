@@ -73,7 +73,7 @@ def _split(joined: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
 
 
 def end_with_parent(parent: Optional[int] = None) -> None:
-    """Let the kernel kill this process when the one that started it ends, however it ends.
+    """Make Linux kill this process as soon as its parent has ended.
 
     torch's own watch over the parent does not reach a worker that is blocked in a full pipe. Linux
     alone can do this.

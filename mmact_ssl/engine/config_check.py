@@ -72,7 +72,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @contextmanager
 def checked_merging() -> Iterator[None]:
-    """Let configs, and options over them, switch off only what is there."""
+    """Refuse ``None`` for a part that the config does not have, while configs are merged."""
     merge = Config._merge_a_into_b
 
     def check_and_merge(a: dict, b: dict, allow_list_keys: bool = False) -> dict:
@@ -151,11 +151,11 @@ def _arguments(path: str, kind: str, given: set[str], scope: str) -> Optional[di
             return None
         names = {name for one in REGISTRIES for name in one.module_dict}
         raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
-    candidates = [_accepted(one) for one in found]
-    if None in candidates:
+    candidates = [accepted for one in found if (accepted := _accepted(one)) is not None]
+    if len(candidates) < len(found):
         return None
     # A name may be that of a model and of a transform: the one that fits best is meant.
-    return max(candidates, key=lambda names: len(given & names.keys()))  # type: ignore
+    return max(candidates, key=lambda names: len(given & names.keys()))
 
 
 @cache
@@ -195,7 +195,7 @@ def _accepted(part: Any) -> Optional[dict[str, Any]]:
 
 
 def _hands_on(maker: Any) -> bool:
-    """Whether a class gives its ``**kwargs`` to the next one, and to nobody else."""
+    """Return whether ``**kwargs`` go to the base class alone."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(maker)))
     except (OSError, TypeError, SyntaxError):

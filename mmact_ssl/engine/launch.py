@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -85,13 +86,15 @@ def enable_mixed_precision(cfg: Config) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step, in place of returning it to the system.
+    """Make glibc keep freed memory instead of returning it to the system.
 
     A step on a CPU frees its activations and asks for as much again; each page that was returned
     costs a fault. Elsewhere than on glibc nothing changes.
     """
+    if sys.platform != 'linux':
+        return
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is not None:
+    if mallopt is not None:  # glibc; other C libraries have none
         mallopt(MMAP_MAX, 0)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
 

@@ -79,9 +79,10 @@ class QuietRunner(Runner):
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:
         """Scale the learning rate if asked to, or tell that it is for another batch."""
         super().scale_lr(optim_wrapper, auto_scale_lr)
-        base = (auto_scale_lr or {}).get('base_batch_size')
+        settings = auto_scale_lr or {}
+        base = settings.get('base_batch_size')
         batch = self.world_size * (self.train_dataloader.batch_size or 0)
-        if base and batch and base != batch and not auto_scale_lr.get('enable'):  # type: ignore
+        if base and batch and base != batch and not settings.get('enable'):
             self.logger.warning(
                 f'the learning rate is for batches of {base} and these are of {batch}: '
                 'scale it by --auto-scale-lr, or by hand'

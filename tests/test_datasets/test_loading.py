@@ -110,7 +110,7 @@ def test_workers_end_with_their_parent(end):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that has ended may wait for its new parent."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
     except OSError:

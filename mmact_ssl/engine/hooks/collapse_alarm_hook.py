@@ -58,7 +58,7 @@ class CollapseAlarmHook(Hook):
                 )
 
     def alarms(self, runner: Runner) -> dict[str, str]:
-        """What is wrong now, by the number that shows it."""
+        """Return the messages of all alarms that are on now, by the name of the logged number."""
         found = {}
         scalars = runner.message_hub.log_scalars
         means = {

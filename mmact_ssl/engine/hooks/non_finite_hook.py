@@ -26,9 +26,9 @@ class NonFiniteHook(Hook):
     A loss that is infinite with a finite gradient only warns. In mixed precision gradients are left
     to the loss scale, which skips the optimizer that overflows, and falls.
 
-    The run stops after too many such steps in a row (in mixed precision after more than any scale
-    can mend) and, before a checkpoint is saved, after an epoch with too many of them or with
-    weights that are not finite. Our choice.
+    The run stops after too many such steps in a row. In mixed precision it stops when no optimizer
+    has made a step for ``SCALED_LIMIT`` iterations. It also stops at the end of an epoch with too
+    many such steps or with weights that are not finite, before a checkpoint is saved. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.

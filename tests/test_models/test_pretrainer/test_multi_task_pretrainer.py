@@ -196,7 +196,7 @@ def test_heads_get_exactly_what_they_name():
 
 @pytest.mark.parametrize('together', [True, False])
 def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(together: bool):
-    """What comes back from later maps is no part of a task's gradient on the earlier one."""
+    """The gradient on the earlier map leaves out what flows back through the later one."""
     adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
     model = make(
         backbone=dict(type=TwoMaps), adapters=dict(static=adapter), encode_together=together
