@@ -50,8 +50,9 @@ class LaterBatches:
         self.first = first
 
     def __iter__(self) -> Iterator[list[int]]:
+        # When the first batch is asked for: a loader with workers makes an iterator too many.
         first, self.first = self.first, 0
-        return islice(self.batches, first, None)
+        yield from islice(self.batches, first, None)
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -23,6 +23,7 @@ from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
+from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
@@ -50,6 +51,8 @@ class QuietRunner(Runner):
             atexit.register(end_process_group)
 
     def train(self) -> nn.Module:
+        if self.cfg.get('activation_checkpointing'):
+            keep_statistics_once(self.model)
         try:
             return super().train()
         except RuntimeError as error:

@@ -179,9 +179,7 @@ def one_process(rank: int, folder: str, make_runner) -> None:
 
 
 def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tmp_path: Path):
-    mp.start_processes(
-        one_process, (str(tmp_path), make_runner), nprocs=2, start_method='fork'
-    )
+    mp.start_processes(one_process, (str(tmp_path), make_runner), nprocs=2, start_method='fork')
     states = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for whole, resumed in states:
         assert equal(whole, resumed)
