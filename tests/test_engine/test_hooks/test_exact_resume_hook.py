@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ from torch.utils.data import Dataset
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.terminal import QuietRunner
 
+WRAPPER = dict(
+    type='MMDistributedDataParallel',
+    device_ids=None,
+    broadcast_buffers=False,
+    find_unused_parameters=True,
+)
 SAMPLES = 13  # in batches of two: seven an epoch, the last one of one
 
 
@@ -23,11 +30,11 @@ class Seen(Dataset):
 
     def __init__(self) -> None:
         self.read: list[int] = []
-        self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # with workers
+        self.epoch = torch.zeros(1, dtype=torch.int64)
         self.lengths = list(range(SAMPLES))
 
     def set_progress(self, seed: int, epoch: int) -> None:
-        self.epoch[0] = epoch
+        self.epoch.share_memory_()[0] = epoch  # mmengine has made a copy
 
     def __len__(self) -> int:
         return SAMPLES
@@ -142,6 +149,7 @@ def test_with_other_batches_the_epoch_begins_anew(train, capsys):
 
 def one_process(rank: int, folder: str, make_runner) -> None:
     """Batches of its own; of two accumulated ones the first is before the checkpoint."""
+    os.environ['LOCAL_RANK'] = str(rank)
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
@@ -160,12 +168,7 @@ def one_process(rank: int, folder: str, make_runner) -> None:
                 checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1),
                 seed_by_progress=dict(type='SeedByProgressHook'),
             ),
-            model_wrapper_cfg=dict(
-                type='MMDistributedDataParallel',
-                device_ids=None,
-                broadcast_buffers=False,
-                find_unused_parameters=True,
-            ),
+            cfg=dict(model_wrapper_cfg=WRAPPER),
             launcher='pytorch',
             resume=name == 'killed' and not kill_at,
         )
