@@ -44,7 +44,8 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             f'model.heads.guidance.{HEAD}',
             'model.heads.contrast.in_channels=32',
             f'model.heads.contrast.{HEAD}',
-            'optim_wrapper.accumulative_counts=3',
+            'model.heads.contrast.embedding_dim=8',
+            'optim_wrapper.accumulative_counts=2',
         ],
     ),
     'hcpg': (
@@ -65,6 +66,8 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         [
             'model.backbone.hidden_size=8',
             *(f'model.heads.{head}.in_channels=16' for head in ('motion', 'jigsaw', 'contrast')),
+            'model.heads.contrast.hidden_dim=16',
+            'model.heads.contrast.embedding_dim=8',
             'model.data_preprocessor.frames_multiple=1',
             'param_scheduler.0.milestones=[5]',
         ],
@@ -75,7 +78,8 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'model.backbone.encoder.hidden_size=8',
             'model.heads.prompts.in_channels=96',
             'model.heads.prompts.prompt_channels=16',
-            'custom_hooks=[dict(type="EMAHook",momentum=0.1)]',
+            'default_hooks.ema.type=EMAHook',
+            'default_hooks.ema.momentum=0.1',
         ],
     ),
 }

@@ -112,6 +112,11 @@ def check_config(cfg: Config) -> None:
             raise ConfigError(f'{key}: did you mean {close[0]}?')
         if key in KNOWN:
             _check(key, value, key, cfg.get('default_scope') or registry.SCOPE)
+    if _get(cfg.get('default_hooks'), 'checkpoint.max_keep_ckpts') == 1:
+        raise ConfigError(
+            'default_hooks.checkpoint.max_keep_ckpts=1 deletes the only checkpoint before the next '
+            'one is saved: keep 2'
+        )
 
 
 def _check(path: str, value: Any, root: str, scope: str) -> None:
