@@ -135,8 +135,9 @@ def campaign(method: str, kills: int, processes: int, root: Path, seed: int) -> 
         AssertionError: They are not the same.
     """
     config = METHODS[method][0]
-    # About twenty iterations; of seven samples in batches of two.
-    epochs, batches = (5, 4) if processes == 1 else (9, 2)
+    # Seven samples in batches of two; after each kill it comes two iterations on, or a few.
+    batches = 4 // processes
+    epochs = (2 * kills + 8) // batches
     length = f'max_iters={epochs * batches}' if method == 'ms2l' else f'max_epochs={epochs}'
     draw = random.Random(f'{method} {seed}')
     folders = {name: root / f'{method}{processes}-{name}' for name in ('whole', 'killed')}

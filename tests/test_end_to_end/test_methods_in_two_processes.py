@@ -85,6 +85,7 @@ def losses_and_gradients(model: nn.Module, data: dict, index: int, parts: int) -
     own = part(data, index, parts)
     wrapped = MMDistributedDataParallel(model, device_ids=None) if parts > 1 else model
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tensor, 'float', Tensor.double)  # what mixed precision has to be raised to
         patch.setattr(Tensor, 'normal_', lambda values: values.fill_(0.3))
         patch.setattr(torch, 'rand', lambda *shape, **options: torch.full(shape, 0.5, **options))
         patch.setattr(torch, 'rand_like', lambda values: torch.full_like(values, 0.5))
