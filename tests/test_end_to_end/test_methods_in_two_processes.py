@@ -39,7 +39,9 @@ def synchronized(layer: _BatchNorm, values: Tensor) -> Tensor:
     shape = [1, -1] + [1] * (values.ndim - 2)
     variance, mean = torch.var_mean(everyone, axes, correction=0)
     values = (values - mean.view(shape)) / (variance.view(shape) + layer.eps).sqrt()
-    return values * layer.weight.view(shape) + layer.bias.view(shape)
+    if layer.affine:
+        values = values * layer.weight.view(shape) + layer.bias.view(shape)
+    return values
 
 
 @pytest.fixture(scope='module')
