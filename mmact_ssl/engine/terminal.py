@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import re
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, LogProcessor, Runner
@@ -21,7 +22,7 @@ from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.registry import LOG_PROCESSORS
@@ -56,6 +57,11 @@ class QuietRunner(Runner):
         try:
             return super().train()
         except RuntimeError as error:
+            if re.search('Connection (closed|reset) by peer', str(error)):
+                raise TrainingError(
+                    f'rank {get_rank()}: another process of the training has ended, look at what '
+                    'it and its launcher said, and go on with --resume'
+                ) from error
             if 'DataLoader timed out' not in str(error):
                 raise
             raise DataError(

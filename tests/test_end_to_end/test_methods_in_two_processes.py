@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.models.losses.common import gather_with_gradient
+from mmact_ssl.models.networks.projector import RowNorm
 from mmact_ssl.registry import DATASETS, MODELS
 from tests.five_methods import METHODS, make_data, options_of
 
@@ -52,9 +53,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_drawn(monkeypatch):
+def synchronize(monkeypatch):
     init_default_scope('mmact_ssl')
-    monkeypatch.setattr(_BatchNorm, 'forward', synchronized)
+    for layer in (_BatchNorm, RowNorm):
+        monkeypatch.setattr(layer, 'forward', synchronized)
 
 
 def make(method: str, samples: int) -> tuple[nn.Module, dict[str, Any]]:
@@ -120,7 +122,7 @@ def test_two_processes_equal_one_with_both_batches(data: Path, tmp_path: Path, m
             batch = copy.deepcopy(batch)
             batch['targets']['clip'][NOTHING[method]][2:] = 0
             cases[f'{method}, nothing in one'] = model, batch
-    # A contrast of single samples has no negatives in one process and one in two.
+    # A single sample has no negatives in its own process.
     cases['ms2l, one sample each'] = cases['ms2l'][0], make('ms2l', 2)[1]
     cases['hcpg, one sample each'] = cases['hcpg'][0], make('hcpg', 2)[1]
     whole = {name: losses_and_gradients(*case, 0, 1) for name, case in cases.items()}
