@@ -68,6 +68,8 @@ class QuietRunner(Runner):
                 f'no batch has come for {self.train_dataloader.timeout:g} seconds: look at the '
                 'disk of the data, or raise train_dataloader.timeout'
             ) from error
+        finally:
+            self.call_hook('after_end')
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""

@@ -63,8 +63,11 @@ class StopSignalHook(Hook):
         )
         raise SystemExit(EXIT_STATUS)
 
-    def after_train(self, runner: Runner) -> None:
+    def after_end(self, runner: Runner) -> None:
+        """Give the signals back, however the training has ended (:class:`QuietRunner`)."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+
+    def after_train(self, runner: Runner) -> None:
         if is_main_process():
             Path(runner.work_dir, FILE_NAME).unlink(missing_ok=True)
