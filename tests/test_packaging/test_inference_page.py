@@ -1,4 +1,4 @@
-"""Each example of docs/inference.md and of the README's lines about it runs, on a small made world."""
+"""The examples of docs/inference.md, and the README's about it, run on a small made world."""
 
 from __future__ import annotations
 
