@@ -15,6 +15,7 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import reading
+from mmact_ssl.models.teachers.weights import import_extra
 
 FORMAT = 1
 CHUNK = 4096  # rows in memory at once
@@ -154,8 +155,7 @@ class FeatureIndex:
         return best, rows
 
     def _search_faiss(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-        import faiss
-
+        faiss = import_extra('faiss', 'a large index', 'search')
         if self._faiss is None:
             lists = max(int(len(self) ** 0.5), 1)
             part = normalize(next(self.chunks())).astype(np.float32)
