@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Union, cast
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 FIX = 'docs/inference.md shows what is read'
-Input = Union[str, os.PathLike, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,23 +37,28 @@ class Clip:
     path: str = ''
 
 
+Input = Union[str, os.PathLike, np.ndarray, Clip]
+
+
 def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> list[Clip]:
     """List the clips of an input, in order; those of a folder by name.
 
     Args:
         inputs: Path of a video, of an ``.npz`` or ``.npy`` with skeletons, of a folder of these, or
             of a prepared skeleton folder; frames, uint8 ``[T, H, W, 3]`` RGB; a skeleton, float
-            ``[M, T, V, C]``; or a list of any of these.
+            ``[M, T, V, C]``; a clip; or a list of any of these.
         kind: What the model reads, ``'video'`` or ``'skeleton'``.
         layout: Key of LAYOUTS, of the skeletons in arrays.
 
     Raises:
         DataError: An input cannot be a clip, or a folder holds none.
     """
-    is_one = isinstance(inputs, (str, os.PathLike, np.ndarray))
+    is_one = isinstance(inputs, (str, os.PathLike, np.ndarray, Clip))
     clips: list[Clip] = []
-    for number, item in enumerate([inputs] if is_one else inputs):
-        if isinstance(item, np.ndarray):
+    for number, item in enumerate(cast(Sequence[Input], [inputs] if is_one else inputs)):
+        if isinstance(item, Clip):
+            clips.append(item)
+        elif isinstance(item, np.ndarray):
             read = partial(_from_array, item, f'array {number}', kind, layout)
             clips.append(Clip(f'array {number}', read))
         else:

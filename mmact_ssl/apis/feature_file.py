@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,9 @@ class FeatureFile(Protocol):
     def write(self, name: str, spans: np.ndarray, values: np.ndarray) -> None:
         """Write rows of a clip: float64 ``[W, 2]``, float32 ``[W, C]``."""
 
+    def finish(self) -> None:
+        """Write what is held."""
+
 
 @contextmanager
 def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[FeatureFile]:
@@ -33,7 +36,10 @@ def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[Feature
     Raises:
         ConfigError: Another ending, or pyarrow is not installed.
     """
-    kinds = {'.npz': _NpzFile, '.parquet': _ParquetFile}
+    kinds: dict[str, Callable[[Path, str, bool], FeatureFile]] = {
+        '.npz': _NpzFile,
+        '.parquet': _ParquetFile,
+    }
     if path.suffix not in kinds:
         raise ConfigError(f'{path}: features are written as .npz or .parquet')
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class FeatureInferencer(BaseInferencer):
 
     def stream(
         self,
-        inputs: Input | Sequence[Input] | list[Clip],
+        inputs: Input | Sequence[Input],
         batch_size: int = 8,
         window: float | None = None,
         stride: float | None = None,
@@ -151,9 +152,7 @@ class FeatureInferencer(BaseInferencer):
             print_log(left_out, logger='current', level=logging.WARNING)
 
     def _inputs_to_list(self, inputs: Any) -> list[Clip]:
-        """List the clips; a list of clips is taken as it is."""
-        if isinstance(inputs, list) and inputs and isinstance(inputs[0], Clip):
-            return inputs
+        """List the clips."""
         return find_clips(inputs, self.pretrained.card.kind, self.pretrained.card.layout)
 
     def preprocess(
@@ -300,8 +299,8 @@ def embed(
     if found['broken']:
         name, reason = next(iter(found['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
-    is_one = isinstance(inputs, np.ndarray) or not (
-        isinstance(inputs, (list, tuple)) or Path(inputs).is_dir()
-    )
     features = found['features']
+    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
+        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
+    )
     return features[0] if is_one and len(features) == 1 else features

@@ -49,7 +49,7 @@ class RetrievalInferencer(FeatureInferencer):
         show_progress: bool = True,
     ) -> None:
         super().__init__(model, device, show_progress)
-        self.cut = dict(window=window, stride=stride, unit=unit)
+        self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
         windows = None if window is None else list(self.cut.values())
         self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
