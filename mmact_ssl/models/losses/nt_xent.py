@@ -60,7 +60,7 @@ def nt_xent(
 class NTXentLoss(nn.Module):
     """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`."""
 
-    def __init__(self, temperature: float, self_similarity: Optional[float]) -> None:
+    def __init__(self, temperature: float, self_similarity: Optional[float] = -1.0) -> None:
         super().__init__()
         self.temperature = temperature
         self.self_similarity = self_similarity
