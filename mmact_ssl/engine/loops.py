@@ -30,9 +30,8 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         first, self.first_batch = self.first_batch, 0
         if first:
             # DataLoader allows no other batch sampler once it is built.
-            vars(self.dataloader)['batch_sampler'] = LaterBatches(
-                self.dataloader.batch_sampler, first
-            )
+            later = LaterBatches(self.dataloader.batch_sampler, first)
+            object.__setattr__(self.dataloader, 'batch_sampler', later)
         for index, data_batch in enumerate(self.dataloader, first):
             self.run_iter(index, data_batch)
         self.runner.call_hook('after_train_epoch')
