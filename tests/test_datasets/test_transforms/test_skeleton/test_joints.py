@@ -67,7 +67,7 @@ def test_zeros_are_missing_unless_the_joint_never_is(make_sample):
 def test_a_wrong_layout_is_named(make_sample):
     sample = make_sample('kinect20')
     for transform in (SkeletonFlip(), BonesAndMotion(), NormalizeSkeleton('first_frame')):
-        wrong = f"{type(transform).__name__}: a01_s02 has layout 'kinect21'.*kinect20"
+        wrong = f"^{type(transform).__name__}: a01_s02 has layout 'kinect21'.*kinect20"
         with pytest.raises(DataError, match=wrong):
             transform({**sample, 'layout': 'kinect21'})
     with pytest.raises(DataError, match=r"a01_s02 has 20 joints, its layout 'ntu25' has 25"):
