@@ -32,6 +32,7 @@ help:
 	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 12 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
+	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=ADDRESS of zoo/ for mim download'
 	@echo 'make clean    remove the environments and what the tools cached; data/ and work_dirs/ stay'
 
 .PHONY: install
@@ -104,6 +105,13 @@ $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
 	$(BIN)/python tools/visualize.py configs/csvr_r3d_demo.py \
 		"$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
 	@mv $@.part $@
+
+# ZOO_URL is the address where the files of zoo/ lie, for mim download.
+.PHONY: dist
+dist: $(INSTALLED)
+	rm -rf build mmact_ssl/.mim
+	ZOO_URL=$(ZOO_URL) $(BIN)/python setup.py -q sdist bdist_wheel
+	rm -rf build mmact_ssl/.mim
 
 .PHONY: clean
 clean:

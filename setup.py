@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 # What mim looks for inside an installed package.
-MIM_EXTENSION = ('configs', 'tools', 'model-index.yml')
+MIM_EXTENSION = ('configs', 'tools', 'zoo', 'model-index.yml')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -33,9 +34,10 @@ def read_readme() -> str:
 
 
 def copy_mim_extension() -> None:
-    """Copy configs and tools into the package, so that an installed one can be used through mim.
+    """Copy configs, tools and models into the package, so that mim can use an installed one.
 
-    An sdist holds the copy and not the originals: building a wheel from it keeps the copy.
+    An sdist holds the copy and not the originals: building a wheel from it keeps the copy. mim
+    downloads from whole addresses alone: ``ZOO_URL`` in the environment is where the models lie.
     """
     target = ROOT / 'mmact_ssl' / '.mim'
     sources = [ROOT / name for name in MIM_EXTENSION if (ROOT / name).exists()]
@@ -49,6 +51,10 @@ def copy_mim_extension() -> None:
             shutil.copytree(source, target / source.name, ignore=ignore)
         else:
             shutil.copy(source, target / source.name)
+    if os.environ.get('ZOO_URL'):
+        index = target / 'model-index.yml'
+        url = os.environ['ZOO_URL'].rstrip('/')
+        index.write_text(index.read_text().replace('Weights: zoo/', f'Weights: {url}/'))
 
 
 # An editable install reads configs/ and tools/ where they are; a copy would only go stale.
@@ -71,6 +77,7 @@ setup(
         'cpu': read_requirements('cpu'),
         'onnx': read_requirements('onnx'),
         'teachers': read_requirements('teachers'),
+        'search': read_requirements('search'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
         'all': read_requirements('teachers') + read_requirements('tensorboard'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,14 +20,15 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build from a copy, because building writes into the source folder."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('mmact_ssl', 'configs', 'tools', 'requirements'):
+    for name in ('mmact_ssl', 'configs', 'tools', 'requirements', 'zoo'):
         ignore = shutil.ignore_patterns('__pycache__', '.mim')
         shutil.copytree(ROOT / name, source / name, ignore=ignore)
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'model-index.yml'):
         shutil.copy(ROOT / name, source / name)
     out = tmp_path_factory.mktemp('wheel')
     pip = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation']
-    subprocess.run([*pip, '-w', str(out), str(source)], check=True)
+    environment = {**os.environ, 'ZOO_URL': 'https://host.example/zoo/'}
+    subprocess.run([*pip, '-w', str(out), str(source)], check=True, env=environment)
     (path,) = out.glob('*.whl')
     return zipfile.ZipFile(path)
 
@@ -47,13 +50,23 @@ def test_configs_and_tools_are_in_it_for_mim(wheel: zipfile.ZipFile):
     assert 'mmact_ssl/.mim/model-index.yml' in names
 
 
+def test_models_are_in_it_and_mim_knows_where_to_download_them(wheel: zipfile.ZipFile):
+    for path in (ROOT / 'zoo').iterdir():
+        assert wheel.read(f'mmact_ssl/.mim/zoo/{path.name}') == path.read_bytes()
+    index = yaml.safe_load(wheel.read('mmact_ssl/.mim/model-index.yml'))
+    weights = {model['Weights'] for model in index['Models'] if 'Weights' in model}
+    files = (ROOT / 'zoo').glob('*.safetensors')
+    assert weights == {f'https://host.example/zoo/{path.name}' for path in files}
+
+
 def test_data_files_are_in_it(wheel: zipfile.ZipFile):
     """Weights and tables inside the package, such as the demo's pose teacher."""
     data = {
         str(path.relative_to(ROOT))
         for folder in ('mmact_ssl', 'configs')
         for path in (ROOT / folder).rglob('*')
-        if path.suffix in ('.pth', '.onnx', '.json', '.npz') and '.mim' not in path.parts
+        if path.suffix in ('.pth', '.onnx', '.json', '.npz', '.html', '.js', '.css')
+        and '.mim' not in path.parts
     }
     names = {name.replace('mmact_ssl/.mim/', '') for name in wheel.namelist()}
     assert data <= names
