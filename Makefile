@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-LINTED := mmact_ssl tools tests configs setup.py
+LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
 PYTEST_ARGS ?= -n 2
 
 # One thread a process: with more threads than free cores a step takes seconds.
@@ -89,5 +89,5 @@ $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) build dist ./*.egg-info mmact_ssl/.mim .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

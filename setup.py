@@ -1,16 +1,16 @@
-"""Install mmact_ssl: the package, its configs and its command-line tools."""
+"""Install mmact_ssl: the package, its configs and its command-line tools.
+
+mmact_ssl/.mim, where mim and the tools look for configs and tools, holds links to them in a
+checkout and the files themselves in a wheel.
+"""
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-# What mim looks for inside an installed package.
-MIM_EXTENSION = ('configs', 'tools', 'model-index.yml')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -32,29 +32,6 @@ def read_readme() -> str:
     return readme.read_text() if readme.is_file() else ''
 
 
-def copy_mim_extension() -> None:
-    """Copy configs and tools into the package, so that an installed one can be used through mim.
-
-    An sdist holds the copy and not the originals: building a wheel from it keeps the copy.
-    """
-    target = ROOT / 'mmact_ssl' / '.mim'
-    sources = [ROOT / name for name in MIM_EXTENSION if (ROOT / name).exists()]
-    if not sources:
-        return
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    for source in sources:
-        if source.is_dir():
-            ignore = shutil.ignore_patterns('__pycache__')
-            shutil.copytree(source, target / source.name, ignore=ignore)
-        else:
-            shutil.copy(source, target / source.name)
-
-
-# An editable install reads configs/ and tools/ where they are; a copy would only go stale.
-if {'sdist', 'bdist_wheel'} & set(sys.argv):
-    copy_mim_extension()
-
 setup(
     name='mmact_ssl',
     version=read_version(),
@@ -63,7 +40,11 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     keywords='self-supervised learning, video, action recognition, skeleton, OpenMMLab',
+    url='https://github.com/mmact-ssl/mmact_ssl',
+    author='mmact_ssl contributors',
     packages=find_packages(include=['mmact_ssl', 'mmact_ssl.*']),
+    py_modules=['mmact_ssl_cli'],
+    entry_points={'console_scripts': ['mmact-ssl=mmact_ssl_cli:main']},
     include_package_data=True,
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
