@@ -28,7 +28,7 @@ MAX_CLASSES = 100_000
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
 
 _LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
-_CONTROL = re.compile('[\x00-\x1f\x7f\ud800-\udfff]')  # and bytes that are not UTF-8
+CONTROL = re.compile('[\x00-\x1f\x7f\ud800-\udfff]')  # and bytes that are not UTF-8
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def open_archive(path: str | os.PathLike[str], fix: str) -> Iterator[zipfile.Zip
 def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path:
     """Path of a name that ``source`` gives; DataError if it leads out of the folder."""
     path = PurePosixPath(name)
-    if not path.parts or path.is_absolute() or '..' in path.parts or _CONTROL.search(name):
+    if not path.parts or path.is_absolute() or '..' in path.parts or CONTROL.search(name):
         raise DataError(f'{source}: {name!r} is not a path inside a folder; rename it')
     return folder / path
 

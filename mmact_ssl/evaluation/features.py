@@ -107,6 +107,22 @@ def pool_features(
     return torch.cat([clips.mean(dim=1), *spread], dim=1)
 
 
+def encode(
+    backbone: nn.Module,
+    inputs: torch.Tensor,
+    pooling: nn.Module | None = None,
+    deviation: bool = False,
+) -> torch.Tensor:
+    """Features ``[B, D]`` of a normalized batch ``[B, num_clips, ...]``, as in forward_features."""
+    num_clips, clips = inputs.shape[1], inputs.flatten(0, 1)
+    output = backbone(clips)
+    if pooling is not None:
+        from mmact_ssl.models.skeletons import valid_frames
+
+        output = pooling(output, valid_frames(clips))
+    return pool_features(output, num_clips, deviation).float()
+
+
 def forward_features(
     backbone: nn.Module,
     data_preprocessor: nn.Module,
@@ -128,14 +144,7 @@ def forward_features(
     values, labels = [], []
     for batch in batches:
         data = data_preprocessor(batch, training=False)
-        num_clips = data['inputs'].shape[1]
-        inputs = data['inputs'].flatten(0, 1)
-        output = backbone(inputs)
-        if pooling is not None:
-            from mmact_ssl.models.skeletons import valid_frames
-
-            output = pooling(output, valid_frames(inputs))
-        values.append(pool_features(output, num_clips, deviation).float().cpu().numpy())
+        values.append(encode(backbone, data['inputs'], pooling, deviation).cpu().numpy())
         labels += [int(sample.gt_label) for sample in data['data_samples']]
         wrong = np.flatnonzero(~np.isfinite(values[-1]).all(axis=1))
         if len(wrong):

@@ -18,8 +18,8 @@ from mmact_ssl.files import sha256_of_file
 from mmact_ssl.models.teachers.weights import find_weights
 
 
-def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
-    """Load all weights of a module; one missing, unexpected or of another shape is an error."""
+def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
+    """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
     own, given = (
         {key: list(value.shape) for key, value in part.items()}
         for part in (module.state_dict(), state)
@@ -33,6 +33,11 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
         raise CheckpointError(
             f'{checkpoint}: {len(differing)} weights do not fit ({", ".join(differing[:3])}): {fix}'
         )
+
+
+def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
+    """Load all weights of a module, or none: see :func:`require_fit`."""
+    require_fit(module, state, checkpoint, fix)
     module.load_state_dict(state)
 
 

@@ -1,0 +1,159 @@
+"""The card of a published model: what it is, how it reads its input, where it comes from.
+
+A published file is a safetensors file of a backbone's weights, ``backbone.*``, with its card as
+JSON in the file's own metadata. Whoever receives it needs nothing else to build the network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import CONTROL, reading
+
+# The key of the card in the metadata of a safetensors file.
+CARD_KEY = 'mmact_ssl_card'
+FIX = 'download it again, or publish it by tools/publish_model.py'
+PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
+NAME = re.compile(r'\w[\w.+-]{0,99}')
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a published file says about itself.
+
+    Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
+    file: :mod:`mmact_ssl.apis.parts` builds them.
+
+    Attributes:
+        name: Of the model, e.g. ``csvr_r3d_demo``.
+        kind: ``'video'`` or ``'skeleton'``.
+        method: Row of the tables, e.g. ``'CSVR'``.
+        config: Name of the config that trained it, without ``.py``.
+        trained_on: Name of the data set that it was trained on.
+        licence: Of the weights, as the training data allows.
+        backbone_name, backbone: Name of the network, and the part.
+        preprocessor: The part that normalizes a batch.
+        pipeline: The transforms that make a sample of a clip for evaluation, without augmentation.
+        feature_dim: Length C of a feature.
+        pooling: The part that pools a map of skeletons; None: the mean over positions.
+        deviation: Features are the mean over a video's clips and, beside it, the deviation.
+        layout, num_persons: Of skeletons: a key of LAYOUTS, and persons a clip; '' and 0 of videos.
+        results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
+            in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
+            ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
+            of the 'file'.
+        source_sha256: Of the training checkpoint.
+        precision: In which the weights are stored, ``'float32'`` or ``'float16'``.
+        version: Of the package that has written it.
+    """
+
+    name: str
+    kind: str
+    method: str
+    config: str
+    trained_on: str
+    licence: str
+    backbone_name: str
+    backbone: dict[str, Any]
+    preprocessor: dict[str, Any]
+    pipeline: list[dict[str, Any]]
+    feature_dim: int
+    source_sha256: str
+    precision: str
+    version: str
+    pooling: dict[str, Any] | None = None
+    deviation: bool = False
+    layout: str = ''
+    num_persons: int = 0
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def clip(self) -> dict[str, Any]:
+        """Arguments of the transform that picks frames: ``clip_len``, ``num_frames``, ..."""
+        keys = ('clip_len', 'num_clips', 'frame_interval', 'num_frames')
+        found = [step for step in self.pipeline if any(key in step for key in keys)]
+        return {key: found[0][key] for key in keys if found and key in found[0]}
+
+    def to_json(self) -> str:
+        """Write the card; the same card gives the same text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def read_card(path: str | os.PathLike[str]) -> Card:
+    """Read the card of a published file, without its weights.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or no published model.
+    """
+    from safetensors import safe_open
+
+    path = os.fspath(path)
+    with reading(path, FIX, CheckpointError):
+        with safe_open(path, framework='np') as file:
+            text = (file.metadata() or {}).get(CARD_KEY)
+        if text is None:
+            raise ValueError('it has no card, so that its network is not known')
+        return card_from(json.loads(text))
+
+
+def card_from(values: Any) -> Card:
+    """Make a card of what a file says; ValueError for what no card says."""
+    if not isinstance(values, dict):
+        raise ValueError('its card is not a table')
+    known = {item.name: item for item in fields(Card)}
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f'its card says {unknown[0]!r}, which this version does not know')
+    for name, item in known.items():
+        if name not in values:
+            if item.default is MISSING and item.default_factory is MISSING:
+                raise ValueError(f'its card does not say {name!r}')
+            continue
+        kinds = _KINDS[str(item.type)]
+        if type(values[name]) not in kinds:
+            raise ValueError(f'its card has {name!r} of {type(values[name]).__name__}')
+    _check_values(values)
+    parts = {key: _with_tuples(values.get(key)) for key in PARTS}
+    card = Card(**{**values, **parts})
+    if not NAME.fullmatch(card.name):
+        raise ValueError(f'its card has the name {card.name!r}')
+    if card.kind not in ('video', 'skeleton'):
+        raise ValueError(f'its card is of the kind {card.kind!r}')
+    return card
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    'str': (str,),
+    'int': (int,),
+    'bool': (bool,),
+    'dict[str, Any]': (dict,),
+    'dict[str, Any] | None': (dict, type(None)),
+    'list[dict[str, Any]]': (list,),
+}
+
+
+def _with_tuples(value: Any) -> Any:
+    """Write lists of plain values as tuples, which JSON does not have and some parts insist on."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [_with_tuples(item) for item in value]
+        return items if any(isinstance(item, dict) for item in items) else tuple(items)
+    return value
+
+
+def _check_values(value: Any) -> None:
+    """Refuse text that a terminal would obey, and text without end."""
+    if isinstance(value, dict):
+        for item in value.items():
+            _check_values(list(item))
+    elif isinstance(value, list):
+        for item in value:
+            _check_values(item)
+    elif isinstance(value, str) and (len(value) > 2000 or CONTROL.search(value)):
+        raise ValueError(f'its card holds the text {value[:40]!r}')

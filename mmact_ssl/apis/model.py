@@ -1,0 +1,110 @@
+"""A published model in memory: its backbone, its preprocessing and the features that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl.apis.card import FIX, Card, read_card
+from mmact_ssl.apis.parts import build_model, build_pipeline
+from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.evaluation.features import encode
+from mmact_ssl.evaluation.student import require_fit
+from mmact_ssl.files import reading, sha256_of_file
+
+PREFIX = 'backbone.'
+
+
+@dataclass
+class PretrainedModel:
+    """What :func:`mmact_ssl.apis.load_model` gives; all of it in evaluation mode.
+
+    Attributes:
+        backbone: Takes normalized float ``[N, C, T, H, W]`` (2D networks: frames ``[N, C, H, W]``),
+            or skeletons ``[N, M, T, V, C]``.
+        preprocessor: Collates and normalizes samples.
+        pooling: Of skeletons; None: the mean over positions.
+        card: What the file says about itself.
+        sha256: Of the file.
+        path: Of the file.
+    """
+
+    backbone: nn.Module
+    preprocessor: nn.Module
+    pooling: nn.Module | None
+    card: Card
+    sha256: str
+    path: str
+
+    @property
+    def pipeline(self) -> list[dict[str, Any]]:
+        """The transforms that make a sample, as configs write them."""
+        return self.card.pipeline
+
+    @cached_property
+    def transform(self) -> Any:
+        """The pipeline, built: takes what a data set gives it, e.g. ``dict(filename='a.mp4',
+        start_index=0, modality='RGB')``, and makes a sample."""
+        return build_pipeline(self.card.pipeline)
+
+    def to(self, device: str | torch.device) -> PretrainedModel:
+        """Move the networks to a device."""
+        for part in (self.backbone, self.preprocessor, self.pooling):
+            if part is not None:
+                part.to(device)
+        return self
+
+    @torch.no_grad()
+    def features(self, samples: Sequence[dict[str, Any]]) -> Tensor:
+        """Features as the linear probe sees them, float ``[N, C]``, of N samples of the pipeline.
+
+        Args:
+            samples: What :attr:`transform` has made; of one shape, as they become one batch.
+        """
+        from mmengine.dataset import pseudo_collate
+
+        data = self.preprocessor(pseudo_collate(list(samples)), training=False)
+        return encode(self.backbone, data['inputs'], self.pooling, self.card.deviation)
+
+
+def load_file(path: str | os.PathLike[str], expected: str | None = None) -> PretrainedModel:
+    """Load a published file.
+
+    Args:
+        path: A ``.safetensors`` file that tools/publish_model.py has written.
+        expected: Its sha256, compared before anything of the file is parsed.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, is another one, or holds a part that is
+            refused.
+    """
+    path = os.fspath(path)
+    with reading(path, FIX, CheckpointError):
+        sha256 = sha256_of_file(path)
+    if expected is not None and sha256 != expected:
+        raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
+    card = read_card(path)
+    state = {key: value for key, value in read_state_dict(path).items() if key.startswith(PREFIX)}
+    state = {key[len(PREFIX) :]: value for key, value in state.items()}
+    with reading(path, FIX, CheckpointError):
+        # Without memory at first: a card may ask for a network of any size.
+        with torch.device('meta'):
+            require_fit(build_model(card.backbone, 'backbone'), state, path, FIX)
+        backbone = build_model(card.backbone, 'backbone')
+        backbone.load_state_dict(state)
+        preprocessor = build_model(card.preprocessor, 'preprocessor')
+        pooling = None if card.pooling is None else build_model(card.pooling, 'pooling')
+        model = PretrainedModel(backbone, preprocessor, pooling, card, sha256, path)
+        model.transform  # noqa: B018  (built now, so that what is refused is refused here)
+    for part in (backbone, preprocessor, pooling):
+        if part is not None:
+            part.requires_grad_(False)
+            part.eval()  # mmaction2's ResNet3d returns None
+    return model

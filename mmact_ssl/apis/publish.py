@@ -1,0 +1,220 @@
+"""Make a published file of a training checkpoint: the backbone's weights and its card."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import Tensor
+
+from mmact_ssl import __version__
+from mmact_ssl.apis.card import CARD_KEY, Card, card_from
+from mmact_ssl.apis.parts import OUTSIDE, check_part, known_class
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.files import sha256_of_file
+from mmact_ssl.reporting.result import Result
+from mmact_ssl.reporting.tables import COLUMNS
+
+
+def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
+    """What a training checkpoint says of its run: ``config``, ``backbone_name``, ``dataset_name``.
+
+    Each is '' where it does not say so.
+    """
+    meta = load_checkpoint_safely(checkpoint).get('meta', {})
+    # Searched and never executed: a config is code, and the file may be anybody's.
+    text = str(meta.get('cfg', ''))
+    found = {'config': re.sub(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', '')))}
+    for key in ('backbone_name', 'dataset_name'):
+        match = re.search(rf"^{key} = '([\w.-]+)'$", text, re.MULTILINE)
+        found[key] = match[1] if match else ''
+    return found
+
+
+def find_downstream(
+    configs: Path, backbone_name: str, dataset_name: str, checkpoint: str | os.PathLike[str]
+) -> Config:
+    """Find the config that evaluates a student: of its network and, where there is one, its set."""
+    for path in sorted((configs / 'downstream').glob(f'linear_*_{dataset_name}.py')):
+        cfg = Config.fromfile(path)
+        if cfg.backbone_name == backbone_name:
+            return cfg
+    path = configs / '_base_' / 'downstream' / f'{backbone_name}.py'
+    if path.is_file():
+        cfg = Config.fromfile(path)
+        if cfg.test_dataloader.dataset.get('pipeline'):
+            return cfg
+    raise ConfigError(
+        f'{checkpoint}: no config under {configs / "downstream"} evaluates the backbone '
+        f'{backbone_name!r} on {dataset_name!r}: give one by --downstream'
+    )
+
+
+def make_card(cfg: Config, **known: Any) -> Card:
+    """Make a card of a downstream config.
+
+    Args:
+        cfg: Its backbone, preprocessor, pooling and test pipeline become parts of the card.
+        known: The other fields of the card.
+    """
+    dataset = cfg.test_dataloader.dataset
+    backbone = plain_part(cfg.model.backbone.to_dict(), 'MODELS', 'backbone')
+    pipeline = [plain_part(step, 'TRANSFORMS', 'pipeline') for step in dataset.pipeline]
+    pooling = cfg.get('feature_pooling')
+    deviation = bool(cfg.get('feature_deviation', False))
+    doubled = pooling is not None and pooling.get('mode') == 'mean_max'
+    is_skeleton = dataset.type == 'mmact_ssl.SkeletonDataset'
+    persons = next((step['num_person'] for step in pipeline if 'num_person' in step), 1)
+    values = dict(
+        kind='skeleton' if is_skeleton else 'video',
+        backbone_name=cfg.backbone_name,
+        backbone=backbone,
+        preprocessor=plain_part(cfg.model.data_preprocessor, 'MODELS', 'preprocessor'),
+        pipeline=pipeline,
+        pooling=None if pooling is None else plain_part(pooling, 'MODELS', 'pooling'),
+        deviation=deviation,
+        feature_dim=cfg.model.cls_head.in_channels * 2 ** (deviation + doubled),
+        layout=_find_layout(backbone) if is_skeleton else '',
+        num_persons=persons if is_skeleton else 0,
+        version=__version__,
+        **known,
+    )
+    return card_from(values)
+
+
+def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
+    """Write a part of a config as a card does: plain values, full names, nothing to start from."""
+    part = _plain(config, registry)
+    try:
+        check_part(part, registry, where)
+    except ValueError as error:
+        raise ConfigError(f'cannot be published: {error}') from error
+    return part
+
+
+def _plain(value: Any, registry: str) -> Any:
+    if isinstance(value, Mapping):
+        part = {k: _plain(v, registry) for k, v in value.items() if not OUTSIDE.search(k)}
+        name = part.get('type')
+        if isinstance(name, str) and '.' not in name:
+            scopes = (f'{scope}.{name}' for scope in ('mmact_ssl', 'mmaction'))
+            part['type'] = next((n for n in scopes if known_class(n, registry)), name)
+        return part
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, registry) for item in value]
+    return value
+
+
+def _find_layout(part: Any) -> str:
+    """The layout that a backbone, or a network inside of it, is built for."""
+    if isinstance(part, dict):
+        inside = (_find_layout(value) for value in part.values())
+        return part.get('layout') or next((found for found in inside if found), '')
+    return ''
+
+
+def figures_of(results: Iterable[Result], sha256: str) -> list[dict[str, Any]]:
+    """Figures of one encoder for its card: those of the results that name its hash."""
+    results = list(results)
+    # A confusion matrix counts each clip of a test split once.
+    counted = {
+        (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))
+        for r in results
+        if r.details.get('confusion')
+    }
+    return [
+        dict(
+            name=heading,
+            protocol=protocol,
+            metric=metric,
+            value=round(result.metrics[metric], 6),
+            label_fraction=fraction,
+            seed=result.seed,
+            dataset=result.dataset,
+            synthetic=result.synthetic,
+            config=result.config,
+            test_clips=counted.get((result.dataset, result.data_version), 0),
+        )
+        for heading, protocol, metric, fraction in COLUMNS
+        for result in results
+        if result.checkpoint_hash == sha256
+        and (result.protocol, result.label_fraction) == (protocol, fraction)
+    ]
+
+
+def write_model(
+    weights: Mapping[str, Tensor],
+    output: Path,
+    card: Card,
+    results: Iterable[Result] = (),
+    half: bool = False,
+) -> Path:
+    """Write weights and card with the first 8 digits of the file's sha256 in its name.
+
+    The figures are those of the source checkpoint. Rounding to float16 may change them: once the
+    file itself has been evaluated, the same call with these results writes its own figures.
+    """
+    from safetensors.torch import save
+
+    results = list(results)
+    if half:
+        weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+        for key, value in weights.items():
+            if not value.isfinite().all():
+                raise CheckpointError(f'{key} is too large for float16: publish without --half')
+    weights = {key: value.detach().clone().contiguous() for key, value in weights.items()}
+    card = replace(card, precision='float16' if half else 'float32')
+
+    def content(figures: list[dict[str, Any]], of: str) -> bytes:
+        marked = [{**figure, 'weights': of} for figure in figures]
+        filled = replace(card, results=marked)
+        return save(weights, metadata={CARD_KEY: filled.to_json()})
+
+    data = content(figures_of(results, card.source_sha256), 'checkpoint')
+    if of_file := figures_of(results, hashlib.sha256(data).hexdigest()):
+        data = content(of_file, 'file')
+    digest = hashlib.sha256(data).hexdigest()
+    path = output.with_name(f'{card.name}-{digest[:8]}.safetensors')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def card_of_checkpoint(
+    checkpoint: str | os.PathLike[str],
+    configs: Path,
+    downstream: Config | None = None,
+    name: str = '',
+    method: str = '',
+    licence: str = '',
+    trained_on: str = '',
+) -> Card:
+    """Make the card of a training checkpoint, of what it says of its run.
+
+    Args:
+        checkpoint: Of tools/train.py.
+        configs: Folder of the package's configs.
+        downstream: The config that evaluates it; found by its network and data set if not given.
+        name: Of the model; that of its config if not given.
+        method, licence, trained_on: As in the card; what the checkpoint says, and 'not stated'.
+    """
+    run = pretraining_of(checkpoint)
+    if downstream is None:
+        downstream = find_downstream(configs, run['backbone_name'], run['dataset_name'], checkpoint)
+    return make_card(
+        downstream,
+        name=name or run['config'] or Path(checkpoint).stem,
+        method=method or run['config'].split('_')[0] or 'not stated',
+        config=run['config'],
+        trained_on=trained_on or run['dataset_name'] or 'not stated',
+        licence=licence or 'not stated',
+        source_sha256=sha256_of_file(checkpoint),
+        precision='float32',
+    )
