@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Evaluate a pre-trained student, or a random encoder, by one or more protocols.
 
-    python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x/epoch_4.pth
+    python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x
     python tools/evaluate.py linear,knn,retrieval configs/downstream/linear_r3d_demo.py \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
     python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
@@ -53,7 +53,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help=f'file with the student under --prefix; {SEED} in it stands for each seed',
+        help='file with the student under --prefix, or a work dir, whose newest one is taken; '
+        f'{SEED} in it stands for each seed',
     )
     parser.add_argument(
         '--random',
@@ -119,11 +120,14 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
+    from mmact_ssl.engine.checkpoint import newest_checkpoint
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.own_data import config_for, hold_out_if_needed
 
     keep_freed_memory()
+    if args.checkpoint and Path(args.checkpoint).is_dir():
+        args.checkpoint = newest_checkpoint(args.checkpoint) or args.checkpoint
     if args.config is None:
         checkpoint = args.checkpoint.replace(SEED, str(args.seeds[0]))
         trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')

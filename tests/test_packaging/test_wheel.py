@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build from a copy, because building writes into the source folder."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('mmact_ssl', 'configs', 'tools', 'requirements'):
+    for name in ('mmact_ssl', 'configs', 'tools', 'zoo', 'requirements'):
         ignore = shutil.ignore_patterns('__pycache__')
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignore)
     files = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'model-index.yml')
