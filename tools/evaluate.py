@@ -217,7 +217,7 @@ def print_results(results: list[Result]) -> None:
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     source = f' from {first.pretrained_on}' if first.transferred else ''
     named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-    clips = f', {first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
+    clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
     table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}{clips}')
     for heading in ('protocol', 'metric'):
         table.add_column(heading)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmact_ssl.apis.card import read_card
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
@@ -27,7 +28,7 @@ def config_for(
     the arguments that the network was built with.
 
     Args:
-        checkpoint: What tools/train.py has written.
+        checkpoint: What tools/train.py or tools/publish_model.py has written.
         data: Prepared folder.
         options: As of ``--cfg-options``.
     """
@@ -65,10 +66,13 @@ def hold_out_if_needed(cfg: Config) -> None:
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:
-    """Name and config of the network in a training checkpoint.
+    """Name and config of the network in a training checkpoint or a published file.
 
-    The text of the config that it carries is read as data: calls of ``dict`` and plain values.
+    Of the first, the text of the config in it is read as data: calls of ``dict``, plain values.
     """
+    if checkpoint.endswith('.safetensors'):
+        card = read_card(checkpoint)
+        return card.backbone_name, card.backbone
     text = load_checkpoint_safely(checkpoint).get('meta', {}).get('cfg')
     try:
         saved = read_assignments(str(text), ('backbone_name', 'model'))

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
@@ -135,10 +134,13 @@ def hold_out(
     Returns:
         bool ``[N]``, true for tests, and how it was drawn in a few words.
     """
+    # Not at the top: every tool reads this file, and it takes a second.
+    from sklearn.model_selection import StratifiedGroupKFold
+
     parts = max(2, round(1 / fraction))
-    if groups is not None and len(set(groups)) > 1:
-        parts = min(parts, len(set(groups)), int(np.bincount(labels).max()))
-        folds = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
+    limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
+    if limit > 1:
+        folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)
         for train, test in folds.split(labels, labels, groups):
             if len(test) and set(labels[train]) == set(labels):
                 return np.isin(np.arange(len(labels)), test), 'group by group'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError, DataError
@@ -96,6 +96,8 @@ def test_groups_that_hold_nothing_together_are_not_written(tmp_path: Path):
     assert len(set(read_groups(tmp_path / 'groups.json', ['c', 'd']))) == 2
 
 
+@settings(deadline=None)
+@example([(0, 0), (1, 1)], True)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=2, max_size=30),
     st.booleans(),
