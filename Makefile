@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+NEWEST := .venv-newest
 LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
 PYTEST_ARGS ?= -n 2
 
@@ -28,25 +29,33 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
+	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 12 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
-	@echo 'make clean    remove .venv/ and what the tools cached; data/ and work_dirs/ stay'
+	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=https://host/zoo makes mim download work'
+	@echo 'make clean    remove the environments and what the tools cached; data/ and work_dirs/ stay'
 
 .PHONY: install
 install: $(INSTALLED)
 
 # torch first and alone: a resolver left free picks versions that do not work together.
+# mmpose needs pkg_resources, which later setuptools do not have.
 # chumpy (mmpose requires it and never imports it) does not build in isolation.
 # opencv's wheels need libGL, which a bare Debian does not have: the headless build takes their place.
-$(INSTALLED): setup.py $(wildcard requirements/*.txt)
+# Arguments: folder of the environment, options of pip that choose versions.
+define fill
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo 'error: $(PYTHON) has no venv: apt install python3-venv'; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c requirements/constraints.txt torch setuptools wheel
-	$(BIN)/pip install -q --no-deps --no-build-isolation -c requirements/constraints.txt chumpy
-	$(BIN)/pip install -q --no-build-isolation -c requirements/constraints.txt -e '.[cpu,tests]'
-	$(BIN)/python -c 'import cv2' 2>/dev/null \
-		|| $(BIN)/pip install -q --no-deps --force-reinstall opencv-python-headless==4.11.0.86
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/pip install -q $(2) torch 'setuptools<81' wheel
+	$(1)/bin/pip install -q --no-deps --no-build-isolation $(2) chumpy
+	$(1)/bin/pip install -q --no-build-isolation $(2) -e '.[cpu,tests]'
+	$(1)/bin/python -c 'import cv2' 2>/dev/null \
+		|| $(1)/bin/pip install -q --no-deps --force-reinstall opencv-python-headless==4.11.0.86
+endef
+
+$(INSTALLED): setup.py $(wildcard requirements/*.txt)
+	$(call fill,$(VENV),-c requirements/constraints.txt)
 	$(BIN)/python -c 'import mmact_ssl; print("mmact_ssl", mmact_ssl.__version__, "is installed")'
 	@touch $@
 
@@ -59,6 +68,16 @@ lint: $(INSTALLED)
 test: lint
 	$(BIN)/mypy mmact_ssl
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# Which release of another project breaks us next: no constraints, everything as new as requirements/
+# allow. The versions that differ are told before and after the tests.
+.PHONY: test-newest
+test-newest:
+	$(call fill,$(NEWEST),--upgrade)
+	@diff -i <(sort -f requirements/constraints.txt) <($(NEWEST)/bin/pip list --format=freeze | sort -f) \
+		| grep -E '^[<>] .*==' >$(NEWEST)/versions.txt || true
+	@cat $(NEWEST)/versions.txt
+	$(NEWEST)/bin/python -m pytest -q $(PYTEST_ARGS) || { cat $(NEWEST)/versions.txt; exit 1; }
 
 # Each stage of the demo leaves a stamp; an interrupted stage starts again, training resumes.
 .PHONY: demo
@@ -87,7 +106,14 @@ $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
 		"$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
 	@mv $@.part $@
 
+# ZOO_URL is the address where the files of zoo/ lie, for mim download.
+.PHONY: dist
+dist: $(INSTALLED)
+	rm -rf build
+	ZOO_URL=$(ZOO_URL) $(BIN)/python setup.py -q sdist bdist_wheel
+	rm -rf build
+
 .PHONY: clean
 clean:
-	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEWEST) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,9 +6,11 @@ checkout and the files themselves in a wheel.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
@@ -32,6 +34,19 @@ def read_readme() -> str:
     return readme.read_text() if readme.is_file() else ''
 
 
+class BuildWithAddress(build_py):
+    """Build the package, with whole addresses of the models where ``ZOO_URL`` is set.
+
+    mim downloads from such alone.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if url := os.environ.get('ZOO_URL', '').rstrip('/'):
+            index = Path(self.build_lib, 'mmact_ssl/.mim/model-index.yml')
+            index.write_text(index.read_text().replace('Weights: zoo/', f'Weights: {url}/'))
+
+
 setup(
     name='mmact_ssl',
     version=read_version(),
@@ -42,6 +57,7 @@ setup(
     keywords='self-supervised learning, video, action recognition, skeleton, OpenMMLab',
     author='mmact_ssl contributors',
     packages=find_packages(include=['mmact_ssl', 'mmact_ssl.*']),
+    cmdclass={'build_py': BuildWithAddress},
     py_modules=['mmact_ssl_cli'],
     entry_points={'console_scripts': ['mmact-ssl=mmact_ssl_cli:main']},
     include_package_data=True,

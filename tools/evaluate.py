@@ -66,6 +66,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='CACHE',
         help="a teacher's own embeddings in place of an encoder, mean over a video's frames",
     )
+    parser.add_argument(
+        '--join',
+        nargs='+',
+        default=(),
+        metavar='CHECKPOINT',
+        help='other students of the same network, whose frozen features stand beside',
+    )
     parser.add_argument('--prefix', default='backbone.', help="the student's keys begin with it")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument('--seed', type=int, default=0)
@@ -167,6 +174,7 @@ def run(args: argparse.Namespace) -> list[Result]:
         request = Request(
             cfg,
             args.checkpoint and args.checkpoint.replace(SEED, str(seed)),
+            joined=tuple(path.replace(SEED, str(seed)) for path in args.join),
             seed=seed,
             label_fraction=fraction,
             method=method,

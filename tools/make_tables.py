@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Renew the result tables of README.md and docs/, and the results in model-index.yml.
+"""Renew the result tables of README.md and docs/, the model index and the page of the zoo.
 
-They are made from results/. ``--check`` changes nothing and exits with status 1 where a file does
-not agree with the results.
+They are made from results/ and zoo/. ``--check`` changes nothing and exits with status 1 where a
+file does not agree with them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.reporting.model_index import results_by_config, update_model_index
     from mmact_ssl.reporting.result import read_results
     from mmact_ssl.reporting.tables import update_files
+    from mmact_ssl.reporting.zoo_page import update_zoo
 
     files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
     with one_line_errors():
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
             index = ROOT / 'model-index.yml'
             found = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
             stale += [index] if update_model_index(index, found, write=not args.check) else []
+            stale += update_zoo(ROOT / 'zoo', ROOT / 'docs/model_zoo.md', index, not args.check)
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '

@@ -1,8 +1,16 @@
-"""Export a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/last.pth models/x``.
+"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/last.pth models/x``.
 
-The file holds the student's weights and nothing else that training needed. Stock mmaction2 loads it
-without this package: as ``load_from`` of a config, or, exported with ``--strip-prefix``, as the
-``pretrained`` of its backbone with ``pretrained2d=False`` (ResNet3d does not read ``init_cfg``).
+The file, ``models/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
+network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. In a
+folder with an ``index.json`` the model is entered there, and for the package's own ``zoo/`` in
+``model-index.yml`` and ``docs/model_zoo.md`` too.
+
+    python tools/publish_model.py work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
+        --results results --licence 'Apache-2.0; trained on generated videos'
+
+``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
+``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
+``pretrained2d=False`` (ResNet3d does not read ``init_cfg``).
 """
 
 from __future__ import annotations
@@ -14,23 +22,38 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Export a pre-trained checkpoint's backbone")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('checkpoint', type=Path, help='checkpoint that tools/train.py wrote')
     parser.add_argument(
-        'output', type=Path, help='where to: becomes <output>-<8 digits of sha256>.pth'
+        'output', type=Path, help='where to, ending in the name; the hash and the ending are added'
     )
+    parser.add_argument('--format', choices=('safetensors', 'pth'), help='safetensors by default')
+    card = parser.add_argument_group('the card of a safetensors file')
+    card.add_argument(
+        '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
+    )
+    card.add_argument('--licence', help='of the weights, as the training data allows')
+    card.add_argument('--trained-on', help="the data; the config's data set by default")
+    card.add_argument('--method', help='row of the tables; that of the results by default')
+    card.add_argument('--downstream', metavar='CONFIG', help='config that evaluates it')
+    card.add_argument('--half', action='store_true', help='store the weights as float16')
     parser.add_argument(
         '--strip-prefix',
         action='store_true',
-        help='name the weights as the backbone does, without "backbone."; not with --classifier',
+        help='name the weights as the backbone does, without "backbone."; of --format pth',
     )
     parser.add_argument(
         '--classifier',
         action='store_true',
-        help='export the classifier of joint training as "cls_head." too: a whole recognizer',
+        help='export the classifier of joint training as "cls_head." too, a whole recognizer; of '
+        '--format pth',
     )
     parser.add_argument(
         '--adapters',
@@ -39,39 +62,76 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='NAME',
         help="export these tasks' adapters too, for a config with mmact_ssl.AdaptedBackbone",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.format is None:
+        args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
+    elif args.format == 'safetensors' and (args.strip_prefix or args.classifier):
+        parser.error('--strip-prefix and --classifier are of --format pth')
+    if args.format == 'pth' and (args.results or args.licence or args.downstream or args.half):
+        parser.error('a .pth file has no card: drop --results, --licence, --downstream and --half')
+    return args
 
 
-def export_backbone(
-    checkpoint: Path,
-    output: Path,
-    strip_prefix: bool = False,
-    classifier: bool = False,
-    adapters: Sequence[str] = (),
-) -> Path:
-    """Write the backbone's weights with the first 8 digits of the file's sha256 in its name.
+def publish(args: argparse.Namespace) -> Path:
+    """Write the file with its card, and enter it where there is an index."""
+    from mmengine.config import Config
 
-    The same weights and config give the same bytes, so that the hash is the model's name.
+    from mmact_ssl.apis.model import load_file
+    from mmact_ssl.apis.publish import card_of_checkpoint, write_model
+    from mmact_ssl.apis.zoo import INDEX, add_to_index
+    from mmact_ssl.errors import CheckpointError, ConfigError
+    from mmact_ssl.files import sha256_of_file
+    from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.reporting.zoo_page import update_zoo
+
+    weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
+    sha256 = sha256_of_file(args.checkpoint)
+    results = [result for folder in args.results for result in read_results(folder)]
+    own = [result for result in results if result.checkpoint_hash == sha256]
+    if args.results and not own:
+        raise CheckpointError(
+            f'{args.checkpoint}: no results in {", ".join(args.results)} are of this file (sha256 '
+            f'{sha256[:12]}...): evaluate it by tools/evaluate.py --out'
+        )
+    if args.adapters and not args.downstream:
+        raise ConfigError(
+            '--adapters: give --downstream configs/downstream/linear_r3d-adapted_*.py'
+        )
+    card = card_of_checkpoint(
+        args.checkpoint,
+        ROOT / 'configs',
+        downstream=Config.fromfile(args.downstream) if args.downstream else None,
+        name=args.output.name,
+        method=args.method or (own[0].method if own else ''),
+        licence=args.licence or '',
+        trained_on=args.trained_on or '',
+    )
+    path = write_model(weights, args.output.parent, card, results, args.half)
+    try:
+        load_file(path)  # as whoever receives it
+    except CheckpointError:
+        path.unlink()
+        raise
+    if (path.parent / INDEX).is_file():
+        add_to_index(path, card.name)
+        if path.parent.resolve() == ROOT / 'zoo':
+            update_zoo(path.parent, ROOT / 'docs' / 'model_zoo.md', ROOT / 'model-index.yml')
+    return path
+
+
+def backbone_weights(
+    checkpoint: Path, strip_prefix: bool = False, adapters: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the backbone's weights of a training checkpoint, and the checkpoint's ``meta``.
 
     Args:
         checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
-        output: Path, with or without ``.pth``.
         strip_prefix: Leave ``backbone.`` out of the keys.
-        classifier: Write the classifier of joint training too.
-        adapters: Write these adapters too, and name all weights as :class:`AdaptedBackbone` does.
-
-    Returns:
-        The written file.
+        adapters: Read these adapters too, and name all weights as :class:`AdaptedBackbone` does.
     """
-    import torch
-
-    import mmact_ssl
     from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
-    from mmact_ssl.errors import CheckpointError, ConfigError
-    from mmact_ssl.evaluation.protocols.joint import classifier_state
+    from mmact_ssl.errors import CheckpointError
 
-    if strip_prefix and classifier:
-        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
     loaded = load_checkpoint_safely(checkpoint)
     weights: Mapping[str, Any] = read_state_dict(checkpoint, loaded)
     prefix = 'backbone.'
@@ -86,15 +146,47 @@ def export_backbone(
     if not backbone:
         found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
         raise CheckpointError(f'{checkpoint}: no backbone.* to export, it holds {", ".join(found)}')
+    return backbone, loaded.get('meta', {})
+
+
+def export_backbone(
+    checkpoint: Path,
+    output: Path,
+    strip_prefix: bool = False,
+    classifier: bool = False,
+    adapters: Sequence[str] = (),
+) -> Path:
+    """Write a ``.pth`` file with the first 8 digits of the file's sha256 in its name.
+
+    The same weights and config give the same bytes, so that the hash is the model's name.
+
+    Args:
+        checkpoint: As for :func:`backbone_weights`.
+        output: Path, with or without ``.pth``.
+        strip_prefix, adapters: As for :func:`backbone_weights`.
+        classifier: Write the classifier of joint training too.
+
+    Returns:
+        The written file.
+    """
+    import torch
+
+    import mmact_ssl
+    from mmact_ssl.errors import ConfigError
+    from mmact_ssl.evaluation.protocols.joint import classifier_state
+
+    if strip_prefix and classifier:
+        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
+    backbone, trained = backbone_weights(checkpoint, strip_prefix, adapters)
     if classifier:
         state = classifier_state(str(checkpoint))
         backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
-    config_text = str(loaded.get('meta', {}).get('cfg', ''))
+    config_text = str(trained.get('cfg', ''))
     meta = {
         'mmact_ssl_version': mmact_ssl.__version__,
         'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),
-        'epoch': loaded.get('meta', {}).get('epoch'),
-        'iter': loaded.get('meta', {}).get('iter'),
+        'epoch': trained.get('epoch'),
+        'iter': trained.get('iter'),
     }
     buffer = io.BytesIO()
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)
@@ -127,9 +219,12 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
-        path = export_backbone(
-            args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters
-        )
+        if args.format == 'safetensors':
+            path = publish(args)
+        else:
+            path = export_backbone(
+                args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters
+            )
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

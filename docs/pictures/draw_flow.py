@@ -18,7 +18,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 
 CLIP, FRAMES = 'jumping_jack_s21_c7_017', (4, 12, 20)
 # What tools/generate_prompts.py kinematic writes about this clip.
-SENTENCE = '“Someone spreads both feet and\nmeanwhile quickly raises both\nhands above the head.”'
+SENTENCE = '“Someone spreads both feet and\nmeanwhile raises both hands\nabove the head.”'
 HEADS = (
     ('CSVR', 'future poses · I-frames · generated frames'),
     ('DTG-Net', 'agreement with several frozen teachers'),

@@ -18,7 +18,7 @@ from mmact_ssl.apis.card import CARD_KEY, Card, card_from
 from mmact_ssl.apis.parts import OUTSIDE, check_part, known_class
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
 
@@ -120,8 +120,8 @@ def _find_layout(part: Any) -> str:
     return ''
 
 
-def figures_of(results: Iterable[Result], sha256: str) -> list[dict[str, Any]]:
-    """Figures of one encoder for its card: those of the results that name its hash."""
+def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[str, Any]]:
+    """Figures of one file: those of the results that name its hash and read it as the card does."""
     results = list(results)
     # A confusion matrix counts each clip of a test split once.
     counted = {
@@ -144,14 +144,15 @@ def figures_of(results: Iterable[Result], sha256: str) -> list[dict[str, Any]]:
         )
         for heading, protocol, metric, fraction in COLUMNS
         for result in results
-        if result.checkpoint_hash == sha256
+        if (result.checkpoint_hash, result.prefix) == (sha256, 'backbone.')
+        and (result.backbone, result.pretrained_on) == (card.backbone_name, '')
         and (result.protocol, result.label_fraction) == (protocol, fraction)
     ]
 
 
 def write_model(
     weights: Mapping[str, Tensor],
-    output: Path,
+    folder: Path,
     card: Card,
     results: Iterable[Result] = (),
     half: bool = False,
@@ -169,7 +170,6 @@ def write_model(
         for key, value in weights.items():
             if not value.isfinite().all():
                 raise CheckpointError(f'{key} is too large for float16: publish without --half')
-    weights = {key: value.detach().clone().contiguous() for key, value in weights.items()}
     card = replace(card, precision='float16' if half else 'float32')
 
     def content(figures: list[dict[str, Any]], of: str) -> bytes:
@@ -177,13 +177,12 @@ def write_model(
         filled = replace(card, results=marked)
         return save(weights, metadata={CARD_KEY: filled.to_json()})
 
-    data = content(figures_of(results, card.source_sha256), 'checkpoint')
-    if of_file := figures_of(results, hashlib.sha256(data).hexdigest()):
+    data = content(figures_of(results, card.source_sha256, card), 'checkpoint')
+    if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card):
         data = content(of_file, 'file')
     digest = hashlib.sha256(data).hexdigest()
-    path = output.with_name(f'{card.name}-{digest[:8]}.safetensors')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    path = folder / f'{card.name}-{digest[:8]}.safetensors'
+    write_atomically(path, data)
     return path
 
 

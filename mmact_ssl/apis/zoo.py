@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from pathlib import Path
 
+from mmengine.logging import print_log
+
 from mmact_ssl.apis.card import NAME
+from mmact_ssl.apis.download import fetch
 from mmact_ssl.errors import CheckpointError
-from mmact_ssl.files import read_json
+from mmact_ssl.files import read_json, sha256_of_file, write_atomically
 
 INDEX = 'index.json'
+INDEX_BYTES = 1 << 20
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -59,23 +66,91 @@ def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
     return entries
 
 
+def cache_folder() -> Path:
+    """Folder of what is downloaded, beside torch hub's other checkpoints."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / 'mmact_ssl'
+
+
+def own_models() -> dict[str, Entry]:
+    """The models that this package knows the hashes of, whether their files come with it or not."""
+    return read_index(zoo_folder() / INDEX)
+
+
+def other_models(base: str) -> dict[str, Entry]:
+    """The models of another zoo, by the list that lies at its address."""
+    folder = cache_folder() / sha256(base.encode()).hexdigest()[:12]
+    try:
+        path = fetch(base, INDEX, folder, INDEX_BYTES, None)
+    except CheckpointError as error:
+        path = folder / INDEX  # of the last time
+        print_log(f'{error}; using the last known list of models', 'current', logging.WARNING)
+    return read_index(path) if path.is_file() else {}
+
+
 def list_models(pattern: str = '*') -> list[str]:
-    """Names of the published models, e.g. ``list_models('csvr*')``."""
-    names = read_index(zoo_folder() / INDEX)
+    """Names of the published models, e.g. ``list_models('csvr*')``.
+
+    Those of the package and, where ``$MMACT_SSL_ZOO`` is set, of the zoo at that address.
+    """
+    base = os.environ.get('MMACT_SSL_ZOO')
+    names = {*own_models(), *(other_models(base) if base else ())}
     return sorted(name for name in names if fnmatchcase(name, pattern))
 
 
-def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """Path of a model's file and, of one with a name, its sha256."""
+def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tuple[str, str | None]:
+    """Path of a model's file and, of one with a name, its sha256.
+
+    Args:
+        name: A path ending in ``.safetensors``, or a name.
+        folder: Where a download goes; the user's cache by default.
+    """
     text = os.fspath(name)
     if text.endswith('.safetensors') or os.path.sep in text:
         return text, None
-    entries = read_index(zoo_folder() / INDEX)
-    if text not in entries:
-        near = get_close_matches(text, entries, n=3) or sorted(entries)
+    base = os.environ.get('MMACT_SSL_ZOO', '')
+    known = own_models()
+    if text not in known and base:
+        known = {**other_models(base), **known}
+    if text not in known:
+        near = get_close_matches(text, known, n=3) or sorted(known)
         raise CheckpointError(
             f'there is no model {text!r}: give a name of mmact_ssl.apis.list_models() '
             f'({", ".join(near[:5])}) or the path of a .safetensors file'
         )
-    entry = entries[text]
-    return str(zoo_folder() / entry.file), entry.sha256
+    entry = known[text]
+    folder = folder or cache_folder()
+    path = zoo_folder() / entry.file
+    if not path.is_file() and base:
+        path = fetch(base, entry.file, folder, entry.size, entry.sha256)
+    elif not path.is_file():
+        path = folder / entry.file
+        if not path.is_file():
+            raise CheckpointError(
+                f'{text} does not come with the package: set MMACT_SSL_ZOO to the address of a '
+                f'zoo with {entry.file}, http(s)://, hf://owner/repository or a folder'
+            )
+    return str(path), entry.sha256
+
+
+def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
+    """Put a model's file into a folder, from the package or from ``$MMACT_SSL_ZOO``."""
+    path, expected = find_model(name, Path(folder))
+    target = Path(folder) / Path(path).name
+    if expected is not None and sha256_of_file(path) != expected:
+        raise CheckpointError(f'{path} is not the file {expected}: delete it and try again')
+    if not target.exists() or not os.path.samefile(path, target):
+        write_atomically(target, Path(path).read_bytes())
+    return target
+
+
+def add_to_index(path: Path, name: str) -> None:
+    """Enter a published file in the index of its folder, in place of its name's earlier file."""
+    index = path.parent / INDEX
+    entries = read_index(index)
+    if name in entries and entries[name].file != path.name:
+        (path.parent / entries[name].file).unlink(missing_ok=True)
+    entries[name] = Entry(path.name, sha256_of_file(path), path.stat().st_size)
+    table = {key: asdict(entry) for key, entry in sorted(entries.items())}
+    write_atomically(index, json.dumps(table, indent=1) + '\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,11 +34,12 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
     for name in protocols:
         _check(request, name)
-    if checkpoint is not None and not os.path.isfile(checkpoint):
-        raise CheckpointError(
-            f'{checkpoint}: no such checkpoint; give the path that tools/train.py wrote, or '
-            '--random for a random encoder'
-        )
+    for path in () if checkpoint is None else (checkpoint, *request.joined):
+        if not os.path.isfile(path):
+            raise CheckpointError(
+                f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '
+                '--random for a random encoder'
+            )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     labeled = label_subset(train.names, train.labels, request.label_fraction, seed)
@@ -57,7 +59,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         backbone = cfg.backbone_name
         checkpoint_hash = start_hash(cfg) or RANDOM
         if checkpoint is not None:
-            checkpoint_hash = sha256_of_file(checkpoint)
+            hashes = [sha256_of_file(path) for path in (checkpoint, *request.joined)]
+            joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
+            checkpoint_hash = joined if request.joined else hashes[0]
     version = data_version(train, test)
     results = []
     for name in protocols:
@@ -98,6 +102,8 @@ def _check(request: Request, name: str) -> None:
     if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
         frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
         raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
+    if request.joined and (request.checkpoint is None or not protocol.frozen):
+        raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
     if protocol.trains and cfg.get('optim_wrapper') is None:
         raise ConfigError(
             f'{cfg.filename}: no training schedule; use a configs/downstream/finetune_*.py'

@@ -41,6 +41,10 @@ class Features:
         """Return the samples at ``indices``."""
         return Features(self.values[indices], self.labels[indices])
 
+    def beside(self, other: Features) -> Features:
+        """Join the features of the same samples by two encoders, ``[N, D + D']``."""
+        return Features(np.concatenate([self.values, other.values], axis=1), self.labels)
+
     def spread(self) -> dict[str, float]:
         """Measure collapse: ``feature_std`` and ``effective_rank``."""
         values = torch.from_numpy(self.values).double()

@@ -25,7 +25,7 @@ def publish(cfg: Config, folder: Path, **options) -> Path:
     """Publish the network that a downstream config builds with seed 3."""
     backbone = build_recognizer(cfg, 3).backbone
     weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    return write_model(weights, folder / 'small', make_card(cfg, **KNOWN), **options)
+    return write_model(weights, folder, make_card(cfg, **KNOWN), **options)
 
 
 @pytest.fixture

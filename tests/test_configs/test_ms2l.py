@@ -145,3 +145,14 @@ def test_momentum_keys_and_a_queue_on_a_graph_network(name, on_made_set):
     clip = data['inputs']['clip'].permute(0, 1, 3, 4, 2).flatten(0, 1).flatten(1, 2)  # (B, V*C, T)
     moved = 0.9 * before + 0.1 * clip.mean((0, 2))
     torch.testing.assert_close(model.backbone.data_bn.running_mean, moved, rtol=1e-4, atol=1e-5)
+
+
+def test_copies_are_read_as_clips_of_one_sample(on_made_set):
+    config = on_made_set('downstream/linear_gru-streams-copies_nwucla.py')
+    copies = DATASETS.build(config.test_dataloader.dataset)[0]['inputs']
+    assert copies.shape == (6, 1, 32, 20, 9)
+    one = load('downstream/linear_gru-streams_nwucla.py').test_dataloader.dataset.pipeline
+    config.test_dataloader.dataset.pipeline = one
+    torch.testing.assert_close(
+        copies[2], DATASETS.build(config.test_dataloader.dataset)[0]['inputs'][0]
+    )

@@ -17,6 +17,7 @@ from mmact_ssl.evaluation.evaluate import hashed_config
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic, plan_protocols
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
+from mmact_ssl.evaluation.protocols.base import Measured, Protocol
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.registry import MODELS
@@ -152,6 +153,29 @@ def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoi
     state = {key.replace('backbone.', 'copy.'): value for key, value in content.items()}
     torch.save(dict(state_dict=state), student_checkpoint)
     assert run(linear_config, ['knn'], student_checkpoint, prefix='copy.')[0].prefix == 'copy.'
+
+
+def test_joined_students_stand_side_by_side(linear_config, student_checkpoint, tmp_path, run):
+    """The probe reads both features of each clip, and the result is of both files."""
+    other = tmp_path / 'other.pth'
+    content = torch.load(student_checkpoint, weights_only=True)
+    content['state_dict'] = {key: value * 0.5 for key, value in content['state_dict'].items()}
+    torch.save(content, other)
+    seen = []
+    spy = Protocol(lambda task: seen.append(task.train_features) or Measured({}), frozen=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROTOCOLS, 'spy', spy)
+        for first, rest in ((student_checkpoint, ()), (other, ()), (student_checkpoint, (other,))):
+            (result,) = run(linear_config, ['spy'], first, joined=tuple(map(str, rest)))
+    one, two, both = seen
+    assert not np.allclose(one.values, two.values)
+    np.testing.assert_array_equal(both.values, np.concatenate([one.values, two.values], axis=1))
+    np.testing.assert_array_equal(both.labels, one.labels)
+    assert result.checkpoint_hash not in map(sha256_of_file, (student_checkpoint, other))
+    with pytest.raises(ConfigError, match='finetune: --join is for frozen features'):
+        run(linear_config, ['finetune'], student_checkpoint, joined=(str(other),))
+    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):
+        run(linear_config, ['knn'], student_checkpoint, joined=(str(tmp_path / 'none.pth'),))
 
 
 def test_mistakes_are_one_line(linear_config, tmp_path, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copy(ROOT / name, source / name)
     out = tmp_path_factory.mktemp('wheel')
     pip = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation']
-    subprocess.run([*pip, '-w', str(out), str(source)], check=True)
+    environment = {**os.environ, 'ZOO_URL': 'https://host.example/zoo/'}
+    subprocess.run([*pip, '-w', str(out), str(source)], check=True, env=environment)
     (path,) = out.glob('*.whl')
     return zipfile.ZipFile(path)
 
@@ -52,6 +55,15 @@ def test_the_command_is_in_it(wheel: zipfile.ZipFile):
     assert 'mmact_ssl_cli.py' in wheel.namelist()
     (name,) = [name for name in wheel.namelist() if name.endswith('entry_points.txt')]
     assert 'mmact-ssl = mmact_ssl_cli:main' in wheel.read(name).decode()
+
+
+def test_models_are_in_it_and_mim_knows_where_to_download_them(wheel: zipfile.ZipFile):
+    for path in (ROOT / 'zoo').iterdir():
+        assert wheel.read(f'mmact_ssl/.mim/zoo/{path.name}') == path.read_bytes()
+    index = yaml.safe_load(wheel.read('mmact_ssl/.mim/model-index.yml'))
+    weights = {model['Weights'] for model in index['Models'] if 'Weights' in model}
+    files = (ROOT / 'zoo').glob('*.safetensors')
+    assert weights == {f'https://host.example/zoo/{path.name}' for path in files}
 
 
 def test_data_files_are_in_it(wheel: zipfile.ZipFile):

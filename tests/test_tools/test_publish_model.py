@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from mmact_ssl.apis import load_model
+from mmact_ssl.apis.zoo import read_index
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tools.publish_model import export_backbone, main
 
@@ -151,6 +154,8 @@ def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):
 def test_a_wrong_path_is_one_line(tmp_path: Path):
     with pytest.raises(SystemExit, match=r'^error: .*no\.pth is missing: check the path'):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
+    with pytest.raises(SystemExit, match='2'):
+        main(['x.pth', 'y', '--format=pth', '--half'])
 
 
 def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
@@ -158,3 +163,52 @@ def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
     with pytest.raises(CheckpointError, match='x: the weight backbone.weight is not finite'):
         export_backbone(tmp_path / 'x', tmp_path / 'y')
     assert [path.name for path in tmp_path.iterdir()] == ['x']
+
+
+@pytest.fixture
+def demo_checkpoint(tmp_path: Path) -> Path:
+    """What a run of csvr_r3d_demo leaves, as far as publishing reads it."""
+    from mmact_ssl.registry import MODELS
+
+    config = Config.fromfile('configs/downstream/linear_r3d_demo.py')
+    backbone = MODELS.build(config.model.backbone)
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    text = "backbone_name = 'r3d18-small'\ndataset_name = 'demo'\n"
+    meta = {'cfg': text, 'experiment_name': 'csvr_r3d_demo_20260101_010101'}
+    torch.save({'meta': meta, 'state_dict': state}, tmp_path / 'epoch_1.pth')
+    return tmp_path / 'epoch_1.pth'
+
+
+def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_path, capsys):
+    zoo = tmp_path / 'zoo'
+    zoo.mkdir()
+    (zoo / 'index.json').write_text('{}')
+    command = [str(demo_checkpoint), str(zoo / 'mine'), '--half', '--licence=ours']
+    main(command)
+    (published,) = zoo.glob('*.safetensors')
+    card = load_model(published).card
+    assert (card.name, card.method, card.config) == ('mine', 'csvr', 'csvr_r3d_demo')
+    assert (card.trained_on, card.licence, card.precision) == ('demo', 'ours', 'float16')
+    assert card.source_sha256 == hashlib.sha256(demo_checkpoint.read_bytes()).hexdigest()
+    assert card.results == []
+    # Results of another checkpoint are nobody's figures.
+    make_result(0.9).write(tmp_path / 'results')
+    with pytest.raises(SystemExit, match='no results in .* are of this file'):
+        main([*command, '--results', str(tmp_path / 'results')])
+    make_result(0.25, checkpoint_hash=card.source_sha256).write(tmp_path / 'results')
+    main([*command, '--results', str(tmp_path / 'results')])
+    (renewed,) = zoo.glob('*.safetensors')
+    assert renewed != published
+    card = load_model(renewed).card
+    assert (card.method, card.results[0]['value']) == ('CSVR', 0.25)
+    assert read_index(zoo / 'index.json')['mine'].file == renewed.name
+    assert str(renewed) in capsys.readouterr().out
+
+
+def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_path):
+    with pytest.raises(SystemExit, match='give one by --downstream'):
+        main([str(training_checkpoint), str(tmp_path / 'x')])
+    other = 'configs/downstream/linear_r3d_demo.py'
+    with pytest.raises(SystemExit, match=r'error: .*weights do not fit'):
+        main([str(training_checkpoint), str(tmp_path / 'x'), '--downstream', other])
+    assert not list(tmp_path.glob('*.safetensors')), 'what cannot be loaded does not stay'

@@ -10,6 +10,7 @@ from .skeleton.augment import (
     RandomShear,
     SkeletonFlip,
 )
+from .skeleton.copies import TurnedCopies
 from .skeleton.normalize import NormalizeSkeleton
 from .skeleton.pretext import MakeSkeletonViews, MaskFuture, ShuffleSegments
 from .skeleton.streams import BonesAndMotion
@@ -36,5 +37,6 @@ __all__ = [
     'SkeletonFlip',
     'TemporalCrop',
     'TransformViews',
+    'TurnedCopies',
     'WholeFrameBox',
 ]

@@ -22,6 +22,7 @@ class Request:
     Attributes:
         cfg: Downstream config.
         checkpoint: The student's file; None for an encoder as the config makes it.
+        joined: Files of other students of the same network, whose frozen features stand beside.
         seed: Of initialization, labeled part and order; of joint training with a part of the
             labels that of their draw.
         label_fraction: Share of the training labels; of joint training the share that it had.
@@ -34,6 +35,7 @@ class Request:
 
     cfg: Config
     checkpoint: str | None = None
+    joined: tuple[str, ...] = ()
     seed: int = 0
     label_fraction: float = 1.0
     method: str = 'Random init'
@@ -86,16 +88,25 @@ class Task:
 
     def _features(self, split: str) -> Features:
         if not self.extracted:
-            cfg, recognizer = self.request.cfg, self.build_recognizer()
-            self.extracted = extract_features(
-                cfg, recognizer, self.splits, self.request.device, self.request.cache_dir
-            )
+            request = self.request
+            for checkpoint in (request.checkpoint, *request.joined):
+                found = extract_features(
+                    request.cfg,
+                    self.build_recognizer(checkpoint),
+                    self.splits,
+                    request.device,
+                    request.cache_dir,
+                )
+                for name, features in found.items():
+                    before = self.extracted.get(name)
+                    self.extracted[name] = before.beside(features) if before else features
         return self.extracted[split]
 
-    def build_recognizer(self) -> nn.Module:
+    def build_recognizer(self, checkpoint: str | None = None) -> nn.Module:
         """Build the recognizer anew: no protocol starts where another left its weights."""
         request = self.request
-        return build_recognizer(request.cfg, request.seed, request.checkpoint, request.prefix)
+        checkpoint = checkpoint or request.checkpoint
+        return build_recognizer(request.cfg, request.seed, checkpoint, request.prefix)
 
 
 @dataclass

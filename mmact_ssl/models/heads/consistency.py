@@ -14,10 +14,8 @@ from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, mean_term
-
-# What motion is told of each clip.
-TOLD = ('speed', 'valid')
+from .pretext_head import PretextHead
+from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()
@@ -33,24 +31,24 @@ class ConsistencyHead(PretextHead):
 
     What is neither takes no part, see :func:`clip_relations`. Consistency among videos is HCPG's
     (arXiv 2204.12729), the two speeds are RSPNet's (arXiv 2011.07949), the form is our choice.
-    With a queue (MoCo, arXiv 1911.05722) the first clip meets momentum keys of the second ones, of
-    this batch and of earlier ones, but for appearance no keys of its own video in the queue.
+    With a queue (MoCo, arXiv 1911.05722) first clips meet momentum keys of second ones, of this
+    batch and of earlier ones, but for appearance none of their own video's in the queue.
 
     Args:
-        in_channels: Channels of the maps.
+        in_channels, adapter: Of the views' input: ``'feature_map'`` or the name of an adapter.
         consistency: ``'appearance'`` or ``'motion'``.
-        adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
-        queue_size: Keys to keep; 0: contrast all clips of the batch with each other.
-        momentum: Of the projector's copy, used with a queue only.
-        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch:
-            a task that is hard at first would else put all clips in one point.
+        queue_size, momentum: Keys to keep, of a copy of the projector; 0: contrast in the batch.
+        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch.
         loss: Of embeddings, positives and negatives.
-        inputs: Sources of ``query``, ``key``, maps ``[B, C, T, H, W]`` or pooled ``[B, C]``, of
-            ``video`` int64 ``[B]``, and for motion of their ``_speed`` int64 ``[B]`` and ``_valid``
-            bool ``[B, T]``.
+        inputs: Sources of ``query``, ``key`` ``[B, C, T, H, W]`` or ``[B, C]``, ``video`` int64
+            ``[B]``, and for motion of their ``_speed`` int64 ``[B]``, ``_valid`` bool ``[B, T]``.
     """
 
     inputs = dict(query='clip.{adapter}', key='clip_b.{key}', video='targets.sample.video')
+    motion_inputs = dict(
+        **dict(query_speed='targets.clip.speed', query_valid='targets.clip.valid'),
+        **dict(key_speed='targets.clip_b.speed', key_valid='targets.clip_b.valid'),
+    )
 
     def __init__(
         self,
@@ -67,52 +65,47 @@ class ConsistencyHead(PretextHead):
     ) -> None:
         key = f'momentum_{adapter}' if queue_size else adapter
         if consistency == 'motion':
-            views = dict(query='clip', key='clip_b')
-            own = {f'{n}_{t}': f'targets.{v}.{t}' for n, v in views.items() for t in TOLD}
-            inputs = {**own, **(inputs or {})}
+            inputs = {**self.motion_inputs, **(inputs or {})}
         super().__init__(inputs, loss, init_cfg, adapter=adapter, key=key)
         self.consistency = consistency
         self.projector = make_projector(in_channels, hidden_dim, embedding_dim, final_bn=True)
-        self.momentum_projector: Optional[MomentumCopy] = None
-        self.queue: Optional[FeatureQueue] = None
-        if queue_size:
-            self.momentum_projector = MomentumCopy(self.projector, momentum)
-            self.queue = FeatureQueue(queue_size, embedding_dim, labels=3)
+        self.momentum_projector = MomentumCopy(self.projector, momentum) if queue_size else None
+        self.queue = FeatureQueue(queue_size, embedding_dim, labels=3) if queue_size else None
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         copy = self.momentum_projector
         return [] if copy is None else [(copy, self.projector)]
 
-    def terms(self, query: Tensor, key: Tensor, video: Tensor, **inputs: Tensor) -> Terms:
+    def terms(self, query: Tensor, key: Tensor, video: Tensor, **told: Tensor) -> Terms:
         """The contrast; whether the most similar clip is right, and chance; projections."""
-        told = [[inputs.get(f'{name}_{what}') for what in TOLD] for name in ('query', 'key')]
-        query_labels, key_labels = (clip_labels(video, *one) for one in told)
+        query_labels = clip_labels(video, told.get('query_speed'), told.get('query_valid'))
+        key_labels = clip_labels(video, told.get('key_speed'), told.get('key_valid'))
         query, key = (one if one.ndim == 2 else one.flatten(2).mean(2) for one in (query, key))
         projected = self.projector(query)
         if self.momentum_projector is None or self.queue is None:
-            # One view after the other: their batch statistics stay apart.
-            keys = self.projector(key)
+            keys = self.projector(key)  # by itself: batch statistics of the views stay apart
             rows = torch.stack([projected, keys], dim=1)  # (B, 2, E)
             labels = torch.stack([query_labels, key_labels], dim=1)  # (B, 2, 3)
             everyone, start = gather_with_gradient(rows)  # (W*B, 2, E)
             columns, column_labels = everyone.flatten(0, 1), gather(labels).flatten(0, 1)
-            row_labels = labels.flatten(0, 1)
-            positive, negative = clip_relations(self.consistency, row_labels, column_labels)
+            positive, negative = clip_relations(
+                self.consistency, labels.flatten(0, 1), column_labels
+            )
             itself = torch.arange(len(positive), device=rows.device) + 2 * start
             positive = positive.scatter(1, itself[:, None], False)
         else:
+            rows = projected[:, None]  # (B, 1, E)
             with torch.no_grad():
                 keys = self.momentum_projector(key)
-            rows = projected[:, None]  # (B, 1, E)
             columns, column_labels = gather(keys.float()), gather(key_labels)
             positive, negative = clip_relations(self.consistency, query_labels, column_labels)
             if self.training:
-                old = clip_relations(self.consistency, query_labels, self.queue.labels)
+                alike, other = clip_relations(self.consistency, query_labels, self.queue.labels)
                 # For appearance positives of the queue were made by weights of long ago.
-                kept = self.queue.filled & (self.consistency == 'motion')
+                alike &= self.queue.filled & (self.consistency == 'motion')
                 columns = torch.cat([columns, self.queue.features])
-                positive = torch.cat([positive, old[0] & kept], dim=1)
-                negative = torch.cat([negative, old[1] & self.queue.filled], dim=1)
+                positive = torch.cat([positive, alike], dim=1)
+                negative = torch.cat([negative, other & self.queue.filled], dim=1)
                 self.queue.enqueue(keys, key_labels)
         found = self.loss_module(rows.flatten(0, 1), columns, positive, negative)
         found = {name: values.unflatten(0, (len(video), -1)) for name, values in found.items()}

@@ -12,7 +12,8 @@ from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, mean_term
+from .pretext_head import PretextHead
+from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

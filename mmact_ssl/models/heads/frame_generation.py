@@ -17,7 +17,8 @@ from mmact_ssl.models.networks.video_gan import (
 )
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, build_loss, mean_term
+from .pretext_head import PretextHead, build_loss
+from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

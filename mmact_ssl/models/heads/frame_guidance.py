@@ -11,7 +11,8 @@ from torch.nn.functional import adaptive_avg_pool1d, cosine_similarity
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Terms, mean_term
+from .pretext_head import PretextHead
+from .terms import Terms, mean_term
 
 
 @MODELS.register_module()

@@ -16,7 +16,8 @@ from mmact_ssl.models.skeletons import (
 )
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, mean_term
+from .pretext_head import PretextHead
+from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

@@ -12,7 +12,8 @@ from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_lo
 from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, known_term, mean_term
+from .pretext_head import PretextHead
+from .terms import Term, Terms, known_term, mean_term
 
 
 @MODELS.register_module()

@@ -12,7 +12,8 @@ from mmact_ssl.models.losses.distances import centered, draw_errors
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms, build_loss, mean_term
+from .pretext_head import PretextHead, build_loss
+from .terms import Term, Terms, mean_term
 
 DRAWS = 8  # of each clip in evaluation
 
@@ -33,9 +34,8 @@ class PosePredictionHead(PretextHead):
         observed_frames: Last observed poses that are read from ``f_d``.
         noise_dim, hidden_dim: See :class:`PoseGenerator`.
         samples: Futures that training draws of each clip.
-        hint_dropout: Share of training clips that are read from ``f_d`` alone. The rest start at
-            the last observed pose. Evaluation has no such hint. Shown every pose, the generator
-            ignored ``f_d`` (docs/studies/csvr.md).
+        hint_dropout: Share of training clips that are read from ``f_d`` alone; the rest start at
+            the last observed pose, evaluation never does. See docs/studies/csvr.md for why.
         loss: Of joints, in units of half the view's side.
         adversarial: Of the GAN; None leaves a plain regression without discriminator.
         inputs: Sources of ``dynamic`` ``[B, C, T', H', W']``, ``observed`` and ``future``

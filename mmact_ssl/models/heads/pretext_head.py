@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple, Optional, Union
+from typing import Any, ClassVar, Optional
 
 import torch
 from mmengine.model import BaseModule
@@ -14,39 +14,7 @@ from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS, SCOPE
 
-
-class Term(NamedTuple):
-    """A number of each sample, and how much each sample counts.
-
-    Attributes:
-        value: ``[B]``, finite where the weight is 0 too; or a scalar of the whole batch.
-        weight: ``[B]``, ``>= 0``, such as the number of joints that are seen; None: all alike.
-    """
-
-    value: Tensor
-    weight: Optional[Tensor] = None
-
-
-# What a head's equation gives, by name.
-Terms = dict[str, Union[Term, Tensor]]
-
-
-def mean_term(values: Tensor, weight: Tensor) -> Term:
-    """The weighted mean of each sample's values, which counts by the sum of their weights.
-
-    Args:
-        values: ``[B, ...]``, finite where the weight is 0 too.
-        weight: The same shape or one that expands to it, ``>= 0``, no gradient.
-    """
-    weight = weight.to(values.dtype).expand_as(values).flatten(1)
-    total = weight.sum(1)
-    return Term((values.flatten(1) * weight).sum(1) / total.clamp(min=1e-12), total)
-
-
-def known_term(values: Tensor) -> Term:
-    """Values ``[B]`` of which those that are not NaN count."""
-    known = ~values.isnan()
-    return Term(values.where(known, values.new_zeros(())), known.to(values.dtype))
+from .terms import Term, Terms
 
 
 def build_loss(config: dict) -> nn.Module:
@@ -63,12 +31,11 @@ class PretextHead(BaseModule):
     - ``'<view>'``: frames, normalized, ``[B, C, T, H, W]``, or skeletons ``[B, M, T, V, C]``;
     - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: of the student;
     - ``'<view>.momentum_feature_map'`` and so on: the same of the momentum encoder, no gradient;
-    - ``'targets.<view>.<name>'``: from the pipeline or a teacher; ``targets.<view>.valid`` is
-      False for padding, bool ``[B, T]`` or ``[B, M, T]``; ``targets.sample.<name>`` is of the
-      whole sample, such as its label.
+    - ``'targets.<view>.<name>'``: from the pipeline or a teacher; ``targets.<view>.valid``, bool
+      ``[B, T]`` or ``[B, M, T]``, is False for padding; ``targets.sample.<name>``: of the sample.
 
-    Parameters under an attribute whose name starts with ``discriminator`` are trained by the
-    adversary's optimizer. ``progress`` (0..1) and ``iteration`` are those of the training.
+    The adversary's optimizer trains parameters under attributes named ``discriminator…``.
+    ``progress`` (0..1) and ``iteration`` are those of the training.
 
     Args:
         inputs: Argument -> input, in place of the class's own.
@@ -83,12 +50,7 @@ class PretextHead(BaseModule):
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
     # Parts of the names of metrics that say nothing of the student: what others are compared with,
     # see mmact_ssl.reporting.tables.trivial_answer.
-    reference_names: ClassVar[tuple[str, ...]] = (
-        'chance',
-        'repeat_last',
-        'constant',
-        'confidence',
-    )
+    reference_names: ClassVar[tuple[str, ...]] = ('chance', 'repeat_last', 'constant', 'confidence')
 
     def __init__(
         self,
@@ -118,9 +80,8 @@ class PretextHead(BaseModule):
 
         Returns:
             By name: a :class:`Term` is a loss to minimize if its name contains ``loss``, else a
-            metric; a tensor is an output for :meth:`predict`, batch axis first. Losses whose names
-            also contain ``generator`` or ``discriminator`` are adversarial: balancers do not read
-            them.
+            metric; a tensor is an output for :meth:`predict`, batch axis first. Balancers do not
+            read losses whose names contain ``generator`` or ``discriminator``.
         """
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
@@ -142,7 +103,7 @@ class PretextHead(BaseModule):
             if 'loss' in name:
                 means[name] = global_mean(value, weight)
             else:
-                # 0 / 0 is NaN: nothing counts in this batch, and ShortLogProcessor leaves it out.
+                # 0 / 0 is NaN, which ShortLogProcessor leaves out: nothing counts in this batch.
                 means[name] = (value.detach() * weight).sum() / weight.sum()
         return means
 
@@ -155,6 +116,5 @@ class PretextHead(BaseModule):
                 found[name] = term
             elif term.value.ndim and 'loss' not in name:
                 value, weight = term
-                nan = value.new_tensor(float('nan'))
-                found[name] = value if weight is None else value.where(weight > 0, nan)
+                found[name] = value if weight is None else value.where(weight > 0, float('nan'))
         return found

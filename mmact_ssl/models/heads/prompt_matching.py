@@ -15,7 +15,8 @@ from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import StreamProjectors, unit_sentence
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms
+from .pretext_head import PretextHead
+from .terms import Term, Terms
 
 
 @MODELS.register_module()
@@ -26,26 +27,21 @@ class PromptMatchingHead(PretextHead):
     ``S'`` the same of the moving averages, ``K`` the cosines among the sentences (for the rows of
     skeletons) or among the skeletons (for the rows of sentences)::
 
-        target = (1 - alpha) * identity
-                 + alpha * ( beta * softmax(K / tau_k) + (1 - beta) * softmax(S' / tau_k) )
-        loss   = ( cross_entropy(target, softmax(S / tau))
-                   + the same from sentences to skeletons ) / 2
+        alike  = beta * softmax(K / tau_k) + (1 - beta) * softmax(S' / tau_k)
+        target = (1 - alpha) * identity + alpha * alike
+        loss   = (cross_entropy(target, softmax(S / tau)) + that from sentences to skeletons) / 2
 
-    over the pairs of all processes. Contrast with prompts, self-similarity, cross-consistency and
-    progressive softening are C2VL's (arXiv 2405.20606); the formulas, ``alpha = alpha_max * (1 -
-    cos(pi * progress)) / 2``, and the numbers are our choice. ``K`` is of the moving averages where
-    there are any. A clip without a sentence takes no part; the projectors have no batch statistics.
+    over the pairs of all processes that have a sentence; ``K`` is of the averages where there
+    are any. Both kinds of soft targets and their rise are C2VL's (arXiv 2405.20606); formulas,
+    ``alpha = alpha_max * (1 - cos(pi * progress)) / 2`` and numbers are our choice.
 
     Args:
-        in_channels: Size of the pooled features of skeletons.
-        prompt_channels: Size of the cached embeddings of sentences.
-        view: The view that is matched.
-        target: Name of the target with one embedding a clip: of a sentence, or of its video.
+        in_channels, prompt_channels: Sizes of the pooled features, and of the cached embeddings.
+        view, target: What is matched: the target has one embedding a clip, of text or video.
         cross_consistency: Use ``S'``. Off: the self-similarity alone softens the targets.
-        hidden_dim, embedding_dim: Sizes of the projectors.
+        hidden_dim, embedding_dim, momentum: Of the projectors, and of their moving averages.
         alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
-        momentum: Of the projectors' moving averages; take the momentum encoder's.
-        streams: Number of parts of the feature with own projectors, as in :class:`ContrastHead`.
+        streams: Parts of the feature, each with projectors of its own.
         loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
         inputs: Sources of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``[B, C]``,
             ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``.
@@ -70,13 +66,14 @@ class PromptMatchingHead(PretextHead):
         schedule: str = 'cosine',
         momentum: float = 0.999,
         streams: int = 1,
-        loss: dict = dict(type='SoftTargetInfoNCELoss'),
+        loss: dict = dict(
+            type='SoftTargetInfoNCELoss', temperature=0.1, target_temperature=0.1, beta=0.5
+        ),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         average = dict(momentum_pooled=f'{view}.momentum_pooled') if cross_consistency else {}
-        inputs = {**average, **(inputs or {})}
-        super().__init__(inputs, loss, init_cfg, view=view, target=target)
+        super().__init__({**average, **(inputs or {})}, loss, init_cfg, view=view, target=target)
         self.alpha_max, self.schedule, self.streams = alpha_max, schedule, streams
         sizes = (hidden_dim, embedding_dim, streams)
         self.skeleton_projector = StreamProjectors(in_channels, *sizes)
@@ -89,8 +86,8 @@ class PromptMatchingHead(PretextHead):
     @property
     def alpha(self) -> float:
         """Share of the soft targets at this point of the training."""
-        cosine = (1 - math.cos(math.pi * self.progress)) / 2
-        return self.alpha_max * dict(cosine=cosine, constant=1.0)[self.schedule]
+        shapes = dict(cosine=(1 - math.cos(math.pi * self.progress)) / 2, constant=1.0)
+        return self.alpha_max * shapes[self.schedule]
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         copies = cast('list[MomentumCopy]', list(self.momentum_projectors.values()))
@@ -110,13 +107,13 @@ class PromptMatchingHead(PretextHead):
         streams = [space.chunk(self.streams, dim=1) for space in spaces]
         to_sentence, to_skeleton = match_streams(self.loss_module, streams, valid, self.alpha)
         weight = valid.to(pooled.dtype)
-        chance = (1 / gather(valid).sum().clamp(min=1)).to(pooled.dtype)
+        chance = Term((1 / gather(valid).sum().clamp(min=1)).to(weight).expand_as(weight), weight)
         return dict(
             loss=Term((to_sentence['loss'] + to_skeleton['loss']) / 2, weight),
             accuracy=Term(to_sentence['hit'], weight),
             sentence_accuracy=Term(to_skeleton['hit'], weight),
-            chance=Term(chance.expand(len(valid)), weight),
-            sentence_chance=Term(chance.expand(len(valid)), weight),
+            chance=chance,
+            sentence_chance=chance,
             with_sentence=Term(weight.mean()),
             alpha=Term(weight.new_tensor(self.alpha)),
             perplexity=Term(to_sentence['perplexity']),

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms
+from .pretext_head import PretextHead
+from .terms import Term, Terms
 
 
 @MODELS.register_module()

@@ -14,7 +14,8 @@ from mmact_ssl.models.necks.target_pooling import PooledTarget
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, Term, Terms
+from .pretext_head import PretextHead
+from .terms import Term, Terms
 
 
 @MODELS.register_module()

@@ -61,7 +61,5 @@ def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     ``values`` and ``weight``, which gets no gradient, have the same shape ``[N, ...]``.
     """
     total = weight.detach().sum().float()
-    if get_world_size() > 1:
-        total = total.clone()
-        all_reduce(total, op='sum')
+    all_reduce(total)
     return (values * weight).sum() * get_world_size() / total.clamp(min=1e-6)

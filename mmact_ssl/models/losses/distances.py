@@ -17,7 +17,7 @@ class JointLoss(nn.Module):
         beta: Distance at which the loss turns from quadratic to linear, in the unit of the poses.
     """
 
-    def __init__(self, beta: float = 0.05) -> None:
+    def __init__(self, beta: float) -> None:
         super().__init__()
         self.beta = beta
 
@@ -73,7 +73,7 @@ class MotionLoss(nn.Module):
         count: ``'valid'``, or ``'all'`` as published.
     """
 
-    def __init__(self, count: str = 'valid') -> None:
+    def __init__(self, count: str) -> None:
         super().__init__()
         self.count_all = dict(valid=False, all=True)[count]
 
@@ -90,14 +90,9 @@ class MotionLoss(nn.Module):
 class FrameLoss(nn.Module):
     """Smooth-L1 distance of normalized frames, averaged over colors and positions."""
 
-    def __init__(self, beta: float = 1.0) -> None:
-        super().__init__()
-        self.beta = beta
-
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
-        distance = F.smooth_l1_loss(fake, real, reduction='none', beta=self.beta)
-        return distance.mean((1, 3, 4))
+        return F.smooth_l1_loss(fake, real, reduction='none').mean((1, 3, 4))
 
 
 def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

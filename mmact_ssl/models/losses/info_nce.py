@@ -53,7 +53,7 @@ def info_nce(
 class InfoNCELoss(nn.Module):
     """InfoNCE against the keys of frozen networks, see :func:`info_nce`."""
 
-    def __init__(self, temperature: float = 0.1) -> None:
+    def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 

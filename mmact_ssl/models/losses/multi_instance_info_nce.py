@@ -64,7 +64,7 @@ def multi_instance_info_nce(
 class MultiInstanceInfoNCELoss(nn.Module):
     """Multi-instance InfoNCE of samples and bags, see :func:`multi_instance_info_nce`."""
 
-    def __init__(self, temperature: float = 0.07) -> None:
+    def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 

@@ -53,7 +53,7 @@ def multi_positive_info_nce(
 class MultiPositiveInfoNCELoss(nn.Module):
     """InfoNCE with several positives a row, see :func:`multi_positive_info_nce`."""
 
-    def __init__(self, temperature: float = 0.1) -> None:
+    def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 
@@ -66,7 +66,7 @@ class MultiPositiveInfoNCELoss(nn.Module):
 def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
     """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
     zeros = torch.zeros_like(video)
-    usable = zeros + 1 if valid is None else valid.all(1).to(video.dtype)
+    usable = torch.ones_like(video) if valid is None else valid.all(1).to(video.dtype)
     return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
 
 

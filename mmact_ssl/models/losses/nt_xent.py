@@ -14,7 +14,7 @@ from .common import full_precision, gather_with_gradient, unit_rows
 
 
 def nt_xent(
-    first: Tensor, second: Tensor, temperature: float, self_similarity: Optional[float] = -1.0
+    first: Tensor, second: Tensor, temperature: float, self_similarity: Optional[float]
 ) -> dict[str, Tensor]:
     """Normalized temperature-scaled cross-entropy of 2N rows, both directions.
 
@@ -58,9 +58,9 @@ def nt_xent(
 
 @MODELS.register_module()
 class NTXentLoss(nn.Module):
-    """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`; defaults as in MS2L."""
+    """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`."""
 
-    def __init__(self, temperature: float = 0.9, self_similarity: Optional[float] = -1.0) -> None:
+    def __init__(self, temperature: float, self_similarity: Optional[float] = -1.0) -> None:
         super().__init__()
         self.temperature = temperature
         self.self_similarity = self_similarity

@@ -58,7 +58,7 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
 class PartMapDivergenceLoss(nn.Module):
     """Divergence of the student's part maps, see :func:`part_map_divergence`."""
 
-    def __init__(self, temperature: float = 2.0) -> None:
+    def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 

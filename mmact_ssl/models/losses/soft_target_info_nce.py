@@ -51,9 +51,9 @@ def soft_targets(
     valid: Tensor,
     alpha: float,
     own: Tensor,
+    temperature: float,
     momentum: Optional[tuple[Tensor, Tensor]] = None,
-    beta: float = 0.5,
-    temperature: float = 0.1,
+    beta: float = 1.0,
 ) -> Tensor:
     """Distributions over all pairs, between one's own pair and the pairs that are alike.
 
@@ -93,9 +93,7 @@ def _softmax_of_cosines(
 class SoftTargetInfoNCELoss(nn.Module):
     """InfoNCE with :func:`soft_targets`, which have a temperature of their own."""
 
-    def __init__(
-        self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5
-    ) -> None:
+    def __init__(self, temperature: float, target_temperature: float, beta: float) -> None:
         super().__init__()
         self.temperature = temperature
         self.target_temperature = target_temperature
@@ -115,9 +113,9 @@ class SoftTargetInfoNCELoss(nn.Module):
         alike pairs. ``alpha`` and ``momentum`` are those of :func:`soft_targets`.
         """
         own = keys if momentum is None else momentum[1]
-        target = soft_targets(valid, alpha, own, momentum, self.beta, self.target_temperature)
+        target = soft_targets(valid, alpha, own, self.target_temperature, momentum, self.beta)
         found = soft_target_info_nce(queries, keys, valid, target, self.temperature)
-        spread = soft_targets(valid, 1.0, own, temperature=self.target_temperature)
+        spread = soft_targets(valid, 1.0, own, self.target_temperature)
         rows = torch.special.entr(spread[valid]).sum(1).exp()
         return dict(**found, perplexity=rows.sum() / max(len(rows), 1))
 

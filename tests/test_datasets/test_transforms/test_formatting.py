@@ -54,6 +54,7 @@ def test_frames_and_targets_become_tensors():
     np.testing.assert_allclose(clip['pose'], POSE / [8, 6, 1], rtol=1e-6)
     assert clip['speed'].dtype == torch.int64 and clip['speed'] == 4 and clip['speed'].ndim == 0
     np.testing.assert_array_equal(clip['parts'], MAPS[..., ::-1])
+    assert clip['parts'].is_contiguous()
     assert clip['prompt_valid'].dtype == torch.bool and not clip['prompt_valid']
     action = packed['targets']['keyframes']['action']
     assert {clip['pose'].dtype, clip['parts'].dtype, action.dtype} == {torch.float32}
@@ -64,7 +65,12 @@ def test_frames_and_targets_become_tensors():
 def test_skeletons_and_their_targets_become_tensors():
     keypoint = RANDOM.rand(2, 9, 20, 3)[:, ::-1]
     targets = {'shuffled': {'permutation': np.int64(3)}}
-    results = {'views': {'clip': keypoint, 'shuffled': keypoint}, 'targets': targets, 'label': 3}
+    results = {
+        'frame_dir': 'a01',
+        'views': {'clip': keypoint, 'shuffled': keypoint},
+        'targets': targets,
+        'label': 3,
+    }
     packed = PackInputs(('shuffled', 'clip'))(results)
     for tensor in packed['inputs'].values():
         assert tensor.dtype == torch.float32 and tensor.is_contiguous()
@@ -73,16 +79,31 @@ def test_skeletons_and_their_targets_become_tensors():
     assert target.dtype == torch.int64 and target.shape == () and target == 3
     assert packed['targets']['clip'] == {}
     assert packed['data_samples'].gt_label.tolist() == [3]
+    assert packed['data_samples'].frame_dir == 'a01'
 
 
-@pytest.mark.parametrize('label', [3, -1])
+def test_one_frame_is_a_view_too():
+    results = made_results()
+    results['views']['clip'] = results['views']['clip'][:1]
+    results['targets']['clip'] = {'pose': POSE[:1]}
+    packed = PackInputs(['clip'])(results)
+    assert packed['inputs']['clip'].shape == (3, 1, 6, 8)
+    np.testing.assert_allclose(packed['targets']['clip']['pose'], POSE[:1] / [8, 6, 1], rtol=1e-6)
+
+
+def test_a_view_that_is_not_made_is_named():
+    with pytest.raises(KeyError, match=r"PackInputs: view 'gone' is not among .*'clip'"):
+        PackInputs(['clip', 'gone'])(made_results())
+
+
+@pytest.mark.parametrize('label', [3, -1, None])
 def test_label_and_video_are_targets_only_on_demand(label):
-    results = made_results(label=label)
+    results = made_results(**({} if label is None else {'label': label}))
     assert 'sample' not in PackInputs(('clip',))(results)['targets']
     sample = PackInputs(('clip',), label=True, video=True)(results)['targets']['sample']
     for tensor in sample.values():
         assert tensor.dtype == torch.int64 and tensor.shape == ()
-    assert sample['label'] == label
+    assert sample['label'] == (-1 if label is None else label)
     for name, same in (('a.mp4', True), ('b.mp4', False)):
         other = PackInputs(('clip',), video=True)({**results, 'filename': name})
         assert (other['targets']['sample']['video'] == sample['video']) == same
@@ -90,6 +111,7 @@ def test_label_and_video_are_targets_only_on_demand(label):
 
 def test_data_sample():
     pack = PackInputs(views=('clip',))
+    assert pack(made_results(label=0))['data_samples'].gt_label.tolist() == [0]
     packed = pack.transform(made_results(label=3, replaced='b.mp4: is broken'))
     assert set(packed['inputs']) == {'clip'}
     data_sample = packed['data_samples']

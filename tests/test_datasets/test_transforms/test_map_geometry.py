@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import TransformViews
-from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps
+from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TargetMeta
 
@@ -171,6 +171,27 @@ class RotateABit(BaseTransform):
         return {**results, 'keypoint': results['keypoint'] @ turn}
 
 
-def test_what_maps_cannot_follow_is_refused():
+@TRANSFORMS.register_module()
+class WholePixels(BaseTransform):
+    def transform(self, results):
+        return {**results, 'keypoint': np.round(results['keypoint'])}
+
+
+@pytest.mark.parametrize('transform', ['RotateABit', 'WholePixels'])
+def test_what_maps_cannot_follow_is_refused(transform):
     with pytest.raises(ValueError, match='other than by crop, resize and flip'):
-        run(made_results(ramps(4, 5)), [{'type': 'RotateABit'}])
+        run(made_results(ramps(4, 5)), [{'type': transform}])
+
+
+def test_a_probe_is_a_person_whose_joints_are_seen_in_one_place():
+    points = probes((6, 8), 2, 5)
+    assert points.shape == (3, 2, 5, 3) and (points[..., 2] == 1).all()
+    assert (points[..., :2] < [8, 6]).all() and (np.ptp(points, axis=(1, 2)) == 0).all()
+
+
+def test_maps_of_the_whole_frame_are_resized_or_left_alone():
+    maps = np.random.default_rng(0).random((1, 2, 6, 7), np.float32)
+    whole = ViewBox(0, 0, 1, 1)
+    assert crop_maps(maps, whole, '') is maps
+    found = crop_maps(maps, whole, '', (4, 7))
+    np.testing.assert_allclose(found[0], slow_crop(maps[0], whole, (4, 7)), atol=1e-5)

@@ -125,6 +125,10 @@ def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
     assert valid(results, 'future') == [True, False, False]
     assert results['frame_inds']['keyframes'].tolist() == [0, 12, 12]
     assert valid(results, 'keyframes') == [True, True, False]
+    one = str(make_video(tmp_path / 'one.mp4', num_frames=14, gop=30))
+    results = sample(SampleViews(clip=CLIP, keyframes={'num_frames': 3}), one)
+    assert results['frame_inds']['keyframes'].tolist() == [0, 0, 0]
+    assert valid(results, 'keyframes') == [True, False, False]
 
 
 class FramesOnly:
@@ -253,6 +257,8 @@ def test_segments_before_a_future_leave_it_room():
         assert ((edges[:-1] <= inds['clip']) & (inds['clip'] < edges[1:])).all()
         starts.add(start)
     assert starts == set(range(17, 34))
+    for _ in range(10):  # where the future does not fit, all frames but the first are its own
+        assert draw(transform, 3)['frame_inds']['future'].tolist() == [1, 2, 2, 2]
     with pytest.raises(ConfigError, match='set future.stride'):
         SampleViews(clip=dict(SEGMENTS, stride=2), future={'num_frames': 4})
 
@@ -314,7 +320,7 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
 def test_a_frame_in_two_places_is_transformed_once_in_each():
     results = made_results()
     frame = results['views']['clip'][0]
-    results['views']['future'] = [frame, frame, frame]
+    results['views']['future'] = [frame, frame]  # flipped as often as not, were it one array
     flip = {'type': 'mmaction.Flip', 'flip_ratio': 1.0}  # works in place
     expected = frame[:, ::-1].copy()
     results = TransformViews(views=('clip', 'future'), transforms=[flip]).transform(results)

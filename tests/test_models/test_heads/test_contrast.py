@@ -36,7 +36,9 @@ def slow_projection(head: ContrastHead, pooled: Tensor) -> Tensor:
 
 
 def mean_contrast(pairs: list[tuple[Tensor, Tensor]], temperature: float) -> float:
-    return sum(float(nt_xent(*pair, temperature)['loss'].mean()) for pair in pairs) / len(pairs)
+    return sum(float(nt_xent(*pair, temperature, -1.0)['loss'].mean()) for pair in pairs) / len(
+        pairs
+    )
 
 
 def test_each_view_is_held_against_the_mean_of_the_three_or_against_each_other_view():
@@ -58,7 +60,7 @@ def test_gradient_flows_through_the_mean_too():
     mean = projected.mean(0)
     gradients = []
     for target in (mean, mean.detach()):
-        loss = sum(nt_xent(z, target, 0.9)['loss'].mean() for z in projected) / 3
+        loss = sum(nt_xent(z, target, 0.9, -1.0)['loss'].mean() for z in projected) / 3
         gradients.append(torch.autograd.grad(loss, list(pooled.values()), retain_graph=True))
     got = torch.autograd.grad(head.loss(**pooled)['loss'], list(pooled.values()))
     for one, through, around in zip(got, *gradients):

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 
 BATCH, IN, PROMPT = 6, 5, 7
-LOSS = dict(type='SoftTargetInfoNCELoss', target_temperature=0.2, beta=0.3)
+LOSS = dict(type='SoftTargetInfoNCELoss', temperature=0.1, target_temperature=0.2, beta=0.3)
 
 
 def make_head(**changes) -> PromptMatchingHead:

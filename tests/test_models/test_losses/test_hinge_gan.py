@@ -22,16 +22,16 @@ class Score(nn.Module):
 
 
 def test_hinge_losses_by_hand_push_only_inside_the_margin():
-    real = torch.tensor([2.0, 0.5, -1.0], requires_grad=True)
-    fake = torch.tensor([-3.0, 0.0, 2.0], requires_grad=True)
+    real = torch.tensor([2.0, 0.5, -1.0, 0.0], requires_grad=True)
+    fake = torch.tensor([-3.0, 0.0, 2.0, -1.0], requires_grad=True)
     found = HingeGANLoss(weight=0.5)(nn.Identity(), real, fake, iteration=1)
-    # max(0, 1 - real) = 0, .5, 2; max(0, 1 + fake) = 0, 1, 3
-    assert found.discriminator.tolist() == [0, 1.5, 5]
-    assert found.generator.tolist() == [1.5, 0, -1]
-    assert found.accuracy.tolist() == [1, 0.5, 0], 'a score of 0 is not right'
+    # max(0, 1 - real) = 0, .5, 2, 1; max(0, 1 + fake) = 0, 1, 3, 0
+    assert found.discriminator.tolist() == [0, 1.5, 5, 1]
+    assert found.generator.tolist() == [1.5, 0, -1, 0.5]
+    assert found.accuracy.tolist() == [1, 0.5, 0, 0.5], 'a score of 0 is not right'
     assert found.matched is None
     found.discriminator.sum().backward()
-    assert real.grad.tolist() == [0, -1, -1]
+    assert real.grad.tolist() == [0, -1, -1, -1]
     assert fake.grad is None, 'the discriminator teaches the generator nothing'
 
 
@@ -48,6 +48,16 @@ def test_the_penalty_comes_every_interval_and_in_training_alone():
         torch.testing.assert_close(found.discriminator, expected)
     found = loss.eval()(Score(), real, fake, iteration=0)
     torch.testing.assert_close(found.discriminator, plain.discriminator)
+
+
+def test_second_derivatives_are_not_taken_in_half_precision():
+    real, fake = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    loss = HingeGANLoss(r1_weight=2.0, r1_interval=2)
+    for iteration, exact in ((0, True), (1, False)):
+        expected = loss(Score(), real, fake, iteration=iteration).discriminator
+        with torch.autocast('cpu', torch.bfloat16):
+            found = loss(Score(), real, fake, iteration=iteration).discriminator
+        assert torch.equal(found, expected) is exact
 
 
 @pytest.mark.parametrize('r1_weight', [0.0, 2.0])

@@ -8,8 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.info_nce import info_nce
-from mmact_ssl.models.losses.multi_positive_info_nce import multi_positive_info_nce
+from mmact_ssl.models.losses.multi_positive_info_nce import (
+    clip_relations,
+    multi_positive_info_nce,
+)
 
 
 def test_info_nce_against_the_formula():
@@ -56,3 +60,9 @@ def test_several_positives_against_the_formula_and_one_is_plain_info_nce():
         terms = [total - float(cosines[i, j]) for j in range(6) if positive[i, j]]
         assert float(found['loss'][i]) == pytest.approx(sum(terms) / len(terms))
         assert bool(found['hit'][i]) == bool(positive[i, max(counted, key=lambda j: cosines[i, j])])
+
+
+def test_another_word_for_what_clips_have_in_common_is_refused():
+    labels = torch.zeros(2, 3, dtype=torch.int64)
+    with pytest.raises(ConfigError, match="'speed': use 'appearance' or 'motion'"):
+        clip_relations('speed', labels, labels)

@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses.soft_target_info_nce import soft_target_info_nce, soft_targets
+from mmact_ssl.models.losses.soft_target_info_nce import (
+    SoftTargetInfoNCELoss,
+    soft_target_info_nce,
+    soft_targets,
+)
 
 PAIRS, DIM = 5, 4
 
@@ -64,7 +68,7 @@ def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
     valid = some_valid(seed)
     own, queries, keys = (made(seed + k, PAIRS, DIM).requires_grad_() for k in range(3))
     momentum = (queries, keys) if with_momentum else None
-    found = soft_targets(valid, alpha, own, momentum, beta, 0.3)
+    found = soft_targets(valid, alpha, own, 0.3, momentum, beta)
     lists = None if momentum is None else (queries.tolist(), keys.tolist())
     expected = slow_target(valid.tolist(), alpha, own.tolist(), lists, beta, 0.3)
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
@@ -79,7 +83,7 @@ def test_targets_are_those_of_the_slow_twin(seed, alpha, beta, with_momentum):
 def test_the_loss_is_that_of_the_slow_twin(seed):
     valid = some_valid(seed)
     queries, keys, own = (made(seed + k, PAIRS, DIM) for k in range(3))
-    target = soft_targets(valid, 0.6, own, None, 1.0, 0.3)
+    target = soft_targets(valid, 0.6, own, 0.3)
     found = soft_target_info_nce(queries, keys, valid, target, 0.2)
     losses, hits = [], []
     for i in range(PAIRS):
@@ -107,9 +111,23 @@ def test_what_is_left_out_may_hold_anything():
     fewer = torch.ones(len(kept), dtype=torch.bool)
 
     def loss(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return soft_target_info_nce(q, k, v, soft_targets(v, 0.5, k), 0.2)['loss'][v]
+        return soft_target_info_nce(q, k, v, soft_targets(v, 0.5, k, 0.1), 0.2)['loss'][v]
 
     expected = loss(queries[kept], keys[kept], fewer)
     torch.testing.assert_close(loss(queries, keys, valid), expected)
     keys[~valid], queries[~valid] = 0.0, 1e6
     torch.testing.assert_close(loss(queries, keys, valid), expected)
+
+
+def test_the_perplexity_counts_the_pairs_that_are_alike():
+    """Of sentences of which two are the same and the others are at right angles."""
+    keys = torch.eye(DIM, dtype=torch.float64)[[0, 0, 1, 2]]
+    loss = SoftTargetInfoNCELoss(0.1, target_temperature=0.01, beta=1.0)
+    for valid, expected in (
+        ([1, 1, 1, 1], (2 + 2 + 1 + 1) / 4),
+        ([1, 0, 1, 1], 1),
+        ([1, 0, 0, 0], 1),
+        ([0, 0, 0, 0], 0),
+    ):
+        found = loss(keys, keys, torch.tensor(valid).bool(), 0.5)
+        assert float(found['perplexity']) == pytest.approx(expected)

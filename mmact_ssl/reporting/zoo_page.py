@@ -1,0 +1,86 @@
+"""The page of the published models, and their ``Weights`` in the model index."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mmact_ssl.apis.card import Card, read_card
+from mmact_ssl.apis.zoo import INDEX, Entry, read_index
+from mmact_ssl.reporting.tables import renew_file
+
+BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
+TOP = (
+    '| Model | Method | Data | Linear | kNN | Test clips | C | MB |\n'
+    '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n'
+)
+ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
+
+
+def zoo_block(folder: str | os.PathLike[str]) -> str:
+    """Write a table of a zoo's files, and the card of each."""
+    rows, sections = [], []
+    for name, entry in read_index(Path(folder) / INDEX).items():
+        card = read_card(Path(folder) / entry.file)
+        figures = {figure['name']: figure for figure in card.results}
+        linear, knn = (_percent(figures.get(key)) for key in ('Linear', 'kNN'))
+        clips = max((figure['test_clips'] for figure in card.results), default=0) or '-'
+        rows.append(
+            f'| [{name}](#{name}) | {card.method} | {card.trained_on} | {linear} | {knn} | {clips} '
+            f'| {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
+        )
+        sections.append(_section(card, entry))
+    return TOP + ''.join(rows) + ''.join(sections) + '\n'
+
+
+def _section(card: Card, entry: Entry) -> str:
+    """One model's card as Markdown."""
+    bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
+    clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
+    text = (
+        f'\n### {card.name}\n\n'
+        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}\n'
+        f'- Licence: {card.licence}\n'
+        f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
+        f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
+    )
+    if card.results:
+        text += (
+            '\n| Result | % | Data | Test clips | Weights of |\n| --- | ---: | --- | ---: | --- |\n'
+        )
+    for figure in card.results:
+        kind = ' (synthetic)' if figure['synthetic'] else ''
+        text += (
+            f'| {figure["name"]} | {_percent(figure)} | {figure["dataset"]}{kind} | '
+            f'{figure["test_clips"] or "-"} | {figure["weights"]} |\n'
+        )
+    return text
+
+
+def _percent(figure: dict | None) -> str:
+    return '-' if figure is None else f'{100 * figure["value"]:.1f}'
+
+
+def update_zoo(
+    folder: str | os.PathLike[str],
+    page: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    write: bool = True,
+) -> list[Path]:
+    """Renew the page and the index's ``Weights``, or only compare; the files that were others."""
+    entries = read_index(Path(folder) / INDEX)
+
+    def renew(match: re.Match) -> str:
+        text = re.sub(r'^    Weights: .*\n', '', match.group(), flags=re.MULTILINE)
+        if match['name'] not in entries:
+            return text
+        weights = f'    Weights: zoo/{entries[match["name"]].file}\n'
+        return re.sub(r'^(    In Collection: .*\n)', rf'\g<1>{weights}', text, flags=re.MULTILINE)
+
+    changed = []
+    if renew_file(page, lambda text: BLOCK.sub(lambda _: zoo_block(folder), text), write):
+        changed.append(Path(page))
+    if renew_file(index, lambda text: ENTRY.sub(renew, text), write):
+        changed.append(Path(index))
+    return changed

@@ -1,0 +1,240 @@
+"""Models by name: shipped, from a web server, a folder, the hub; interrupted, damaged, forged."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import pickle
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.apis import list_models, load_model
+from mmact_ssl.apis import zoo as module
+from mmact_ssl.apis.download import fetch
+from mmact_ssl.apis.zoo import add_to_index, read_index
+from mmact_ssl.errors import CheckpointError, DataError
+from tests.test_apis.test_model import Bomb
+from tools.download import main
+
+
+class Host:
+    """A static web server of a folder, which breaks connections after ``limits`` bytes in turn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.limits, self.asked = folder, [], []
+        self.knows_ranges = True
+        handler = functools.partial(Handler, self)
+        self.server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+        self.address = f'http://127.0.0.1:{self.server.server_port}'
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def __init__(self, host: Host, *args) -> None:
+        self.host = host
+        super().__init__(*args)
+
+    def log_message(self, *args) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = self.host.folder / self.path[1:]
+        wanted = self.headers.get('Range')
+        self.host.asked.append((self.path[1:], wanted))
+        if not path.is_file():
+            return self.send_error(404)
+        content = path.read_bytes()
+        start = int(wanted[6:-1]) if wanted and self.host.knows_ranges else 0
+        if start >= len(content):
+            return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header('Content-Length', str(len(content) - start))
+        self.end_headers()
+        limit = self.host.limits.pop(0) if self.host.limits else None
+        return self.wfile.write(content[start:][:limit])
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    folder = tmp_path / 'host'
+    folder.mkdir()
+    host = Host(folder)
+    yield host
+    host.server.shutdown()
+    host.server.server_close()
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty zoo in place of the package's, and an empty cache."""
+    folder = tmp_path / 'zoo'
+    folder.mkdir()
+    (folder / 'index.json').write_text('{}')
+    monkeypatch.setattr(module, 'zoo_folder', lambda: folder)
+    monkeypatch.setattr(module, 'cache_folder', lambda: tmp_path / 'cache')
+    monkeypatch.delenv('MMACT_SSL_ZOO', raising=False)
+    return folder
+
+
+@pytest.fixture
+def small(zoo: Path, published: Path) -> Path:
+    """A model that the package knows and does not hold; its file."""
+    shutil.copy(published, zoo)
+    add_to_index(zoo / published.name, 'small')
+    (zoo / published.name).unlink()
+    return published
+
+
+def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
+    shutil.copy(published, zoo)
+    add_to_index(zoo / published.name, 'small')
+    assert list_models() == list_models('sm*') == ['small']
+    assert list_models('x*') == []
+    model = load_model('small')
+    assert model.sha256 == read_index(zoo / 'index.json')['small'].sha256
+    with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
+        load_model('smal')
+    main(['sm*', '--dest', str(tmp_path / 'dest')])
+    assert (tmp_path / 'dest' / published.name).read_bytes() == published.read_bytes()
+    assert 'trained on demo; none' in capsys.readouterr().out
+    main([])
+    assert capsys.readouterr().out == 'small\n'
+
+
+def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
+    (zoo / small.name).write_bytes(small.read_bytes()[:-1] + b'x')
+    monkeypatch.setattr('mmact_ssl.apis.model.read_card', lambda _: pytest.fail('it is parsed'))
+    with pytest.raises(CheckpointError, match=r'has sha256 \w{64}, \w{64} is expected'):
+        load_model('small')
+
+
+def test_without_an_address_the_error_says_what_to_set(small):
+    with pytest.raises(CheckpointError, match='set MMACT_SSL_ZOO to the address of a zoo'):
+        load_model('small')
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(host, small, tmp_path, monkeypatch):
+    shutil.copy(small, host.folder)
+    monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
+    size = small.stat().st_size
+    host.limits = [1000, 0, 0]
+    with pytest.raises(CheckpointError, match=f'it ends after 1000 of {size} bytes.*try again'):
+        load_model('small')
+    assert [path.name for path in (tmp_path / 'cache').iterdir()] == [f'.{small.name}.part']
+    host.asked.clear()
+    host.limits = [5000]
+    assert load_model('small').card.name == 'small'
+    assert host.asked == [(small.name, 'bytes=1000-'), (small.name, 'bytes=6000-')]
+    assert [path.name for path in (tmp_path / 'cache').iterdir()] == [small.name]
+    host.asked.clear()
+    assert load_model('small').card.name == 'small', 'from the cache'
+    assert host.asked == []
+
+
+def test_a_host_without_ranges_sends_all_again(host, small, monkeypatch):
+    shutil.copy(small, host.folder)
+    monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
+    host.knows_ranges, host.limits = False, [1000]
+    assert load_model('small').card.name == 'small'
+    assert len(host.asked) == 2
+
+
+def test_a_truncated_a_longer_and_another_file_are_refused(host, small, tmp_path, monkeypatch):
+    monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
+    content, there = small.read_bytes(), host.folder / small.name
+    for wrong, answer in (
+        (content[:-100], 'it ends after'),
+        (content + b'x', 'is longer than'),
+        (content[:-1] + b'x', 'has sha256'),
+    ):
+        there.write_bytes(wrong)
+        with pytest.raises(CheckpointError, match=answer) as error:
+            load_model('small')
+        assert host.address in str(error.value)
+        assert not (tmp_path / 'cache' / small.name).exists()
+        for part in (tmp_path / 'cache').iterdir():
+            part.unlink()
+    there.unlink()
+    with pytest.raises(CheckpointError, match='the server answers 404'):
+        load_model('small')
+
+
+def test_a_bomb_under_the_name_of_a_model_does_not_go_off(host, small, tmp_path, monkeypatch):
+    monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
+    mark, there = tmp_path / 'exploded', host.folder / small.name
+    there.write_bytes(pickle.dumps(Bomb(mark)).ljust(small.stat().st_size))
+    with pytest.raises(CheckpointError, match=f'{small.name}.*has sha256'):
+        load_model('small')
+    # Even where the host's own list names its hash.
+    torch.save(dict(state_dict=Bomb(mark)), host.folder / 'bomb.safetensors')
+    (host.folder / 'index.json').write_text('{}')
+    add_to_index(host.folder / 'bomb.safetensors', 'bomb')
+    with pytest.raises(CheckpointError, match=r'bomb\.safetensors: '):
+        load_model('bomb')
+    assert not mark.exists()
+
+
+def test_offline_is_one_line_and_the_last_list_is_kept(host, small, monkeypatch):
+    (host.folder / 'index.json').write_text('{}')
+    shutil.copy(small, host.folder)
+    add_to_index(host.folder / small.name, 'theirs')
+    monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
+    assert list_models() == ['small', 'theirs']
+    assert load_model('theirs').card.name == 'small'
+    host.server.shutdown()
+    host.server.server_close()
+    assert list_models() == ['small', 'theirs']
+    assert load_model('theirs').card.name == 'small', 'it is in the cache'
+    module.cache_folder().joinpath(small.name).unlink()
+    with pytest.raises(CheckpointError, match=r'download failed \(.*refused\): try again.*folder'):
+        load_model('small')
+
+
+def test_a_folder_and_the_hub_are_addresses_too(zoo, small, tmp_path, monkeypatch):
+    monkeypatch.setenv('MMACT_SSL_ZOO', str(small.parent))
+    assert load_model('small').card.name == 'small'
+    monkeypatch.setenv('MMACT_SSL_ZOO', str(tmp_path / 'nowhere'))
+    shutil.rmtree(module.cache_folder())
+    with pytest.raises(CheckpointError, match=r'nowhere/.* is missing: MMACT_SSL_ZOO is'):
+        load_model('small')
+    import huggingface_hub
+
+    asked = []
+
+    def download(repo, file, revision):
+        asked.append((repo, file, revision))
+        return str(small)
+
+    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
+    monkeypatch.setenv('MMACT_SSL_ZOO', 'hf://lab/zoo@main/videos')
+    assert load_model('small').card.name == 'small'
+    assert asked == [('lab/zoo', f'videos/{small.name}', 'main')]
+    entry = read_index(zoo / 'index.json')['small']
+    with pytest.raises(CheckpointError, match='has sha256'):
+        fetch('hf://lab/zoo', entry.file, tmp_path, entry.size, hashlib.sha256(b'').hexdigest())
+    with pytest.raises(CheckpointError, match='write hf://owner/repository'):
+        fetch('hf://lab', entry.file, tmp_path, entry.size, entry.sha256)
+
+
+@pytest.mark.parametrize(
+    'entry',
+    [
+        {'a': {}},
+        {'a': dict(file='../x', sha256='0' * 64, size=1)},
+        {'a': dict(file='x', sha256='0', size=1)},
+        {'../a': dict(file='x', sha256='0' * 64, size=1)},
+        {'a': dict(file='x', sha256='0' * 64, size=1, more=1)},
+        {'a': dict(file=1, sha256='0' * 64, size='1')},
+    ],
+)
+def test_a_forged_index_is_refused(zoo, entry):
+    (zoo / 'index.json').write_text(json.dumps(entry))
+    with pytest.raises((CheckpointError, DataError), match='index'):
+        list_models()

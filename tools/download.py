@@ -1,0 +1,41 @@
+#!/usr/bin/env python
+"""Download published models: ``python tools/download.py 'csvr*' --dest models``.
+
+Those that come with the package are copied, others fetched from the address in ``$MMACT_SSL_ZOO``:
+``http(s)://host/path``, ``hf://owner/repository`` or a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('names', nargs='*', metavar='NAME', help='or a pattern; none: list all')
+    parser.add_argument('--dest', default='.', help='folder; the working folder by default')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Download, or list."""
+    args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.apis.card import read_card
+    from mmact_ssl.apis.zoo import download_model, list_models
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors():
+        if not args.names:
+            print('\n'.join(list_models()))
+        for pattern in args.names:
+            for name in list_models(pattern) or [pattern]:
+                path = download_model(name, args.dest)
+                print(f'{path}: trained on {read_card(path).trained_on}; {read_card(path).licence}')
+
+
+if __name__ == '__main__':
+    main()
