@@ -68,6 +68,7 @@ setup(
         'onnx': read_requirements('onnx'),
         'teachers': read_requirements('teachers'),
         'text': read_requirements('text'),
+        'search': read_requirements('search'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
         'all': read_requirements('teachers') + read_requirements('tensorboard'),

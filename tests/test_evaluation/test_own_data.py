@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.apis.publish import find_downstream, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.own_data import config_for, read_assignments, saved_network
@@ -59,6 +59,8 @@ def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
 
 def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
     cfg = config_for(checkpoint, str(folder))
+    published = find_downstream(CONFIGS, 'gru-streams', 'mine', checkpoint)
+    assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
     card = make_card(cfg, name='small', precision='float32', **known)
     weights = torch.load(checkpoint)['state_dict']
