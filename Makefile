@@ -32,7 +32,7 @@ help:
 	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 12 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
-	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=https://host/zoo makes mim download work'
+	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=ADDRESS of zoo/ for mim download'
 	@echo 'make clean    remove the environments and what the tools cached; data/ and work_dirs/ stay'
 
 .PHONY: install
