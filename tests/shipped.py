@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
@@ -44,7 +45,7 @@ def parsed(name: str) -> Config:
 
 def names_a_set(name: str) -> bool:
     """Whether a config names a data set, and does not read the folder that ``--data`` gives."""
-    return name.count('_') > 1
+    return not re.fullmatch(r'(downstream/)?[^/_]+_[^/_]+\.py', name)
 
 
 def load(name: str, options: Sequence[str] = ()) -> Config:
