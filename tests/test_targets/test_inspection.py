@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
-from mmact_ssl.targets.inspection import inspect_cache
+from mmact_ssl.targets.inspection import doubtful_poses, inspect_cache
 
 RNG = np.random.default_rng(0)
 
@@ -61,3 +61,14 @@ def test_every_damaged_entry_is_found(tmp_path):
     assert rows['precision'] == 'float16, stored as float32'
     with pytest.raises(TargetCacheError, match="'1.mp4'.*wrong checksum"):
         inspect_cache(path)
+
+
+@pytest.mark.parametrize(('score', 'doubted'), [(0.2, True), (0.5, False)])
+def test_poses_of_low_scores_are_doubted(tmp_path, score, doubted):
+    meta = TargetMeta('pose', 'coco17', 'f')
+    with TargetWriter(tmp_path / 'pose.lmdb', meta) as writer:
+        for key in 'abc':
+            writer.put(key, np.full((5, 17, 3), score, np.float32))
+    line = doubtful_poses(tmp_path / 'pose.lmdb')
+    assert line.startswith(f'{tmp_path}/pose.lmdb: the mean score of the poses is 0.20') == doubted
+    assert '\n' not in line
