@@ -34,14 +34,7 @@ SWITCHES = ('model.heads', 'model.adapters', 'model.teachers', 'default_hooks')
 # Top-level keys that programs read and a config may lack.
 KNOWN = {
     *list(inspect.signature(Runner.__init__).parameters)[1:],
-    *(
-        'auto_scale_lr',
-        'custom_imports',
-        'env_cfg',
-        'feature_clips',
-        'feature_deviation',
-        'feature_pooling',
-    ),
+    *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
     *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
 }

@@ -120,7 +120,7 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = ['feature_pooling', 'feature_deviation', 'feature_clips']
+    optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
         optional = ['custom_hooks']

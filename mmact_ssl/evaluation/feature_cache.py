@@ -84,7 +84,7 @@ def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> s
     imports = (cfg.get('custom_imports') or {}).get('imports') or ()
     digest.update(imported_code([imports] if isinstance(imports, str) else imports).encode())
     parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]
-    parts += [cfg.get('feature_pooling'), cfg.get('feature_deviation'), cfg.get('feature_clips')]
+    parts += [cfg.get('feature_pooling'), cfg.get('feature_deviation')]
     digest.update(json.dumps(parts, sort_keys=True, default=str).encode())
     digest.update(split.fingerprint().encode())
     return digest.hexdigest()[:32]

@@ -32,32 +32,18 @@ class Features:
     Attributes:
         values: float32 ``[N, D]``.
         labels: int64 ``[N]``.
-        clips: float32 ``[N, K, D]``: of each of a sample's K clips, whose mean ``values`` are; None
-            where the config does not ask for them (``feature_clips``).
     """
 
     values: np.ndarray
     labels: np.ndarray
-    clips: np.ndarray | None = None
 
     def part(self, indices: np.ndarray) -> Features:
         """Return the samples at ``indices``."""
-        clips = None if self.clips is None else self.clips[indices]
-        return Features(self.values[indices], self.labels[indices], clips)
+        return Features(self.values[indices], self.labels[indices])
 
     def beside(self, other: Features) -> Features:
         """Join the features of the same samples by two encoders, ``[N, D + D']``."""
-        clips = None
-        if self.clips is not None and other.clips is not None:
-            clips = np.concatenate([self.clips, other.clips], axis=2)
-        values = np.concatenate([self.values, other.values], axis=1)
-        return Features(values, self.labels, clips)
-
-    def clip_by_clip(self) -> Features:
-        """Every clip as a sample of its own, those of one sample in a row, ``[N * K, D]``."""
-        assert self.clips is not None
-        size = self.clips.shape[1]
-        return Features(self.clips.reshape(-1, self.clips.shape[2]), self.labels.repeat(size))
+        return Features(np.concatenate([self.values, other.values], axis=1), self.labels)
 
     def spread(self) -> dict[str, float]:
         """Measure collapse: ``feature_std`` and ``effective_rank``."""
@@ -118,16 +104,9 @@ def pool_features(
         num_clips: Clips per video; of a 2D network, frames.
         deviation: Append the deviation over the clips, ``[B, 2*D]``: what changes.
     """
-    return _average(_clips(output, num_clips), deviation)
-
-
-def _clips(output: torch.Tensor | tuple, num_clips: int) -> torch.Tensor:
     feature = output[-1] if isinstance(output, (tuple, list)) else output
     feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # [B*num_clips, D]
-    return feature.unflatten(0, (-1, num_clips))  # [B, num_clips, D]
-
-
-def _average(clips: torch.Tensor, deviation: bool) -> torch.Tensor:
+    clips = feature.unflatten(0, (-1, num_clips))
     spread = [clips.std(dim=1, correction=0)] if deviation else []
     return torch.cat([clips.mean(dim=1), *spread], dim=1)
 
@@ -139,19 +118,13 @@ def encode(
     deviation: bool = False,
 ) -> torch.Tensor:
     """Features ``[B, D]`` of a normalized batch ``[B, num_clips, ...]``, as in forward_features."""
-    return _average(_encode_clips(backbone, inputs, pooling), deviation)
-
-
-def _encode_clips(
-    backbone: nn.Module, inputs: torch.Tensor, pooling: nn.Module | None
-) -> torch.Tensor:
     num_clips, clips = inputs.shape[1], inputs.flatten(0, 1)
     output = backbone(clips)
     if pooling is not None:
         from mmact_ssl.models.skeletons import valid_frames
 
         output = pooling(output, valid_frames(clips))
-    return _clips(output, num_clips).float()  # [B, num_clips, D]
+    return pool_features(output, num_clips, deviation).float()
 
 
 def forward_features(
@@ -160,7 +133,6 @@ def forward_features(
     batches: Iterable[dict],
     pooling: nn.Module | None = None,
     deviation: bool = False,
-    keep_clips: bool = False,
 ) -> Features:
     """Run a backbone over batches of stock mmaction2 samples, in the modes that the caller set.
 
@@ -172,14 +144,11 @@ def forward_features(
         pooling: Of skeletons: takes the backbone's map and the valid frames, bool
             ``[B*num_clips, M, T]``, and gives ``[B*num_clips, D]``. None: the mean over positions.
         deviation: See :func:`pool_features`.
-        keep_clips: Keep the features of each clip too.
     """
-    values, labels, kept = [], [], []
+    values, labels = [], []
     for batch in batches:
         data = data_preprocessor(batch, training=False)
-        clips = _encode_clips(backbone, data['inputs'], pooling)
-        kept += [clips.cpu().numpy()] if keep_clips else []
-        values.append(_average(clips, deviation).cpu().numpy())
+        values.append(encode(backbone, data['inputs'], pooling, deviation).cpu().numpy())
         labels += [int(sample.gt_label) for sample in data['data_samples']]
         wrong = np.flatnonzero(~np.isfinite(values[-1]).all(axis=1))
         if len(wrong):
@@ -188,8 +157,7 @@ def forward_features(
                 f'the features of sample {number} of the annotation are not finite: look at it, or '
                 'at the weights, whose training may have diverged'
             )
-    by_clip = np.concatenate(kept) if keep_clips else None
-    return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64), by_clip)
+    return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64))
 
 
 def extract_features(
@@ -210,8 +178,6 @@ def extract_features(
     """
     import mmaction.datasets  # noqa: F401  (fills the registry)
 
-    if cfg.get('feature_clips') and cfg.get('feature_deviation'):
-        raise ConfigError('feature_clips: a clip alone has no feature_deviation, set one of them')
     recognizer = recognizer.to(device).eval()
     backbone = recognizer.get_submodule('backbone')
     data_preprocessor = recognizer.get_submodule('data_preprocessor')
@@ -226,24 +192,18 @@ def extract_features(
             path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split)}.npz'
             if path.is_file():
                 with np.load(path, allow_pickle=False) as stored:
-                    result[name] = Features(**stored)
+                    result[name] = Features(stored['values'], stored['labels'])
                 print_log(f'{name} features from {path}', logger='current')
                 continue
         batches = build_dataloader(loader)
         shown = track(batches, f'{name} features', total=len(batches), transient=True)
         with torch.no_grad():
             result[name] = forward_features(
-                backbone,
-                data_preprocessor,
-                shown,
-                pooling,
-                cfg.get('feature_deviation', False),
-                cfg.get('feature_clips', False),
+                backbone, data_preprocessor, shown, pooling, cfg.get('feature_deviation', False)
             )
         if path is not None:
             content = io.BytesIO()
-            arrays = {key: value for key, value in vars(result[name]).items() if value is not None}
-            np.savez(content, **arrays)
+            np.savez(content, values=result[name].values, labels=result[name].labels)
             write_atomically(path, content.getvalue())
     return result
 

@@ -83,21 +83,6 @@ def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkey
     assert len(calls) == 4, 'another pipeline must not read the cache'
 
 
-def test_the_features_of_each_clip_are_kept_if_asked_for(linear_config, tmp_path):
-    linear_config.feature_clips = True
-    for _ in ('extracted', 'from the cache'):
-        found = extract(linear_config, cache_dir=str(tmp_path))['train']
-        assert found.clips.shape == (12, 3, 64)
-        np.testing.assert_allclose(found.clips.mean(1), found.values, rtol=1e-5, atol=1e-6)
-        assert not np.allclose(found.clips[:, 0], found.clips[:, 1])
-        both = found.beside(found).part(np.array([2, 0]))
-        expected = np.concatenate([found.clips, found.clips], axis=2)[[2, 0]]
-        np.testing.assert_array_equal(both.clips, expected)
-    linear_config.feature_deviation = True
-    with pytest.raises(ConfigError, match='feature_clips'):
-        extract(linear_config)
-
-
 def test_pooling_averages_positions_then_clips():
     output = torch.arange(2 * 3 * 4 * 1 * 2 * 2, dtype=torch.float32).view(6, 4, 1, 2, 2)
     pooled = pool_features(output, num_clips=3)

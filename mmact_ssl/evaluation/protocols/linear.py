@@ -28,18 +28,12 @@ def evaluate(task: Task, group_pattern: str | None = None, **settings: Any) -> M
     """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
 
     ``group_pattern`` is a regular expression that finds the group in a sample's name, see
-    :func:`groups_by_pattern`. With ``feature_clips`` in the config it is fitted on every clip of
-    the training samples; tested it is on the mean over the clips of a sample, as always.
+    :func:`groups_by_pattern`.
     """
     groups = groups_by_pattern(task.train.names, group_pattern)
     if groups is not None:
         groups = groups[task.labeled]
-    train = task.train_features
-    if train.clips is not None:
-        # The clips of one sample must not stand on both sides of a fold.
-        groups = np.arange(len(train.labels)) if groups is None else groups
-        groups, train = groups.repeat(train.clips.shape[1]), train.clip_by_clip()
-    probe, penalty, used = fit_probe(train, groups, **settings)
+    probe, penalty, used = fit_probe(task.train_features, groups, **settings)
     test = task.test_features
     scores = np.zeros((len(test.labels), task.num_classes))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))

@@ -29,31 +29,6 @@ def blobs(per_class: int, seed: int, classes: int = 3, spread: float = 1.0) -> F
     return Features((values * [1, 10, 0.1, 1, 1] + 4).astype(np.float32), labels)
 
 
-def test_a_probe_of_every_clip_keeps_the_clips_of_a_sample_in_one_fold(make_task, monkeypatch):
-    """Fitted on all clips as if each were a sample, tested on the mean over a sample's clips."""
-    train, test = blobs(8, 0, spread=2.0), blobs(15, 1, spread=2.0)
-    noise = np.random.default_rng(2).normal(size=(len(train.labels), 4, 5)).astype(np.float32)
-    clips = train.values[:, None] + noise
-    seen = []
-    scores = linear.fold_scores
-
-    def spy(values, labels, splits, *args):
-        seen.extend(splits)
-        return scores(values, labels, splits, *args)
-
-    monkeypatch.setattr(linear, 'fold_scores', spy)
-    task = make_task(Features(clips.mean(1), train.labels, clips), test, 3)
-    found = linear.evaluate(task, penalties=(0.1, 1.0))
-    assert found.details['folds'] > 1
-    for fitted, held_out in seen:
-        assert not set(fitted // 4) & set(held_out // 4)
-    rows = Features(clips.reshape(-1, 5), np.repeat(train.labels, 4))
-    probe = make_pipeline(
-        StandardScaler(), LogisticRegression(C=found.details['C'], max_iter=1000)
-    ).fit(rows.values.astype(np.float64), rows.labels)
-    assert found.metrics['top1'] == probe.score(test.values.astype(np.float64), test.labels)
-
-
 def test_against_a_float64_twin(make_task):
     train, test = blobs(20, 0, spread=2.0), blobs(15, 1, spread=2.0)
     c = 0.1
