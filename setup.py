@@ -77,6 +77,7 @@ setup(
         'cpu': read_requirements('cpu'),
         'onnx': read_requirements('onnx'),
         'teachers': read_requirements('teachers'),
+        'search': read_requirements('search'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
         'all': read_requirements('teachers') + read_requirements('tensorboard'),

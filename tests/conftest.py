@@ -281,6 +281,24 @@ def skeleton_config(skeleton_folder: Path, tmp_path: Path) -> Config:
 
 
 @pytest.fixture(scope='session')
+def publish() -> Callable[..., Path]:
+    """Publishes the student of a checkpoint, as a file of a downstream config; gives its path."""
+    from mmact_ssl.apis.publish import make_card, write_model
+    from mmact_ssl.engine.checkpoint import read_state_dict
+    from mmact_ssl.files import sha256_of_file
+
+    def write(cfg: Config, checkpoint: Path, folder: Path, name: str = 'made') -> Path:
+        known = dict.fromkeys(('method', 'config', 'trained_on', 'licence'), 'made')
+        source = sha256_of_file(checkpoint)
+        card = make_card(cfg, name=name, source_sha256=source, precision='float32', **known)
+        weights = read_state_dict(checkpoint)
+        student = {k: v for k, v in weights.items() if k.startswith('backbone.')}
+        return write_model(student, folder / name, card)
+
+    return write
+
+
+@pytest.fixture(scope='session')
 def make_result() -> Callable[..., Any]:
     """Makes a result of CSVR's linear probe on the demo world, apart from what is given."""
     from mmact_ssl.reporting.result import Result

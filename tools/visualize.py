@@ -13,11 +13,18 @@ they fit the teacher's, and those of the mirrored clip.
 
 writes ``conflict.png``, how the tasks' gradients agreed over a training with GradientConflictHook.
 
-    python tools/visualize.py gallery configs/downstream/linear_gru-streams_nwucla.py CHECKPOINT \
-        --clip-texts data/nwucla/targets/prompts.lmdb \
+    python tools/visualize.py text-gallery configs/downstream/linear_gru-streams_nwucla.py \
+        CHECKPOINT --clip-texts data/nwucla/targets/prompts.lmdb \
         --sentences data/nwucla/sentences_kinematic.json
 
 writes ``gallery.png``, the test clips that sentences find after a pre-training with sentences.
+
+    python tools/visualize.py gallery MODEL my/videos --out gallery
+    python tools/visualize.py embedding MODEL my/videos --out gallery
+
+write pages about your own clips, which any browser opens: ``index.html``, playing thumbnails with
+the nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a published
+file or its name.
 """
 
 from __future__ import annotations
@@ -55,9 +62,9 @@ def parse_conflict(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def parse_gallery(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the command ``gallery``."""
-    parser = argparse.ArgumentParser(prog='visualize.py gallery')
+def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
+    """Read the command line of the command ``text-gallery``."""
+    parser = argparse.ArgumentParser(prog='visualize.py text-gallery')
     parser.add_argument('config', help='downstream config of skeletons')
     parser.add_argument('checkpoint', help='of a pre-training with sentences')
     parser.add_argument('--clip-texts', required=True, metavar='CACHE', help='embedded sentences')
@@ -66,6 +73,39 @@ def parse_gallery(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('--top', type=int, default=5, help='clips that each finds')
     parser.add_argument('--frames', type=int, default=5, help='of a clip')
     add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def page_parser(name: str) -> argparse.ArgumentParser:
+    """What the pages about one's own clips have in common."""
+    parser = argparse.ArgumentParser(prog=f'visualize.py {name}')
+    parser.add_argument('model', help='name in the zoo, or path of a published file')
+    parser.add_argument('clips', nargs='+', help='videos or skeleton files, or folders of them')
+    parser.add_argument('--out', default='gallery', help='folder of the pages and of their index')
+    parser.add_argument('--device', help='of the network; a GPU where there is one')
+    parser.set_defaults(checkpoint=None, text_encoder=None)
+    return parser
+
+
+def parse_gallery(argv: list[str]) -> argparse.Namespace:
+    """Read the command line of the command ``gallery``."""
+    parser = page_parser('gallery')
+    parser.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
+    parser.add_argument('--text', nargs='+', default=(), help='sentences that search too')
+    parser.add_argument('--checkpoint', help='of --text: pre-training that the model comes from')
+    parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
+    return parser.parse_args(argv)
+
+
+def parse_embedding(argv: list[str]) -> argparse.Namespace:
+    """Read the command line of the command ``embedding``."""
+    parser = page_parser('embedding')
+    parser.add_argument('--method', choices=('tsne', 'umap'), default='tsne')
+    parser.add_argument('--ann', help='annotation file, whose labels are the colors')
+    parser.add_argument(
+        '--clusters', type=int, default=0, help='color by so many clusters, not by label or folder'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of layout and clusters')
     return parser.parse_args(argv)
 
 
@@ -111,7 +151,7 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
-    """Draw the command ``gallery``."""
+    """Draw the command ``text-gallery``."""
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
@@ -129,9 +169,39 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     save({'gallery': draw_gallery(*found)}, args)
 
 
+def make_pages(args: argparse.Namespace) -> Any:
+    """Index the clips of a page, or take up the index that is there."""
+    from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+    from mmact_ssl.visualization.pages import ClipPages
+
+    folder = Path(args.out)
+    texts = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder)
+    search = RetrievalInferencer(args.model, folder / 'clips.index', device=args.device, **texts)
+    pages = ClipPages(search, args.clips, folder)
+    for name, reason in pages.broken.items():
+        print(f'left out: {name}: {reason}')
+    return pages
+
+
+def draw_clip_gallery(args: argparse.Namespace) -> None:
+    """Write the page of the command ``gallery``."""
+    print(make_pages(args).write_gallery(args.neighbors, args.text))
+
+
+def draw_embedding(args: argparse.Namespace) -> None:
+    """Write the page of the command ``embedding``."""
+    from mmact_ssl.visualization.pages import group_clips
+
+    pages = make_pages(args)
+    groups = group_clips(pages.clips, pages.features, args.ann, args.clusters, args.seed)
+    print(pages.write_embedding(groups, args.method, args.seed))
+
+
 COMMANDS = {
     'conflict': (parse_conflict, draw_conflicts),
-    'gallery': (parse_gallery, draw_text_gallery),
+    'text-gallery': (parse_text_gallery, draw_text_gallery),
+    'gallery': (parse_gallery, draw_clip_gallery),
+    'embedding': (parse_embedding, draw_embedding),
 }
 
 

@@ -1,20 +1,35 @@
-"""What a user imports: published models by name.
+"""What a user imports: published models by name, and what embeds and searches with them.
 
-from mmact_ssl.apis import list_models, load_model
+from mmact_ssl.apis import FeatureInferencer, RetrievalInferencer, embed, list_models, load_model
 model = load_model('csvr_r3d_demo')
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mmact_ssl.apis.zoo import find_model, list_models
 
 if TYPE_CHECKING:
+    from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
     from mmact_ssl.apis.model import PretrainedModel
+    from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 
-__all__ = ['list_models', 'load_model']
+__all__ = ['FeatureInferencer', 'RetrievalInferencer', 'embed', 'list_models', 'load_model']
+# Imported when they are asked for: they need the networks, which listing does without.
+_LATER = {
+    'FeatureInferencer': 'feature_inferencer',
+    'RetrievalInferencer': 'retrieval_inferencer',
+    'embed': 'feature_inferencer',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_LATER[name]}'), name)
 
 
 def load_model(name: str | os.PathLike[str]) -> PretrainedModel:

@@ -134,6 +134,6 @@ def draw_predictions(
     if not figures:
         raise ConfigError(
             f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}); sentences are '
-            'drawn by `visualize.py gallery`'
+            'drawn by `visualize.py text-gallery`'
         )
     return figures, lines

@@ -65,7 +65,8 @@ def test_data_files_are_in_it(wheel: zipfile.ZipFile):
         str(path.relative_to(ROOT))
         for folder in ('mmact_ssl', 'configs')
         for path in (ROOT / folder).rglob('*')
-        if path.suffix in ('.pth', '.onnx', '.json', '.npz') and '.mim' not in path.parts
+        if path.suffix in ('.pth', '.onnx', '.json', '.npz', '.html', '.js', '.css')
+        and '.mim' not in path.parts
     }
     names = {name.replace('mmact_ssl/.mim/', '') for name in wheel.namelist()}
     assert data <= names

@@ -266,7 +266,7 @@ def test_a_reader_works_in_child_processes(tmp_path, method):
     reader = TargetReader(write(tmp_path / 'x.lmdb'))
     wanted = reader.get('a.mp4')
     with multiprocessing.get_context(method).Pool(2) as pool:
-        found = pool.map_async(reader.get, ['a.mp4'] * 4).get(timeout=60)
+        found = pool.map_async(reader.get, ['a.mp4'] * 4).get(timeout=600)
     assert all(np.array_equal(array, wanted) for array in [*found, reader.get('a.mp4')])
 
 
@@ -309,3 +309,30 @@ def test_a_shard_of_another_teacher_is_refused(tmp_path):
     write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
     with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
         merge_shards(path, META)
+
+
+def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr('mmact_ssl.targets.cache.INITIAL_MAP_BYTES', 1 << 16)
+    path = tmp_path / 'x.lmdb'
+    keys = [f'{number}.mp4' for number in range(10)]
+    with TargetWriter(path, META) as writer:
+        for number, key in enumerate(keys):
+            writer.put(key, pose(100, number))  # 20 kB each
+        other = multiprocessing.get_context('spawn').Process(target=write_much, args=(path,))
+        other.start()
+        other.join()
+        assert other.exitcode == 0
+        assert 'much.mp4' in writer
+        writer.put('after.mp4', pose(3))
+    reader = TargetReader(path)
+    assert reader.keys() == sorted([*keys, 'after.mp4', 'much.mp4'])
+    for number, key in enumerate(keys):
+        np.testing.assert_array_equal(reader.get(key), pose(100, number))
+    np.testing.assert_array_equal(reader.get('much.mp4'), pose(9000))
+
+
+def write_much(path):
+    with TargetWriter(path, META) as writer:
+        writer.put('much.mp4', pose(9000))  # 1.8 MB

@@ -102,7 +102,7 @@ def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeyp
 
     def grow_then_ask(environment):
         # A process of its own: a forked one would inherit the lock that is held here.
-        subprocess.run([sys.executable, '-c', GROW, str(path)], check=True, timeout=60)
+        subprocess.run([sys.executable, '-c', GROW, str(path)], check=True, timeout=600)
         return needed_bytes(environment)
 
     monkeypatch.setattr(cache_module, 'needed_bytes', grow_then_ask)

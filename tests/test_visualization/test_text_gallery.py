@@ -94,7 +94,7 @@ def test_the_command_draws_it(skeleton_config, parts, tmp_path, capsys):
     options = ['--clip-texts', parts['texts'], '--sentences', parts['sentences']]
     options += ['--queries', '2', '--top', '3', '--frames', '2']
     options += ['--out', str(tmp_path / 'pictures')]
-    visualize.main(['gallery', str(tmp_path / 'config.py'), parts['checkpoint'], *options])
+    visualize.main(['text-gallery', str(tmp_path / 'config.py'), parts['checkpoint'], *options])
     path = capsys.readouterr().out.splitlines()[-1]
     assert path == str(tmp_path / 'pictures' / 'gallery.png')
     assert cv2.imread(path).std() > 10

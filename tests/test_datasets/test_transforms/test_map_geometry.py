@@ -172,12 +172,12 @@ class RotateABit(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class WholePixels(BaseTransform):
+class TenthsOfPixels(BaseTransform):
     def transform(self, results):
-        return {**results, 'keypoint': np.round(results['keypoint'])}
+        return {**results, 'keypoint': np.round(results['keypoint'], 1)}
 
 
-@pytest.mark.parametrize('transform', ['RotateABit', 'WholePixels'])
+@pytest.mark.parametrize('transform', ['RotateABit', 'TenthsOfPixels'])
 def test_what_maps_cannot_follow_is_refused(transform):
     with pytest.raises(ValueError, match='other than by crop, resize and flip'):
         run(made_results(ramps(4, 5)), [{'type': transform}])

@@ -132,10 +132,13 @@ def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
 
 
 class FramesOnly:
-    """A video of which nothing but the number of frames, its file name here, is known."""
+    """A video of so many frames, its file name here; each is a key frame."""
 
     def __init__(self, total_frames):
         self.total_frames = total_frames
+
+    def keyframes_near(self, center, slots):
+        return np.array([center])
 
     def close(self):
         pass
@@ -145,6 +148,13 @@ def draw(transform, total):
     """Results for a video of so many frames, without a file."""
     with mock.patch.object(views_module, 'VideoReader', FramesOnly):
         return transform.transform({'filename': total})
+
+
+@pytest.mark.parametrize('total', [40, 5])
+def test_key_frames_are_around_the_middle_of_the_clip_that_is_there(total):
+    results = draw(SampleViews(CLIP, keyframes={'num_frames': 1}), total)
+    there = results['frame_inds']['clip'][results['targets']['clip']['valid']]
+    assert results['frame_inds']['keyframes'] == [(there[0] + there[-1]) // 2]
 
 
 DRAWN = {'num_frames': 8, 'stride': (4, 1, 2)}

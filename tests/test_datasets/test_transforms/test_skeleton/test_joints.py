@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms import BonesAndMotion, NormalizeSkeleton, SkeletonFlip
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
@@ -65,7 +66,9 @@ def test_zeros_are_missing_unless_the_joint_never_is(make_sample):
 
 def test_a_wrong_layout_is_named(make_sample):
     sample = make_sample('kinect20')
-    with pytest.raises(DataError, match=r"SkeletonFlip: a01_s02 has layout 'kinect21'.*kinect20"):
-        layout_of({**sample, 'layout': 'kinect21'}, 'SkeletonFlip')
+    for transform in (SkeletonFlip(), BonesAndMotion(), NormalizeSkeleton('first_frame')):
+        wrong = f"^{type(transform).__name__}: a01_s02 has layout 'kinect21'.*kinect20"
+        with pytest.raises(DataError, match=wrong):
+            transform({**sample, 'layout': 'kinect21'})
     with pytest.raises(DataError, match=r"a01_s02 has 20 joints, its layout 'ntu25' has 25"):
         layout_of({**sample, 'layout': 'ntu25'}, 'SkeletonFlip')

@@ -1,0 +1,205 @@
+"""What the inferencers read: videos, folders, frames and skeletons, each clip under a name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Union, cast
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import open_archive, read_arrays, reading
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES
+
+ARRAY_SUFFIXES = ('.npz', '.npy')
+FIX = 'docs/inference.md shows what is read'
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video or a skeleton clip that is not read yet.
+
+    Attributes:
+        name: Of the clip; of one folder's the path from there, with ``/``.
+        read: Reads it into what a pipeline begins with; almost any error of a damaged file.
+        path: Absolute, of its file, with its own name behind it where a file holds several; '' of
+            arrays in memory.
+    """
+
+    name: str
+    read: Callable[[], dict[str, Any]]
+    path: str = ''
+
+
+Input = Union[str, os.PathLike, np.ndarray, Clip]
+
+
+def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> list[Clip]:
+    """List the clips of an input, in order; those of a folder by name.
+
+    Args:
+        inputs: Path of a video, of an ``.npz`` or ``.npy`` with skeletons, of a folder of these, or
+            of a prepared skeleton folder; frames, uint8 ``[T, H, W, 3]`` RGB; a skeleton, float
+            ``[M, T, V, C]``; a clip; or a list of any of these.
+        kind: What the model reads, ``'video'`` or ``'skeleton'``.
+        layout: Key of LAYOUTS, of the skeletons in arrays.
+
+    Raises:
+        DataError: An input cannot be a clip, or a folder holds none.
+    """
+    is_one = isinstance(inputs, (str, os.PathLike, np.ndarray, Clip))
+    clips: list[Clip] = []
+    for number, item in enumerate(cast(Sequence[Input], [inputs] if is_one else inputs)):
+        if isinstance(item, Clip):
+            clips.append(item)
+        elif isinstance(item, np.ndarray):
+            read = partial(_from_array, item, f'array {number}', kind, layout)
+            clips.append(Clip(f'array {number}', read))
+        else:
+            clips += _from_path(Path(os.fspath(item)), kind, layout, alone=is_one)
+    return clips
+
+
+def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
+    if not path.is_dir():
+        return _from_file(path, path.as_posix(), kind, layout)
+    before = '' if alone else f'{path.as_posix()}/'  # two folders may hold the same names
+    if (path / META).is_file() and kind == 'skeleton':
+        folder = open_skeleton_folder(path, FIX)
+        if folder.layout != layout:
+            raise DataError(f'{path}: its layout is {folder.layout}, the model reads {layout}')
+        rows = zip(folder.names.tolist(), folder.starts.tolist(), folder.lengths.tolist())
+        return [
+            Clip(
+                before + name,
+                partial(_from_folder, str(path), name, start, length, folder.layout),
+                f'{_absolute(path)}/{name}',
+            )
+            for name, start, length in rows
+        ]
+    suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
+    files = sorted(file for file in path.rglob('*') if file.suffix.lower() in suffixes)
+    if not files:
+        raise DataError(f'{path}: no {kind} clips in it ({", ".join(suffixes)}): {FIX}')
+    named = ((file, before + file.relative_to(path).as_posix()) for file in files)
+    return [clip for file, name in named for clip in _from_file(file, name, kind, layout)]
+
+
+def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
+    if path.suffix.lower() not in ARRAY_SUFFIXES:
+        if kind == 'skeleton':
+            raise ConfigError(f'{path}: the model reads skeletons, .npz or .npy, not videos')
+        return [Clip(name, partial(_from_video, path), _absolute(path))]
+    if path.suffix.lower() == '.npz' and path.is_file():
+        names = _clip_names(path)
+        if names is not None:
+            return [
+                Clip(
+                    f'{name}/{clip}',
+                    partial(_from_table, str(path), number, kind, layout),
+                    f'{_absolute(path)}/{clip}',
+                )
+                for number, clip in enumerate(names)
+            ]
+    return [Clip(name, partial(_from_array_file, path, kind, layout), _absolute(path))]
+
+
+def _absolute(path: Path) -> str:
+    return Path(os.path.abspath(path)).as_posix()
+
+
+def _clip_names(path: Path) -> list[str] | None:
+    """Names in a file of many clips; None for one clip, or where reading it will tell why not."""
+    try:
+        with open_archive(path, FIX), np.load(path, allow_pickle=False) as table:
+            if not {'keypoints', 'lengths'} <= set(table.files):
+                return None
+            count = len(table['lengths'])
+            names = table['names'] if 'names' in table.files else np.arange(count)
+            return names.astype(str).tolist() if len(names) == count else None
+    except (DataError, OSError, ValueError, KeyError):
+        return None
+
+
+def _from_video(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(f'{_absolute(path)}: no such video')
+    return _results(path.as_posix(), 'RGB')
+
+
+def _from_folder(path: str, name: str, start: int, length: int, layout: str) -> dict[str, Any]:
+    clip = _coordinates(path)[start : start + length]  # (T, M, V, C)
+    return _skeleton(clip.transpose(1, 0, 2, 3), name, layout)
+
+
+@lru_cache(maxsize=1)
+def _coordinates(path: str) -> np.ndarray:
+    return open_skeleton_folder(path, FIX).open_coordinates()
+
+
+def _from_table(path: str, number: int, kind: str, layout: str) -> dict[str, Any]:
+    keypoints, ends = _table(path)
+    clip = keypoints[ends[number] : ends[number + 1]]  # (T, V, C) or (T, M, V, C)
+    clip = clip[:, None] if clip.ndim == 3 else clip
+    return _from_array(clip.transpose(1, 0, 2, 3), path, kind, layout)
+
+
+@lru_cache(maxsize=1)
+def _table(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Joined clips of the last file that was read, and where each begins and ends."""
+    with reading(path, FIX):
+        table = read_arrays(path, FIX)
+        ends = np.concatenate([[0], np.cumsum(table['lengths'])])
+        if ends[-1] != len(table['keypoints']):
+            raise ValueError(f'lengths add up to {ends[-1]} of {len(table["keypoints"])} frames')
+        return table['keypoints'], ends
+
+
+def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
+    with reading(path, FIX):
+        if path.suffix.lower() == '.npz':
+            arrays = [array for array in read_arrays(path, FIX).values() if array.ndim == 4]
+            if len(arrays) != 1:
+                raise ValueError(f'{len(arrays)} arrays of four axes, wanted one')
+            return _from_array(arrays[0], str(path), kind, layout)
+        return _from_array(np.load(path, allow_pickle=False), str(path), kind, layout)
+
+
+def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[str, Any]:
+    """Frames or a skeleton, by what the model reads; DataError if the array is something else."""
+    shape = list(array.shape)
+    if kind == 'video':
+        if array.dtype != np.uint8 or array.ndim != 4 or shape[-1] != 3:
+            raise DataError(f'{name}: {array.dtype} {shape} are no frames, uint8 [T, H, W, 3] RGB')
+        return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
+    joints = LAYOUTS[layout].num_joints
+    if array.ndim != 4 or shape[2] != joints or shape[3] not in (2, 3) or array.dtype.kind != 'f':
+        raise DataError(
+            f'{name}: {array.dtype} {shape} is no skeleton of the layout {layout}, float '
+            f'[M, T, {joints}, 2 or 3]'
+        )
+    return _skeleton(array, name, layout)
+
+
+def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
+    """What SkeletonDataset gives for a clip ``[M, T, V, C]``."""
+    # A copy, since transforms change it.
+    keypoint = np.array(keypoint, np.float32, order='C')
+    return {
+        **_results(name, 'Pose'),
+        'frame_dir': name,
+        'keypoint': keypoint,
+        'layout': layout,
+        'total_frames': keypoint.shape[1],
+    }
+
+
+def _results(name: str, modality: str) -> dict[str, Any]:
+    """What mmaction2's data sets give for a sample without a label."""
+    return {'filename': name, 'label': -1, 'start_index': 0, 'modality': modality}

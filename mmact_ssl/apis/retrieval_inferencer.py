@@ -1,0 +1,158 @@
+"""Search in one's own clips: by a video, a skeleton, a feature or a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from mmact_ssl.apis.clips import Input
+from mmact_ssl.apis.feature_index import CHUNK, FeatureIndex, Window
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
+from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.files import sha256_of_file
+
+
+class RetrievalInferencer(FeatureInferencer):
+    """Index clips once, then find those most similar to a query.
+
+    ``search = RetrievalInferencer('csvr_r3d_demo', 'mine.index')``, ``search.add('my/videos')``,
+    ``search('a.mp4')['hits'][0]``.
+
+    Args:
+        model: See FeatureInferencer.
+        index: File; made where it is missing, of this model alone.
+        window, stride, unit: Of the rows, see FeatureInferencer; None: a row a clip.
+        checkpoint: Pre-training with sentences that the model was published from, to search by
+            sentences.
+        text_encoder: Config of the teacher that embedded its sentences, as
+            ``configs/teachers/minilm.py``.
+        device, show_progress: See FeatureInferencer.
+    """
+
+    def __init__(
+        self,
+        model: str | PretrainedModel,
+        index: str | Path,
+        window: float | None = None,
+        stride: float | None = None,
+        unit: str = 'seconds',
+        checkpoint: str | None = None,
+        text_encoder: str | None = None,
+        device: str | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        super().__init__(model, device, show_progress)
+        self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
+        windows = None if window is None else list(self.cut.values())
+        self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
+        self.checkpoint, self.text_encoder = checkpoint, text_encoder
+        self._space: tuple[SharedSpace, Any] | None = None
+
+    def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
+        """Embed the clips that the index does not hold yet, and append them.
+
+        A clip is known by its path. A killed call goes on where it was.
+
+        Returns:
+            ``added`` and ``known``: counts of clips; ``broken``: reason by clip.
+        """
+        clips = self._inputs_to_list(inputs)
+        if unnamed := [clip.name for clip in clips if not clip.path]:
+            raise ConfigError(f'{unnamed[0]}: an index holds files: save it as .npy')
+        known = {clip.path for clip in clips if clip.path in self.index}
+        todo = list({clip.path: clip for clip in clips if clip.path not in known}.values())
+        self.broken = {}
+        windows: list[Window] = []
+        values: list[np.ndarray] = []
+        added = 0
+        paths = {clip.name: clip.path for clip in todo}
+        try:
+            # One that could not be read before is tried again, and is still no error.
+            for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):
+                windows += [Window(paths[clip.name], *span) for span in clip.spans.tolist()]
+                values.append(clip.values)
+                added += 1
+                if len(windows) >= CHUNK:
+                    self.index.add(windows, np.concatenate(values))
+                    windows, values = [], []
+        finally:
+            if windows:
+                self.index.add(windows, np.concatenate(values))
+        return dict(added=added, known=len(known), broken=dict(self.broken))
+
+    def __call__(  # type: ignore[override]
+        self,
+        inputs: Input | Sequence[Input] | None = None,
+        top: int = 10,
+        text: str | Sequence[str] | None = None,
+        batch_size: int = 8,
+    ) -> dict[str, Any]:
+        """Find the clips most similar to each query.
+
+        Args:
+            inputs: Clips as of a FeatureInferencer, each searching by its mean feature; or
+                features, float ``[C]`` or ``[Q, C]``.
+            top: Hits of each.
+            text: Sentences in place of clips.
+            batch_size: Of the windows of clips.
+
+        Returns:
+            ``queries``: Q names; ``hits``: for each a list of ``dict(name, similarity, start,
+            stop)``, the most similar first, a window from ``start`` to ``stop``; ``broken``.
+        """
+        if not len(self.index):
+            raise DataError(f'{self.index.path}: holds no clip: add() some first')
+        self.broken = {}
+        if text is not None:
+            queries = [text] if isinstance(text, str) else list(text)
+            space, encoder = self._open_space()
+            vectors = space.embed('prompt', encoder.embed(queries).numpy())
+            found = self.index.search(vectors, top, lambda x: space.embed('skeleton', x))
+        elif isinstance(inputs, np.ndarray) and inputs.ndim <= 2:
+            vectors = np.atleast_2d(inputs)
+            queries = [f'feature {number}' for number in range(len(vectors))]
+            found = self.index.search(normalize(vectors), top)
+        else:
+            clips = list(self.stream(cast(Input, inputs), batch_size, **self.cut))
+            queries = [clip.name for clip in clips]
+            vectors = np.concatenate([mean_of(clip).values for clip in clips])
+            found = self.index.search(normalize(vectors), top)
+        hits = []
+        for similarities, rows in zip(*found):
+            windows = self.index.windows(rows.tolist())
+            hits.append(
+                [
+                    dict(similarity=similarity, **window._asdict())
+                    for similarity, window in zip(similarities.tolist(), windows)
+                ]
+            )
+        return dict(queries=queries, hits=hits, broken=dict(self.broken))
+
+    def _open_space(self) -> tuple[SharedSpace, Any]:
+        """The projectors of the pre-training, and the encoder of sentences."""
+        if self._space is None:
+            card = self.pretrained.card
+            if self.checkpoint is None or self.text_encoder is None:
+                raise ConfigError(
+                    f'{card.name} is a backbone alone and reads no sentences: give checkpoint=, '
+                    'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
+                )
+            if sha256_of_file(self.checkpoint) != card.source_sha256:
+                raise CheckpointError(
+                    f'{self.checkpoint}: {card.name} was published from another file, so that '
+                    'these projectors belong to other features'
+                )
+            from mmact_ssl.models.teachers import build_teacher
+
+            encoder = build_teacher(os.fspath(self.text_encoder))
+            if encoder.kind != 'text':
+                raise ConfigError(f'{self.text_encoder}: reads no sentences, it is {encoder.kind}')
+            self._space = SharedSpace(self.checkpoint), encoder
+        return self._space

@@ -1,0 +1,207 @@
+"""Pages about one's own clips: a gallery with neighbors on click, and a map of the features.
+
+Each is a folder of plain files that any browser opens, without a server and without a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from rich.progress import track
+
+from mmact_ssl.apis.clips import Clip
+from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.files import read_annotation, read_text, write_atomically
+from mmact_ssl.models.teachers.weights import import_extra
+from mmact_ssl.prompts.frames import draw_skeletons
+
+FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels
+TEMPLATES = Path(__file__).with_name('page_files')
+
+
+class ClipPages:
+    """The clips of a page folder: indexed, each with a thumbnail; what is there is kept.
+
+    Args:
+        search: With an index of whole clips, which the clips are added to.
+        inputs: Videos, folders or skeleton files, see :func:`mmact_ssl.apis.clips.find_clips`.
+        folder: To write to.
+
+    Attributes:
+        clips: N of them, those that can be read.
+        features: float32 ``[N, C]``.
+        broken: Reason by clip, of the others.
+    """
+
+    def __init__(self, search: RetrievalInferencer, inputs: Sequence[str], folder: Path) -> None:
+        self.search, self.folder = search, folder
+        found = search._inputs_to_list(inputs[0] if len(inputs) == 1 else list(inputs))
+        self.broken = search.add(found)['broken']
+        rows = {window.name: row for row, window in enumerate(search.index.windows())}
+        self.clips = [clip for clip in found if clip.path in rows]
+        if not self.clips:
+            raise DataError(f'{inputs[0]}: none of {len(found)} clips can be read')
+        values = np.concatenate(list(search.index.chunks()))
+        self.features = values[[rows[clip.path] for clip in self.clips]]
+
+    def write_gallery(self, neighbors: int = 12, texts: Sequence[str] = ()) -> Path:
+        """Write ``index.html`` and return its path.
+
+        Args:
+            neighbors: Shown of each clip; the clip itself is not one.
+            texts: Sentences whose hits the page shows too.
+        """
+        places = {clip.path: place for place, clip in enumerate(self.clips)}
+        unit = normalize(self.features)
+        shown = []
+        for start in range(0, len(unit), 512):  # queries at a time
+            cosines = unit[start : start + 512] @ unit.T
+            np.fill_diagonal(cosines[:, start:], -np.inf)  # the clip itself comes last, and off
+            order = np.argsort(-cosines, axis=1, kind='stable')[:, : min(neighbors, len(unit) - 1)]
+            shown += _pairs(order, np.take_along_axis(cosines, order, axis=1))
+        found = self.search(text=list(texts), top=len(self.search.index))['hits'] if texts else []
+        hits = [
+            [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:neighbors]
+            for row in found
+        ]
+        sentences = [dict(text=text, hits=row) for text, row in zip(texts, hits)]
+        return self._write('gallery', 'index.html', neighbors=shown, texts=sentences)
+
+    def write_embedding(
+        self,
+        groups: Sequence[str],
+        method: str = 'tsne',
+        seed: int = 0,
+    ) -> Path:
+        """Write ``embedding.html``, the features in two dimensions, and return its path.
+
+        Args:
+            groups: Of each clip, a name: its color.
+            method: ``'tsne'`` of scikit-learn, or ``'umap'``, if it is installed; of directions.
+            seed: Of the layout.
+        """
+        points = project(normalize(self.features), method, seed)
+        low, high = points.min(axis=0), points.max(axis=0)
+        points = (points - low) / np.maximum(high - low, 1e-12)
+        names = sorted(set(groups))
+        extra = [
+            dict(group=names.index(group), x=round(float(x), 4), y=round(float(y), 4))
+            for group, (x, y) in zip(groups, points)
+        ]
+        return self._write('embedding', 'embedding.html', extra, groups=names)
+
+    def _write(
+        self, kind: str, page: str, extra: Sequence[Mapping[str, Any]] = (), **data: Any
+    ) -> Path:
+        """Write thumbnails, data and templates of a page."""
+        clips = [
+            {'name': clip.name, 'thumb': self._thumbnail(clip)}
+            for clip in track(self.clips, 'thumbnails', transient=True)
+        ]
+        for clip, more in zip(clips, extra):
+            clip.update(more)
+        title = f'{len(clips)} clips by {self.search.pretrained.card.name}'
+        text = json.dumps(dict(title=title, clips=clips, **data))
+        write_atomically(self.folder / f'{kind}-data.js', f'const DATA = {text};\n')
+        for name in (f'{kind}.js', 'clip.js', 'page.css'):
+            shutil.copy(TEMPLATES / name, self.folder / name)
+        return Path(shutil.copy(TEMPLATES / f'{kind}.html', self.folder / page))
+
+    def _thumbnail(self, clip: Clip) -> str:
+        """Path of a clip's picture below the folder, drawn if it is not there; '' if it cannot."""
+        name = f'thumbs/{hashlib.sha256(clip.path.encode()).hexdigest()[:16]}.webp'
+        if not (self.folder / name).is_file():
+            try:
+                write_atomically(self.folder / name, animate(clip_frames(clip)))
+            except DataError:  # the pipeline's reader reads files that this one does not
+                return ''
+        return name
+
+
+def _pairs(rows: np.ndarray, cosines: np.ndarray) -> list[list[list[float]]]:
+    """``[[row, cosine], ...]`` of each query."""
+    rounded = np.round(cosines, 4).tolist()
+    return [[list(pair) for pair in zip(*row)] for row in zip(rows.tolist(), rounded)]
+
+
+def clip_frames(clip: Clip) -> list[np.ndarray]:
+    """Frames spread over a clip, uint8 ``[H, W, 3]`` RGB, of a skeleton drawn."""
+    results = clip.read()
+    if 'keypoint' in results:
+        drawn = draw_skeletons(results['keypoint'], LAYOUTS[results['layout']], FRAMES)
+        return [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in drawn]
+    with VideoReader(results['filename']) as reader:
+        times = np.linspace(0, reader.total_frames - 1, FRAMES).round().astype(int).tolist()
+        frames = reader.read(times, short_side=SIDE)
+    return [frames[time] for time in dict.fromkeys(times)]
+
+
+def animate(frames: Sequence[np.ndarray]) -> bytes:
+    """An endless animation, WebP."""
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    content = io.BytesIO()
+    first.save(content, 'WEBP', save_all=True, append_images=others, duration=MILLISECONDS, loop=0)
+    return content.getvalue()
+
+
+def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
+    """Lay unit rows ``[N, C]`` out in two dimensions, ``[N, 2]``."""
+    if len(features) < 5:
+        raise DataError(f'{len(features)} clips: a map needs at least 5')
+    if method == 'umap':
+        umap = import_extra('umap', 'the method umap', 'search')
+        neighbors = min(15, len(features) - 1)
+        return umap.UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(features)
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    return TSNE(perplexity=perplexity, random_state=seed).fit_transform(features)
+
+
+def group_clips(
+    clips: Sequence[Clip], features: np.ndarray, annotation: str | None, clusters: int, seed: int
+) -> list[str]:
+    """Name a group for each clip: its label, else its folder, else its cluster.
+
+    Args:
+        clips, features: N clips and ``[N, C]``.
+        annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A clip is
+            found by the end of its path, and is '?' where it is not.
+        clusters: Number of k-means clusters of directions; 0: labels, or folders if there are
+            several, else 10 clusters at most.
+        seed: Of the clusters.
+    """
+    if annotation is not None and not clusters:
+        names, labels = read_annotation(annotation, 'give another --ann')
+        beside = Path(annotation).with_name('classes.txt')
+        classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
+        known = dict(zip(names, labels))
+        groups = []
+        for clip in clips:
+            parts = clip.path.split('/')
+            ends = ('/'.join(parts[start:]) for start in range(len(parts)))
+            label = next((known[end] for end in ends if end in known), None)
+            is_named = label is not None and 0 <= label < len(classes)
+            groups.append('?' if label is None else classes[label] if is_named else str(label))
+        return groups
+    folders = [clip.path.rpartition('/')[0].rpartition('/')[2] for clip in clips]
+    if len(set(folders)) > 1 and not clusters:
+        return folders
+    from sklearn.cluster import KMeans
+
+    count = min(clusters or 10, len(clips))
+    found = KMeans(count, random_state=seed, n_init=3).fit_predict(normalize(features))
+    return [f'cluster {number + 1}' for number in found.tolist()]

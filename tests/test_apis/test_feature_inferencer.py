@@ -1,0 +1,228 @@
+"""Features of files and arrays: those of the evaluation, by windows, broken files left out."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import decord
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.apis import load_model
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.features import extract_features
+from mmact_ssl.evaluation.student import build_recognizer
+
+TOLERANCE = dict(rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def video_model(publish, linear_config, student_checkpoint, tmp_path):
+    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
+
+
+@pytest.fixture
+def skeleton_model(publish, skeleton_config, tmp_path):
+    backbone = build_recognizer(skeleton_config, seed=3).backbone
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'student.pth')
+    path = publish(skeleton_config, tmp_path / 'student.pth', tmp_path)
+    return load_model(str(path))
+
+
+@pytest.fixture
+def inferencer(video_model):
+    return FeatureInferencer(video_model, show_progress=False)
+
+
+def evaluated(cfg, model) -> tuple[list[str], np.ndarray]:
+    """Names and features of the test split, as tools/evaluate.py extracts them."""
+    recognizer = build_recognizer(cfg, 0)
+    recognizer.backbone.load_state_dict(model.backbone.state_dict())
+    _, test = read_splits(cfg)
+    return test.names, extract_features(cfg, recognizer, {'test': test})['test'].values
+
+
+def test_features_of_videos_are_those_of_the_evaluation(
+    inferencer, video_model, linear_config, labeled_world
+):
+    names, expected = evaluated(linear_config, video_model)
+    found = inferencer(labeled_world / 'videos', batch_size=5)
+    assert found['names'] == sorted(path.name for path in (labeled_world / 'videos').iterdir())
+    assert found['broken'] == {}
+    place = {f'videos/{name}': row for row, name in enumerate(found['names'])}
+    rows = found['features'][[place[name] for name in names]]
+    np.testing.assert_allclose(rows, expected, **TOLERANCE)
+    assert rows.std(axis=0).max() > 1e-3, 'features that are all alike would agree with anything'
+    one = embed(video_model, labeled_world / names[0])
+    np.testing.assert_allclose(one, expected[0], **TOLERANCE)
+    several = embed(video_model, [str(labeled_world / name) for name in names[:2]])
+    np.testing.assert_allclose(several, expected[:2], **TOLERANCE)
+
+
+def test_frames_give_what_their_video_gives(video_model, labeled_world):
+    path = next((labeled_world / 'videos').iterdir())
+    reader = decord.VideoReader(str(path))
+    frames = reader.get_batch(range(len(reader))).asnumpy()
+    np.testing.assert_allclose(embed(video_model, frames), embed(video_model, path), **TOLERANCE)
+    with pytest.raises(DataError, match=r'array 0: float64 .* are no frames, uint8'):
+        embed(video_model, frames / 255)
+
+
+def test_features_of_skeletons_are_those_of_the_evaluation(
+    skeleton_model, skeleton_config, skeleton_folder, tmp_path
+):
+    names, expected = evaluated(skeleton_config, skeleton_model)
+    inferencer = FeatureInferencer(skeleton_model, show_progress=False)
+    found = inferencer(skeleton_folder, batch_size=3)
+    rows = found['features'][[found['names'].index(name) for name in names]]
+    np.testing.assert_allclose(rows, expected, **TOLERANCE)
+    folder = open_skeleton_folder(skeleton_folder, '')
+    ends = np.cumsum(folder.lengths)[:-1]
+    clips = [clip.transpose(1, 0, 2, 3) for clip in np.split(folder.open_coordinates(), ends)]
+    np.testing.assert_allclose(embed(skeleton_model, clips), found['features'], **TOLERANCE)
+    np.savez(tmp_path / 'one.npz', keypoint=clips[2])
+    one = embed(skeleton_model, tmp_path / 'one.npz')
+    np.testing.assert_allclose(one, found['features'][2], **TOLERANCE)
+    # The file that prepare_data.py custom reads: clips joined along time.
+    arrays = dict(lengths=folder.lengths, names=folder.names, labels=folder.labels)
+    np.savez(tmp_path / 'many.npz', keypoints=folder.open_coordinates(), **arrays)
+    many = inferencer(tmp_path / 'many.npz')
+    assert many['names'][0] == f'{(tmp_path / "many.npz").as_posix()}/{folder.names[0]}'
+    np.testing.assert_allclose(many['features'], found['features'], **TOLERANCE)
+    with pytest.raises(ConfigError, match='reads skeletons'):
+        embed(skeleton_model, 'a.mp4')
+    with pytest.raises(DataError, match=r'no skeleton of the layout kinect20'):
+        embed(skeleton_model, clips[0][:, :, :5])
+
+
+def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
+    path = next((labeled_world / 'videos').iterdir())
+    frames = decord.VideoReader(str(path))
+    frames = frames.get_batch(range(len(frames))).asnumpy()  # 20, at 10 a second
+    found = inferencer(path, window=1.2, stride=0.5, return_windows=True, batch_size=2)
+    assert found['starts'].tolist() == [0.0, 0.5, 0.8]
+    assert found['stops'].tolist() == [1.2, 1.7, 2.0]
+    parts = [frames[0:12], frames[5:17], frames[8:20]]
+    np.testing.assert_allclose(found['features'], embed(video_model, parts), **TOLERANCE)
+    mean = embed(video_model, path, window=12, stride=5, unit='frames')
+    np.testing.assert_allclose(mean, found['features'].mean(axis=0), **TOLERANCE)
+    with pytest.raises(ConfigError, match=r"array 0: seconds are not known; set unit='frames'"):
+        embed(video_model, frames, window=1)
+
+
+def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):
+    clip = np.random.default_rng(0).normal(size=(1, 9, 20, 3)).astype(np.float32)
+    parts = embed(skeleton_model, [clip[:, :4], clip[:, 4:8], clip[:, 5:]])
+    found = embed(skeleton_model, clip, window=4, unit='frames')
+    np.testing.assert_allclose(found, parts.mean(axis=0), **TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ('total', 'window', 'stride', 'rate', 'expected'),
+    [
+        (20, None, None, 1, [(0, 20)]),
+        (20, 30, None, 1, [(0, 20)]),
+        (20, 10, None, 1, [(0, 10), (10, 20)]),
+        (21, 10, None, 1, [(0, 10), (10, 20), (11, 21)]),
+        (100, 1, 2, 25, [(0, 25), (50, 75), (75, 100)]),
+    ],
+)
+def test_spans_end_with_the_clip(total, window, stride, rate, expected):
+    assert spans(total, window, stride, rate) == expected
+
+
+def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_world, tmp_path):
+    good = sorted((labeled_world / 'videos').iterdir())[:2]
+    torn = tmp_path / 'torn one.mp4'
+    torn.write_bytes(good[0].read_bytes()[:900])
+    inputs = [str(good[0]), str(torn), 'nowhere.mp4', str(good[1])]
+    found = inferencer(inputs, batch_size=4)
+    assert found['names'] == [str(good[0]), str(good[1])]
+    assert list(found['broken']) == [str(torn), 'nowhere.mp4']
+    assert found['broken']['nowhere.mp4'] == 'no such video'
+    np.testing.assert_allclose(found['features'][1], embed(video_model, good[1]), **TOLERANCE)
+    with pytest.raises(DataError, match=r'torn one\.mp4: .*; a FeatureInferencer leaves out'):
+        embed(video_model, inputs)
+    with pytest.raises(DataError, match=r'2 of 2 clips are left out'):
+        inferencer(inputs[1:3])
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(DataError, match=r'empty: no video clips in it'):
+        inferencer(tmp_path / 'empty')
+    out = tmp_path / 'f.npz'
+    inferencer(inputs, out=out)
+    assert (tmp_path / 'f.npz.broken.txt').read_text().splitlines()[1].startswith('nowhere.mp4: ')
+
+
+def test_a_clip_whose_features_are_not_finite_is_broken(inferencer, labeled_world, monkeypatch):
+    videos = [str(path) for path in sorted((labeled_world / 'videos').iterdir())[:3]]
+    features = inferencer.pretrained.features
+
+    def spoiled(samples):
+        values = features(samples)
+        values[1] = np.nan
+        return values
+
+    monkeypatch.setattr(inferencer.pretrained, 'features', spoiled)
+    found = inferencer(videos, batch_size=3)
+    assert found['names'] == [videos[0], videos[2]] and len(found['features']) == 2
+    assert found['broken'] == {videos[1]: 'its features are not finite'}
+
+
+@pytest.mark.parametrize('suffix', ['npz', 'parquet'])
+@pytest.mark.parametrize('windows', [False, True])
+def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, suffix, windows):
+    if suffix == 'parquet':
+        pytest.importorskip('pyarrow')
+    videos = [str(path) for path in sorted((labeled_world / 'videos').iterdir())[:3]]
+    options = dict(window=8, unit='frames', return_windows=windows)
+    expected = inferencer(videos, **options)
+    out = tmp_path / 'new' / f'f.{suffix}'
+    written = inferencer(videos, out=out, **options)
+    assert written == dict(names=expected['names'], broken={})
+    if suffix == 'npz':
+        stored = dict(np.load(out, allow_pickle=False))
+        model = str(stored['model'])
+    else:
+        from pyarrow.parquet import read_table
+
+        table = read_table(out)
+        stored = {name: np.array(table[name].to_pylist()) for name in table.column_names}
+        model = table.schema.metadata[b'model'].decode()
+    assert model == inferencer.pretrained.sha256
+    keys = ['names', 'features', *(['starts', 'stops'] if windows else [])]
+    assert set(stored) - {'model'} == set(keys)
+    for key in keys:
+        np.testing.assert_array_equal(stored[key], np.array(expected[key]))
+    assert [path.name for path in out.parent.iterdir()] == [out.name], 'no part is left'
+
+
+def test_a_file_of_another_kind_is_refused(inferencer, labeled_world, monkeypatch, tmp_path):
+    with pytest.raises(ConfigError, match=r'f\.csv: features are written as \.npz or \.parquet'):
+        inferencer(labeled_world / 'videos', out=tmp_path / 'f.csv')
+    monkeypatch.setitem(__import__('sys').modules, 'pyarrow', None)
+    with pytest.raises(ConfigError, match=r"needs pyarrow: pip install 'mmact_ssl\[search\]'"):
+        inferencer(labeled_world / 'videos', out=tmp_path / 'f.parquet')
+
+
+def test_memory_does_not_grow_with_the_clips(skeleton_model, tmp_path, monkeypatch):
+    clip = np.zeros((1, 500, 20, 3), np.float32)
+    clip[..., 1] = 1
+    folder = tmp_path / 'arrays'
+    folder.mkdir()
+    for number in range(60):
+        np.save(folder / f'{number:02d}.npy', clip)
+    inferencer = FeatureInferencer(skeleton_model, show_progress=False)
+    monkeypatch.setattr(
+        inferencer.pretrained, 'features', lambda samples: torch.zeros(len(samples), 16)
+    )
+    tracemalloc.start()
+    count = sum(1 for _ in inferencer.stream(folder, batch_size=4))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 60
+    assert peak < 25 * clip.nbytes, 'all 60 clips would be held at once'

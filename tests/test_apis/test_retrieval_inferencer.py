@@ -1,0 +1,175 @@
+"""Searching one's own clips: by clip, feature and sentence."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.apis import load_model
+from mmact_ssl.apis.feature_inferencer import embed
+from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+
+
+@pytest.fixture
+def video_model(publish, linear_config, student_checkpoint, tmp_path):
+    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
+
+
+@pytest.fixture
+def search(video_model, labeled_world, tmp_path):
+    search = RetrievalInferencer(video_model, tmp_path / 'mine.index', show_progress=False)
+    search.add(labeled_world / 'videos')
+    return search
+
+
+def check_hits(hits, similarity: dict[str, float], top: int) -> None:
+    """Each hit is as similar as it says, and none that is more similar is left out."""
+    found = [hit['similarity'] for hit in hits]
+    np.testing.assert_allclose(found, [similarity[hit['name']] for hit in hits], atol=1e-5)
+    np.testing.assert_allclose(found, sorted(similarity.values(), reverse=True)[:top], atol=1e-5)
+    assert len({hit['name'] for hit in hits}) == top
+
+
+def test_clips_and_features_find_what_is_most_similar(search, video_model, labeled_world):
+    videos = sorted((labeled_world / 'videos').iterdir())
+    features = normalize(embed(video_model, labeled_world / 'videos'))
+    found = search([str(videos[3]), str(videos[8])], top=4)
+    assert found['queries'] == [str(videos[3]), str(videos[8])] and found['broken'] == {}
+    for query, hits in zip((3, 8), found['hits']):
+        check_hits(hits, {str(v): s for v, s in zip(videos, features @ features[query])}, 4)
+    one = search(embed(video_model, videos[3]), top=4)
+    assert one['queries'] == ['feature 0']
+    scores = [[hit['similarity'] for hit in found['hits'][0]] for found in (one, found)]
+    np.testing.assert_allclose(*scores, atol=1e-5)
+
+
+def test_a_clip_is_added_once_and_a_broken_one_named(search, video_model, labeled_world, tmp_path):
+    other = tmp_path / 'other'
+    shutil.copytree(labeled_world / 'videos', other)
+    names = sorted(path.name for path in other.iterdir())
+    (other / names[0]).write_bytes(b'torn')
+    count = len(names)
+    assert search.add(labeled_world / 'videos') == dict(added=0, known=count, broken={})
+    # The same names in another folder are other clips.
+    again = RetrievalInferencer(video_model, search.index.path, show_progress=False)
+    report = again.add([labeled_world / 'videos', other, other / names[1]])
+    assert (report['added'], report['known']) == (count - 1, count)
+    assert list(report['broken']) == [f'{other.as_posix()}/{names[0]}']
+    assert len(again.index) == 2 * count - 1
+    assert list(again.add(other)['broken']) == [names[0]], 'tried again, and no error'
+    with pytest.raises(ConfigError, match='array 0: an index holds files'):
+        again.add(np.zeros((4, 8, 8, 3), np.uint8))
+
+
+def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeypatch):
+    videos = sorted((labeled_world / 'videos').iterdir())
+    search = RetrievalInferencer(video_model, tmp_path / 'k.index', show_progress=False)
+    features, calls = video_model.features, []
+
+    def killed(samples):
+        calls.append(len(samples))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return features(samples)
+
+    monkeypatch.setattr(video_model, 'features', killed)
+    with pytest.raises(KeyboardInterrupt):
+        search.add(labeled_world / 'videos', batch_size=4)
+    held = len(search.index)
+    assert 0 < held < len(videos)
+    assert search.add(labeled_world / 'videos')['known'] == held
+    assert sorted(w.name for w in search.index.windows()) == [str(video) for video in videos]
+
+
+def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tmp_path):
+    backbone = build_recognizer(linear_config, seed=8).backbone
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'other.pth')
+    path = publish(linear_config, tmp_path / 'other.pth', tmp_path)
+    with pytest.raises(DataError, match=r'mine\.index: its model is .*; give another file'):
+        RetrievalInferencer(str(path), search.index.path)
+    with pytest.raises(DataError, match=r'its windows is null, now \[8'):
+        RetrievalInferencer(search.pretrained, search.index.path, window=8, unit='frames')
+
+
+def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path):
+    video = str(next((labeled_world / 'videos').iterdir()))
+    search = RetrievalInferencer(
+        video_model, tmp_path / 'w.index', window=0.8, stride=0.6, show_progress=False
+    )
+    with pytest.raises(DataError, match='holds no clip'):
+        search(video)
+    search.add(video)
+    cut = dict(window=0.8, stride=0.6, return_windows=True)
+    from mmact_ssl.apis.feature_inferencer import FeatureInferencer
+
+    rows = FeatureInferencer(video_model, show_progress=False)(video, **cut)
+    (hits,) = search(rows['features'][1], top=3)['hits']
+    assert hits[0]['similarity'] == pytest.approx(1)
+    assert (hits[0]['start'], hits[0]['stop']) == pytest.approx((0.6, 1.4))
+    assert {hit['name'] for hit in hits} == {video}
+
+
+@pytest.fixture
+def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
+    """A model with the pre-training that it comes from, and a text encoder of three words."""
+    backbone = build_recognizer(skeleton_config, seed=3).backbone
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.manual_seed(0)
+    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
+    state.update({f'heads.prompts.{key}': value for key, value in head.state_dict().items()})
+    torch.save(dict(state_dict=state), tmp_path / 'epoch.pth')
+
+    class Words:
+        kind = 'text'
+
+        def embed(self, sentences):
+            words = ('carry', 'sit', 'wave')
+            return torch.tensor([[s.count(w) + 0.1 for w in words] * 2 for s in sentences])
+
+    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
+    model = load_model(str(publish(skeleton_config, tmp_path / 'epoch.pth', tmp_path)))
+    return model, str(tmp_path / 'epoch.pth'), Words()
+
+
+def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tmp_path):
+    model, checkpoint, encoder = by_text
+    search = RetrievalInferencer(
+        model,
+        tmp_path / 't.index',
+        checkpoint=checkpoint,
+        text_encoder='words.py',
+        show_progress=False,
+    )
+    assert search.add(skeleton_folder)['added'] == 18
+    sentences = ['they carry', 'they wave and wave']
+    found = search(text=sentences, top=5)
+    space = SharedSpace(checkpoint)
+    prompts = space.embed('prompt', encoder.embed(sentences).numpy())
+    similarity = prompts @ space.embed('skeleton', embed(model, skeleton_folder)).T
+    names = [window.name for window in search.index.windows()]
+    assert names[0] == f'{skeleton_folder.as_posix()}/a00_v1_0'
+    for query, hits in zip(similarity, found['hits']):
+        check_hits(hits, dict(zip(names, query)), 5)
+    assert found['queries'] == sentences
+
+
+def test_a_backbone_alone_says_that_it_reads_no_sentences(by_text, skeleton_folder, tmp_path):
+    model, checkpoint, _ = by_text
+    search = RetrievalInferencer(model, tmp_path / 't.index', show_progress=False)
+    search.add(skeleton_folder)
+    with pytest.raises(ConfigError, match=r'is a backbone alone and reads no sentences: give chec'):
+        search(text='somebody waves')
+    state = torch.load(checkpoint)
+    torch.save({**state, 'epoch': 9}, tmp_path / 'later.pth')
+    search.checkpoint, search.text_encoder = str(tmp_path / 'later.pth'), 'words.py'
+    with pytest.raises(CheckpointError, match=r'later\.pth: .* was published from another file'):
+        search(text='somebody waves')

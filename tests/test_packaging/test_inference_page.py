@@ -1,0 +1,96 @@
+"""The examples of docs/inference.md, and the README's about it, run on a small made world."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl import apis
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+from tools.visualize import main
+
+ROOT = Path(__file__).parents[2]
+
+
+class Words:
+    """A text encoder of six numbers."""
+
+    kind = 'text'
+
+    def embed(self, sentences):
+        return torch.tensor([[s.count(letter) + 0.5 for letter in 'person'] for s in sentences])
+
+
+@pytest.fixture
+def made_world(
+    publish,
+    linear_config,
+    student_checkpoint,
+    skeleton_config,
+    labeled_world,
+    tmp_path,
+    monkeypatch,
+) -> Path:
+    """A folder with ``my/videos``, ``my/skeletons`` and a pre-training, where names find models."""
+    root = tmp_path / 'desk'
+    videos = sorted((labeled_world / 'videos').iterdir())
+    shutil.copytree(videos[0].parent, root / 'my' / 'videos')
+    shutil.copy(videos[0], root / 'my' / 'videos' / 'a.mp4')
+    (root / 'my' / 'skeletons').mkdir()
+    for number in range(4):
+        clip = np.random.default_rng(number).normal(size=(1, 9, 20, 3))
+        np.save(root / 'my' / 'skeletons' / f'{number}.npy', clip)
+    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
+    state = {f'heads.prompts.{key}': value for key, value in head.state_dict().items()}
+    backbone = build_recognizer(skeleton_config, seed=3).backbone
+    state.update({f'backbone.{key}': value for key, value in backbone.state_dict().items()})
+    checkpoint = root / 'work_dirs' / 'c2vl_gru_nwucla' / 'epoch_120.pth'
+    checkpoint.parent.mkdir(parents=True)
+    torch.save(dict(state_dict=state), checkpoint)
+    models = dict(
+        csvr_r3d_demo=publish(linear_config, student_checkpoint, tmp_path),
+        c2vl_gru_nwucla=publish(skeleton_config, checkpoint, tmp_path, 'words'),
+    )
+    monkeypatch.setattr(apis, 'find_model', lambda name: (str(models[name]), None))
+    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
+    monkeypatch.chdir(root)
+    return root
+
+
+def blocks(page: str, kind: str, about: str) -> list[str]:
+    found = re.findall(rf'^```{kind}\n(.*?)^```', (ROOT / page).read_text(), re.S | re.M)
+    return [block for block in found if about in block]
+
+
+def test_each_example_runs(made_world, capsys):
+    examples = blocks('docs/inference.md', 'python', 'mmact_ssl.apis')
+    assert len(examples) == 4
+    for example in examples:
+        exec(example, {})
+    stored = np.load('features.npz', allow_pickle=False)
+    assert len(stored['names']) == 3 * 19, 'three windows of a clip of two seconds'
+    printed = capsys.readouterr().out
+    assert '1.00' in printed and 'my/videos/a.mp4' in printed and "'similarity':" in printed
+    commands = blocks('docs/inference.md', 'bash', 'visualize.py')
+    lines = ''.join(commands).replace('\\\n', ' ').splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        main(shlex.split(line)[2:])
+    for page in ('gallery/index.html', 'gallery/embedding.html', 'moves/index.html'):
+        assert Path(page).is_file()
+    assert 'a person sits down' in Path('moves/gallery-data.js').read_text()
+
+
+def test_the_lines_of_the_readme_run(made_world, capsys):
+    (example,) = blocks('README.md', 'python', 'mmact_ssl.apis')
+    names: dict = {}
+    exec(example, names)
+    assert names['features'].shape == (19, 64)
+    assert 'a.mp4' in capsys.readouterr().out

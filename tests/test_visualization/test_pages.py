@@ -1,0 +1,245 @@
+"""Pages about one's own clips: what they hold, and a click through them in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmact_ssl.apis import load_model
+from mmact_ssl.apis.clips import find_clips
+from mmact_ssl.apis.feature_inferencer import embed
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, group_clips, project
+from tools.visualize import main
+
+CLASSES = ('red <b>', 'green', 'blue')
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'google-chrome', 'chrome'))), None)
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason='no Chromium here to click in')
+
+
+@pytest.fixture
+def clips(labeled_world, tmp_path) -> Path:
+    """A folder a class, one of a name that no page may take for its own, and one broken file."""
+    root = tmp_path / 'my clips'
+    for label, name in enumerate(CLASSES):
+        (root / name).mkdir(parents=True)
+        for video in sorted((labeled_world / 'videos').glob(f'class{label}_*')):
+            shutil.copy(video, root / name / video.name)
+    (root / 'green' / 'torn.mp4').write_bytes(b'torn')
+    return root
+
+
+@pytest.fixture
+def model(publish, linear_config, student_checkpoint, tmp_path) -> str:
+    return str(publish(linear_config, student_checkpoint, tmp_path))
+
+
+def read_data(folder: Path, kind: str) -> dict:
+    text = (folder / f'{kind}-data.js').read_text()
+    return json.loads(re.fullmatch(r'const DATA = (.*);\n', text, re.DOTALL)[1])
+
+
+def click(page: Path, script: str) -> dict:
+    """What a script that clicks in a page reports, and what the page threw."""
+    report = """
+    <pre id="report"></pre><script>
+    const thrown = [];
+    addEventListener('error', (event) => thrown.push(event.message || event.target.src), true);
+    addEventListener('load', async () => {
+      const seen = { thrown };
+      try { await (async () => { SCRIPT })(); } catch (error) { thrown.push(String(error)); }
+      document.querySelector('#report').textContent = encodeURIComponent(JSON.stringify(seen));
+    });
+    </script>""".replace('SCRIPT', script)
+    copy = page.with_name(f'clicked-{page.name}')
+    copy.write_text(page.read_text().replace('<header>', f'{report}<header>'))
+    command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom']
+    options = ['--virtual-time-budget=5000', '--window-size=1200,800', copy.as_uri()]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    from urllib.parse import unquote
+
+    found = re.search(r'<pre id="report">([^<]+)</pre>', done.stdout)
+    assert found, done.stderr[-2000:]
+    return json.loads(unquote(found[1]))
+
+
+def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, capsys):
+    out = tmp_path / 'page'
+    main(['gallery', model, str(clips), '--out', str(out), '--neighbors', '3'])
+    printed = capsys.readouterr().out
+    assert 'left out: green/torn.mp4: ' in printed and str(out / 'index.html') in printed
+    data = read_data(out, 'gallery')
+    names = sorted(f'{p.parent.name}/{p.name}' for p in clips.glob('*/class*'))
+    assert [clip['name'] for clip in data['clips']] == names
+    features = normalize(embed(load_model(model), [str(clips / name) for name in names]))
+    cosines = features @ features.T
+    np.fill_diagonal(cosines, -2)
+    for row, pairs in enumerate(data['neighbors']):
+        others, shown = zip(*pairs)
+        assert row not in others and len(set(others)) == 3
+        np.testing.assert_allclose(shown, cosines[row, list(others)], atol=1e-3)
+        np.testing.assert_allclose(shown, sorted(cosines[row])[:-4:-1], atol=1e-3)
+    thumbs = [out / clip['thumb'] for clip in data['clips']]
+    with Image.open(thumbs[0]) as picture:
+        assert picture.n_frames == FRAMES and min(picture.size) == SIDE
+    written = thumbs[0].stat().st_mtime_ns
+    main(['gallery', model, str(clips), '--out', str(out)])
+    assert thumbs[0].stat().st_mtime_ns == written, 'a second call draws nothing again'
+    if CHROMIUM is None:
+        return
+    seen = click(
+        out / 'index.html',
+        """
+        const shown = () => [...document.querySelectorAll('main figure:not([hidden])')];
+        seen.all = shown().length;
+        seen.bold = document.querySelectorAll('figcaption b').length;
+        seen.caption = shown()[6].textContent;
+        shown()[6].click();
+        seen.found = [...document.querySelectorAll('#found figure')].map((f) => f.dataset.row);
+        seen.chosen = [...document.querySelectorAll('.chosen')].map((f) => f.dataset.row);
+        document.querySelector('#found figure').click();
+        seen.next = document.querySelector('#about').textContent;
+        const field = document.querySelector('input');
+        field.value = 'CLASS1  blue';
+        field.dispatchEvent(new Event('input'));
+        seen.none = shown().length;
+        field.value = 'CLASS1 green';
+        field.dispatchEvent(new Event('input'));
+        seen.count = document.querySelector('#count').textContent;
+        const image = document.querySelector('main img');
+        image.loading = 'eager';
+        await image.decode();
+        seen.size = [image.naturalWidth, image.naturalHeight];
+        """,
+    )
+    data = read_data(out, 'gallery')
+    nearest = [str(row) for row, _ in data['neighbors'][6]]
+    assert seen['thrown'] == [] and seen['all'] == 18 and seen['bold'] == 0
+    assert seen['caption'] == names[6]
+    assert seen['found'] == nearest and seen['chosen'] == ['6']
+    assert data['clips'][int(nearest[0])]['name'] in seen['next']
+    assert seen['none'] == 0 and seen['count'] == '6 of 18 clips'
+    assert min(seen['size']) == SIDE
+
+
+@in_browser
+def test_sentences_are_buttons(model, clips, tmp_path):
+    out = tmp_path / 'page'
+    main(['gallery', model, str(clips / 'blue'), '--out', str(out)])
+    data = read_data(out, 'gallery')
+    data['texts'] = [dict(text='</script>somebody waves', hits=[[2, 0.5], [0, 0.25]])]
+    (out / 'gallery-data.js').write_text(f'const DATA = {json.dumps(data)};\n')
+    seen = click(
+        out / 'index.html',
+        """
+        const button = document.querySelector('#texts button');
+        seen.text = button.textContent;
+        button.click();
+        seen.found = [...document.querySelectorAll('#found figcaption')].map((c) => c.textContent);
+        """,
+    )
+    assert seen['thrown'] == [] and seen['text'] == '“</script>somebody waves”'
+    names = [clip['name'] for clip in data['clips']]
+    assert seen['found'] == [f'0.50 {names[2]}', f'0.25 {names[0]}']
+
+
+def test_sentences_need_the_pretraining(model, clips, tmp_path):
+    with pytest.raises(SystemExit, match='reads no sentences: give checkpoint='):
+        main(['gallery', model, str(clips / 'blue'), '--out', str(tmp_path), '--text', 'waves'])
+
+
+def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
+    out = tmp_path / 'page'
+    main(['embedding', model, str(clips), '--out', str(out)])
+    data = read_data(out, 'embedding')
+    assert data['groups'] == sorted(CLASSES)
+    for clip in data['clips']:
+        assert data['groups'][clip['group']] == clip['name'].split('/')[0]
+    points = np.array([[clip['x'], clip['y']] for clip in data['clips']])
+    assert points.min(axis=0).tolist() == [0, 0] and points.max(axis=0).tolist() == [1, 1]
+    if CHROMIUM is None:
+        return
+    seen = click(
+        out / 'embedding.html',
+        """
+        const dots = [...document.querySelectorAll('circle')];
+        seen.dots = dots.length;
+        seen.colors = new Set(dots.map((dot) => dot.getAttribute('fill'))).size;
+        dots[3].dispatchEvent(new PointerEvent('pointerenter', { clientX: 9, clientY: 9 }));
+        seen.hover = document.querySelector('#hover figcaption').textContent;
+        seen.shown = !document.querySelector('#hover').hidden;
+        dots[3].dispatchEvent(new PointerEvent('pointerleave'));
+        seen.left = document.querySelector('#hover').hidden;
+        const svg = document.querySelector('svg');
+        const send = (type, x, y) => {
+          const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
+          const place = { clientX: at.x, clientY: at.y, bubbles: true };
+          svg.dispatchEvent(new PointerEvent(type, place));
+        };
+        // The left half.
+        send('pointerdown', 0, 0);
+        for (const [x, y] of [[500, 0], [500, 1000], [0, 1000]]) send('pointermove', x, y);
+        send('pointerup', 0, 1000);
+        seen.list = document.querySelector('textarea').value;
+        seen.saved = await (await fetch(document.querySelector('#save').href)).text();
+        seen.count = document.querySelector('#count').textContent;
+        seen.chosen = document.querySelectorAll('circle.chosen').length;
+        """,
+    )
+    left = [clip['name'] for clip in data['clips'] if clip['x'] < 0.5]
+    assert seen['thrown'] == [] and seen['dots'] == 18 and seen['colors'] == 3
+    assert seen['hover'] == f'blue: {data["clips"][3]["name"]}'
+    assert seen['shown'] and seen['left']
+    assert 0 < len(left) < 18 and seen['list'].splitlines() == left
+    assert seen['saved'] == seen['list'] and seen['count'] == f'{len(left)} clips'
+    assert seen['chosen'] == len(left)
+
+
+def test_clips_are_grouped_by_label_by_folder_or_by_cluster(labeled_world, clips, tmp_path):
+    found = find_clips(labeled_world / 'videos', 'video')
+    labels = [int(clip.name[5]) for clip in found]
+    rng = np.random.default_rng(0)
+    features = np.eye(3)[labels] + rng.normal(scale=0.01, size=(len(found), 3))
+    annotation = tmp_path / 'all.txt'
+    annotation.write_text(''.join(f'videos/{c.name} {n}\n' for c, n in zip(found[1:], labels[1:])))
+    named = group_clips(found, features, str(annotation), 0, seed=0)
+    assert named == ['?', *map(str, labels[1:])]
+    (tmp_path / 'classes.txt').write_text('a b\nc\nd\n')
+    named = group_clips(found, features, str(annotation), 0, seed=0)
+    assert named[1:] == [('a b', 'c', 'd')[label] for label in labels[1:]]
+    folders = find_clips(clips, 'video')
+    assert set(group_clips(folders, features, None, 0, seed=0)) == set(CLASSES)
+    # One folder alone, or as asked: clusters, which here are the classes.
+    for given in (found, folders[: len(found)]):
+        groups = group_clips(given, features, None, 3, seed=0)
+        assert len({*groups}) == len({*zip(groups, labels)}) == 3
+
+
+def test_a_map_keeps_what_is_near_together(monkeypatch):
+    rng = np.random.default_rng(0)
+    centers = np.repeat(np.eye(8)[:3], 12, axis=0)
+    points = project(normalize(centers + rng.normal(scale=0.02, size=centers.shape)), 'tsne', 0)
+    parts = points.reshape(3, 12, 2)
+    inner = np.linalg.norm(parts - parts.mean(axis=1, keepdims=True), axis=2).max()
+    between = np.linalg.norm(parts.mean(axis=1)[:, None] - parts.mean(axis=1), axis=2)
+    assert inner < between[between > 0].min() / 2
+    with pytest.raises(DataError, match='4 clips: a map needs at least 5'):
+        project(np.eye(4), 'tsne', 0)
+    monkeypatch.setitem(__import__('sys').modules, 'umap', None)
+    with pytest.raises(ConfigError, match=r'the method umap needs umap: .*mmact_ssl\[search\]'):
+        project(np.eye(8), 'umap', 0)
+
+
+def test_a_skeleton_is_drawn(skeleton_folder):
+    frames = clip_frames(find_clips(skeleton_folder, 'skeleton', 'kinect20')[0])
+    assert len(frames) == FRAMES and frames[0].shape == (SIDE, SIDE, 3)
+    assert min(frame.min() for frame in frames) < 150, 'limbs are dark'
+    assert np.any(frames[0] != frames[5])
