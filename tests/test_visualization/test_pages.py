@@ -189,6 +189,7 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
         for (const [x, y] of [[500, 0], [500, 1000], [0, 1000]]) send('pointermove', x, y);
         send('pointerup', 0, 1000);
         seen.list = document.querySelector('textarea').value;
+        seen.covered = getComputedStyle(document.querySelector('#lasso')).pointerEvents;
         seen.saved = await (await fetch(document.querySelector('#save').href)).text();
         seen.count = document.querySelector('#count').textContent;
         seen.chosen = document.querySelectorAll('circle.chosen').length;
@@ -201,6 +202,7 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
     assert 0 < len(left) < 18 and seen['list'].splitlines() == left
     assert seen['saved'] == seen['list'] and seen['count'] == f'{len(left)} clips'
     assert seen['chosen'] == len(left)
+    assert seen['covered'] == 'none', 'dots below the line would not show their clip'
 
 
 def test_clips_are_grouped_by_label_by_folder_or_by_cluster(labeled_world, clips, tmp_path):
