@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEWEST := .venv-newest
-LINTED := mmact_ssl tools tests configs setup.py
+LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
 PYTEST_ARGS ?= -n 2
 
 # One thread a process: with more threads than free cores a step takes seconds.
@@ -109,11 +109,11 @@ $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
 # ZOO_URL is the address where the files of zoo/ lie, for mim download.
 .PHONY: dist
 dist: $(INSTALLED)
-	rm -rf build mmact_ssl/.mim
+	rm -rf build
 	ZOO_URL=$(ZOO_URL) $(BIN)/python setup.py -q sdist bdist_wheel
-	rm -rf build mmact_ssl/.mim
+	rm -rf build
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) $(NEWEST) build dist ./*.egg-info mmact_ssl/.mim .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEWEST) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,17 +1,18 @@
-"""Install mmact_ssl: the package, its configs and its command-line tools."""
+"""Install mmact_ssl: the package, its configs and its command-line tools.
+
+mmact_ssl/.mim, where mim and the tools look for configs and tools, holds links to them in a
+checkout and the files themselves in a wheel.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-# What mim looks for inside an installed package.
-MIM_EXTENSION = ('configs', 'tools', 'zoo', 'model-index.yml')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -33,33 +34,18 @@ def read_readme() -> str:
     return readme.read_text() if readme.is_file() else ''
 
 
-def copy_mim_extension() -> None:
-    """Copy configs, tools and models into the package, so that mim can use an installed one.
+class BuildWithAddress(build_py):
+    """Build the package, with whole addresses of the models where ``ZOO_URL`` is set.
 
-    An sdist holds the copy and not the originals: building a wheel from it keeps the copy. mim
-    downloads from whole addresses alone: ``ZOO_URL`` in the environment is where the models lie.
+    mim downloads from such alone.
     """
-    target = ROOT / 'mmact_ssl' / '.mim'
-    sources = [ROOT / name for name in MIM_EXTENSION if (ROOT / name).exists()]
-    if not sources:
-        return
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    for source in sources:
-        if source.is_dir():
-            ignore = shutil.ignore_patterns('__pycache__')
-            shutil.copytree(source, target / source.name, ignore=ignore)
-        else:
-            shutil.copy(source, target / source.name)
-    if os.environ.get('ZOO_URL'):
-        index = target / 'model-index.yml'
-        url = os.environ['ZOO_URL'].rstrip('/')
-        index.write_text(index.read_text().replace('Weights: zoo/', f'Weights: {url}/'))
 
+    def run(self) -> None:
+        super().run()
+        if url := os.environ.get('ZOO_URL', '').rstrip('/'):
+            index = Path(self.build_lib, 'mmact_ssl/.mim/model-index.yml')
+            index.write_text(index.read_text().replace('Weights: zoo/', f'Weights: {url}/'))
 
-# An editable install reads configs/ and tools/ where they are; a copy would only go stale.
-if {'sdist', 'bdist_wheel'} & set(sys.argv):
-    copy_mim_extension()
 
 setup(
     name='mmact_ssl',
@@ -69,7 +55,11 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     keywords='self-supervised learning, video, action recognition, skeleton, OpenMMLab',
+    author='mmact_ssl contributors',
     packages=find_packages(include=['mmact_ssl', 'mmact_ssl.*']),
+    cmdclass={'build_py': BuildWithAddress},
+    py_modules=['mmact_ssl_cli'],
+    entry_points={'console_scripts': ['mmact-ssl=mmact_ssl_cli:main']},
     include_package_data=True,
     python_requires='>=3.9',
     install_requires=read_requirements('runtime'),
@@ -77,6 +67,7 @@ setup(
         'cpu': read_requirements('cpu'),
         'onnx': read_requirements('onnx'),
         'teachers': read_requirements('teachers'),
+        'text': read_requirements('text'),
         'search': read_requirements('search'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),

@@ -43,6 +43,12 @@ UPSTREAM_WARNINGS = {
     'timm.models.layers': 'Importing from timm.models.layers is deprecated',
 }
 
+# Fixes that acted in this process.
+applied: list[str] = []
+
+# Configs of this package, in a checkout as in a wheel.
+CONFIGS = Path(__file__).parent / '.mim' / 'configs'
+
 # Holds the schemas that fix_torchvision_operators declared: they vanish with the object.
 _libraries: list[torch.library.Library] = []
 
@@ -68,8 +74,11 @@ def apply_fixes() -> list[str]:
         fix_missing_mmcv_operators,
         fix_cuda_set_device,
         fix_checkpoint_loading,
+        fix_config_names,
     ]
-    return [fix.__name__ for fix in fixes if fix()]
+    acted = [fix.__name__ for fix in fixes if fix()]
+    applied.extend(acted)
+    return acted
 
 
 def silence_upstream() -> None:
@@ -173,6 +182,37 @@ def fix_checkpoint_loading() -> bool:
     from mmact_ssl.engine.checkpoint import register_safe_loaders
 
     return register_safe_loaders()
+
+
+def shipped_config(name: str | Path) -> str:
+    """Path of the config that ``mmact_ssl::NAME.py`` names; of any other name, the name."""
+    scope, separator, path = str(name).partition('::')
+    return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)
+
+
+def fix_config_names() -> bool:
+    """Make ``mmact_ssl::NAME.py`` a config's file name and a ``_base_``.
+
+    mmengine does so for a fixed list of packages, and in ``_base_`` alone.
+    """
+    from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    if 'mmact_ssl' in MODULE2PACKAGE:
+        return False
+    MODULE2PACKAGE['mmact_ssl'] = 'mmact_ssl'
+    read, find_base = Config.fromfile, Config._get_cfg_path
+
+    def fromfile(filename: str | Path, *args: Any, **kwargs: Any) -> Config:
+        return read(shipped_config(filename), *args, **kwargs)
+
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        path = shipped_config(cfg_path)
+        return find_base(path, filename) if path == cfg_path else (path, None)
+
+    Config.fromfile = staticmethod(fromfile)
+    Config._get_cfg_path = staticmethod(get_cfg_path)
+    return True
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:

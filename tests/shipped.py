@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import copy
+import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -21,8 +26,26 @@ TOP_LEVEL = sorted(path.name for path in CONFIGS.glob('*.py'))
 
 
 @cache
+def own_folder() -> str:
+    """A prepared folder for configs without a data set: of skeletons, whose lists do for videos."""
+    folder = Path(tempfile.mkdtemp()) / 'own'
+    with SkeletonWriter(folder, 'own', 'kinect20', ['one', 'two'], 1) as writer:
+        for number in range(4):
+            writer.add(f'clip{number}', number % 2, np.ones((1, 9, 20, 3), np.float32))
+        writer.finish({'train': ['clip0', 'clip1'], 'test': ['clip2', 'clip3']})
+    return str(folder)
+
+
+@cache
 def parsed(name: str) -> Config:
-    return Config.fromfile(CONFIGS / name)
+    if names_a_set(name):
+        return Config.fromfile(CONFIGS / name)
+    return read_config(str(CONFIGS / name), data=own_folder())
+
+
+def names_a_set(name: str) -> bool:
+    """Whether a config names a data set, and does not read the folder that ``--data`` gives."""
+    return not re.fullmatch(r'(downstream/)?[^/_]+_[^/_]+\.py', name)
 
 
 def load(name: str, options: Sequence[str] = ()) -> Config:

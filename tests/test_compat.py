@@ -227,3 +227,23 @@ def test_mmcv_lite_counts_as_mmcv(monkeypatch: pytest.MonkeyPatch):
     versions = {'mmengine': '0.10.7', 'mmcv-lite': '2.1.0', 'mmaction2': '1.2.0'}
     monkeypatch.setattr(compat, '_version_of', versions.get)
     compat.check_versions()
+
+
+def test_a_config_of_this_package_is_named_by_it(tmp_path: Path):
+    from mmengine.config import Config
+
+    path = Path(compat.__file__).parents[1] / 'configs/csvr_r3d_k400.py'
+    shipped = Config.fromfile('mmact_ssl::csvr_r3d_k400.py')
+    assert shipped.to_dict() == Config.fromfile(path).to_dict()
+    other = tmp_path / 'other.py'
+    other.write_text("_base_ = 'mmact_ssl::_base_/sets/jhmdb.py'\nnum_classes = 3\n")
+    assert Config.fromfile(other).dataset_name == 'jhmdb'
+
+
+def test_config_names_fix_is_still_needed():
+    error = error_without(
+        '',
+        'from mmengine.config import Config;'
+        'Config._get_cfg_path("mmact_ssl::csvr_r3d_k400.py", "a.py")',
+    )
+    assert error.startswith('ValueError')

@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Evaluate a pre-trained student, or a random encoder, by one or more protocols.
 
+    python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x
     python tools/evaluate.py linear,knn,retrieval configs/downstream/linear_r3d_demo.py \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
     python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
@@ -42,11 +43,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'data set (--pretrained-on); zeroshot, text-retrieval: classes and clips found by '
         'sentences, of a checkpoint that was trained with prompts',
     )
-    parser.add_argument('config', help='downstream config, configs/downstream/*.py')
+    parser.add_argument(
+        'config',
+        nargs='?',
+        help='downstream config, configs/downstream/*.py; of a checkpoint on --data it may be left '
+        "out: it is the one of the checkpoint's network",
+    )
+    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help=f'file with the student under --prefix; {SEED} in it stands for each seed',
+        help='file with the student under --prefix, or a work dir, whose newest one is taken; '
+        f'{SEED} in it stands for each seed',
     )
     parser.add_argument(
         '--random',
@@ -100,6 +108,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
     )
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
+    if args.config is not None and args.checkpoint is None and not args.config.endswith('.py'):
+        args.config, args.checkpoint = None, args.config
+    if args.config is None and (args.checkpoint is None or args.data is None):
+        parser.error('give a downstream config, or a checkpoint and --data DIR')
     if sum((args.checkpoint is not None, args.random, args.teacher is not None)) != 1:
         parser.error('give either a checkpoint, --random or --teacher')
     if args.random and args.pretrained_on:
@@ -115,11 +127,21 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
+    from mmact_ssl.engine.checkpoint import newest_checkpoint
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.evaluation.own_data import config_for, hold_out_if_needed
 
     keep_freed_memory()
-    cfg = read_config(args.config, args.cfg_options)
+    if args.checkpoint and Path(args.checkpoint).is_dir():
+        args.checkpoint = newest_checkpoint(args.checkpoint) or args.checkpoint
+    if args.config is None:
+        checkpoint = args.checkpoint.replace(SEED, str(args.seeds[0]))
+        trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')
+        cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
+    else:
+        cfg = read_config(args.config, args.cfg_options, args.data)
+    hold_out_if_needed(cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -203,7 +225,8 @@ def print_results(results: list[Result]) -> None:
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     source = f' from {first.pretrained_on}' if first.transferred else ''
     named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}')
+    clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
+    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}{clips}')
     for heading in ('protocol', 'metric'):
         table.add_column(heading)
     for seed in seeds:
@@ -214,10 +237,10 @@ def print_results(results: list[Result]) -> None:
     for result in results:
         part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
         groups[result.protocol + part].append(result)
-    shown: set[str] = set()
+    shown = {'n_test'}
     for protocol, group in groups.items():
         for metric in group[0].metrics:
-            if metric in shown:  # all protocols read the same features
+            if metric in shown:  # above, or once for all: they read the same features and clips
                 continue
             plain = metric in FEATURE_METRICS
             scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')

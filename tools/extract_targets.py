@@ -151,6 +151,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts import read_sentences
     from mmact_ssl.targets import extraction
+    from mmact_ssl.targets.inspection import doubtful_poses
 
     gpu = torch.cuda.is_available()
     if args.launcher != 'none':
@@ -186,6 +187,9 @@ def run_extraction(args: argparse.Namespace) -> None:
             f'({report.frames / max(report.seconds, 1e-9):.0f} {parts}/s): '
             f'{", ".join(map(str, paths))}'
         )
+        for path in paths:
+            if doubt := doubtful_poses(path):
+                print(doubt)
 
 
 def run_import(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )

@@ -3,11 +3,11 @@
 
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
 
-writes ``poses.png`` (predicted, true and last observed poses over time), ``frames.png`` (generated
-current and future frames below the real ones), ``parts.png`` (the student's part maps below the
-teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a clip, and
-which the student that it guides) for the tasks that the model has. Of part maps it prints how well
-they fit the teacher's, and those of the mirrored clip.
+writes ``poses.png`` (predicted, the teacher's and last observed poses over time), ``frames.png``
+(generated current and future frames below the real ones), ``parts.png`` (the student's part maps
+below the teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a
+clip, and which the student that it guides) for the tasks that the model has. Of part maps it prints
+how well they fit the teacher's, and those of the mirrored clip.
 
     python tools/visualize.py conflict work_dirs/hcpg_r3d_demo
 
@@ -39,6 +39,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the pictures of a checkpoint have in common."""
     parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
+    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
 
 
@@ -128,7 +129,7 @@ def draw_model(args: argparse.Namespace) -> None:
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
 
-    config = read_config(args.config, args.cfg_options)
+    config = read_config(args.config, args.cfg_options, args.data)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
@@ -157,7 +158,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     found = text_gallery(
-        read_config(args.config, args.cfg_options),
+        read_config(args.config, args.cfg_options, args.data),
         args.checkpoint,
         args.clip_texts,
         args.sentences,

@@ -1,13 +1,12 @@
-"""RTMPose-tiny (arXiv 2303.07399), COCO-17, from mmpose's model zoo; the whole frame is the box.
+"""RTMPose-tiny (arXiv 2303.07399), COCO-17, from mmpose's model zoo, downloaded at first use.
 
-    mim download mmpose --config rtmpose-t_8xb256-420e_coco-256x192 --dest data/teachers
-
-Any other top-down model of mmpose works the same way.
+The whole frame is the box: for videos of one person. Of several take rtmo-s_coco.py. Any other
+top-down model of mmpose works the same way.
 """
 
 teacher = dict(
     type='MMPosePoseTeacher',
     config='mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py',
-    checkpoint='{{$MMACT_SSL_DATA:data}}/teachers/rtmpose-tiny_simcc-coco_pt-aic-coco_420e-256x192-e613ba3f_20230127.pth',
+    checkpoint='https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/rtmpose-tiny_simcc-coco_pt-aic-coco_420e-256x192-e613ba3f_20230127.pth',
     layout='coco17',
 )

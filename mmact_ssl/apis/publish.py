@@ -18,6 +18,7 @@ from mmact_ssl.apis.card import CARD_KEY, Card, card_from
 from mmact_ssl.apis.parts import OUTSIDE, check_part, known_class
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.own_data import saved_network
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
@@ -50,6 +51,10 @@ def find_downstream(
     if path.is_file():
         cfg = Config.fromfile(path)
         if cfg.test_dataloader.dataset.get('pipeline'):
+            # With the arguments that the set gave it, such as the layout of its skeletons.
+            backbone = saved_network(str(checkpoint))[1]
+            backbone.pop('out_indices', None)
+            cfg.merge_from_dict({'model': {'backbone': backbone}})
             return cfg
     raise ConfigError(
         f'{checkpoint}: no config under {configs / "downstream"} evaluates the backbone '

@@ -13,6 +13,9 @@ from typing import Any, Optional
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.dist import get_world_size
+from mmengine.logging import print_log
+from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -28,6 +31,8 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
     sends every tensor by a file descriptor of its own: a batch of 256 clips of 13 tensors needs
     3,328 of them, and a worker without any more waits for ever.
 
+    Fewer samples than a batch, of which ``drop_last`` would leave nothing, are one batch.
+
     Args:
         config: Config of the loader, or a loader, which is returned.
         args, kwargs: As for ``Runner.build_dataloader``.
@@ -39,9 +44,24 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.setdefault('timeout', TIMEOUT)
     else:
         config.pop('persistent_workers', None)  # torch refuses it
+    if config.get('drop_last'):
+        config['dataset'] = dataset = _build_dataset(config['dataset'])
+        share = -(-len(dataset) // get_world_size())  # of this process
+        if share < config['batch_size']:
+            print_log(f'{share} samples, fewer than a batch: an epoch is one step', 'current')
+            config['drop_last'] = False
     loader = Runner.build_dataloader(config, *args, **kwargs)
     loader.worker_init_fn = partial(_start_worker, os.getpid(), loader.worker_init_fn)
     return loader
+
+
+def _build_dataset(dataset: Any) -> Any:
+    """Build a data set as mmengine's Runner does."""
+    if isinstance(dataset, Mapping):
+        dataset = DATASETS.build(dataset)
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+    return dataset
 
 
 def collate(samples: Sequence[Any]) -> Any:

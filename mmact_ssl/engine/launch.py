@@ -6,6 +6,8 @@ import argparse
 import ctypes
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,10 +15,12 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
 
+from mmact_ssl.compat import shipped_config
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.preparation.own_folder import VARIABLE
 
 # Numbers of glibc's mallopt(3).
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
@@ -29,10 +33,12 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Args:
         args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
-            ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one.
+            ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one;
+            ``data``, see :func:`read_config`, if there is one.
     """
+    data = getattr(args, 'data', None)
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, data)
     # mmengine switches hooks of its own names off by None, and asserts for all others.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
@@ -40,25 +46,58 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     if args.launcher == 'pytorch':
         end_with_parent()  # or ranks train on when torchrun is killed
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    name = '_'.join([Path(cfg.filename).stem, *([cfg.dataset_name] if 'own_folder' in cfg else [])])
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
     return cfg
 
 
-def read_config(path: str, options: Optional[list[str]] = None) -> Config:
-    """Read a config and lay options over it, see :func:`parse_cfg_options`."""
+def read_config(
+    path: str, options: Optional[Sequence[str]] = None, data: Optional[str] = None
+) -> Config:
+    """Read a config and lay options over it, see :func:`parse_cfg_options`.
+
+    Args:
+        data: Prepared folder, for configs on ``_base_/sets/folder.py``, which name no data set.
+    """
+    path = shipped_config(path)
     if not Path(path).is_file():
         raise ConfigError(f'{path}: no such config, see configs/')
-    parsed = parse_cfg_options(options)
-    with checked_merging():
+    with checked_merging(), _telling(data):
         cfg = Config.fromfile(path)
-        check_options(cfg, parsed)
-        cfg.merge_from_dict(parsed)
+    if data is not None and 'own_folder' not in cfg:
+        raise ConfigError(
+            f'{path} names its own data set: leave --data out, or take a config that names none, '
+            'such as configs/dtg_tsm-lite0.py'
+        )
+    apply_options(cfg, options)
     return cfg
 
 
-def parse_cfg_options(words: Optional[list[str]]) -> dict[str, Any]:
+def apply_options(cfg: Config, options: Optional[Sequence[str]]) -> None:
+    """Lay the words of ``--cfg-options`` over a config."""
+    parsed = parse_cfg_options(options)
+    check_options(cfg, parsed)
+    with checked_merging():
+        cfg.merge_from_dict(parsed)
+
+
+@contextmanager
+def _telling(data: Optional[str]) -> Iterator[None]:
+    """Tell configs without a data set which folder to read."""
+    before = os.environ.get(VARIABLE)
+    try:
+        if data is not None:
+            os.environ[VARIABLE] = data
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def parse_cfg_options(words: Optional[Sequence[str]]) -> dict[str, Any]:
     """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``, as mmengine does.
 
     Programs take the words as they are: importing DictAction takes seconds that ``--help`` must

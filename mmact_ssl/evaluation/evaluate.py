@@ -66,6 +66,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     results = []
     for name in protocols:
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
+        measured.metrics['n_test'] = len(test.names)
         if PROTOCOLS[name].frozen:
             measured.metrics.update(task.test_features.spread())
         if 'confusion' in measured.details:

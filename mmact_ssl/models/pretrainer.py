@@ -63,7 +63,8 @@ class MultiTaskPretrainer(BaseModel):
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
-        monitor_interval: Log the features' deviation and effective rank every so many steps.
+        monitor_interval: Log the features' deviation and effective rank every so many steps, and in
+            shorter epochs once in each.
 
     Raises:
         ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
@@ -311,7 +312,9 @@ class MultiTaskPretrainer(BaseModel):
             plain = [v for n, v in own.items() if not any(a in n for a in head.adversarial_names)]
             losses[task] = torch.stack(list(own.values())).sum()
             sizes[task] = torch.stack(plain or list(own.values())).sum().detach()
-        if iteration % self.monitor_interval == 0:
+        # Short epochs, each of which is logged, are measured once each.
+        epoch = hub.get_info('max_iters', 1) // max(hub.get_info('max_epochs', 1), 1)
+        if iteration % max(1, min(self.monitor_interval, epoch)) == 0:
             for view in self.encode_names:
                 named = {name: found[f'{view}.{name}'] for name in ('pooled', *self.adapters)}
                 logs.update(collapse_statistics(view, named))

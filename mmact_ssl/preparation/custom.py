@@ -11,6 +11,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_arrays, reading
 from mmact_ssl.preparation.files import require
+from mmact_ssl.preparation.own_folder import write_groups
 from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
 
 SETS = {'custom': 'your own skeletons: one npz file'}
@@ -43,7 +44,8 @@ def prepare(
               along time, zero where a joint or person is not seen;
             - optional ``classes`` str [K]: their names, by label;
             - optional, for the split: ``train_names`` and ``val_names`` str;
-            - optional ``subjects`` int [N]: who is seen, for ``train_subjects``;
+            - optional ``subjects`` int [N]: who is seen, for ``train_subjects`` and for splits and
+              folds of an evaluation, which keep a subject's clips together;
             - optional ``used`` bool [N]: clips where it is False are left out.
 
         out: Prepared folder to write, with ``xsub_train.txt`` and ``xsub_test.txt`` if
@@ -88,7 +90,10 @@ def prepare(
                     writer.add(name, label, clip.transpose(1, 0, 2, 3))
                 else:
                     writer.left_out[name] = 'not marked as used'
-            return writer.finish(splits)
+            counts = writer.finish(splits)
+        subjects = table.get('subjects', np.arange(0)).tolist()
+        write_groups(out, dict(zip(names, map(str, subjects))))
+        return counts
 
 
 def read_table(source: Path) -> dict[str, np.ndarray]:

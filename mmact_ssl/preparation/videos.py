@@ -9,6 +9,7 @@ import numpy as np
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, Video, probe_videos, require, write_videos
+from mmact_ssl.preparation.own_folder import hold_out, write_groups
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
@@ -34,7 +35,8 @@ def prepare(
         out: Folder to write ``videos/``, ``train.txt``, ``left_out.txt`` and, with labels,
             ``classes.txt`` and ``test.txt`` to.
         labels_from_folders: The first folder below ``source`` is a video's class; without it
-            the lists have no labels, which is enough for pre-training.
+            the lists have no labels, which is enough for pre-training. Videos in one folder below
+            that of the class (a subject's, a session's) belong together: ``groups.json``.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Of the hold-out.
         placement: 'link' or 'copy'.
@@ -70,31 +72,20 @@ def prepare(
     folders = [path.relative_to(source).parts[0] for path in kept]
     classes = sorted(set(folders)) if labels_from_folders else []
     labels = [classes.index(folder) if classes else None for folder in folders]
+    inner = {path: path.relative_to(source).parts[1:-1] for path in kept} if classes else {}
+    # A video right below its class is a group of its own.
+    groups = {names[path]: '/'.join(parts) or names[path] for path, parts in inner.items()}
+    known = [*groups.values()] if write_groups(out, groups) else None
     videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
     splits = {'train': videos}
     if test_fraction:
-        held = hold_out(np.array(labels), test_fraction, seed)
+        held, how = hold_out(np.array(labels), test_fraction, seed, known)
+        print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
         splits = {
             'train': [video for video, is_held in zip(videos, held) if not is_held],
             'test': [video for video, is_held in zip(videos, held) if is_held],
         }
     return write_videos(out, splits, classes, left_out, placement)
-
-
-def hold_out(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
-    """Draw a class-balanced test split of labels [N]: bool [N].
-
-    A class of two or more clips keeps at least one on each side.
-    """
-    rng = np.random.default_rng(seed)
-    test = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        if len(members) < 2:
-            continue
-        size = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
-        test[rng.permutation(members)[:size]] = True
-    return test
 
 
 def target_names(paths: list[Path], source: Path) -> dict[Path, str]:

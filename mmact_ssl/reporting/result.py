@@ -36,7 +36,8 @@ class Result:
         dataset, backbone: As the config names them.
         protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`, or 'pretext'.
         seed: Of initialization, labeled part and order.
-        metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
+        metrics: Values in 0..1, apart from ``feature_std``, ``effective_rank`` and ``n_test``, the
+            test clips that the others rest on.
         label_fraction: Share of the training labels that was used.
         config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
             path, beside the data version's. Early results do not record it.

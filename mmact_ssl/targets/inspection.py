@@ -10,6 +10,7 @@ import numpy as np
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, data_bytes
 
+LOW_SCORE = 0.3  # of poses (our choice); MoveNet's mean on JHMDB is 0.39
 SAMPLE = 64  # videos that the statistics are of, unless all are read
 
 
@@ -61,6 +62,23 @@ def inspect_cache(
             label = f'mean of {layout.names[i] if layout else i}' if len(means) > 1 else 'mean'
             rows[label] = f'{np.average(mean, weights=frames):.4f}'
     return rows, damaged
+
+
+def doubtful_poses(path: str | os.PathLike[str]) -> str:
+    """One line about a cache of poses whose scores are low; '' for any other cache."""
+    reader = TargetReader(path)
+    keys = reader.keys()
+    if reader.meta.kind != 'pose' or not keys:
+        return ''
+    some = [reader.get(key)[..., 2] for key in keys[:: max(1, -(-len(keys) // SAMPLE))]]
+    mean = float(np.concatenate(some).mean())
+    if mean >= LOW_SCORE:
+        return ''
+    return (
+        f'{path}: the mean score of the poses is {mean:.2f}: the teacher hardly sees persons here, '
+        'and its poses may teach nothing; look at the videos, or take another teacher '
+        '(docs/teachers.md)'
+    )
 
 
 def _statistics(meta: TargetMeta, array: np.ndarray) -> np.ndarray:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
+from mmact_ssl.compat import CONFIGS
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TOOL, TargetReader
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
+
+# Of errors that name no teacher.
+POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
+PROMPTS = 'python tools/generate_prompts.py'
 
 
 @TRANSFORMS.register_module()
@@ -96,12 +103,28 @@ class LoadTargets(BaseTransform):
             from mmact_ssl.models.teachers import build_teacher
 
             fingerprint = build_teacher(self.teacher).fingerprint()
-        config = self.teacher if isinstance(self.teacher, str) else 'CONFIG'
-        inputs = '--sentences FILE' if self.kind == 'text' else '--ann ANNOTATION'
-        command = f'{TOOL} {config} {inputs} --out {path}'
-        self.reader = TargetReader(path, fingerprint, command)
+        self.reader = TargetReader(path, fingerprint, self._command(path, root))
         self._check()
         return self
+
+    def _command(self, path: str, root: str | os.PathLike[str]) -> str:
+        """The command that makes the cache of the data set in a folder."""
+        folder, name, config = Path(root), Path(path).stem, self.teacher
+        data, out = shlex.quote(str(folder)), shlex.quote(path)
+        if self.kind == 'text':
+            file = folder / 'sentences_kinematic.json'
+            make = '' if file.is_file() else f'{PROMPTS} kinematic --data {data} && '
+            embed = f'{TOOL} configs/teachers/minilm.py --sentences {shlex.quote(str(file))}'
+            return f'{make}{embed} --out {out}'
+        if self.layout == 'pose_parts':
+            return f'{TOOL} draw-parts {shlex.quote(cache_path("pose.lmdb", root))} --data {data}'
+        if not isinstance(config, str):
+            shipped = f'configs/teachers/{name}.py'
+            config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
+            config = POSE_TEACHER if (self.kind, name) == ('pose', 'pose') else config
+        lists = f'--data {data}' if (folder / 'train.txt').is_file() else '--ann LIST --videos DIR'
+        named = path == cache_path(f'{name}.lmdb', root) and name in ('pose', Path(config).stem)
+        return f'{TOOL} {config} {lists}' + ('' if named and 'data' in lists else f' --out {out}')
 
     def check_names(self, filenames: Iterable[str]) -> None:
         """Refuse to mask all videos of a data set, and log how many are masked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.targets.cache import TargetCacheError, read_meta
+from mmact_ssl.targets.inspection import doubtful_poses
 from mmact_ssl.targets.load_targets import caches_read_by
 
 # Target -> fingerprint of its teacher -> the source that the cache names.
@@ -46,6 +48,10 @@ class TargetCacheHook(Hook):
         for target, teachers in self._now['train'].items():
             for fingerprint, source in teachers.items():
                 runner.logger.info(f'cached {target!r} are of {source} ({fingerprint[:12]})')
+        for _, path in set(caches_read_by(runner.cfg.get('train_dataloader'))):
+            with suppress(TargetCacheError):  # the reader raises the detailed error
+                if doubt := doubtful_poses(path):
+                    runner.logger.warning(doubt)
         # Weights to start from may come from other targets.
         if runner._resume:
             self._compare(self._now['train'], self._saved.get('train', {}))

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
 
 OPACITY = 0.6
-COLORS = dict(true='#00c853', predicted='#ff6d00', last='#b0bec5')
+COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
 
 
 def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
@@ -107,17 +107,17 @@ def draw_part_maps(
 
 def draw_predicted_poses(
     frames: np.ndarray,
-    true: np.ndarray,
+    teacher: np.ndarray,
     predicted: np.ndarray,
     last: np.ndarray,
     layout: str,
     titles: Sequence[str],
 ) -> Figure:
-    """One row a clip, one column a future frame: true, predicted and last observed pose.
+    """One row a clip, one column a future frame: the teacher's, predicted and last seen pose.
 
     Args:
         frames: uint8 ``[N, T, H, W, 3]``, the future frames.
-        true: ``[N, T, V, 3]``: x, y as fractions of the frame, visibility (0: joint not drawn).
+        teacher: ``[N, T, V, 3]``: x, y as fractions of the frame, visibility (0: joint not drawn).
         predicted: ``[N, T, V, 2]``, fractions of the frame.
         last: ``[N, V, 3]``, the last observed pose, which "repeat the last pose" would predict.
         layout: Name of the skeleton layout.
@@ -128,10 +128,10 @@ def draw_predicted_poses(
     for (clip, step), axis in np.ndenumerate(axes):
         axis.imshow(frames[clip, step], alpha=0.6)
         axis.set(xlim=(0, width), ylim=(height, 0))
-        seen = true[clip, step, :, 2] > 0
+        seen = teacher[clip, step, :, 2] > 0
         for name, pose, shown in (
             ('last', last[clip, :, :2], last[clip, :, 2] > 0),
-            ('true', true[clip, step, :, :2], seen),
+            ('teacher', teacher[clip, step, :, :2], seen),
             ('predicted', predicted[clip, step], seen),
         ):
             for limb in map(list, LAYOUTS[layout].limbs):

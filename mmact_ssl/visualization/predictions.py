@@ -50,15 +50,15 @@ class Predictions:
         return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
     def poses(self, task: str) -> Figure:
-        """Predicted, true and last observed poses over time."""
+        """Predicted, the teacher's and last observed poses over time."""
         loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
         steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
         layout = steps[0].get('layout', 'default') if steps else 'default'
         future, valid = self.targets['future']['pose'], self.targets['future']['valid']
-        true = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
+        teacher = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
         return draw_predicted_poses(
             self.images(self.inputs['future']),
-            true.numpy(),
+            teacher.numpy(),
             self.stack(task, 'poses').numpy(),
             self.targets['clip']['pose'][:, -1].numpy(),
             'coco17' if layout == 'default' else layout,

@@ -16,7 +16,7 @@ from mmact_ssl.targets.load_targets import caches_read_by
 from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
 
 NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]
-GRU = [name for name in NAMES if '_gru_' in name]
+GRU = [name for name in NAMES if '_gru' in name]
 DEMO = 'c2vl_stgcn_demo.py'
 PAGE = (ROOT / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
 

@@ -18,7 +18,7 @@ from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
 from tests.conftest import write_video
-from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step, steps
+from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, names_a_set, step, steps
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
@@ -66,7 +66,7 @@ def test_views_and_targets_are_made_by_the_pipeline(name: str):
             assert set(preprocessor.views) <= {*part, *part.get('views', ())}
 
 
-@pytest.mark.parametrize('name', TOP_LEVEL)
+@pytest.mark.parametrize('name', filter(names_a_set, TOP_LEVEL))
 def test_a_config_agrees_with_its_data_set(name: str):
     config = load(name)
     names = Config.fromfile(CONFIGS / f'_base_/sets/{config.dataset_name}.py')
@@ -272,7 +272,7 @@ CLIPS = {
 
 @pytest.mark.parametrize(
     'name',
-    [name for name in DOWNSTREAM if '/linear_' in name and 'sthv2' not in name],
+    [n for n in DOWNSTREAM if '/linear_' in n and names_a_set(n) and 'sthv2' not in n],
 )
 def test_the_folds_of_a_linear_probe_keep_recordings_whole(name: str):
     config = load(name)  # of sthv2 no recording has two clips

@@ -115,3 +115,9 @@ def is_alive(pid):
         return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(('samples', 'steps'), [(3, 1), (64, 1), (130, 2)])
+def test_fewer_samples_than_a_batch_are_one(samples, steps):
+    built = loader(Samples(samples), drop_last=True)
+    assert [len(batch['name']) for batch in built] == [min(samples, 64)] * steps

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 from argparse import Namespace
 
 import pytest
+from mmengine.registry import VISUALIZERS, DefaultScope
 
-from mmact_ssl.engine.launch import load_config
+from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.config_check import check_config
+from mmact_ssl.engine.launch import load_config, read_config
+from mmact_ssl.preparation.own_folder import VARIABLE
 
 
 def test_any_default_hook_is_switched_off_by_none(tmp_path):
@@ -48,3 +53,34 @@ def test_a_step_finds_the_memory_that_the_last_one_freed():
         for word in ([], ['keep'])
     )
     assert kept < plain / 10
+
+
+def test_one_option_sends_curves_to_tensorboard(tmp_path):
+    """As the pages say; ``vis_backends`` alone, beside the visualizer, is read by nothing."""
+    option = 'visualizer.vis_backends.0.type=TensorboardVisBackend'
+    cfg = read_config(str(CONFIGS / 'csvr_r3d_demo.py'), [option])
+    check_config(cfg)
+    with DefaultScope.overwrite_default_scope('mmact_ssl'):
+        drawn = VISUALIZERS.build(
+            dict(cfg.visualizer, name=f'curves {tmp_path}', save_dir=str(tmp_path))
+        )
+    drawn.add_scalar('loss', 1.0, step=1)
+    drawn.close()
+    assert list(tmp_path.rglob('events.out.tfevents.*'))
+
+
+def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine/train.txt').write_text('a.mp4\nb.mp4\n')
+    args = Namespace(
+        config='mmact_ssl::dtg_tsm-lite0.py',
+        cfg_options=None,
+        data=str(tmp_path / 'mine'),
+        launcher='none',
+        work_dir=None,
+    )
+    cfg = load_config(args)
+    assert cfg.work_dir == 'work_dirs/dtg_tsm-lite0_mine'
+    assert cfg.train_dataloader.dataset.ann_file == str(tmp_path / 'mine/train.txt')
+    assert cfg.train_cfg.max_epochs == 4 * 681 // 2
+    assert VARIABLE not in os.environ

@@ -20,10 +20,11 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build from a copy, because building writes into the source folder."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('mmact_ssl', 'configs', 'tools', 'requirements', 'zoo'):
-        ignore = shutil.ignore_patterns('__pycache__', '.mim')
-        shutil.copytree(ROOT / name, source / name, ignore=ignore)
-    for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'model-index.yml'):
+    for name in ('mmact_ssl', 'configs', 'tools', 'zoo', 'requirements'):
+        ignore = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignore)
+    files = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'model-index.yml')
+    for name in (*files, 'mmact_ssl_cli.py'):
         shutil.copy(ROOT / name, source / name)
     out = tmp_path_factory.mktemp('wheel')
     pip = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation']
@@ -48,6 +49,12 @@ def test_configs_and_tools_are_in_it_for_mim(wheel: zipfile.ZipFile):
     for path in [*(ROOT / 'configs').rglob('*.py'), *(ROOT / 'tools').glob('*.*')]:
         assert f'mmact_ssl/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmact_ssl/.mim/model-index.yml' in names
+
+
+def test_the_command_is_in_it(wheel: zipfile.ZipFile):
+    assert 'mmact_ssl_cli.py' in wheel.namelist()
+    (name,) = [name for name in wheel.namelist() if name.endswith('entry_points.txt')]
+    assert 'mmact-ssl = mmact_ssl_cli:main' in wheel.read(name).decode()
 
 
 def test_models_are_in_it_and_mim_knows_where_to_download_them(wheel: zipfile.ZipFile):

@@ -13,12 +13,13 @@ from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
+from mmact_ssl.preparation.own_folder import hold_out
 from mmact_ssl.preparation.poses import read_poses
 from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
 from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
-from mmact_ssl.preparation.videos import hold_out, target_names
 from mmact_ssl.preparation.videos import prepare as prepare_videos
+from mmact_ssl.preparation.videos import target_names
 from tests.test_preparation.helpers import lines, make_video
 
 # ---------------------------------------------------------------- JHMDB
@@ -222,8 +223,9 @@ def test_own_videos_say_what_is_wrong(folder, tmp_path):
 @pytest.mark.parametrize('fraction', [0.01, 0.3, 0.99])
 def test_hold_out_is_balanced_and_seeded(fraction):
     labels = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
-    test = hold_out(labels, fraction, seed=3)
-    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3))
+    test, how = hold_out(labels, fraction, seed=3)
+    assert how == 'clip by clip'
+    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3)[0])
     for label, count in ((0, 50), (1, 10), (2, 2)):
         held = test[labels == label].sum()
         assert held == min(max(round(fraction * count), 1), count - 1)

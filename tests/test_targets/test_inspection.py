@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
-from mmact_ssl.targets.inspection import inspect_cache
+from mmact_ssl.targets.inspection import doubtful_poses, inspect_cache
 
 RNG = np.random.default_rng(0)
 
@@ -31,9 +31,20 @@ def test_poses_and_maps(tmp_path):
     maps = RNG.random((4, 10, 3, 5), np.float32)
     meta = TargetMeta('map', 'demo_parts', 'f')
     rows, _ = inspect_cache(write(tmp_path / 'm', meta, {'a': maps[:3], 'b': maps[3:]}))
+    assert rows['values'] == f'of 2 videos: {maps.min():.4g} to {maps.max():.4g}'
     assert rows['mean of left_arm'] == f'{maps[:, 4].mean():.4f}'
     rows, _ = inspect_cache(write(tmp_path / 'n', meta, {}))
     assert rows['videos'] == rows['frames'] == '0' and 'empty' not in rows
+
+
+def test_sentences_and_a_sample_of_many(tmp_path, monkeypatch):
+    """Of five keys every third, at most two; all where every value is looked at."""
+    monkeypatch.setattr('mmact_ssl.targets.inspection.SAMPLE', 2)
+    arrays = {str(i): np.full((i + 1, 4), i, np.float32) for i in range(5)}
+    path = write(tmp_path / 'x', TargetMeta('text', '', 'f'), arrays)
+    rows, _ = inspect_cache(path)
+    assert (rows['keys'], rows['sentences'], rows['values']) == ('5', '15', 'of 2 videos: 0 to 3')
+    assert inspect_cache(path, verify=True)[0]['values'] == 'of 5 videos: 0 to 4'
 
 
 def test_every_damaged_entry_is_found(tmp_path):
@@ -50,3 +61,14 @@ def test_every_damaged_entry_is_found(tmp_path):
     assert rows['precision'] == 'float16, stored as float32'
     with pytest.raises(TargetCacheError, match="'1.mp4'.*wrong checksum"):
         inspect_cache(path)
+
+
+@pytest.mark.parametrize(('score', 'doubted'), [(0.2, True), (0.5, False)])
+def test_poses_of_low_scores_are_doubted(tmp_path, score, doubted):
+    meta = TargetMeta('pose', 'coco17', 'f')
+    with TargetWriter(tmp_path / 'pose.lmdb', meta) as writer:
+        for key in 'abc':
+            writer.put(key, np.full((5, 17, 3), score, np.float32))
+    line = doubtful_poses(tmp_path / 'pose.lmdb')
+    assert line.startswith(f'{tmp_path}/pose.lmdb: the mean score of the poses is 0.20') == doubted
+    assert '\n' not in line

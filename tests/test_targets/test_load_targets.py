@@ -1,5 +1,6 @@
 import pickle
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS, TRANSFORMS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargets, caches_read_by
+from tools.extract_targets import parse_args
 
 POSE = np.random.default_rng(0).random((10, 17, 3), np.float32)
 
@@ -182,3 +184,40 @@ def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
     load(cache(20, 'lip'), target='parts')
     with pytest.raises(TargetCacheError, match="has the layout 'atr', wanted '': set"):
         load(cache(18, 'atr'), target='parts', layout='')
+
+
+@pytest.mark.parametrize(
+    ('options', 'command'),
+    [
+        ({}, 'extract_targets.py configs/teachers/rtmpose-t_coco.py --data {data}'),
+        (
+            dict(target='imagenet', kind='embedding', cache='resnet50_imagenet.lmdb'),
+            'extract_targets.py configs/teachers/resnet50_imagenet.py --data {data}',
+        ),
+        (
+            dict(target='parts', kind='map', cache='pose_parts.lmdb', layout='pose_parts'),
+            'extract_targets.py draw-parts {data}/targets/pose.lmdb --data {data}',
+        ),
+        (
+            dict(target='prompt', kind='text', cache='prompts.lmdb'),
+            (
+                'extract_targets.py configs/teachers/minilm.py --sentences '
+                '{data}/sentences_kinematic.json --out {data}/targets/prompts.lmdb'
+            ),
+        ),
+        (
+            dict(cache='other.lmdb'),
+            'extract_targets.py CONFIG --data {data} --out {data}/targets/other.lmdb',
+        ),
+    ],
+)
+def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, options, command):
+    """Which its tool can parse; ``CONFIG`` stands for a teacher that nobody knows."""
+    (tmp_path / 'train.txt').write_text('a.mp4')
+    with pytest.raises(TargetCacheError) as error:
+        LoadTargets(**options).bind(tmp_path)
+    shown = str(error.value).split('`')[1]
+    assert shown.endswith(f'python tools/{command.format(data=tmp_path)}')
+    args = parse_args(shlex.split(shown.partition('extract_targets.py ')[2]))
+    for config in getattr(args, 'configs', []):
+        assert config == 'CONFIG' or Path(config).is_file()

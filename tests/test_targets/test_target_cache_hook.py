@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -92,3 +93,11 @@ def test_a_new_run_may_start_from_weights_of_other_targets(caches):
 def test_checkpoints_that_say_nothing_are_accepted(caches):
     go_on(dict(state_dict={}), caches['a'], caches['b'])
     go_on(dict(meta=dict(epoch=1)), caches['a'], caches['b'])
+
+
+def test_doubtful_poses_are_said_before_training(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = str(tmp_path / 'pose.lmdb')
+    with TargetWriter(path, TargetMeta('pose', 'coco17', 'f')) as writer:
+        writer.put('a', np.full((5, 17, 3), 0.1, np.float32))
+    HOOKS.build(dict(type='TargetCacheHook')).before_train(make_runner([path], []))
+    assert [r.levelname for r in caplog.records if 'mean score' in r.message] == ['WARNING']

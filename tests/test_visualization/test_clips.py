@@ -107,7 +107,7 @@ def test_all_limbs_are_drawn_at_their_pixels(poses):
     true, predicted, last = poses
     for row in range(CLIPS):
         for step in range(TIME):
-            expected = dict(true=true[row, step, :, :2], predicted=predicted[row, step])
+            expected = dict(teacher=true[row, step, :, :2], predicted=predicted[row, step])
             expected['last'] = last[row, :, :2]
             for name, pose in expected.items():
                 drawn = lines(axes[row, step], name)
@@ -128,9 +128,9 @@ def test_unseen_joints_are_not_drawn(poses):
     )
     assert without_wrist < len(LIMBS)
     counts = {name: len(lines(axes[0, 1], name)) for name in COLORS}
-    assert counts == dict(true=without_wrist, predicted=without_wrist, last=len(LIMBS))
+    assert counts == dict(teacher=without_wrist, predicted=without_wrist, last=len(LIMBS))
     assert len(lines(axes[1, 2], 'last')) == without_nose
-    assert len(lines(axes[1, 2], 'true')) == len(LIMBS)
+    assert len(lines(axes[1, 2], 'teacher')) == len(LIMBS)
 
 
 def test_titles_and_legend_of_poses(poses):
@@ -140,5 +140,5 @@ def test_titles_and_legend_of_poses(poses):
     assert [axis.get_title() for axis in axes[0]] == ['future 1', 'future 2', 'future 3']
     assert [row[0].get_ylabel() for row in axes] == ['walk', 'wave']
     (legend,) = figure.legends
-    assert {text.get_text() for text in legend.get_texts()} == {'true', 'predicted', 'last'}
+    assert {text.get_text() for text in legend.get_texts()} == {'teacher', 'predicted', 'last'}
     assert axes[0, 0].get_ylim() == (HEIGHT, 0), 'y points down, as in images'

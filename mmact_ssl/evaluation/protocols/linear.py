@@ -16,6 +16,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import groups_by_pattern
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.preparation.own_folder import read_groups
 
 from .base import Measured, Task
 
@@ -24,13 +25,17 @@ from .base import Measured, Task
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
-def evaluate(task: Task, group_pattern: str | None = None, **settings: Any) -> Measured:
+def evaluate(
+    task: Task, group_pattern: str | None = None, group_file: str | None = None, **settings: Any
+) -> Measured:
     """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
 
     ``group_pattern`` is a regular expression that finds the group in a sample's name, see
-    :func:`groups_by_pattern`.
+    :func:`groups_by_pattern`; ``group_file`` is a file ``{sample: group}`` of a prepared folder.
     """
     groups = groups_by_pattern(task.train.names, group_pattern)
+    if group_file is not None:
+        groups = read_groups(group_file, task.train.names)
     if groups is not None:
         groups = groups[task.labeled]
     probe, penalty, used = fit_probe(task.train_features, groups, **settings)

@@ -1,0 +1,113 @@
+"""The downstream config that fits a checkpoint and a prepared folder, without a file to write."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.apis.card import read_card
+from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.launch import apply_options, read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.preparation.own_folder import split_folder
+
+DOWNSTREAM = CONFIGS / 'downstream'
+
+
+def config_for(
+    checkpoint: str, data: str, options: Sequence[str] | None = None, trains: bool = False
+) -> Config:
+    """Read the downstream config of the network in a checkpoint, for a prepared folder.
+
+    It is ``configs/downstream/linear_NETWORK.py`` (``finetune_NETWORK.py`` if it ``trains``) with
+    the arguments that the network was built with.
+
+    Args:
+        checkpoint: What tools/train.py or tools/publish_model.py has written.
+        data: Prepared folder.
+        options: As of ``--cfg-options``.
+    """
+    name, backbone = saved_network(checkpoint)
+    path = DOWNSTREAM / f'{"finetune" if trains else "linear"}_{name}.py'
+    if not path.is_file():
+        known = sorted(p.stem.partition('_')[2] for p in DOWNSTREAM.glob(f'{path.stem[:4]}*_*.py'))
+        raise ConfigError(
+            f'{checkpoint}: holds the network {name!r} and there is no {path.name}: give a '
+            f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
+        )
+    cfg = read_config(str(path), data=data)
+    layout, bodies = _find(backbone, 'layout'), cfg.get('bodies')
+    if bodies and layout not in (None, bodies.layout):
+        raise ConfigError(
+            f'{checkpoint} was trained on skeletons of the layout {layout}, and {data} has '
+            f'{bodies.layout}: a network reads one layout'
+        )
+    # Tasks may read earlier maps too; what is evaluated is the last one.
+    backbone.pop('out_indices', None)
+    cfg.merge_from_dict({'model': {'backbone': backbone}})
+    apply_options(cfg, options)
+    return cfg
+
+
+def hold_out_if_needed(cfg: Config) -> None:
+    """Split the folder that a config reads if it has no test list, and say so."""
+    folder = cfg.get('own_folder')
+    if folder is None or os.path.isfile(cfg.test_dataloader.dataset.ann_file):
+        return
+    lists = folder.to_dict()
+    print(split_folder(lists))
+    cfg.train_dataloader.dataset.ann_file = lists['train']
+    cfg.test_dataloader.dataset.ann_file = lists['test']
+
+
+def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:
+    """Name and config of the network in a training checkpoint or a published file.
+
+    Of the first, the text of the config in it is read as data: calls of ``dict``, plain values.
+    """
+    if checkpoint.endswith('.safetensors'):
+        card = read_card(checkpoint)
+        return card.backbone_name, card.backbone
+    text = load_checkpoint_safely(checkpoint).get('meta', {}).get('cfg')
+    try:
+        saved = read_assignments(str(text), ('backbone_name', 'model'))
+        return str(saved['backbone_name']), dict(saved['model']['backbone'])
+    except (SyntaxError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f'{checkpoint}: does not say which network it holds (no config with backbone_name and '
+            'model.backbone in it): give a downstream config, configs/downstream/*.py'
+        ) from error
+
+
+def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """Read plain values that a dumped config assigns to some names, without running it."""
+    found = {}
+    for node in ast.parse(text).body:
+        name = getattr(node.targets[0], 'id', '') if isinstance(node, ast.Assign) else ''
+        if name in names:
+            found[name] = _value(node.value)  # type: ignore[attr-defined]
+    return found
+
+
+def _value(node: ast.AST) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        keys = [_value(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_value, node.values)))
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
+    return ast.literal_eval(node)  # type: ignore[arg-type]
+
+
+def _find(part: Any, key: str) -> Any:
+    """The first value of a key in a dict and in those inside of it."""
+    if not isinstance(part, Mapping):
+        return None
+    inner = (found for value in part.values() if (found := _find(value, key)) is not None)
+    return part[key] if key in part else next(inner, None)

@@ -1,0 +1,155 @@
+"""What configs without a data set have to know about a prepared folder of one's own.
+
+``--data DIR`` of the tools puts the folder's path into the environment variable
+:data:`VARIABLE`, and ``configs/_base_/sets/folder.py`` calls :func:`describe_folder`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import read_annotation, read_json, write_atomically
+
+VARIABLE = 'MMACT_SSL_FOLDER'
+GROUPS = 'groups.json'
+HELD_OUT = ('split_train.txt', 'split_test.txt')
+# Lists for training and for testing, by their names in prepared folders; the first pair is taken.
+LISTS = (
+    ('train.txt', 'test.txt'),
+    ('xsub_train.txt', 'xsub_test.txt'),
+    ('xview_train.txt', 'xview_test.txt'),
+    ('xset_train.txt', 'xset_test.txt'),
+    ('all.txt', 'all_test.txt'),
+)
+VIDEOS = 'python tools/prepare_data.py videos --source DIR'
+SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20'
+
+
+def describe_folder(path: str | None = None) -> dict[str, Any]:
+    """Describe a folder that tools/prepare_data.py has written.
+
+    Args:
+        path: The folder; by default what the environment variable says.
+
+    Returns:
+        dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists, of which the second
+        may be missing, and ``num_train`` samples; ``num_classes``, 0 without labels; ``groups``,
+        path of a file ``{sample: group}`` or None; ``prepare_command``. Of skeletons also
+        ``layout``, ``num_persons`` and ``num_frames`` of the longest clip.
+    """
+    root = os.environ.get(VARIABLE) if path is None else path
+    if not root:
+        raise ConfigError('this config names no data set: give --data DIR, a prepared folder')
+    folder = Path(root)
+    is_skeleton = (folder / META).is_file()
+    command = f'{SKELETONS if is_skeleton else VIDEOS} --out {root}'
+    if not folder.is_dir():
+        raise DataError(f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/data.md')
+    train, test = next((pair for pair in LISTS if (folder / pair[0]).is_file()), LISTS[0])
+    labels = read_annotation(folder / train, f'run `{command}`')[1]
+    found: dict[str, Any] = {
+        'name': folder.resolve().name,
+        'root': root,
+        'train': str(folder / train),
+        'test': str(folder / test),
+        'num_train': len(labels),
+        'num_classes': max(labels) + 1,
+        'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
+        'prepare_command': command if is_skeleton else f'{command} --labels-from-folders',
+    }
+    if is_skeleton:
+        clips = open_skeleton_folder(folder, f'run `{command}`')
+        found['num_classes'] = clips.num_classes
+        found['layout'] = clips.layout
+        found['num_persons'] = clips.shape[1]
+        found['num_frames'] = int(clips.lengths.max(initial=1))
+    return found
+
+
+def write_groups(folder: Path, groups: dict[str, str]) -> bool:
+    """Keep which samples belong together (of a subject, a session); False if none do."""
+    (folder / GROUPS).unlink(missing_ok=True)
+    together = len(set(groups.values())) < len(groups)
+    if together:
+        write_atomically(folder / GROUPS, json.dumps(groups, indent=1) + '\n')
+    return together
+
+
+def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
+    """Groups of samples, str ``[N]``; a sample that the file does not know is one of its own."""
+    groups = read_json(path, 'prepare the folder again', dict)
+    return np.asarray([str(groups.get(name, f'{name}\n')) for name in names])
+
+
+def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) -> str:
+    """Hold out a test list where a folder of :func:`describe_folder` has none.
+
+    The lists are written into the folder, and ``folder`` names them then.
+
+    Returns:
+        One line that says how it was drawn.
+
+    Raises:
+        DataError: The folder has no labels, or no class of two or more samples.
+    """
+    fix = f'prepare it with labels: `{folder["prepare_command"]}`'
+    names, labels = read_annotation(folder['train'], fix)
+    if -1 in labels:
+        raise DataError(f'{folder["train"]}: {labels.count(-1)} samples have no label; {fix}')
+    groups = read_groups(folder['groups'], names) if folder['groups'] else None
+    held, how = hold_out(np.asarray(labels), fraction, seed, groups)
+    if not held.any():
+        raise DataError(f'{folder["train"]}: every class has one sample, none can be held out')
+    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~held, held)):
+        folder[key] = str(Path(folder['root'], name))
+        lines = (f'{names[i]} {labels[i]}\n' for i in np.flatnonzero(chosen))
+        write_atomically(folder[key], ''.join(lines))
+    return (
+        f'{folder["root"]} has no test list: {held.sum()} of {len(held)} samples are held out '
+        f'{how} (seed {seed}), see {folder["test"]}'
+    )
+
+
+def hold_out(
+    labels: np.ndarray, fraction: float, seed: int = 0, groups: Sequence[str] | None = None
+) -> tuple[np.ndarray, str]:
+    """Draw a test split of about the same share of each class.
+
+    Groups stay whole where some of them can be held out without emptying a class. Else samples are
+    drawn: a class of two or more keeps at least one on each side.
+
+    Args:
+        labels: int ``[N]``.
+        fraction: Of the samples, 0..1.
+        groups: str ``[N]``, equal where samples belong together.
+
+    Returns:
+        bool ``[N]``, true for tests, and how it was drawn in a few words.
+    """
+    # Not at the top: every tool reads this file, and it takes a second.
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = max(2, round(1 / fraction))
+    limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
+    if limit > 1:
+        folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)
+        for train, test in folds.split(labels, labels, groups):
+            if len(test) and set(labels[train]) == set(labels):
+                return np.isin(np.arange(len(labels)), test), 'group by group'
+    rng = np.random.default_rng(seed)
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) < 2:
+            continue
+        size = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
+        held[rng.permutation(members)[:size]] = True
+    return held, 'clip by clip'

@@ -1,0 +1,59 @@
+"""The command ``mmact-ssl``: ``mmact-ssl train CONFIG`` runs ``tools/train.py CONFIG``.
+
+It lies beside the package, because importing anything of that imports torch, and ``--help`` must
+not wait for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+
+# Commands whose tools have longer names.
+SHORT = {
+    'extract': 'extract_targets',
+    'prepare': 'prepare_data',
+    'prompts': 'generate_prompts',
+    'publish': 'publish_model',
+    'study': 'run_study',
+}
+INTERNAL = ('list_parts', 'make_tables')  # they write pages of a checkout
+
+
+def find_tools() -> dict[str, Path]:
+    """The tools by the names of their commands: of the wheel's copy, or of the checkout."""
+    spec = importlib.util.find_spec('mmact_ssl')
+    assert spec and spec.origin
+    tools = {path.stem: path for path in Path(spec.origin).with_name('.mim').glob('tools/*.py')}
+    names = {tool: name for name, tool in SHORT.items()}
+    return {names.get(tool, tool): path for tool, path in tools.items() if tool not in INTERNAL}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a tool in this process, as if it had been called by its file."""
+    argv = sys.argv[1:] if argv is None else argv
+    tools = find_tools()
+    name = argv[0] if argv else '--help'
+    if name in ('--help', '-h'):
+        print('usage: mmact-ssl COMMAND [options], mmact-ssl COMMAND --help\n')
+        for name, path in sorted(tools.items()):
+            lines = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))) or ''
+            print(f'  {name:12}{lines.partition("``")[0].splitlines()[0].rstrip(": ")}')
+        print('\n`python -m mmact_ssl` prints what is installed; `mmact_ssl::NAME.py` is a config')
+        print('that comes with the package, wherever a config is asked for')
+        return
+    if name not in tools:
+        raise SystemExit(f'mmact-ssl: no command {name!r}, there are {", ".join(sorted(tools))}')
+    sys.argv = [f'mmact-ssl {name}', *argv[1:]]  # the name is shown by --help
+    spec = importlib.util.spec_from_file_location(f'mmact_ssl_{tools[name].stem}', tools[name])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    module.main()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,114 @@
+"""Evaluation of a checkpoint on a folder of one's own, without a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmact_ssl.apis.publish import find_downstream, make_card, write_model
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.own_data import config_for, read_assignments, saved_network
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.registry import MODELS
+from mmact_ssl.reporting.result import read_results
+from tests.shipped import CONFIGS
+from tools import evaluate
+
+SMALL = ['model.backbone.encoder.hidden_size=8']
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Skeletons of two classes and four subjects, without a test list."""
+    root = tmp_path / 'mine'
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(root, 'mine', 'kinect20', ['one', 'two'], 1) as writer:
+        names = [f'c{i:02d}' for i in range(16)]
+        for number, name in enumerate(names):
+            clip = generator.normal(size=(1, 12, 20, 3)).astype(np.float32)
+            clip[..., number % 2] += np.sin(np.arange(12))[None, :, None]
+            writer.add(name, number % 2, clip)
+        writer.finish({'all': names})
+    return root
+
+
+@pytest.fixture
+def checkpoint(folder: Path, tmp_path: Path) -> str:
+    """What tools/train.py writes before its first step."""
+    cfg = read_config(str(CONFIGS / 'ms2l-twoview_gru.py'), SMALL, str(folder))
+    backbone = MODELS.build(cfg.model.backbone)
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text)), path)
+    return str(path)
+
+
+def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
+    name, backbone = saved_network(checkpoint)
+    assert (name, backbone['encoder']['hidden_size']) == ('gru-streams', 8)
+    cfg = config_for(checkpoint, str(folder), ['linear.folds=3'])
+    assert cfg.model.backbone.encoder.hidden_size == 8
+    assert cfg.model.backbone.encoder.pool == 'mean_max', 'as the downstream config has it'
+    assert (cfg.model.cls_head.num_classes, cfg.linear.folds) == (2, 3)
+    assert cfg.dataset_name == 'mine'
+
+
+def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
+    cfg = config_for(checkpoint, str(folder))
+    published = find_downstream(CONFIGS, 'gru-streams', 'mine', checkpoint)
+    assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
+    known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
+    card = make_card(cfg, name='small', precision='float32', **known)
+    weights = torch.load(checkpoint)['state_dict']
+    file = str(write_model(weights, tmp_path / 'small', card))
+    assert config_for(file, str(folder)).model.to_dict() == cfg.model.to_dict()
+
+
+def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    evaluate.main(['linear,knn', '--data', 'mine', checkpoint, '--out', 'results'])
+    shown = capsys.readouterr().out
+    assert 'mine has no test list: 4 of 16 samples are held out clip by clip (seed 0)' in shown
+    assert '4 test clips' in shown
+    results = read_results('results')
+    assert [result.metrics['n_test'] for result in results] == [4, 4]
+    assert results[0].backbone == 'gru-streams'
+
+
+def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.parse_args(['linear', checkpoint])
+    assert 'a checkpoint and --data DIR' in capsys.readouterr().err
+    with SkeletonWriter(tmp_path / 'ntu', 'ntu', 'ntu25', ['one'], 1) as writer:
+        writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
+        writer.finish({'all': ['a']})
+    with pytest.raises(ConfigError, match='layout kinect20, and .* has ntu25'):
+        config_for(checkpoint, str(tmp_path / 'ntu'))
+    named = str(CONFIGS / 'downstream/linear_gru_nwucla.py')
+    with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
+        read_config(named, data=str(folder))
+
+
+@pytest.mark.parametrize('text', ['', 'model = 3', "backbone_name = __import__('os').getcwd()"])
+def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='does not say which network .* give a downstream'):
+        saved_network(str(tmp_path / 'a.pth'))
+
+
+def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
+    text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match=r"'mine' and there is no linear_mine.py: .* gru-streams"):
+        config_for(str(tmp_path / 'a.pth'), str(folder))
+
+
+def test_assignments_are_read_and_not_run():
+    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
+    assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
+    with pytest.raises(ValueError):
+        read_assignments(text, ['b'])

@@ -1,0 +1,111 @@
+"""What a prepared folder says about itself, and the test split of one that has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import read_annotation
+from mmact_ssl.preparation.own_folder import (
+    VARIABLE,
+    describe_folder,
+    hold_out,
+    read_groups,
+    split_folder,
+    write_groups,
+)
+
+
+def write_list(folder: Path, name: str, lines: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text('\n'.join(lines))
+
+
+def test_a_folder_of_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_list(tmp_path / 'mine', 'train.txt', ['a b.mp4 0', 'c.mp4 2'])
+    monkeypatch.setenv(VARIABLE, str(tmp_path / 'mine'))
+    found = describe_folder()
+    assert (found['name'], found['num_train'], found['num_classes']) == ('mine', 2, 3)
+    assert found['train'] == str(tmp_path / 'mine/train.txt')
+    assert found['groups'] is None
+    write_list(tmp_path / 'mine', 'train.txt', ['a b.mp4'])
+    assert describe_folder()['num_classes'] == 0
+
+
+def test_a_folder_of_skeletons(skeleton_folder: Path):
+    found = describe_folder(str(skeleton_folder))
+    assert Path(found['train']).name == 'xview_train.txt'
+    assert Path(found['test']).name == 'xview_test.txt'
+    shape = [found[key] for key in ('layout', 'num_persons', 'num_classes', 'num_train')]
+    assert shape == ['kinect20', 1, 3, 12]
+    assert 5 <= found['num_frames'] <= 12
+
+
+def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(ConfigError, match='give --data DIR'):
+        describe_folder()
+    with pytest.raises(DataError, match='prepare_data.py videos --source DIR --out'):
+        describe_folder(str(tmp_path / 'nothing'))
+    with pytest.raises(DataError, match=r'train.txt is missing: run `python tools/prepare_data'):
+        describe_folder(str(tmp_path))
+
+
+def test_without_labels_the_option_is_named(tmp_path: Path):
+    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1'])
+    with pytest.raises(DataError, match='1 samples have no label; .* --labels-from-folders'):
+        split_folder(describe_folder(str(tmp_path)))
+
+
+def test_clips_are_held_out_and_it_is_said(tmp_path: Path):
+    write_list(tmp_path, 'train.txt', [f'{i}.mp4 {i % 2}' for i in range(14)])
+    folder = describe_folder(str(tmp_path))
+    line = split_folder(folder)
+    assert '4 of 14 samples are held out clip by clip (seed 0)' in line
+    train, test = read_annotation(folder['train'], ''), read_annotation(folder['test'], '')
+    assert sorted(train[0] + test[0]) == sorted(f'{i}.mp4' for i in range(14))
+    assert sorted(test[1]) == [0, 0, 1, 1]
+    again = describe_folder(str(tmp_path))
+    split_folder(again)
+    assert read_annotation(again['test'], '') == test
+
+
+def test_groups_stay_whole(tmp_path: Path):
+    names = [f'{label}_{subject}_{i}' for label in 'ab' for subject in range(4) for i in range(3)]
+    write_list(tmp_path, 'train.txt', [f'{name} {"ab".index(name[0])}' for name in names])
+    write_groups(tmp_path, {name: name.split('_')[1] for name in names})
+    folder = describe_folder(str(tmp_path))
+    assert 'group by group' in split_folder(folder)
+    sides = [
+        set(read_groups(folder['groups'], read_annotation(folder[k], '')[0]).tolist())
+        for k in ('train', 'test')
+    ]
+    assert not sides[0] & sides[1] and len(sides[1]) == 1
+
+
+def test_groups_that_hold_nothing_together_are_not_written(tmp_path: Path):
+    write_groups(tmp_path, {'a': '1', 'b': '2'})
+    assert not list(tmp_path.iterdir())
+    write_groups(tmp_path, {'a': '1', 'b': '1'})
+    assert read_groups(tmp_path / 'groups.json', ['a', 'c', 'b', 'd']).tolist().count('1') == 2
+    assert len(set(read_groups(tmp_path / 'groups.json', ['c', 'd']))) == 2
+
+
+@settings(deadline=None)
+@example([(0, 0), (1, 1)], True)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=2, max_size=30),
+    st.booleans(),
+)
+def test_no_class_is_lost_from_training(samples: list[tuple[int, int]], grouped: bool):
+    labels = np.array([label for label, _ in samples])
+    groups = np.array([str(group) for _, group in samples]) if grouped else None
+    held, how = hold_out(labels, 0.25, 0, groups)
+    assert set(labels[~held]) == set(labels)
+    if how == 'group by group':
+        assert groups is not None and not set(groups[held]) & set(groups[~held])
