@@ -180,7 +180,7 @@ def write_model(
     def content(figures: list[dict[str, Any]], of: str) -> bytes:
         marked = [{**figure, 'weights': of} for figure in figures]
         filled = replace(card, results=marked)
-        return save(weights, metadata={CARD_KEY: filled.to_json()})
+        return save(dict(weights), metadata={CARD_KEY: filled.to_json()})
 
     data = content(figures_of(results, card.source_sha256, card), 'checkpoint')
     if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card):

@@ -107,6 +107,7 @@ def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
         (METAS[0], np.zeros((5, 17, 2)), r"kind 'pose' is \[F, V, 3\], got \[5, 17, 2\]"),
         (METAS[0], np.full((1, 17, 3), np.nan), 'must be finite .* score 0'),
         (METAS[1], np.full((5, 2), 1e6), 'must be finite in float16'),
+        (METAS[2], np.full((5, 2), -np.inf), 'must be finite in float32'),
         (METAS[3], np.zeros((5, 9, 2, 2)), "9 joints or parts, 'demo_parts' has 10"),
         (METAS[4], np.full((5, 1, 2, 2), 1.01), 'probabilities, 0..1, got 1.01..1.01'),
         (METAS[6], np.zeros(4), r"kind 'text' is \[S, D\]"),

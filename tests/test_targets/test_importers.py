@@ -106,6 +106,9 @@ def test_npz_of_embeddings_and_maps(tmp_path):
     reader = TargetReader(tmp_path / 'm')
     assert (reader.meta.kind, reader.meta.layout) == ('map', 'person')
     np.testing.assert_array_equal(reader.get('videos/a.mp4'), maps[:3] / np.float32(255))
+    table(tmp_path / 'n.npz', maps=maps, keypoints=None, layout=None)
+    import_npz(tmp_path / 'n.npz', tmp_path / 'no')
+    assert TargetReader(tmp_path / 'no').meta.layout == ''
 
 
 @pytest.mark.parametrize(
@@ -200,7 +203,8 @@ def test_coco_visibility_and_the_best_person(tmp_path):
         person(0, x=19.5, score=0.9, area=1),
         person(0, x=29.5, score=0.5, area=99),
         person(1, x=9.5, area=5),
-        person(1, x=19.5, area=50),
+        person(1, x=19.5, area=50, score=1.0),  # as all without a score
+        person(1, x=29.5, area=50),
         person(2, v=0),
         person(3, v=1),
         person(4, v=0.25),

@@ -31,9 +31,20 @@ def test_poses_and_maps(tmp_path):
     maps = RNG.random((4, 10, 3, 5), np.float32)
     meta = TargetMeta('map', 'demo_parts', 'f')
     rows, _ = inspect_cache(write(tmp_path / 'm', meta, {'a': maps[:3], 'b': maps[3:]}))
+    assert rows['values'] == f'of 2 videos: {maps.min():.4g} to {maps.max():.4g}'
     assert rows['mean of left_arm'] == f'{maps[:, 4].mean():.4f}'
     rows, _ = inspect_cache(write(tmp_path / 'n', meta, {}))
     assert rows['videos'] == rows['frames'] == '0' and 'empty' not in rows
+
+
+def test_sentences_and_a_sample_of_many(tmp_path, monkeypatch):
+    """Of five keys every third, at most two; all where every value is looked at."""
+    monkeypatch.setattr('mmact_ssl.targets.inspection.SAMPLE', 2)
+    arrays = {str(i): np.full((i + 1, 4), i, np.float32) for i in range(5)}
+    path = write(tmp_path / 'x', TargetMeta('text', '', 'f'), arrays)
+    rows, _ = inspect_cache(path)
+    assert (rows['keys'], rows['sentences'], rows['values']) == ('5', '15', 'of 2 videos: 0 to 3')
+    assert inspect_cache(path, verify=True)[0]['values'] == 'of 5 videos: 0 to 4'
 
 
 def test_every_damaged_entry_is_found(tmp_path):

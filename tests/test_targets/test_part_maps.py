@@ -15,7 +15,7 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets import LoadTargets
-from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.cache import TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.part_maps import draw_parts
 
@@ -66,6 +66,9 @@ def test_drawn_from_the_cache_they_are_those_of_the_teacher(root: Path, tmp_path
         assert drawn.get(name)[:, 1:].max() > 0.9
     # Done already; other maps are another cache.
     assert draw_parts(poses, out, root, 24) == 0
+    with TargetWriter(out, drawn.meta) as writer:
+        writer.remove(['wide.mp4'])  # the last one
+    assert draw_parts(poses, out, root, 24) == 1
     with pytest.raises(DataError, match='stale'):
         draw_parts(poses, out, root, 16)
     assert draw_parts(poses, out, root, 16, overwrite=True) == 2
