@@ -64,8 +64,9 @@ def one_line_errors() -> Iterator[None]:
     """End a command-line tool with one line on stderr for errors meant for users.
 
     These are :class:`MMActSSLError` and those of the operating system, such as a missing file or a
-    full disk. The exit status is 2 for a mistake in the config or the options, else 1. Any other
-    error is a bug and keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all keep theirs.
+    full disk. The exit status is 2 for a mistake in the config or the options, else 1 (75 is that
+    of a training that was told to stop, see :class:`StopSignalHook`). Any other error is a bug and
+    keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all keep theirs.
     """
     try:
         yield

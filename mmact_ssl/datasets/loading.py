@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Optional
@@ -107,7 +108,27 @@ def end_with_parent(parent: Optional[int] = None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def obey_parent_alone(parent: int) -> None:
+    """Make this process end on SIGTERM from its parent alone, and never on SIGUSR1.
+
+    Slurm sends its signals to workers too, while the training that reads from them finishes a step.
+    Linux alone tells who has sent a signal.
+    """
+    if sys.platform == 'linux':
+        signals = {signal.SIGTERM, signal.SIGUSR1}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+        def wait() -> None:
+            while True:
+                received = signal.sigwaitinfo(signals)
+                if received.si_signo == signal.SIGTERM and received.si_pid == parent:
+                    os._exit(0)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+
 def _start_worker(parent: int, init: Optional[Callable[[int], None]], worker: int) -> None:
     end_with_parent(parent)
+    obey_parent_alone(parent)
     if init is not None:
         init(worker)

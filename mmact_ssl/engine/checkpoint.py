@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
-# What mmengine's CheckpointHook saves.
-_SAVED = re.compile(r'(epoch|iter)_\d+\.pth$')
+# What CheckpointHook and StopSignalHook save.
+_SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
 # The first torch whose allow-list takes a name for each object.
 _HAS_NAMED_SAFE_GLOBALS = Version(torch.__version__) >= Version('2.6')
 

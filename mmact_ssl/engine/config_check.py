@@ -37,6 +37,7 @@ KNOWN = {
     *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
     *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
+    'sync_bn',
 }
 _LOADER = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch'}
 _LOADER -= {'self', 'shuffle'}
@@ -112,6 +113,11 @@ def check_config(cfg: Config) -> None:
             raise ConfigError(f'{key}: did you mean {close[0]}?')
         if key in KNOWN:
             _check(key, value, key, cfg.get('default_scope') or registry.SCOPE)
+    if _get(cfg.get('default_hooks'), 'checkpoint.max_keep_ckpts') == 1:
+        raise ConfigError(
+            'default_hooks.checkpoint.max_keep_ckpts=1 deletes the only checkpoint before the next '
+            'one is saved: keep 2'
+        )
 
 
 def _check(path: str, value: Any, root: str, scope: str) -> None:

@@ -1,8 +1,10 @@
-"""A training loop whose budget is a number of steps."""
+"""Training loops that go on within an epoch; one whose budget is a number of steps."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -12,7 +14,54 @@ from mmact_ssl.registry import LOOPS
 
 
 @LOOPS.register_module()
-class StepsTrainLoop(EpochBasedTrainLoop):
+class EpochTrainLoop(EpochBasedTrainLoop):
+    """mmengine's loop of epochs, which can go on within one: mmengine begins it anew.
+
+    ``first_batch``, which :class:`ExactResumeHook` sets before training, is the batch of the first
+    epoch to begin with. ``tools/train.py`` takes this loop wherever a config names mmengine's.
+    """
+
+    first_batch = 0
+
+    def run_epoch(self) -> None:
+        """Iterate one epoch."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        first, self.first_batch = self.first_batch, 0
+        if first:
+            # DataLoader allows no other batch sampler once it is built.
+            later = LaterBatches(self.dataloader.batch_sampler, first)
+            object.__setattr__(self.dataloader, 'batch_sampler', later)
+        for index, data_batch in enumerate(self.dataloader, first):
+            self.run_iter(index, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+
+class LaterBatches:
+    """A batch sampler that leaves out the first batches, the first time it is gone through.
+
+    Its length stays that of a whole epoch.
+    """
+
+    def __init__(self, batches: Any, first: int) -> None:
+        self.batches = batches
+        self.first = first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        # When the first batch is asked for: a loader with workers makes an iterator too many.
+        first, self.first = self.first, 0
+        yield from islice(self.batches, first, None)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batches, name)
+
+
+@LOOPS.register_module()
+class StepsTrainLoop(EpochTrainLoop):
     """Train for a number of steps, in whole epochs.
 
     A schedule in epochs means something else on a set of another size; one in steps does not. The
@@ -25,7 +74,7 @@ class StepsTrainLoop(EpochBasedTrainLoop):
     Args:
         max_iters: Steps of the optimizer's loop, at least.
         max_epochs: Ends the run earlier, for a trial.
-        **kwargs: As for EpochBasedTrainLoop.
+        **kwargs: As for EpochTrainLoop.
     """
 
     def __init__(

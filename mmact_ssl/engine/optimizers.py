@@ -118,6 +118,13 @@ class AdversarialOptimWrapperConstructor:
         return _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
 
 
+def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
+    """Whether the last iteration ended with a step, rather than with accumulated gradients."""
+    if isinstance(wrapper, OptimWrapperDict):  # whose members step together
+        wrapper = next(iter(wrapper.values()))
+    return wrapper.should_update()
+
+
 class _SubsetConstructor(DefaultOptimWrapperConstructor):
     """mmengine's constructor, for some of a model's parameters."""
 

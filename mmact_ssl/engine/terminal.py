@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import re
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import Any, Optional, Union
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
-from mmengine.runner import LogProcessor, Runner
+from mmengine.runner import BaseLoop, LogProcessor, Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
+from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
@@ -50,15 +52,33 @@ class QuietRunner(Runner):
             atexit.register(end_process_group)
 
     def train(self) -> nn.Module:
+        if self.cfg.get('activation_checkpointing'):
+            keep_statistics_once(self.model)
         try:
             return super().train()
         except RuntimeError as error:
+            if re.search('Connection (closed|reset) by peer', str(error)):
+                raise TrainingError(
+                    f'rank {get_rank()}: another process of the training has ended, look at what '
+                    'it and its launcher said, and go on with --resume'
+                ) from error
             if 'DataLoader timed out' not in str(error):
                 raise
             raise DataError(
                 f'no batch has come for {self.train_dataloader.timeout:g} seconds: look at the '
                 'disk of the data, or raise train_dataloader.timeout'
             ) from error
+        finally:
+            self.call_hook('after_end')
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""
+        if isinstance(loop, dict) and (
+            loop.get('type') == 'EpochBasedTrainLoop' or loop.get('by_epoch')
+        ):
+            loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
+            loop.pop('by_epoch', None)
+        return super().build_train_loop(loop)
 
     def load_or_resume(self) -> None:
         """Resume from the newest whole checkpoint of the work dir, unless one is named.
@@ -105,9 +125,17 @@ class QuietRunner(Runner):
             )
         return loaded
 
-    @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint whole or not at all."""
+        """Save a checkpoint whole or not at all; called in all processes.
+
+        Hooks that have to ask all of them have ``before_saving``; mmengine's own
+        ``before_save_checkpoint`` is called in the main process alone.
+        """
+        self.call_hook('before_saving')
+        self._save_whole(out_dir, filename, *args, **kwargs)
+
+    @master_only
+    def _save_whole(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         path, part = os.path.join(out_dir, filename), os.path.join(out_dir, f'{filename}.part')
         try:
             super().save_checkpoint(out_dir, f'{filename}.part', *args, **kwargs)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional
+from typing import Any, Optional
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -56,6 +57,26 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for layer, momentum in zip(layers, momenta):
             layer.momentum = momentum
+
+
+def keep_statistics_once(model: nn.Module) -> None:
+    """Make batch normalization leave its running statistics alone during the backward pass.
+
+    Activation checkpointing runs parts of the network again there, and would count a batch twice,
+    also that of a view whose statistics are not kept.
+    """
+
+    def freeze(layer: nn.Module, *_: Any) -> None:
+        if torch._C._current_graph_task_id() != -1:  # as torch.utils.checkpoint finds it out
+            layer.track_running_stats = False
+
+    def thaw(layer: nn.Module, *_: Any) -> None:
+        layer.track_running_stats = True
+
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats:
+            layer.register_forward_pre_hook(freeze)
+            layer.register_forward_hook(thaw)
 
 
 def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> Tensor:

@@ -164,7 +164,7 @@ class _Run:
         check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
         command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
         command += ['--seed', str(self.seed)]
-        if (self.folder / 'last_checkpoint').exists():
+        if any(self.folder.glob('*.pth')):
             command.append('--resume')
         return command + _cfg_options(self.options)
 

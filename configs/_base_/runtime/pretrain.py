@@ -11,6 +11,10 @@ default_hooks = dict(
     target_caches=dict(type='TargetCacheHook'),
     # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
     seed_by_progress=dict(type='SeedByProgressHook'),
+    # A resumed run goes on within an epoch, and equals one that never stopped.
+    exact_resume=dict(type='ExactResumeHook'),
+    # On SIGTERM and SIGUSR1 a checkpoint is saved, and the exit status is 75: go on with --resume.
+    stop_signal=dict(type='StopSignalHook'),
     # A broken video is replaced, counted and listed in the work dir; too many stop the run.
     broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Steps that are not finite are skipped and named; too many stop the run.

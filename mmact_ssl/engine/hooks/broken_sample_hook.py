@@ -52,6 +52,10 @@ class BrokenSampleHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         self._check(runner)
 
+    def before_saving(self, runner: Runner) -> None:
+        """Add up the counts of all processes, in all of them."""
+        self._check(runner)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['broken_samples'] = self._totals
 

@@ -15,7 +15,8 @@ from mmact_ssl.registry import HOOKS
 class CollapseAlarmHook(Hook):
     """Warn in one line, once, of each thing that shows that a pretext task teaches nothing.
 
-    After each epoch it reads the last ``window`` values that the training has logged:
+    After each epoch it reads the last ``window`` values that the training has logged; a resumed run
+    goes on counting:
 
     - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
     - ``<task>/accuracy`` is no better than ``<task>/chance`` in ``patience`` epochs in a row;
@@ -56,6 +57,13 @@ class CollapseAlarmHook(Hook):
                 runner.logger.warning(
                     f'{message} in the last {self.patience} epochs: see docs/faq.md'
                 )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint['collapse_alarm'] = dict(self._epochs)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume:
+            self._epochs = Counter(checkpoint.get('collapse_alarm'))
 
     def alarms(self, runner: Runner) -> dict[str, str]:
         """Return the messages of all alarms that are on now, by the name of the logged number."""

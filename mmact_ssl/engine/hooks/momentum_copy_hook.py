@@ -6,11 +6,10 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
+from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.models.balancers.balancer import Balancer
-from mmact_ssl.models.momentum.copy import average_statistics
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.registry import HOOKS
 
@@ -22,10 +21,6 @@ class MomentumCopyHook(Hook):
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over the
     student alone: copies start from it, queues are emptied, because their keys are of other weights
     and other videos, and balancers restart.
-
-    At the end of each epoch, before a checkpoint is saved, the running statistics of what is copied
-    become their mean over all processes. A checkpoint has those of one process alone, and copies
-    follow them: without that a resumed run of several processes would have other keys.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -41,16 +36,9 @@ class MomentumCopyHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        wrapper = runner.optim_wrapper
-        # An adversary steps together with the student.
-        wrapper = wrapper['student'] if isinstance(wrapper, OptimWrapperDict) else wrapper
-        if wrapper.should_update():
+        if makes_step(runner.optim_wrapper):
             for copy, source in _pairs(runner):
                 copy.follow(source)
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        for _, source in _pairs(runner):
-            average_statistics(source)
 
 
 def _pairs(runner: Runner) -> list:

@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.registry import HOOKS
 
@@ -20,15 +21,16 @@ from mmact_ssl.registry import HOOKS
 class NonFiniteHook(Hook):
     """Skip training steps whose loss or gradient is NaN or infinite.
 
-    The optimizers, of the student and the adversary alike, then make no step, and the buffers
-    (running statistics, queues) become what they were before it; a warning names the tasks at fault
-    and the samples, and ``skipped_steps`` in the message hub counts. All processes decide alike.
-    A loss that is infinite with a finite gradient only warns. In mixed precision gradients are left
-    to the loss scale, which skips the optimizer that overflows, and falls.
+    A step is one of the optimizer: of several iterations where gradients accumulate. The
+    optimizers, of the student and the adversary alike, then make no step, and the buffers (running
+    statistics, queues) become what they were before it; a warning names the tasks at fault and the
+    samples, and ``skipped_steps`` in the message hub counts. All processes decide alike. A loss
+    that is infinite with a finite gradient only warns. In mixed precision gradients are left to the
+    loss scale, which skips the optimizer that overflows, and falls.
 
-    The run stops after too many such steps in a row. In mixed precision it stops when no optimizer
-    has made a step for ``SCALED_LIMIT`` iterations. It also stops at the end of an epoch with too
-    many such steps or with weights that are not finite, before a checkpoint is saved. Our choice.
+    The run stops after too many such steps in a row; in mixed precision when no optimizer has made
+    one of the last ``SCALED_LIMIT``; at the end of an epoch with too many of them, and before a
+    checkpoint is saved with weights that are not finite. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.
@@ -46,7 +48,10 @@ class NonFiniteHook(Hook):
         self.max_fraction = max_fraction
         self._in_a_row = 0
         self._steps, self._skipped_steps = 0, 0  # of the epoch
+        self._begins = True  # whether the next iteration is the first one of a step
         self._is_checked, self._is_skipped, self._is_made = False, False, False  # of the step
+        self._wrong: list[str] = []  # losses of the step that are not finite
+        self._samples: list[str] = []  # of its iterations with such losses
         self._is_scaled, self._without_step = False, 0
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self._parameters: list[Tensor] = []
@@ -62,10 +67,13 @@ class NonFiniteHook(Hook):
             optimizer.register_step_post_hook(self._note_step)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if not self._begins:
+            return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         named = model.named_buffers()
         self._buffers = [(b, b.clone()) for name, b in named if not name.startswith('teachers.')]
         self._is_checked, self._is_skipped, self._is_made = False, False, False
+        self._wrong, self._samples = [], []
 
     def _note_step(self, *_: Any) -> None:
         self._is_made = not self._is_skipped
@@ -86,13 +94,19 @@ class NonFiniteHook(Hook):
     ) -> None:
         losses = {n: torch.as_tensor(v) for n, v in (outputs or {}).items() if 'loss' in n}
         wrong = [name for name, value in losses.items() if not value.isfinite().all()]
-        is_wrong = torch.tensor(float(self._is_skipped or bool(wrong)))
+        if wrong:
+            self._wrong += wrong
+            self._samples += _names(data_batch)
+        self._begins = makes_step(runner.optim_wrapper)
+        if not self._begins:
+            return
+        is_wrong = torch.tensor(float(self._is_skipped or bool(self._wrong)))
         all_reduce(is_wrong, op='max')
         self._steps += 1
         self._without_step = 0 if self._is_made else self._without_step + 1
         if self._is_scaled and self._without_step > SCALED_LIMIT:
             raise TrainingError(
-                f'no optimizer has made a step in {self._without_step} iterations: gradients are '
+                f'no optimizer has made any of the last {self._without_step} steps: gradients are '
                 f'not finite at any loss scale: {FIX}'
             )
         if not is_wrong:
@@ -106,7 +120,7 @@ class NonFiniteHook(Hook):
         self._skipped_steps += 1
         count = runner.message_hub.runtime_info.get('skipped_steps', 0) + 1
         runner.message_hub.update_info('skipped_steps', count)
-        message = f'step {runner.iter + 1}: {_describe(wrong, data_batch)}'
+        message = f'step {runner.iter + 1}: {_describe(self._wrong, self._samples)}'
         what = 'its gradient is: the step is made' if self._is_made else 'the step is skipped'
         runner.logger.warning(f'{message}: {what}, {count} so far')
         if self._in_a_row > self.max_in_a_row:
@@ -118,12 +132,15 @@ class NonFiniteHook(Hook):
                 f'{self._skipped_steps} of the {self._steps} steps of epoch {runner.epoch + 1} are '
                 f'not finite, more than max_fraction={self.max_fraction} of NonFiniteHook: {FIX}'
             )
-        if not _are_finite([parameter.detach() for parameter in self._parameters]):
-            raise TrainingError(f'weights are not finite after epoch {runner.epoch + 1}: {FIX}')
         self._steps, self._skipped_steps = 0, 0
 
+    def before_saving(self, runner: Runner) -> None:
+        """Refuse to save weights that are not finite; they are the same in all processes."""
+        if not _are_finite([parameter.detach() for parameter in self._parameters]):
+            raise TrainingError(f'weights are not finite in epoch {runner.epoch + 1}: {FIX}')
 
-# Iterations: the scale starts at 2**16, is halved at each overflow, and gradients may accumulate.
+
+# Steps: the scale starts at 2**16 and is halved at each overflow.
 SCALED_LIMIT = 500
 FIX = (
     'lower optim_wrapper.optimizer.lr or look at the data, and go on from an earlier checkpoint '
@@ -140,11 +157,14 @@ def _are_finite(tensors: list[Tensor]) -> bool:
     return False
 
 
-def _describe(wrong: list[str], data_batch: Any) -> str:
-    """Losses that are not finite, and the samples, of all processes."""
+def _names(data_batch: Any) -> list[str]:
     batch = data_batch if isinstance(data_batch, dict) else {}
-    samples = [sample.metainfo.get('filename', '') for sample in batch.get('data_samples', [])]
-    gathered = all_gather_object((wrong, samples if wrong else []))
+    return [sample.metainfo.get('filename', '') for sample in batch.get('data_samples', [])]
+
+
+def _describe(wrong: list[str], samples: list[str]) -> str:
+    """Losses that are not finite, and the samples, of all processes."""
+    gathered = all_gather_object((wrong, samples))
     losses = sorted({name for names, _ in gathered for name in names} - {'loss'})
     files = [name for _, names in gathered for name in names if name]
     if not any(names for names, _ in gathered):

@@ -21,7 +21,7 @@ HEALTHY = {
 
 @pytest.fixture
 def run():
-    def run(epochs, **options):
+    def run(epochs, is_stopped=False, **options):
         messages = []
         hub = MessageHub('test_collapse_alarm')
         runner = SimpleNamespace(message_hub=hub, logger=SimpleNamespace(warning=messages.append))
@@ -31,6 +31,11 @@ def run():
                 for _ in range(20):
                     hub.update_scalar(f'train/{name}', value)
             hook.after_train_epoch(runner)
+            if is_stopped:
+                checkpoint = {}
+                hook.before_save_checkpoint(runner, checkpoint)
+                hook = CollapseAlarmHook(**options)
+                hook.after_load_checkpoint(SimpleNamespace(_resume=True), checkpoint)
         return messages
 
     return run
@@ -54,6 +59,7 @@ def test_each_alarm_comes_once_after_some_epochs(run, changed, message):
     (found,) = run([changed] * 5)
     assert found.startswith(message) and '\n' not in found
     assert run([changed, changed, {}, changed, changed]) == []
+    assert run([changed] * 5, is_stopped=True) == [found], 'stopped and resumed after each epoch'
 
 
 def test_values_that_count_for_nothing_are_left_out(run):

@@ -133,7 +133,7 @@ def test_many_of_an_epoch_stop_the_run_before_its_checkpoint(train, tmp_path):
 def test_weights_that_are_not_finite_are_never_saved(train, tmp_path):
     hook = NonFiniteHook()
     hook.after_train_iter = lambda runner, *_, **__: runner.model.weight.data.fill_(torch.inf)
-    with pytest.raises(TrainingError, match='weights are not finite after epoch 1'):
+    with pytest.raises(TrainingError, match='weights are not finite in epoch 1'):
         train([1.0], hook=hook)
     assert not list((tmp_path / 'run').glob('*.pth'))
 
@@ -145,11 +145,32 @@ def test_the_count_survives_a_resume(train, tmp_path):
     assert runner.message_hub.runtime_info['skipped_steps'] == 2
 
 
+@pytest.mark.parametrize('optimizer', OPTIMIZERS)
+def test_of_accumulated_gradients_the_whole_step_is_skipped_and_counts_once(
+    train, capsys, optimizer, monkeypatch
+):
+    """Also what its iterations with finite losses have left in the buffers."""
+    monkeypatch.setitem(OPTIMIZERS, optimizer, {**OPTIMIZERS[optimizer], 'accumulative_counts': 3})
+    good = state(train([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], optimizer=optimizer))
+    factors = [1.0, 2.0, 3.0, 7.0, NAN, NAN, 4.0, 5.0, 6.0]
+    capsys.readouterr()
+    # mmengine scales the losses of the last steps by how many there are in all.
+    runner = train(factors, optimizer=optimizer, hook=NonFiniteHook(max_in_a_row=1))
+    assert all(torch.equal(a, b) for a, b in zip(good, state(runner)))
+    assert runner.message_hub.runtime_info['skipped_steps'] == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if 'skipped' in line]
+    assert 'step 6: poses/loss not finite (samples 4.mp4, 5.mp4): the step is' in line
+
+
 def one_process(rank, address):
     torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     messages, hub, model = [], MessageHub('test_non_finite'), Model()
     runner = SimpleNamespace(
-        model=model, message_hub=hub, iter=0, logger=SimpleNamespace(warning=messages.append)
+        model=model,
+        message_hub=hub,
+        iter=0,
+        logger=SimpleNamespace(warning=messages.append),
+        optim_wrapper=SimpleNamespace(should_update=lambda: True),
     )
     try:
         hook = NonFiniteHook()
@@ -233,5 +254,5 @@ def test_in_mixed_precision_gradients_that_are_never_finite_end_the_run(monkeypa
     hook.before_train(runner)
     for _ in range(3):
         runner.step(hook, student=NAN, adversary=NAN)
-    with pytest.raises(TrainingError, match='no optimizer has made a step in 4 iterations'):
+    with pytest.raises(TrainingError, match='no optimizer has made any of the last 4 steps'):
         runner.step(hook, student=NAN, adversary=NAN)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.encoding import frozen_statistics
+from mmact_ssl.models.encoding import frozen_statistics, keep_statistics_once
 from mmact_ssl.registry import MODELS
 from tests.shipped import load
 
@@ -74,6 +75,23 @@ def test_statistics_come_back_after_an_error():
         raise RuntimeError
     layers = [m for m in model.backbone.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert layers and all(layer.momentum == 0.1 for layer in layers)
+
+
+@pytest.mark.parametrize('views', [('clip',), None])
+def test_activation_checkpointing_changes_neither_statistics_nor_gradients(views):
+    """It runs layers again in the backward pass, when no view's statistics are frozen any more."""
+    found = []
+    for modules in ([], ['backbone.gcn.1']):
+        model = make(statistics_views=views)
+        keep_statistics_once(model)
+        turn_on_activation_checkpointing(model, modules)
+        inputs, targets = make_batch()
+        for _ in range(2):
+            model(inputs, targets, mode='loss')['loss'].backward()
+        found.append({**statistics(model), **{n: p.grad for n, p in model.named_parameters()}})
+    whole, recomputed = found
+    for name, value in whole.items():
+        torch.testing.assert_close(recomputed[name], value, rtol=1e-6, atol=1e-7)
 
 
 def test_a_view_that_is_not_made_is_refused():

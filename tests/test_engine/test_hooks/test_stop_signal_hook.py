@@ -1,0 +1,103 @@
+"""StopSignalHook: what is told to stop saves, says so by its exit status, and goes on exactly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from mmengine.hooks import Hook
+
+from mmact_ssl.engine.terminal import QuietRunner
+from tests.test_engine.test_hooks.test_exact_resume_hook import WRAPPER, Model, Seen, equal
+
+
+class Told(Hook):
+    """Gets a signal from outside in one iteration, and so do the workers."""
+
+    def __init__(self, number: int, iteration: int) -> None:
+        self.number, self.iteration = number, iteration
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.iter + 1 == self.iteration:
+            workers = getattr(runner.train_dataloader._iterator, '_workers', [])
+            pids = ' '.join(str(pid) for pid in (os.getpid(), *(w.pid for w in workers)))
+            subprocess.run(['sh', '-c', f'kill -{self.number} {pids}'], check=True)
+
+
+@pytest.fixture
+def make(make_runner, tmp_path: Path):
+    def make(name: str, told: Told | None = None, resume: bool = False, **options) -> QuietRunner:
+        torch.manual_seed(0)
+        options.setdefault('optim_wrapper', dict(optimizer=dict(type='SGD', lr=0.1)))
+        return make_runner(
+            tmp_path / name,
+            Model(),
+            Seen(),
+            hooks=[told] if told else [],
+            runner_class=QuietRunner,
+            epochs=2,
+            default_hooks=dict(
+                checkpoint=dict(type='CheckpointHook', interval=1),
+                seed_by_progress=dict(type='SeedByProgressHook'),
+                exact_resume=dict(type='ExactResumeHook'),
+                stop_signal=dict(type='StopSignalHook'),
+            ),
+            resume='auto' if resume else False,
+            **options,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ('number', 'told_at', 'stopped_after', 'accumulated'),
+    [(signal.SIGTERM, 3, 3, 1), (signal.SIGUSR1, 7, 7, 1), (signal.SIGTERM, 10, 12, 4)],
+)
+def test_a_run_that_is_told_to_stop_goes_on_exactly(
+    make, number, told_at, stopped_after, accumulated, tmp_path: Path
+):
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=accumulated)
+    options = dict(
+        optim_wrapper=wrapper, loader=dict(num_workers=1, persistent_workers=True, timeout=60)
+    )
+    whole = make('whole', **options)
+    whole.train()
+    first = make('run', Told(number, told_at), **options)
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)]
+    with pytest.raises(SystemExit) as end:
+        first.train()
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)] == handlers
+    assert end.value.code == 75
+    stopped = tmp_path / 'run' / 'stopped.pth'
+    assert torch.load(stopped, weights_only=False)['meta']['iter'] == stopped_after
+    second = make('run', resume=True, **options)
+    second.train()
+    assert first.model.losses + second.model.losses == whole.model.losses
+    assert equal(whole.model.state_dict(), second.model.state_dict())
+    assert not stopped.exists(), 'nothing is left to go on from'
+
+
+def one_process(rank: int, folder: str, make) -> None:
+    os.environ['LOCAL_RANK'] = str(rank)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
+    )
+    told = [Told(signal.SIGTERM, 3)] if rank else []
+    try:
+        make('run', *told, launcher='pytorch', cfg=dict(model_wrapper_cfg=WRAPPER)).train()
+    except SystemExit as end:
+        assert Path(folder, 'run', 'stopped.pth').is_file(), 'the other one has saved before'
+        time.sleep(rank)
+        Path(folder, str(rank)).write_text(str(end.code))
+
+
+def test_all_processes_stop_after_the_same_step_when_one_is_told(make, tmp_path: Path):
+    mp.start_processes(one_process, (str(tmp_path), make), nprocs=2, start_method='fork')
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ['75', '75']
+    assert torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter'] == 3
