@@ -112,3 +112,14 @@ def test_assignments_are_read_and_not_run():
     assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
     with pytest.raises(ValueError):
         read_assignments(text, ['b'])
+
+
+@pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])
+@pytest.mark.parametrize('nested', [False, True])
+def test_a_file_names_networks_and_no_other_code(kind, nested, folder, checkpoint, tmp_path):
+    part = dict(type=kind, path=str(tmp_path / 'made'))
+    backbone = dict(type='mmact_ssl.SkeletonStreams', encoder=part) if nested else part
+    text = f"backbone_name = 'gru-streams'\nmodel = {dict(backbone=backbone)!r}"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=rf'{kind}.*refused: .* give a downstream config'):
+        config_for(str(tmp_path / 'a.pth'), str(folder))
