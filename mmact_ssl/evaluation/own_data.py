@@ -72,10 +72,16 @@ def _checked(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:
 
 
 def hold_out_if_needed(cfg: Config) -> None:
-    """Split the folder that a config reads if it has no test list, and say so."""
+    """Split the folder that a config reads if it has no test list, and say so.
+
+    Lists that an option names stay, missing or not.
+    """
     folder = cfg.get('own_folder')
     if folder is None or os.path.isfile(cfg.test_dataloader.dataset.ann_file):
         return
+    for split in ('train', 'test'):
+        if cfg[f'{split}_dataloader'].dataset.ann_file != folder[split]:
+            return
     lists = folder.to_dict()
     print(split_folder(lists))
     cfg.train_dataloader.dataset.ann_file = lists['train']
