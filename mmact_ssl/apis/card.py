@@ -152,7 +152,7 @@ def _check_values(value: Any) -> None:
     if isinstance(value, dict):
         for item in value.items():
             _check_values(list(item))
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             _check_values(item)
     elif isinstance(value, str) and (len(value) > 2000 or CONTROL.search(value)):

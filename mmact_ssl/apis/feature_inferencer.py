@@ -111,9 +111,11 @@ class FeatureInferencer(BaseInferencer):
                 rows = clip if return_windows else mean_of(clip)
                 names += [clip.name] * len(rows.values)
                 file.write(rows.name, rows.spans, rows.values)
+        listed = Path(f'{out}.broken.txt')
+        listed.unlink(missing_ok=True)  # of an earlier call
         if self.broken:
             lines = ''.join(f'{name}: {reason}\n' for name, reason in self.broken.items())
-            write_atomically(f'{out}.broken.txt', lines)
+            write_atomically(listed, lines)
         return dict(names=names, broken=dict(self.broken))
 
     def stream(

@@ -7,6 +7,7 @@ at an address or reading other files, a card may not.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import MODELS as ROOT_MODELS
@@ -104,6 +105,21 @@ def _check_arguments(value: Any, registry: str, where: str) -> None:
             raise ValueError(f'{where} is {value[:60]!r}, refused: not a name')
     elif value is not None and not isinstance(value, (bool, int, float)):
         raise ValueError(f'{where} is a {type(value).__name__}, refused')
+
+
+def without_outside(value: Any, registry: str) -> Any:
+    """Copy a part of a config without what leads to files, with the full names of its types."""
+    if isinstance(value, Mapping):
+        part = {k: without_outside(v, registry) for k, v in value.items() if not OUTSIDE.search(k)}
+        name = part.get('type')
+        if isinstance(name, str) and '.' not in name:
+            scopes = (f'{scope}.{name}' for scope in ('mmact_ssl', 'mmaction'))
+            part['type'] = next((n for n in scopes if known_class(n, registry)), name)
+        return part
+    if isinstance(value, (list, tuple)):
+        items = [without_outside(item, registry) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    return value
 
 
 def build_model(config: dict[str, Any], where: str) -> Any:

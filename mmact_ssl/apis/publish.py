@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import CARD_KEY, Card, card_from
-from mmact_ssl.apis.parts import OUTSIDE, check_part, known_class
+from mmact_ssl.apis.parts import check_part, without_outside
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.own_data import saved_network
@@ -96,25 +96,12 @@ def make_card(cfg: Config, **known: Any) -> Card:
 
 def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
     """Write a part of a config as a card does: plain values, full names, nothing to start from."""
-    part = _plain(config, registry)
+    part = without_outside(config, registry)
     try:
         check_part(part, registry, where)
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
     return part
-
-
-def _plain(value: Any, registry: str) -> Any:
-    if isinstance(value, Mapping):
-        part = {k: _plain(v, registry) for k, v in value.items() if not OUTSIDE.search(k)}
-        name = part.get('type')
-        if isinstance(name, str) and '.' not in name:
-            scopes = (f'{scope}.{name}' for scope in ('mmact_ssl', 'mmaction'))
-            part['type'] = next((n for n in scopes if known_class(n, registry)), name)
-        return part
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, registry) for item in value]
-    return value
 
 
 def _find_layout(part: Any) -> str:
@@ -180,7 +167,7 @@ def write_model(
     def content(figures: list[dict[str, Any]], of: str) -> bytes:
         marked = [{**figure, 'weights': of} for figure in figures]
         filled = replace(card, results=marked)
-        return save(weights, metadata={CARD_KEY: filled.to_json()})
+        return save(dict(weights), metadata={CARD_KEY: filled.to_json()})
 
     data = content(figures_of(results, card.source_sha256, card), 'checkpoint')
     if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card):

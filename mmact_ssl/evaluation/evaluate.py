@@ -57,8 +57,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
     else:
         backbone = cfg.backbone_name
-        checkpoint_hash = start_hash(cfg) or RANDOM
-        if checkpoint is not None:
+        if checkpoint is None:
+            checkpoint_hash = start_hash(cfg) or RANDOM
+        else:
             hashes = [sha256_of_file(path) for path in (checkpoint, *request.joined)]
             joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
             checkpoint_hash = joined if request.joined else hashes[0]

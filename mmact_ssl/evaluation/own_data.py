@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmact_ssl.apis.card import read_card
+from mmact_ssl.apis.parts import check_part, without_outside
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
@@ -40,6 +41,7 @@ def config_for(
             f'{checkpoint}: holds the network {name!r} and there is no {path.name}: give a '
             f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
         )
+    backbone = _checked(backbone, checkpoint)
     cfg = read_config(str(path), data=data)
     layout, bodies = _find(backbone, 'layout'), cfg.get('bodies')
     if bodies and layout not in (None, bodies.layout):
@@ -54,11 +56,32 @@ def config_for(
     return cfg
 
 
+def _checked(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:
+    """A network that a file names, as a card may name it.
+
+    The file may be anybody's, and a registry calls whatever function a ``type`` is the path of.
+    """
+    backbone = without_outside(backbone, 'MODELS')
+    try:
+        check_part(backbone, 'MODELS', 'backbone')
+    except ValueError as error:
+        raise CheckpointError(
+            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
+        ) from error
+    return backbone
+
+
 def hold_out_if_needed(cfg: Config) -> None:
-    """Split the folder that a config reads if it has no test list, and say so."""
+    """Split the folder that a config reads if it has no test list, and say so.
+
+    Lists that an option names stay, missing or not.
+    """
     folder = cfg.get('own_folder')
     if folder is None or os.path.isfile(cfg.test_dataloader.dataset.ann_file):
         return
+    for split in ('train', 'test'):
+        if cfg[f'{split}_dataloader'].dataset.ann_file != folder[split]:
+            return
     lists = folder.to_dict()
     print(split_folder(lists))
     cfg.train_dataloader.dataset.ann_file = lists['train']

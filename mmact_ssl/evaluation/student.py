@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.models.teachers.weights import find_weights
+
+# Arguments of a backbone that name the weights which it starts from.
+START_KEYS = ('checkpoint', 'pretrained')
 
 
 def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
@@ -64,7 +68,8 @@ def build_recognizer(
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
     The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
-    batch normalization's identity running statistics, as is usual for this baseline.
+    batch normalization's identity running statistics, as is usual for this baseline. Where a
+    checkpoint is loaded, the weights that the config's backbone starts from need not be there.
     """
     import mmaction.engine.model
     import mmaction.models  # noqa: F401  (fills the registry)
@@ -72,7 +77,12 @@ def build_recognizer(
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        recognizer = MODELS.build(cfg.model)
+        model = copy.deepcopy(cfg.model)
+        if checkpoint is not None:
+            backbone = model.backbone.get('backbone', model.backbone)  # of one with adapters
+            for key in START_KEYS:
+                backbone.pop(key, None)
+        recognizer = MODELS.build(model)
         # mmengine logs four lines for every parameter that it initializes.
         logger = MMLogger.get_current_instance()
         level = logger.level
@@ -92,7 +102,7 @@ def start_hash(cfg: Config) -> str:
     """
     backbone = cfg.model.backbone
     backbone = backbone.get('backbone', backbone)  # of one with adapters
-    where = backbone.get('checkpoint') or backbone.get('pretrained')
+    where = next((backbone[key] for key in START_KEYS if backbone.get(key)), None)
     return '' if where is None else sha256_of_file(find_weights(where, 'model.backbone.checkpoint'))
 
 

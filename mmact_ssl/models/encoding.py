@@ -66,11 +66,11 @@ def keep_statistics_once(model: nn.Module) -> None:
     also that of a view whose statistics are not kept.
     """
 
-    def freeze(layer: nn.Module, *_: Any) -> None:
+    def freeze(layer: _BatchNorm, *_: Any) -> None:
         if torch._C._current_graph_task_id() != -1:  # as torch.utils.checkpoint finds it out
             layer.track_running_stats = False
 
-    def thaw(layer: nn.Module, *_: Any) -> None:
+    def thaw(layer: _BatchNorm, *_: Any) -> None:
         layer.track_running_stats = True
 
     for layer in model.modules():

@@ -119,7 +119,10 @@ def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) 
 
 
 def hold_out(
-    labels: np.ndarray, fraction: float, seed: int = 0, groups: Sequence[str] | None = None
+    labels: np.ndarray,
+    fraction: float,
+    seed: int = 0,
+    groups: Sequence[str] | np.ndarray | None = None,
 ) -> tuple[np.ndarray, str]:
     """Draw a test split of about the same share of each class.
 

@@ -156,6 +156,8 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     out = tmp_path / 'f.npz'
     inferencer(inputs, out=out)
     assert (tmp_path / 'f.npz.broken.txt').read_text().splitlines()[1].startswith('nowhere.mp4: ')
+    inferencer(good[0], out=out)
+    assert not (tmp_path / 'f.npz.broken.txt').exists(), 'of the call before'
 
 
 def test_a_clip_whose_features_are_not_finite_is_broken(inferencer, labeled_world, monkeypatch):

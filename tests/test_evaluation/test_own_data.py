@@ -11,7 +11,12 @@ import torch
 from mmact_ssl.apis.publish import find_downstream, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.own_data import config_for, read_assignments, saved_network
+from mmact_ssl.evaluation.own_data import (
+    config_for,
+    hold_out_if_needed,
+    read_assignments,
+    saved_network,
+)
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
@@ -112,3 +117,23 @@ def test_assignments_are_read_and_not_run():
     assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
     with pytest.raises(ValueError):
         read_assignments(text, ['b'])
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
+    option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'
+    cfg = config_for(checkpoint, str(folder), [option])
+    hold_out_if_needed(cfg)
+    assert cfg[f'{split}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
+    assert not list(folder.glob('split_*.txt'))
+
+
+@pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])
+@pytest.mark.parametrize('nested', [False, True])
+def test_a_file_names_networks_and_no_other_code(kind, nested, folder, checkpoint, tmp_path):
+    part = dict(type=kind, path=str(tmp_path / 'made'))
+    backbone = dict(type='mmact_ssl.SkeletonStreams', encoder=part) if nested else part
+    text = f"backbone_name = 'gru-streams'\nmodel = {dict(backbone=backbone)!r}"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=rf'{kind}.*refused: .* give a downstream config'):
+        config_for(str(tmp_path / 'a.pth'), str(folder))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmact_ssl.errors import CheckpointError
-from mmact_ssl.evaluation.student import build_recognizer, load_student, weights_hash
+from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.evaluation.student import (
+    build_recognizer,
+    load_student,
+    start_hash,
+    weights_hash,
+)
 
 
 @pytest.fixture
@@ -19,6 +24,17 @@ def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
     stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
     for key, value in backbone.state_dict().items():
         assert torch.equal(value, stored[f'backbone.{key}']), key
+
+
+def test_the_weights_to_start_from_need_not_be_there(linear_config, student_checkpoint):
+    """Those of the checkpoint take their place; without one they are looked for."""
+    expected = weights_hash(build_recognizer(linear_config, 0, str(student_checkpoint)))
+    linear_config.model.backbone.pretrained = '/no/such/start.pth'
+    found = build_recognizer(linear_config, 0, str(student_checkpoint))
+    assert weights_hash(found) == expected
+    assert linear_config.model.backbone.pretrained == '/no/such/start.pth'
+    with pytest.raises(DataError, match=r'start\.pth'):
+        start_hash(linear_config)
 
 
 @pytest.mark.parametrize(

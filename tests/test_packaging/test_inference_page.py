@@ -54,10 +54,12 @@ def made_world(
     checkpoint = root / 'work_dirs' / 'c2vl_gru_nwucla' / 'epoch_120.pth'
     checkpoint.parent.mkdir(parents=True)
     torch.save(dict(state_dict=state), checkpoint)
-    models = dict(
-        csvr_r3d_demo=publish(linear_config, student_checkpoint, tmp_path),
-        c2vl_gru_nwucla=publish(skeleton_config, checkpoint, tmp_path, 'words'),
-    )
+    of_videos = publish(linear_config, student_checkpoint, tmp_path)
+    models = {
+        'csvr_r3d_demo': of_videos,
+        'dtg_tsm-lite0_jhmdb': of_videos,
+        'c2vl_gru_nwucla': publish(skeleton_config, checkpoint, tmp_path, 'words'),
+    }
     monkeypatch.setattr(apis, 'find_model', lambda name: (str(models[name]), None))
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
     monkeypatch.chdir(root)

@@ -20,6 +20,7 @@ folder.mkdir(parents=True, exist_ok=True)
 with open('calls.txt', 'a') as calls:
     calls.write(json.dumps(['train', *args]) + '\\n')
 (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+(folder / 'epoch_1.pth').touch()
 if pathlib.Path('fail').exists():
     sys.exit('interrupted')
 """

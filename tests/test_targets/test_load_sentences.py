@@ -71,7 +71,9 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     targets = packed(path, 'b')
     assert targets['one']['prompt'].shape == (1, 6) and not targets['one']['prompt'].any()
     assert not targets['one']['prompt_valid'] and not targets['two']['prompt_valid']
-    with pytest.raises(TargetCacheError, match="'b' is not in .*--sentences FILE --out"):
+    with pytest.raises(
+        TargetCacheError, match="'b' is not in .*--sentences sentences_kinematic.json --out"
+    ):
         packed(path, 'b', missing='error')
     assert 'prompt_valid' not in packed(path, 'a', missing='error')['one']
 

@@ -130,7 +130,7 @@ def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
         (
             dict(filename='/data/x/videos/b.mp4'),
             TargetCacheError,
-            r'b.mp4.* pose.lmdb.*python tools/extract_targets.py CONFIG --ann',
+            r'b.mp4.* pose.lmdb.*python tools/extract_targets.py configs/teachers/\S+ --ann LIST',
         ),
         (
             dict(total_frames=11),

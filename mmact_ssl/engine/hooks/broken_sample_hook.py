@@ -53,8 +53,11 @@ class BrokenSampleHook(Hook):
         self._check(runner)
 
     def before_saving(self, runner: Runner) -> None:
-        """Add up the counts of all processes, in all of them."""
-        self._check(runner)
+        """Add up the counts of all processes, in all of them.
+
+        The limit waits for a check: a run that is told to stop early has seen few samples.
+        """
+        self._check(runner, of_limit=False)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['broken_samples'] = self._totals
@@ -68,7 +71,7 @@ class BrokenSampleHook(Hook):
             self._samples = self._totals['samples']
             self._files = Counter(self._totals['files'])
 
-    def _check(self, runner: Runner) -> None:
+    def _check(self, runner: Runner, of_limit: bool = True) -> None:
         # A collective call: every process comes here at the same iterations.
         counts = all_gather_object((self._samples, dict(self._files)))
         samples = sum(count for count, _ in counts)
@@ -82,7 +85,7 @@ class BrokenSampleHook(Hook):
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)
             write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + '\n')
-        if fraction > self.max_fraction:
+        if of_limit and fraction > self.max_fraction:
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='
                 f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '
