@@ -22,6 +22,7 @@ import socket
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +72,26 @@ def start(argv: list[str], log: Path, processes: int) -> list[Any]:
     return runs
 
 
+def times(folder: Path, pattern: str) -> dict[Path, int]:
+    """When files were changed, without those that vanish meanwhile."""
+    found = {}
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
 def kill_at_random(runs: list[Any], folder: Path, draw: random.Random) -> str:
     """Kill one of the processes at some moment; which kind, or '' if they have ended before."""
     # Without a launcher that ends it, a process waits half an hour for one that never comes.
     moment = draw.choice(MOMENTS if len(runs) == 1 else MOMENTS[1:])
-    known = {path: path.stat().st_mtime_ns for path in folder.glob('*.pth')}
+    # What an earlier kill has left half-written is there already.
+    patterns = dict(starting='*', training='*.pth', saving='*.part')
+    known = times(folder, patterns[moment])
     delay = draw.uniform(0, {'starting': 4.0, 'training': 0.5, 'saving': 0.02}[moment])
     end = time.monotonic() + PATIENCE
     while moment != 'starting' and time.monotonic() < end and runs[0].is_alive():
-        if moment == 'saving' and any(folder.glob('*.part')):
-            break
-        now = {path: path.stat().st_mtime_ns for path in folder.glob('*.pth') if path.exists()}
-        if moment == 'training' and now.items() - known.items():
+        if times(folder, patterns[moment]).items() - known.items():
             break
         time.sleep(0.001)
     time.sleep(delay)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,10 @@ class Launch:
         self.mark, self.work = f'KILL_RANKS={folder}/{name}', folder / name
         self.log = folder / f'{name}.log'
         path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-        environment = {'PATH': path, 'KILL_RANKS': f'{folder}/{name}', 'PORT': '0'}
+        environment = {'PATH': path, 'KILL_RANKS': f'{folder}/{name}'}
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            environment['PORT'] = str(free.getsockname()[1])
         environment['MMACT_SSL_DATA'] = str(folder / 'data')
         command = ['tools/dist_train.sh', METHODS['ms2l'][0], '2', f'--work-dir={self.work}']
         command += [*options, '--cfg-options', *options_of('ms2l')]
