@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -36,14 +37,19 @@ class StopSignalHook(Hook):
 
     def __init__(self) -> None:
         self._signal = 0
+        self._process = 0
         self._handlers: dict[signal.Signals, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
+        self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():  # Python allows no other
             self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def _note(self, number: int, frame: Any) -> None:
         self._signal = number
+        if os.getpid() != self._process:  # forked from the training: it ends as if nothing were set
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -69,5 +75,6 @@ class StopSignalHook(Hook):
             signal.signal(number, handler)
 
     def after_train(self, runner: Runner) -> None:
+        self.after_end(runner)  # mmengine's own runner does not call it
         if is_main_process():
             Path(runner.work_dir, FILE_NAME).unlink(missing_ok=True)

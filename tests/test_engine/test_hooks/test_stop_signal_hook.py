@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import torch
 import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 
+from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.terminal import QuietRunner
 from tests.test_engine.test_hooks.test_exact_resume_hook import WRAPPER, Model, Seen, equal
 
@@ -101,3 +103,20 @@ def test_all_processes_stop_after_the_same_step_when_one_is_told(make, tmp_path:
     mp.start_processes(one_process, (str(tmp_path), make), nprocs=2, start_method='fork')
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ['75', '75']
     assert torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter'] == 3
+
+
+def test_a_forked_process_ends_on_the_signal():
+    """Pools end their workers by SIGTERM, and would wait for ever for one that notes it."""
+    before = signal.getsignal(signal.SIGTERM)
+    hook = StopSignalHook()
+    hook.before_train(None)
+    try:
+        process = multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,))
+        process.start()
+        process.terminate()
+        process.join(60)
+        assert process.exitcode == -signal.SIGTERM
+        assert not hook._signal
+    finally:
+        hook.after_end(None)
+    assert signal.getsignal(signal.SIGTERM) == before
