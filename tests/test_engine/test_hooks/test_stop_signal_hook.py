@@ -111,8 +111,11 @@ def test_a_forked_process_ends_on_the_signal():
     hook = StopSignalHook()
     hook.before_train(None)
     try:
-        process = multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,))
+        fork = multiprocessing.get_context('fork')
+        runs = fork.Event()
+        process = fork.Process(target=lambda: (runs.set(), time.sleep(600)))
         process.start()
+        assert runs.wait(60)
         process.terminate()
         process.join(60)
         assert process.exitcode == -signal.SIGTERM
