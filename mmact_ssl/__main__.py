@@ -31,7 +31,7 @@ def describe() -> list[tuple[str, str]]:
 
 
 def extras() -> dict[str, str]:
-    """What is missing of each extra."""
+    """Missing packages of each extra."""
     try:
         needs = requires('mmact_ssl') or []
         names = metadata('mmact_ssl').get_all('Provides-Extra') or []

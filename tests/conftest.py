@@ -1,4 +1,4 @@
-"""What tests of several packages share: videos, a small labeled world, results, two processes."""
+"""Fixtures of several packages: videos, a small labeled world, results, two processes."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def parsed(name: str) -> Config:
 
 
 def names_a_set(name: str) -> bool:
-    """Whether a config names a data set, and does not read the folder that ``--data`` gives."""
+    """True if a config names a data set, and does not read the folder that ``--data`` gives."""
     return not re.fullmatch(r'(downstream/)?[^/_]+_[^/_]+\.py', name)
 
 

@@ -114,7 +114,7 @@ NOISY = """
 
 
 def noise(imported: str) -> str:
-    """What a fresh interpreter writes to the terminal while upstream packages are used."""
+    """Output of a fresh interpreter while upstream packages are used."""
     return run_python(NOISY.format(imported=imported), loud=True)
 
 

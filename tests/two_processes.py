@@ -1,4 +1,4 @@
-"""What a test's file does when it is run as a program, as one of two processes at once."""
+"""Programs for tests that run as one of two processes at once."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
 
 
 def dtypes(args: argparse.Namespace) -> dict[str, str]:
-    """What values are stored in, by kind of target."""
+    """Types that values are stored in, by kind of target."""
     return {'map': args.map_dtype, 'embedding': args.embedding_dtype, 'text': args.embedding_dtype}
 
 

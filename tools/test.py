@@ -71,7 +71,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
-    """How the tasks' gradients agree: over the training, and of the checkpoint as it is.
+    """Agreement of the tasks' gradients: over the training, and of the checkpoint as it is.
 
     The first are those of GradientConflictHook, where the training had it; the second are mean
     gradients over ``conflict_batches`` of the config. Run by all processes, which average them.

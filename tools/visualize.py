@@ -78,7 +78,7 @@ def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
 
 
 def page_parser(name: str) -> argparse.ArgumentParser:
-    """What the pages about one's own clips have in common."""
+    """Arguments of all pages about one's own clips."""
     parser = argparse.ArgumentParser(prog=f'visualize.py {name}')
     parser.add_argument('model', help='name in the zoo, or path of a published file')
     parser.add_argument('clips', nargs='+', help='videos or skeleton files, or folders of them')

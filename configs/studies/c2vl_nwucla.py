@@ -11,6 +11,7 @@ frozen = [
     dict(protocols='linear', config=downstream, label_fraction=0.1),
 ]
 evaluations = [
+    dict(protocols='pretext', config='configs/c2vl_gru_nwucla.py'),
     *frozen,
     dict(by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
     # The last, so that without sentences about the classes nothing else is missing.
@@ -22,7 +23,7 @@ evaluations = [
 ]
 c2vl = dict(method='C2VL', pretrain='configs/c2vl_gru_nwucla.py', evaluations=evaluations)
 together = dict(
-    method='MS2L + C2VL', pretrain='configs/ms2l-c2vl_gru_nwucla.py', evaluations=evaluations
+    method='MS2L + C2VL', pretrain='configs/ms2l-c2vl_gru_nwucla.py', evaluations=evaluations[1:]
 )
 
 no_averages = ['model.heads.prompts.cross_consistency=False', 'model.momentum_encoder=None']

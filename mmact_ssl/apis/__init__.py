@@ -1,4 +1,4 @@
-"""What a user imports: published models by name, and what embeds and searches with them.
+"""The interface for users: published models by name, embedding and search with them.
 
 from mmact_ssl.apis import FeatureInferencer, RetrievalInferencer, embed, list_models, load_model
 model = load_model('csvr_r3d_demo')

@@ -25,7 +25,7 @@ NAME = re.compile(r'\w[\w.+-]{0,99}')
 
 @dataclass(frozen=True)
 class Card:
-    """What a published file says about itself.
+    """Card of a published file: its network, its data, its results.
 
     Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
     file: :mod:`mmact_ssl.apis.parts` builds them.

@@ -1,4 +1,4 @@
-"""What the inferencers read: videos, folders, frames and skeletons, each clip under a name."""
+"""Inputs of the inferencers: videos, folders, frames and skeletons, each clip under a name."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
-    """What SkeletonDataset gives for a clip ``[M, T, V, C]``."""
+    """Sample of a clip ``[M, T, V, C]``, as SkeletonDataset makes it."""
     # A copy, since transforms change it.
     keypoint = np.array(keypoint, np.float32, order='C')
     return {
@@ -201,5 +201,5 @@ def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
 
 
 def _results(name: str, modality: str) -> dict[str, Any]:
-    """What mmaction2's data sets give for a sample without a label."""
+    """Sample without a label, as mmaction2's data sets make it."""
     return {'filename': name, 'label': -1, 'start_index': 0, 'modality': modality}

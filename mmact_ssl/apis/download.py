@@ -145,7 +145,7 @@ def _download(where: str, part: IO[bytes], size: int, exact: bool) -> None:
 
 
 def _from_hub(base: str, name: str) -> Path:
-    """Let ``huggingface_hub`` fetch a file into its own cache."""
+    """Fetch a file by ``huggingface_hub`` into its own cache."""
     from mmact_ssl.models.teachers.weights import import_extra
 
     match = HUB.fullmatch(base.rstrip('/'))

@@ -17,7 +17,7 @@ from mmact_ssl.models.teachers.weights import import_extra
 
 
 class FeatureFile(Protocol):
-    """What is written to; whole or not at all."""
+    """A file of features that is written whole or not at all."""
 
     def write(self, name: str, spans: np.ndarray, values: np.ndarray) -> None:
         """Write rows of a clip: float64 ``[W, 2]``, float32 ``[W, C]``."""

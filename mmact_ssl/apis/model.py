@@ -24,7 +24,7 @@ PREFIX = 'backbone.'
 
 @dataclass
 class PretrainedModel:
-    """What :func:`mmact_ssl.apis.load_model` gives; all of it in evaluation mode.
+    """A published model, as :func:`mmact_ssl.apis.load_model` returns it, in evaluation mode.
 
     Attributes:
         backbone: Takes normalized float ``[N, C, T, H, W]`` (2D networks: frames ``[N, C, H, W]``),

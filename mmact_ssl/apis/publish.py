@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import Tensor
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import CARD_KEY, Card, card_from
 from mmact_ssl.apis.parts import check_part, without_outside
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.own_data import saved_network
 from mmact_ssl.files import sha256_of_file, write_atomically
@@ -25,18 +24,16 @@ from mmact_ssl.reporting.tables import COLUMNS
 
 
 def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
-    """What a training checkpoint says of its run: ``config``, ``backbone_name``, ``dataset_name``.
+    """Read ``config``, ``backbone_name`` and ``dataset_name`` of a training checkpoint's run.
 
-    Each is '' where it does not say so.
+    Each is '' where the checkpoint does not say so.
     """
-    meta = load_checkpoint_safely(checkpoint).get('meta', {})
-    # Searched and never executed: a config is code, and the file may be anybody's.
-    text = str(meta.get('cfg', ''))
-    found = {'config': re.sub(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', '')))}
-    for key in ('backbone_name', 'dataset_name'):
-        match = re.search(rf"^{key} = '([\w.-]+)'$", text, re.MULTILINE)
-        found[key] = match[1] if match else ''
-    return found
+    keys = ('backbone_name', 'dataset_name')
+    try:
+        config, found = read_saved_config(checkpoint, keys)
+    except (SyntaxError, ValueError):
+        config, found = '', {}
+    return {'config': config, **{key: str(found.get(key, '')) for key in keys}}
 
 
 def find_downstream(
@@ -86,7 +83,7 @@ def make_card(cfg: Config, **known: Any) -> Card:
         pooling=None if pooling is None else plain_part(pooling, 'MODELS', 'pooling'),
         deviation=deviation,
         feature_dim=cfg.model.cls_head.in_channels * 2 ** (deviation + doubled),
-        layout=_find_layout(backbone) if is_skeleton else '',
+        layout=(find_value(backbone, 'layout') or '') if is_skeleton else '',
         num_persons=persons if is_skeleton else 0,
         version=__version__,
         **known,
@@ -102,14 +99,6 @@ def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
     return part
-
-
-def _find_layout(part: Any) -> str:
-    """The layout that a backbone, or a network inside of it, is built for."""
-    if isinstance(part, dict):
-        inside = (_find_layout(value) for value in part.values())
-        return part.get('layout') or next((found for found in inside if found), '')
-    return ''
 
 
 def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[str, Any]]:

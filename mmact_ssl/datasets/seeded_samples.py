@@ -1,4 +1,4 @@
-"""What the pre-training data sets share: repeatable randomness and stand-ins for broken samples."""
+"""Repeatable randomness and stand-ins for broken samples, of all pre-training data sets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SeededSamples:
             self._check_names()
 
     def _check_names(self) -> None:
-        """Let the transforms check the names, once there are both."""
+        """Have the transforms check the names, once there are both."""
         if not self._fully_initialized:
             return
         for transform in self.pipeline.transforms:

@@ -85,7 +85,7 @@ def apply_options(cfg: Config, options: Optional[Sequence[str]]) -> None:
 
 @contextmanager
 def _telling(data: Optional[str]) -> Iterator[None]:
-    """Tell configs without a data set which folder to read."""
+    """Name the folder that configs without a data set read."""
     before = os.environ.get(VARIABLE)
     try:
         if data is not None:

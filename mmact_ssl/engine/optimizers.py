@@ -119,7 +119,7 @@ class AdversarialOptimWrapperConstructor:
 
 
 def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
-    """Whether the last iteration ended with a step, rather than with accumulated gradients."""
+    """True if the last iteration ended with a step, rather than with accumulated gradients."""
     if isinstance(wrapper, OptimWrapperDict):  # whose members step together
         wrapper = next(iter(wrapper.values()))
     return wrapper.should_update()

@@ -1,4 +1,4 @@
-"""How the tasks' gradients agree on the whole backbone, in the mean over many batches.
+"""Agreement of the tasks' gradients on the whole backbone, in the mean over many batches.
 
 The gradient of one batch is mostly chance: in some million weights any two of them stand at right
 angles, whatever their means do. What the tasks want of the backbone shows in the mean.

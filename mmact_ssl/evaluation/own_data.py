@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -12,8 +11,8 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.parts import check_part, without_outside
 from mmact_ssl.compat import CONFIGS
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.preparation.own_folder import split_folder
 
@@ -43,7 +42,7 @@ def config_for(
         )
     backbone = _checked(backbone, checkpoint)
     cfg = read_config(str(path), data=data)
-    layout, bodies = _find(backbone, 'layout'), cfg.get('bodies')
+    layout, bodies = find_value(backbone, 'layout'), cfg.get('bodies')
     if bodies and layout not in (None, bodies.layout):
         raise ConfigError(
             f'{checkpoint} was trained on skeletons of the layout {layout}, and {data} has '
@@ -89,48 +88,15 @@ def hold_out_if_needed(cfg: Config) -> None:
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:
-    """Name and config of the network in a training checkpoint or a published file.
-
-    Of the first, the text of the config in it is read as data: calls of ``dict``, plain values.
-    """
+    """Read name and config of the network in a training checkpoint or a published file."""
     if checkpoint.endswith('.safetensors'):
         card = read_card(checkpoint)
         return card.backbone_name, card.backbone
-    text = load_checkpoint_safely(checkpoint).get('meta', {}).get('cfg')
     try:
-        saved = read_assignments(str(text), ('backbone_name', 'model'))
+        _, saved = read_saved_config(checkpoint, ('backbone_name', 'model'))
         return str(saved['backbone_name']), dict(saved['model']['backbone'])
     except (SyntaxError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f'{checkpoint}: does not say which network it holds (no config with backbone_name and '
             'model.backbone in it): give a downstream config, configs/downstream/*.py'
         ) from error
-
-
-def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
-    """Read plain values that a dumped config assigns to some names, without running it."""
-    found = {}
-    for node in ast.parse(text).body:
-        name = getattr(node.targets[0], 'id', '') if isinstance(node, ast.Assign) else ''
-        if name in names:
-            found[name] = _value(node.value)  # type: ignore[attr-defined]
-    return found
-
-
-def _value(node: ast.AST) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        keys = [_value(key) for key in node.keys if key is not None]
-        return dict(zip(keys, map(_value, node.values)))
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
-    return ast.literal_eval(node)  # type: ignore[arg-type]
-
-
-def _find(part: Any, key: str) -> Any:
-    """The first value of a key in a dict and in those inside of it."""
-    if not isinstance(part, Mapping):
-        return None
-    inner = (found for value in part.values() if (found := _find(value, key)) is not None)
-    return part[key] if key in part else next(inner, None)

@@ -1,4 +1,4 @@
-"""How well a student knows parts, and left from right: mirrored clips have mirrored parts."""
+"""A student's knowledge of parts, and of left and right: mirrored clips have mirrored parts."""
 
 from __future__ import annotations
 

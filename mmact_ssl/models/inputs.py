@@ -1,4 +1,4 @@
-"""What a head may read, and the check of it when the model is built."""
+"""Inputs that a head may name, and their check when the model is built."""
 
 from __future__ import annotations
 

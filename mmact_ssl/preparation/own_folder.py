@@ -1,4 +1,4 @@
-"""What configs without a data set have to know about a prepared folder of one's own.
+"""Description of a prepared folder of one's own, for configs without a data set.
 
 ``--data DIR`` of the tools puts the folder's path into the environment variable
 :data:`VARIABLE`, and ``configs/_base_/sets/folder.py`` calls :func:`describe_folder`.

@@ -70,12 +70,12 @@ class Result:
 
     @property
     def transferred(self) -> bool:
-        """Whether the student was pre-trained on another data set."""
+        """True if the student was pre-trained on another data set."""
         return self.pretrained_on not in ('', self.dataset)
 
     @property
     def kind(self) -> str:
-        """What the tables call the data."""
+        """Kind of the data, as the tables name it."""
         return 'synthetic data' if self.synthetic else 'real data'
 
     @property
@@ -137,7 +137,7 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
 
 
 def has_result(file: Path, run: str) -> bool:
-    """Whether a file of results has a run's line."""
+    """True if a file of results has a run's line."""
     return run in _read_lines(file)
 
 

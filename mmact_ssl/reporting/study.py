@@ -48,7 +48,7 @@ class Step:
 
     @property
     def done(self) -> bool:
-        """Whether all that it makes is there."""
+        """True if all that it makes is there."""
         if self.marker is not None:
             return self.marker.exists()
         return all(has_result(file, run) for file, run in self.results)

@@ -34,7 +34,7 @@ class TargetCacheError(DataError):
 
 @dataclass(frozen=True)
 class TargetMeta:
-    """What a cache holds and where it came from.
+    """Content and origin of a cache.
 
     Args:
         kind: Of the arrays, F frames of a video: 'pose' [F, V, 3] (x, y as fractions of the frame,

@@ -86,7 +86,7 @@ def unpack(
 
 
 class Header:
-    """What precedes the chunks of a value, checked; ValueError if it is damaged.
+    """Header of a value, which precedes its chunks, checked; ValueError if it is damaged.
 
     Attributes:
         shape: Shape of the array.

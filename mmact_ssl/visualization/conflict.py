@@ -1,4 +1,4 @@
-"""How the tasks' gradients agree over a training."""
+"""Picture of the agreement of the tasks' gradients over a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sentences or clips find: the clips nearest to each, the right ones marked."""
+"""Picture of the clips nearest to sentences or clips, the right ones marked."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def guidance_neighbors(
     queries: int = 3,
     top: int = 4,
 ) -> tuple[list[str], list[list[Hit]]]:
-    """Let the first clips of a batch search the other clips of all its videos.
+    """Find for the first clips of a batch the nearest other clips of all its videos.
 
     Args:
         similarities: Of each teacher the student's and the teacher's own cosines ``[N, N]``, see

@@ -41,7 +41,7 @@ class Predictions:
         self.titles = [Path(sample.filename).stem for sample in self.data['data_samples']]
 
     def stack(self, task: str, name: str) -> Tensor:
-        """What a task predicts under a name, over all clips."""
+        """Predictions of a task under a name, over all clips."""
         return torch.stack([sample[task][name] for sample in self.samples])
 
     def images(self, frames: Tensor) -> Any:
@@ -102,7 +102,7 @@ class Predictions:
         return figure, str(found)
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
-        """What clips find by the teachers of a guided student, and by the student."""
+        """Clips found by the teachers of a guided student, and by the student."""
         similarities = {}
         for name in head.projectors:
             student = self.stack(task, f'{name}_similarity')

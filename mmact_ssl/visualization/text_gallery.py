@@ -33,7 +33,7 @@ def text_gallery(
     frames: int = 5,
     seed: int = 0,
 ) -> tuple[list[str], list[list[Hit]]]:
-    """Let sentences search as the protocol ``text-retrieval`` does, and draw what they find.
+    """Search for sentences as the protocol ``text-retrieval`` does, and draw what they find.
 
     Args:
         cfg: Downstream config of skeletons.

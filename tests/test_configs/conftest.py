@@ -1,4 +1,4 @@
-"""What tests of the shipped configs share: the scope, and a handful of made skeletons."""
+"""Fixtures of the shipped configs: the scope, and a handful of made skeletons."""
 
 from __future__ import annotations
 

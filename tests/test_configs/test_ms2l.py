@@ -70,7 +70,7 @@ def test_the_tasks_run_on_graph_networks(name: str, on_made_set):
 
 @pytest.mark.parametrize('off', [None, *sorted(TASKS)])
 def test_each_task_can_be_switched_off(off, train):
-    """What trains is what the config names, and the pretext tasks are tested on unseen clips."""
+    """The tasks that the config names train, and are tested on unseen clips."""
     changes = {} if off is None else {f'model.heads.{off}': None}
     metrics = train('ms2l_gru_nwucla.py', **changes).test()
     assert {name.split('/')[0] for name in metrics} == TASKS - {off}

@@ -1,4 +1,4 @@
-"""What a run shows on the screen, and what its log file holds."""
+"""Output of a run on the screen and in its log file."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.own_data import (
     config_for,
     hold_out_if_needed,
-    read_assignments,
     saved_network,
 )
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -43,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkpoint(folder: Path, tmp_path: Path) -> str:
-    """What tools/train.py writes before its first step."""
+    """Checkpoint as tools/train.py writes it before its first step."""
     cfg = read_config(str(CONFIGS / 'ms2l-twoview_gru.py'), SMALL, str(folder))
     backbone = MODELS.build(cfg.model.backbone)
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
@@ -110,13 +109,6 @@ def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(ConfigError, match=r"'mine' and there is no linear_mine.py: .* gru-streams"):
         config_for(str(tmp_path / 'a.pth'), str(folder))
-
-
-def test_assignments_are_read_and_not_run():
-    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
-    assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
-    with pytest.raises(ValueError):
-        read_assignments(text, ['b'])
 
 
 @pytest.mark.parametrize('split', ['train', 'test'])

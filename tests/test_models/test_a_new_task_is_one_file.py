@@ -35,7 +35,7 @@ class LogCoshLoss(nn.Module):
 
 @MODELS.register_module()
 class EnergyHead(PretextHead):
-    """Tell how much a clip moves from its pooled feature."""
+    """Predict how much a clip moves from its pooled feature."""
 
     inputs = dict(pooled='clip.pooled', clip='clip', valid='targets.clip.valid')
 

@@ -1,4 +1,4 @@
-"""What pip is asked for: a GPU environment is left alone, the CPU one is pinned whole."""
+"""Requirements: a GPU environment is left alone, the CPU one is pinned whole."""
 
 from __future__ import annotations
 

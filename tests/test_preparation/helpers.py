@@ -1,4 +1,4 @@
-"""What tests of several preparations share."""
+"""Helpers of several preparations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prepared folder says about itself, and the test split of one that has none."""
+"""Descriptions of prepared folders, and the test split of one that has none."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def llava(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def generated(monkeypatch) -> list[tuple[dict, torch.Tensor]]:
-    """What models are given and give, call by call."""
+    """Inputs and outputs of models, call by call."""
     calls = []
     generate = transformers.LlavaForConditionalGeneration.generate
 

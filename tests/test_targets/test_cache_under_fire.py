@@ -24,7 +24,7 @@ FORK = multiprocessing.get_context('fork')
 
 
 def fire_array(kind, i):
-    """What video number ``i`` holds."""
+    """Value of video number ``i``."""
     array = np.random.default_rng(i).random(SHAPES[kind], np.float32)
     array[:, 0] = i / 1e6  # something to compress
     return array
@@ -110,7 +110,7 @@ def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeyp
 
 
 def iter_messages(heard):
-    """What a process says until it ends."""
+    """Output of a process until it ends."""
     while True:
         try:
             yield heard.recv()

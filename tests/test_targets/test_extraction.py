@@ -86,7 +86,7 @@ class MapTeacher(ColorTeacher):
 
 
 class ClipTeacher(BaseTeacher):
-    """Says of a clip the mean color of each of its frames: [N, T * 3]."""
+    """Teacher whose answer is the mean color of each of a clip's frames: [N, T * 3]."""
 
     kind, window = 'embedding', (4, 2)
 

@@ -1,4 +1,4 @@
-"""What is printed about a cache, and finding damage."""
+"""Printed summaries of caches, and finding damage."""
 
 import numpy as np
 import pytest

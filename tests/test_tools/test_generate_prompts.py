@@ -207,7 +207,7 @@ def test_a_vision_language_model_describes_drawn_skeletons(
 
 @pytest.fixture
 def pictures(monkeypatch) -> list[np.ndarray]:
-    """What the model is shown."""
+    """Pictures that the model is shown."""
     from mmact_ssl.prompts.captioner import Captioner
 
     seen = []

@@ -35,7 +35,7 @@ BACKBONE = dict(
 
 @pytest.fixture
 def training_checkpoint(tmp_path: Path) -> Path:
-    """What a training run leaves: backbone, heads, optimizer, log."""
+    """Files of a training run: backbone, heads, optimizer, log."""
     from mmact_ssl.registry import MODELS
 
     torch.manual_seed(0)
@@ -167,7 +167,7 @@ def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
 
 @pytest.fixture
 def demo_checkpoint(tmp_path: Path) -> Path:
-    """What a run of csvr_r3d_demo leaves, as far as publishing reads it."""
+    """Checkpoint of csvr_r3d_demo, as far as publishing reads it."""
     from mmact_ssl.registry import MODELS
 
     config = Config.fromfile('configs/downstream/linear_r3d_demo.py')

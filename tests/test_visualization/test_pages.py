@@ -47,7 +47,7 @@ def read_data(folder: Path, kind: str) -> dict:
 
 
 def click(page: Path, script: str) -> dict:
-    """What a script that clicks in a page reports, and what the page threw."""
+    """Report of a script that clicks in a page, and errors that the page threw."""
     report = """
     <pre id="report"></pre><script>
     const thrown = [];

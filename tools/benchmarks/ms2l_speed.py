@@ -1,4 +1,4 @@
-"""How long MS2L's training step takes on clips of unequal length, by ways to run its GRUs.
+"""Time of MS2L's training step on clips of unequal length, by ways to run its GRUs.
 
 All ways have the same weights, the three tasks, Adam and random coordinates, and but for
 ``bucketed`` the same batches. They differ in how the GRUs of encoder and decoder treat unequal

@@ -87,7 +87,7 @@ class ViewBox:
 
     @property
     def mirrored(self) -> bool:
-        """Whether left arms look like right ones."""
+        """True if left arms look like right ones."""
         return (self.right < self.left) != (self.bottom < self.top)
 
 
@@ -154,7 +154,7 @@ def crop_maps(
 
 
 def _weights(start: float, stop: float, pixels: int, wanted: int) -> np.ndarray:
-    """How much each old pixel counts in each new one, float32 [wanted, pixels]; rows sum to 1."""
+    """Weight of each old pixel in each new one, float32 [wanted, pixels]; rows sum to 1."""
     scale = (stop - start) * pixels / wanted  # old pixels in a new one
     centers = start * pixels + scale * (np.arange(wanted) + 0.5)
     distance = np.abs(centers[:, None] - (np.arange(pixels) + 0.5))

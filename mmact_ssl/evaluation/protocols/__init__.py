@@ -63,7 +63,7 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
 
 
 def is_stochastic(name: str, label_fraction: float) -> bool:
-    """Whether a protocol gives another number at another seed, the checkpoint being the same."""
+    """True if a protocol gives another number at another seed, the checkpoint being the same."""
     protocol = PROTOCOLS[name]
     return protocol.is_stochastic or (label_fraction != 1 and protocol.labels == 'drawn')
 

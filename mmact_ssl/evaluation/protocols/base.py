@@ -51,7 +51,7 @@ class Request:
 
 @dataclass
 class Task:
-    """What a protocol works on: the request with its splits, and features extracted on demand.
+    """Input of a protocol: the request with its splits, and features extracted on demand.
 
     Attributes:
         labeled: Positions of the labeled training samples.
@@ -111,7 +111,7 @@ class Task:
 
 @dataclass
 class Measured:
-    """What a protocol found.
+    """Result of a protocol.
 
     Attributes:
         metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.

@@ -16,7 +16,7 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measured:
-    """Let each sentence about a test clip search its clip among all test clips.
+    """Search the clip of each sentence about a test clip among all test clips.
 
     Args:
         texts: Text cache keyed by clip name.
@@ -42,7 +42,7 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
 
 
 class TextSearch(NamedTuple):
-    """What one sentence about a test clip finds."""
+    """Clips that one sentence about a test clip finds."""
 
     position: int  # of the clip that it is about, in the order of the features
     key: str  # of that clip in the text cache
@@ -60,7 +60,7 @@ def search_by_text(
     top: int,
     seed: int = 0,
 ) -> list[TextSearch]:
-    """Let some sentences search, as :func:`evaluate` lets all.
+    """Search for some sentences, as :func:`evaluate` does for all.
 
     Args:
         test: Features of the test split, the gallery.

@@ -1,4 +1,4 @@
-"""What every balancer has in common, and weights that do not depend on the losses."""
+"""Base class of balancers, and weights that do not depend on the losses."""
 
 from __future__ import annotations
 

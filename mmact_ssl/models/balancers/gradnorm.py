@@ -119,7 +119,7 @@ class GradNorm(Balancer):
 
 
 class _TaskState(nn.Module):
-    """What a checkpoint keeps of a task: its weight, and its first loss (0: no gradient yet)."""
+    """State of a task in a checkpoint: its weight, and its first loss (0: no gradient yet)."""
 
     def __init__(self) -> None:
         super().__init__()

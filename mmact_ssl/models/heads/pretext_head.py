@@ -1,4 +1,4 @@
-"""What every pretext head has in common."""
+"""Base class of all pretext heads."""
 
 from __future__ import annotations
 

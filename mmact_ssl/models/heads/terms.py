@@ -1,4 +1,4 @@
-"""What a head's equation gives: a number of each sample, and how much each sample counts."""
+"""Terms of a head's equation: a number of each sample, and how much each sample counts."""
 
 from __future__ import annotations
 

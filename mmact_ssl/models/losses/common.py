@@ -1,4 +1,4 @@
-"""What the contrasts share: unit vectors, and features of all processes."""
+"""Parts of all contrastive losses: unit vectors, and features of all processes."""
 
 from __future__ import annotations
 

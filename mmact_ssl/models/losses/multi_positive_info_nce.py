@@ -64,7 +64,7 @@ class MultiPositiveInfoNCELoss(nn.Module):
 
 
 def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
-    """What relates clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
+    """Identity of clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
     zeros = torch.zeros_like(video)
     usable = torch.ones_like(video) if valid is None else valid.all(1).to(video.dtype)
     return torch.stack([video, zeros if speed is None else speed, usable], dim=1)

@@ -1,4 +1,4 @@
-"""What the teachers from OpenMMLab packages share: config, network, weights and input."""
+"""Config, network, weights and input of teachers from OpenMMLab packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run that starts from a checkpoint takes over of queues and copies.
+"""Queues and copies of a run that starts from a checkpoint.
 
 How copies move is in ``tests/test_models/test_pretrainer/test_momentum_encoder.py``.
 """

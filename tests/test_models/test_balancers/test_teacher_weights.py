@@ -1,4 +1,4 @@
-"""How teachers are weighed: scale, degenerate cases, the optimum of learned weights."""
+"""Weights of teachers: scale, degenerate cases, the optimum of learned weights."""
 
 from __future__ import annotations
 

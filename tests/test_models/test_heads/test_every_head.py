@@ -1,4 +1,4 @@
-"""What holds for every head: who gets a gradient, and that nothing to count moves nothing."""
+"""Properties of every head: who gets a gradient, and that nothing to count moves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contrasts share, in one process; tests/.../test_two_processes.py has more of them."""
+"""Parts of all contrastive losses, in one process; test_two_processes.py has two."""
 
 from __future__ import annotations
 

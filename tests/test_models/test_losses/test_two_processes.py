@@ -91,7 +91,7 @@ def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
 
 @pytest.fixture(scope='module')
 def halves(tmp_path_factory: pytest.TempPathFactory, in_two_processes) -> list[dict]:
-    """What two processes saw: this file, run as a program, twice."""
+    """Values that two processes saw: this file, run as a program, twice."""
     return in_two_processes(__file__, tmp_path_factory.mktemp('two'))
 
 

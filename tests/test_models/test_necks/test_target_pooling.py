@@ -74,7 +74,7 @@ def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift
 
 @pytest.mark.parametrize('deviation', [False, True])
 def test_a_joint_counts_in_the_frames_in_which_it_is_known(deviation):
-    """What stands still at one place does not move towards the center for being hidden."""
+    """A joint that stands still does not move towards the center when it is hidden."""
     pooled = PooledTarget(joints=4, deviation=deviation)
     pooled.standardizer = Unstandardized()
     valid = torch.ones(2, BATCH, TIME, dtype=torch.bool)

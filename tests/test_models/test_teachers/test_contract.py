@@ -1,4 +1,4 @@
-"""What holds for a teacher of every family: frozen, the same in any batch, known by its hash."""
+"""Properties of teachers of every family: frozen, the same in any batch, known by hash."""
 
 import copy
 import shutil

@@ -23,7 +23,7 @@ def online_config(tool):
 
 
 class Constant(BaseTeacher):
-    """Says the same of every frame."""
+    """Teacher that answers the same of every frame."""
 
     kind = 'embedding'
 

@@ -243,7 +243,7 @@ def test_whoever_is_there_comes_before_who_is_absent(make_sample):
 
 
 def test_twice_is_as_good_as_once(make_sample):
-    """What lies in the origin after the first time is no missing joint."""
+    """A joint at the origin after normalization is not a missing joint."""
     once = NormalizeSkeleton('first_frame')(make_sample('ntu25', persons=2))
     assert not once['keypoint'][0, 0, BASE].any() and once['never_missing'].all()
     twice = NormalizeSkeleton('first_frame')({**once})['keypoint']

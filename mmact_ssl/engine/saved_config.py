@@ -1,0 +1,62 @@
+"""Configs inside checkpoints, read as data and never run: a file may be anybody's."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+
+
+def read_saved_config(
+    checkpoint: str | os.PathLike[str], names: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
+    """Read what a training checkpoint says about its run.
+
+    Returns:
+        The name of the config, '' if there is none, and the values of those ``names`` that the
+        config assigns; of ``*_name`` only what may become a part of a file's name.
+
+    Raises:
+        SyntaxError, ValueError: The config is not one, or a value is not plain.
+    """
+    meta = load_checkpoint_safely(checkpoint).get('meta', {})
+    values = read_assignments(str(meta.get('cfg', '')), names)
+    plain = {
+        key: value
+        for key, value in values.items()
+        if not key.endswith('_name') or re.fullmatch(r'[\w.-]+', str(value))
+    }
+    return re.sub(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', ''))), plain
+
+
+def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """Read plain values, and calls of ``dict``, that a dumped config assigns to some names."""
+    found = {}
+    for node in ast.parse(text).body:
+        name = getattr(node.targets[0], 'id', '') if isinstance(node, ast.Assign) else ''
+        if name in names:
+            found[name] = _value(node.value)  # type: ignore[attr-defined]
+    return found
+
+
+def _value(node: ast.AST) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        keys = [_value(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_value, node.values)))
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
+    return ast.literal_eval(node)  # type: ignore[arg-type]
+
+
+def find_value(part: Any, key: str) -> Any:
+    """Find the first value of a key in a dict and in those inside of it; None if there is none."""
+    if not isinstance(part, Mapping):
+        return None
+    inner = (found for value in part.values() if (found := find_value(value, key)) is not None)
+    return part[key] if key in part else next(inner, None)

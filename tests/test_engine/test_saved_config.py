@@ -1,0 +1,32 @@
+"""Configs inside checkpoints: read, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.engine.saved_config import find_value, read_assignments, read_saved_config
+
+
+def test_assignments_are_read_and_not_run():
+    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
+    assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
+    with pytest.raises(ValueError):
+        read_assignments(text, ['b'])
+
+
+@pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])
+def test_a_name_that_leads_to_other_files_is_left_out(name: str, tmp_path: Path):
+    text = f"dataset_name = {name!r}\nbackbone_name = 'gru-streams'"
+    meta = dict(cfg=text, experiment_name='ms2l_gru_20260101_123456')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
+    config, found = read_saved_config(tmp_path / 'a.pth', ('backbone_name', 'dataset_name'))
+    assert (config, found) == ('ms2l_gru', {'backbone_name': 'gru-streams'})
+
+
+def test_a_value_is_found_at_any_depth():
+    assert find_value({'a': 1, 'b': {'c': {'layout': 'ntu25'}}}, 'layout') == 'ntu25'
+    assert find_value({'a': [{'layout': 'ntu25'}]}, 'layout') is None
+    assert find_value({'layout': 'outer', 'b': {'layout': 'inner'}}, 'layout') == 'outer'
