@@ -118,6 +118,7 @@ REFUSED = [
     (dict(kind=3), "has 'kind' of int"),
     (dict(name='../x'), "the name '../x'"),
     (dict(method='\x1b[2J'), 'holds the text'),
+    (dict(method='\x9b2J'), 'holds the text'),
     (dict(backbone=dict(type='os.system')), "backbone is a 'os.system', refused"),
     (dict(backbone=dict(type='torch.hub.load')), "'torch.hub.load', refused"),
     (dict(backbone=dict(type='mmengine.Config.fromfile')), 'refused'),

@@ -71,8 +71,8 @@ class StopSignalHook(Hook):
 
     def after_end(self, runner: Runner) -> None:
         """Give the signals back, however the training has ended (:class:`QuietRunner`)."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
 
     def after_train(self, runner: Runner) -> None:
         self.after_end(runner)  # mmengine's own runner does not call it
