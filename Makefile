@@ -32,6 +32,7 @@ help:
 	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 10 to 13 minutes on two cores'
 	@echo 'make lint     ruff alone'
+	@echo 'make docs     the site in build/site/; a warning is an error'
 	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=ADDRESS of zoo/ for mim download'
 	@echo 'make clean    remove the environments and what the tools cached; data/ and work_dirs/ stay'
 
@@ -49,7 +50,7 @@ define fill
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/pip install -q $(2) torch 'setuptools<81' wheel
 	$(1)/bin/pip install -q --no-deps --no-build-isolation $(2) chumpy
-	$(1)/bin/pip install -q --no-build-isolation $(2) -e '.[cpu,tests]'
+	$(1)/bin/pip install -q --no-build-isolation $(2) -e '.[cpu,docs,tests]'
 	$(1)/bin/python -c 'import cv2' 2>/dev/null \
 		|| $(1)/bin/pip install -q --no-deps --force-reinstall opencv-python-headless==4.11.0.86
 endef
@@ -105,6 +106,12 @@ $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
 	$(BIN)/python tools/visualize.py configs/csvr_r3d_demo.py \
 		"$$(cat $(DEMO_WORK)/last_checkpoint)" | tee $@.part
 	@mv $@.part $@
+
+# MkDocs' theme prints an advertisement of its successor.
+.PHONY: docs
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo 'look at it: $(BIN)/python -m http.server -d build/site'
 
 # ZOO_URL is the address where the files of zoo/ lie, for mim download.
 .PHONY: dist

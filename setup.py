@@ -65,6 +65,7 @@ setup(
     install_requires=read_requirements('runtime'),
     extras_require={
         'cpu': read_requirements('cpu'),
+        'docs': read_requirements('docs'),
         'onnx': read_requirements('onnx'),
         'teachers': read_requirements('teachers'),
         'text': read_requirements('text'),

@@ -12,7 +12,7 @@ from mmact_ssl.reporting.tables import renew_file
 
 BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
 TOP = (
-    '| Model | Method | Data | Linear | kNN | Test clips | C | MB |\n'
+    '\n| Model | Method | Data | Linear | kNN | Test clips | C | MB |\n'
     '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n'
 )
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)

@@ -23,7 +23,7 @@ def read(name: str) -> list[Requirement]:
 
 
 CONSTRAINTS = {canonicalize_name(item.name): item for item in read('constraints')}
-FILES = ['runtime', 'cpu', 'onnx', 'teachers', 'text', 'search', 'tensorboard', 'tests']
+FILES = ['runtime', 'cpu', 'docs', 'onnx', 'teachers', 'text', 'search', 'tensorboard', 'tests']
 
 
 def test_installing_forces_no_build_of_torch_or_mmcv():

@@ -1,0 +1,80 @@
+"""The site builds without a warning, documents the parts, and asks no other host for anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mmact_ssl.registry import HOOKS, MODELS, TRANSFORMS
+
+ROOT = Path(__file__).parents[2]
+missing = [name for name in ('mkdocs', 'material', 'mkdocstrings') if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f'the extra docs lacks {missing}')
+
+
+def build(config: Path, out: Path) -> subprocess.CompletedProcess:
+    command = [
+        sys.executable,
+        '-m',
+        'mkdocs',
+        'build',
+        '--strict',
+        '-f',
+        str(config),
+        '-d',
+        str(out),
+    ]
+    environment = {**os.environ, 'NO_MKDOCS_2_WARNING': '1'}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp('site')
+    done = build(ROOT / 'mkdocs.yml', out)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+def test_every_page_is_in_it(site: Path):
+    for page in (ROOT / 'docs').rglob('*.md'):
+        name = page.relative_to(ROOT / 'docs').with_suffix('.html')
+        assert (site / (name if page.name != 'README.md' else 'index.html')).is_file()
+
+
+def test_the_reference_has_the_parts_with_their_arguments(site: Path):
+    for page, registry, folder in (
+        ('heads', MODELS, 'mmact_ssl.models.heads.'),
+        ('losses', MODELS, 'mmact_ssl.models.losses.'),
+        ('transforms', TRANSFORMS, 'mmact_ssl.datasets.transforms.'),
+        ('hooks', HOOKS, 'mmact_ssl.engine.hooks.'),
+    ):
+        registry.import_from_location()
+        html = (site / 'api' / f'{page}.html').read_text()
+        parts = [p for p in registry.module_dict.values() if p.__module__.startswith(folder)]
+        assert len(parts) > 5
+        for part in parts:
+            assert f'id="{part.__module__}.{part.__name__}"' in html
+    assert 'embed(' in re.sub(r'<[^>]+>', '', (site / 'api' / 'apis.html').read_text())
+    assert ':class:<code>' not in html
+
+
+def test_links_to_sources_lead_to_them(site: Path):
+    html = (site / 'parts.html').read_text()
+    sources = set(re.findall(r'href="(source/[^"]+)"', html))
+    assert len(sources) > 50
+    for source in sources:
+        name = source.removeprefix('source/').removesuffix('.html')
+        first = (ROOT / name).read_text().split('\n')[0].strip('"')
+        assert first in re.sub(r'<[^>]+>', '', (site / source).read_text()).replace('&#39;', "'")
+
+
+def test_no_page_loads_anything_from_another_host(site: Path):
+    for page in site.rglob('*.html'):
+        assert not re.findall(r'(?:src|<link[^>]*href)="https?:[^"]*"', page.read_text()), page
