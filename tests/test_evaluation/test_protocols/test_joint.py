@@ -142,3 +142,29 @@ def test_labels_of_another_draw_are_refused_and_not_listed(
         measure(config, 0, 'another')
     assert not (tmp_path / 'another').exists()
     assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
+
+
+def test_a_classifier_on_streams_scores_as_in_its_training(tmp_path):
+    """The pooled feature of training has the order of the downstream encoder's own pooling."""
+    cfg = load('downstream/linear_gru-streams_nwucla.py')
+    joint = load('ms2l-twoview-joint_gru_nwucla.py').model
+    cfg.model.backbone.encoder.hidden_size = joint.backbone.encoder.hidden_size = 8
+    cfg.model.cls_head.in_channels = 96
+    for head in joint.heads.values():
+        head.in_channels = 96
+    init_default_scope('mmact_ssl')
+    torch.manual_seed(0)
+    model = MODELS.build(joint).eval()
+    path = str(tmp_path / 'joint.pth')
+    torch.save(dict(state_dict=model.state_dict()), path)
+
+    init_default_scope('mmaction')
+    recognizer = build_recognizer(cfg, seed=0, checkpoint=path).eval()
+    recognizer.cls_head.load_state_dict(classifier_state(path))
+    clips = [torch.randn(1, 5, 20, 9) for _ in range(2)]
+    targets = dict(sample=dict(label=torch.tensor([1, -1])))
+    views = dict.fromkeys(model.data_preprocessor.views, clips)
+    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
+    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
+    scores = recognizer(batch['inputs']['one'][:, None], stage='head')
+    torch.testing.assert_close(scores, torch.stack(expected))
