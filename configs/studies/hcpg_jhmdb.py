@@ -1,5 +1,5 @@
 # HCPG on JHMDB, under part maps drawn from poses: contrast alone, parsing alone, and both, in one
-# representation for all tasks and in one for each; and both under a person mask.
+# representation for all tasks and in one for each.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
@@ -39,9 +39,4 @@ balancers = [
         ('pcgrad', 'PCGrad'),
     )
 ]
-by_mask = 'configs/hcpg_r3d_person_{dataset}.py'
-by_mask_pretext = dict(protocols='pretext', config=by_mask)
-person_mask = dict(
-    hcpg, variant='person-mask', pretrain=by_mask, evaluations=[by_mask_pretext, frozen]
-)
-runs = [*tasks, person_mask, *balancers]
+runs = [*tasks, *balancers]

@@ -145,6 +145,21 @@ def test_the_count_survives_a_resume(train, tmp_path):
     assert runner.message_hub.runtime_info['skipped_steps'] == 2
 
 
+def test_the_limits_go_on_within_an_epoch(train):
+    """A checkpoint from between two steps that are not finite keeps how many there were."""
+    checkpoint = {}
+    first, second = NonFiniteHook(), NonFiniteHook(max_in_a_row=1)
+    after_epoch = first.after_train_epoch
+    first.after_train_epoch = lambda runner: (
+        first.before_save_checkpoint(runner, checkpoint),
+        after_epoch(runner),
+    )
+    train([1.0, NAN], hook=first)
+    second.after_load_checkpoint(SimpleNamespace(_resume=True), checkpoint)
+    with pytest.raises(TrainingError, match='2 steps in a row are not finite'):
+        train([NAN], hook=second)
+
+
 @pytest.mark.parametrize('optimizer', OPTIMIZERS)
 def test_of_accumulated_gradients_the_whole_step_is_skipped_and_counts_once(
     train, capsys, optimizer, monkeypatch
