@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmact_ssl.engine.config_check import check_config
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.reporting.study import plan_study, runs_of
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,18 @@ def test_every_study_can_be_planned_on_its_data_set(name):
             assert dataset == part.get('dataset', config.dataset)
         if run.get('pretrain') is not None:
             assert Config.fromfile(ROOT / run['pretrain']).dataset_name == config.dataset
+
+
+@pytest.mark.parametrize('name', STUDIES)
+def test_the_options_of_every_study_are_read(name):
+    commands = set()
+    for run in runs_of(Config.fromfile(ROOT / f'configs/studies/{name}.py')):
+        for part in (*run['evaluations'], dict(run, config=run.get('pretrain'))):
+            options = tuple(o.replace('{seed}', '0') for o in part.get('cfg_options', ()))
+            if part['config'] and options:
+                commands.add((part['config'], options))
+    for config, options in commands:
+        check_config(read_config(str(ROOT / config), options))
 
 
 @pytest.mark.parametrize(
