@@ -1,7 +1,8 @@
 """Run frozen teachers over a data set and keep their targets in caches, or import targets.
 
     python tools/extract_targets.py configs/teachers/movenet_lightning.py --data data/jhmdb
-    python tools/extract_targets.py CONFIG CONFIG ... --data data/jhmdb [--map-dtype uint8]
+    python tools/extract_targets.py CONFIG CONFIG ... --data data/jhmdb [--every 4]
+    torchrun --nproc_per_node 8 tools/extract_targets.py CONFIG ... --data data/jhmdb
     python tools/extract_targets.py configs/teachers/rtmo-s_coco.py --videos data/x/videos \
         --ann data/x/train.txt data/x/val.txt --out data/x/targets/pose.lmdb
     python tools/extract_targets.py CONFIG --sentences data/x/sentences.json --data data/x
@@ -16,12 +17,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 MODES = ('import-npz', 'import-coco', 'import-skeletons', 'draw-parts', 'inspect')
 # Those of mmact_ssl.targets.meta, which --help does not wait for; embeddings have the first two.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
+PATIENCE = 30 * 24 * 3600  # seconds that a rank waits for the others
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -40,9 +43,24 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--sentences', help='JSON {video or class: [sentence, ...]} for a teacher that reads text'
     )
     extract.add_argument('--batch-size', type=int, default=64, help='frames at once')
+    extract.add_argument(
+        '--every',
+        type=int,
+        default=1,
+        metavar='N',
+        help='let the teachers see one of N frames; the others get what lies between or nearest',
+    )
+    extract.add_argument(
+        '--workers', type=int, help='processes (default: all cores, at most 8 on a GPU)'
+    )
     extract.add_argument('--device', help='default: the GPU of this rank if there is one')
     extract.add_argument('--max-broken', type=float, default=0.05, help='fraction of videos')
-    extract.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    extract.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='pytorch' if 'TORCHELASTIC_RUN_ID' in os.environ else 'none',
+        help='default: pytorch under torchrun, else none',
+    )
     npz = modes.add_parser('import-npz', help='import a table of poses, embeddings or part maps')
     coco = modes.add_parser('import-coco', help='import COCO key point JSON')
     coco.add_argument('--layout', default='coco17', help='joint order of the key points')
@@ -86,6 +104,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--drop-damaged', action='store_true', help='take damaged entries out, to be made again'
     )
     args = parser.parse_args(argv)
+    if args.mode == 'extract' and args.every < 1:
+        parser.error('--every: give 1 or more')
     if args.mode == 'inspect' and args.drop_damaged and not args.verify:
         parser.error('--drop-damaged needs --verify')
     return args
@@ -146,6 +166,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import init_dist, is_main_process
 
+    from mmact_ssl.datasets.loading import end_with_parent
     from mmact_ssl.engine.checkpoint import local_rank
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.models.teachers import build_teacher
@@ -155,8 +176,15 @@ def run_extraction(args: argparse.Namespace) -> None:
 
     gpu = torch.cuda.is_available()
     if args.launcher != 'none':
-        init_dist(args.launcher, backend='nccl' if gpu else 'gloo')
+        # Ranks exchange a few words, and wait hours for the slowest of them.
+        init_dist(args.launcher, backend='gloo', timeout=PATIENCE)
+    if args.launcher == 'pytorch':
+        end_with_parent()  # or ranks go on when torchrun is killed
     device = args.device or (f'cuda:{local_rank()}' if gpu else 'cpu')
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+    workers = args.workers or max(1, cores if device == 'cpu' else min(cores, 8))
+    if 'OMP_NUM_THREADS' not in os.environ:
+        torch.set_num_threads(max(1, cores))
     sentences = read_sentences(args.sentences) if args.sentences else None
     names = [] if sentences is not None else extraction.read_annotations(args.ann)
     teachers = [build_teacher(config).to(device) for config in args.configs]
@@ -164,12 +192,16 @@ def run_extraction(args: argparse.Namespace) -> None:
     stored = [dtypes(args).get(teacher.kind, 'float32') for teacher in teachers]
     if sentences is None:
         report = extraction.extract_many(
-            [extraction.ExtractionJob(*job) for job in zip(teachers, paths, stored)],
+            [
+                extraction.ExtractionJob(*job, args.every, config)
+                for *job, config in zip(teachers, paths, stored, args.configs)
+            ],
             args.videos or Path(args.ann[0]).parent,
             names,
             overwrite=args.overwrite,
             batch_size=args.batch_size,
             max_broken=args.max_broken,
+            workers=workers,
         )
     elif len(teachers) > 1:
         raise ConfigError('--sentences are read by one teacher at a time: give one config')
@@ -194,8 +226,9 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
+    from mmact_ssl.datasets.video_reader import VideoReader
     from mmact_ssl.targets import importers
-    from mmact_ssl.targets.extraction import iterate_frames, read_annotations
+    from mmact_ssl.targets.extraction import read_annotations
 
     names = read_annotations(args.ann) if args.ann else None
     is_table = args.mode == 'import-npz'
@@ -209,7 +242,10 @@ def run_import(args: argparse.Namespace) -> None:
         written = importers.import_skeletons(args.source, out, *camera, names, args.overwrite)
     else:
         root = Path(args.videos or Path(args.ann[0]).parent)
-        lengths = {name: sum(map(len, iterate_frames(root / name, 64))) for name in names or ()}
+        lengths = {}
+        for name in names or ():
+            with VideoReader(root / name) as reader:
+                lengths[name] = reader.total_frames
         written = importers.import_coco(args.source, out, lengths, args.layout, args.overwrite)
     print(f'{written} videos written: {out}')
 

@@ -62,6 +62,11 @@ class VideoReader:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    @property
+    def frame_bytes(self) -> int:
+        """Size of a decoded frame."""
+        return 3 * self._stream.codec_context.width * self._stream.codec_context.height
+
     def close(self) -> None:
         """Close the file."""
         self._packets = None

@@ -216,7 +216,7 @@ def teacher_features(
     With ``deviation``, that over the frames stands beside the mean, as in :func:`pool_features`.
 
     Returns:
-        Features of each split, and the fingerprint of the teacher.
+        Features of each split, and the identity of the cache's targets.
     """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
     if reader.meta.kind != 'embedding':
@@ -226,7 +226,7 @@ def teacher_features(
         videos = (torch.from_numpy(reader.get(reader.find(video))) for video in split.names)
         values = [pool_features(frames, len(frames), deviation)[0] for frames in videos]
         found[name] = Features(torch.stack(values).numpy(), split.labels)
-    return found, reader.meta.fingerprint
+    return found, reader.meta.identity
 
 
 def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:

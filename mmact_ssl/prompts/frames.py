@@ -85,7 +85,9 @@ def _read_video(folder: Path, name: str, frames: int) -> list[np.ndarray]:
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError(f'{folder} has no video of the clip {name!r}: correct --videos')
-    from mmact_ssl.targets.extraction import iterate_frames
+    from mmact_ssl.datasets.video_reader import VideoReader
 
-    images = np.concatenate([np.asarray(part) for part in iterate_frames(path, 64)])
-    return [cv2.resize(images[t], (SIZE, SIZE)) for t in _spread(len(images), frames)]
+    with VideoReader(path) as reader:
+        chosen = _spread(reader.total_frames, frames)
+        images = reader.read(chosen)
+    return [cv2.resize(images[t], (SIZE, SIZE)) for t in chosen]

@@ -65,6 +65,7 @@ def pose_cache_version(ann_file: str | os.PathLike) -> bytes:
 
 def _meta_text(meta: Any, names: Iterable[str], **more: Any) -> bytes:
     words = {name: getattr(meta, name) for name in names}
+    words['fingerprint'] = meta.identity
     return json.dumps({**words, **more}, sort_keys=True).encode()
 
 

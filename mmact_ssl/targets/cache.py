@@ -91,12 +91,17 @@ class TargetWriter:
         """
         self.put_stored(key, self.meta.stored(key, array), source_hash)
 
-    def put_stored(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
-        """Store an array that ``TargetMeta.stored`` has made (see :meth:`put`)."""
+    def put_stored(
+        self, key: str, array: np.ndarray, source_hash: str = '', total: int | None = None
+    ) -> None:
+        """Store an array that ``TargetMeta.stored`` has made (see :meth:`put` and ``pack``)."""
         name = encode_key(key)
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
-        value = pack(name, array, source_hash)
+        self.put_packed(name, pack(name, array, source_hash, total))
+
+    def put_packed(self, name: bytes, value: Buffer) -> None:
+        """Store a value that ``pack`` has made under an encoded key."""
         self._transact(lambda transaction: transaction.put(name, value))
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -196,7 +201,8 @@ class TargetReader:
             IndexError: A frame is beyond the end.
             TargetCacheError: The video is not in the cache, or its value is damaged.
         """
-        return self._read_one(key, lambda name, value: unpack(name, value, frames))
+        poses = self.meta.kind == 'pose'
+        return self._read_one(key, lambda name, value: unpack(name, value, frames, poses))
 
     def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
         found = self._read([key], decode)
@@ -266,10 +272,11 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
         new = reader.source_hash(reader.keys())
         TargetWriter(path, meta).close()  # LMDB opens a cache once: create it, read it, write it
         old = TargetReader(path).source_hash(new)
-        with TargetWriter(path, meta) as writer:
-            for key in sorted(new):
-                if old.get(key) != new[key]:
-                    writer.put(key, reader.get(key), new[key])
+        with TargetWriter(path, meta) as writer, reading(shard, TOOL) as transaction:
+            names = {encode_key(key) for key in new if old.get(key) != new[key]}
+            for name, value in transaction.cursor():
+                if bytes(name) in names:
+                    writer.put_packed(bytes(name), value)
                     moved += 1
         shutil.rmtree(shard)
     return moved

@@ -1,14 +1,19 @@
-"""Run teachers over every frame of a data set and keep their targets in caches."""
+"""Run teachers over the frames of a data set and keep their targets in caches."""
 
 from __future__ import annotations
 
-import functools
+import multiprocessing
 import os
+import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +22,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
-from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
@@ -31,22 +36,27 @@ from mmact_ssl.targets.cache import (
     remove_cache,
     shard_path,
 )
+from mmact_ssl.targets.run_teachers import run_teachers
 
-# A read decodes from the key frame before it, so frames are read in large blocks.
-BLOCK_BYTES = 1 << 28
-CLIPS_AT_ONCE = 16  # for a clip teacher without a batch size of its own
-
-Keep = Callable[[np.ndarray], np.ndarray]
+VIDEOS_A_WORKER = 8  # a process takes seconds to start
+# Frames, or sentences, and an array for each teacher.
+Result = tuple[int, list[np.ndarray]]
 SECONDS_IN_LOG = 60  # between updates of the bar where the output is a file (Slurm, nohup)
 
 
 @dataclass(frozen=True)
 class ExtractionJob:
-    """A teacher, already on its device, and the cache that it fills."""
+    """A teacher, already on its device, and the cache that it fills.
+
+    ``every``, the same for all jobs: of so many frames the teacher sees one (TargetMeta).
+    ``config`` is the teacher's file, for other processes.
+    """
 
     teacher: BaseTeacher
     out: Path
     dtype: str = 'float32'
+    every: int = 1
+    config: str = ''
 
     @property
     def meta(self) -> TargetMeta:
@@ -56,10 +66,11 @@ class ExtractionJob:
             kind=teacher.kind,
             layout=teacher.layout,
             fingerprint=teacher.fingerprint(),
-            source=teacher.source,
+            source=teacher.source + (f', every {self.every} frames' if self.every > 1 else ''),
             window=teacher.window,
             precision=teacher.precision,
             dtype=self.dtype,
+            every=self.every,
         )
 
 
@@ -89,6 +100,7 @@ def extract_many(
     overwrite: bool = False,
     batch_size: int = 64,
     max_broken: float = 0.05,
+    workers: int = 1,
 ) -> ExtractionReport:
     """Fill the caches of several teachers, each video decoded once for all that lack it.
 
@@ -103,6 +115,8 @@ def extract_many(
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
             ``<out>.broken.txt``.
+        workers: Processes, each with teachers of its own, built from the jobs' configs; fewer for a
+            few videos.
 
     Raises:
         ConfigError: The teachers and caches do not go together.
@@ -121,13 +135,57 @@ def extract_many(
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    def work(name: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
-        keep = [functools.partial(job.meta.stored, name) for job in todo]
-        return run_teachers([job.teacher for job in todo], root / name, batch_size, keep)
-
     # A hash of a video would cost as much as to read it: only what is missing is made.
-    source_hash = dict.fromkeys(names, '')
-    return _fill(jobs, source_hash, work, 'videos', overwrite, max_broken)
+    fill = partial(_fill, jobs, dict.fromkeys(names, ''), 'videos', overwrite, max_broken)
+    metas = [job.meta for job in jobs]
+    teachers = [job.teacher for job in jobs]
+    workers = min(workers, len(names) // VIDEOS_A_WORKER)
+    if workers < 2:
+        return fill(lambda key, todo: partial(_run, teachers, metas, todo, root, key, batch_size))
+    start = (os.getpid(), [job.config for job in jobs], str(teachers[0].device))
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, spawn, _start_worker, start) as pool:
+        try:
+            return fill(
+                lambda key, todo: pool.submit(_work, metas, todo, root, key, batch_size).result,
+                ahead=2 * workers,
+            )
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise DataError(
+                    'a process of the extraction has ended, perhaps for want of memory: run it '
+                    'again, with fewer --workers; what is written stays'
+                ) from error
+            raise
+
+
+def _run(
+    teachers: Sequence[BaseTeacher],
+    metas: Sequence[TargetMeta],
+    todo: Sequence[int],
+    root: Path,
+    key: str,
+    batch_size: int,
+) -> Result:
+    """Run some of the teachers over a video."""
+    keep = [partial(metas[i].stored, key) for i in todo]
+    chosen = [teachers[i] for i in todo]
+    return run_teachers(chosen, root / key, batch_size, keep, metas[0].every)
+
+
+_teachers: list[BaseTeacher] = []  # of a process of the pool
+
+
+def _start_worker(parent: int, configs: Sequence[str], device: str) -> None:
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+    torch.set_num_threads(1)
+    _teachers.extend(build_teacher(config).to(device) for config in configs)
+
+
+def _work(*args: Any) -> Result:
+    return _run(_teachers, *args)
 
 
 def extract_sentences(
@@ -149,27 +207,30 @@ def extract_sentences(
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
     embed: Any = teacher.embed
 
-    def work(key: str, todo: Sequence[ExtractionJob]) -> list[np.ndarray]:
+    job = ExtractionJob(teacher, Path(out), dtype)
+
+    def work(key: str) -> Result:
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
-        return [job.meta.stored(key, values) for job in todo]
+        return len(values), [job.meta.stored(key, values)]
 
     source_hash = {key: hash_sentences(lines) for key, lines in sentences.items()}
-    return _fill([ExtractionJob(teacher, Path(out), dtype)], source_hash, work, 'keys', overwrite)
-
-
-# From a key and the jobs that lack it to an array for each job.
-Work = Callable[[str, Sequence[ExtractionJob]], 'list[np.ndarray]']
+    return _fill([job], source_hash, 'keys', overwrite, 0.0, lambda key, todo: partial(work, key))
 
 
 def _fill(
     jobs: Sequence[ExtractionJob],
     source_hash: Mapping[str, str],
-    work: Work,
     unit: str,
     overwrite: bool,
-    max_broken: float = 0.0,
+    max_broken: float,
+    begin: Callable[[str, Sequence[int]], Callable[[], Result]],
+    ahead: int = 0,
 ) -> ExtractionReport:
-    """Do this rank's part of all keys that a cache lacks or has of another source, and merge."""
+    """Do this rank's part of all keys that a cache lacks or has of another source, and merge.
+
+    ``begin`` starts on a key for some of the jobs; what it returns gives the result, which is asked
+    for once ``ahead`` more keys have begun.
+    """
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
     if rank == 0:
@@ -189,11 +250,13 @@ def _fill(
     with ExitStack() as stack:
         outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
         writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
-        for key in tqdm(mine, unit=unit, mininterval=interval, disable=rank > 0):
+        begun = _begun_ahead(((key, begin(key, todo[key])) for key in mine), ahead)
+        bar = tqdm(begun, total=len(mine), unit=unit, mininterval=interval, disable=rank > 0)
+        for key, result in bar:
             try:
-                arrays = work(key, [jobs[i] for i in todo[key]])
+                total, arrays = result()
                 for i, array in zip(todo[key], arrays):
-                    writers[i].put_stored(key, array, source_hash[key])
+                    writers[i].put_stored(key, array, source_hash[key], total)
             except BrokenSampleError as error:
                 report.broken[key] = error.reason
             except ValueError as error:
@@ -201,9 +264,19 @@ def _fill(
             else:
                 report.written += 1
                 report.renewed += any(key in caches[i] for i in todo[key])
-                report.frames += len(arrays[0])
+                report.frames += total
     report.seconds = time.perf_counter() - start
     return _finish(report, jobs, len(source_hash), max_broken)
+
+
+def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
+    """Yield items in order, each once ``ahead`` more have been taken."""
+    taken: deque[Any] = deque()
+    for item in items:
+        taken.append(item)
+        if len(taken) > ahead:
+            yield taken.popleft()
+    yield from taken
 
 
 def _prepare(
@@ -265,77 +338,3 @@ def _finish(
             f'{jobs[0].out}.broken.txt: replace them or raise --max-broken'
         )
     return total
-
-
-def iterate_frames(path: str | os.PathLike[str], chunk: int) -> Iterator[np.ndarray]:
-    """Decode a whole video with training's reader: uint8 [n <= chunk, H, W, 3] RGB at a time."""
-    with VideoReader(path) as reader:
-        frame_bytes = reader.read([0])[0].nbytes
-        block = chunk * max(1, BLOCK_BYTES // (chunk * frame_bytes))
-        for first in range(0, reader.total_frames, block):
-            indices = range(first, min(first + block, reader.total_frames))
-            frames = reader.read(indices)
-            for start in range(first, indices.stop, chunk):
-                part = range(start, min(start + chunk, indices.stop))
-                yield np.stack([frames.pop(index) for index in part])
-
-
-def run_teachers(
-    teachers: Sequence[BaseTeacher],
-    path: str | os.PathLike[str],
-    batch_size: int = 64,
-    keep: Sequence[Keep] | None = None,
-) -> list[np.ndarray]:
-    """Run several teachers over every frame of a video, which is decoded once.
-
-    Args:
-        batch_size: Frames decoded and handed to a frame teacher at once.
-        keep: For each teacher a function that checks and compresses its values of some frames.
-
-    Returns:
-        For each teacher [F, ...]; of a clip teacher entry t is of the clip that begins at frame t.
-    """
-    with VideoReader(path) as reader:
-        total = reader.total_frames
-    targets: list[list[np.ndarray]] = [[] for _ in teachers]
-    windows = [_Windows(teacher, total) for teacher in teachers]
-    for frames in iterate_frames(path, batch_size):
-        for i, teacher in enumerate(teachers):
-            for batch in windows[i].add(frames) if teacher.window else [frames]:
-                # (n, 3, H, W), of clips (n, T, 3, H, W)
-                images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
-                values = teacher(images).cpu().numpy()
-                targets[i].append(keep[i](values) if keep else values)
-    return [np.concatenate(parts) for parts in targets]
-
-
-class _Windows:
-    """The clips of a video of ``total`` frames, as its frames arrive.
-
-    Clip t has the frames t, t + stride, ..., clamped to the last one: those that SampleViews gives
-    for a clip that starts at t.
-    """
-
-    def __init__(self, teacher: BaseTeacher, total: int) -> None:
-        num_frames, stride = teacher.window or (1, 1)
-        self.offsets = stride * np.arange(num_frames)
-        self.last = total - 1
-        self.at_once: int = getattr(teacher, 'batch_size', None) or CLIPS_AT_ONCE
-        self.next = 0  # first clip that is not complete yet
-        self.held: dict[int, np.ndarray] = {}  # frames that clips from `next` on need
-        self.seen = 0
-
-    def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        """Take the next frames; yields the clips that they complete, uint8 [n, T, H, W, 3]."""
-        self.held.update(enumerate(frames, self.seen))
-        self.seen += len(frames)
-        at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * len(self.offsets))))
-        complete = self.seen if self.seen > self.last else self.seen - int(self.offsets[-1])
-        while self.next < complete:
-            starts = range(self.next, min(self.next + at_once, complete))
-            clips = [np.minimum(t + self.offsets, self.last).tolist() for t in starts]
-            yield np.stack([np.stack([self.held[i] for i in clip]) for clip in clips])
-            self.next = starts.stop
-            for t in starts:
-                if t < self.last:
-                    del self.held[t]

@@ -44,6 +44,7 @@ def inspect_cache(
         'layout': meta.layout,
         'window': window,
         'precision': f'{meta.precision}, stored as {meta.dtype}',
+        'every': f'{meta.every} frames' if meta.every > 1 else '',
         'fingerprint': meta.fingerprint,
         'source': meta.source,
         'keys' if text else 'videos': str(len(keys)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -49,6 +50,8 @@ class TargetMeta:
         precision: Numeric precision in which the teacher computed.
         dtype: Type in which the values are stored: 'float32', 'float16', or 'uint8' (maps, in
             steps of 1/255).
+        every: Of so many frames the teacher saw one, see :func:`mmact_ssl.targets.values.spread`;
+            the reader gives the others what lies between (poses) or nearest.
     """
 
     kind: str
@@ -58,6 +61,14 @@ class TargetMeta:
     window: tuple[int, int] | None = None
     precision: str = 'float32'
     dtype: str = 'float32'
+    every: int = 1
+
+    @property
+    def identity(self) -> str:
+        """Hash of what the values depend on: ``fingerprint``, with ``every`` where it is not 1."""
+        if self.every == 1:
+            return self.fingerprint
+        return hashlib.sha256(f'{self.fingerprint} {self.every}'.encode()).hexdigest()
 
     def check(self) -> None:
         """Raise ConfigError if no cache can hold this."""
@@ -139,7 +150,7 @@ def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMe
     Raises:
         TargetCacheError: The cache at ``path`` is stale.
     """
-    for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'dtype'):
+    for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'dtype', 'every'):
         old, new = getattr(found, field), getattr(wanted, field)
         if old != new:
             raise TargetCacheError(

@@ -44,7 +44,7 @@ def draw_parts(
     if reader.meta.kind != 'pose':
         raise DataError(f'{poses} holds {reader.meta.kind!r}: parts are drawn from poses')
     drawing = PartDrawing((map_size, map_size))
-    fingerprint = drawing.fingerprint(reader.meta.fingerprint)
+    fingerprint = drawing.fingerprint(reader.meta.identity)
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
     written = 0
     with TargetWriter(out, meta, overwrite) as writer:

@@ -95,5 +95,5 @@ def find_teachers(loader: Any) -> Teachers:
             meta = read_meta(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        found.setdefault(target, {})[meta.fingerprint] = meta.source or 'an unnamed source'
+        found.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
     return found

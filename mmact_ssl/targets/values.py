@@ -4,7 +4,8 @@
     header: JSON of dtype, shape, frames per chunk and hash of the source |
     index: size and checksum of each chunk (2 x 4 bytes each) | chunks
 
-Some frames of a long video are read without touching the others. The checksum covers the key, so
+An array may have the frames of :func:`spread` alone, which stand for all. Some frames of a long
+video are read without touching the others. The checksum covers the key, so
 that a value which damage puts under another key is detected. Numbers are little-endian; a chunk is
 compressed with zlib where that makes it shorter by a tenth.
 """
@@ -44,8 +45,20 @@ def from_storage(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
-def pack(key: bytes, array: np.ndarray, source_hash: str = '') -> bytes:
-    """Serialize an array that :func:`to_storage` has rounded, first axis = frames."""
+def spread(total: int, every: int) -> np.ndarray:
+    """Frames that stand for ``total``, int64: the middle of each of ceil(total / every) parts."""
+    return _middles(total, -(-total // every))
+
+
+def _middles(total: int, parts: int) -> np.ndarray:
+    return (2 * np.arange(parts) + 1) * total // (2 * parts)
+
+
+def pack(key: bytes, array: np.ndarray, source_hash: str = '', total: int | None = None) -> bytes:
+    """Serialize an array that :func:`to_storage` has rounded, first axis = frames.
+
+    ``total`` is the number of frames that they stand for (None: themselves).
+    """
     step = max(1, CHUNK_BYTES // max(array[0].nbytes, 1))
     chunks = []
     for start in range(0, len(array), step):
@@ -53,6 +66,8 @@ def pack(key: bytes, array: np.ndarray, source_hash: str = '') -> bytes:
         small = zlib.compress(raw, 1)
         chunks.append(small if len(small) < WORTHWHILE * len(raw) else raw)
     fields = {'dtype': array.dtype.name, 'shape': array.shape, 'step': step}
+    if total not in (None, len(array)):
+        fields['total'] = total
     header = json.dumps({**fields, 'source_hash': source_hash}).encode()
     index = np.array([(len(chunk), zlib.crc32(chunk)) for chunk in chunks], '<u4').tobytes()
     sizes = struct.pack('<II', len(header), len(index))
@@ -61,27 +76,52 @@ def pack(key: bytes, array: np.ndarray, source_hash: str = '') -> bytes:
 
 
 def unpack(
-    key: bytes, value: Buffer, frames: Sequence[int] | np.ndarray | None = None
+    key: bytes,
+    value: Buffer,
+    frames: Sequence[int] | np.ndarray | None = None,
+    poses: bool = False,
 ) -> np.ndarray:
     """Undo :func:`pack`: float32 [len(frames), ...], a fresh array.
 
+    A frame that is not there has the value of the nearest one that is, of two the earlier. A pose
+    [..., 3] lies on the straight line between its two neighbors, with the smaller score of them.
+
     Args:
         frames: Indices along the first axis, in any order, repeated or not. None: all.
+        poses: The values are poses.
 
     Raises:
         IndexError: A frame is not there.
         ValueError: The value is damaged.
     """
     header = Header(key, value)
-    total, step = header.shape[0], header.step
+    total = header.shape[0]
     wanted = np.arange(total) if frames is None else np.asarray(frames, np.int64)
     if wanted.size and not 0 <= wanted.min() <= wanted.max() < total:
         raise IndexError(f'frames {wanted.min()} to {wanted.max()} of {total}')
+    if header.entries == total:
+        return _entries(header, value, wanted)
+    there = _middles(total, header.entries)
+    after = np.searchsorted(there, wanted).clip(max=header.entries - 1)
+    before = np.maximum(after - (there[after] > wanted), 0)
+    # 0 at the neighbor before, 1 at that after; before the first and beyond the last they are one.
+    gap = np.maximum(there[after] - there[before], 1)
+    weight = ((wanted - there[before]) / gap).clip(0, 1).astype(np.float32)
+    if not poses:
+        return _entries(header, value, np.where(weight <= 0.5, before, after))
+    first, second = (_entries(header, value, entries) for entries in (before, after))
+    out = first + weight[:, None, None] * (second - first)
+    out[..., 2] = np.minimum(first[..., 2], second[..., 2])
+    return out
+
+
+def _entries(header: Header, value: Buffer, wanted: np.ndarray) -> np.ndarray:
+    """Read entries of a value as they are stored."""
     out = np.empty((len(wanted), *header.shape[1:]), np.float32)
-    for number in np.unique(wanted // step).tolist():
+    for number in np.unique(wanted // header.step).tolist():
         chunk = from_storage(header.chunk(value, number))
-        here = wanted // step == number
-        out[here] = chunk[wanted[here] - number * step]
+        here = wanted // header.step == number
+        out[here] = chunk[wanted[here] - number * header.step]
     return out
 
 
@@ -89,8 +129,9 @@ class Header:
     """Header of a value, which precedes its chunks, checked; ValueError if it is damaged.
 
     Attributes:
-        shape: Shape of the array.
-        step: Frames in a chunk.
+        shape: Shape of the array, with all frames that it stands for.
+        entries: Frames that are there.
+        step: Entries in a chunk.
         source_hash: Hash of what the value was made of, '' if not recorded.
     """
 
@@ -105,7 +146,8 @@ class Header:
         if zlib.crc32(head, zlib.crc32(key)) != checksum:
             raise ValueError('wrong checksum')
         fields = json.loads(head[8 : 8 + header_bytes])
-        self.shape: tuple[int, ...] = tuple(fields['shape'])
+        self.entries, *rest = fields['shape']
+        self.shape: tuple[int, ...] = (fields.get('total', self.entries), *rest)
         self.step: int = fields['step']
         self.source_hash: str = fields.get('source_hash', '')
         self._dtype = np.dtype(_DTYPES[fields['dtype']])
@@ -120,8 +162,8 @@ class Header:
         stored = bytes(value[int(self._ends[number]) - size : int(self._ends[number])])
         if zlib.crc32(stored) != checksum:
             raise ValueError('wrong checksum')
-        frames = min(self.step, self.shape[0] - number * self.step)
-        shape = (frames, *self.shape[1:])
+        entries = min(self.step, self.entries - number * self.step)
+        shape = (entries, *self.shape[1:])
         raw_bytes = math.prod(shape) * self._dtype.itemsize
         if size != raw_bytes:
             # Never more than the header announces, whatever a foreign file holds.

@@ -1,6 +1,9 @@
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +12,9 @@ import torch
 from mmact_ssl.datasets.transforms import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.targets import extraction as module
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.targets import extraction as module_of_extraction
+from mmact_ssl.targets import run_teachers as module
 from mmact_ssl.targets.cache import (
     TargetCacheError,
     TargetReader,
@@ -20,12 +24,17 @@ from mmact_ssl.targets.extraction import (
     ExtractionJob,
     extract_many,
     extract_sentences,
-    iterate_frames,
     read_annotations,
-    run_teachers,
 )
+from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
+from mmact_ssl.targets.values import spread
 
+ROOT = Path(__file__).parents[2]
 TEACHER = """
+import os
+import time
+from pathlib import Path
+
 import torch
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
@@ -35,11 +44,15 @@ from mmact_ssl.registry import MODELS
 class ColorTeacher(BaseTeacher):
     layout = 'coco17'
 
-    def __init__(self, offset=0):
+    def __init__(self, offset=0, pause=0.0):
         super().__init__({'offset': offset}, {})
         self.seen = 0
+        self.pause = pause
 
     def predict(self, frames):
+        if self.pause:
+            Path(os.environ['NUMBERS'], 'rank' + os.environ['RANK']).write_text(str(os.getpid()))
+            time.sleep(self.pause)
         self.seen += len(frames)
         mean = frames.float().mean((2, 3)) / 255  # (N, 3)
         return mean[:, None].expand(-1, 17, -1)
@@ -70,8 +83,14 @@ def extract(data, names, teacher=None, out='pose.lmdb', **options):
     return extract_many([job], data, names, **options)
 
 
+def whole_video(path):
+    with VideoReader(path) as reader:
+        (frames,) = iterate_frames(reader, 64)
+    return frames
+
+
 def run(teacher, path, batch_size=64):
-    return run_teachers([teacher], path, batch_size)[0]
+    return run_teachers([teacher], path, batch_size)[1][0]
 
 
 class MapTeacher(ColorTeacher):
@@ -120,7 +139,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
     ]
     report = extract_many(jobs, data, names)
     assert (report.written, report.skipped, report.frames, report.broken) == (5, 0, 25, {})
-    assert len(read) == 25 + 5  # each frame once, and the first once more for its size
+    assert len(read) == 25  # each frame once
     for job in jobs:
         reader = TargetReader(job.out, job.teacher.fingerprint())
         assert reader.meta == job.meta
@@ -151,7 +170,7 @@ def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size
     for name in names:
         teacher = ClipTeacher(batch_size)
         found = run(teacher, data / name, chunk)
-        (frames,) = iterate_frames(data / name, 64)
+        frames = whole_video(data / name)
         means = frames.astype(np.float32).mean((1, 2)) / 255
         total = len(frames)
         for start in range(total):  # the clamping of SampleViews
@@ -169,11 +188,12 @@ def test_a_clip_teacher_reads_the_windows_that_views_are(data, names, batch_size
 @pytest.mark.parametrize('frames_in_block', [5, 1000])
 def test_blocks_and_chunks_join_to_the_video(data, monkeypatch, frames_in_block):
     video = data / 'videos/4.mp4'
-    (whole,) = iterate_frames(video, 7)
+    whole = whole_video(video)
     wanted = run(ClipTeacher(), video)
     monkeypatch.setattr(module, 'BLOCK_BYTES', frames_in_block * whole[0].nbytes)
     for chunk in (1, 2, 3, 7, 100):
-        chunks = list(iterate_frames(video, chunk))
+        with VideoReader(video) as reader:
+            chunks = list(iterate_frames(reader, chunk))
         assert [len(part) for part in chunks[:-1]] == [chunk] * (len(chunks) - 1)
         np.testing.assert_array_equal(np.concatenate(chunks), whole)
         np.testing.assert_allclose(run(ClipTeacher(), video, chunk), wanted, rtol=1e-5)
@@ -241,25 +261,117 @@ def test_annotations_name_each_video_once(tmp_path):
         read_annotations([tmp_path / 'd.txt'])
 
 
-def test_two_processes_share_the_work_of_two_teachers(data, names):
+def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names):
+    color, parts, clip = ColorTeacher(), MapTeacher(), ClipTeacher()
+    jobs = [
+        ExtractionJob(teacher, data / f'{i}.lmdb', every=3)
+        for i, teacher in enumerate([color, parts, clip])
+    ]
+    report = extract_many(jobs, data, names)
+    # Videos of 3 to 7 frames: 1, 2, 2, 2 and 3 of them are seen.
+    assert (report.frames, color.seen, parts.seen, sum(clip.calls)) == (25, 10, 10, 10)
+    for job in jobs:
+        reader = TargetReader(job.out)
+        assert reader.meta.every == 3 and 'every 3 frames' in reader.meta.source
+        assert reader.meta.identity != reader.meta.fingerprint == job.teacher.fingerprint()
+        for name in names:
+            whole = run(job.teacher, data / name)
+            seen = spread(len(whole), 3)
+            found = reader.get(name)
+            assert found.shape == reader.shape(name) == whole.shape
+            np.testing.assert_allclose(found[seen], whole[seen], rtol=1e-5)
+            if job.teacher is not color:
+                nearest = [seen[np.abs(seen - t).argmin()] for t in range(len(whole))]
+                np.testing.assert_allclose(found, whole[nearest], rtol=1e-5)
+    with pytest.raises(TargetCacheError, match='its every is 3, wanted 1'):
+        extract(data, names, out='0.lmdb')
+
+
+def test_frame_teachers_alone_decode_no_other_frames(data, names, monkeypatch):
+    read = []
+    original = VideoReader.read
+    monkeypatch.setattr(
+        VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
+    )
+    for batch_size in (1, 64):
+        read.clear()
+        job = ExtractionJob(ColorTeacher(), data / 'pose.lmdb', every=3)
+        extract_many([job], data, names, overwrite=True, batch_size=batch_size)
+        assert len(read) == 10
+
+
+def write_configs(data, pause=0.0):
+    """Configs of two teachers that note the number of their process and take their time."""
     (data / 'color_teacher.py').write_text(TEACHER)
     for offset, name in enumerate(('one', 'two')):
         (data / f'{name}.py').write_text(
             "custom_imports = dict(imports=['color_teacher'])\n"
-            f"teacher = dict(type='ColorTeacher', offset={offset})\n"
+            f"teacher = dict(type='ColorTeacher', offset={offset}, pause={pause})\n"
         )
-    # What a run that was killed has left: a cache of one teacher, a shard of the other.
-    extract(data, names[:2], ColorTeacher(0), 'targets/one.lmdb')
-    extract(data, names[2:3], ColorTeacher(1), 'targets/two.lmdb.rank1')
-    root = os.getcwd()
+    return [str(data / 'one.py'), str(data / 'two.py')]
+
+
+def test_processes_make_the_same_as_one(data, names, monkeypatch):
+    monkeypatch.syspath_prepend(str(data))
+    monkeypatch.setattr(module_of_extraction, 'VIDEOS_A_WORKER', 2)
+    configs = write_configs(data)
+    (data / names[1]).write_bytes(b'no video')
+    jobs = [
+        ExtractionJob(build_teacher(config), data / f'{i}.lmdb', 'float32', 2, config)
+        for i, config in enumerate(configs)
+    ]
+    report = extract_many(jobs, data, names, max_broken=0.5, workers=2)
+    assert (report.written, list(report.broken), report.frames) == (4, [names[1]], 21)
+    assert not any(job.teacher.seen for job in jobs)
+    extract(data, names, out='pose.lmdb', max_broken=0.5)
+    for job in jobs:
+        reader = TargetReader(job.out, job.teacher.fingerprint())
+        for name in [names[0], *names[2:]]:
+            seen = spread(reader.shape(name)[0], 2)
+            wanted = run(ColorTeacher(), data / name)[seen]
+            np.testing.assert_allclose(reader.get(name, seen), wanted, rtol=1e-5)
+
+
+def shards(data):
+    """Videos in the shards of each cache."""
+    return [
+        {key for shard in data.glob(f'targets/{cache}.lmdb.rank?') for key in keys_of(shard)}
+        for cache in ('one', 'two')
+    ]
+
+
+def keys_of(path):
+    try:
+        return TargetReader(path).keys()
+    except TargetCacheError:  # not there yet
+        return []
+
+
+def test_when_a_rank_dies_the_next_run_goes_on(data, names):
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    command += ['--master_port=29731', f'{root}/tools/extract_targets.py']
-    command += [str(data / 'one.py'), str(data / 'two.py')]
-    command += ['--data', str(data), '--launcher', 'pytorch']
-    environment = {**os.environ, 'PYTHONPATH': f'{root}:{data}', 'OMP_NUM_THREADS': '1'}
+    command += ['--master_port=29731', f'{ROOT}/tools/extract_targets.py']
+    command += [*write_configs(data, pause=1.0), '--data', str(data)]
+    environment = {
+        **os.environ,
+        'PYTHONPATH': f'{ROOT}:{data}',
+        'OMP_NUM_THREADS': '1',
+        'NUMBERS': str(data),
+    }
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if keys_of(data / 'targets/two.lmdb.rank1'):
+            break
+        time.sleep(0.05)
+    os.kill(int((data / 'rank1').read_text()), signal.SIGKILL)
+    _, log = process.communicate(timeout=120)
+    assert process.returncode != 0 and 'SIGKILL' in log
+    done = set.intersection(*shards(data))
+    assert 1 <= len(done) < 5  # it was at work
+    write_configs(data)
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
-    assert '5 videos written, 0 were there' in result.stdout
+    assert f'{5 - len(done)} videos written, {len(done)} were there' in result.stdout
     for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
         reader = TargetReader(data / 'targets' / cache, ColorTeacher(offset).fingerprint())
         assert reader.keys() == names

@@ -10,7 +10,8 @@ import torch
 
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.extraction import ExtractionJob, extract_many, run_teachers
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many
+from mmact_ssl.targets.run_teachers import run_teachers
 
 
 class GrayTeacher(BaseTeacher):
@@ -89,5 +90,5 @@ def test_killed_and_resumed(tmp_path, make_video):
         reader = TargetReader(tmp_path / name)
         assert reader.keys() == sorted(names)
         for key in names:
-            (wanted,) = run_teachers([teacher()], tmp_path / key)
+            _, (wanted,) = run_teachers([teacher()], tmp_path / key)
             np.testing.assert_allclose(reader.get(key), wanted, rtol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.targets.values import CHUNK_BYTES, Header, pack, unpack
+from mmact_ssl.targets.values import CHUNK_BYTES, Header, pack, spread, unpack
 
 ARRAY = np.random.default_rng(0).random((5, 3), np.float32)
 
@@ -52,3 +52,35 @@ def test_only_the_chunks_of_the_wanted_frames_are_read():
     np.testing.assert_array_equal(unpack(b'a', bytes(value), [0, 2]), array[[0, 2]])
     with pytest.raises(ValueError, match='wrong checksum'):
         unpack(b'a', bytes(value), [3])
+
+
+@pytest.mark.parametrize(('total', 'every'), [(1, 4), (3, 4), (4, 4), (9, 4), (40, 4), (7, 1)])
+def test_frames_that_stand_for_all_are_spread_over_the_video(total, every):
+    seen = spread(total, every)
+    assert len(seen) == -(-total // every)
+    assert np.diff(seen, prepend=-1).max() <= every and total - seen[-1] <= every
+    if every == 1:
+        assert seen.tolist() == list(range(total))
+
+
+@pytest.mark.parametrize('total', [1, 5, 8, 23])
+def test_between_them_poses_move_on_a_line_and_others_stay(total):
+    seen = spread(total, 4)
+    poses = np.random.default_rng(0).random((len(seen), 2, 3), np.float32)
+    value = pack(b'k', poses, total=total)
+    assert Header(b'k', value).shape == (total, 2, 3)
+    wanted = np.empty((total, 2, 3))
+    for joint in range(2):
+        for axis in range(2):
+            wanted[:, joint, axis] = np.interp(np.arange(total), seen, poses[:, joint, axis])
+        for t in range(total):
+            before = max([i for i, s in enumerate(seen) if s <= t], default=0)
+            after = min([i for i, s in enumerate(seen) if s >= t], default=len(seen) - 1)
+            wanted[t, joint, 2] = min(poses[before, joint, 2], poses[after, joint, 2])
+    np.testing.assert_allclose(unpack(b'k', value, poses=True), wanted, rtol=1e-5)
+    some = [total - 1, 0, total // 2]
+    np.testing.assert_allclose(unpack(b'k', value, some, poses=True), wanted[some], rtol=1e-5)
+    nearest = [int(np.abs(seen - t).argmin()) for t in range(total)]
+    np.testing.assert_array_equal(unpack(b'k', value), poses[nearest])
+    with pytest.raises(IndexError):
+        unpack(b'k', value, [total])

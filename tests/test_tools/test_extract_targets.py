@@ -91,6 +91,21 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
     assert '0 videos written, 2 were there' in capsys.readouterr().out
 
 
+def test_every_second_frame(tool, data, capsys):
+    tool([config(data, 'pose'), '--data', str(data), '--every', '2'])
+    assert '2 videos written, 0 were there, 0 broken; 13 frames' in capsys.readouterr().out
+    reader = TargetReader(data / 'targets' / 'pose.lmdb')
+    assert [reader.shape(key) for key in ('0.mp4', '1.mp4')] == [(6, 17, 3), (7, 17, 3)]
+    tool(['inspect', str(reader.path)])
+    out = capsys.readouterr().out
+    assert 'every            2 frames\n' in out and 'frames           13\n' in out
+    with pytest.raises(SystemExit, match='stale: its every is 2, wanted 1'):
+        tool([config(data, 'pose'), '--data', str(data)])
+    with pytest.raises(SystemExit):
+        tool([config(data, 'pose'), '--data', str(data), '--every', '0'])
+    assert '--every: give 1 or more' in capsys.readouterr().err
+
+
 def test_two_pose_teachers_do_not_share_a_cache(tool, data):
     other = data / 'other.py'
     other.write_text(Path(config(data, 'pose')).read_text())
