@@ -1,29 +1,37 @@
-# MS2L's joint and moving strategies on NW-UCLA against the same loop without pretext tasks, with a
-# tenth of the labels and with all.
+# Joint and moving strategies on NW-UCLA against the same loop without pretext tasks, with a tenth
+# of the labels and with all: beside MS2L's three tasks, and beside the contrast of two views.
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
-downstream = 'configs/downstream/linear_gru_{dataset}.py'
-joint = 'configs/ms2l-joint_gru_{dataset}.py'
-moving = 'configs/ms2l-moving_gru_{dataset}.py'
-alone = [f'model.heads.{task}=None' for task in ('motion', 'jigsaw', 'contrast')]
+tasks = [f'model.heads.{task}=None' for task in ('motion', 'jigsaw', 'contrast')]
+alone = [*tasks, "model.encode=('clip',)"]
+alone_twoview = ['model.heads.contrast=None', "model.encode=('one',)"]
 
 runs = [
     dict(
         method=method,
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
-        pretrain=pretrain,
+        pretrain=f'configs/{config}_gru_{{dataset}}.py',
         cfg_options=[
             *options,
             f'train_dataloader.dataset.label_fraction={fraction}',
             'train_dataloader.dataset.label_seed={seed}',
         ],
-        evaluations=[dict(protocols='joint', config=downstream, label_fraction=fraction)],
+        evaluations=[
+            dict(
+                protocols='joint',
+                config=f'configs/downstream/linear_{encoder}_{{dataset}}.py',
+                label_fraction=fraction,
+            )
+        ],
     )
     for fraction in (0.1, 1.0)
-    for method, pretrain, options in (
-        ('Supervised', joint, [*alone, "model.encode=('clip',)"]),
-        ('MS2L joint', joint, []),
-        ('MS2L moving', moving, []),
+    for method, config, encoder, options in (
+        ('Supervised', 'ms2l-joint', 'gru', alone),
+        ('MS2L joint', 'ms2l-joint', 'gru', []),
+        ('MS2L moving', 'ms2l-moving', 'gru', []),
+        ('Supervised, streams', 'ms2l-twoview-joint', 'gru-streams', alone_twoview),
+        ('MS2L two views joint', 'ms2l-twoview-joint', 'gru-streams', []),
+        ('MS2L two views moving', 'ms2l-twoview-moving', 'gru-streams', []),
     )
 ]

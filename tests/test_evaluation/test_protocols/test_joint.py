@@ -70,14 +70,11 @@ def test_what_has_no_fitting_classifier_is_refused(
         classifier_state(str(joint_checkpoint))
 
 
-def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
-    """A ClassificationHead beside a jigsaw, and mmaction2's recognizer with its weights."""
-    cfg = load('downstream/linear_gru_nwucla.py')
-    cfg.model.backbone.hidden_size, cfg.model.cls_head.in_channels = 8, 16
-    joint = load('ms2l-joint_gru_nwucla.py').model
-    joint.backbone.hidden_size = 8
-    for head in joint.heads.values():
-        head.in_channels = 16
+def check_scores(name, joint, targets, channels, tmp_path):
+    """A pre-training's classifier, and mmaction2's recognizer with its weights, score alike."""
+    cfg = load(f'downstream/{name}.py')
+    part = cfg.model.backbone.get('encoder', cfg.model.backbone)
+    part.hidden_size, cfg.model.cls_head.in_channels = 8, joint.heads.classification.in_channels
     init_default_scope('mmact_ssl')
     torch.manual_seed(0)
     model = MODELS.build(joint).eval()
@@ -87,16 +84,36 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     init_default_scope('mmaction')
     recognizer = build_recognizer(cfg, seed=0, checkpoint=path).eval()
     recognizer.cls_head.load_state_dict(classifier_state(path))
-    clips = [torch.randn(1, frames, 20, 3) for frames in (3, 7)]
+    clips = [torch.randn(1, frames, 20, channels) for frames in (3, 7)]
     views = dict.fromkeys(model.data_preprocessor.views, clips)
+    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
+    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
+    view = joint.heads.classification.get('inputs', {}).get('pooled', 'clip.pooled')
+    padded = batch['inputs'][view.partition('.')[0]][:, None]  # (B, clips, M, T, V, C)
+    scores = recognizer(padded, stage='head')
+    torch.testing.assert_close(scores, torch.stack(expected))
+
+
+def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
+    """A ClassificationHead beside a jigsaw."""
+    joint = load('ms2l-joint_gru_nwucla.py').model
+    joint.backbone.hidden_size = 8
+    for head in joint.heads.values():
+        head.in_channels = 16
     targets = dict(
         shuffled=dict(permutation=torch.tensor([0, 3])), sample=dict(label=torch.tensor([1, -1]))
     )
-    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
-    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
-    padded = batch['inputs']['clip'][:, None]  # (B, clips, M, T, V, C)
-    scores = recognizer(padded, stage='head')
-    torch.testing.assert_close(scores, torch.stack(expected))
+    check_scores('linear_gru_nwucla', joint, targets, 3, tmp_path)
+
+
+def test_a_classifier_on_streams_scores_as_in_its_training(tmp_path):
+    """The pooled feature of training has the order of the downstream encoder's own pooling."""
+    joint = load('ms2l-twoview-joint_gru_nwucla.py').model
+    joint.backbone.encoder.hidden_size = 8
+    for head in joint.heads.values():
+        head.in_channels = 96
+    targets = dict(sample=dict(label=torch.tensor([1, -1])))
+    check_scores('linear_gru-streams_nwucla', joint, targets, 9, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -142,29 +159,3 @@ def test_labels_of_another_draw_are_refused_and_not_listed(
         measure(config, 0, 'another')
     assert not (tmp_path / 'another').exists()
     assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
-
-
-def test_a_classifier_on_streams_scores_as_in_its_training(tmp_path):
-    """The pooled feature of training has the order of the downstream encoder's own pooling."""
-    cfg = load('downstream/linear_gru-streams_nwucla.py')
-    joint = load('ms2l-twoview-joint_gru_nwucla.py').model
-    cfg.model.backbone.encoder.hidden_size = joint.backbone.encoder.hidden_size = 8
-    cfg.model.cls_head.in_channels = 96
-    for head in joint.heads.values():
-        head.in_channels = 96
-    init_default_scope('mmact_ssl')
-    torch.manual_seed(0)
-    model = MODELS.build(joint).eval()
-    path = str(tmp_path / 'joint.pth')
-    torch.save(dict(state_dict=model.state_dict()), path)
-
-    init_default_scope('mmaction')
-    recognizer = build_recognizer(cfg, seed=0, checkpoint=path).eval()
-    recognizer.cls_head.load_state_dict(classifier_state(path))
-    clips = [torch.randn(1, 5, 20, 9) for _ in range(2)]
-    targets = dict(sample=dict(label=torch.tensor([1, -1])))
-    views = dict.fromkeys(model.data_preprocessor.views, clips)
-    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
-    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
-    scores = recognizer(batch['inputs']['one'][:, None], stage='head')
-    torch.testing.assert_close(scores, torch.stack(expected))
