@@ -73,6 +73,7 @@ class FeatureIndex:
         return self._file.execute('SELECT coalesce(sum(count), 0) FROM chunks').fetchone()[0]
 
     def __contains__(self, name: str) -> bool:
+        name = name.encode('utf-8', 'replace').decode()  # SQLite takes nothing else
         return bool(self._file.execute('SELECT 1 FROM windows WHERE name = ?', (name,)).fetchone())
 
     def close(self) -> None:

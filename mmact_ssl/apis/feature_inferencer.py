@@ -22,7 +22,7 @@ from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.parts import build_pipeline
 from mmact_ssl.errors import ConfigError, DataError, reason_of
-from mmact_ssl.files import reading, write_atomically
+from mmact_ssl.files import CONTROL, reading, write_atomically
 
 FIX = 'repair it or leave it out'
 
@@ -208,6 +208,10 @@ class FeatureInferencer(BaseInferencer):
         self, clip: Clip, window: float | None, stride: float | None, unit: str
     ) -> Iterator[tuple[tuple[float, float], Any]]:
         """Samples of a clip's windows; one that cannot be read is noted and ends the clip."""
+        if CONTROL.search(clip.name + clip.path):
+            shown = clip.name.encode('unicode_escape').decode()
+            self.broken[shown] = 'its name is not UTF-8 or has control characters, rename it'
+            return
         try:
             with reading(clip.path or clip.name, FIX):
                 results = clip.read()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
+from pathlib import Path
 
 import decord
 import numpy as np
@@ -158,6 +160,19 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     assert (tmp_path / 'f.npz.broken.txt').read_text().splitlines()[1].startswith('nowhere.mp4: ')
     inferencer(good[0], out=out)
     assert not (tmp_path / 'f.npz.broken.txt').exists(), 'of the call before'
+
+
+def test_a_name_that_no_file_can_hold_is_broken(inferencer, labeled_world, tmp_path):
+    good = min((labeled_world / 'videos').iterdir()).read_bytes()
+    names = [b'a.mp4', b'b\nc.mp4', b'd\xff.mp4']
+    (tmp_path / 'videos').mkdir()
+    for name in names:
+        Path(os.fsdecode(os.fsencode(tmp_path / 'videos') + b'/' + name)).write_bytes(good)
+    found = inferencer(tmp_path / 'videos', out=tmp_path / 'f.npz')
+    assert found['names'] == ['a.mp4']
+    assert list(found['broken']) == ['b\\nc.mp4', 'd\\udcff.mp4']
+    lines = (tmp_path / 'f.npz.broken.txt').read_text().splitlines()
+    assert len(lines) == 2 and all(line.endswith('rename it') for line in lines)
 
 
 def test_a_clip_whose_features_are_not_finite_is_broken(inferencer, labeled_world, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +69,17 @@ def test_a_clip_is_added_once_and_a_broken_one_named(search, video_model, labele
     assert list(again.add(other)['broken']) == [names[0]], 'tried again, and no error'
     with pytest.raises(ConfigError, match='array 0: an index holds files'):
         again.add(np.zeros((4, 8, 8, 3), np.uint8))
+
+
+def test_a_name_that_is_not_utf8_is_left_out(search, labeled_world, tmp_path):
+    good = min((labeled_world / 'videos').iterdir()).read_bytes()
+    (tmp_path / 'more').mkdir()
+    for name in (b'a.mp4', b'b\xff.mp4'):
+        Path(os.fsdecode(os.fsencode(tmp_path / 'more') + b'/' + name)).write_bytes(good)
+    found = search.add(tmp_path / 'more')
+    assert found['added'] == 1
+    assert list(found['broken']) == ['b\\udcff.mp4']
+    assert search.add(tmp_path / 'more')['known'] == 1
 
 
 def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeypatch):
