@@ -27,6 +27,7 @@ LISTS = (
     ('xsub_train.txt', 'xsub_test.txt'),
     ('xview_train.txt', 'xview_test.txt'),
     ('xset_train.txt', 'xset_test.txt'),
+    ('train1.txt', 'test1.txt'),
     ('all.txt', 'all_test.txt'),
 )
 VIDEOS = 'python tools/prepare_data.py videos --source DIR'
@@ -54,6 +55,8 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     if not folder.is_dir():
         raise DataError(f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/data.md')
     train, test = next((pair for pair in LISTS if (folder / pair[0]).is_file()), LISTS[0])
+    if (folder / test.replace('test', 'val')).is_file():  # as pyskl calls it
+        test = test.replace('test', 'val')
     labels = read_annotation(folder / train, f'run `{command}`')[1]
     found: dict[str, Any] = {
         'name': folder.resolve().name,

@@ -83,6 +83,22 @@ def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypat
     assert results[0].backbone == 'gru-streams'
 
 
+SKELETONS = [
+    p for p in CONFIGS.glob('downstream/linear_*.py') if 'folder-skeleton' in p.read_text()
+]
+
+
+@pytest.mark.parametrize('config', SKELETONS, ids=lambda path: path.stem)
+def test_every_person_of_a_folder_is_read(config: Path, tmp_path: Path):
+    with SkeletonWriter(tmp_path, 'two', 'ntu25', ['one'], 2) as writer:
+        writer.add('a', 0, np.ones((2, 3, 25, 3), np.float32))
+        writer.finish({'all': ['a']})
+    cfg = read_config(str(config), data=str(tmp_path))
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        steps = [step.get('num_person') for step in loader.dataset.pipeline]
+        assert [count for count in steps if count] == [2]
+
+
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])

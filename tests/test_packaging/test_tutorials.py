@@ -1,0 +1,143 @@
+"""The commands of the tutorials, run on small made data; of other pages, why they are not."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Options that make a command small.
+SMALL = {
+    'train': ['--cfg-options', 'train_cfg.max_epochs=1', 'default_hooks.checkpoint.interval=1'],
+    'evaluate': ['--cfg-options', 'train_cfg.max_epochs=1', 'linear.folds=2'],
+}
+# Run here or in test_inference_page.py, and pages whose commands need data sets or GPUs.
+RUN = {'few_labels.md', 'migrating.md', 'inference.md', 'data.md', 'get_started.md'}
+NEEDS = {
+    '../README.md': 'a video or skeleton archive; the same lines as get_started and few_labels',
+    '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
+    'add_a_dataset.md': 'videos',
+    'benchmarks.md': 'the data sets measured, and hours',
+    'evaluation.md': 'trained checkpoints',
+    'faq.md': 'a trained checkpoint',
+    'methods/c2vl.md': 'NW-UCLA, NTU RGB+D',
+    'methods/csvr.md': 'Kinetics-400, JHMDB, GPUs',
+    'methods/dtg.md': 'Kinetics-400, JHMDB, GPUs',
+    'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
+    'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
+    'model_zoo.md': 'a trained checkpoint',
+    'multi_task.md': 'a trained checkpoint',
+    'targets.md': 'videos and poses; tests/test_targets runs the same',
+    'teachers.md': 'weights to download',
+}
+
+
+def commands(page: str, about: str) -> list[list[str]]:
+    """Words of each ``python tools/...`` line in the blocks of a page that have a text in them."""
+    text = (ROOT / 'docs' / page).read_text()
+    blocks = re.findall(r'^```\w*\n(.*?)^```|((?:^    .*\n)+)', text, re.DOTALL | re.MULTILINE)
+    chosen = ''.join(
+        fenced or indented for fenced, indented in blocks if about in fenced + indented
+    )
+    lines = chosen.replace('\\\n', ' ').splitlines()
+    return [shlex.split(li, comments=True)[1:] for li in lines if 'python tools/' in li]
+
+
+def run(words: list[str]) -> None:
+    """Run a tool in this process, made small."""
+    tool = Path(words[0]).stem
+    arguments = [
+        str(Path(re.sub(r'\$\(cat (.*)\)', lambda m: Path(m[1]).read_text(), word)).expanduser())
+        if word[0] in '~$'
+        else word
+        for word in words[1:]
+    ]
+    if '--seeds' in arguments:
+        del arguments[arguments.index('--seeds') + 2 :]
+    import_module(f'tools.{tool}').main(arguments + SMALL.get(tool, []))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with this package's configs."""
+    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setenv('MMACT_SSL_FOLDER', '')  # so that what --data sets is undone
+    return tmp_path
+
+
+def clip(label: int, seed: int, joints: int = 20) -> np.ndarray:
+    """A skeleton ``[T, joints, 3]`` whose class is the axis that it moves along."""
+    generator = np.random.default_rng(seed)
+    length = int(generator.integers(20, 30))
+    found = generator.normal(size=(1, joints, 3)) + 0.05 * generator.normal(
+        size=(length, joints, 3)
+    )
+    found[..., label] += np.sin(np.arange(length))[:, None]
+    return found
+
+
+@pytest.mark.slow
+def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
+    (desk / 'clips').mkdir()
+    for number in range(36):
+        name = f'{("sit", "wave")[number // 6 % 2]}_s{number % 6 + 1:02d}_{number:03d}.npy'
+        np.save(desk / 'clips' / name, clip(number // 6 % 2, number))
+    page = (ROOT / 'docs' / 'data.md').read_text()
+    (example,) = re.findall(r'^```python\n(from pathlib.*?)^```', page, re.DOTALL | re.MULTILINE)
+    exec(example, {})
+    lines = commands('few_labels.md', 'tools/')
+    assert len(lines) == 5
+    assert lines[0] in commands('data.md', '--source mine.npz')
+    for words in lines:
+        run(words)
+    shown = capsys.readouterr().out
+    assert (desk / 'work_dirs/ms2l-twoview_gru_mine/epoch_1.pth').is_file()
+    assert shown.count('18 test clips') == 3
+
+
+@pytest.mark.slow
+def test_from_pyskl(desk: Path, capsys: pytest.CaptureFixture[str]):
+    names = [f'S001C001P{number:03d}R001A{number % 2 + 1:03d}' for number in range(12)]
+    annotations = [
+        dict(frame_dir=name, label=number % 2, keypoint=clip(number % 2, number, 25)[None])
+        for number, name in enumerate(names)
+    ]
+    content = dict(split=dict(xsub_train=names[:8], xsub_val=names[8:]), annotations=annotations)
+    (desk / 'ntu60_3danno.pkl').write_bytes(pickle.dumps(content))
+    for words in commands('migrating.md', 'tools/'):
+        run(words)
+    assert '4 test clips' in capsys.readouterr().out, 'those of xsub_val'
+
+
+@pytest.mark.slow
+def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.CaptureFixture[str]):
+    for video in (labeled_world / 'videos').iterdir():
+        to = desk / 'my_videos' / video.name.split('_')[0] / video.name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.symlink_to(video)
+    prepare, extract, train, publish, *evaluate = commands('get_started.md', 'data/mine')
+    run([*prepare, '--labels-from-folders'])
+    # The teacher of the page downloads itself.
+    run(['demo_pose_teacher'.join(w.split('rtmpose-t_coco')) for w in extract])
+    run(
+        [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
+    )
+    run(publish)
+    assert list(desk.glob('mine-*.safetensors'))
+    run(evaluate[0])
+    assert 'test clips' in capsys.readouterr().out
+
+
+def test_every_page_with_commands_is_run_or_says_what_it_needs():
+    pages = {'../README.md', '../CONTRIBUTING.md'}
+    pages |= {str(p.relative_to(ROOT / 'docs')) for p in (ROOT / 'docs').rglob('*.md')}
+    having = {page for page in pages if commands(page, 'tools/')}
+    assert having == RUN | set(NEEDS)
