@@ -8,7 +8,9 @@ function makeFigure(clip, note) {
   image.loading = 'lazy';
   image.alt = '';
   if (clip.thumb) image.src = clip.thumb;
-  caption.textContent = note === undefined ? clip.name : `${note} ${clip.name}`;
+  const text = note === undefined ? clip.name : `${note} ${clip.name}`;
+  // Long names break at their marks.
+  for (const part of text.split(/(?<=[/_])/)) caption.append(part, document.createElement('wbr'));
   figure.append(image, caption);
   figure.tabIndex = 0;
   return figure;

@@ -49,7 +49,7 @@ function choose(rows) {
   const list = rows.map((row) => `${DATA.clips[row].name}\n`).join('');
   const save = document.querySelector('#save');
   document.querySelector('textarea').value = list;
-  document.querySelector('#count').textContent = `${rows.length} clips`;
+  document.querySelector('#count').textContent = `${rows.length} clip${rows.length === 1 ? '' : 's'}`;
   if (save.href) URL.revokeObjectURL(save.href);
   save.href = URL.createObjectURL(new Blob([list], { type: 'text/plain' }));
 }
