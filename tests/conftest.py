@@ -287,13 +287,14 @@ def publish() -> Callable[..., Path]:
     from mmact_ssl.engine.checkpoint import read_state_dict
     from mmact_ssl.files import sha256_of_file
 
-    def write(cfg: Config, checkpoint: Path, folder: Path, name: str = 'made') -> Path:
-        known = dict.fromkeys(('method', 'config', 'trained_on', 'licence'), 'made')
+    def write(cfg: Config, checkpoint: Path, folder: Path, name: str = 'made', text=None) -> Path:
+        projectors, told = text or ({}, {})  # of text_part
+        known = dict(dict.fromkeys(('method', 'config', 'trained_on', 'licence'), 'made'), **told)
         source = sha256_of_file(checkpoint)
         card = make_card(cfg, name=name, source_sha256=source, precision='float32', **known)
         weights = read_state_dict(checkpoint)
         student = {k: v for k, v in weights.items() if k.startswith('backbone.')}
-        return write_model(student, folder / name, card)
+        return write_model({**student, **projectors}, folder / name, card)
 
     return write
 

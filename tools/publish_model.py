@@ -19,6 +19,7 @@ import argparse
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument('--trained-on', help="the data; the config's data set by default")
     card.add_argument('--method', help='row of the tables; that of the results by default')
     card.add_argument('--downstream', metavar='CONFIG', help='config that evaluates it')
+    card.add_argument(
+        '--text-encoder',
+        metavar='NAME',
+        help='config of configs/teachers/ that embedded the sentences of a C2VL pre-training, e.g. '
+        'minilm: the file is then searched by sentences too',
+    )
     card.add_argument('--half', action='store_true', help='store the weights as float16')
     parser.add_argument(
         '--strip-prefix',
@@ -67,8 +74,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
     elif args.format == 'safetensors' and (args.strip_prefix or args.classifier):
         parser.error('--strip-prefix and --classifier are of --format pth')
-    if args.format == 'pth' and (args.results or args.licence or args.downstream or args.half):
-        parser.error('a .pth file has no card: drop --results, --licence, --downstream and --half')
+    told = (args.results, args.licence, args.downstream, args.half, args.text_encoder)
+    if args.format == 'pth' and any(told):
+        parser.error(
+            'a .pth file has no card: drop --results, --licence, --downstream, --half and '
+            '--text-encoder'
+        )
     return args
 
 
@@ -77,7 +88,7 @@ def publish(args: argparse.Namespace) -> Path:
     from mmengine.config import Config
 
     from mmact_ssl.apis.model import load_file
-    from mmact_ssl.apis.publish import card_of_checkpoint, write_model
+    from mmact_ssl.apis.publish import card_of_checkpoint, text_part, write_model
     from mmact_ssl.apis.zoo import INDEX, add_to_index
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.files import sha256_of_file
@@ -106,6 +117,9 @@ def publish(args: argparse.Namespace) -> Path:
         licence=args.licence or '',
         trained_on=args.trained_on or '',
     )
+    if args.text_encoder:
+        projectors, told = text_part(args.checkpoint, args.text_encoder)
+        weights, card = {**weights, **projectors}, replace(card, **told)
     path = write_model(weights, args.output.parent, card, results, args.half)
     try:
         load_file(path)  # as whoever receives it

@@ -1,7 +1,8 @@
 """The card of a published model: what it is, how it reads its input, where it comes from.
 
 A published file is a safetensors file of a backbone's weights, ``backbone.*``, with its card as
-JSON in the file's own metadata. Whoever receives it needs nothing else to build the network.
+JSON in the file's own metadata; beside them may lie what reads sentences, ``heads.prompts.*``.
+Whoever receives it needs nothing else to build the network.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class Card:
         pooling: The part that pools a map of skeletons; None: the mean over positions.
         deviation: Features are the mean over a video's clips and, beside it, the deviation.
         layout, num_persons: Of skeletons: a key of LAYOUTS, and persons a clip; '' and 0 of videos.
+        text_encoder: Name of the config of ``configs/teachers/`` whose sentences the file's two
+            projectors, ``heads.prompts.*``, compare with skeletons; '' of a backbone alone.
+        text_fingerprint: Of that teacher's config and weights; '' if the training did not say it.
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
@@ -71,6 +75,8 @@ class Card:
     deviation: bool = False
     layout: str = ''
     num_persons: int = 0
+    text_encoder: str = ''
+    text_fingerprint: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -120,8 +126,9 @@ def card_from(values: Any) -> Card:
     _check_values(values)
     parts = {key: _with_tuples(values.get(key)) for key in PARTS}
     card = Card(**{**values, **parts})
-    if not NAME.fullmatch(card.name):
-        raise ValueError(f'its card has the name {card.name!r}')
+    for name in (card.name, card.text_encoder or 'none'):
+        if not NAME.fullmatch(name):
+            raise ValueError(f'its card has the name {name!r}')
     if card.kind not in ('video', 'skeleton'):
         raise ValueError(f'its card is of the kind {card.kind!r}')
     return card

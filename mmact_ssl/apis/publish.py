@@ -15,12 +15,16 @@ from torch import Tensor
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import CARD_KEY, Card, card_from
 from mmact_ssl.apis.parts import check_part, without_outside
+from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.own_data import saved_network
+from mmact_ssl.evaluation.shared_space import PROMPTS, projector_weights
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
+from mmact_ssl.targets.target_cache_hook import META_KEY
 
 
 def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
@@ -129,6 +133,33 @@ def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[
         and (result.backbone, result.pretrained_on) == (card.backbone_name, '')
         and (result.protocol, result.label_fraction) == (protocol, fraction)
     ]
+
+
+def text_part(
+    checkpoint: str | os.PathLike[str], encoder: str
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What a file needs to be searched by sentences: projectors by key, and fields of its card.
+
+    Args:
+        checkpoint: Of a pre-training with sentences.
+        encoder: Name of the config of ``configs/teachers/`` that embedded them.
+    """
+    from mmact_ssl.models.teachers import build_teacher
+
+    weights = projector_weights(os.fspath(checkpoint))
+    config = CONFIGS / 'teachers' / f'{encoder}.py'
+    if not config.is_file():
+        raise ConfigError(f'{encoder}: no such config in {config.parent}')
+    fingerprint = build_teacher(config).fingerprint()
+    caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
+    known = caches.get('train', {}).get('prompt', {})
+    if known and fingerprint not in known:
+        raise ConfigError(
+            f'{checkpoint} learned from sentences of {", ".join(known.values())}, another teacher '
+            f'or other weights than {encoder}'
+        )
+    card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
+    return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
 
 def write_model(

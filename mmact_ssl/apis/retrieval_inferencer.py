@@ -13,6 +13,7 @@ from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import CHUNK, FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
 from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.compat import CONFIGS
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace
@@ -30,9 +31,9 @@ class RetrievalInferencer(FeatureInferencer):
         index: File; made where it is missing, of this model alone.
         window, stride, unit: Of the rows, see FeatureInferencer; None: a row a clip.
         checkpoint: Pre-training with sentences that the model was published from, to search by
-            sentences.
+            sentences; not needed where it was published with what reads them.
         text_encoder: Config of the teacher that embedded its sentences, as
-            ``configs/teachers/minilm.py``.
+            ``configs/teachers/minilm.py``; by default the one that the card names.
         device, show_progress: See FeatureInferencer.
     """
 
@@ -139,20 +140,28 @@ class RetrievalInferencer(FeatureInferencer):
         """The projectors of the pre-training, and the encoder of sentences."""
         if self._space is None:
             card = self.pretrained.card
-            if self.checkpoint is None or self.text_encoder is None:
+            source = self.checkpoint or (self.pretrained.path if card.text_encoder else None)
+            config = self.text_encoder or CONFIGS / 'teachers' / f'{card.text_encoder}.py'
+            if source is None or not (self.text_encoder or card.text_encoder):
                 raise ConfigError(
                     f'{card.name} is a backbone alone and reads no sentences: give checkpoint=, '
                     'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
                 )
-            if sha256_of_file(self.checkpoint) != card.source_sha256:
+            wanted = card.source_sha256 if self.checkpoint else self.pretrained.sha256
+            if sha256_of_file(source) != wanted:
                 raise CheckpointError(
-                    f'{self.checkpoint}: {card.name} was published from another file, so that '
-                    'these projectors belong to other features'
+                    f'{source}: {card.name} was published from another file, so that these '
+                    'projectors belong to other features'
                 )
             from mmact_ssl.models.teachers import build_teacher
 
-            encoder = build_teacher(os.fspath(self.text_encoder))
+            encoder = build_teacher(os.fspath(config))
             if encoder.kind != 'text':
-                raise ConfigError(f'{self.text_encoder}: reads no sentences, it is {encoder.kind}')
-            self._space = SharedSpace(self.checkpoint), encoder
+                raise ConfigError(f'{config}: reads no sentences, it is {encoder.kind}')
+            if card.text_fingerprint not in ('', encoder.fingerprint()):
+                raise ConfigError(
+                    f'{config}: {card.name} learned from the sentences of another encoder: give '
+                    f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
+                )
+            self._space = SharedSpace(source), encoder
         return self._space

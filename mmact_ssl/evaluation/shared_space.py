@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.targets.cache import TargetReader
 
@@ -24,28 +25,37 @@ SIDES = {
 PROMPTS = 'prompts'
 
 
-class SharedSpace:
-    """The two projectors of a prompt matching head, from a pre-training checkpoint.
+def projector_weights(checkpoint: str) -> dict[str, Tensor]:
+    """Read the ``skeleton_projector.*`` and ``prompt_projector.*`` of a prompt matching head.
 
-    It holds one ``PromptMatchingHead``, or several of which one is called ``prompts``.
+    Args:
+        checkpoint: A pre-training with one ``PromptMatchingHead``, or several of which one is
+            called ``prompts``; or a file that was published with its projectors.
     """
+    state = read_state_dict(checkpoint)
+    parts = [key.split('.') for key in state if key.startswith('heads.')]
+    tasks = sorted({part[1] for part in parts if part[2:3] == ['prompt_projector']})
+    if PROMPTS in tasks:
+        tasks = [PROMPTS]  # the others match something else than sentences
+    if len(tasks) != 1:
+        raise CheckpointError(
+            f'{checkpoint}: holds {len(tasks)} heads that match sentences ({tasks}), wanted '
+            f'one, or {PROMPTS!r}: give a C2VL pre-training, not an exported student'
+        )
+    prefixes = tuple(f'heads.{tasks[0]}.{side}_projector.' for side in SIDES)
+    return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
+
+
+class SharedSpace:
+    """The two projectors of a prompt matching head, see :func:`projector_weights`."""
 
     def __init__(self, checkpoint: str) -> None:
-        state = read_state_dict(checkpoint)
-        parts = [key.split('.') for key in state if key.startswith('heads.')]
-        tasks = sorted({part[1] for part in parts if part[2] == 'prompt_projector'})
-        if PROMPTS in tasks:
-            tasks = [PROMPTS]  # the others match something else than sentences
-        if len(tasks) != 1:
-            raise CheckpointError(
-                f'{checkpoint}: holds {len(tasks)} heads that match sentences ({tasks}), wanted '
-                f'one, or {PROMPTS!r}: give a C2VL pre-training, not an exported student'
-            )
+        state = projector_weights(checkpoint)
         self.checkpoint = checkpoint
-        self.projectors = {
-            side: _projector(state, f'heads.{tasks[0]}.{side}_projector.', side == 'skeleton')
-            for side in SIDES
-        }
+        with reading(checkpoint, 'download or publish it again', CheckpointError):
+            self.projectors = {
+                side: _projector(state, f'{side}_projector.', side == 'skeleton') for side in SIDES
+            }
 
     @torch.no_grad()
     def embed(self, side: str, values: np.ndarray) -> np.ndarray:

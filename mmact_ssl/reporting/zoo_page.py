@@ -45,6 +45,8 @@ def _section(card: Card, entry: Entry) -> str:
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
         f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
     )
+    if card.text_encoder:
+        text += f'- Found by sentences too, of `configs/teachers/{card.text_encoder}.py`\n'
     if card.results:
         text += (
             '\n| Result | % | Data | Test clips | Weights of |\n| --- | ---: | --- | ---: | --- |\n'

@@ -12,6 +12,7 @@ import torch
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.feature_inferencer import embed
+from mmact_ssl.apis.publish import text_part
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
@@ -148,6 +149,9 @@ def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
             words = ('carry', 'sit', 'wave')
             return torch.tensor([[s.count(w) + 0.1 for w in words] * 2 for s in sentences])
 
+        def fingerprint(self):
+            return 'words'
+
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
     model = load_model(str(publish(skeleton_config, tmp_path / 'epoch.pth', tmp_path)))
     return model, str(tmp_path / 'epoch.pth'), Words()
@@ -186,3 +190,48 @@ def test_a_backbone_alone_says_that_it_reads_no_sentences(by_text, skeleton_fold
     search.checkpoint, search.text_encoder = str(tmp_path / 'later.pth'), 'words.py'
     with pytest.raises(CheckpointError, match=r'later\.pth: .* was published from another file'):
         search(text='somebody waves')
+
+
+def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
+    by_text, publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
+):
+    bare, checkpoint, encoder = by_text
+    text = text_part(checkpoint, 'minilm')
+    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path, 'told', text)))
+    assert model.card.text_encoder == 'minilm'
+    features = [embed(one, skeleton_folder) for one in (model, bare)]
+    np.testing.assert_array_equal(*features)
+    searches = [
+        RetrievalInferencer(bare, tmp_path / 'a', checkpoint=checkpoint, text_encoder='words.py'),
+        RetrievalInferencer(model, tmp_path / 'b'),
+    ]
+    for search in searches:
+        search.add(skeleton_folder)
+    of_checkpoint, of_file = (search(text='they wave', top=5)['hits'] for search in searches)
+    assert of_file == of_checkpoint
+    monkeypatch.setattr(type(encoder), 'fingerprint', lambda self: 'other weights')
+    searches[1]._space = None
+    with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
+        searches[1](text='they wave')
+
+
+def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
+    _, checkpoint, _ = by_text
+    state = torch.load(checkpoint)
+    record = {'train': {'prompt': {'f00': 'SentenceTeacher(other)'}}}
+    torch.save({**state, 'meta': {'target_caches': record}}, tmp_path / 'told.pth')
+    with pytest.raises(
+        ConfigError, match=r'learned from sentences of SentenceTeacher\(other\), an'
+    ):
+        text_part(tmp_path / 'told.pth', 'minilm')
+    with pytest.raises(ConfigError, match='no_such: no such config in '):
+        text_part(checkpoint, 'no_such')
+    torch.save(dict(state_dict={'backbone.a': torch.ones(2)}), tmp_path / 'bare.pth')
+    with pytest.raises(CheckpointError, match='holds 0 heads that match sentences'):
+        text_part(tmp_path / 'bare.pth', 'minilm')
+
+
+def test_projectors_that_are_none_are_an_error_of_the_file(tmp_path):
+    torch.save(dict(state_dict={'heads.x.prompt_projector.a': torch.ones(2)}), tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match=r'x\.pth: .*publish it again'):
+        SharedSpace(str(tmp_path / 'x.pth'))

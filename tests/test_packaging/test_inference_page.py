@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mmact_ssl import apis
+from mmact_ssl.apis.publish import text_part
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from tools.visualize import main
@@ -26,6 +27,9 @@ class Words:
 
     def embed(self, sentences):
         return torch.tensor([[s.count(letter) + 0.5 for letter in 'person'] for s in sentences])
+
+    def fingerprint(self):
+        return 'words'
 
 
 @pytest.fixture
@@ -51,17 +55,17 @@ def made_world(
     state = {f'heads.prompts.{key}': value for key, value in head.state_dict().items()}
     backbone = build_recognizer(skeleton_config, seed=3).backbone
     state.update({f'backbone.{key}': value for key, value in backbone.state_dict().items()})
-    checkpoint = root / 'work_dirs' / 'c2vl_gru_nwucla' / 'epoch_120.pth'
-    checkpoint.parent.mkdir(parents=True)
+    checkpoint = tmp_path / 'epoch_120.pth'
     torch.save(dict(state_dict=state), checkpoint)
+    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
+    text = text_part(checkpoint, 'minilm')
     of_videos = publish(linear_config, student_checkpoint, tmp_path)
     models = {
         'csvr_r3d_demo': of_videos,
         'dtg_tsm-lite0_jhmdb': of_videos,
-        'c2vl_gru_nwucla': publish(skeleton_config, checkpoint, tmp_path, 'words'),
+        'c2vl_gru_nwucla': publish(skeleton_config, checkpoint, tmp_path, 'words', text),
     }
     monkeypatch.setattr(apis, 'find_model', lambda name: (str(models[name]), None))
-    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
     monkeypatch.chdir(root)
     return root
 
