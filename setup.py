@@ -70,6 +70,7 @@ setup(
         'teachers': read_requirements('teachers'),
         'text': read_requirements('text'),
         'search': read_requirements('search'),
+        'shards': read_requirements('shards'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
         'all': read_requirements('teachers') + read_requirements('tensorboard'),

@@ -1,7 +1,7 @@
 """Data sets, samplers and layouts."""
 
 from .pretext_video_dataset import PretextVideoDataset
-from .samplers import LengthBucketBatchSampler
+from .samplers import LengthBucketBatchSampler, ShardSampler
 from .skeleton_dataset import SkeletonDataset
 
-__all__ = ['LengthBucketBatchSampler', 'PretextVideoDataset', 'SkeletonDataset']
+__all__ = ['LengthBucketBatchSampler', 'PretextVideoDataset', 'ShardSampler', 'SkeletonDataset']

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmaction.datasets import VideoDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
-from mmact_ssl.errors import DataError
+from mmact_ssl.datasets.shards import is_remote, members, split_path
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import DATASETS
 
@@ -20,9 +22,11 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
     """mmaction2's VideoDataset made fit for long runs over unlabeled, imperfect video.
 
     The annotation file has a line ``path`` or ``path label`` per video, paths relative to
-    ``data_prefix['video']``; blank lines are skipped.
+    ``data_prefix['video']``; blank lines are skipped. A path may be that of a video in a tar shard,
+    ``data_prefix['video']`` then also an address; see :mod:`mmact_ssl.datasets.shards`.
 
-    Two differences. Missing folders, annotations and videos are found when the data set is built.
+    Two differences. Missing folders, annotations and videos are found when the data set is built;
+    of shards only that they are there, and of a server's that the first one is.
     Broken videos are replaced and all randomness of a sample depends on (seed, epoch, index), see
     SeededSamples.
 
@@ -34,6 +38,9 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
             Kinetics', whose videos are no longer all available.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
+
+    Attributes:
+        shards: Number of the shard of each video, int64 [N]; None unless all are in shards.
     """
 
     sample_kind = 'videos'
@@ -57,7 +64,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         """Read the annotation file; one dict of ``filename`` and ``label`` (-1: none) per video."""
         names, labels = read_annotation(self.ann_file, self._fix('ann_file'))
         folder = self.data_prefix.get('video') or ''
-        if folder and not os.path.isdir(folder):
+        if folder and not is_remote(folder) and not os.path.isdir(folder):
             raise DataError(f'video folder {folder} is missing: {self._fix("data_prefix[video]")}')
         paths = [os.path.join(folder, name) for name in names]
         missing = _missing(paths)
@@ -72,6 +79,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             for path, label in zip(paths, labels)
             if path not in missing
         ]
+        self.shards = _number_shards([path for path in paths if path not in missing])
         drop_labels(present, self.label_fraction, self.label_seed)
         return present
 
@@ -80,13 +88,30 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         return f'{fix} or run `{self.prepare_command}`' if self.prepare_command else fix
 
 
+def _number_shards(filenames: Sequence[str]) -> np.ndarray | None:
+    numbers: dict[str, int] = {}
+    parts = [split_path(filename) for filename in filenames]
+    if None in parts:
+        return None
+    return np.array([numbers.setdefault(part[0], len(numbers)) for part in parts if part])
+
+
 def _missing(filenames: Sequence[str]) -> set[str]:
-    """Files that do not exist; lists each folder once, quicker than asking for every file."""
-    folders = {os.path.dirname(filename) for filename in filenames}
+    """Files that do not exist; lists each folder once, quicker than asking for every file.
+
+    A video in a shard is missing where the shard is. A server is asked for the first shard alone.
+    """
+    if is_remote(filenames[0]):
+        if not (parts := split_path(filenames[0])):
+            raise ConfigError(f'{filenames[0]}: of a server only videos in tar shards are read')
+        members(parts[0])
+        return set()
+    holders = {filename: (split_path(filename) or (filename,))[0] for filename in filenames}
+    folders = {os.path.dirname(holder) for holder in holders.values()}
     present = {
         (folder, name)
         for folder in folders
         if os.path.isdir(folder or '.')
         for name in os.listdir(folder or '.')
     }
-    return {filename for filename in filenames if os.path.split(filename) not in present}
+    return {name for name, holder in holders.items() if os.path.split(holder) not in present}

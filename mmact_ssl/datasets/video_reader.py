@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from mmact_ssl.datasets.shards import read_video, split_path
 from mmact_ssl.errors import BrokenSampleError
 
 # Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
@@ -28,7 +30,7 @@ _REFORMAT_OPTIONS: dict[str, Any] = (
 
 
 class VideoReader:
-    """Random access to the frames of one video file, exact to the frame.
+    """Random access to the frames of one video file, or one in a shard, exact to the frame.
 
     Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
     number of frames, their order and the key frames without decoding. ``read`` then decodes from
@@ -255,12 +257,17 @@ def _open(filename: str) -> Any:
 
     Where the header is not enough, as in a transport stream, the file is examined in full.
     """
-    container = av.open(filename, options={'skip_frame': 'all', 'analyzeduration': '1'})
+    source: Any = filename
+    if split_path(filename):
+        source = io.BytesIO(read_video(filename))
+    container = av.open(source, options={'skip_frame': 'all', 'analyzeduration': '1'})
     streams = container.streams.video
     if streams and streams[0].codec_context is not None and streams[0].codec_context.width > 0:
         return container
     container.close()
-    return av.open(filename)
+    if source is not filename:
+        source.seek(0)
+    return av.open(source)
 
 
 class _Converter:

@@ -23,6 +23,7 @@ import torch
 from tqdm import tqdm
 
 from mmact_ssl.datasets.loading import end_with_parent
+from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
@@ -123,8 +124,8 @@ def extract_many(
         DataError: ``root`` holds none of the videos, too many are broken, a teacher returned an
             invalid target, or an existing cache is of another teacher.
     """
-    root = Path(root)
-    if not any((root / name).is_file() for name in names):
+    root = os.fspath(root)
+    if not any(_is_there(os.path.join(root, name)) for name in names):
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
@@ -164,14 +165,21 @@ def _run(
     teachers: Sequence[BaseTeacher],
     metas: Sequence[TargetMeta],
     todo: Sequence[int],
-    root: Path,
+    root: str,
     key: str,
     batch_size: int,
 ) -> Result:
     """Run some of the teachers over a video."""
     keep = [partial(metas[i].stored, key) for i in todo]
     chosen = [teachers[i] for i in todo]
-    return run_teachers(chosen, root / key, batch_size, keep, metas[0].every)
+    return run_teachers(chosen, os.path.join(root, key), batch_size, keep, metas[0].every)
+
+
+def _is_there(path: str) -> bool:
+    parts = split_path(path)
+    if parts and is_remote(path):
+        return parts[1] in members(parts[0])
+    return os.path.isfile(parts[0] if parts else path)
 
 
 _teachers: list[BaseTeacher] = []  # of a process of the pool

@@ -32,6 +32,7 @@ class Seen(Dataset):
         self.read: list[int] = []
         self.epoch = torch.zeros(1, dtype=torch.int64)
         self.lengths = list(range(SAMPLES))
+        self.shards = torch.arange(SAMPLES).numpy() // 3
 
     def set_progress(self, seed: int, epoch: int) -> None:
         self.epoch.share_memory_()[0] = epoch  # mmengine has made a copy
@@ -76,6 +77,7 @@ VARIANTS = {
     'plain': {},
     'accumulated over the ends of epochs': dict(optim_wrapper=dict(accumulative_counts=3)),
     'sorted by length': dict(loader=dict(batch_sampler=dict(type='LengthBucketBatchSampler'))),
+    'shard by shard': dict(loader=dict(sampler=dict(type='ShardSampler', buffer=5))),
     'workers that live on': dict(loader=dict(num_workers=1, persistent_workers=True)),
     'averaged': dict(hooks=[dict(type='EMAHook', momentum=0.1)]),
 }

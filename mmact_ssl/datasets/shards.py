@@ -1,0 +1,123 @@
+"""Videos in tar shards, as WebDataset has them, on a disk or a server.
+
+A video's path is that of its shard, ``/`` and its name in it: ``shards/train-000007.tar/a/b.mp4``,
+``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``. Any file system of fsspec will do that
+reads ranges. What is read of a shard is its index ``x.tar.json``, ``{name: [offset, size]}``, once,
+or, where there is none, the headers of all its members; and of a video one range.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tarfile
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import fsspec
+
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError, reason_of
+
+INDEX = '.json'  # after the name of the shard
+SHARDS_KNOWN = 64  # whose indexes a process holds, some 100 kB each
+ATTEMPTS = 3
+_MEMBER = re.compile(r'(.+?\.tar)/(.+)')
+
+Result = TypeVar('Result')
+Members = dict[str, tuple[int, int]]  # offset and size of each file
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Split the path of a video in a shard into those of the shard and of the video in it."""
+    match = _MEMBER.fullmatch(path)
+    return (match[1], match[2]) if match else None
+
+
+def is_remote(path: str | os.PathLike[str]) -> bool:
+    """True of an address that is not a path of this machine's file system."""
+    return '://' in os.fspath(path)
+
+
+def read_video(path: str) -> bytes:
+    """Read a video in a shard; BrokenSampleError if it is not there, or in another place."""
+    shard, name = split_path(path) or ('', path)
+    try:
+        offset, size = members(shard)[name]
+        system, place = _open(shard)
+        block = tarfile.BLOCKSIZE
+        data = _try(lambda: system.cat_file(place, start=offset - block, end=offset + size))
+        if len(data) != block + size:
+            raise ValueError(
+                f'{shard} gave {len(data)} bytes instead of {block + size}: it is cut, or its '
+                'server does not give ranges'
+            )
+        # The header, which lies before the data, proves that shard and index belong together. A
+        # long or foreign name stands before it.
+        header = tarfile.TarInfo.frombuf(data[:block], 'utf-8', 'surrogateescape')
+        is_short = name.isascii() and len(name) <= tarfile.LENGTH_NAME
+        if header.size != size or (is_short and header.name != name):
+            raise ValueError(f'{shard} is not the shard of its index')
+    except KeyError:
+        raise BrokenSampleError(path, f'is not in {shard}') from None
+    except (DataError, ValueError, tarfile.TarError, OSError) as error:
+        raise BrokenSampleError(path, f'cannot be read ({reason_of(error)})') from error
+    return data[block:]
+
+
+@lru_cache(maxsize=SHARDS_KNOWN)
+def members(shard: str) -> Members:
+    """Read the places of the files in a shard.
+
+    Raises:
+        ConfigError: fsspec cannot read from there.
+        DataError: The shard is missing or damaged.
+    """
+    system, place = _open(shard)
+    try:
+        index = json.loads(_try(lambda: system.cat_file(place + INDEX)))
+        return {name: (offset, size) for name, (offset, size) in index.items()}
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f'{shard}{INDEX}: {reason_of(error)}: delete it, or make it anew'
+        ) from error
+    try:
+        return _try(lambda: _scan(system, place))
+    except (OSError, ValueError, tarfile.TarError) as error:
+        raise DataError(f'{shard}: {reason_of(error)}: correct the list or the folder') from error
+
+
+def _scan(system: Any, place: str) -> Members:
+    file = system.open(place, 'rb', cache_type='none')
+    with file, tarfile.open(fileobj=file, mode='r:') as tar:
+        return {entry.name: (entry.offset_data, entry.size) for entry in tar if entry.isfile()}
+
+
+def _open(shard: str) -> tuple[Any, str]:
+    """File system and place in it; in each process its own, as fsspec sees to."""
+    try:
+        return fsspec.core.url_to_fs(shard)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f'{shard} cannot be read ({reason_of(error)}): pip install mmact_ssl[shards] for '
+            'HTTP, s3fs or gcsfs for object stores'
+        ) from error
+
+
+def _try(read: Callable[[], Result]) -> Result:
+    """Read, again if the connection fails, and turn whatever a client raises into an OSError."""
+    attempt = 1
+    while True:
+        try:
+            return read()
+        except (FileNotFoundError, ValueError, tarfile.TarError):
+            raise
+        except Exception as error:  # aiohttp's and botocore's have no base in common
+            if attempt == ATTEMPTS:
+                raise OSError(reason_of(error)) from error
+            time.sleep(attempt)
+        attempt += 1

@@ -1,0 +1,85 @@
+"""A prepared folder of videos as tar shards, for disks that seek slowly and for servers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from mmact_ssl.datasets.shards import INDEX, members
+from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_annotation, write_atomically
+from mmact_ssl.preparation.files import write_annotation
+from mmact_ssl.preparation.own_folder import LISTS
+
+SETS = {'shards': 'tar shards of a prepared folder of videos, for slow disks and servers'}
+OPTIONS = {'megabytes': dict(type=float, help='of a shard at most; a larger video has its own')}
+
+
+def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> dict[str, int]:
+    """Write the videos of a folder's lists into shards, and lists that name them there.
+
+    Args:
+        source: Folder that ``tools/prepare_data.py`` wrote, with lists and videos.
+        out: Folder to write ``shards/SPLIT-000000.tar``, their indexes and the lists to.
+        megabytes: Size of a shard; 10^6 bytes each.
+        seed: Of the order in the shards, which is random: one class after the other, as many lists
+            are, would fill the batches with it. The lists keep theirs.
+    """
+    fix = 'point --source at a prepared folder of videos'
+    lists = [source / name for pair in LISTS for name in pair if (source / name).is_file()]
+    if not lists:
+        raise DataError(f'{source}: no train.txt in this folder; {fix}')
+    counts = {}
+    for path in lists:
+        names, labels = read_annotation(path, fix)
+        missing = [name for name in names if not (source / name).is_file()]
+        if missing:
+            raise DataError(f'{path}: {len(missing)} videos are missing, e.g. {missing[0]}; {fix}')
+        order = np.random.default_rng(seed).permutation(len(names))
+        sizes = np.array([(source / names[i]).stat().st_size for i in order])
+        written = {}
+        groups = _groups(sizes, 1e6 * megabytes)
+        for number in track(range(len(groups)), f'shards of {path.name}'):
+            shard = out / 'shards' / f'{path.stem}-{number:06d}.tar'
+            chosen = [names[i] for i in order[groups[number]]]
+            _write(shard, source, chosen)
+            written.update({name: shard.relative_to(out).as_posix() for name in chosen})
+        lines = [(f'{written[name]}/{name}', label) for name, label in zip(names, labels)]
+        write_annotation(out / path.name, ((n, None if i < 0 else i) for n, i in lines))
+        counts[path.stem] = len(names)
+        counts['shards'] = counts.get('shards', 0) + len(groups)
+    if (source / 'classes.txt').is_file():
+        shutil.copyfile(source / 'classes.txt', out / 'classes.txt')
+    return counts
+
+
+def _groups(sizes: np.ndarray, limit: float) -> list[slice]:
+    """Cut a row of sizes into parts of at most ``limit`` each, but of one at least."""
+    groups, first, held = [], 0, 0
+    for position, size in enumerate(sizes.tolist()):
+        if held and held + size > limit:
+            groups.append(slice(first, position))
+            first, held = position, 0
+        held += size
+    return [*groups, slice(first, len(sizes))]
+
+
+def _write(shard: Path, source: Path, names: list[str]) -> None:
+    """Write files and their index; equal content gives equal bytes."""
+    shard.parent.mkdir(parents=True, exist_ok=True)
+    part = shard.with_suffix('.part')
+    with tarfile.open(part, 'w') as tar:
+        for name in names:
+            entry = tarfile.TarInfo(name)
+            entry.size = (source / name).stat().st_size
+            with open(source / name, 'rb') as file:
+                tar.addfile(entry, file)
+    Path(f'{shard}{INDEX}').unlink(missing_ok=True)
+    part.replace(shard)
+    members.cache_clear()
+    write_atomically(f'{shard}{INDEX}', json.dumps(members(str(shard))) + '\n')

@@ -1,0 +1,241 @@
+"""Videos in tar shards: the same samples as from files, from a disk and from a server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader
+
+from mmact_ssl.datasets import shards
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.preparation.shards import prepare
+from mmact_ssl.registry import DATASETS
+from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
+
+NAMES = ['videos/a b.mp4', 'videos/é.mp4', f'videos/{"long" * 30}.mp4', 'c/d.mp4', 'e.mp4', 'f.mp4']
+PIPELINE = [
+    {'type': 'SampleViews', 'clip': {'num_frames': 4, 'stride': 2}},
+    {'type': 'DecodeViews', 'short_side': 48},
+    {
+        'type': 'TransformViews',
+        'views': ('clip',),
+        'transforms': [
+            {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},
+            {'type': 'mmaction.Resize', 'scale': (32, 32), 'keep_ratio': False},
+        ],
+    },
+    {'type': 'PackInputs', 'views': ('clip',)},
+]
+
+
+class GrayTeacher(BaseTeacher):
+    """Mean brightness of frames, [N, 1]."""
+
+    kind = 'embedding'
+
+    def __init__(self):
+        super().__init__({}, {})
+
+    def predict(self, frames):
+        return frames.float().mean((1, 2, 3))[:, None]
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory, make_video):
+    folder = tmp_path_factory.mktemp('files')
+    for i, name in enumerate(NAMES):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        make_video(folder / name, num_frames=20 + i)
+    (folder / 'train.txt').write_text(''.join(f'{name} {i % 2}\n' for i, name in enumerate(NAMES)))
+    (folder / 'classes.txt').write_text('sit\nrun\n')
+    return folder
+
+
+@pytest.fixture
+def folder(files, tmp_path):
+    """Shards of two or three videos."""
+    two = sorted((files / name).stat().st_size for name in NAMES)[-2:]
+    assert prepare(files, tmp_path, sum(two) / 1e6) == {'train': 6, 'shards': 3}
+    shards.members.cache_clear()
+    return tmp_path
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Gives ranges, which Python's own server does not; fails every third time if asked to."""
+
+    sent: list[int]
+    failing = False
+    count = 0
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        Handler.count += 1
+        if self.failing and Handler.count % 3 == 0:
+            self.send_error(503)
+            return
+        wanted = self.headers.get('Range')
+        path = self.translate_path(self.path)
+        if wanted is None or self.directory.endswith('whole'):
+            super().do_GET()
+            return
+        first, last = (int(part) for part in wanted.removeprefix('bytes=').split('-'))
+        with open(path, 'rb') as file:
+            file.seek(first)
+            data = file.read(last + 1 - first)
+        self.sent.append(len(data))
+        self.send_response(206)
+        self.send_header('Content-Length', str(len(data)))
+        self.send_header('Accept-Ranges', 'bytes')
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def serve():
+    pytest.importorskip('aiohttp', reason='pip install mmact_ssl[shards]')
+    servers = []
+
+    def start(directory):
+        Handler.sent = []
+        handler = partial(Handler, directory=str(directory))
+        servers.append(ThreadingHTTPServer(('127.0.0.1', 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f'http://127.0.0.1:{servers[-1].server_port}'
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def build(ann_file, videos, **options):
+    options = {'pipeline': PIPELINE, 'data_prefix': {'video': str(videos)}, **options}
+    return DATASETS.build({'type': 'PretextVideoDataset', 'ann_file': str(ann_file), **options})
+
+
+def samples_of(dataset):
+    dataset.set_progress(3, 5)
+    return [dataset[i] for i in range(len(dataset))]
+
+
+def assert_same(found, wanted):
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted):
+        np.testing.assert_array_equal(one['inputs']['clip'], other['inputs']['clip'])
+        assert one['data_samples'].gt_label == other['data_samples'].gt_label
+        assert not one['data_samples'].replaced
+
+
+def test_samples_of_shards_are_those_of_the_files(files, folder):
+    assert (folder / 'classes.txt').read_text() == 'sit\nrun\n'
+    wanted = samples_of(build(files / 'train.txt', files))
+    dataset = build(folder / 'train.txt', folder)
+    assert sorted(np.bincount(dataset.shards)) == [2, 2, 2]
+    assert_same(samples_of(dataset), wanted)
+    for index in folder.glob('shards/*.json'):
+        index.unlink()
+    shards.members.cache_clear()
+    assert_same(samples_of(dataset), wanted)
+
+
+@pytest.mark.parametrize('indexed', [True, False])
+def test_two_workers_read_ranges_from_a_server_that_fails_now_and_then(
+    files, folder, serve, monkeypatch, indexed
+):
+    monkeypatch.setattr(Handler, 'failing', indexed)
+    monkeypatch.setattr(shards.time, 'sleep', lambda seconds: None)
+    if not indexed:
+        for index in folder.glob('shards/*.json'):
+            index.unlink()
+    dataset = build(folder / 'train.txt', serve(folder))
+    dataset.set_progress(3, 5)
+    loader = DataLoader(dataset, 2, num_workers=2, collate_fn=list, multiprocessing_context='fork')
+    found = [sample for batch in loader for sample in batch]
+    assert_same(found, samples_of(build(files / 'train.txt', files)))
+    videos = {512 + (files / name).stat().st_size for name in NAMES}
+    others = [size for size in Handler.sent if size not in videos]
+    assert videos <= set(Handler.sent) and max(others, default=0) <= (0 if indexed else 1024)
+
+
+def test_a_server_must_give_ranges_and_have_the_shards(folder, serve):
+    whole = folder / 'whole'
+    (folder / 'shards').rename(whole)
+    address = serve(whole)
+    member = next(iter(shards.members(f'{address}/train-000000.tar')))
+    with pytest.raises(BrokenSampleError, match='does not give ranges'):
+        shards.read_video(f'{address}/train-000000.tar/{member}')
+    with pytest.raises(DataError, match=r'nowhere/shards/train-00000\d.tar: '):
+        build(folder / 'train.txt', f'{address}/nowhere')
+    (folder / 'plain.txt').write_text('a.mp4\n')
+    with pytest.raises(ConfigError, match='only videos in tar shards'):
+        build(folder / 'plain.txt', address)
+    with pytest.raises(ConfigError, match='pip install mmact_ssl'):
+        build(folder / 'train.txt', 'nothing://bucket')
+
+
+def test_broken_members_are_named_and_replaced(folder):
+    lines = (folder / 'train.txt').read_text().splitlines()
+    cut, foreign, swapped = (folder / 'shards' / f'train-00000{i}.tar' for i in range(3))
+    places = shards.members(str(cut))
+    last = max(places, key=lambda name: places[name][0])
+    with open(cut, 'r+b') as file:
+        file.truncate(sum(places[last]) - 100)
+    index = folder / 'shards' / f'{foreign.name}.json'
+    index.write_text((folder / f'shards/{cut.name}.json').read_text())
+    index = folder / 'shards' / f'{swapped.name}.json'
+    names, values = zip(*json.loads(index.read_text()).items())
+    index.write_text(json.dumps(dict(zip(names, values[::-1]))))
+    checked = sum(name.isascii() and len(name) <= 100 for name in names)
+    shards.members.cache_clear()
+    reasons = []
+    for line in lines:
+        try:
+            shards.read_video(str(folder / line.rpartition(' ')[0]))
+        except BrokenSampleError as error:
+            reasons.append(str(error))
+    assert len(reasons) == 3 + checked >= 4
+    assert sum('it is cut' in reason for reason in reasons) == 1
+    assert sum(f'is not in {foreign}' in reason for reason in reasons) == 2
+    assert sum('is not the shard of its index' in reason for reason in reasons) == checked
+    dataset = build(folder / 'train.txt', folder, max_replacements=100)
+    found = [sample['data_samples'].replaced for sample in samples_of(dataset)]
+    assert sorted(filter(None, found)) == sorted(reasons)
+
+
+def test_missing_shards_are_found_when_the_data_set_is_built(folder):
+    lines = (folder / 'train.txt').read_text().splitlines()
+    gone = folder / 'shards' / lines[0].split('/')[1]
+    gone.rename(folder / 'elsewhere.tar')
+    with pytest.raises(DataError, match='2 of 6 videos of .* are missing, the first is .*tar/'):
+        build(folder / 'train.txt', folder)
+    assert len(build(folder / 'train.txt', folder, skip_missing=True)) == 4
+
+
+def test_preparing_again_gives_the_same_bytes(files, folder, tmp_path):
+    before = {path.name: path.read_bytes() for path in folder.glob('shards/*')}
+    two = sorted((files / name).stat().st_size for name in NAMES)[-2:]
+    prepare(files, folder, sum(two) / 1e6)
+    assert {path.name: path.read_bytes() for path in folder.glob('shards/*')} == before
+    assert prepare(files, tmp_path / 'one', 100) == {'train': 6, 'shards': 1}
+    assert prepare(files, tmp_path / 'each', 1e-6) == {'train': 6, 'shards': 6}
+    with pytest.raises(DataError, match=r'no train.txt in this folder'):
+        prepare(folder / 'shards', tmp_path / 'no')
+
+
+def test_teachers_read_shards(folder, files):
+    names = read_annotations([folder / 'train.txt'])
+    extract_many([ExtractionJob(GrayTeacher(), folder / 'gray.lmdb')], folder, names)
+    extract_many([ExtractionJob(GrayTeacher(), folder / 'files.lmdb')], files, NAMES)
+    found, wanted = (TargetReader(folder / f'{name}.lmdb') for name in ('gray', 'files'))
+    for name, original in zip(names, NAMES):
+        np.testing.assert_array_equal(found.get(name), wanted.get(original))
+        assert wanted.find(f'/data/{name}') == original  # a cache of the files serves the shards
