@@ -107,7 +107,8 @@ def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
 
 def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[str, Any]]:
     """Figures of one file: those of the results that name its hash and read it as the card does."""
-    results = list(results)
+    # Two folders may hold the same result.
+    results = [*{(one.run, one.checkpoint_hash): one for one in results}.values()]
     # A confusion matrix counts each clip of a test split once.
     counted = {
         (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))

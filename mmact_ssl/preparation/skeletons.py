@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections import Counter
@@ -53,6 +54,7 @@ class SkeletonWriter:
         self.frame_shape = (num_persons, LAYOUTS[layout].num_joints, num_coordinates)
         self.left_out: dict[str, str] = {}
         self._clips: dict[str, tuple[int, int, int]] = {}  # label, length, persons
+        self._digests: dict[str, bytes] = {}  # of the coordinates
         self._dropped_frames: Counter[str] = Counter()
         self._joints, self._missing_joints = 0, 0
         out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +104,9 @@ class SkeletonWriter:
         present = seen.any(axis=1)
         frames = np.zeros((clip.shape[1], *self.frame_shape), '<f4')
         frames[:, : present.sum()] = clip[present].transpose(1, 0, 2, 3)
-        self._file.write(frames.tobytes())
+        content = frames.tobytes()
+        self._file.write(content)
+        self._digests[name] = hashlib.sha256(content).digest()
         self._clips[name] = (label, len(frames), int(present.sum()))
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -111,11 +115,14 @@ class SkeletonWriter:
         Args:
             splits: Names of clips by the name of their list: ``xview_train`` becomes
                 ``xview_train.txt``. Names that were left out, and lists without a clip, are not
-                written. Lists that an earlier preparation wrote are removed.
+                written. Lists that an earlier preparation wrote are removed. Where clips of
+                ``xview_test`` are copies of clips of ``xview_train``, ``xview_test_unseen.txt`` has
+                the others.
 
         Returns:
             dict: Number of clips, of clips in each list, and of clips left out.
         """
+        splits = {**splits, **self._unseen(splits)}
         lists = {split: path_inside(self.out, f'{split}.txt', self.dataset) for split in splits}
         if not self._clips:
             why = next((f'{n}: {why}' for n, why in self.left_out.items()), 'check --source')
@@ -153,6 +160,22 @@ class SkeletonWriter:
         }
         write_atomically(self.out / META, json.dumps(meta, indent=2) + '\n')
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
+
+    def _unseen(self, splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Test lists without the copies of training clips, for those that have some."""
+        found = {}
+        for split, names in splits.items():
+            train = splits.get(split.removesuffix('test') + 'train', ())
+            trained = {self._digests[name] for name in train if name in self._digests}
+            there = [name for name in names if name in self._digests]
+            unseen = [name for name in there if self._digests[name] not in trained]
+            if split.endswith('test') and len(unseen) < len(there):
+                found[f'{split}_unseen'] = unseen
+                print(
+                    f'{self.dataset}: {len(there) - len(unseen)} of the {len(there)} clips of '
+                    f'{split} are copies of training clips: {split}_unseen.txt is without them'
+                )
+        return found
 
     def _remove_earlier_lists(self) -> None:
         """Remove the lists that the summary of an earlier preparation names."""

@@ -97,7 +97,8 @@ def test_the_real_set_has_the_known_names_labels_and_lengths(tmp_path):
     if not (folder / 'nwucla.npz').exists() or not list(folder.glob('*.zip')):
         pytest.skip(f'no nwucla.npz and zip archive in {folder}: set MMACT_SSL_DATA')
     counts = prepare(folder, tmp_path)
-    assert counts == {'clips': 1484, 'xview_train': 1020, 'xview_test': 464, 'left_out': 0}
+    lists = {'xview_train': 1020, 'xview_test': 464, 'xview_test_unseen': 369}
+    assert counts == {'clips': 1484, **lists, 'left_out': 0}
     with np.load(folder / 'nwucla.npz') as known, np.load(tmp_path / 'clips.npz') as clips:
         for key in ('names', 'labels', 'lengths'):
             np.testing.assert_array_equal(clips[key], known[key])

@@ -93,6 +93,18 @@ def test_the_lists_of_an_earlier_split_go(tmp_path):
     assert lines(tmp_path / 'xsub_train.txt') == ['b 1']
 
 
+def test_copies_of_training_clips_are_told_and_left_out_of_a_second_list(tmp_path, capsys):
+    clips = {name: clip(seed=seed) for name, seed in zip('abcd', (0, 1, 0, 2))}
+    splits = {'xsub_train': ['a', 'b'], 'xsub_test': ['c', 'd'], 'xview_test': ['a', 'c']}
+    counts, _ = write(tmp_path, clips, splits=splits)
+    assert lines(tmp_path / 'xsub_test.txt') == ['c 0', 'd 1']
+    assert lines(tmp_path / 'xsub_test_unseen.txt') == ['d 1'] and counts['xsub_test_unseen'] == 1
+    assert not (tmp_path / 'xview_test_unseen.txt').exists(), 'no xview_train'
+    assert '1 of the 2 clips of xsub_test are copies of training clips' in capsys.readouterr().out
+    write(tmp_path, clips, splits={'xsub_train': ['a'], 'xsub_test': ['d']})
+    assert not (tmp_path / 'xsub_test_unseen.txt').exists(), 'of the earlier split'
+
+
 @pytest.mark.parametrize('summary', ['', '[]', '{"splits": 3}', '{"splits": ["../mine", "x"]}'])
 def test_a_summary_that_names_no_list_of_the_folder(tmp_path, summary):
     (tmp_path / 'out').mkdir()
