@@ -78,7 +78,7 @@ def members(shard: str) -> Members:
     system, place = _open(shard)
     try:
         index = json.loads(_try(lambda: system.cat_file(place + INDEX)))
-        return {name: (offset, size) for name, (offset, size) in index.items()}
+        return {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
     except FileNotFoundError:
         pass
     except (OSError, ValueError, TypeError, AttributeError) as error:

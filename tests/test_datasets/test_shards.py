@@ -211,6 +211,16 @@ def test_broken_members_are_named_and_replaced(folder):
     assert sorted(filter(None, found)) == sorted(reasons)
 
 
+@pytest.mark.parametrize('text', ['[]', '{', '{"a": 3}', '{"a": ["x", 1]}', '{"a": [null, 1]}'])
+def test_an_index_of_another_form_is_a_broken_sample(folder, text):
+    line = (folder / 'train.txt').read_text().splitlines()[0]
+    name = line.rpartition(' ')[0]
+    (folder / f'{shards.split_path(name)[0]}.json').write_text(text)
+    shards.members.cache_clear()
+    with pytest.raises(BrokenSampleError, match=r'json: .*make it anew'):
+        shards.read_video(str(folder / name))
+
+
 def test_missing_shards_are_found_when_the_data_set_is_built(folder):
     lines = (folder / 'train.txt').read_text().splitlines()
     gone = folder / 'shards' / lines[0].split('/')[1]
