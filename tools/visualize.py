@@ -7,7 +7,10 @@ writes ``poses.png`` (predicted, the teacher's and last observed poses over time
 (generated current and future frames below the real ones), ``parts.png`` (the student's part maps
 below the teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a
 clip, and which the student that it guides) for the tasks that the model has. Of part maps it prints
-how well they fit the teacher's, and those of the mirrored clip.
+how well they fit the teacher's, and those of the mirrored clip. With ``--animate`` poses and frames
+play, as ``.webp``. The pictures also go to TensorBoard or Weights & Biases:
+
+    --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 
     python tools/visualize.py conflict work_dirs/hcpg_r3d_demo
 
@@ -32,7 +35,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +57,7 @@ def parse_predictions(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('config', help='config of the pre-training')
     parser.add_argument('checkpoint', help='checkpoint that it wrote')
     parser.add_argument('--num-clips', type=int, default=4)
+    parser.add_argument('--animate', action='store_true', help='let poses and frames play')
     parser.add_argument('--pool', type=int, default=64, help='videos that neighbors come from')
     add_common_arguments(parser)
     return parser.parse_args(argv)
@@ -110,13 +117,37 @@ def parse_embedding(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def save(figures: dict[str, Any], args: argparse.Namespace) -> None:
-    """Write figures by name into the folder of the command line, and print where."""
+def save(
+    figures: dict[str, Any], args: argparse.Namespace, config: Config | None = None, step: int = 0
+) -> None:
+    """Write figures by name into the folder of the command line, and print where.
+
+    A list of figures becomes an animation. Figures also go to the config's visualizer, if that is
+    one that shows pictures elsewhere.
+    """
+    from mmengine.visualization import Visualizer
+
+    from mmact_ssl.visualization.clips import rasterize
+    from mmact_ssl.visualization.pages import animate
+
     folder = Path(args.out or Path(args.checkpoint).parent)
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(folder / f'{name}.png', dpi=130)
-        print(folder / f'{name}.png')
+        if isinstance(figure, list):
+            path = folder / f'{name}.webp'
+            path.write_bytes(animate([rasterize(one) for one in figure]))
+        else:
+            path = folder / f'{name}.png'
+            figure.savefig(path, dpi=130)
+        print(path)
+    backends = ((config or {}).get('visualizer') or {}).get('vis_backends') or ()
+    backends = [one for one in backends if not one['type'].endswith('LocalVisBackend')]
+    if backends:
+        shown = Visualizer(vis_backends=backends, save_dir=str(folder))
+        for name, figure in figures.items():
+            if not isinstance(figure, list):
+                shown.add_image(name, rasterize(figure), step)
+        shown.close()
 
 
 def draw_model(args: argparse.Namespace) -> None:
@@ -134,10 +165,12 @@ def draw_model(args: argparse.Namespace) -> None:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
-    figures, lines = draw_predictions(model, config, args.num_clips, args.pool, args.seed)
+    loaded = load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    figures, lines = draw_predictions(
+        model, config, args.num_clips, args.pool, args.seed, args.animate
+    )
     print(*lines, sep='\n', end='\n' if lines else '')
-    save(figures, args)
+    save(figures, args, config, loaded.get('meta', {}).get('iter', 0))
 
 
 def draw_conflicts(args: argparse.Namespace) -> None:
@@ -157,8 +190,9 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
+    config = read_config(args.config, args.cfg_options, args.data)
     found = text_gallery(
-        read_config(args.config, args.cfg_options, args.data),
+        config,
         args.checkpoint,
         args.clip_texts,
         args.sentences,
@@ -167,7 +201,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
         frames=args.frames,
         seed=args.seed,
     )
-    save({'gallery': draw_gallery(*found)}, args)
+    save({'gallery': draw_gallery(*found)}, args, config)
 
 
 def make_pages(args: argparse.Namespace) -> Any:

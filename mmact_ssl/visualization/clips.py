@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -24,18 +25,28 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
     return figure, axes
 
 
+def rasterize(figure: Figure) -> np.ndarray:
+    """Pixels of a figure, uint8 ``[H, W, 3]``."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
 def draw_generated_frames(
-    rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str]
+    rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str], first_step: int = 0
 ) -> Figure:
     """Some rows a clip, such as real above generated; columns are time, task by task.
 
     Args:
         rows: Label -> task -> its frames, uint8 ``[N, T, R, R, 3]``.
         titles: A name for each clip.
+        first_step: Position in time of the first of the T frames, from 0.
     """
     first = next(iter(rows.values()))
     columns = [
-        f'{task} {step + 1}' for task, shown in first.items() for step in range(shown.shape[1])
+        f'{task} {first_step + step + 1}'
+        for task, shown in first.items()
+        for step in range(shown.shape[1])
     ]
     count = len(titles)
     size = (1.15 * len(columns) + 0.5, 1.2 * len(rows) * count + 0.4)
@@ -112,6 +123,7 @@ def draw_predicted_poses(
     last: np.ndarray,
     layout: str,
     titles: Sequence[str],
+    first_step: int = 0,
 ) -> Figure:
     """One row a clip, one column a future frame: the teacher's, predicted and last seen pose.
 
@@ -122,9 +134,10 @@ def draw_predicted_poses(
         last: ``[N, V, 3]``, the last observed pose, which "repeat the last pose" would predict.
         layout: Name of the skeleton layout.
         titles: A name for each clip.
+        first_step: Position in time of the first of the T frames, from 0.
     """
     count, time, height, width = frames.shape[:4]
-    figure, axes = make_grid(count, time, (1.6 * time, 1.75 * count + 0.5))
+    figure, axes = make_grid(count, time, (max(3.2, 1.6 * time), 1.75 * count + 0.5))
     for (clip, step), axis in np.ndenumerate(axes):
         axis.imshow(frames[clip, step], alpha=0.6)
         axis.set(xlim=(0, width), ylim=(height, 0))
@@ -139,7 +152,7 @@ def draw_predicted_poses(
                     ends = pose[limb] * (width, height)
                     axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
     for step, axis in enumerate(axes[0]):
-        axis.set_title(f'future {step + 1}', fontsize=8)
+        axis.set_title(f'future {first_step + step + 1}', fontsize=8)
     for axis, title in zip(axes[:, 0], titles):
         axis.set_ylabel(title, fontsize=7)
     # The first picture may show no pose at all.

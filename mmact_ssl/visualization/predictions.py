@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import torch
 from matplotlib.figure import Figure
@@ -23,6 +24,9 @@ from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 from .clips import draw_generated_frames, draw_part_maps, draw_predicted_poses
 from .gallery import draw_gallery, guidance_neighbors
+
+# A figure, or one a step.
+Picture = Union[Figure, list[Figure]]
 
 
 class Predictions:
@@ -49,23 +53,29 @@ class Predictions:
         images = self.model.data_preprocessor.denormalize(frames)
         return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
-    def poses(self, task: str) -> Figure:
+    def poses(self, task: str, animate: bool) -> Picture:
         """Predicted, the teacher's and last observed poses over time."""
         loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
         steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
         layout = steps[0].get('layout', 'default') if steps else 'default'
         future, valid = self.targets['future']['pose'], self.targets['future']['valid']
         teacher = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
-        return draw_predicted_poses(
-            self.images(self.inputs['future']),
-            teacher.numpy(),
-            self.stack(task, 'poses').numpy(),
-            self.targets['clip']['pose'][:, -1].numpy(),
-            'coco17' if layout == 'default' else layout,
-            self.titles,
-        )
+        images, predicted = self.images(self.inputs['future']), self.stack(task, 'poses').numpy()
 
-    def frames(self) -> Figure:
+        def draw(steps: slice) -> Figure:
+            return draw_predicted_poses(
+                images[:, steps],
+                teacher.numpy()[:, steps],
+                predicted[:, steps],
+                self.targets['clip']['pose'][:, -1].numpy(),
+                'coco17' if layout == 'default' else layout,
+                self.titles,
+                steps.start,
+            )
+
+        return over_time(draw, images.shape[1], animate)
+
+    def frames(self, animate: bool) -> Picture:
         """Real frames, generated ones, and those generated with the latent of another clip.
 
         Columns are those of all tasks that generate frames.
@@ -84,7 +94,16 @@ class Predictions:
             drawn = (real, own, head.predict(**others)['frames'])
             for row, frames in zip(rows.values(), drawn):
                 row[task] = self.images(frames)
-        return draw_generated_frames(rows, self.titles)
+
+        def draw(steps: slice) -> Figure:
+            shown = {
+                row: {task: frames[:, steps] for task, frames in tasks.items()}
+                for row, tasks in rows.items()
+            }
+            return draw_generated_frames(shown, self.titles, steps.start)
+
+        length = min(frames.shape[1] for frames in rows['real'].values())
+        return over_time(draw, length, animate)
 
     def parts(self, task: str) -> tuple[Figure, str]:
         """The student's part maps below the teacher's, and how well they fit, in one line."""
@@ -111,20 +130,34 @@ class Predictions:
         return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
 
 
+def over_time(draw: Callable[[slice], Figure], length: int, animate: bool) -> Picture:
+    """One picture of all steps, or one of each."""
+    if animate:
+        return [draw(slice(step, step + 1)) for step in range(length)]
+    return draw(slice(0, None))
+
+
 def draw_predictions(
-    model: MultiTaskPretrainer, cfg: Config, num_clips: int, pool: int, seed: int
-) -> tuple[dict[str, Figure], list[str]]:
+    model: MultiTaskPretrainer,
+    cfg: Config,
+    num_clips: int,
+    pool: int,
+    seed: int,
+    animate: bool = False,
+) -> tuple[dict[str, Picture], list[str]]:
     """Draw the tasks that have a picture, of some clips that search among a pool of videos.
 
-    The model is in evaluation mode. Returns figures by name, and lines about them.
+    The model is in evaluation mode. Returns figures by name, and lines about them. If they shall
+    ``animate``, poses and frames are a figure a step.
     """
     clips = Predictions(model, cfg, num_clips, seed)
-    figures, lines = {}, []
+    figures: dict[str, Picture] = {}
+    lines = []
     for task, head in model.tasks.items():
         if isinstance(head, PosePredictionHead):
-            figures['poses'] = clips.poses(task)
+            figures['poses'] = clips.poses(task, animate)
         elif isinstance(head, FrameGenerationHead):
-            figures.setdefault('frames', clips.frames())
+            figures['frames'] = figures.get('frames') or clips.frames(animate)
         elif isinstance(head, ParsingDistillationHead):
             figures['parts'], line = clips.parts(task)
             lines.append(line)

@@ -7,21 +7,27 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from PIL import Image, ImageSequence
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_both_pictures_are_drawn(training_run, tmp_path):
+def test_both_pictures_are_drawn(training_run, tmp_path, monkeypatch):
     run = training_run('drawn')
     options = run.options(epochs=1)
     run.train('configs/csvr_r3d_demo.py', *options)
     config_options = options[options.index('--cfg-options') :]
     command = [sys.executable, 'tools/visualize.py', 'configs/csvr_r3d_demo.py']
     command += [str(run.work_dir / 'epoch_1.pth'), '--out', str(tmp_path), '--num-clips', '2']
+    to_tensorboard = 'visualizer.vis_backends.0.type=TensorboardVisBackend'
     drawn = subprocess.run(
-        [*command, *config_options],
+        [*command, *config_options, to_tensorboard],
         cwd=ROOT,
         env=run.environment,
         capture_output=True,
@@ -33,6 +39,18 @@ def test_both_pictures_are_drawn(training_run, tmp_path):
         assert str(tmp_path / f'{name}.png') in drawn.stdout
         picture = cv2.imread(str(tmp_path / f'{name}.png'))
         assert picture.shape[0] > 100 and picture.std() > 10
+
+    events = EventAccumulator(str(next(tmp_path.rglob('events.out.*')).parent)).Reload()
+    assert set(events.Tags()['images']) == {'poses', 'frames'}
+    assert events.Images('poses')[0].step == 4
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv('MMACT_SSL_DATA', run.environment['MMACT_SSL_DATA'])
+    main([*command[2:], '--animate', *config_options])
+    for name in ('poses', 'frames'):
+        with Image.open(tmp_path / f'{name}.webp') as animation:
+            shown = [np.asarray(animation) for _ in ImageSequence.Iterator(animation)]
+        assert len(shown) > 1 and np.abs(np.diff(np.float32(shown), axis=0)).max() > 10
 
     missing = subprocess.run(
         [*command[:2], 'configs/csvr_r3d_k400.py', 'nowhere.pth'],
