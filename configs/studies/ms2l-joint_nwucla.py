@@ -30,7 +30,7 @@ runs = [
         ('Supervised', 'ms2l-joint', 'gru', alone),
         ('MS2L joint', 'ms2l-joint', 'gru', []),
         ('MS2L moving', 'ms2l-moving', 'gru', []),
-        ('Supervised, streams', 'ms2l-twoview-joint', 'gru-streams', alone_twoview),
+        ('Supervised streams', 'ms2l-twoview-joint', 'gru-streams', alone_twoview),
         ('MS2L two views joint', 'ms2l-twoview-joint', 'gru-streams', []),
         ('MS2L two views moving', 'ms2l-twoview-moving', 'gru-streams', []),
     )
