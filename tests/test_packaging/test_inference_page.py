@@ -91,7 +91,7 @@ def test_each_example_runs(made_world, capsys):
         main(shlex.split(line)[2:])
     for page in ('gallery/index.html', 'gallery/embedding.html', 'moves/index.html'):
         assert Path(page).is_file()
-    assert 'a person sits down' in Path('moves/gallery-data.js').read_text()
+    assert 'someone steps forward' in Path('moves/gallery-data.js').read_text()
 
 
 def test_the_lines_of_the_readme_run(made_world, capsys):
