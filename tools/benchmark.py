@@ -1,21 +1,25 @@
 #!/usr/bin/env python
-"""Measure how fast this package is against mmaction2 and against released code.
+"""Measure how fast this package is against mmaction2, scikit-learn and released code.
 
-    python tools/benchmark.py data [--videos FILE ...] [--samples N] [--out FILE.json]
-    python tools/benchmark.py ms2l [--sets nwucla ntu] [--batches N] [--out FILE.json]
-    python tools/benchmark.py teachers [--config CONFIG] [--steps N] [--out FILE.json]
-    python tools/benchmark.py conflict [--config CONFIG] [--steps N] [--out FILE.json]
+    python tools/benchmark.py MODE [options] [--json FILE]
+    python tools/benchmark.py MODE --help
 
-``data``: samples per second of one data worker, against mmaction2's decord pipeline.
+``data``: samples of one data worker, against mmaction2's decord pipeline.
 
-``ms2l``: seconds and memory of MS2L's training step on skeleton clips of unequal length, by ways to
-run its GRUs.
+``skeletons``: skeleton clips of one data worker, against mmaction2's PoseDataset.
 
-``teachers``: seconds of a training step with targets from caches and from teachers online.
+``step``: training steps of the five methods, against supervised steps of the same backbone.
 
-``conflict``: what GradientConflictHook adds to a training step.
+``teachers``: a training step with targets from caches, from teachers online, and without.
 
-Each is a file in tools/benchmarks/, which describes what is compared.
+``evaluate``: linear probe, nearest neighbors and retrieval, against scikit-learn.
+
+``startup``: a program up to its first training step, and ``--help`` of all tools.
+
+``scale``: two processes on two cores, against one.
+
+Each prints ratios of interleaved runs and is a file in tools/benchmarks/, which describes what is
+compared.
 """
 
 from __future__ import annotations
@@ -26,19 +30,24 @@ import json
 import os
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 MODES = {
     'data': 'data_speed',
-    'ms2l': 'ms2l_speed',
+    'skeletons': 'skeleton_speed',
+    'step': 'step_speed',
     'teachers': 'teacher_speed',
-    'conflict': 'conflict_speed',
+    'evaluate': 'evaluate_speed',
+    'startup': 'startup_speed',
+    'scale': 'scale_speed',
 }
+PACKAGES = ('torch', 'mmengine', 'mmaction2', 'numpy', 'scikit-learn', 'av', 'decord')
 sys.path.insert(0, str(Path(__file__).resolve().parent / 'benchmarks'))
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a benchmark and write its figures, the mode and the machine."""
+    """Run a benchmark, and write its figures, the machine and the versions."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -57,18 +66,24 @@ def main(argv: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     benchmark.add_arguments(parser)
-    parser.add_argument('--out', type=Path, help='write the figures to this JSON file')
+    parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument(
+        '--cache', type=Path, default=Path('work_dirs/benchmark'), help='folder of generated files'
+    )
     chosen = parser.parse_args(args.options)
     with one_line_errors():
-        figures = benchmark.run(chosen)
-    figures = {
-        'benchmark': args.mode,
-        **figures,
-        'machine': {'processor': platform.machine(), 'cores': os.cpu_count()},
-    }
-    if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(json.dumps(figures, indent=2) + '\n')
+        results = benchmark.run(chosen)
+    if chosen.json:
+        options = {key: str(value) for key, value in vars(chosen).items() if key != 'json'}
+        figures = {
+            'benchmark': args.mode,
+            'options': options,
+            'results': results,
+            'machine': {'processor': platform.machine(), 'cores': os.cpu_count()},
+            'versions': {name: version(name) for name in PACKAGES},
+        }
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(figures, indent=2) + '\n')
 
 
 if __name__ == '__main__':

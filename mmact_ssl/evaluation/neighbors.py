@@ -7,6 +7,12 @@ import numpy as np
 from mmact_ssl.evaluation.features import Features, normalize
 
 
+# Of the similarities of a chunk of queries; larger ones gain nothing.
+CHUNK_BYTES = 1 << 27
+# Groups of gallery rows for each wanted neighbor, see :func:`lower_bound`. Our choice.
+GROUPS = 8
+
+
 def nearest(
     queries: np.ndarray, gallery: np.ndarray, k: int, chunk: int = 512
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -15,18 +21,35 @@ def nearest(
     Args:
         queries, gallery: Unit rows ``[Q, D]``, ``[G, D]``.
         k: Neighbors; at most G are found.
-        chunk: Queries at a time.
+        chunk: Queries at a time, at most; fewer for a large gallery.
 
     Returns:
         similarities float64 ``[Q, k]``, descending, and positions int64 ``[Q, k]``.
     """
+    k = min(k, len(gallery))
+    chunk = max(1, min(chunk, CHUNK_BYTES // (8 * len(gallery))))
     similarities, positions = [], []
     for start in range(0, len(queries), chunk):
         similarity = queries[start : start + chunk] @ gallery.T  # [chunk, G]
-        order = np.argsort(-similarity, axis=1, kind='stable')[:, :k]
-        positions.append(order)
-        similarities.append(np.take_along_axis(similarity, order, axis=1))
+        # Few rows are left to sort, k of each query and some more.
+        row, column = np.nonzero(similarity >= lower_bound(similarity, k)[:, None])
+        order = np.lexsort((-similarity[row, column], row))  # keeps the order of equal ones
+        first = np.searchsorted(row, np.arange(len(similarity)))  # of each query
+        chosen = column[order[first[:, None] + np.arange(k)]]  # [chunk, k]
+        positions.append(chosen)
+        similarities.append(np.take_along_axis(similarity, chosen, axis=1))
     return np.concatenate(similarities), np.concatenate(positions)
+
+
+def lower_bound(values: np.ndarray, k: int) -> np.ndarray:
+    """A number ``[N]`` that at least k values of each row ``[N, G]`` reach, and few more.
+
+    The k-th largest of the maxima of groups of values: each of the k largest maxima is a value.
+    """
+    count = min(GROUPS * k, values.shape[1])
+    size = values.shape[1] // count
+    groups = values[:, : count * size].reshape(len(values), count, size)
+    return np.partition(groups.max(axis=2), count - k, axis=1)[:, count - k]
 
 
 def knn_scores(
@@ -37,15 +60,11 @@ def knn_scores(
     temperature: float = 0.07,
     center: bool = False,
 ) -> np.ndarray:
-    """Score each class by the votes ``exp(similarity / temperature)`` of the k nearest samples.
-
-    Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", CVPR
-    2018.
+    """Score each class by the votes of the k nearest samples, see :func:`vote`.
 
     Args:
         train: Labeled samples.
         queries: ``[Q, D]``.
-        temperature: Of the votes, > 0.
         center: Subtract the training mean before normalizing.
 
     Returns:
@@ -53,8 +72,26 @@ def knn_scores(
     """
     mean = train.values.mean(axis=0, dtype=np.float64) if center else None
     similarity, position = nearest(normalize(queries, mean), normalize(train.values, mean), k)
+    return vote(similarity, train.labels[position], num_classes, temperature)
+
+
+def vote(
+    similarity: np.ndarray, labels: np.ndarray, num_classes: int, temperature: float
+) -> np.ndarray:
+    """Score each class by the votes ``exp(similarity / temperature)`` of a query's neighbors.
+
+    Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", CVPR
+    2018.
+
+    Args:
+        similarity, labels: Of the neighbors, the nearest first, ``[Q, k]``.
+        temperature: > 0.
+
+    Returns:
+        float64 ``[Q, num_classes]``.
+    """
     # Relative to the nearest: the same vote, and no overflow at a small temperature.
     votes = np.exp((similarity - similarity[:, :1]) / temperature)  # [Q, k]
-    scores = np.zeros((len(queries), num_classes))
-    np.add.at(scores, (np.arange(len(queries))[:, None], train.labels[position]), votes)
+    scores = np.zeros((len(labels), num_classes))
+    np.add.at(scores, (np.arange(len(labels))[:, None], labels), votes)
     return scores

@@ -1,19 +1,25 @@
-"""Time of a training step whose targets come from caches, against teachers that run beside it.
+"""Training steps with targets from caches, from teachers that run beside it, and without.
 
-Both train the model of one config on the same videos in turn, data loading included, in this
-process and without workers. Online, each teacher reads the frames of the views that it teaches, at
-the student's size; its cache holds what it says of the whole frames.
+All train the model of one config on the same generated videos, data loading included, without
+workers. Online, each teacher reads the frames of the views that it teaches, at the student's size;
+its cache holds random numbers in the shape of what it predicts. ``without`` reads no cache: its
+targets are constants in the same shape.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import time
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from interleave import compare
+from made_data import make_videos, use_videos
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
@@ -22,26 +28,27 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import DATASETS, MODELS
 
-FLOOR = 3.0
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+ONLINE_TARGET, WITHOUT_TARGET = 19.0, 1.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument(
-        '--config', default='configs/dtg_r3d_jhmdb.py', help='pre-training config, caches made'
+        '--config', default=str(CONFIGS / 'dtg_r3d_jhmdb.py'), help='pre-training config'
     )
     parser.add_argument(
         '--teachers',
-        nargs='+',
+        nargs='*',
         metavar='TARGET=CONFIG',
         default=[
-            'imagenet=configs/teachers/efficientnet_lite0_imagenet.py',
-            'pose=configs/teachers/movenet_lightning.py',
+            f'imagenet={CONFIGS}/teachers/efficientnet_lite0_imagenet.py',
+            f'pose={CONFIGS}/teachers/movenet_lightning.py',
         ],
-        help="the teacher behind each of the config's targets",
+        help="the teacher behind each of the config's targets; none: no teacher online",
     )
-    parser.add_argument('--steps', type=int, default=5, help='timed steps of each kind')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--batch-size', type=int, default=16)
+    parser.add_argument('--steps', type=int, default=3, help='timed steps of each kind')
 
 
 def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
@@ -76,61 +83,58 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
     return cfg
 
 
-class Training:
-    """One way to train, a step at a time, always on the same batches."""
+def training(cfg: Config, without: bool = False) -> Callable[[int], None]:
+    """A function that reads a batch and trains on it; ``without``: targets are constants."""
+    torch.manual_seed(0)
+    data_set = DATASETS.build(cfg.train_dataloader.dataset)
+    data_set.set_progress(0, 0)
+    if without:
+        leave_out_caches(data_set)
+    model = MODELS.build(cfg.model).train()
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
 
-    def __init__(self, cfg: Config, device: str) -> None:
-        torch.manual_seed(0)
-        self.dataset = DATASETS.build(cfg.train_dataloader.dataset)
-        self.dataset.set_progress(0, 0)
-        self.batch_size = cfg.train_dataloader.batch_size
-        self.model = MODELS.build(cfg.model).to(device).train()
-        self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
+    def run(number: int) -> None:
+        batch = pseudo_collate([data_set[index] for index in range(len(data_set))])
+        model.train_step(batch, optim_wrapper)
 
-    def step(self, number: int) -> tuple[float, float]:
-        """Train on batch ``number``; elapsed and processor seconds, loading included."""
-        start = time.perf_counter(), time.process_time()
-        first = number * self.batch_size
-        indices = np.arange(first, first + self.batch_size) % len(self.dataset)
-        batch = pseudo_collate([self.dataset[int(index)] for index in indices])
-        self.model.train_step(batch, self.optim_wrapper)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter() - start[0], time.process_time() - start[1]
+    return run
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time both in turn, print the medians and their ratio, and return the figures."""
+def leave_out_caches(data_set: Any) -> None:
+    """Put constants in place of what a data set's pipeline loads from caches."""
+    transforms = data_set.pipeline.transforms
+    loaded = [step for step in transforms if type(step).__name__ == 'LoadTargets']
+    shapes = data_set[0]['targets']
+    constants: dict[str, dict[str, np.ndarray]] = {}
+    for step in loaded:
+        for view in step.views:
+            value = np.full(shapes[view][step.target].shape, 0.5, np.float32)
+            constants.setdefault(view, {})[step.target] = value
+
+    def add(results: dict[str, Any]) -> dict[str, Any]:
+        for view, named in constants.items():
+            results.setdefault('targets', {}).setdefault(view, {}).update(named)
+        return results
+
+    transforms[:] = [step for step in transforms if step not in loaded]
+    transforms.insert(-1, add)  # before they are packed
+
+
+def run(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Compare cached with online targets, and with none."""
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.get('default_scope', 'mmact_ssl'))
-    torch.set_num_threads(1)
-    paths = dict(pair.split('=', 1) for pair in args.teachers)
-    teachers = {name: Config.fromfile(path).teacher for name, path in paths.items()}
-    ways = {
-        'cached': Training(cfg, args.device),
-        'online': Training(online_config(cfg, teachers), args.device),
-    }
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for number in range(-1, args.steps):  # the first one warms up
-        for name, way in ways.items():
-            taken = way.step(number + 1)
-            if number >= 0:
-                seconds[name].append(taken)
-    medians = {name: np.median(values, axis=0).tolist() for name, values in seconds.items()}
-    ratio, cpu_ratio = np.divide(medians['online'], medians['cached']).tolist()
-    print(
-        f'{args.config}, batches of {ways["cached"].batch_size}, median of {args.steps} steps: '
-        f'cached {medians["cached"][0]:.2f} s, online {medians["online"][0]:.2f} s, '
-        f'{ratio:.1f} times; by processor time {cpu_ratio:.1f} times (floor {FLOOR:g})'
-    )
-    return {
-        'config': args.config,
-        'teachers': paths,
-        'batch_size': ways['cached'].batch_size,
-        'steps': args.steps,
-        'elapsed_and_cpu_seconds': medians,
-        'ratio': ratio,
-        'cpu_ratio': cpu_ratio,
-        'floor': FLOOR,
-        'versions': {'torch': torch.__version__},
-    }
+    with tempfile.TemporaryDirectory() as name:
+        use_videos(cfg, Path(name), make_videos(args.cache, 2), args.batch_size)
+        ways = {'cached': partial(training, cfg), 'without': partial(training, cfg, without=True)}
+        title = f'{Path(args.config).name}, batches of {args.batch_size}'
+        found = [compare(title, ways, 'without', args.steps, target=WITHOUT_TARGET)]
+        if args.teachers:
+            paths = dict(pair.split('=', 1) for pair in args.teachers)
+            teachers = {name: Config.fromfile(path).teacher for name, path in paths.items()}
+            del ways['without']
+            ways['online'] = partial(training, online_config(cfg, teachers))
+            found.append(
+                compare(title, ways, 'online', args.steps, faster=True, target=ONLINE_TARGET)
+            )
+    return found

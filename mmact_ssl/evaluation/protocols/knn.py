@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.neighbors import knn_scores
+from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.evaluation.neighbors import nearest, vote
 
 from .base import Measured, Task
 
@@ -23,7 +26,8 @@ def evaluate(
     Args:
         k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split.
         main_k: Which of them is reported as ``top1``, with its confusion matrix.
-        temperature, center: As in :func:`mmact_ssl.evaluation.neighbors.knn_scores`.
+        temperature: Of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
+        center: Subtract the training mean before normalizing.
     """
     if main_k not in k or min(k) < 1 or temperature <= 0:
         raise ConfigError(
@@ -31,9 +35,13 @@ def evaluate(
             'and a main_k of k'
         )
     train, test = task.train_features, task.test_features
+    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
+    queries, gallery = normalize(test.values, mean), normalize(train.values, mean)
+    similarity, position = nearest(queries, gallery, max(k))
+    labels = train.labels[position]  # [Q, max(k)]
     top1, details = {}, {}
     for count in k:
-        scores = knn_scores(train, test.values, task.num_classes, count, temperature, center)
+        scores = vote(similarity[:, :count], labels[:, :count], task.num_classes, temperature)
         metrics, found = accuracy_metrics(test.labels, scores, task.num_classes)
         top1[count] = metrics['top1']
         if count == main_k:

@@ -59,6 +59,17 @@ def test_chunks_change_nothing_and_equal_neighbors_keep_the_gallery_order():
     assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize(('rows', 'k'), [(1000, 3), (1001, 20), (30, 20), (30, 30)])
+def test_neighbors_are_those_of_a_full_sort_with_ties_on_every_rank(rows, k):
+    generator = np.random.default_rng(0)
+    queries, gallery = (generator.integers(-1, 2, size=(n, 4)).astype(float) for n in (9, rows))
+    similarity, position = nearest(queries, gallery, k)
+    whole = queries @ gallery.T  # of small integers, so that ties are exact
+    order = np.argsort(-whole, axis=1, kind='stable')[:, :k]
+    np.testing.assert_array_equal(position, order)
+    np.testing.assert_array_equal(similarity, np.take_along_axis(whole, order, axis=1))
+
+
 def test_a_small_temperature_does_not_overflow():
     train = random_features(10, 2, seed=0)
     assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()

@@ -1,0 +1,141 @@
+"""Linear probe, nearest neighbors and retrieval on random features, against scikit-learn.
+
+The probe chooses its penalty among the six of the protocol by cross-validation in five folds and is
+set against scikit-learn's grid search over the same. Neighbors are found once, for votes of 20 and
+for the 50 that retrieval asks for, as scikit-learn's brute force finds them by cosine. Features are
+normal deviates around random centers of the classes. ``agreement``: share of the predictions, or of
+the nearest neighbors, that are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from interleave import compare
+
+from mmact_ssl.evaluation.features import Features, normalize
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest
+from mmact_ssl.evaluation.protocols.linear import PENALTIES, fit_probe
+
+TARGET = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    shape = dict(type=int, nargs=3, metavar=('SAMPLES', 'CHANNELS', 'CLASSES'))
+    parser.add_argument('--probe', default=[1000, 256, 10], help='20000 2048 400 is large', **shape)
+    shape['metavar'] = ('QUERIES', 'GALLERY', 'CHANNELS')
+    parser.add_argument(
+        '--neighbors', default=[2000, 8000, 256], help='20000 240000 512 is large', **shape
+    )
+    parser.add_argument('--rounds', type=int, default=3)
+
+
+def make_features(samples: int, channels: int, classes: int, seed: int) -> Features:
+    """Normal deviates around the centers of their classes, the same centers for every seed."""
+    centers = np.random.default_rng(0).normal(size=(classes, channels)) * 3 / np.sqrt(channels)
+    random = np.random.default_rng(seed)
+    labels = np.arange(samples) % classes
+    values = centers[labels] + random.normal(size=(samples, channels))
+    return Features(values.astype(np.float32), labels)
+
+
+def our_probe(train: Features, test: Features) -> Callable[[int], list[int]]:
+    """The probe of ``tools/evaluate.py linear``."""
+
+    def run(number: int) -> list[int]:
+        probe, _, _ = fit_probe(train)
+        return probe.predict(test.values.astype(np.float64)).tolist()
+
+    return run
+
+
+def their_probe(train: Features, test: Features) -> Callable[[int], list[int]]:
+    """scikit-learn's grid search over the same penalties and folds."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def run(number: int) -> list[int]:
+        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        grid = {'logisticregression__C': sorted(PENALTIES)}
+        search = GridSearchCV(probe, grid, cv=StratifiedKFold(5))
+        search.fit(train.values.astype(np.float64), train.labels)
+        return search.predict(test.values.astype(np.float64)).tolist()
+
+    return run
+
+
+def our_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
+    """Neighbors as ``tools/evaluate.py retrieval`` finds them."""
+    return lambda number: nearest(
+        normalize(queries.values), normalize(gallery.values), k=50
+    )[1].tolist()
+
+
+def their_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
+    """scikit-learn's neighbors."""
+    from sklearn.neighbors import NearestNeighbors
+
+    def run(number: int) -> list:
+        search = NearestNeighbors(n_neighbors=50, algorithm='brute', metric='cosine')
+        search.fit(gallery.values)
+        return search.kneighbors(queries.values, return_distance=False).tolist()
+
+    return run
+
+
+def our_votes(gallery: Features, queries: Features, classes: int) -> Callable[[int], list[int]]:
+    """Classes as ``tools/evaluate.py knn`` predicts them."""
+    return lambda number: knn_scores(gallery, queries.values, classes, 20).argmax(1).tolist()
+
+
+def their_votes(gallery: Features, queries: Features) -> Callable[[int], list[int]]:
+    """scikit-learn's classifier with the same votes."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def run(number: int) -> list[int]:
+        search = KNeighborsClassifier(
+            20, algorithm='brute', metric='cosine', weights=lambda d: np.exp(-d / 0.07)
+        )
+        return search.fit(gallery.values, gallery.labels).predict(queries.values).tolist()
+
+    return run
+
+
+def run(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Compare the three protocols."""
+    samples, channels, classes = args.probe
+    train, test = (make_features(samples, channels, classes, seed) for seed in (1, 2))
+    queries, gallery, width = args.neighbors
+    few, many = (make_features(count, width, 400, seed) for seed, count in enumerate((queries, gallery), 1))
+    against = {
+        f'linear probe, {samples} x {channels}, {classes} classes': (
+            partial(our_probe, train, test),
+            partial(their_probe, train, test),
+        ),
+        f'kNN, {queries} x {gallery} x {width}': (
+            partial(our_votes, many, few, 400),
+            partial(their_votes, many, few),
+        ),
+        f'retrieval, {queries} x {gallery} x {width}': (
+            partial(our_neighbors, many, few),
+            partial(their_neighbors, many, few),
+        ),
+    }
+    found = []
+    for title, (ours, theirs) in against.items():
+        ways = {'ours': ours, 'scikit-learn': theirs}
+        summary = compare(
+            title, ways, 'scikit-learn', args.rounds, faster=True, target=TARGET, warm_ups=0
+        )
+        both = [np.array(way.pop('results')[-1]) for way in summary['ways'].values()]
+        summary['agreement'] = float(np.mean(both[0] == both[1]))
+        print(f'  agreement {summary["agreement"]:.4f}')
+        found.append(summary)
+    return found
