@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, barrier, is_main_process
+from mmengine.dist import all_reduce, barrier, get_backend, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -27,15 +27,22 @@ class StopSignalHook(Hook):
 
     Slurm and clouds send SIGTERM some time before they take a machine away, and Slurm's
     ``--signal=USR1@300`` the other one so many seconds before the time is up. The optimizer's step
-    under way is finished; then all processes stop after the same one, whichever of them was told.
+    under way is finished, on several GPUs a few more; then all processes stop after the same one,
+    whichever of them was told.
     ``stopped.pth`` in the work dir is what ``--resume`` goes on from, to the bit, and is removed
     when the training has ended. Our choice.
+
+    Args:
+        interval: Processes on GPUs ask each other every so many steps, because an answer there
+            waits for all that the GPU has yet to do; on CPUs they ask after each.
     """
 
     # After CheckpointHook and the schedules.
     priority = 'LOWEST'
 
-    def __init__(self) -> None:
+    def __init__(self, interval: int = 10) -> None:
+        self.interval = interval
+        self._steps = 0
         self._signal = 0
         self._process = 0
         self._handlers: dict[signal.Signals, Any] = {}
@@ -55,6 +62,9 @@ class StopSignalHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         if not makes_step(runner.optim_wrapper):
+            return
+        self._steps += 1
+        if get_backend() == 'nccl' and self._steps % self.interval:
             return
         number = torch.tensor(self._signal)
         all_reduce(number, op='max')

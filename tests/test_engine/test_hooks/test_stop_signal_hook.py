@@ -15,6 +15,7 @@ import torch
 import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 
+from mmact_ssl.engine.hooks import stop_signal_hook
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.terminal import QuietRunner
 from tests.test_engine.test_hooks.test_exact_resume_hook import WRAPPER, Model, Seen, equal
@@ -86,24 +87,33 @@ def test_a_run_that_is_told_to_stop_goes_on_exactly(
     assert not stopped.exists(), 'nothing is left to go on from'
 
 
-def one_process(rank: int, folder: str, make) -> None:
+def one_process(rank: int, folder: str, make, backend: str) -> None:
     os.environ['LOCAL_RANK'] = str(rank)
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
     )
     told = [Told(signal.SIGTERM, 3)] if rank else []
+    stop_signal_hook.get_backend = lambda: backend
+    runner = make('run', *told, launcher='pytorch', cfg=dict(model_wrapper_cfg=WRAPPER))
+    for hook in runner.hooks:
+        if isinstance(hook, StopSignalHook):
+            hook.interval = 4
     try:
-        make('run', *told, launcher='pytorch', cfg=dict(model_wrapper_cfg=WRAPPER)).train()
+        runner.train()
     except SystemExit as end:
         assert Path(folder, 'run', 'stopped.pth').is_file(), 'the other one has saved before'
         time.sleep(rank)
         Path(folder, str(rank)).write_text(str(end.code))
 
 
-def test_all_processes_stop_after_the_same_step_when_one_is_told(make, tmp_path: Path):
-    mp.start_processes(one_process, (str(tmp_path), make), nprocs=2, start_method='fork')
+@pytest.mark.parametrize(('backend', 'stopped_after'), [('gloo', 3), ('nccl', 4)])
+def test_all_processes_stop_after_the_same_step_when_one_is_told(
+    make, backend, stopped_after, tmp_path: Path
+):
+    """Those on GPUs, here in name alone, ask each other every so many steps."""
+    mp.start_processes(one_process, (str(tmp_path), make, backend), nprocs=2, start_method='fork')
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ['75', '75']
-    assert torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter'] == 3
+    assert torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter'] == stopped_after
 
 
 def test_a_forked_process_ends_on_the_signal():
