@@ -25,10 +25,10 @@ COLUMNS = '  {:<28} {:>10} {:>22} {:>9} {:>9} {:>7}  {}'
 class Way:
     """A process in which one way is built and runs when it is told to."""
 
-    def __init__(self, build: Build, threads: int) -> None:
+    def __init__(self, build: Build, threads: int, programs: bool) -> None:
         context = multiprocessing.get_context('fork')
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, build, threads), daemon=True)
+        self.process = context.Process(target=_serve, args=(other, build, threads, programs), daemon=True)
         self.process.start()
         other.close()  # so that its end is seen here
 
@@ -41,7 +41,7 @@ class Way:
         return answer
 
 
-def _serve(pipe: Any, build: Build, threads: int) -> None:
+def _serve(pipe: Any, build: Build, threads: int, programs: bool) -> None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)
     base, run = _peak(resource.RUSAGE_SELF), None
@@ -57,8 +57,8 @@ def _serve(pipe: Any, build: Build, threads: int) -> None:
             else:
                 result = run(number)
             seconds, cpu = time.perf_counter() - start[0], _processor() - start[1]
-            # A way that runs programs needs what they hold, any other what it adds to its start.
-            peak = _peak(resource.RUSAGE_CHILDREN) or _peak(resource.RUSAGE_SELF) - base
+            own = _peak(resource.RUSAGE_SELF) - base
+            peak = _peak(resource.RUSAGE_CHILDREN) if programs else own
             pipe.send(dict(seconds=seconds, cpu_seconds=cpu, peak_mib=peak, result=result))
         except Exception as error:
             pipe.send(error)
@@ -84,6 +84,7 @@ def compare(
     target: float | None = None,
     warm_ups: int = 1,
     threads: int = 1,
+    programs: bool = False,
 ) -> dict[str, Any]:
     """Measure ways in turn, print the table, and return the figures.
 
@@ -96,9 +97,10 @@ def compare(
         target: Bound of the ratio by processor time, for the table.
         warm_ups: Rounds before the measured ones.
         threads: Of torch, in each process.
+        programs: Ways run programs, whose peak memory counts in place of what a way itself adds.
     """
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-    processes = {name: Way(build, threads) for name, build in ways.items()}
+    processes = {name: Way(build, threads, programs) for name, build in ways.items()}
     try:
         for way in processes.values():
             way.run(None)

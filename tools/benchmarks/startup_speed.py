@@ -131,10 +131,11 @@ def compare_training(method: str, args: argparse.Namespace, folder: Path) -> lis
     return [
         compare(
             f'{METHODS[method]} until its first step {stop}s',
-            {name: partial(lambda w, s: program(w, s, folder), words, stop) for name, words in commands.items()},
+            {name: partial(program, words, stop, folder) for name, words in commands.items()},
             'mmaction2',
             rounds=args.runs,
             target=TARGET,
+            programs=True,
         )
         for stop in ('begin', 'end')
     ]
@@ -149,4 +150,4 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     tools = {
         path.stem: partial(program, [str(path), '--help']) for path in sorted(TOOLS.glob('*.py'))
     }
-    return [*found, compare('--help', tools, rounds=args.runs)]
+    return [*found, compare('--help', tools, rounds=args.runs, programs=True)]

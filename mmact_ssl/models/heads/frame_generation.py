@@ -85,8 +85,8 @@ class FrameGenerationHead(PretextHead):
         continued: Optional[Tensor] = None,
     ) -> Terms:
         """Losses of both sides of each resolution; the distance beside those of trivial answers."""
-        fused = adaptive_instance_norm(static, dynamic)  # f_i: (B, C, T', H', W')
-        latent = nn.functional.adaptive_avg_pool2d(fused.mean(2), LATENT_SIZE)
+        pool = nn.AdaptiveAvgPool3d((1, LATENT_SIZE, LATENT_SIZE))
+        latent = adaptive_instance_norm(static, dynamic, pool=pool).squeeze(2)  # of f_i
         frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
         last = None if continued is None else continued[:, :, -1]  # (B, 3, H, W)
         levels = self.generator(latent, frames.shape[2], last)

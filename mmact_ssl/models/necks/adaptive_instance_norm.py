@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
-def adaptive_instance_norm(content: Tensor, style: Tensor, epsilon: float = 1e-5) -> Tensor:
+def adaptive_instance_norm(
+    content: Tensor,
+    style: Tensor,
+    epsilon: float = 1e-5,
+    pool: Callable[[Tensor], Tensor] = nn.Identity(),
+) -> Tensor:
     """Give the content map the style map's mean and deviation, channel by channel.
 
     ``std(style) * (content - mean(content)) / std(content) + mean(style)``, moments over T, H, W.
@@ -18,6 +25,9 @@ def adaptive_instance_norm(content: Tensor, style: Tensor, epsilon: float = 1e-5
 
     Args:
         content, style: ``[B, C, T, H, W]``; T, H and W may differ between the two.
+        pool: Means over positions, ``[B, C, T, H, W]`` to ``[B, C, T', H', W']``, of the result.
+            They are taken of the content, which is the same and cheaper: each channel is scaled and
+            moved as a whole.
     """
     # Squares of half-precision features overflow.
     precision = torch.promote_types(content.dtype, torch.float32)
@@ -26,4 +36,4 @@ def adaptive_instance_norm(content: Tensor, style: Tensor, epsilon: float = 1e-5
     content_mean, style_mean = content.mean(axes, True), style.mean(axes, True)
     content_std = (content.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
     style_std = (style.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
-    return style_std * (content - content_mean) / content_std + style_mean
+    return style_std * (pool(content) - content_mean) / content_std + style_mean

@@ -29,11 +29,25 @@ class ConvolutionalGRUCell(nn.Module):
         self.gates = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1)
         self.candidate = nn.Conv2d(2 * channels, channels, 3, padding=1)
 
-    def forward(self, value: Tensor, state: Tensor) -> Tensor:
-        """``[B, C, H, W]`` and the previous state of the same shape to the next state."""
-        reset, update = self.gates(torch.cat([value, state], 1)).sigmoid().chunk(2, 1)
-        candidate = self.candidate(torch.cat([value, reset * state], 1)).tanh()
-        return update * state + (1 - update) * candidate
+    def forward(self, value: Tensor, state: Tensor, steps: int) -> list[Tensor]:
+        """Unroll over steps with the same value ``[B, C, H, W]`` to the states ``[B, C, H, W]``."""
+        # The value's half of the products is the same in each step.
+        own_gates, gates = self._halves(self.gates, value)
+        own_candidate, candidate = self._halves(self.candidate, value)
+        states = []
+        for _ in range(steps):
+            mixed = (own_gates + F.conv2d(state, gates, padding=1)).sigmoid()
+            reset, update = mixed.chunk(2, 1)
+            new = (own_candidate + F.conv2d(reset * state, candidate, padding=1)).tanh()
+            state = update * state + (1 - update) * new
+            states.append(state)
+        return states
+
+    @staticmethod
+    def _halves(layer: nn.Conv2d, value: Tensor) -> tuple[Tensor, Tensor]:
+        """A layer's output for the value, and its weights of the state."""
+        own, recurrent = layer.weight.chunk(2, 1)
+        return F.conv2d(value, own, layer.bias, padding=1), recurrent.contiguous()
 
 
 def double(images: Tensor) -> Tensor:
@@ -102,10 +116,7 @@ class VideoGenerator(nn.Module):
     ) -> list[GeneratedLevel]:
         """Frames of a latent ``[B, C, 8, 8]``, perhaps on a background ``[B, 3, H, W]``."""
         value = self.enter(latent)
-        state, unrolled = torch.tanh(value), []
-        for _ in range(num_frames):
-            state = self.cell(value, state)
-            unrolled.append(state)
+        unrolled = self.cell(value, torch.tanh(value), num_frames)
         # What does not move goes around the cell, whose tanh would squeeze colors.
         hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 8, 8)
         frames = self._first_picture(hidden, background)  # (B, T, 3, 8, 8)

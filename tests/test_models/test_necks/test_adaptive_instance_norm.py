@@ -25,6 +25,13 @@ def test_equals_the_formula():
             np.testing.assert_allclose(fused[b, c].numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_means_of_the_fused_map_are_taken_before_the_fusion():
+    content, style = (one.double() for one in maps())
+    pool = torch.nn.AdaptiveAvgPool3d((1, 3, 2))
+    fused = adaptive_instance_norm(content, style, pool=pool)
+    torch.testing.assert_close(fused, pool(adaptive_instance_norm(content, style)))
+
+
 def test_a_constant_map_gives_no_infinity():
     content, style = maps()
     fused = adaptive_instance_norm(torch.ones_like(content), style)

@@ -130,10 +130,12 @@ def test_the_recurrent_cell_is_the_published_formula():
         total = F.conv2d(value, own, layer.bias, padding=1)
         return total + F.conv2d(memory, recurrent, padding=1)
 
-    gates = convolve(cell.gates, state)
-    reset, update = (1 / (1 + (-part).exp()) for part in (gates[:, :3], gates[:, 3:]))
-    candidate = convolve(cell.candidate, reset * state).tanh()
-    torch.testing.assert_close(cell(value, state), candidate + update * (state - candidate))
+    for found in cell(value, state, 3):
+        gates = convolve(cell.gates, state)
+        reset, update = (1 / (1 + (-part).exp()) for part in (gates[:, :3], gates[:, 3:]))
+        candidate = convolve(cell.candidate, reset * state).tanh()
+        state = candidate + update * (state - candidate)
+        torch.testing.assert_close(found, state)
 
 
 @pytest.mark.parametrize('side', [8, 16, 32])
