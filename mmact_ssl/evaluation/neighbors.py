@@ -6,7 +6,6 @@ import numpy as np
 
 from mmact_ssl.evaluation.features import Features, normalize
 
-
 # Of the similarities of a chunk of queries; larger ones gain nothing.
 CHUNK_BYTES = 1 << 27
 # Groups of gallery rows for each wanted neighbor, see :func:`lower_bound`. Our choice.

@@ -3,9 +3,9 @@
 Ours makes a clip and a future of 16 frames each at stride 2, three I-frames and the poses of clip
 and future from a pose cache; mmaction2's pipeline makes the clip and the future alone, as one clip
 of 32 frames at stride 2. Both read the same files in turn, on one core, from random starts of the
-same distribution. The I-frames of a video are set against decoding the whole of it. Without --videos
-two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in H.264 with
-libx264's defaults, which place a key frame every 250 frames.
+same distribution. The I-frames of a video are set against decoding the whole of it. Without
+--videos two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in
+H.264 with libx264's defaults, which place a key frame every 250 frames.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,16 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     for (width, height), videos in gather_videos(args).items():
         with tempfile.TemporaryDirectory() as name:
             folder, count = Path(name), len(videos)
-            cfg = Config(dict(train_dataloader=dict(dataset=dict(pipeline=OURS)), model=dict(heads={})))
+            cfg = Config(
+                dict(train_dataloader=dict(dataset=dict(pipeline=OURS)), model=dict(heads={}))
+            )
             use_videos(cfg, folder, videos, count)
             found.append(
                 compare(
                     f'a sample of {width}x{height}',
                     {
-                        'ours': lambda: ours(folder, count),
-                        'mmaction2': lambda: mmaction2(folder, count),
+                        'ours': partial(ours, folder, count),
+                        'mmaction2': partial(mmaction2, folder, count),
                     },
                     'mmaction2',
                     rounds=args.samples,
@@ -142,8 +145,8 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
             compare(
                 f'I-frames of {width}x{height}',
                 {
-                    'I-frames': lambda: keyframes(videos, whole=False),
-                    'whole video': lambda: keyframes(videos, whole=True),
+                    'I-frames': partial(keyframes, videos, whole=False),
+                    'whole video': partial(keyframes, videos, whole=True),
                 },
                 'whole video',
                 rounds=max(1, args.samples // 4),

@@ -73,9 +73,9 @@ def their_probe(train: Features, test: Features) -> Callable[[int], list[int]]:
 
 def our_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
     """Neighbors as ``tools/evaluate.py retrieval`` finds them."""
-    return lambda number: nearest(
-        normalize(queries.values), normalize(gallery.values), k=50
-    )[1].tolist()
+    return lambda number: nearest(normalize(queries.values), normalize(gallery.values), k=50)[
+        1
+    ].tolist()
 
 
 def their_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
@@ -113,7 +113,9 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     samples, channels, classes = args.probe
     train, test = (make_features(samples, channels, classes, seed) for seed in (1, 2))
     queries, gallery, width = args.neighbors
-    few, many = (make_features(count, width, 400, seed) for seed, count in enumerate((queries, gallery), 1))
+    few, many = (
+        make_features(count, width, 400, seed) for seed, count in enumerate((queries, gallery), 1)
+    )
     against = {
         f'linear probe, {samples} x {channels}, {classes} classes': (
             partial(our_probe, train, test),

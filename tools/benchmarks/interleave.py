@@ -28,7 +28,9 @@ class Way:
     def __init__(self, build: Build, threads: int, programs: bool) -> None:
         context = multiprocessing.get_context('fork')
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, build, threads, programs), daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(other, build, threads, programs), daemon=True
+        )
         self.process.start()
         other.close()  # so that its end is seen here
 
@@ -60,7 +62,7 @@ def _serve(pipe: Any, build: Build, threads: int, programs: bool) -> None:
             own = _peak(resource.RUSAGE_SELF) - base
             peak = _peak(resource.RUSAGE_CHILDREN) if programs else own
             pipe.send(dict(seconds=seconds, cpu_seconds=cpu, peak_mib=peak, result=result))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (raised where the way was told to run)
             pipe.send(error)
 
 

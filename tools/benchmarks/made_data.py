@@ -90,6 +90,7 @@ def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) ->
 
     Each is a link of its own in ``folder``, so that methods take them for different videos.
     """
+    folder.mkdir(exist_ok=True)
     names = [f'{number}.mp4' for number in range(count)]
     for number, name in enumerate(names):
         (folder / name).symlink_to(videos[number % len(videos)])
@@ -100,7 +101,9 @@ def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) ->
     write_targets(cfg, folder, names, num_frames)
 
 
-def use_skeletons(cfg: Config, folder: Path, lengths: Sequence[int], layout: str, persons: int) -> None:
+def use_skeletons(
+    cfg: Config, folder: Path, lengths: Sequence[int], layout: str, persons: int
+) -> None:
     """Let a config read random skeleton clips of these lengths, with random cached sentences."""
     write_skeletons(folder, lengths, layout, persons)
     use_set(cfg, folder, dict(skeleton=str(folder)))

@@ -39,7 +39,13 @@ def train(config: Path, processes: int, work_dir: Path) -> float:
     """Median seconds of an iteration, the first two left out."""
     cores = sorted(os.sched_getaffinity(0))[:processes]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}']
-    words = [str(TOOLS / 'train.py'), str(config), '--work-dir', str(work_dir), '--launcher=pytorch']
+    words = [
+        str(TOOLS / 'train.py'),
+        str(config),
+        '--work-dir',
+        str(work_dir),
+        '--launcher=pytorch',
+    ]
     done = subprocess.run(
         [sys.executable, *launch, *words],
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
@@ -70,7 +76,9 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         cfg.dump(folder / 'config.py')
         for number in range(args.rounds):
             for processes, found in seconds.items():
-                found.append(train(folder / 'config.py', processes, folder / f'{processes}_{number}'))
+                found.append(
+                    train(folder / 'config.py', processes, folder / f'{processes}_{number}')
+                )
     ratios = np.divide(seconds[1], seconds[2])
     print(
         f'{Path(args.config).name}, batches of {args.batch_size} in each process: '

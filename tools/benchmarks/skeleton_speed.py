@@ -1,9 +1,9 @@
 """Skeleton clips of one data worker, against mmaction2's PoseDataset.
 
-mmaction2's pipeline is that of its ST-GCN configs for NTU RGB+D in 3D: clips turned into the axes of
-the body (PreNormalize3D), 64 frames of each, two persons. Ours does the same; ``with augmentation``
-is that of C2VL's and MS2L's recipes, which also cut, bend time, turn, shear, scale, jitter and mask.
-Clips are of random coordinates and as long as those of NTU RGB+D 60 (mean 80 frames).
+mmaction2's pipeline is that of its ST-GCN configs for NTU RGB+D in 3D: clips turned into the axes
+of the body (PreNormalize3D), 64 frames of each, two persons. Ours does the same; ``with
+augmentation`` is that of C2VL's recipe, which also cuts, bends time, turns, shears, scales, jitters
+and masks. Clips are of random coordinates and as long as those of NTU RGB+D 60 (mean 80 frames).
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ A step is an iteration of the runner with all hooks of the config on a batch in 
 caches included, without data loading. The supervised step is that of mmaction2's recognizer with
 the same backbone, on the same clips, with mmaction2's usual optimizer and hooks. MS2L, whose GRU
 mmaction2 does not have, is set against itself on clips padded to 300 frames that the GRU reads, as
-MS2L's released code does; lengths are drawn like those of NTU RGB+D. HCPG is measured with two clips
-of each video through the student, and with one of them through a momentum encoder.
+MS2L's released code does; lengths are drawn like those of NTU RGB+D.
 
-``--size full``: R3D-18 on 16 frames of 112x112. ``small``: R3D-18 of a quarter of the width on 8
-frames of 64x64. Videos, skeletons and targets are generated.
+``--size full``: R3D-18 on 16 frames of 112x112; HCPG's second clip goes through a momentum encoder.
+``small``: R3D-18 of a quarter of the width on 8 frames of 64x64, both clips through the student.
+Videos, skeletons and targets are generated.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ generation = dict(
     channels=64,
     discriminator_channels=8,
     resolutions=(16, 32),
-    frame_stride=2,
 )
 model = dict(
     adapters=dict(

@@ -9,6 +9,7 @@ generation = dict(
     channels=256,
     discriminator_channels=32,
     resolutions=(16, 32, 64),
+    frame_stride=2,
 )
 after_the_clip = dict(frames='future', valid='targets.future.valid', continued='clip')
 

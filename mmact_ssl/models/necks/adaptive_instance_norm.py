@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Optional
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def adaptive_instance_norm(
     content: Tensor,
     style: Tensor,
     epsilon: float = 1e-5,
-    pool: Callable[[Tensor], Tensor] = nn.Identity(),
+    pool: Optional[Callable[[Tensor], Tensor]] = None,
 ) -> Tensor:
     """Give the content map the style map's mean and deviation, channel by channel.
 
@@ -36,4 +37,5 @@ def adaptive_instance_norm(
     content_mean, style_mean = content.mean(axes, True), style.mean(axes, True)
     content_std = (content.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
     style_std = (style.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
-    return style_std * (pool(content) - content_mean) / content_std + style_mean
+    pooled = content if pool is None else pool(content)
+    return style_std * (pooled - content_mean) / content_std + style_mean

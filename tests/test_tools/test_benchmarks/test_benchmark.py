@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
-from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmact_ssl.datasets.video_reader import VideoReader
 
 
 @pytest.fixture
-def data_speed(tool):
-    return importlib.import_module('data_speed')
+def module(tool, monkeypatch):
+    """Imports a module of tools/benchmarks; generated videos are short and small."""
+    made_data = importlib.import_module('made_data')
+    make = made_data.make_videos
+
+    def make_small(folder, count, size=(96, 64), num_frames=80):
+        return make(folder, count, (96, 64), 80)
+
+    for name in ('step_speed', 'startup_speed', 'teacher_speed'):
+        monkeypatch.setattr(importlib.import_module(name), 'make_videos', make_small)
+    return importlib.import_module
 
 
 @pytest.fixture
-def ms2l_speed(tool):
-    return importlib.import_module('ms2l_speed')
+def benchmark(tool, module, tmp_path):
+    """Run a mode; gives the results that it wrote."""
+
+    def run(mode: str, *options: str) -> list[dict]:
+        out = tmp_path / 'figures' / f'{mode}.json'
+        tool.main([mode, *options, '--cache', str(tmp_path / 'cache'), '--json', str(out)])
+        figures = json.loads(out.read_text())
+        assert figures['benchmark'] == mode and figures['versions']['torch']
+        return figures['results']
+
+    return run
 
 
-def test_data_on_given_files(tool, tmp_path, make_video, capsys):
+def test_data_on_given_files(benchmark, tmp_path, make_video):
     pytest.importorskip('decord', reason='mmaction2 reads its side of the comparison with decord')
-    paths = [make_video(tmp_path / f'{i}.mp4', num_frames=80, gop=250) for i in range(2)]
-    out = tmp_path / 'figures' / 'data.json'
-    videos = [str(path) for path in paths]
-    tool.main(['data', '--videos', *videos, '--samples', '3', '--out', str(out)])
-    figures = json.loads(out.read_text())
-    (result,) = figures['results']
-    rates = result['samples_per_second']
-    assert (result['width'], result['height'], result['videos']) == (160, 120, 2)
-    assert result['ratio'] == pytest.approx(rates['ours'] / rates['mmaction2'])
-    assert min(rates.values()) > 0 and result['floor'] is None
-    assert figures['made_videos'] is False
-    assert f'{result["ratio"]:.2f}' in capsys.readouterr().out
+    paths = [str(make_video(tmp_path / f'{i}.mp4', num_frames=80, gop=20)) for i in range(2)]
+    sample, keyframes = benchmark('data', '--videos', *paths, '--samples', '2')
+    assert '160x120' in sample['title'] and sample['target'] is None
+    ours, theirs = sample['ways']['ours'], sample['ways']['mmaction2']
+    views = {'clip': [3, 16, 112, 112], 'future': [3, 16, 112, 112], 'keyframes': [3, 3, 112, 112]}
+    assert ours['results'] == [views] * 2
+    assert theirs['results'] == [[1, 3, 32, 112, 112]] * 2
+    ratio = np.median(np.divide(theirs['cpu_seconds'], ours['cpu_seconds']))
+    assert ours['cpu_seconds_ratio']['median'] == pytest.approx(ratio)
+    assert keyframes['ways']['I-frames']['results'] == [3]
+    assert keyframes['ways']['whole video']['results'] == [80]
 
 
 def test_a_missing_file_is_one_line(tool, tmp_path):
@@ -46,10 +62,9 @@ def test_a_missing_file_is_one_line(tool, tmp_path):
         tool.main(['data', '--videos', str(tmp_path / 'gone.mp4')])
 
 
-def test_made_videos_are_of_moving_texture(data_speed, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_speed, 'NUM_FRAMES', 12)
+def test_made_videos_are_of_moving_texture(module, tmp_path):
     path = tmp_path / 'made' / 'video.mp4'
-    data_speed.make_video(path, 96, 64, seed=0)
+    module('made_data').make_video(path, 96, 64, 12, seed=0)
     with VideoReader(path) as reader:
         frames = np.stack(list(reader.read(range(12)).values())).astype(float)
     assert frames.shape == (12, 64, 96, 3)
@@ -58,73 +73,93 @@ def test_made_videos_are_of_moving_texture(data_speed, tmp_path, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.fixture
-def ms2l(tool, tmp_path, capsys):
-    """Run the mode at a size of seconds; gives its figures and what it printed."""
-
-    def run(*arguments: str) -> tuple[dict, str]:
-        out = tmp_path / 'ms2l.json'
-        sizes = ['--batches', '2', '--batch-size', '3', '--hidden', '4', '--out', str(out)]
-        tool.main(['ms2l', *sizes, *arguments])
-        return json.loads(out.read_text()), capsys.readouterr().out
-
-    return run
+def test_drawn_lengths_are_like_those_of_the_set(module):
+    lengths = module('made_data').draw_lengths(10000)
+    assert np.median(lengths) == pytest.approx(72, rel=0.02)
+    assert lengths.mean() == pytest.approx(80, rel=0.02)
+    assert lengths.min() >= 20 and lengths.max() == 300
 
 
-def test_ms2l_compares_ways_on_the_lengths_of_a_prepared_set(ms2l, tmp_path):
-    np.savez(tmp_path / 'clips.npz', lengths=np.array([3, 5, 7]))
-    ways = ('ours', 'padded', 'torch-packed')
-    figures, printed = ms2l('--sets', 'nwucla', '--data', str(tmp_path), '--ways', *ways)
-    (result,) = figures['results']
-    measured = result['ways']
-    assert tuple(measured) == ways
-    assert result['drawn'] is False and 'longest 7' in printed
-    assert result['ratio'] == pytest.approx(
-        measured['padded']['cpu_seconds'] / measured['ours']['cpu_seconds']
-    )
-    assert f'ours is {result["ratio"]:.2f} times faster' in printed
-    assert result['loss_difference'] < 1e-5
-    # What padding does to the losses where it is read, so that the check above could fail.
-    others = zip(measured['ours']['first_losses'], measured['padded']['first_losses'])
-    assert max(abs(one - other) for one, other in others) > 1e-4
+def test_skeletons(benchmark):
+    (found,) = benchmark('skeletons', '--clips', '3', '--rounds', '1')
+    assert found['ways']['ours']['results'] == [[2, 64, 25, 3]]
+    assert found['ways']['mmaction2']['results'] == [[2, 64, 25, 3]]
 
 
-@pytest.mark.parametrize(
-    ('name', 'median', 'mean', 'bounds'), [('nwucla', 31, 37, (1, 201)), ('ntu', 72, 80, (20, 300))]
-)
-def test_ms2l_draws_lengths_like_those_of_the_set(ms2l_speed, name, median, mean, bounds):
-    lengths = ms2l_speed.SETS[name].draw_lengths(10000, np.random.RandomState(0))
-    assert np.median(lengths) == pytest.approx(median, rel=0.02)
-    assert lengths.mean() == pytest.approx(mean, rel=0.02)
-    assert bounds[0] <= lengths.min() and lengths.max() == bounds[1]
+def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(benchmark):
+    options = ('--clips', '2', '--skeletons', '2', '--steps', '1')
+    video, skeleton = benchmark('step', '--methods', 'csvr', 'c2vl', *options)
+    for found, tasks in (
+        (video, ('pose', 'context', 'current', 'future')),
+        (skeleton, ('prompts',)),
+    ):
+        (method,) = set(found['ways']) - {'supervised'}
+        (losses,) = found['ways'][method]['results']
+        assert all(any(name.startswith(f'{task}/loss') for name in losses) for task in tasks)
+        assert all(np.isfinite(value) for value in losses.values())
+        (losses,) = found['ways']['supervised']['results']
+        assert 0 < losses['loss_cls'] < 2 * np.log(400)
 
 
-def test_ms2l_sorts_bucketed_batches_by_length(ms2l_speed):
-    args = argparse.Namespace(seed=0, hidden=4)
-    lengths = np.array([[6, 1], [2, 5]])
-    with mock.patch.object(ms2l_speed, 'make_batch', wraps=ms2l_speed.make_batch) as make:
-        ms2l_speed.train('bucketed', ms2l_speed.SETS['nwucla'], lengths, 9, args)
-        ms2l_speed.train('padded', ms2l_speed.SETS['nwucla'], lengths, 9, args)
-    seen = [(call.args[1].tolist(), call.args[2]) for call in make.call_args_list]
-    assert seen == [([1, 2], 2), ([5, 6], 6), ([6, 1], 9), ([2, 5], 9)]
+def test_padding_that_the_gru_reads_changes_ms2l(benchmark):
+    (found,) = benchmark('step', '--methods', 'ms2l', '--skeletons', '2', '--steps', '1')
+    (ours,), (padded,) = (way['results'] for way in found['ways'].values())
+    assert found['faster'] and set(ours) == set(padded)
+    assert abs(ours['contrast/loss'] - padded['contrast/loss']) > 1e-4
 
 
-def test_ways_that_honour_lengths_read_the_same_frames(ms2l_speed):
-    """Beside torch's own packing: padded sequences, each direction reversed by the length."""
+def test_run_over_padding_reads_it(module):
     torch.manual_seed(0)
-    gru = nn.GRU(3, 4, 2, batch_first=True, bidirectional=True)
-    x, lengths = torch.randn(3, 6, 3), torch.tensor([6, 1, 4])
-    expected = ms2l_speed.run_torch_packed(gru, x, lengths)
-    torch.testing.assert_close(ms2l_speed.run_reversed(gru, x, lengths), expected)
-    assert not torch.allclose(ms2l_speed.run_over_padding(gru, x, lengths)[1, 0], expected[1, 0])
+    gru = nn.GRU(3, 4, batch_first=True, bidirectional=True)
+    x, lengths = torch.randn(2, 6, 3), torch.tensor([6, 2])
+    run = module('step_speed').run_over_padding
+    changed = x.clone()
+    changed[1, 2:] = 0
+    assert not torch.allclose(run(gru, x, lengths)[1, 0], run(gru, changed, lengths)[1, 0])
 
 
-def test_views_of_the_ms2l_step(ms2l_speed):
-    clip = torch.arange(1.0, 11).view(1, 1, 10, 1, 1).repeat(2, 1, 1, 1, 1)
-    valid = torch.ones(2, 1, 10, dtype=torch.bool)
-    clip[1, :, 2:], valid[1, :, 2:] = 0, False
-    views = ms2l_speed.make_views(clip, valid)
-    assert views['masked'][0].flatten().tolist() == [1, 2, 3, 4, 5, 6, 7, 0, 0, 0]
-    assert views['shuffled'][0].flatten().tolist() == [4, 5, 6, 7, 8, 9, 1, 2, 3, 10]
-    assert views['masked'][1].flatten().tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert torch.equal(views['shuffled'][1], clip[1])
+def test_evaluation_agrees_with_scikit_learn(benchmark):
+    options = ('--probe', '60', '8', '3', '--neighbors', '20', '100', '8', '--rounds', '1')
+    probe, votes, neighbors = benchmark('evaluate', *options)
+    assert probe['agreement'] > 0.9
+    assert votes['agreement'] == 1
+    assert neighbors['agreement'] > 0.99  # all but near ties in single precision
+
+
+def test_help_of_all_tools(benchmark):
+    (found,) = benchmark('startup', '--methods', '--runs', '1')
+    assert {'train', 'evaluate', 'benchmark'} <= set(found['ways'])
+    assert max(way['cpu_seconds'][0] for way in found['ways'].values()) < 10
+
+
+def test_programs_that_start_are_alike(module, tmp_path):
+    """mmaction2's side reads the same videos in the same size, with the same backbone."""
+    startup = module('startup_speed')
+    cfg = Config.fromfile(startup.TOOLS.parent / 'configs' / startup.METHODS['dtg'])
+    module('made_data').use_videos(cfg, tmp_path, startup.make_videos(tmp_path / 'cache', 1), 2)
+    theirs = startup.mmaction2_config(cfg, tmp_path)
+    dataset, own = theirs.train_dataloader.dataset, cfg.train_dataloader.dataset
+    assert (dataset.ann_file, dataset.data_prefix) == (own.ann_file, own.data_prefix)
+    assert theirs.model.backbone.base_channels == cfg.model.backbone.base_channels
+    from mmengine.runner import Runner
+
+    theirs.train_dataloader.batch_size = 2
+    theirs.log_level = 'ERROR'
+    runner = Runner.from_cfg(theirs)
+    runner.train()
+    assert runner.iter == 1
+
+
+def test_scale_reads_the_time_of_an_iteration(module, tmp_path, monkeypatch):
+    scale = module('scale_speed')
+
+    def run(command, preexec_fn=None, **kwargs):
+        (tmp_path / 'x' / 'vis_data').mkdir(parents=True)
+        times = [{'time': t} for t in (9.0, 9.0, 1.0, 2.0, 3.0)]
+        lines = [json.dumps(line) + '\n' for line in (*times, {'val': 1})]
+        (tmp_path / 'x' / 'vis_data' / 'scalars.json').write_text(''.join(lines))
+        assert '--nproc_per_node=2' in command
+        return type('Done', (), dict(returncode=0))
+
+    monkeypatch.setattr(scale.subprocess, 'run', run)
+    assert scale.train(tmp_path / 'config.py', 2, tmp_path) == 2.0
