@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import torch
 
+from mmact_ssl.datasets.loading import end_with_parent
+
 # Builds a way in its process and returns the function that runs round n.
 Build = Callable[[], Callable[[int], Any]]
 COLUMNS = '  {:<28} {:>10} {:>22} {:>9} {:>9} {:>7}  {}'
@@ -44,6 +46,7 @@ class Way:
 
 
 def _serve(pipe: Any, build: Build, threads: int, programs: bool) -> None:
+    end_with_parent()
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)
     base, run = _peak(resource.RUSAGE_SELF), None
