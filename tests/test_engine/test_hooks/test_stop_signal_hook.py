@@ -113,7 +113,10 @@ def test_all_processes_stop_after_the_same_step_when_one_is_told(
     """Those on GPUs, here in name alone, ask each other every so many steps."""
     mp.start_processes(one_process, (str(tmp_path), make, backend), nprocs=2, start_method='fork')
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ['75', '75']
-    assert torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter'] == stopped_after
+    assert (
+        torch.load(tmp_path / 'run' / 'stopped.pth', weights_only=False)['meta']['iter']
+        == stopped_after
+    )
 
 
 def test_a_forked_process_ends_on_the_signal():
