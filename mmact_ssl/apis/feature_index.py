@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmact_ssl.apis.compressed_search import find_candidates, open_codes
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import reading
-from mmact_ssl.models.teachers.weights import import_extra
 
 FORMAT = 1
 CHUNK = 4096  # rows in memory at once
+PIECE = 64  # rows in a value of the file, which is read whole for any of them
+QUERIES = 64  # whose candidates are in memory at once
 FAISS_ABOVE = 1_000_000  # rows; exact search in pieces takes seconds a million
 FIX = 'delete it and add the clips again'
 TABLES = """
@@ -60,6 +63,8 @@ class FeatureIndex:
                 with self._file:
                     self._file.executescript(TABLES)
                     self._file.executemany('INSERT INTO meta VALUES (?, ?)', wanted.items())
+                    # What is derived from this file and lies beside it is not another's.
+                    self._file.execute('INSERT INTO meta VALUES (?, ?)', ('id', uuid.uuid4().hex))
             found = dict(self._file.execute('SELECT key, value FROM meta'))
         for key, value in wanted.items():
             if found.get(key) != value:
@@ -67,7 +72,8 @@ class FeatureIndex:
                     f'{self.path}: its {key} is {found.get(key)}, now {value}: its features cannot '
                     'be compared with others; give another file'
                 )
-        self._faiss: Any = None
+        self._codes_file = Path(f'{self.path}.{found.get("id", "")[:8]}.faiss')
+        self._codes: Any = None
 
     def __len__(self) -> int:
         return self._file.execute('SELECT coalesce(sum(count), 0) FROM chunks').fetchone()[0]
@@ -87,24 +93,46 @@ class FeatureIndex:
             self._file.executemany(
                 'INSERT INTO windows (name, start, stop) VALUES (?, ?, ?)', windows
             )
-            self._file.execute(
+            parts = (values[first : first + PIECE] for first in range(0, len(values), PIECE))
+            self._file.executemany(
                 'INSERT INTO chunks (count, features) VALUES (?, ?)',
-                (len(values), values.tobytes()),
+                ((len(part), part.tobytes()) for part in parts),
             )
-        self._faiss = None
+        self._codes = None
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """Yield the features in order, about CHUNK rows at a time, float32 ``[n, C]``."""
+    def chunks(self, first: int = 0) -> Iterator[np.ndarray]:
+        """Yield the features from a row on, about CHUNK rows at a time, float32 ``[n, C]``."""
         held: list[np.ndarray] = []
         with reading(self.path, FIX):
-            select = 'SELECT count, features FROM chunks ORDER BY id'
-            for count, content in self._file.execute(select):
-                held.append(np.frombuffer(content, '<f4').reshape(count, -1))
+            chunk, skipped = 0, 0
+            if first:
+                chunk, skipped = (int(value[0]) for value in self._places(np.array([first])))
+            select = 'SELECT count, features FROM chunks WHERE id >= ? ORDER BY id'
+            for count, content in self._file.execute(select, (chunk,)):
+                held.append(np.frombuffer(content, '<f4').reshape(count, -1)[skipped:])
+                skipped = 0
                 if sum(map(len, held)) >= CHUNK:
                     yield np.concatenate(held)
                     held = []
         if held:
             yield np.concatenate(held)
+
+    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of the chunk of each row, and its place in it."""
+        table = np.array(self._file.execute('SELECT id, count FROM chunks ORDER BY id').fetchall())
+        ends = table[:, 1].cumsum()
+        chunks = np.searchsorted(ends, rows, side='right')
+        return table[chunks, 0], rows - (ends - table[:, 1])[chunks]
+
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """The features of some rows, float32 ``[n, C]``."""
+        found = []
+        with reading(self.path, FIX):
+            for chunk, place in zip(*(values.tolist() for values in self._places(rows))):
+                select = 'SELECT count, features FROM chunks WHERE id = ?'
+                count, content = self._file.execute(select, (chunk,)).fetchone()
+                found.append(np.frombuffer(content, '<f4').reshape(count, -1)[place])
+        return np.stack(found)
 
     def windows(self, rows: Sequence[int] | None = None) -> list[Window]:
         """The clips of rows, all if none are named."""
@@ -124,8 +152,8 @@ class FeatureIndex:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Find the rows most similar to each query by the cosine; of equal ones the first.
 
-        Exact. Above FAISS_ABOVE rows, where faiss is installed, its inverted lists of 8-bit values
-        are searched instead, which misses some.
+        Exact. Above FAISS_ABOVE rows, where faiss is installed, some are missed: its codes of the
+        rows, in a file beside this one, choose those that are compared exactly.
 
         Args:
             queries: float ``[Q, C]``, unit rows of the space that ``project`` leads to.
@@ -136,7 +164,7 @@ class FeatureIndex:
             Cosines ``[Q, k]``, descending, and rows int64 ``[Q, k]``.
         """
         if len(self) > FAISS_ABOVE and project is normalize and find_spec('faiss'):
-            return self._search_faiss(queries, top)
+            return self._search_codes(queries, top)
         best = np.zeros((len(queries), 0))
         rows = np.zeros((len(queries), 0), np.int64)
         first = 0
@@ -155,15 +183,19 @@ class FeatureIndex:
             first += len(features)
         return best, rows
 
-    def _search_faiss(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-        faiss = import_extra('faiss', 'a large index', 'search')
-        if self._faiss is None:
-            lists = max(int(len(self) ** 0.5), 1)
-            part = normalize(next(self.chunks())).astype(np.float32)
-            name = f'IVF{min(lists, len(part) // 39 or 1)},SQ8'
-            self._faiss = faiss.index_factory(part.shape[1], name, faiss.METRIC_INNER_PRODUCT)
-            self._faiss.train(part)
-            self._faiss.nprobe = 16
-            for features in self.chunks():
-                self._faiss.add(normalize(features).astype(np.float32))
-        return self._faiss.search(queries.astype(np.float32), top)
+    def _search_codes(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._codes is None:
+            self._codes = open_codes(self._codes_file, len(self), self.chunks)
+        similarities, rows = [], []
+        for first in range(0, len(queries), QUERIES):
+            part = queries[first : first + QUERIES]
+            candidates = find_candidates(self._codes, part, top)
+            known, place = np.unique(candidates, return_inverse=True)
+            is_row = known >= 0
+            cosines = np.full((len(part), len(known)), -np.inf)
+            cosines[:, is_row] = part @ normalize(self.features(known[is_row])).T
+            cosines = np.take_along_axis(cosines, place.reshape(candidates.shape), axis=1)
+            best = np.lexsort((candidates, -cosines))[:, : min(top, len(self))]
+            similarities.append(np.take_along_axis(cosines, best, axis=1))
+            rows.append(np.take_along_axis(candidates, best, axis=1))
+        return np.concatenate(similarities), np.concatenate(rows)

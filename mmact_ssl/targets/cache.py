@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, TypeVar
 
@@ -34,6 +35,7 @@ TOOL = 'python tools/extract_targets.py'
 RESERVED = b'__'  # begins the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit
+MOVED_AT_ONCE = 100  # videos in a transaction of a merge, each of which waits for the disk
 INITIAL_MAP_BYTES = 1 << 26  # doubles when full
 
 Result = TypeVar('Result')
@@ -98,11 +100,11 @@ class TargetWriter:
         name = encode_key(key)
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
-        self.put_packed(name, pack(name, array, source_hash, total))
+        self.put_packed([(name, pack(name, array, source_hash, total))])
 
-    def put_packed(self, name: bytes, value: Buffer) -> None:
-        """Store a value that ``pack`` has made under an encoded key."""
-        self._transact(lambda transaction: transaction.put(name, value))
+    def put_packed(self, items: Sequence[tuple[bytes, Buffer]]) -> None:
+        """Store values that ``pack`` has made under encoded keys, all or none."""
+        self._transact(lambda transaction: [transaction.put(*item) for item in items])
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove videos, so that they are extracted again."""
@@ -274,10 +276,10 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
         old = TargetReader(path).source_hash(new)
         with TargetWriter(path, meta) as writer, reading(shard, TOOL) as transaction:
             names = {encode_key(key) for key in new if old.get(key) != new[key]}
-            for name, value in transaction.cursor():
-                if bytes(name) in names:
-                    writer.put_packed(bytes(name), value)
-                    moved += 1
+            items = ((bytes(n), value) for n, value in transaction.cursor() if bytes(n) in names)
+            while batch := list(islice(items, MOVED_AT_ONCE)):
+                writer.put_packed(batch)
+                moved += len(batch)
         shutil.rmtree(shard)
     return moved
 

@@ -36,6 +36,9 @@ def index(tmp_path, features) -> FeatureIndex:
 def test_search_in_pieces_is_that_in_one(index, features, monkeypatch):
     monkeypatch.setattr(module, 'CHUNK', 8)
     assert [len(part) for part in index.chunks()][:2] == [20, 30]
+    for first in (1, 19, 26, 49):
+        np.testing.assert_array_equal(np.concatenate(list(index.chunks(first))), features[first:])
+    np.testing.assert_array_equal(index.features(np.array([49, 0, 21])), features[[49, 0, 21]])
     queries = normalize(np.concatenate([features[[4, 7]] + 0.01, -features[:3]]))
     similarity, rows = index.search(queries, top=7)
     full = normalize(features) @ queries.T  # (50, Q)
@@ -83,18 +86,69 @@ def test_a_damaged_file_is_named(tmp_path, content):
         FeatureIndex(tmp_path / 'bad.index', META)
 
 
-def test_faiss_serves_large_indexes_alone(tmp_path, monkeypatch):
-    pytest.importorskip('faiss')
-    values = np.random.default_rng(0).normal(size=(2000, 8)).astype(np.float32)
+@pytest.fixture
+def large(tmp_path, monkeypatch) -> tuple[FeatureIndex, np.ndarray, np.ndarray]:
+    """More rows than are searched exactly, their features and some queries.
+
+    The first rows are all of one place, so that lists trained on them alone find little.
+    """
+    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
+    monkeypatch.setattr(module, 'FAISS_ABOVE', 2999)
+    monkeypatch.setattr('mmact_ssl.apis.compressed_search.CODE_BYTES', 4)
+    random = np.random.default_rng(0)
+    centers = np.repeat(random.normal(size=(300, 7)), 10, axis=0)
+    values = (centers + 0.3 * random.normal(size=centers.shape)).astype(np.float32)
+    values[:1000] = values[0] + 1e-3 * random.normal(size=(1000, 7))
     index = FeatureIndex(tmp_path / 'large.index', META)
-    index.add([Window(str(row), 0, 1) for row in range(len(values))], values)
-    queries = normalize(values[::40])
-    exact = index.search(queries, 5)[1]
-    assert index._faiss is None
-    monkeypatch.setattr(module, 'FAISS_ABOVE', 1999)
-    similarity, rows = index.search(queries, 5)
-    assert index._faiss is not None
-    assert (rows[:, 0] == exact[:, 0]).mean() > 0.9
-    np.testing.assert_allclose(similarity[:, 0], 1, atol=0.05)
-    index.add([Window('new', 0, 1)], values[:1])
-    assert index._faiss is None, 'rows that came later would not be found'
+    for start in (0, 500):
+        stop = 500 if not start else 3000
+        index.add([Window(str(row), 0, 1) for row in range(start, stop)], values[start:stop])
+    return index, values, normalize(values[1000::40] + 0.1 * random.normal(size=(50, 7)))
+
+
+def exactly(values, queries, top):
+    cosines = queries @ normalize(values).T
+    rows = np.argsort(-cosines, axis=1, kind='stable')[:, :top]
+    return np.take_along_axis(cosines, rows, axis=1), rows
+
+
+def test_faiss_chooses_what_is_compared_exactly(large):
+    index, values, queries = large
+    wanted, rows = exactly(values, queries, 5)
+    similarity, found = index.search(queries, 5)
+    assert np.mean([len({*a} & {*b}) / 5 for a, b in zip(rows, found)]) > 0.95
+    same = found == rows
+    np.testing.assert_allclose(similarity[same], wanted[same], rtol=1e-6)
+    assert (np.diff(similarity) <= 0).all()
+    assert index._codes.pq.code_size == 4 and index._codes.nlist == 54
+
+
+def test_rows_that_come_later_are_found_and_the_codes_kept(large, monkeypatch):
+    index, _, queries = large
+    index.search(queries, 1)
+    (codes,) = index.path.parent.glob('large.index.*.faiss')
+    index.add([Window('new', 0, 1)], queries[:1].astype(np.float32))
+    monkeypatch.setattr(module.np.random, 'default_rng', None)  # nothing is trained anew
+    for searched in (index, FeatureIndex(index.path, META)):
+        similarity, found = searched.search(queries[:1], 1)
+        assert found[0, 0] == 3000
+        np.testing.assert_allclose(similarity, 1, rtol=1e-6)
+    codes.write_bytes(b'no index')
+    with pytest.raises(DataError, match=r'large.index.*faiss is damaged .*delete it'):
+        FeatureIndex(index.path, META).search(queries[:1], 1)
+    # Another file of that name does not take it up.
+    index.path.unlink()
+    other = FeatureIndex(index.path, META)
+    assert other._codes_file != codes
+
+
+def test_a_query_that_finds_too_few_searches_on(large, monkeypatch):
+    index, values, queries = large
+    monkeypatch.setattr('mmact_ssl.apis.compressed_search.PROBES', 1)
+    similarity, found = index.search(queries, 1500)
+    assert found.shape == (50, 1500) and found.min() >= 0
+    assert np.isfinite(similarity).all() and all(len({*row}) == 1500 for row in found)
+    wanted, rows = exactly(values, queries, 3000)
+    similarity, found = index.search(queries[:3], 5000)
+    np.testing.assert_array_equal(np.sort(found), np.sort(rows[:3]))
+    np.testing.assert_allclose(similarity, wanted[:3], rtol=1e-5)
