@@ -46,7 +46,8 @@ def open_codes(path: Path, length: int, rows: Rows) -> Any:
         drawn = [part[random.random(len(part)) < share] for part in rows(0)]
         sample = _prepared(np.concatenate(drawn))
         channels = sample.shape[1]
-        name = f'IVF{lists},PQ{min(channels, CODE_BYTES)}'
+        # Not polysemous: that search by Hamming distance is not ours, and slow to train.
+        name = f'IVF{lists},PQ{min(channels, CODE_BYTES)}np'
         codes = faiss.index_factory(channels, name, faiss.METRIC_INNER_PRODUCT)
         codes.train(sample)
     if codes.ntotal < length:
