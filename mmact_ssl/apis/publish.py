@@ -159,7 +159,7 @@ def text_part(
             f'{checkpoint} learned from sentences of {", ".join(known.values())}, another teacher '
             f'or other weights than {encoder}'
         )
-    card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
+    card = dict(text_encoder=encoder, text_fingerprint=fingerprint if known else '')
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
 

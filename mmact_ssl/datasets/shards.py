@@ -33,7 +33,9 @@ Members = dict[str, tuple[int, int]]  # offset and size of each file
 def split_path(path: str) -> tuple[str, str] | None:
     """Split the path of a video in a shard into those of the shard and of the video in it."""
     match = _MEMBER.fullmatch(path)
-    return (match[1], match[2]) if match else None
+    if match is None or os.path.isdir(match[1]):  # a folder of that name
+        return None
+    return match[1], match[2]
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
@@ -81,7 +83,14 @@ def members(shard: str) -> Members:
         return {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise DataError(
             f'{shard}{INDEX}: {reason_of(error)}: delete it, or make it anew'
         ) from error

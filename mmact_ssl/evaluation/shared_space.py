@@ -92,10 +92,11 @@ def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProj
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     streams = len({key.split('.')[0] for key in own})
     hidden, inputs = own['0.0.weight'].shape
-    projector = StreamProjectors(
-        inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
-    )
-    projector.load_state_dict(own)
+    with torch.device('meta'):  # the sizes are those that a file names
+        projector = StreamProjectors(
+            inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
+        )
+    projector.load_state_dict(own, assign=True)
     return projector.double().eval()
 
 

@@ -55,8 +55,9 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     if not folder.is_dir():
         raise DataError(f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/data.md')
     train, test = next((pair for pair in LISTS if (folder / pair[0]).is_file()), LISTS[0])
-    if (folder / test.replace('test', 'val')).is_file():  # as pyskl calls it
-        test = test.replace('test', 'val')
+    val = test.replace('test', 'val')  # as pyskl calls it
+    if (folder / val).is_file() and not (folder / test).is_file():
+        test = val
     labels = read_annotation(folder / train, f'run `{command}`')[1]
     found: dict[str, Any] = {
         'name': folder.resolve().name,

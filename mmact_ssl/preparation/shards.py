@@ -31,7 +31,12 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
             are, would fill the batches with it. The lists keep theirs.
     """
     fix = 'point --source at a prepared folder of videos'
-    lists = [source / name for pair in LISTS for name in pair if (source / name).is_file()]
+    if out.resolve() == source.resolve():
+        raise DataError(
+            f'{out}: is --source too, whose lists would be replaced; give another --out'
+        )
+    known = {name for pair in LISTS for name in (*pair, pair[1].replace('test', 'val'))}
+    lists = [source / name for name in sorted(known) if (source / name).is_file()]
     if not lists:
         raise DataError(f'{source}: no train.txt in this folder; {fix}')
     counts = {}

@@ -173,7 +173,7 @@ class SkeletonWriter:
                 found[f'{split}_unseen'] = unseen
                 print(
                     f'{self.dataset}: {len(there) - len(unseen)} of the {len(there)} clips of '
-                    f'{split} are copies of training clips: {split}_unseen.txt is without them'
+                    f'{split} are copies of training clips: {split}_unseen.txt lists the others'
                 )
         return found
 

@@ -211,7 +211,13 @@ def test_broken_members_are_named_and_replaced(folder):
     assert sorted(filter(None, found)) == sorted(reasons)
 
 
-@pytest.mark.parametrize('text', ['[]', '{', '{"a": 3}', '{"a": ["x", 1]}', '{"a": [null, 1]}'])
+DEEP = '[' * 100_000
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['[]', '{', '{"a": 3}', '{"a": ["x", 1]}', '{"a": [null, 1]}', '{"a": [1e999, 1]}', DEEP],
+)
 def test_an_index_of_another_form_is_a_broken_sample(folder, text):
     line = (folder / 'train.txt').read_text().splitlines()[0]
     name = line.rpartition(' ')[0]
@@ -228,6 +234,25 @@ def test_missing_shards_are_found_when_the_data_set_is_built(folder):
     with pytest.raises(DataError, match='2 of 6 videos of .* are missing, the first is .*tar/'):
         build(folder / 'train.txt', folder)
     assert len(build(folder / 'train.txt', folder, skip_missing=True)) == 4
+
+
+def test_a_folder_may_have_the_name_of_a_shard(files, tmp_path):
+    (tmp_path / 'kinetics.tar').symlink_to(files)
+    (tmp_path / 'train.txt').write_text('kinetics.tar/e.mp4\n')
+    dataset = build(tmp_path / 'train.txt', tmp_path)
+    assert dataset.shards is None and not dataset[0]['data_samples'].replaced
+
+
+def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
+    (tmp_path / 'source').symlink_to(files)
+    (files / 'val.txt').write_text('e.mp4 1\n')
+    try:
+        with pytest.raises(DataError, match='give another --out'):
+            prepare(tmp_path / 'source', files)
+        assert prepare(files, tmp_path / 'out') == {'train': 6, 'shards': 2, 'val': 1}
+    finally:
+        (files / 'val.txt').unlink()
+    assert (tmp_path / 'out/val.txt').read_text() == 'shards/val-000000.tar/e.mp4 1\n'
 
 
 def test_preparing_again_gives_the_same_bytes(files, folder, tmp_path):

@@ -37,6 +37,14 @@ def test_a_folder_of_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert describe_folder()['num_classes'] == 0
 
 
+def test_a_validation_list_serves_where_there_is_no_test_list(tmp_path: Path):
+    write_list(tmp_path, 'train.txt', ['a.mp4 0'])
+    write_list(tmp_path, 'val.txt', ['b.mp4 0'])
+    assert Path(describe_folder(str(tmp_path))['test']).name == 'val.txt'
+    write_list(tmp_path, 'test.txt', ['c.mp4 0'])
+    assert Path(describe_folder(str(tmp_path))['test']).name == 'test.txt'
+
+
 def test_a_folder_of_skeletons(skeleton_folder: Path):
     found = describe_folder(str(skeleton_folder))
     assert Path(found['train']).name == 'xview_train.txt'
