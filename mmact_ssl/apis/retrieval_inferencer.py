@@ -110,6 +110,8 @@ class RetrievalInferencer(FeatureInferencer):
         """
         if not len(self.index):
             raise DataError(f'{self.index.path}: holds no clip: add() some first')
+        if top < 1:
+            raise ConfigError(f'top={top}: ask for one hit or more')
         self.broken = {}
         if text is not None:
             queries = [text] if isinstance(text, str) else list(text)
@@ -118,6 +120,8 @@ class RetrievalInferencer(FeatureInferencer):
             found = self.index.search(vectors, top, lambda x: space.embed('skeleton', x))
         elif isinstance(inputs, np.ndarray) and inputs.ndim <= 2:
             vectors = np.atleast_2d(inputs)
+            if not np.isfinite(vectors).all():
+                raise DataError('the features to search by are not finite: embed the clips again')
             queries = [f'feature {number}' for number in range(len(vectors))]
             found = self.index.search(normalize(vectors), top)
         else:

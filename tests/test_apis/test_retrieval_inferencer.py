@@ -48,6 +48,10 @@ def test_clips_and_features_find_what_is_most_similar(search, video_model, label
     assert found['queries'] == [str(videos[3]), str(videos[8])] and found['broken'] == {}
     for query, hits in zip((3, 8), found['hits']):
         check_hits(hits, {str(v): s for v, s in zip(videos, features @ features[query])}, 4)
+    with pytest.raises(DataError, match='not finite'):
+        search(features[:2] * [[1], [np.nan]])
+    with pytest.raises(ConfigError, match='one hit or more'):
+        search(features[0], top=0)
     one = search(embed(video_model, videos[3]), top=4)
     assert one['queries'] == ['feature 0']
     scores = [[hit['similarity'] for hit in found['hits'][0]] for found in (one, found)]

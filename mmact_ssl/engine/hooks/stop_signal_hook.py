@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, barrier, get_backend, is_main_process
+from mmengine.dist import all_reduce, barrier, get_backend, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -34,7 +34,8 @@ class StopSignalHook(Hook):
 
     Args:
         interval: Processes on GPUs ask each other every so many steps, because an answer there
-            waits for all that the GPU has yet to do; on CPUs they ask after each.
+            waits for all that the GPU has yet to do, and after the last of an epoch; on CPUs, and
+            one process alone, after each.
     """
 
     # After CheckpointHook and the schedules.
@@ -64,7 +65,10 @@ class StopSignalHook(Hook):
         if not makes_step(runner.optim_wrapper):
             return
         self._steps += 1
-        if get_backend() == 'nccl' and self._steps % self.interval:
+        # Before a validation, which may last, they ask too.
+        is_last = batch_idx + 1 == len(runner.train_dataloader)
+        waits = get_backend() == 'nccl' and get_world_size() > 1
+        if waits and self._steps % self.interval and not is_last:
             return
         number = torch.tensor(self._signal)
         all_reduce(number, op='max')
