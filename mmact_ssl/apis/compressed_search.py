@@ -40,12 +40,14 @@ def open_codes(path: Path, length: int, rows: Rows) -> Any:
         codes = faiss.read_index(str(path)) if path.is_file() else None
     except RuntimeError as error:
         raise DataError(f'{path} is damaged ({error}): delete it, it is made again') from error
+    channels = _prepared(next(rows(0))[:1]).shape[1]
+    if codes is not None and (not hasattr(codes, 'nlist') or codes.d != channels):
+        raise DataError(f'{path} is of other features: delete it, it is made again')
     if codes is None or codes.ntotal > length or 4 * codes.nlist < lists:
         random = np.random.default_rng(0)
         share = ROWS_A_LIST * lists / length
         drawn = [part[random.random(len(part)) < share] for part in rows(0)]
         sample = _prepared(np.concatenate(drawn))
-        channels = sample.shape[1]
         # Not polysemous: that search by Hamming distance is not ours, and slow to train.
         name = f'IVF{lists},PQ{min(channels, CODE_BYTES)}np'
         codes = faiss.index_factory(channels, name, faiss.METRIC_INNER_PRODUCT)
@@ -71,7 +73,7 @@ def find_candidates(codes: Any, queries: np.ndarray, top: int) -> np.ndarray:
     while True:
         found[short] = codes.search(_prepared(queries[short]), wanted)[1]
         short = np.flatnonzero((found >= 0).sum(axis=1) < min(top, codes.ntotal))
-        if not len(short):
+        if not len(short) or codes.nprobe == codes.nlist:
             return found
         codes.nprobe = min(4 * codes.nprobe, codes.nlist)
 
