@@ -4,9 +4,9 @@ model = dict(
     backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
 )
 # As many persons as the folder has; the base's pipelines are for one.
-persons = [_base_.format_bodies, _base_.pack]
-train_steps = [*_base_.train_dataloader.dataset.pipeline[:-2], *persons]
-test_steps = [*_base_.test_dataloader.dataset.pipeline[:-2], *persons]
+persons = [_base_.make_streams, _base_.format_bodies, _base_.pack]
+train_steps = [_base_.normalize, *_base_.augment, _base_.flip, *persons]
+test_steps = [_base_.normalize, _base_.resample, *persons]
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_steps))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_steps))
 linear = dict(group_file=_base_.own_folder.groups)

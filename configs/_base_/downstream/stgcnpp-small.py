@@ -10,10 +10,8 @@ augment = [
     dict(type='mmact_ssl.RandomShear', amplitude=0.3),
 ]
 flip = dict(type='mmact_ssl.SkeletonFlip')
-format_streams = [
-    dict(type='mmact_ssl.BonesAndMotion', streams=('joint', 'bone')),
-    dict(type='mmaction.FormatGCNInput', num_person=1),
-    _base_.pack,
-]
+make_streams = dict(type='mmact_ssl.BonesAndMotion', streams=('joint', 'bone'))
+one_person = dict(type='mmaction.FormatGCNInput', num_person=1)
+format_streams = [make_streams, one_person, _base_.pack]
 train_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, *augment, flip, *format_streams]))
 test_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, resample, *format_streams]))
