@@ -1,4 +1,4 @@
-"""What MkDocs does with these pages beyond its own: pages of the sources that links lead to."""
+"""Hooks of MkDocs: pages of the sources that links lead to."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[
 def text_part(
     checkpoint: str | os.PathLike[str], encoder: str
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What a file needs to be searched by sentences: projectors by key, and fields of its card.
+    """Make the part of a file that reads sentences: projectors by key, and fields of its card.
 
     Args:
         checkpoint: Of a pre-training with sentences.

@@ -86,7 +86,7 @@ def make_video(path: Path, width: int, height: int, num_frames: int, seed: int) 
 
 
 def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) -> None:
-    """Let a pre-training config read ``count`` clips of videos, with random cached targets.
+    """Point a pre-training config at ``count`` clips of videos, with random cached targets.
 
     Each is a link of its own in ``folder``, so that methods take them for different videos.
     """
@@ -104,7 +104,7 @@ def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) ->
 def use_skeletons(
     cfg: Config, folder: Path, lengths: Sequence[int], layout: str, persons: int
 ) -> None:
-    """Let a config read random skeleton clips of these lengths, with random cached sentences."""
+    """Point a config at random skeleton clips of these lengths, with random cached sentences."""
     write_skeletons(folder, lengths, layout, persons)
     use_set(cfg, folder, dict(skeleton=str(folder)))
     write_targets(cfg, folder, [str(number) for number in range(len(lengths))], 8)
