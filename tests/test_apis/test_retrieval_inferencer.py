@@ -200,7 +200,11 @@ def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     by_text, publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
 ):
     bare, checkpoint, encoder = by_text
-    text = text_part(checkpoint, 'minilm')
+    assert text_part(checkpoint, 'minilm')[1]['text_fingerprint'] == '', 'the training told none'
+    record = {'train': {'prompt': {encoder.fingerprint(): 'words'}}}
+    told = {**torch.load(checkpoint), 'meta': {'target_caches': record}}
+    torch.save(told, tmp_path / 'told.pth')
+    text = text_part(tmp_path / 'told.pth', 'minilm')
     model = load_model(str(publish(skeleton_config, checkpoint, tmp_path, 'told', text)))
     assert model.card.text_encoder == 'minilm'
     features = [embed(one, skeleton_folder) for one in (model, bare)]
