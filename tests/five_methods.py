@@ -68,7 +68,6 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             *(f'model.heads.{head}.in_channels=16' for head in ('motion', 'jigsaw', 'contrast')),
             'model.heads.contrast.hidden_dim=16',
             'model.heads.contrast.embedding_dim=8',
-            'model.data_preprocessor.frames_multiple=1',
             'param_scheduler.0.milestones=[5]',
         ],
     ),

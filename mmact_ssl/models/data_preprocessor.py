@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
-from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from mmact_ssl.errors import DataError
@@ -111,16 +110,7 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
     Views, float32 ``[M, T_i, V, C]`` a sample, become float ``[B, M, T, V, C]``, zeros after each
     clip's end, and a target ``'<view>.valid'``, bool ``[B, M, T]``: frame within the clip and
     person in it. In a clip without anyone the first person counts as present.
-
-    Args:
-        frames_multiple: Pad to a multiple of so many frames, for a backbone with strides in time.
     """
-
-    def __init__(
-        self, views: Sequence[str], targets: Sequence[str] = (), frames_multiple: int = 1
-    ) -> None:
-        super().__init__(views, targets)
-        self.frames_multiple = frames_multiple
 
     @property
     def made_targets(self) -> tuple[str, ...]:
@@ -134,9 +124,7 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
                 f'{sorted(shapes)}: load them with one layout and number of persons'
             )
         padded = pad_sequence([clip.transpose(0, 1) for clip in samples], batch_first=True)
-        missing = -padded.shape[1] % self.frames_multiple
-        padded = pad(padded, (0, 0, 0, 0, 0, 0, 0, missing))  # (B, T, M, V, C)
-        padded = padded.transpose(1, 2).contiguous()  # (B, M, T, V, C)
+        padded = padded.transpose(1, 2).contiguous()  # (B, T, M, V, C) to (B, M, T, V, C)
         lengths = torch.tensor([clip.shape[1] for clip in samples])
         within = torch.arange(padded.shape[2]) < lengths[:, None]  # (B, T)
         present = padded.flatten(2).any(dim=2)  # (B, M)

@@ -45,8 +45,7 @@ def test_every_config_has_the_published_sizes(name: str):
     budget = 2000 if 'classification' in model.heads else 9000
     assert config.train_cfg == dict(type='StepsTrainLoop', max_iters=budget)
     assert [step.milestones for step in config.param_scheduler] == [[budget // 2]]
-    assert config.model.heads.motion.loss == dict(type='MotionLoss', count='all')
-    assert config.model.data_preprocessor.frames_multiple == 300
+    assert config.model.heads.motion.loss == dict(type='MotionLoss', padded_frames=300)
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
 
 

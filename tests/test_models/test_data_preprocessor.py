@@ -75,19 +75,18 @@ def test_denormalize_gives_back_every_gray_value_to_the_bit(mean, std):
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     persons=st.integers(1, 3),
-    multiple=st.integers(1, 4),
     data=st.data(),
 )
-def test_skeletons_are_padded_and_know_what_is_real(lengths, persons, multiple, data):
+def test_skeletons_are_padded_and_know_what_is_real(lengths, persons, data):
     batch = skeletons(lengths, persons)
     absent = data.draw(st.lists(st.integers(0, persons - 1), max_size=persons))
     for clip in batch[1:]:
         clip[absent] = 0
-    preprocessor = SkeletonDataPreprocessor(views=('clip',), frames_multiple=multiple)
+    preprocessor = SkeletonDataPreprocessor(views=('clip',))
     assert preprocessor.made_targets == ('clip.valid',)
     out = preprocessor(dict(inputs=dict(clip=batch), data_samples=['a']))
     padded, valid = out['inputs']['clip'], out['targets']['clip']['valid']
-    longest = next(t for t in range(max(lengths), 100) if t % multiple == 0)
+    longest = max(lengths)
     assert padded.shape == (len(lengths), persons, longest, 5, 3)
     assert padded.dtype == torch.float32 and padded.is_contiguous()
     assert valid.dtype == torch.bool and valid.shape == (len(lengths), persons, longest)

@@ -9,10 +9,8 @@ model = dict(
     statistics_views=('clip',),
     # Tasks are compared on the last weight.
     shared_weights=None,
-    # All clips have as many frames.
-    data_preprocessor=dict(frames_multiple=1),
     heads=dict(
-        motion=dict(in_channels=256, loss=dict(count='valid')),
+        motion=dict(in_channels=256, loss=dict(padded_frames=None)),
         jigsaw=dict(in_channels=256),
         contrast=dict(in_channels=256),
     ),

@@ -1,12 +1,12 @@
 # MS2L as published (arXiv 2010.05599): motion prediction, jigsaw and contrast on one GRU, summed.
-# The motion loss is that of the released code: batches are padded to 300 frames, and padding counts
-# in its mean, so that it is a fifth to a fifteenth of what valid frames alone would give.
+# The motion loss is that of the released code, which pads every clip to 300 frames and counts the
+# padding in its mean, so that it is a fifth to a fifteenth of what valid frames alone would give.
 # A task is switched off by `--cfg-options model.heads.motion=None` (or jigsaw, or contrast).
 _base_ = ['skeleton.py', '../schedules/ms2l.py']
 
 views = ('clip', 'masked', 'shuffled')
 model = dict(
-    data_preprocessor=dict(views=views, targets=('shuffled.permutation',), frames_multiple=300),
+    data_preprocessor=dict(views=views, targets=('shuffled.permutation',)),
     encode=views,
     # The GRU has no batch statistics to mix, and one large batch is faster than three.
     encode_together=True,
@@ -16,7 +16,7 @@ model = dict(
         motion=dict(
             type='MotionPredictionHead',
             in_channels=600,
-            loss=dict(type='MotionLoss', count='all'),
+            loss=dict(type='MotionLoss', padded_frames=300),
         ),
         jigsaw=dict(type='JigsawHead', in_channels=600),
         contrast=dict(type='ContrastHead', in_channels=600),

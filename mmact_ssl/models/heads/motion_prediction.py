@@ -55,7 +55,7 @@ class MotionPredictionHead(PretextHead):
         coordinates: int = 3,
         hidden_size: int = 600,
         num_layers: int = 2,
-        loss: dict = dict(type='MotionLoss', count='valid'),
+        loss: dict = dict(type='MotionLoss'),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:

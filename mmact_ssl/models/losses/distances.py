@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,25 +67,29 @@ def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> 
 class MotionLoss(nn.Module):
     """Mean squared error of the frames of skeleton clips.
 
-    MS2L's released code (arXiv 2010.05599) sets predictions in the padding to 0, counts those
-    frames in the mean, and has absent persons predicted as 0. Its loss is the smaller the more a
-    batch is padded. With ``'valid'``, our choice, only valid frames of present persons count.
+    Only valid frames of present persons count, our choice. MS2L's released code (arXiv 2010.05599)
+    pads every clip to 300 frames, sets predictions in the padding to 0, counts those frames in the
+    mean, and has absent persons predicted as 0. Its loss is the smaller the shorter the clips.
 
     Args:
-        count: ``'valid'``, or ``'all'`` as published.
+        padded_frames: Frames of every clip that the mean counts, 300 as published; in a batch of
+            longer clips the next multiple. None counts valid frames.
     """
 
-    def __init__(self, count: str) -> None:
+    def __init__(self, padded_frames: Optional[int] = None) -> None:
         super().__init__()
-        self.count_all = dict(valid=False, all=True)[count]
+        self.padded_frames = padded_frames
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Error and weight ``[B, M, T]`` of ``[B, M, T, V, C]``, the clip 0 in the padding."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
-        if not self.count_all:
+        if self.padded_frames is None:
             return square, valid.to(square.dtype)
         within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
-        return square * within, square.new_ones(()).expand_as(square)
+        frames = valid.shape[2]
+        counted = -(-frames // self.padded_frames) * self.padded_frames
+        weight = square.new_full((), counted / frames)
+        return square * within / weight, weight.expand_as(square)
 
 
 @MODELS.register_module()
