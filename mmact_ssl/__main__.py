@@ -53,4 +53,4 @@ def installed(name: str) -> str:
 
 if __name__ == '__main__':
     for name, value in describe():
-        print(f'{name:18}{value}')
+        print(f'{name:20}{value}')

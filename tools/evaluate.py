@@ -2,6 +2,7 @@
 """Evaluate a pre-trained student, or a random encoder, by one or more protocols.
 
     python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x
+    python tools/evaluate.py linear,knn --data data/mine dtg_tsm-lite0_jhmdb
     python tools/evaluate.py linear,knn,retrieval configs/downstream/linear_r3d_demo.py \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
     python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
@@ -53,8 +54,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='file with the student under --prefix, or a work dir, whose newest one is taken; '
-        f'{SEED} in it stands for each seed',
+        help='file with the student under --prefix, or a work dir, whose newest one is taken, or '
+        f'the name of a published model; {SEED} in it stands for each seed',
     )
     parser.add_argument(
         '--random',
@@ -127,14 +128,13 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
-    from mmact_ssl.engine.checkpoint import newest_checkpoint
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.own_data import config_for, hold_out_if_needed
 
     keep_freed_memory()
-    if args.checkpoint and Path(args.checkpoint).is_dir():
-        args.checkpoint = newest_checkpoint(args.checkpoint) or args.checkpoint
+    args.checkpoint = args.checkpoint and find_checkpoint(args.checkpoint)
+    args.join = [find_checkpoint(path) for path in args.join]
     if args.config is None:
         checkpoint = args.checkpoint.replace(SEED, str(args.seeds[0]))
         trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')
@@ -150,6 +150,18 @@ def load_config(args: argparse.Namespace) -> Config:
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
     return cfg
+
+
+def find_checkpoint(where: str) -> str:
+    """Path of a checkpoint: a file's own, the newest in a folder, or that of a published model."""
+    from mmact_ssl.apis.zoo import find_checked_model
+    from mmact_ssl.engine.checkpoint import newest_checkpoint
+
+    path = Path(where)
+    if path.is_dir():
+        return newest_checkpoint(where) or where
+    # Names have neither folder nor suffix.
+    return where if path.exists() or path.suffix or path.name != where else find_checked_model(where)
 
 
 def run(args: argparse.Namespace) -> list[Result]:

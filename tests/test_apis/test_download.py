@@ -22,6 +22,7 @@ from mmact_ssl.apis.zoo import add_to_index, read_index
 from mmact_ssl.errors import CheckpointError, DataError
 from tests.test_apis.test_model import Bomb
 from tools.download import main
+from tools.evaluate import find_checkpoint
 
 
 class Host:
@@ -113,6 +114,19 @@ def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
     monkeypatch.setattr('mmact_ssl.apis.model.read_card', lambda _: pytest.fail('it is parsed'))
     with pytest.raises(CheckpointError, match=r'has sha256 \w{64}, \w{64} is expected'):
         load_model('small')
+
+
+def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
+    shutil.copy(published, zoo)
+    add_to_index(zoo / published.name, 'small')
+    assert find_checkpoint('small') == str(zoo / published.name)
+    for path in (str(published), 'epoch_1.pth', 'work_dirs/small', str(tmp_path)):
+        assert find_checkpoint(path) == path
+    with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
+        find_checkpoint('smal')
+    (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')
+    with pytest.raises(CheckpointError, match='is not the file'):
+        find_checkpoint('small')
 
 
 def test_without_an_address_the_error_says_what_to_set(small):
