@@ -18,9 +18,10 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import MMActSSLError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation import custom, nwucla, pose_pickles
-from mmact_ssl.preparation.poses import read_poses, write_poses
+from mmact_ssl.preparation.poses import write_poses
 from mmact_ssl.prompts import read_sentences
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
+from mmact_ssl.targets.importers import import_npz
 
 # MMACT_SSL_MUTATIONS=200 takes minutes.
 MUTATIONS = int(os.environ.get('MMACT_SSL_MUTATIONS', 8))
@@ -98,7 +99,7 @@ READERS = {
     'pickle': lambda p: pose_pickles.prepare(p, p.parent / 'out', 'coco17'),
     'arrays': lambda p: custom.prepare(p, p.parent / 'out', 'coco17'),
     'clips': lambda p: nwucla.prepare(p, p.parent / 'out'),
-    'poses': lambda p: [part for _, part in read_poses(p)[1]],
+    'poses': lambda p: import_npz(p, p.parent / 'out', overwrite=True),
     'sentences': read_sentences,
 }
 

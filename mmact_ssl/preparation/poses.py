@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.files import read_arrays, reading
 
 
 def project_joints(
@@ -54,20 +51,3 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
         keypoints=np.concatenate(list(poses.values())).astype(np.float32),
         layout=np.array(layout),
     )
-
-
-def read_poses(path: Path) -> tuple[str, Iterator[tuple[str, np.ndarray]]]:
-    """Read a file of :func:`write_poses`: its layout, and (name, float32 [T, V, 3]) of each video.
-
-    Raises:
-        DataError: The lengths do not add up, or the layout is unknown.
-    """
-    with reading(path, 'prepare it again'):
-        table = read_arrays(path, 'prepare it again')
-        names, lengths = table['names'], table['lengths']
-        keypoints, layout = table['keypoints'], str(table['layout'])
-        if layout not in LAYOUTS:
-            raise ValueError(f'unknown layout {layout!r}; known are {", ".join(LAYOUTS)}')
-        if len(names) != len(lengths) or lengths.sum() != len(keypoints):
-            raise ValueError(f'lengths do not fit {len(keypoints)} key points')
-        return layout, zip(names.tolist(), np.split(keypoints, np.cumsum(lengths)[:-1]))

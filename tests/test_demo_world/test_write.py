@@ -17,7 +17,7 @@ from mmact_ssl.demo_world.write import (
     write_demo_world,
 )
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.poses import read_poses
+from tests.pose_file import read_poses
 
 
 @pytest.fixture(scope='module')
@@ -77,7 +77,6 @@ def test_splits_share_no_subject_and_no_camera(world):
 
 def test_skeletons_project_onto_poses_by_a_slow_twin(world):
     layout, poses = read_poses(world / 'poses.npz')
-    poses = dict(poses)
     assert layout == 'coco17'
     ntu, coco = LAYOUTS['ntu25'], LAYOUTS['coco17']
     with np.load(world / 'skeletons.npz', allow_pickle=False) as table:
@@ -96,7 +95,7 @@ def test_skeletons_project_onto_poses_by_a_slow_twin(world):
 
 def test_part_maps_fit_video_and_poses(world):
     _, poses = read_poses(world / 'poses.npz')
-    for name, pose in list(poses)[:6]:
+    for name, pose in list(poses.items())[:6]:
         strip = cv2.imread(str(world / 'parts' / (name[len('videos/') : -4] + '.png')), -1)
         parts = strip.reshape(-1, 112, 112)
         assert parts.shape == (48, 112, 112)

@@ -14,12 +14,12 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
 from mmact_ssl.preparation.own_folder import hold_out
-from mmact_ssl.preparation.poses import read_poses
 from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
 from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.preparation.videos import target_names
+from tests.pose_file import read_poses
 from tests.test_preparation.helpers import lines, make_video
 
 # ---------------------------------------------------------------- JHMDB
@@ -104,7 +104,6 @@ def test_utdmhad_splits_by_subject_and_projects(utdmhad, tmp_path):
     assert lines(out / 'test.txt') == ['videos/a1_s2_t1.mp4 0']
     assert len(lines(out / 'classes.txt')) == 27
     layout, poses = read_poses(out / 'poses.npz')
-    poses = dict(poses)
     assert layout == 'kinect20'
     assert [len(pose) for pose in poses.values()] == [3, 5, 4]
     for joint, place in ((0, 3), (1, 2), (2, 1), (3, 0), (7, 7), (19, 19)):  # slow twin
@@ -248,7 +247,7 @@ def test_real_utdmhad_joints_fall_on_the_silhouette():
     assert (len(train), len(test)) == (431, 430)
     layout, poses = read_poses(folder / 'poses.npz')
     hits = []
-    for number, (name, pose) in enumerate(poses):
+    for number, (name, pose) in enumerate(poses.items()):
         if number % 60:
             continue
         with av.open(str(folder / name)) as container:

@@ -7,9 +7,9 @@ from mmengine.runner import Runner
 
 from mmact_ssl.demo_world.write import write_demo_world
 from mmact_ssl.models.teachers import build_teacher
-from mmact_ssl.preparation.poses import read_poses
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
+from tests.pose_file import read_poses
 
 CONFIG = 'configs/teachers/demo_pose_teacher.py'
 
@@ -28,7 +28,8 @@ def found_and_truth(world):
     names = read_annotations([world / 'test.txt'])
     job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
     extract_many([job], world, names)
-    truth = {name: pose for name, pose in read_poses(world / 'poses.npz')[1] if name in names}
+    poses = read_poses(world / 'poses.npz')[1]
+    truth = {name: pose for name, pose in poses.items() if name in names}
     reader = TargetReader(world / 'p.lmdb')
     return np.concatenate([reader.get(n) for n in truth]), np.concatenate(list(truth.values()))
 
