@@ -108,24 +108,28 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write a file whole or not at all; the folder is made where it is missing.
+@contextmanager
+def writing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a hidden file beside ``path`` to write to, which takes its place at the end.
 
-    The data goes to a hidden file in the same folder, which is then moved. Readers never see a
-    part of it, and several processes or machines may write the same file: the last one wins.
-
-    Args:
-        path: File to write or replace.
-        data: Content; text is encoded as UTF-8.
+    After an error it is removed and ``path`` is as before. Readers never see a part of the file,
+    and several processes or machines may write the same one: the last one wins. The folder is made
+    where it is missing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{uuid.uuid4().hex[:12]}.{path.name}')
     try:
-        part.write_bytes(data.encode('utf-8') if isinstance(data, str) else data)
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write bytes, or text as UTF-8, whole or not at all, see :func:`writing_whole`."""
+    with writing_whole(path) as part:
+        part.write_bytes(data.encode('utf-8') if isinstance(data, str) else data)
 
 
 def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -11,6 +10,7 @@ import numpy as np
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.files import writing_whole
 from mmact_ssl.models.teachers.weights import import_extra
 
 CODE_BYTES = 64  # of a row in memory, at most; faiss adds 8 of its number
@@ -55,9 +55,8 @@ def open_codes(path: Path, length: int, rows: Rows) -> Any:
     if codes.ntotal < length:
         for part in rows(codes.ntotal):
             codes.add(_prepared(part))
-        part_path = path.with_suffix('.part')
-        faiss.write_index(codes, str(part_path))
-        os.replace(part_path, path)
+        with writing_whole(path) as file:
+            faiss.write_index(codes, str(file))
     return codes
 
 

@@ -3,55 +3,41 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.files import writing_whole
 from mmact_ssl.models.teachers.weights import import_extra
 
 
-class FeatureFile(Protocol):
-    """A file of features that is written whole or not at all."""
-
-    def write(self, name: str, spans: np.ndarray, values: np.ndarray) -> None:
-        """Write rows of a clip: float64 ``[W, 2]``, float32 ``[W, C]``."""
-
-    def finish(self) -> None:
-        """Write what is held."""
-
-
 @contextmanager
-def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[FeatureFile]:
+def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[_NpzFile | _ParquetFile]:
     """Open a file whose ending is ``.npz`` or ``.parquet``; it is there once all is written.
 
-    Both hold ``names`` and ``features`` and, of ``windows``, ``starts`` and ``stops``; npz the
-    model's hash as ``model``, Parquet in the metadata of its schema.
+    Its ``write`` takes the rows of one clip: name, spans float64 ``[W, 2]``, features float32
+    ``[W, C]``. Both kinds hold ``names`` and ``features`` and, of ``windows``, ``starts`` and
+    ``stops``; npz the model's hash as ``model``, Parquet in the metadata of its schema.
 
     Raises:
         ConfigError: Another ending, or pyarrow is not installed.
     """
-    kinds: dict[str, Callable[[Path, str, bool], FeatureFile]] = {
-        '.npz': _NpzFile,
-        '.parquet': _ParquetFile,
-    }
+    kinds: dict[str, type[_NpzFile] | type[_ParquetFile]]
+    kinds = {'.npz': _NpzFile, '.parquet': _ParquetFile}
     if path.suffix not in kinds:
         raise ConfigError(f'{path}: features are written as .npz or .parquet')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{uuid.uuid4().hex[:12]}.{path.name}')
-    file = kinds[path.suffix](part, model, windows)
-    try:
-        yield file
-        file.finish()
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-        part.with_suffix('.rows').unlink(missing_ok=True)
+    with writing_whole(path) as part:
+        file = kinds[path.suffix](part, model, windows)
+        try:
+            yield file
+            file.finish()
+        finally:
+            part.with_suffix('.rows').unlink(missing_ok=True)
 
 
 class _NpzFile:

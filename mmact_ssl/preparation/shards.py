@@ -12,7 +12,7 @@ from rich.progress import track
 
 from mmact_ssl.datasets.shards import INDEX, members
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_annotation, write_atomically
+from mmact_ssl.files import read_annotation, write_atomically, writing_whole
 from mmact_ssl.preparation.files import write_annotation
 from mmact_ssl.preparation.own_folder import LISTS
 
@@ -76,15 +76,13 @@ def _groups(sizes: np.ndarray, limit: float) -> list[slice]:
 
 def _write(shard: Path, source: Path, names: list[str]) -> None:
     """Write files and their index; equal content gives equal bytes."""
-    shard.parent.mkdir(parents=True, exist_ok=True)
-    part = shard.with_suffix('.part')
-    with tarfile.open(part, 'w') as tar:
-        for name in names:
-            entry = tarfile.TarInfo(name)
-            entry.size = (source / name).stat().st_size
-            with open(source / name, 'rb') as file:
-                tar.addfile(entry, file)
-    Path(f'{shard}{INDEX}').unlink(missing_ok=True)
-    part.replace(shard)
+    with writing_whole(shard) as part:
+        with tarfile.open(part, 'w') as tar:
+            for name in names:
+                entry = tarfile.TarInfo(name)
+                entry.size = (source / name).stat().st_size
+                with open(source / name, 'rb') as file:
+                    tar.addfile(entry, file)
+        Path(f'{shard}{INDEX}').unlink(missing_ok=True)
     members.cache_clear()
     write_atomically(f'{shard}{INDEX}', json.dumps(members(str(shard))) + '\n')

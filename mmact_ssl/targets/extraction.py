@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import read_annotation, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets.cache import (
     TargetMeta,
@@ -338,7 +338,7 @@ def _finish(
             listing = Path(f'{job.out}.broken.txt')
             listing.unlink(missing_ok=True)
             if lines:
-                listing.write_text(lines)
+                write_atomically(listing, lines)
     dist.barrier()
     if len(total.broken) > max_broken * num_keys:
         raise DataError(
