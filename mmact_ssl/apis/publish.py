@@ -33,10 +33,7 @@ def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
     Each is '' where the checkpoint does not say so.
     """
     keys = ('backbone_name', 'dataset_name')
-    try:
-        config, found = read_saved_config(checkpoint, keys)
-    except (SyntaxError, ValueError):
-        config, found = '', {}
+    config, found = read_saved_config(checkpoint, keys)
     return {'config': config, **{key: str(found.get(key, '')) for key in keys}}
 
 

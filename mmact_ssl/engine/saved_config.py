@@ -6,6 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
@@ -14,17 +15,17 @@ from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 def read_saved_config(
     checkpoint: str | os.PathLike[str], names: Sequence[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Read what a training checkpoint says about its run.
+    """Read the config that a training checkpoint holds.
 
     Returns:
         The name of the config, '' if there is none, and the values of those ``names`` that the
-        config assigns; of ``*_name`` only what may become a part of a file's name.
-
-    Raises:
-        SyntaxError, ValueError: The config is not one, or a value is not plain.
+        config assigns; of ``*_name`` only what may become a part of a file's name. No values if the
+        text is not a config, or one of them is not plain.
     """
     meta = load_checkpoint_safely(checkpoint).get('meta', {})
-    values = read_assignments(str(meta.get('cfg', '')), names)
+    values = {}
+    with suppress(SyntaxError, ValueError):
+        values = read_assignments(str(meta.get('cfg', '')), names)
     plain = {
         key: value
         for key, value in values.items()
@@ -55,8 +56,11 @@ def _value(node: ast.AST) -> Any:
 
 
 def find_value(part: Any, key: str) -> Any:
-    """Find the first value of a key in a dict and in those inside of it; None if there is none."""
-    if not isinstance(part, Mapping):
+    """Find the first value of a key in a dict and in what is inside of it; None without any."""
+    if isinstance(part, Mapping):
+        if key in part:
+            return part[key]
+        part = list(part.values())
+    if not isinstance(part, (list, tuple)):
         return None
-    inner = (found for value in part.values() if (found := find_value(value, key)) is not None)
-    return part[key] if key in part else next(inner, None)
+    return next((found for one in part if (found := find_value(one, key)) is not None), None)

@@ -92,10 +92,10 @@ def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:
     if checkpoint.endswith('.safetensors'):
         card = read_card(checkpoint)
         return card.backbone_name, card.backbone
+    _, saved = read_saved_config(checkpoint, ('backbone_name', 'model'))
     try:
-        _, saved = read_saved_config(checkpoint, ('backbone_name', 'model'))
         return str(saved['backbone_name']), dict(saved['model']['backbone'])
-    except (SyntaxError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f'{checkpoint}: does not say which network it holds (no config with backbone_name and '
             'model.backbone in it): give a downstream config, configs/downstream/*.py'

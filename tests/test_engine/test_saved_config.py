@@ -28,5 +28,6 @@ def test_a_name_that_leads_to_other_files_is_left_out(name: str, tmp_path: Path)
 
 def test_a_value_is_found_at_any_depth():
     assert find_value({'a': 1, 'b': {'c': {'layout': 'ntu25'}}}, 'layout') == 'ntu25'
-    assert find_value({'a': [{'layout': 'ntu25'}]}, 'layout') is None
+    assert find_value({'a': [1, {'layout': 'ntu25'}]}, 'layout') == 'ntu25'
+    assert find_value({'a': [1, 'layout']}, 'layout') is None
     assert find_value({'layout': 'outer', 'b': {'layout': 'inner'}}, 'layout') == 'outer'

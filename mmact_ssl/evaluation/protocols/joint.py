@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
+from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import load_all
@@ -50,19 +51,16 @@ def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
     """Compare the labels that a result would name with those that joint training had.
 
     Returns:
-        Whether they are known to be the same; False for a file without a config.
+        Whether they are known to be the same; False for a file without the config of its training.
 
     Raises:
         ConfigError: The config in the file has another share of the labels or drew others.
     """
-    text = load_checkpoint_safely(checkpoint, 'cpu').get('meta', {}).get('cfg')
-    if not text:
+    loader = read_saved_config(checkpoint, ('train_dataloader',))[1]
+    if not loader:
         return False
-    # Searched and never executed: a config is code, and the file may be anybody's.
-    found = re.search(r"label_fraction'?\s*[=:]\s*([0-9.eE+-]+)", text)
-    fraction = float(found.group(1)) if found else 1.0
-    found = re.search(r"label_seed'?\s*[=:]\s*(\d+)", text)
-    label_seed = int(found.group(1)) if found else 0
+    share, label_seed = find_value(loader, 'label_fraction'), find_value(loader, 'label_seed') or 0
+    fraction = 1.0 if share is None else share
     if fraction != label_fraction:
         raise ConfigError(
             f'{checkpoint}: was trained with {fraction:g} of the labels, not {label_fraction:g}: '
