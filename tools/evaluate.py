@@ -128,9 +128,9 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
+    from mmact_ssl.apis.downstream import config_for, hold_out_if_needed
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.own_data import config_for, hold_out_if_needed
 
     keep_freed_memory()
     args.checkpoint = args.checkpoint and find_checkpoint(args.checkpoint)
@@ -160,8 +160,8 @@ def find_checkpoint(where: str) -> str:
     path = Path(where)
     if path.is_dir():
         return newest_checkpoint(where) or where
-    # Names have neither folder nor suffix.
-    return where if path.exists() or path.suffix or path.name != where else find_checked_model(where)
+    is_name = path.name == where and not path.suffix and not path.exists()
+    return find_checked_model(where) if is_name else where
 
 
 def run(args: argparse.Namespace) -> list[Result]:

@@ -110,7 +110,6 @@ def publish(args: argparse.Namespace) -> Path:
         )
     card = card_of_checkpoint(
         args.checkpoint,
-        ROOT / 'configs',
         downstream=Config.fromfile(args.downstream) if args.downstream else None,
         name=args.output.name,
         method=args.method or (own[0].method if own else ''),

@@ -122,6 +122,16 @@ def without_outside(value: Any, registry: str) -> Any:
     return value
 
 
+def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
+    """Write a part of a config as a card does: plain values, full names, nothing to start from.
+
+    ValueError if a card may not hold it, see :func:`check_part`.
+    """
+    part = without_outside(config, registry)
+    check_part(part, registry, where)
+    return part
+
+
 def build_model(config: dict[str, Any], where: str) -> Any:
     """Check and build a network, a preprocessor or a pooling."""
     from mmact_ssl.registry import MODELS

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import CARD_KEY, Card, card_from
-from mmact_ssl.apis.parts import check_part, without_outside
+from mmact_ssl.apis.downstream import find_downstream
+from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.own_data import saved_network
 from mmact_ssl.evaluation.shared_space import PROMPTS, projector_weights
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
@@ -37,29 +37,6 @@ def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
     return {'config': config, **{key: str(found.get(key, '')) for key in keys}}
 
 
-def find_downstream(
-    configs: Path, backbone_name: str, dataset_name: str, checkpoint: str | os.PathLike[str]
-) -> Config:
-    """Find the config that evaluates a student: of its network and, where there is one, its set."""
-    for path in sorted((configs / 'downstream').glob(f'linear_*_{dataset_name}.py')):
-        cfg = Config.fromfile(path)
-        if cfg.backbone_name == backbone_name:
-            return cfg
-    path = configs / '_base_' / 'downstream' / f'{backbone_name}.py'
-    if path.is_file():
-        cfg = Config.fromfile(path)
-        if cfg.test_dataloader.dataset.get('pipeline'):
-            # With the arguments that the set gave it, such as the layout of its skeletons.
-            backbone = saved_network(str(checkpoint))[1]
-            backbone.pop('out_indices', None)
-            cfg.merge_from_dict({'model': {'backbone': backbone}})
-            return cfg
-    raise ConfigError(
-        f'{checkpoint}: no config under {configs / "downstream"} evaluates the backbone '
-        f'{backbone_name!r} on {dataset_name!r}: give one by --downstream'
-    )
-
-
 def make_card(cfg: Config, **known: Any) -> Card:
     """Make a card of a downstream config.
 
@@ -67,10 +44,14 @@ def make_card(cfg: Config, **known: Any) -> Card:
         cfg: Its backbone, preprocessor, pooling and test pipeline become parts of the card.
         known: The other fields of the card.
     """
-    dataset = cfg.test_dataloader.dataset
-    backbone = plain_part(cfg.model.backbone.to_dict(), 'MODELS', 'backbone')
-    pipeline = [plain_part(step, 'TRANSFORMS', 'pipeline') for step in dataset.pipeline]
-    pooling = cfg.get('feature_pooling')
+    dataset, pooling = cfg.test_dataloader.dataset, cfg.get('feature_pooling')
+    try:
+        backbone = plain_part(cfg.model.backbone.to_dict(), 'MODELS', 'backbone')
+        preprocessor = plain_part(cfg.model.data_preprocessor, 'MODELS', 'preprocessor')
+        pipeline = [plain_part(step, 'TRANSFORMS', 'pipeline') for step in dataset.pipeline]
+        pooled = None if pooling is None else plain_part(pooling, 'MODELS', 'pooling')
+    except ValueError as error:
+        raise ConfigError(f'cannot be published: {error}') from error
     deviation = bool(cfg.get('feature_deviation', False))
     doubled = pooling is not None and pooling.get('mode') == 'mean_max'
     is_skeleton = dataset.type == 'mmact_ssl.SkeletonDataset'
@@ -79,9 +60,9 @@ def make_card(cfg: Config, **known: Any) -> Card:
         kind='skeleton' if is_skeleton else 'video',
         backbone_name=cfg.backbone_name,
         backbone=backbone,
-        preprocessor=plain_part(cfg.model.data_preprocessor, 'MODELS', 'preprocessor'),
+        preprocessor=preprocessor,
         pipeline=pipeline,
-        pooling=None if pooling is None else plain_part(pooling, 'MODELS', 'pooling'),
+        pooling=pooled,
         deviation=deviation,
         feature_dim=cfg.model.cls_head.in_channels * 2 ** (deviation + doubled),
         layout=(find_value(backbone, 'layout') or '') if is_skeleton else '',
@@ -90,16 +71,6 @@ def make_card(cfg: Config, **known: Any) -> Card:
         **known,
     )
     return card_from(values)
-
-
-def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
-    """Write a part of a config as a card does: plain values, full names, nothing to start from."""
-    part = without_outside(config, registry)
-    try:
-        check_part(part, registry, where)
-    except ValueError as error:
-        raise ConfigError(f'cannot be published: {error}') from error
-    return part
 
 
 def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[str, Any]]:
@@ -198,7 +169,6 @@ def write_model(
 
 def card_of_checkpoint(
     checkpoint: str | os.PathLike[str],
-    configs: Path,
     downstream: Config | None = None,
     name: str = '',
     method: str = '',
@@ -209,14 +179,14 @@ def card_of_checkpoint(
 
     Args:
         checkpoint: Of tools/train.py.
-        configs: Folder of the package's configs.
         downstream: The config that evaluates it; found by its network and data set if not given.
         name: Of the model; that of its config if not given.
         method, licence, trained_on: As in the card; what the checkpoint says, and 'not stated'.
     """
     run = pretraining_of(checkpoint)
     if downstream is None:
-        downstream = find_downstream(configs, run['backbone_name'], run['dataset_name'], checkpoint)
+        names = run['backbone_name'], run['dataset_name']
+        downstream = find_downstream(*names, os.fspath(checkpoint))
     return make_card(
         downstream,
         name=name or run['config'] or Path(checkpoint).stem,

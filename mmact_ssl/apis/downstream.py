@@ -1,4 +1,4 @@
-"""The downstream config that fits a checkpoint and a prepared folder, without a file to write."""
+"""Downstream configs that fit a saved network, on a prepared folder or on its own data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.parts import check_part, without_outside
+from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.launch import apply_options, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
@@ -40,7 +40,13 @@ def config_for(
             f'{checkpoint}: holds the network {name!r} and there is no {path.name}: give a '
             f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
         )
-    backbone = _checked(backbone, checkpoint)
+    # The file may be anybody's, and a registry calls whatever function a `type` is the path of.
+    try:
+        backbone = plain_part(backbone, 'MODELS', 'backbone')
+    except ValueError as error:
+        raise CheckpointError(
+            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
+        ) from error
     cfg = read_config(str(path), data=data)
     layout, bodies = find_value(backbone, 'layout'), cfg.get('bodies')
     if bodies and layout not in (None, bodies.layout):
@@ -48,26 +54,34 @@ def config_for(
             f'{checkpoint} was trained on skeletons of the layout {layout}, and {data} has '
             f'{bodies.layout}: a network reads one layout'
         )
-    # Tasks may read earlier maps too; what is evaluated is the last one.
-    backbone.pop('out_indices', None)
-    cfg.merge_from_dict({'model': {'backbone': backbone}})
+    _use_network(cfg, backbone)
     apply_options(cfg, options)
     return cfg
 
 
-def _checked(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:
-    """A network that a file names, as a card may name it.
+def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> Config:
+    """Find the config that evaluates a student: of its network and, where there is one, its set."""
+    for path in sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py')):
+        cfg = Config.fromfile(path)
+        if cfg.backbone_name == backbone_name:
+            return cfg
+    path = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
+    if path.is_file():
+        cfg = Config.fromfile(path)
+        if cfg.test_dataloader.dataset.get('pipeline'):
+            # With the arguments that the set gave it, such as the layout of its skeletons.
+            _use_network(cfg, saved_network(checkpoint)[1])
+            return cfg
+    raise ConfigError(
+        f'{checkpoint}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '
+        f'{dataset_name!r}: give one by --downstream'
+    )
 
-    The file may be anybody's, and a registry calls whatever function a ``type`` is the path of.
-    """
-    backbone = without_outside(backbone, 'MODELS')
-    try:
-        check_part(backbone, 'MODELS', 'backbone')
-    except ValueError as error:
-        raise CheckpointError(
-            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
-        ) from error
-    return backbone
+
+def _use_network(cfg: Config, backbone: dict[str, Any]) -> None:
+    # Tasks may read earlier maps too; what is evaluated is the last one.
+    backbone.pop('out_indices', None)
+    cfg.merge_from_dict({'model': {'backbone': backbone}})
 
 
 def hold_out_if_needed(cfg: Config) -> None:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.apis.publish import find_downstream, make_card, write_model
-from mmact_ssl.engine.launch import read_config
-from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.own_data import (
+from mmact_ssl.apis.downstream import (
     config_for,
+    find_downstream,
     hold_out_if_needed,
     saved_network,
 )
+from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
@@ -63,7 +64,7 @@ def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
 
 def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
     cfg = config_for(checkpoint, str(folder))
-    published = find_downstream(CONFIGS, 'gru-streams', 'mine', checkpoint)
+    published = find_downstream('gru-streams', 'mine', checkpoint)
     assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
     card = make_card(cfg, name='small', precision='float32', **known)
