@@ -76,9 +76,8 @@ def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
     The first are those of GradientConflictHook, where the training had it; the second are mean
     gradients over ``conflict_batches`` of the config. Run by all processes, which average them.
     """
-    from mmengine.model import is_model_wrapper
-
     from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
+    from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
     from mmact_ssl.visualization.conflict import read_conflict, summarize_conflict
 
@@ -87,8 +86,7 @@ def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
         # Each epoch's workers are new, as they have to learn which one it is.
         loader = {**runner.cfg.train_dataloader, 'persistent_workers': False}
         batches = epoch_after_epoch(runner.build_dataloader(loader, seed=0))
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        metrics |= mean_gradient_conflict(model, batches, num_batches)
+        metrics |= mean_gradient_conflict(unwrap_model(runner.model), batches, num_batches)
     log = Path(checkpoint).with_name(FILE_NAME)
     return metrics | (summarize_conflict(read_conflict(log)) if log.is_file() else {})
 

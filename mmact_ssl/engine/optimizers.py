@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional, cast
+from typing import Optional
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 
 
@@ -99,8 +99,7 @@ class AdversarialOptimWrapperConstructor:
         self.paramwise_cfg = paramwise_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        if is_model_wrapper(model):
-            model = cast(nn.Module, model.module)
+        model = unwrap_model(model)
         adversary = {
             id(parameter)
             for name, parameter in model.named_parameters()
@@ -120,9 +119,7 @@ class AdversarialOptimWrapperConstructor:
 
 def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
     """True if the last iteration ended with a step, rather than with accumulated gradients."""
-    if isinstance(wrapper, OptimWrapperDict):  # whose members step together
-        wrapper = next(iter(wrapper.values()))
-    return wrapper.should_update()
+    return unwrap_optimizers(wrapper)[0].should_update()  # several step together
 
 
 class _SubsetConstructor(DefaultOptimWrapperConstructor):

@@ -51,6 +51,17 @@ def lower_bound(values: np.ndarray, k: int) -> np.ndarray:
     return np.partition(groups.max(axis=2), count - k, axis=1)[:, count - k]
 
 
+def nearest_samples(
+    train: Features, queries: np.ndarray, k: int, center: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find training samples near queries ``[Q, D]`` by cosine similarity, see :func:`nearest`.
+
+    With ``center`` the training mean is subtracted from both before they are normalized.
+    """
+    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
+    return nearest(normalize(queries, mean), normalize(train.values, mean), k)
+
+
 def knn_scores(
     train: Features,
     queries: np.ndarray,
@@ -63,14 +74,12 @@ def knn_scores(
 
     Args:
         train: Labeled samples.
-        queries: ``[Q, D]``.
-        center: Subtract the training mean before normalizing.
+        queries, center: See :func:`nearest_samples`.
 
     Returns:
         float64 ``[Q, num_classes]``.
     """
-    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
-    similarity, position = nearest(normalize(queries, mean), normalize(train.values, mean), k)
+    similarity, position = nearest_samples(train, queries, k, center)
     return vote(similarity, train.labels[position], num_classes, temperature)
 
 

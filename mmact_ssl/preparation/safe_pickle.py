@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, reason_of
 from mmact_ssl.preparation.files import require
 
 # Kinds of numbers and text; neither objects, which are pickles again, nor structures.
@@ -34,8 +34,9 @@ def load_plain_pickle(path: Path) -> Any:
             f'{path}: refused, it holds {error}, and loading that could run code; save it without'
         ) from None
     except Exception as error:  # a damaged pickle can end in almost any
-        reason = ' '.join(str(error).split())
-        raise DataError(f'{path}: not a whole pickle ({reason}); fetch it again') from error
+        raise DataError(
+            f'{path}: not a whole pickle ({reason_of(error)}); fetch it again'
+        ) from error
 
 
 class _RefusedError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError, DataError, reason_of
 
 # No class is named, and none is asked for.
 QUESTION = (
@@ -91,7 +91,7 @@ def _load(folder: str, device: str) -> Any:
             'image-text-to-text', model=network, processor=processor, device=device
         )
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f'{folder}: no model that writes about pictures, as BLIP or LLaVA do ({reason})'
+            f'{folder}: no model that writes about pictures, as BLIP or LLaVA do '
+            f'({reason_of(error)})'
         ) from error

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.registry import HOOKS
 
 KEY = 'exact_resume'  # in the checkpoint
@@ -50,7 +50,7 @@ class ExactResumeHook(Hook):
                 f'epoch of {self._loaded["batches"]} batches, and now there are {batches}'
             )
         if len(self._loaded['processes']) == get_world_size():
-            own, model = self._loaded['processes'][get_rank()], _unwrapped(runner)
+            own, model = self._loaded['processes'][get_rank()], unwrap_model(runner.model)
             for name, value in own['buffers'].items():
                 model.get_buffer(name).copy_(value)
             for name, value in own['gradients'].items():
@@ -68,7 +68,7 @@ class ExactResumeHook(Hook):
 
     def before_saving(self, runner: Runner) -> None:
         """Collect what each process has of its own; called in all of them."""
-        model = _unwrapped(runner)
+        model = unwrap_model(runner.model)
         buffers = dict(model.named_buffers())
         sums = all_gather_object({name: _checksum(value) for name, value in buffers.items()})
         own = {
@@ -91,10 +91,6 @@ class ExactResumeHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # The model is not loaded yet.
         self._loaded = checkpoint.get(KEY, {}) if runner._resume else {}
-
-
-def _unwrapped(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def _checksum(value: Tensor) -> int:

@@ -12,12 +12,12 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import (
     Features,
@@ -75,7 +75,7 @@ class KNNMonitorHook(Hook):
             barrier()
 
     def _log(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         with untouched_training(model):
             scalars = self.measure(model)
         epoch = runner.epoch + 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmact_ssl.engine.optimizers import makes_step
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.registry import HOOKS
@@ -42,5 +42,5 @@ class MomentumCopyHook(Hook):
 
 
 def _pairs(runner: Runner) -> list:
-    model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap_model(runner.model)
     return model.momentum_pairs() if hasattr(model, 'momentum_pairs') else []

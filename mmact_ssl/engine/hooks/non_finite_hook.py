@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmact_ssl.engine.optimizers import makes_step
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.registry import HOOKS
 
@@ -57,8 +56,7 @@ class NonFiniteHook(Hook):
         self._parameters: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
-        wrapper = runner.optim_wrapper
-        wrappers = [*wrapper.values()] if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        wrappers = unwrap_optimizers(runner.optim_wrapper)
         self._is_scaled = any(hasattr(one, 'loss_scaler') for one in wrappers)
         for optimizer in (one.optimizer for one in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
@@ -69,8 +67,7 @@ class NonFiniteHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if not self._begins:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        named = model.named_buffers()
+        named = unwrap_model(runner.model).named_buffers()
         self._buffers = [(b, b.clone()) for name, b in named if not name.startswith('teachers.')]
         self._is_checked, self._is_skipped, self._is_made = False, False, False
         self._wrong, self._samples = [], []

@@ -8,11 +8,11 @@ from typing import Any, Union
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
@@ -52,7 +52,7 @@ class StepObserver(Hook):
 
     def pretrainer(self, runner: Runner) -> MultiTaskPretrainer:
         """The model without its wrapper."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         if not isinstance(model, MultiTaskPretrainer):
             raise ConfigError(
                 f'{type(self).__name__} watches a MultiTaskPretrainer, and the model is a '
@@ -68,7 +68,5 @@ def factors_of(gradients: SharedGradients, weights: Mapping[str, Union[float, Te
 
 def _loss_scale(wrapper: Union[OptimWrapper, OptimWrapperDict]) -> float:
     """The present loss scale of mixed precision, 1 without."""
-    if isinstance(wrapper, OptimWrapperDict):
-        wrapper = next(iter(wrapper.values()))
-    scaler = getattr(wrapper, 'loss_scaler', None)
+    scaler = getattr(unwrap_optimizers(wrapper)[0], 'loss_scaler', None)
     return 1.0 if scaler is None else float(scaler.get_scale())

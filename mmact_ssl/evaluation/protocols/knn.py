@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.neighbors import nearest, vote
+from mmact_ssl.evaluation.neighbors import nearest_samples, vote
 
 from .base import Measured, Task
 
@@ -35,9 +32,7 @@ def evaluate(
             'and a main_k of k'
         )
     train, test = task.train_features, task.test_features
-    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
-    queries, gallery = normalize(test.values, mean), normalize(train.values, mean)
-    similarity, position = nearest(queries, gallery, max(k))
+    similarity, position = nearest_samples(train, test.values, max(k), center)
     labels = train.labels[position]  # [Q, max(k)]
     top1, details = {}, {}
     for count in k:

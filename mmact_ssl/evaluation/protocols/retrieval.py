@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.neighbors import nearest
+from mmact_ssl.evaluation.neighbors import nearest_samples
 
 from .base import Measured, Task
 
@@ -22,7 +19,6 @@ def evaluate(
         center: Subtract the gallery's mean before normalizing.
     """
     train, test = task.train_features, task.test_features
-    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
-    _, position = nearest(normalize(test.values, mean), normalize(train.values, mean), max(topk))
+    _, position = nearest_samples(train, test.values, max(topk), center)
     hit = train.labels[position] == test.labels[:, None]  # [Q, max(topk)]
     return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

@@ -13,15 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers.weights import (
-    find_weights,
-    import_extra,
-    load_by_name,
-    load_by_order,
-)
+from mmact_ssl.models.teachers.weights import LOADERS, find_weights, import_extra
 from mmact_ssl.registry import MODELS
 
-LOADERS = {'name': load_by_name, 'order': load_by_order}
 NETWORK = 'network.'
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, reason_of
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.label_maps import check_parts, merge
 from mmact_ssl.models.teachers.mmlab import pool
@@ -238,5 +238,6 @@ def _open_session(model: str, what: str, num_threads: int, providers: Sequence[s
     try:
         return onnxruntime.InferenceSession(model, options, list(providers))
     except Exception as error:  # onnxruntime's own have no public base
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f'{model}: onnxruntime cannot run it ({reason}), see {what}') from error
+        raise ConfigError(
+            f'{model}: onnxruntime cannot run it ({reason_of(error)}), see {what}'
+        ) from error

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError, reason_of
 from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.weights import find_in_package, import_extra
@@ -159,8 +159,9 @@ def _load(path: Path) -> Any:
             network.name_or_path, local_files_only=True, output_loading_info=True, **safe
         )
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f'{path}: sentence-transformers cannot read it ({reason})') from error
+        raise ConfigError(
+            f'{path}: sentence-transformers cannot read it ({reason_of(error)})'
+        ) from error
     # BERT's pooler is not used, and some folders lack it.
     missing = [name for name in found['missing_keys'] if not name.startswith('pooler.')]
     if missing:

@@ -10,18 +10,11 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError, reason_of
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.weights import (
-    find_weights,
-    import_extra,
-    load_by_name,
-    load_by_order,
-)
+from mmact_ssl.models.teachers.weights import LOADERS, find_weights, import_extra
 from mmact_ssl.registry import MODELS
-
-LOADERS = {'name': load_by_name, 'order': load_by_order}
 
 
 @MODELS.register_module()
@@ -110,8 +103,8 @@ def _download(published: Mapping[str, Any], model: str) -> str:
         file = published.get('hf_hub_filename') or 'model.safetensors'
         return hub.hf_hub_download(repository, file)
     except (OSError, ValueError) as error:  # the hub's errors are OSErrors, offline or not found
-        reason = str(error).strip().splitlines()[0]
         raise CheckpointError(
-            f'no weights of {repository} in the Hugging Face cache and none downloaded ({reason}): '
+            f'no weights of {repository} in the Hugging Face cache and none downloaded '
+            f'({reason_of(error)}): '
             "download the file elsewhere and give its path as the teacher's checkpoint"
         ) from error

@@ -121,6 +121,9 @@ def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) ->
     network.load_state_dict(matched, strict=True)
 
 
+LOADERS = {'name': load_by_name, 'order': load_by_order}
+
+
 def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[str, Tensor]:
     """Keep the weights of some parts of an OpenMMLab model, e.g. ``('backbone', 'neck')``.
 
