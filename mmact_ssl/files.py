@@ -49,7 +49,7 @@ def reading(
         raise kind(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # of what is written meanwhile
+            raise  # the disk is full: an error of a file being written, not of this one
         raise kind(f'{path}: {reason_of(error)}: {fix}') from error
 
 

@@ -63,7 +63,7 @@ class FeatureIndex:
                 with self._file:
                     self._file.executescript(TABLES)
                     self._file.executemany('INSERT INTO meta VALUES (?, ?)', wanted.items())
-                    # What is derived from this file and lies beside it is not another's.
+                    # Files derived from this index carry its id, so that another's are not used.
                     self._file.execute('INSERT INTO meta VALUES (?, ?)', ('id', uuid.uuid4().hex))
             found = dict(self._file.execute('SELECT key, value FROM meta'))
         for key, value in wanted.items():

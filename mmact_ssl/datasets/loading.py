@@ -30,7 +30,7 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
 
     Batches are of the form of ``pseudo_collate``; the lists in them travel as one piece each. torch
     sends every tensor by a file descriptor of its own: a batch of 256 clips of 13 tensors needs
-    3,328 of them, and a worker without any more waits for ever.
+    3,328 of them, and a worker that has no more left hangs.
 
     Fewer samples than a batch, of which ``drop_last`` would leave nothing, are one batch.
 

@@ -19,7 +19,7 @@ from mmact_ssl.registry import DATASETS
 
 @DATASETS.register_module()
 class PretextVideoDataset(SeededSamples, VideoDataset):
-    """mmaction2's VideoDataset made fit for long runs over unlabeled, imperfect video.
+    """mmaction2's VideoDataset for long runs over unlabeled videos, some of them broken.
 
     The annotation file has a line ``path`` or ``path label`` per video, paths relative to
     ``data_prefix['video']``; blank lines are skipped. A path may be that of a video in a tar shard,
@@ -97,7 +97,7 @@ def _number_shards(filenames: Sequence[str]) -> np.ndarray | None:
 
 
 def _missing(filenames: Sequence[str]) -> set[str]:
-    """Files that do not exist; lists each folder once, quicker than asking for every file.
+    """Files that do not exist; lists each folder once, which is faster than a check per file.
 
     A video in a shard is missing where the shard is. A server is asked for the first shard alone.
     """

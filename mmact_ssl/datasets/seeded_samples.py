@@ -46,7 +46,7 @@ class SeededSamples:
     seeded_from_start = True
     sample_kind = 'samples'  # in error messages
 
-    # Of mmengine's BaseDataset, which a mixin has not.
+    # Declared here for mypy; they come from mmengine's BaseDataset.
     ann_file: str
     test_mode: bool
     pipeline: Compose

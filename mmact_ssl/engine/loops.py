@@ -15,7 +15,7 @@ from mmact_ssl.registry import LOOPS
 
 @LOOPS.register_module()
 class EpochTrainLoop(EpochBasedTrainLoop):
-    """mmengine's loop of epochs, which can go on within one: mmengine begins it anew.
+    """mmengine's loop of epochs that can resume within an epoch, not only at its start.
 
     ``first_batch``, which :class:`ExactResumeHook` sets before training, is the batch of the first
     epoch to begin with. ``tools/train.py`` takes this loop wherever a config names mmengine's.

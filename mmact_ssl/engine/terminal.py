@@ -162,8 +162,8 @@ def end_process_group(patience: float = 30.0) -> None:
     """Join the threads of the process group, which could abort the interpreter's exit.
 
     They end when nothing holds the group any more, so the model's wrapper has to go first: it sits
-    in the runner's cycles of references. On a busy machine gloo's own join has been seen to wait
-    for ever: after ``patience`` seconds the program ends without it.
+    in the runner's cycles of references. On a busy machine gloo's own join sometimes never
+    returns: after ``patience`` seconds the program ends without it.
     """
     gc.collect()
     if torch.distributed.is_initialized():

@@ -1,7 +1,7 @@
 """Agreement of the tasks' gradients on the whole backbone, in the mean over many batches.
 
-The gradient of one batch is mostly chance: in some million weights any two of them stand at right
-angles, whatever their means do. What the tasks want of the backbone shows in the mean.
+The gradient of one batch is mostly noise: in a space of millions of weights, two such gradients are
+nearly orthogonal, whatever their means do. Agreement or conflict of tasks shows in the mean.
 """
 
 from __future__ import annotations

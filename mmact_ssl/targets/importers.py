@@ -149,7 +149,9 @@ def import_coco(
     meta.check()
     num_joints = LAYOUTS[layout].num_joints
     poses = {key: np.zeros((frames, num_joints, 3), np.float32) for key, frames in lengths.items()}
-    by_stem = {_stem(key): key for key in lengths}
+    by_stem = defaultdict(list)
+    for key in lengths:
+        by_stem[_stem(key)].append(key)
     fix = "COCO key points with 'images' and 'annotations' are expected"
     with reading(source, fix):
         best: dict[int, tuple[float, float]] = {}
@@ -158,9 +160,12 @@ def import_coco(
         for annotation in coco['annotations']:
             image = images[annotation['image_id']]
             name, frame = _frame_of(source, image)
-            key = name if name in lengths else by_stem.get(_stem(name))
-            if key is None:
+            found = [name] if name in lengths else by_stem[_stem(name)]
+            if not found:
                 raise ValueError(f'{name!r} is not among the annotated videos; check --ann')
+            if len(found) > 1:
+                raise ValueError(f"{name!r} may be any of {found}; add the fields 'video', 'frame'")
+            key = found[0]
             if not 0 <= frame < lengths[key]:
                 raise ValueError(f'frame {frame} of {key!r}, which has {lengths[key]} frames')
             rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))

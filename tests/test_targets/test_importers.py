@@ -197,6 +197,17 @@ def test_coco_images_tell_their_frame(tmp_path, image):
     assert not TargetReader(tmp_path / 'x').get('videos/b.mp4').any()
 
 
+def test_coco_frames_of_videos_that_differ_by_suffix_name_their_video(tmp_path):
+    lengths = {'videos/a.avi': 3, 'videos/a.mp4': 3}
+    source = coco(tmp_path / 'c.json', [{'file_name': 'videos/a/1.jpg'}], [person(0)])
+    with pytest.raises(DataError, match="may be any of .*a.avi.*a.mp4.*'video'"):
+        import_coco(source, tmp_path / 'x', lengths)
+    image = {'file_name': '1.jpg', 'video': 'videos/a.avi', 'frame': 1}
+    import_coco(coco(tmp_path / 'd.json', [image], [person(0)]), tmp_path / 'y', lengths)
+    reader = TargetReader(tmp_path / 'y')
+    assert reader.get('videos/a.avi').any() and not reader.get('videos/a.mp4').any()
+
+
 def test_coco_visibility_and_the_best_person(tmp_path):
     annotations = [
         person(0, x=9.5, score=0.3, area=9),

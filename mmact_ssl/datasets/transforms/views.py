@@ -73,6 +73,10 @@ class SampleViews(BaseTransform):
         self.differ = differ
         if future is not None and clip.get('segments') and 'stride' not in future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
+        if differ and clip_b is not None and 'stride' in clip and 'stride' in clip_b:
+            strides = np.unique(clip_b['stride'])
+            if len(strides) == 1 and strides[0] in np.atleast_1d(clip['stride']):
+                raise ConfigError('SampleViews: differ needs a second stride in clip_b')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         reader = VideoReader(results['filename'])

@@ -90,7 +90,7 @@ def keep_measurements(file: Path, steps: int) -> None:
 
 
 def _step(line: str) -> int:
-    """Step of a measurement; 0 for what is none."""
+    """Step of a line of measurements; 0 if the line cannot be read."""
     try:
         return int(json.loads(line)['step'])
     except (ValueError, TypeError, KeyError):

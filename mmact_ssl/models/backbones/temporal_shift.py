@@ -1,4 +1,4 @@
-"""Image networks of timm that look beside them in time."""
+"""Image networks of timm with temporal shift: each frame also sees its neighbors."""
 
 from __future__ import annotations
 

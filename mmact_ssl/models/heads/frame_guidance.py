@@ -24,8 +24,8 @@ class FrameGuidanceHead(PretextHead):
 
         loss = mean over valid t of  1 - cos(r(s_t), z_t)
 
-    A teacher of few videos says little by one vector a clip; by one a frame, many times as much.
-    What is published of DTG-Net compares clips; this is our choice.
+    With few videos, one target a clip is little to learn from; one a frame is many times as much.
+    DTG-Net as published compares clips; comparing frames is our choice.
 
     Args:
         in_channels: Of the map.

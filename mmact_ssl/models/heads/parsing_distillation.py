@@ -36,7 +36,7 @@ class ParsingDistillationHead(PretextHead):
         map_size: (h, w) of the part maps, the ``map_size`` of TransformViews.
         adapter: Input of the view: ``'feature_map'`` or the name of an adapter.
         frames_per_step: Frames of the clip for a step of the map.
-        hidden_dim, stages: Of the decoder.
+        hidden_dim: Channels of the decoder.
         person_weight: Weight of a person's pixel, that of the background is 1.
         min_person: Share of a frame, 0..1.
         view: The view whose parts are predicted.
@@ -57,7 +57,6 @@ class ParsingDistillationHead(PretextHead):
         adapter: str = 'feature_map',
         frames_per_step: int = 8,
         hidden_dim: int = 64,
-        stages: int = 2,
         person_weight: float = 5.0,
         min_person: float = 0.01,
         view: str = 'clip',
@@ -69,7 +68,7 @@ class ParsingDistillationHead(PretextHead):
         self.map_size = tuple(map_size)
         self.person_weight = person_weight
         self.min_person = min_person
-        self.decoder = PartDecoder(in_channels, num_parts, frames_per_step, hidden_dim, stages)
+        self.decoder = PartDecoder(in_channels, num_parts, frames_per_step, hidden_dim)
 
     def terms(self, features: Tensor, parts: Tensor, valid: Tensor) -> Terms:
         """The weighted divergence, mean overlap, share of frames that count; the part maps."""

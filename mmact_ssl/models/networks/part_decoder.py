@@ -20,7 +20,6 @@ class PartDecoder(BaseModule):
         num_parts: Channels C of the logits.
         frames_per_step: Frames that a step of the map stands for.
         hidden_dim: Channels between, a multiple of 8.
-        stages: Steps in which the size of the maps is reached.
     """
 
     def __init__(
@@ -29,7 +28,6 @@ class PartDecoder(BaseModule):
         num_parts: int,
         frames_per_step: int = 8,
         hidden_dim: int = 64,
-        stages: int = 2,
     ) -> None:
         super().__init__()
         self.frames_per_step = frames_per_step
@@ -40,7 +38,7 @@ class PartDecoder(BaseModule):
                 nn.GroupNorm(8, hidden_dim),
                 nn.ReLU(inplace=True),
             )
-            for _ in range(stages)
+            for _ in range(2)
         )
         self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
 

@@ -89,6 +89,8 @@ def test_the_other_clip_may_have_to_differ_in_speed(video):
     assert seen == {(one, two) for one in (1, 2, 4) for two in (1, 2, 4) if one != two}
     fixed = sample(SampleViews(clip=clip, clip_b=clip, differ=True, test_mode=True), video)
     assert speeds(fixed) == {'clip': 1, 'clip_b': 4}
+    with pytest.raises(ConfigError, match='differ needs a second stride in clip_b'):
+        SampleViews(clip=clip, clip_b={'num_frames': 3, 'stride': 2}, differ=True)
 
 
 def test_future_goes_on_where_the_clip_ends(video):
