@@ -10,7 +10,7 @@ import yaml
 
 from mmact_ssl.apis import list_models, load_model
 from mmact_ssl.apis.zoo import INDEX, read_index
-from mmact_ssl.reporting.zoo_page import update_zoo
+from mmact_ssl.apis.zoo_page import update_zoo
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = read_index(ROOT / 'zoo' / INDEX)
