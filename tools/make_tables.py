@@ -30,11 +30,11 @@ def main(argv: list[str] | None = None) -> None:
     """Renew or check the tables."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
+    from mmact_ssl.apis.zoo_page import update_zoo
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.reporting.model_index import results_by_config, update_model_index
     from mmact_ssl.reporting.result import read_results
     from mmact_ssl.reporting.tables import update_files
-    from mmact_ssl.apis.zoo_page import update_zoo
 
     files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
     with one_line_errors():

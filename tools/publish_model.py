@@ -90,10 +90,10 @@ def publish(args: argparse.Namespace) -> Path:
     from mmact_ssl.apis.model import load_file
     from mmact_ssl.apis.publish import card_of_checkpoint, text_part, write_model
     from mmact_ssl.apis.zoo import INDEX, add_to_index
+    from mmact_ssl.apis.zoo_page import update_zoo
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.files import sha256_of_file
     from mmact_ssl.reporting.result import read_results
-    from mmact_ssl.apis.zoo_page import update_zoo
 
     weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
     sha256 = sha256_of_file(args.checkpoint)
