@@ -30,6 +30,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 
 from mmact_ssl.engine.terminal import QuietRunner
@@ -169,8 +170,9 @@ def loader(samples: list[dict[str, Any]]) -> DataLoader:
 
 
 def run_over_padding(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
-    """Run a GRU over all frames; its backward direction reads the padding first."""
-    return gru(x)[0]
+    """Run a GRU over 300 frames of each clip; its backward direction reads the padding first."""
+    frames = x.shape[1]
+    return gru(pad(x, (0, 0, 0, -frames % 300)))[0][:, :frames]
 
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:

@@ -116,6 +116,9 @@ def test_run_over_padding_reads_it(module):
     changed = x.clone()
     changed[1, 2:] = 0
     assert not torch.allclose(run(gru, x, lengths)[1, 0], run(gru, changed, lengths)[1, 0])
+    whole = torch.zeros(2, 300, 3)
+    whole[:, :6] = x
+    torch.testing.assert_close(run(gru, x, lengths), gru(whole)[0][:, :6])
 
 
 def test_evaluation_agrees_with_scikit_learn(benchmark):
