@@ -1,5 +1,5 @@
 # MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters, but for the batch: 32 clips
-# in place of 256 take a CPU core 1.4 seconds a step in place of 14.
+# in place of 256 take a CPU core one to two seconds a step in place of ten or more.
 _base_ = ['_base_/sets/nwucla.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
 model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))
