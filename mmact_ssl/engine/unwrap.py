@@ -1,4 +1,4 @@
-"""What is inside of mmengine's wrappers of models and optimizers."""
+"""The model and the optimizers inside mmengine's wrappers."""
 
 from __future__ import annotations
 
