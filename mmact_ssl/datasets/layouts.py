@@ -62,6 +62,11 @@ class SkeletonLayout(_Layout):
 class PartLayout(_Layout):
     """Channel order of part maps [C, h, w]; ``maps[..., flip_indices, :, :]`` are mirrored ones."""
 
+    @property
+    def num_parts(self) -> int:
+        """Number of channels C."""
+        return len(self.names)
+
 
 def _mirrored(name: str) -> str:
     side, _, rest = name.partition('_')
