@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Optional
 
@@ -28,7 +29,9 @@ class ParsingDistillationHead(PretextHead):
     A pixel counts unless it lies outside the frame, its frame only fills up the clip, or the
     teacher finds nobody in the frame: fewer than ``min_person`` of the pixels are more likely a
     person than background. A video without anybody therefore has no loss. That a parser is
-    distilled is HCPG's (arXiv 2204.12729); decoder, weights and this rule are our choice.
+    distilled is HCPG's (arXiv 2204.12729); decoder, weights and this rule are our choice. So is that
+    the decoder starts at ``background_share``, or hundreds of steps teach nothing but how rare a
+    person is (as Lin et al., arXiv 1708.02002, section 3.3, start a detector).
 
     Args:
         in_channels: Channels of the map.
@@ -39,6 +42,8 @@ class ParsingDistillationHead(PretextHead):
         hidden_dim: Channels of the decoder.
         person_weight: Weight of a person's pixel, that of the background is 1.
         min_person: Share of a frame, 0..1.
+        background_share: Probability of the background before training, above 0 and below 1; the
+            parts share the rest alike.
         view: The view whose parts are predicted.
         loss: Of logits and the teacher's distribution at each pixel.
         inputs: Sources of ``features`` ``[B, C', T', H', W']``, the teacher's ``parts``
@@ -59,6 +64,7 @@ class ParsingDistillationHead(PretextHead):
         hidden_dim: int = 64,
         person_weight: float = 5.0,
         min_person: float = 0.01,
+        background_share: float = 0.9,
         view: str = 'clip',
         loss: dict = dict(type='PartMapDivergenceLoss', temperature=2.0),
         inputs: Optional[dict[str, str]] = None,
@@ -68,7 +74,14 @@ class ParsingDistillationHead(PretextHead):
         self.map_size = tuple(map_size)
         self.person_weight = person_weight
         self.min_person = min_person
-        self.decoder = PartDecoder(in_channels, num_parts, frames_per_step, hidden_dim)
+        odds = background_share / (1 - background_share) * max(num_parts - 1, 1)
+        self.decoder = PartDecoder(
+            in_channels,
+            num_parts,
+            frames_per_step,
+            hidden_dim,
+            background_logit=self.loss_module.temperature * math.log(odds),
+        )
 
     def terms(self, features: Tensor, parts: Tensor, valid: Tensor) -> Terms:
         """The weighted divergence, mean overlap, share of frames that count; the part maps."""

@@ -20,6 +20,7 @@ class PartDecoder(BaseModule):
         num_parts: Channels C of the logits.
         frames_per_step: Frames that a step of the map stands for.
         hidden_dim: Channels between, a multiple of 8.
+        background_logit: Logit of the background above that of every part before training.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class PartDecoder(BaseModule):
         num_parts: int,
         frames_per_step: int = 8,
         hidden_dim: int = 64,
+        background_logit: float = 0.0,
     ) -> None:
         super().__init__()
         self.frames_per_step = frames_per_step
@@ -41,6 +43,10 @@ class PartDecoder(BaseModule):
             for _ in range(2)
         )
         self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
+        nn.init.zeros_(self.classify.bias)
+        # A single part is the person, whose logit the background's 0 is compared with.
+        start = background_logit if num_parts > 1 else -background_logit
+        nn.init.constant_(self.classify.bias[:1], start)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
         """Features ``[B, C', T', H', W']`` and size (T, h, w) to logits ``[B, T, C, h, w]``."""

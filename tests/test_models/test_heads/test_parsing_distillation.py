@@ -119,6 +119,16 @@ def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
     assert head.predict(**values)['mean_iou'].isnan().tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize('num_parts', [1, 3, 11])
+def test_before_training_the_background_has_its_share(num_parts):
+    """At the loss's temperature, and the parts share the rest alike."""
+    head = make(num_parts, background_share=0.8)
+    logits = head.decoder.classify.bias.detach() / head.loss_module.temperature
+    shares = logits.softmax(0) if num_parts > 1 else torch.cat([-logits, logits]).sigmoid()
+    assert shares[0].item() == pytest.approx(0.8)
+    assert shares[1:].tolist() == pytest.approx([0.2 / (len(shares) - 1)] * (len(shares) - 1))
+
+
 def test_descent_finds_the_parts_of_every_frame():
     """Though the map has two steps in time and the person walks in each of the four frames."""
     head, values = make(1, person_weight=1.0), batch(1)
