@@ -171,8 +171,19 @@ def _find(kind: str, scope: str) -> list[Any]:
     names = [kind] if scope == registry.SCOPE or '.' in kind else [f'{scope}.{kind}', kind]
     for one, name in product(REGISTRIES, names):
         with suppress(Exception):  # a package that is not installed; the builder names it
-            found += filter(None, [one.get(name)])
+            if '.' in name or _knows(one, name):
+                found += filter(None, [one.get(name)])
     return found
+
+
+def _knows(one: Optional[registry.Registry], name: str) -> bool:
+    """Return whether a registry or one above it has a name; ``get`` would import it as a module."""
+    while one is not None:
+        one.import_from_location()
+        if name in one.module_dict:
+            return True
+        one = one.parent
+    return False
 
 
 def _accepted(part: Any) -> Optional[dict[str, Any]]:
