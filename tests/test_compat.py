@@ -64,7 +64,7 @@ def test_drn_fix_is_still_needed():
 
 @pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
 def test_mmcv_operators_fix_is_still_needed():
-    error = error_without('fix_missing_mmcv_operators', 'import mmseg.models')
+    error = error_without('fix_missing_mmcv_operators', 'import mmcv.ops')
     assert error == "ModuleNotFoundError: No module named 'mmcv._ext'"
 
 
