@@ -1,7 +1,12 @@
 # HCPG on the demo world (synthetic), under the small mmsegmentation parser that is trained on it.
 _base_ = ['_base_/sets/demo.py', '_base_/students/r3d18-small.py', '_base_/methods/hcpg-small.py']
 
-model = dict(backbone=_base_.backbone, heads=dict(parsing=dict(num_parts=10)))
+model = dict(
+    backbone=_base_.backbone,
+    heads=dict(parsing=dict(num_parts=10)),
+    # Chosen on subjects held out of the training split.
+    balancer=dict(weights=dict(appearance=0.1, motion=0.1)),
+)
 load_parts = dict(_base_.load_parts, cache='demo_parsing_teacher.lmdb', layout='demo_parts')
 train_pipeline = [_base_.sample_views, load_parts, *_base_.make_views]
 test_pipeline = [_base_.sample_test_views, load_parts, *_base_.make_test_views]

@@ -5,11 +5,7 @@ _base_ = [
     '_base_/methods/hcpg-small.py',
 ]
 
-model = dict(
-    backbone=_base_.backbone,
-    # With a tenth, the contrasts made nine tenths of the gradient on the feature map.
-    balancer=dict(weights=dict(appearance=0.01, motion=0.01)),
-)
+model = dict(backbone=_base_.backbone)
 # Actions last longer here than in JHMDB.
 clip = dict(num_frames=8, stride=(2, 4, 6))
 sample_views = dict(_base_.sample_views, clip=clip, clip_b=clip)

@@ -11,9 +11,9 @@ model = dict(
         motion=contrast,
         parsing=dict(in_channels=64, map_size=(16, 16), hidden_dim=32),
     ),
-    # The contrasts find a video's other clip by its background; light, they leave more of what
-    # parsing teaches. Chosen on subjects held out of the demo world's training split.
-    balancer=dict(weights=dict(appearance=0.1, motion=0.1)),
+    # The contrasts find a video's other clip by its background, with a large gradient: at these
+    # weights parsing has half of what reaches the feature map (docs/studies/hcpg.md).
+    balancer=dict(weights=dict(appearance=0.01, motion=0.01)),
 )
 
 # Two clips of 8 frames at 64x64.
