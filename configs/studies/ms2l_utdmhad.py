@@ -14,7 +14,7 @@ runs = [
     ),
     dict(method='Random init', variant='streams', evaluations=_base_.streams),
 ]
-# One seed: the published training takes half an hour. Its encoder is not fine-tuned.
+# One seed. The published encoder is not fine-tuned.
 published = _base_.published[:2]
 ms2l = 'configs/ms2l_gru_utdmhad.py'
 runs += [

@@ -112,5 +112,5 @@ def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
     cfg = load_config(args)
     assert cfg.work_dir == 'work_dirs/dtg_tsm-lite0_mine'
     assert cfg.train_dataloader.dataset.ann_file == str(tmp_path / 'mine/train.txt')
-    assert cfg.train_cfg.max_epochs == 4 * 681 // 2
+    assert cfg.train_cfg.max_epochs == 4 * 675 // 2
     assert VARIABLE not in os.environ

@@ -25,7 +25,7 @@ model = dict(
 
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order. The
 # normalization was chosen by cross-validation between the training views of NW-UCLA
-# (docs/methods/ms2l.md). The paper's own choice is mode='body_axes'; the released run leaves
+# (docs/studies/ms2l.md). The paper's own choice is mode='body_axes'; the released run leaves
 # coordinates as they are, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
