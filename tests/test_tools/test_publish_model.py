@@ -212,3 +212,21 @@ def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_p
     with pytest.raises(SystemExit, match=r'error: .*weights do not fit'):
         main([str(training_checkpoint), str(tmp_path / 'x'), '--downstream', other])
     assert not list(tmp_path.glob('*.safetensors')), 'what cannot be loaded does not stay'
+
+
+def test_the_adapters_of_the_tasks_go_along(tmp_path: Path):
+    from mmact_ssl.registry import MODELS
+
+    downstream = 'configs/downstream/linear_r3d-adapted_demo.py'
+    adapted = MODELS.build(Config.fromfile(downstream).model.backbone)
+    meta = {'cfg': "dataset_name = 'demo'\n", 'experiment_name': 'hcpg_r3d_demo_20260101_010101'}
+    torch.save({'meta': meta, 'state_dict': adapted.state_dict()}, tmp_path / 'epoch_1.pth')
+    command = [str(tmp_path / 'epoch_1.pth'), str(tmp_path / 'mine')]
+    command += ['--adapters', 'appearance', 'motion', 'parsing']
+    with pytest.raises(SystemExit, match='--adapters: give --downstream'):
+        main(command)
+    main([*command, '--downstream', downstream])
+    (published,) = tmp_path.glob('*.safetensors')
+    loaded = load_model(published).backbone.state_dict()
+    assert loaded.keys() == adapted.state_dict().keys()
+    assert all(torch.equal(loaded[key], value) for key, value in adapted.state_dict().items())
