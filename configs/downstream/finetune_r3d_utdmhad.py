@@ -1,4 +1,14 @@
 _base_ = ['linear_r3d_utdmhad.py', '../_base_/schedules/finetune_small.py']
 
-# With a tenth of the labels, 8 iterations an epoch leave the classifier half trained here.
-finetune = dict(min_iters_per_epoch=24)
+# As gentle as in pre-training: a smaller part of the picture would drown how the arms move.
+augment = [_base_.gentle_crop, dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False)]
+train_pipeline = [
+    *(_base_.open_video, _base_.sample, _base_.decode),
+    *augment,
+    _base_.flip,
+    *_base_.pack,
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+# As many steps as pre-training has, and 480 with a tenth of the labels.
+train_cfg = dict(max_epochs=60)
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=60)]
