@@ -9,6 +9,6 @@ model = dict(
 )
 load_parts = dict(_base_.load_parts, cache='demo_parsing_teacher.lmdb', layout='demo_parts')
 train_pipeline = [_base_.sample_views, load_parts, *_base_.make_views]
-test_pipeline = [_base_.sample_test_views, load_parts, *_base_.make_test_views]
+test_pipeline = [_base_.sample_views, load_parts, *_base_.make_test_views]
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_pipeline))

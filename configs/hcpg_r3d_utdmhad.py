@@ -9,7 +9,6 @@ model = dict(backbone=_base_.backbone)
 # Actions last longer here than in JHMDB.
 clip = dict(num_frames=8, stride=(2, 4, 6))
 sample_views = dict(_base_.sample_views, clip=clip, clip_b=clip)
-sample_test_views = dict(sample_views, test_mode=True)
 augment = [_base_.gentle_crop, _base_.resize, _base_.no_flip]
 make_views = [
     _base_.decode,
@@ -18,7 +17,7 @@ make_views = [
     _base_.pack,
 ]
 train_pipeline = [sample_views, _base_.load_parts, *make_views]
-test_pipeline = [sample_test_views, _base_.load_parts, *_base_.make_test_views]
+test_pipeline = [sample_views, _base_.load_parts, *_base_.make_test_views]
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_pipeline))
 train_cfg = dict(max_epochs=60)

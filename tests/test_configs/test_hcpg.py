@@ -24,6 +24,8 @@ def test_speeds_are_drawn_and_part_maps_loaded(name: str):
     for loader in loaders(config):
         sampled, cache = (step(loader, kind) for kind in ('SampleViews', 'LoadTargets'))
         assert sampled.differ
+        # Were all test clips of one speed, every other clip's features would answer like the own.
+        assert not sampled.get('test_mode')
         assert all(len(sampled[view].stride) > 1 for view in ('clip', 'clip_b'))
         assert (cache.target, cache.kind) == ('parts', 'map')
     own = [part['views'] for part in steps(config.train_dataloader, 'TransformViews')]

@@ -19,7 +19,6 @@ model = dict(
 # Two clips of 8 frames at 64x64.
 clip = dict(num_frames=8, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
-sample_test_views = dict(sample_views, test_mode=True)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 pack = dict(type='PackInputs', views=views, video=True)
 make_views = [
@@ -39,7 +38,7 @@ train_dataloader = dict(
     dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_views]),
 )
 test_dataloader = dict(
-    dataset=dict(pipeline=[sample_test_views, _base_.load_parts, *make_test_views])
+    dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_test_views])
 )
 
 train_cfg = dict(max_epochs=20)

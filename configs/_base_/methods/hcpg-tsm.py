@@ -30,7 +30,7 @@ make_test_views = [
     _base_.pack,
 ]
 train_steps = [_base_.sample_views, _base_.load_parts, *make_views]
-test_steps = [_base_.sample_test_views, _base_.load_parts, *make_test_views]
+test_steps = [_base_.sample_views, _base_.load_parts, *make_test_views]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_steps))
 test_dataloader = dict(dataset=dict(pipeline=test_steps))
 optim_wrapper = dict(optimizer=dict(lr=3e-4))

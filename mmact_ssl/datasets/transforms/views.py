@@ -47,7 +47,7 @@ class SampleViews(BaseTransform):
         keyframes: ``num_frames``, the number of slots. None: no such view.
         test_mode: Take the middle start instead of a random one, and of each part the middle frame;
             with ``clip_b``, the first for the clip and the last for ``clip_b``. Of several strides
-            that fit, take the first one; with ``differ``, the last one for ``clip_b``.
+            that fit, take the first one.
         clip_b: The same as ``clip`` for the second clip. None: no such view.
         differ: Draw the second clip's stride among those that are not the clip's, also where none
             of these fits.
@@ -124,7 +124,7 @@ class SampleViews(BaseTransform):
                 stride for stride in strides if self._last(view, stride) + stride <= total
             ] or [min(strides)]
             if len(fitting) == 1 or self.test_mode:
-                drawn[view] = fitting[-1 if view == 'clip_b' and self.differ else 0]
+                drawn[view] = fitting[0]
             else:
                 drawn[view] = fitting[np.random.randint(len(fitting))]
         return drawn
