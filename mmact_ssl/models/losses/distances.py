@@ -101,11 +101,13 @@ class FrameLoss(nn.Module):
         return F.smooth_l1_loss(fake, real, reduction='none').mean((1, 3, 4))
 
 
-def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def centered(pose: Tensor, valid: Tensor, min_score: float = 0.2) -> tuple[Tensor, Tensor]:
     """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
 
-    The weight is the visibility, 0 for padding. The coordinates of joints without weight become 0:
-    they may be any number, NaN included, and 0 * nan is nan.
+    The weight is the visibility, 0 for padding and for joints that score less than ``min_score``,
+    which are guesses (our choice, as in TargetPooling). The coordinates of joints without weight
+    become 0: they may be any number, NaN included, and 0 * nan is nan.
     """
-    weight = pose[..., 2].where(valid[..., None], 0.0)
+    score = pose[..., 2]
+    weight = score.where(valid[..., None] & (score >= min_score), 0.0)
     return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

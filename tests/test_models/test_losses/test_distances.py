@@ -84,10 +84,11 @@ def test_errors_of_draws_equal_a_loop_however_little_weight_there_is():
 
 
 def test_coordinates_are_centered_and_those_without_weight_are_0():
-    pose = torch.tensor([[[[0.75, 0.0, 0.5], [math.nan, 0.3, 0.0]], [[0.2, 0.2, 1.0]] * 2]])
+    joints = [[0.75, 0.0, 0.5], [math.nan, 0.3, 0.0], [0.9, 0.9, 0.19], [0.9, 0.9, math.nan]]
+    pose = torch.tensor([[joints, [[0.2, 0.2, 1.0]] * 4]])
     coordinates, weight = centered(pose, torch.tensor([[True, False]]))
-    assert weight.tolist() == [[[0.5, 0], [0, 0]]]
-    assert coordinates.tolist() == [[[[0.5, -1], [0, 0]], [[0, 0], [0, 0]]]]
+    assert weight.tolist() == [[[0.5, 0, 0, 0], [0] * 4]]
+    assert coordinates.tolist() == [[[[0.5, -1], *[[0, 0]] * 3], [[0, 0]] * 4]]
 
 
 def test_the_distance_of_frames_is_quadratic_up_to_1_and_then_linear():
