@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEWEST := .venv-newest
 LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 4 --dist worksteal
 
 # One thread a process: with more threads than free cores a step takes seconds.
 export OMP_NUM_THREADS ?= 1
