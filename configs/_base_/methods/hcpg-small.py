@@ -37,9 +37,7 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_views]),
 )
-test_dataloader = dict(
-    dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_test_views])
-)
+test_dataloader = dict(dataset=dict(pipeline=[sample_views, _base_.load_parts, *make_test_views]))
 
 train_cfg = dict(max_epochs=20)
 warmup = dict(_base_.warmup, end=1)

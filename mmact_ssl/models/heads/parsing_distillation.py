@@ -29,9 +29,9 @@ class ParsingDistillationHead(PretextHead):
     A pixel counts unless it lies outside the frame, its frame only fills up the clip, or the
     teacher finds nobody in the frame: fewer than ``min_person`` of the pixels are more likely a
     person than background. A video without anybody therefore has no loss. That a parser is
-    distilled is HCPG's (arXiv 2204.12729); decoder, weights and this rule are our choice. So is that
-    the decoder starts at ``background_share``, or hundreds of steps teach nothing but how rare a
-    person is (as Lin et al., arXiv 1708.02002, section 3.3, start a detector).
+    distilled is HCPG's (arXiv 2204.12729); decoder, weights and this rule are our choice. So is
+    that the decoder starts at ``background_share``, or hundreds of steps teach nothing but how rare
+    a person is (as Lin et al., arXiv 1708.02002, section 3.3, start a detector).
 
     Args:
         in_channels: Channels of the map.
@@ -80,7 +80,7 @@ class ParsingDistillationHead(PretextHead):
             num_parts,
             frames_per_step,
             hidden_dim,
-            background_logit=self.loss_module.temperature * math.log(odds),
+            background_logit=loss.get('temperature', 1.0) * math.log(odds),
         )
 
     def terms(self, features: Tensor, parts: Tensor, valid: Tensor) -> Terms:

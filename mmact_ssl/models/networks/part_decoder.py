@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -43,10 +44,10 @@ class PartDecoder(BaseModule):
             for _ in range(2)
         )
         self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
-        nn.init.zeros_(self.classify.bias)
+        start = torch.zeros(num_parts)
         # A single part is the person, whose logit the background's 0 is compared with.
-        start = background_logit if num_parts > 1 else -background_logit
-        nn.init.constant_(self.classify.bias[:1], start)
+        start[0] = background_logit if num_parts > 1 else -background_logit
+        self.classify.bias = nn.Parameter(start)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
         """Features ``[B, C', T', H', W']`` and size (T, h, w) to logits ``[B, T, C, h, w]``."""
