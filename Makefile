@@ -30,7 +30,7 @@ help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
 	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
-	@echo 'make demo     pre-train on generated videos, evaluate, draw: 10 to 13 minutes on two cores'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: 10 to 20 minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make docs     the site in build/site/; a warning is an error'
 	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=ADDRESS of zoo/ for mim download'
