@@ -1,10 +1,12 @@
 _base_ = ['linear_r3d_utdmhad.py', '../_base_/schedules/finetune_small.py']
 
 # As gentle as in pre-training: a smaller part of the picture would drown how the arms move.
-augment = [_base_.gentle_crop, dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False)]
 train_pipeline = [
-    *(_base_.open_video, _base_.sample, _base_.decode),
-    *augment,
+    _base_.open_video,
+    _base_.sample,
+    _base_.decode,
+    _base_.gentle_crop,
+    dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False),
     _base_.flip,
     *_base_.pack,
 ]
