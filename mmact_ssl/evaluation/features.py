@@ -234,5 +234,13 @@ def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarra
 
     A row of zeros stays one.
     """
-    values = values.astype(np.float64) - (0.0 if center is None else center.astype(np.float64))
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    unit = values.astype(np.float64)
+    if center is not None:
+        unit -= center
+    unit /= np.maximum(lengths(unit), 1e-12)[:, None]
+    return unit
+
+
+def lengths(values: np.ndarray) -> np.ndarray:
+    """Lengths of the rows of ``[N, D]`` in float64, without a second array of this size."""
+    return np.sqrt(np.einsum('nd,nd->n', values, values, dtype=np.float64))

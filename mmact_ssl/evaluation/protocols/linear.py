@@ -77,7 +77,6 @@ def fit_probe(
     if len(sizes) < 2:
         raise ConfigError('linear probe: the training split has one class, it needs two or more')
     splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
-    values = train.values.astype(np.float64)
     candidates = sorted(penalties)
     if len(splits) < 2:
         penalty = float(candidates[len(candidates) // 2])
@@ -88,10 +87,12 @@ def fit_probe(
         )
         splits = []
     else:
-        scores = fold_scores(values, train.labels, splits, candidates, max_iter)
+        # Choosing needs no more than single precision; the probe itself is fitted in double.
+        single = train.values.astype(np.float32, copy=False)
+        scores = fold_scores(single, train.labels, splits, candidates, max_iter)
         penalty = float(candidates[choose(scores, one_standard_error)])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=max_iter))
-    return model.fit(values, train.labels), penalty, len(splits)
+    return model.fit(train.values.astype(np.float64), train.labels), penalty, len(splits)
 
 
 def fold_scores(

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.features import Features, normalize
 from mmact_ssl.evaluation.neighbors import knn_scores, nearest
 from mmact_ssl.evaluation.protocols import knn
 
@@ -68,6 +70,23 @@ def test_neighbors_are_those_of_a_full_sort_with_ties_on_every_rank(rows, k):
     order = np.argsort(-whole, axis=1, kind='stable')[:, :k]
     np.testing.assert_array_equal(position, order)
     np.testing.assert_array_equal(similarity, np.take_along_axis(whole, order, axis=1))
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), channels=st.integers(2, 300), k=st.integers(1, 60))
+def test_neighbors_that_single_precision_cannot_tell_apart(seed, channels, k):
+    """Fifty rows whose cosines differ by 1e-11 to 1e-9, among others that are far."""
+    generator = np.random.default_rng(seed)
+    query = normalize(generator.normal(size=(1, channels)))
+    near = query + 1e-6 * generator.normal(size=(50, channels))
+    gallery = normalize(np.concatenate([near, generator.normal(size=(200, channels))]))
+    gallery = gallery[generator.permutation(250)]
+    similarity, position = nearest(query, gallery, k)
+    whole = gallery @ query[0]
+    best = np.sort(whole)[::-1][:k]
+    np.testing.assert_allclose(similarity[0], best, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(whole[position[0]], best, rtol=0, atol=1e-14)
+    assert len(set(position[0])) == k
 
 
 def test_a_small_temperature_does_not_overflow():

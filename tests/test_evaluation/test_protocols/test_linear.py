@@ -77,9 +77,9 @@ def test_the_test_split_is_never_fitted(make_task, monkeypatch):
     monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
     linear.evaluate(make_task(train, test, 3), folds=5, penalties=(0.1, 1.0))
     assert len(statistics) == 5 + 1 and len(seen) == 2 * 5 + 1
-    known = {row.tobytes() for row in train.values.astype(np.float64)}
+    known = {row.tobytes() for row in train.values.astype(np.float32)}
     for values in statistics:
-        assert {row.tobytes() for row in values} <= known
+        assert {row.tobytes() for row in values.astype(np.float32)} <= known
     assert [len(values) for values in seen] == [24] * 10 + [30]
 
 
@@ -119,7 +119,7 @@ def test_groups_stay_together(monkeypatch):
 
     monkeypatch.setattr(StandardScaler, 'fit', spy)
     assert fit_probe(train, groups, penalties=(1.0,), folds=5)[2] == 4
-    group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float64), groups)}
+    group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float32), groups)}
     for values in fitted[:-1]:
         present = {group_of[row.tobytes()] for row in values}
         assert len(present) == 3
