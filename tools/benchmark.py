@@ -18,6 +18,8 @@
 
 ``scale``: two processes on two cores, against one.
 
+``index``: search among millions of rows, against exact search.
+
 Each prints ratios of interleaved runs and is a file in tools/benchmarks/, which describes what is
 compared.
 """
@@ -41,6 +43,7 @@ MODES = {
     'evaluate': 'evaluate_speed',
     'startup': 'startup_speed',
     'scale': 'scale_speed',
+    'index': 'index_speed',
 }
 PACKAGES = ('torch', 'mmengine', 'mmaction2', 'numpy', 'scikit-learn', 'av', 'decord')
 sys.path.insert(0, str(Path(__file__).resolve().parent / 'benchmarks'))

@@ -32,7 +32,7 @@ def nearest(
     chunk = max(1, min(chunk, CHUNK_BYTES // (4 * len(gallery))))
     single = gallery.astype(np.float32, copy=False)
     # A product in single precision is off by no more than this, relative to the rows' lengths
-    # (Higham, Accuracy and Stability of Numerical Algorithms, 3.1; three more are of rows and bound).
+    # (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); 3 for rounded rows and bound.
     rounding = (queries.shape[1] + 3) * float(np.finfo(np.float32).eps) / 2
     error = rounding * lengths(queries) * lengths(gallery).max()  # [Q]
     similarities, positions = [], []

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mmact_ssl.apis import feature_index
 from mmact_ssl.datasets.video_reader import VideoReader
 
 
@@ -166,3 +167,20 @@ def test_scale_reads_the_time_of_an_iteration(module, tmp_path, monkeypatch):
 
     monkeypatch.setattr(scale.subprocess, 'run', run)
     assert scale.train(tmp_path / 'config.py', 2, tmp_path) == 2.0
+
+
+def test_an_index_is_searched_by_codes_and_exactly(benchmark, monkeypatch):
+    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
+    monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
+    few = ('--channels', '32', '--queries', '20')
+    (found,) = benchmark('index', '--rows', '4000', *few)
+    assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
+    blurred = benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
+    assert blurred['recall'] < found['recall'], 'rows without clusters lie in lists not searched'
+
+
+def test_an_index_too_small_for_codes_is_refused(tool, tmp_path, capsys):
+    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
+    with pytest.raises(SystemExit):
+        tool.main(['index', '--rows', '100', '--cache', str(tmp_path)])
+    assert capsys.readouterr().err.startswith('error: --rows 100: up to 1000000')
