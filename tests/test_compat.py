@@ -26,7 +26,7 @@ def run_python(code: str, loud: bool = False) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if loud else subprocess.PIPE,
         text=True,
-        timeout=400,
+        timeout=600,
     )
     assert result.returncode == 0, result.stdout if loud else result.stderr
     return result.stdout.strip()

@@ -103,7 +103,7 @@ def test_workers_end_with_their_parent(end):
     assert len(workers) == 2 and all(map(is_alive, workers))
     parent.send_signal(end)
     parent.wait()
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 120
     while any(map(is_alive, workers)) and time.monotonic() < limit:
         time.sleep(0.1)
     assert not any(map(is_alive, workers))

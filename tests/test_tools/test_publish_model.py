@@ -127,7 +127,7 @@ assert 'mmact_ssl' not in sys.modules
 print('loaded twice')
 """
     result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=400
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == 'loaded twice'

@@ -139,7 +139,7 @@ def run_program(*argv: str, data: Path | None = None) -> str:
         text=True,
         cwd=ROOT,
         env={**os.environ, 'MMACT_SSL_DATA': str(data)},
-        timeout=400,
+        timeout=600,
     )
     assert result.returncode in (1, 2)
     assert 'Traceback' not in result.stderr

@@ -62,7 +62,7 @@ def click(page: Path, script: str) -> dict:
     copy.write_text(page.read_text().replace('<header>', f'{report}<header>'))
     command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom']
     options = ['--virtual-time-budget=5000', '--window-size=1200,800', copy.as_uri()]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=600)
     from urllib.parse import unquote
 
     found = re.search(r'<pre id="report">([^<]+)</pre>', done.stdout)
