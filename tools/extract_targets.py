@@ -22,8 +22,9 @@ import sys
 from pathlib import Path
 
 MODES = ('import-npz', 'import-coco', 'import-skeletons', 'draw-parts', 'inspect')
-# Those of mmact_ssl.targets.meta, which --help does not wait for; embeddings have the first two.
+# Those of mmact_ssl.targets.meta, which --help does not wait for.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
+EMBEDDING_DTYPES = ('float32', 'float16', 'int8')
 PATIENCE = 30 * 24 * 3600  # seconds that a rank waits for the others
 
 
@@ -93,9 +94,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for storer in (extract, npz):
         storer.add_argument(
             '--embedding-dtype',
-            choices=MAP_DTYPES[:2],
+            choices=EMBEDDING_DTYPES,
             default='float32',
-            help='how embeddings, of text too, are stored',
+            help="how embeddings, of text too, are stored; int8: in 1/127 of a row's largest value",
         )
     inspect = modes.add_parser('inspect', help='print what a cache holds')
     inspect.add_argument('cache')

@@ -20,9 +20,9 @@ FORMAT = 2
 # How the values of each kind may be stored; float32 keeps every bit.
 STORAGE = {
     'pose': ('float32',),
-    'embedding': ('float32', 'float16'),
+    'embedding': ('float32', 'float16', 'int8'),
     'map': ('float32', 'float16', 'uint8'),
-    'text': ('float32', 'float16'),
+    'text': ('float32', 'float16', 'int8'),
 }
 _AXES = {'pose': '[F, V, 3]', 'embedding': '[F, D]', 'map': '[F, C, h, w]', 'text': '[S, D]'}
 _LAYOUTS: Mapping[str, Mapping[str, Any]] = {'pose': LAYOUTS, 'map': {'': None, **PART_LAYOUTS}}
@@ -48,8 +48,8 @@ class TargetMeta:
         window: (num_frames, stride) of a teacher that reads clips: entry t belongs to the frames t,
             t + stride, ..., indices clamped to the last frame. None: entry t belongs to frame t.
         precision: Numeric precision in which the teacher computed.
-        dtype: Type in which the values are stored: 'float32', 'float16', or 'uint8' (maps, in
-            steps of 1/255).
+        dtype: Type in which the values are stored: 'float32', 'float16', 'uint8' (maps, in steps of
+            1/255), or 'int8' (embeddings and text, in steps of 1/127 of a row's largest magnitude).
         every: Of so many frames the teacher saw one, see :func:`mmact_ssl.targets.values.spread`;
             the reader gives the others what lies between (poses) or nearest.
     """

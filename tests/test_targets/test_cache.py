@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import zlib
+from dataclasses import replace
 
 import lmdb
 import numpy as np
@@ -64,6 +65,7 @@ METAS = [
     TargetMeta('map', 'person', 'm', dtype='float16'),
     TargetMeta('map', '', 'm'),
     TargetMeta('text', '', 't', 'sentences'),
+    TargetMeta('embedding', '', 'e', dtype='int8'),
 ]
 SHAPES = {'coco17': (17, 3), 'demo_parts': (10, 6, 5), 'person': (1, 40, 30)}
 
@@ -79,7 +81,9 @@ def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
     assert reader.shape('a') == array.shape
     read = reader.get('a')
     assert read.dtype == np.float32
-    step = {'float32': 0, 'float16': 2**-11, 'uint8': 0.5001 / 255}[meta.dtype]
+    step = {'float32': 0, 'float16': 2**-11, 'uint8': 0.5001 / 255, 'int8': 0.5001 / 127}[
+        meta.dtype
+    ]
     np.testing.assert_allclose(read, array, rtol=0, atol=step)
     np.testing.assert_array_equal(reader.get('a', [5, 0, 5]), read[[5, 0, 5]])
     with pytest.raises(IndexError, match='frames 0 to 7 of 7'):
@@ -91,6 +95,7 @@ def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
     [
         (TargetMeta('box', '', 'f'), "kind 'box' cannot be stored as 'float32': choose from"),
         (TargetMeta('pose', 'coco17', 'f', dtype='float16'), "cannot be stored as 'float16'"),
+        (TargetMeta('map', '', 'f', dtype='int8'), "cannot be stored as 'int8'"),
         (TargetMeta('map', 'lips', 'f'), "layout 'lips' of a map is unknown; known are .*person"),
         (TargetMeta('pose', '', 'f'), "layout '' of a pose is unknown; known are .'coco17"),
     ],
@@ -111,6 +116,8 @@ def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
         (METAS[3], np.zeros((5, 9, 2, 2)), "9 joints or parts, 'demo_parts' has 10"),
         (METAS[4], np.full((5, 1, 2, 2), 1.01), 'probabilities, 0..1, got 1.01..1.01'),
         (METAS[6], np.zeros(4), r"kind 'text' is \[S, D\]"),
+        (METAS[7], np.full((5, 2), np.nan), 'must be finite in int8'),
+        (METAS[7], np.full((5, 2), np.inf), 'must be finite in int8'),
     ],
 )
 def test_values_of_another_form_are_refused(tmp_path, meta, array, message):
@@ -313,6 +320,18 @@ def test_a_shard_of_another_teacher_is_refused(tmp_path):
     write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
     with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
         merge_shards(path, META)
+
+
+def test_shards_of_int8_are_merged_and_those_of_another_type_refused(tmp_path):
+    path, rows = tmp_path / 'x', np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
+    for rank, dtype in enumerate(('int8', 'float16')):
+        with TargetWriter(shard_path(path, rank), replace(METAS[7], dtype=dtype)) as writer:
+            writer.put('a', rows)
+    wanted = TargetReader(shard_path(path, 0)).get('a')
+    with pytest.raises(TargetCacheError, match='rank1 is stale: its dtype is float16, wanted int8'):
+        merge_shards(path, METAS[7])
+    np.testing.assert_array_equal(TargetReader(path).get('a'), wanted)
+    assert not shard_path(path, 0).exists()
 
 
 def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(

@@ -101,6 +101,10 @@ def test_npz_of_embeddings_and_maps(tmp_path):
     np.testing.assert_array_equal(
         reader.get('videos/b.mp4'), embeddings[3:].astype(np.float16).astype(np.float32)
     )
+    import_npz(tmp_path / 'e.npz', tmp_path / 'i', dtypes={'embedding': 'int8'})
+    np.testing.assert_allclose(
+        TargetReader(tmp_path / 'i').get('videos/b.mp4'), embeddings[3:], atol=0.5001 / 127
+    )
     table(tmp_path / 'm.npz', maps=maps, keypoints=None, layout='person')
     assert import_npz(tmp_path / 'm.npz', tmp_path / 'm', dtypes={'map': 'uint8'}) == 2
     reader = TargetReader(tmp_path / 'm')

@@ -47,18 +47,20 @@ def test_sentences_and_a_sample_of_many(tmp_path, monkeypatch):
     assert inspect_cache(path, verify=True)[0]['values'] == 'of 5 videos: 0 to 4'
 
 
-def test_every_damaged_entry_is_found(tmp_path):
-    meta = TargetMeta('embedding', '', 'f', window=(16, 4), precision='float16')
+@pytest.mark.parametrize('dtype', ['float32', 'int8'])
+def test_every_damaged_entry_is_found(tmp_path, dtype):
+    meta = TargetMeta('embedding', '', 'f', window=(16, 4), precision='float16', dtype=dtype)
     arrays = {f'{i}.mp4': RNG.normal(size=(6, 9)).astype(np.float32) for i in range(5)}
     path = write(tmp_path / 'x', meta, arrays)
     content = (path / 'data.mdb').read_bytes()
     for key in ('1.mp4', '3.mp4'):
-        content = content.replace(arrays[key][4].tobytes(), arrays[key][5].tobytes())
+        stored = meta.stored(key, arrays[key])
+        content = content.replace(stored[4].tobytes(), stored[5].tobytes())
     (path / 'data.mdb').write_bytes(content)
     rows, damaged = inspect_cache(path, verify=True)
     assert damaged == dict.fromkeys(['1.mp4', '3.mp4'], 'wrong checksum')
     assert (rows['frames'], rows['window']) == ('18', '16 frames at stride 4')
-    assert rows['precision'] == 'float16, stored as float32'
+    assert rows['precision'] == f'float16, stored as {dtype}'
     with pytest.raises(TargetCacheError, match="'1.mp4'.*wrong checksum"):
         inspect_cache(path)
 

@@ -66,7 +66,7 @@ def data(tmp_path, make_video, monkeypatch):
 def test_the_options_name_what_a_cache_can_store():
     names = runpy.run_path(str(ROOT / 'tools' / 'extract_targets.py'))
     assert names['MAP_DTYPES'] == STORAGE['map']
-    assert names['MAP_DTYPES'][:2] == STORAGE['embedding'] == STORAGE['text']
+    assert names['EMBEDDING_DTYPES'] == STORAGE['embedding'] == STORAGE['text']
 
 
 def config(data, kind):
@@ -89,6 +89,19 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
         assert [reader.shape(key)[0] for key in ('0.mp4', '1.mp4')] == [6, 7]
     tool([*configs, *options])
     assert '0 videos written, 2 were there' in capsys.readouterr().out
+
+
+def test_embeddings_of_every_second_frame_in_int8(tool, data):
+    command = [config(data, 'embedding'), '--data', str(data), '--every', '2']
+    tool([*command, '--out', str(data / 'exact')])
+    tool([*command, '--embedding-dtype', 'int8'])
+    exact, reader = (TargetReader(data / name) for name in ('exact', 'targets/gray_embedding.lmdb'))
+    assert (reader.meta.dtype, reader.meta.every) == ('int8', 2)
+    for key in ('0.mp4', '1.mp4'):  # of one value, which is the scale
+        np.testing.assert_array_equal(reader.get(key), exact.get(key))
+    tool(['inspect', str(reader.path), '--verify'])
+    with pytest.raises(SystemExit, match='stale: its dtype is int8, wanted float16'):
+        tool([*command, '--embedding-dtype', 'float16'])
 
 
 def test_every_second_frame(tool, data, capsys):
