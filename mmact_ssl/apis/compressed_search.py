@@ -15,7 +15,7 @@ from mmact_ssl.models.teachers.weights import import_extra
 
 CODE_BYTES = 64  # of a row in memory, at most; faiss adds 8 of its number
 ROWS_A_LIST = 64  # to train on, drawn from all rows
-PROBES = 32  # lists that a query is compared with
+PROBES = 128  # lists that a query is compared with
 # Codes are coarse: of so many times the rows asked for the features themselves are compared.
 CANDIDATES = 16
 
