@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmact_ssl.apis import feature_index
+from mmact_ssl.apis import compressed_search, feature_index
 from mmact_ssl.datasets.video_reader import VideoReader
 
 
@@ -172,6 +172,7 @@ def test_scale_reads_the_time_of_an_iteration(module, tmp_path, monkeypatch):
 def test_an_index_is_searched_by_codes_and_exactly(benchmark, monkeypatch):
     pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
     monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
+    monkeypatch.setattr(compressed_search, 'PROBES', 8)
     few = ('--channels', '32', '--queries', '20')
     (found,) = benchmark('index', '--rows', '4000', *few)
     assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
