@@ -1,0 +1,72 @@
+"""Channels last in memory: the same values and gradients, and only for 3D networks."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmact_ssl.models.encoding import encode_view, read_channels_last
+from mmact_ssl.registry import MODELS
+
+
+def small_r3d() -> nn.Module:
+    backbone = MODELS.build(
+        dict(
+            type='mmaction.ResNet3d',
+            depth=18,
+            pretrained=None,
+            pretrained2d=False,
+            base_channels=8,
+            conv1_kernel=(3, 7, 7),
+            conv1_stride_t=1,
+            pool1_stride_t=1,
+            conv_cfg=dict(type='Conv3d'),
+            norm_eval=False,
+            out_indices=(3,),
+        )
+    )
+    backbone.init_weights()
+    return backbone
+
+
+@pytest.mark.parametrize('frames', [4, 7])
+def test_values_and_gradients_are_those_of_the_plain_layout(frames):
+    torch.manual_seed(0)
+    plain = small_r3d()
+    last = copy.deepcopy(plain)
+    read_channels_last(last)
+    clips = torch.randn(2, 3, frames, 48, 64)
+    found = []
+    for backbone in (plain, last):
+        maps = encode_view(backbone, clips, None, frame_wise=False)[-1]
+        (maps * torch.linspace(-1, 1, maps.numel()).view_as(maps)).mean().backward()
+        found.append({name: p.grad for name, p in backbone.named_parameters()})
+        found[-1]['maps'] = maps
+    gradients, maps = found[0], found[0].pop('maps')
+    torch.testing.assert_close(found[1]['maps'], maps, rtol=1e-4, atol=1e-5)
+    largest = max(one.abs().max().item() for one in gradients.values())
+    for name, expected in gradients.items():
+        torch.testing.assert_close(found[1][name], expected, rtol=1e-3, atol=1e-4 * largest)
+    for name, buffer in plain.named_buffers():
+        torch.testing.assert_close(last.get_buffer(name), buffer, rtol=1e-4, atol=1e-5)
+
+
+def test_copies_read_channels_last_too():
+    backbone = nn.Sequential(nn.Identity(), nn.Conv3d(3, 4, 1))
+    read_channels_last(backbone)
+    clips = []
+    copied = copy.deepcopy(backbone)
+    copied[0].register_forward_pre_hook(lambda _, inputs: clips.extend(inputs))
+    copied(torch.randn(2, 3, 4, 5, 6))
+    assert clips[0].is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_skeletons_are_left_as_they_are():
+    """Their clips have five axes too, but no network of theirs has 3D convolutions."""
+    backbone = nn.Sequential(nn.Linear(3, 4))
+    read_channels_last(backbone)
+    out = backbone(torch.randn(2, 1, 8, 5, 3))
+    assert out.is_contiguous() and not backbone._forward_pre_hooks
