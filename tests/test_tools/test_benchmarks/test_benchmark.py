@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 
 from mmact_ssl.apis import compressed_search, feature_index
 from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import TrainingError
 
 
 @pytest.fixture
@@ -154,19 +156,30 @@ def test_programs_that_start_are_alike(module, tmp_path):
     assert runner.iter == 1
 
 
-def test_scale_reads_the_time_of_an_iteration(module, tmp_path, monkeypatch):
+def test_scale_reads_the_times_of_trainings_at_once(module, tmp_path, monkeypatch):
     scale = module('scale_speed')
+    started = []
 
-    def run(command, preexec_fn=None, **kwargs):
-        (tmp_path / 'x' / 'vis_data').mkdir(parents=True)
-        times = [{'time': t} for t in (9.0, 9.0, 1.0, 2.0, 3.0)]
-        lines = [json.dumps(line) + '\n' for line in (*times, {'val': 1})]
-        (tmp_path / 'x' / 'vis_data' / 'scalars.json').write_text(''.join(lines))
-        assert '--nproc_per_node=2' in command
-        return type('Done', (), dict(returncode=0))
+    class Training:
+        """Logs an iteration of 1, 2 and so on seconds, the first two slower."""
 
-    monkeypatch.setattr(scale.subprocess, 'run', run)
-    assert scale.train(tmp_path / 'config.py', 2, tmp_path) == 2.0
+        def __init__(self, words, **options):
+            work_dir = Path(words[words.index('--work-dir') + 1])
+            started.append(work_dir)
+            self.returncode = int(len(started) > 2)
+            log = work_dir / 'date' / 'vis_data' / 'scalars.json'
+            log.parent.mkdir(parents=True)
+            seconds = [90, 90, *[len(started)] * 3]
+            log.write_text('\n'.join(json.dumps({'time': one}) for one in seconds))
+
+        def communicate(self):
+            return None, 'Traceback\nit broke\n'
+
+    monkeypatch.setattr(scale.subprocess, 'Popen', Training)
+    assert scale.train(tmp_path / 'config.py', [[0], [1]], tmp_path / 'apart') == 1.5
+    assert len(set(started)) == 2
+    with pytest.raises(TrainingError, match=r'config\.py failed: it broke'):
+        scale.train(tmp_path / 'config.py', [[0, 1]], tmp_path / 'two')
 
 
 def test_an_index_is_searched_by_codes_and_exactly(benchmark, monkeypatch):
