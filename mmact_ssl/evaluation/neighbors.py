@@ -8,6 +8,8 @@ from mmact_ssl.evaluation.features import Features, lengths, normalize
 
 # Of the similarities of a chunk of queries; larger ones gain nothing.
 CHUNK_BYTES = 1 << 27
+# Rows of each query, for each wanted neighbor, that are compared one by one.
+CROWD = 16
 # Groups of gallery rows for each wanted neighbor, see :func:`lower_bound`. Our choice.
 GROUPS = 8
 
@@ -31,10 +33,10 @@ def nearest(
     k = min(k, len(gallery))
     chunk = max(1, min(chunk, CHUNK_BYTES // (4 * len(gallery))))
     single = gallery.astype(np.float32, copy=False)
-    # A product in single precision is off by no more than this, relative to the rows' lengths
-    # (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); 3 for rounded rows and bound.
-    rounding = (queries.shape[1] + 3) * float(np.finfo(np.float32).eps) / 2
-    error = rounding * lengths(queries) * lengths(gallery).max()  # [Q]
+    # What a product in single precision is off by, relative to the lengths of its rows (Higham,
+    # Accuracy and Stability of Numerical Algorithms, 3.1); 3 for rounded rows and bound.
+    share = (queries.shape[1] + 3) * float(np.finfo(np.float32).eps) / 2
+    error = share / (1 - share) * lengths(queries) * lengths(gallery).max()  # [Q]
     similarities, positions = [], []
     for start in range(0, len(queries), chunk):
         part = queries[start : start + chunk]
@@ -42,7 +44,12 @@ def nearest(
         # Few rows are left to compare in double precision, k of each query and some more.
         bound = lower_bound(rough, k) - 2 * error[start : start + chunk]
         row, column = np.nonzero(rough >= bound.astype(np.float32)[:, None])
-        similarity = np.einsum('nd,nd->n', part[row], gallery[column], dtype=np.float64)
+        if len(row) <= CROWD * k * len(part):
+            similarity = np.einsum('nd,nd->n', part[row], gallery[column], dtype=np.float64)
+        else:  # features that have collapsed: single precision tells few of them apart
+            exact = part @ gallery.astype(np.float64, copy=False).T  # [chunk, G]
+            row, column = np.nonzero(exact >= lower_bound(exact, k)[:, None])
+            similarity = exact[row, column]
         order = np.lexsort((-similarity, row))  # keeps the order of equal ones
         first = np.searchsorted(row, np.arange(len(part)))  # of each query
         chosen = order[first[:, None] + np.arange(k)]  # [chunk, k]

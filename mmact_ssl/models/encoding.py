@@ -100,6 +100,6 @@ def read_channels_last(backbone: nn.Module) -> None:
 
 def _channels_last(backbone: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     clips, *others = inputs
-    if clips.device.type == 'cpu':
+    if clips.ndim == 5 and clips.device.type == 'cpu':  # not the frames of a 2D network
         clips = clips.contiguous(memory_format=torch.channels_last_3d)
     return (clips, *others)

@@ -18,7 +18,12 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, frozen_statistics, mean_feature, read_channels_last
+from mmact_ssl.models.encoding import (
+    encode_view,
+    frozen_statistics,
+    mean_feature,
+    read_channels_last,
+)
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics

@@ -70,3 +70,21 @@ def test_skeletons_are_left_as_they_are():
     read_channels_last(backbone)
     out = backbone(torch.randn(2, 1, 8, 5, 3))
     assert out.is_contiguous() and not backbone._forward_pre_hooks
+
+
+class FrameNetwork(nn.Module):
+    """A 2D network with a 3D convolution inside, as non-local blocks have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = nn.Conv3d(3, 4, 1)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.inside(frames.unsqueeze(2)).squeeze(2)
+
+
+def test_frames_of_a_2d_network_are_left_as_they_are():
+    backbone = FrameNetwork()
+    read_channels_last(backbone)
+    (maps,) = encode_view(backbone, torch.randn(2, 3, 5, 6, 7), None, frame_wise=True)
+    assert maps.shape == (2, 4, 5, 6, 7)
