@@ -15,5 +15,5 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 train_cfg = dict(max_epochs=60)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=60)]
 # Chosen with one subject of the training split left out, all labels: 55.6 % at the classifier's
-# rate, 50.9 at three tenths and 51.9 at a tenth of it; with a tenth of the labels 21.3 at both ends.
+# rate, 50.9 at three tenths and 51.9 at a tenth; with a tenth of the labels 21.3 at both ends.
 finetune = dict(pretrained_lr_mult=1.0)
