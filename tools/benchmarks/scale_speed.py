@@ -51,19 +51,20 @@ def start(config: Path, cores: list[int], work_dir: Path) -> subprocess.Popen:
         [sys.executable, *launch, *words],
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
         preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        # Files: a pipe that nobody reads would halt a training.
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=Path(f'{work_dir}.log').open('w'),
     )
 
 
 def train(config: Path, trainings: list[list[int]], folder: Path) -> float:
     """Run trainings at once, each on its cores; median seconds of an iteration after the second."""
+    folder.mkdir()
     running = [start(config, cores, folder / str(number)) for number, cores in enumerate(trainings)]
-    errors = [training.communicate()[1] for training in running]
-    for training, error in zip(running, errors):
-        if training.returncode:
-            raise TrainingError(f'{config} failed: {error.strip().splitlines()[-1]}')
+    for number, status in enumerate([training.wait() for training in running]):
+        if status:
+            error = (folder / f'{number}.log').read_text().strip().splitlines()[-1]
+            raise TrainingError(f'{config} failed: {error}')
     seconds = []
     for log in folder.glob('*/*/vis_data/scalars.json'):
         lines = [json.loads(line) for line in log.read_text().splitlines()]

@@ -166,14 +166,16 @@ def test_scale_reads_the_times_of_trainings_at_once(module, tmp_path, monkeypatc
         def __init__(self, words, **options):
             work_dir = Path(words[words.index('--work-dir') + 1])
             started.append(work_dir)
-            self.returncode = int(len(started) > 2)
+            self.status = int(len(started) > 2)
+            options['stderr'].write('Traceback\nit broke\n')
+            options['stderr'].close()
             log = work_dir / 'date' / 'vis_data' / 'scalars.json'
             log.parent.mkdir(parents=True)
             seconds = [90, 90, *[len(started)] * 3]
             log.write_text('\n'.join(json.dumps({'time': one}) for one in seconds))
 
-        def communicate(self):
-            return None, 'Traceback\nit broke\n'
+        def wait(self):
+            return self.status
 
     monkeypatch.setattr(scale.subprocess, 'Popen', Training)
     assert scale.train(tmp_path / 'config.py', [[0], [1]], tmp_path / 'apart') == 1.5
