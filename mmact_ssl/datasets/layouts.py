@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,10 +19,12 @@ class _Layout:
     name: str
     names: tuple[str, ...]
 
-    @property
+    @cached_property
     def flip_indices(self) -> np.ndarray:
         """int64 [len(names)]: the order in which left and right have changed places."""
-        return np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
+        order = np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
+        order.setflags(write=False)  # all callers share it
+        return order
 
     def index(self, *names: str) -> list[int]:
         """Indices of the places called ``names``; ValueError if one is not there."""

@@ -67,7 +67,7 @@ class PackInputs(BaseTransform):
 
         named_targets = {f'{v}.{n}': t for v, named in targets.items() for n, t in named.items()}
         for name, value in {**inputs, **named_targets}.items():
-            if value.is_floating_point() and not value.isfinite().all():
+            if value.is_floating_point() and not np.isfinite(value.numpy()).all():
                 raise BrokenSampleError(str(results['filename']), f'its {name} is not finite')
 
         data_sample = ActionDataSample()

@@ -83,7 +83,10 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     ``never_missing``, bool [V], is True: transforms that move joints to the origin add this key.
     """
     keypoint = results['keypoint']
-    known = (keypoint != 0).any(axis=-1)
+    # Four times as quick as `any` along an axis of 2 or 3.
+    known = keypoint[..., 0] != 0
+    for axis in range(1, keypoint.shape[-1]):
+        known |= keypoint[..., axis] != 0
     if 'never_missing' in results:
         known |= present_frames(keypoint)[..., None] & results['never_missing']
     return known
@@ -97,6 +100,14 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
     absent = ~known.any(axis=-1, keepdims=True)
     always = (known | absent).all(axis=(0, 1))
     return always & always[layout.flip_indices]
+
+
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return ``matrix`` [C, C] times each of the ``points`` [..., C].
+
+    One product of two matrices: numpy multiplies stacks of small ones at half the speed.
+    """
+    return (points.reshape(-1, points.shape[-1]) @ matrix.T).reshape(points.shape)
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:

@@ -74,7 +74,7 @@ class TemporalCrop(BaseTransform):
         length = max(round(frames * np.random.uniform(self.smallest, self.largest)), 1)
         start = np.random.randint(frames - length + 1)
         clip = results['keypoint'][:, start : start + length]
-        known = known_joints(results)[:, start : start + length]
+        known = known_joints({**results, 'keypoint': clip})
         exponent = np.exp(np.random.normal(0, self.warp)) if self.warp else 1.0
         clip = _resample(clip, known, self.num_frames or length, exponent)
         set_frames(results, clip, clip.shape[1])
@@ -124,7 +124,9 @@ def _resample(
     after = np.minimum(before + 1, frames - 1)
     share = places - before  # [num_frames], of the later frame
 
-    both = known[:, before] & known[:, after]  # [M, num_frames, V]
     share = share[:, None]
-    share = np.where(both, share, share > 0.5)[..., None].astype(clip.dtype)
+    if not known.all():
+        both = known[:, before] & known[:, after]  # [M, num_frames, V]
+        share = np.where(both, share, share > 0.5)
+    share = share[..., None].astype(clip.dtype)
     return clip[:, before] * (1 - share) + clip[:, after] * share
