@@ -85,7 +85,10 @@ class VideoReader:
         return np.sort(self._rank[nearest])
 
     def read(
-        self, frame_inds: Iterable[int], short_side: int | None = None
+        self,
+        frame_inds: Iterable[int],
+        short_side: int | None = None,
+        loop_filter: bool = True,
     ) -> dict[int, np.ndarray]:
         """Decode frames, each once: by index RGB, uint8 [H, W, 3], that share no memory.
 
@@ -93,10 +96,15 @@ class VideoReader:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
+            loop_filter: Smooth the edges of the codec's blocks, as the standards ask for. Without,
+                H.264 is decoded a quarter faster and blocks may show. The first call decides.
 
         Raises:
             BrokenSampleError: A frame could not be decoded.
         """
+        codec = self._stream.codec_context
+        if not loop_filter and not codec.is_open:
+            codec.options = {**codec.options, 'skip_loop_filter': 'all'}
         wanted = {int(index) for index in frame_inds}
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side)

@@ -93,6 +93,16 @@ def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
             assert np.abs(frame.astype(int) - area).mean() < 4
 
 
+@pytest.mark.parametrize('name', ['long_gop.mp4', 'hevc.mp4', 'mpeg4.mp4'])
+def test_without_the_loop_filter_frames_stay_within_a_few_levels(name, videos):
+    path, frames = videos(name)
+    with VideoReader(path) as reader:
+        rough = reader.read(range(len(frames)), loop_filter=False)
+    differences = [np.abs(rough[i].astype(int) - frame).mean() for i, frame in enumerate(frames)]
+    assert max(differences) < 4  # of 255
+    assert (max(differences) > 0) == (name != 'mpeg4.mp4')  # which has no such filter
+
+
 def test_key_frames_are_the_nearest_in_decoding_order(videos):
     path, _ = videos('short_gop.mp4')
     with av.open(str(path)) as container:

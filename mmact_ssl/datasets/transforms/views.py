@@ -182,15 +182,19 @@ class DecodeViews(BaseTransform):
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
+        loop_filter: False decodes a quarter faster, but for blocks that may show, see
+            ``VideoReader.read`` and docs/benchmarks.md.
     """
 
-    def __init__(self, short_side: int | None = 128) -> None:
+    def __init__(self, short_side: int | None = 128, loop_filter: bool = True) -> None:
         self.short_side = short_side
+        self.loop_filter = loop_filter
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
         with results.pop('video_reader') as reader:
-            frames = reader.read(np.concatenate(list(frame_inds.values())), self.short_side)
+            wanted = np.concatenate(list(frame_inds.values()))
+            frames = reader.read(wanted, self.short_side, self.loop_filter)
         results['views'] = {
             view: [frames[index] for index in inds.tolist()] for view, inds in frame_inds.items()
         }
