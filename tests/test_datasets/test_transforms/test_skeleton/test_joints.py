@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import BonesAndMotion, NormalizeSkeleton, SkeletonFlip
@@ -13,6 +15,7 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     never_missing,
     parents,
     part,
+    transform_points,
 )
 from mmact_ssl.errors import DataError
 
@@ -72,3 +75,18 @@ def test_a_wrong_layout_is_named(make_sample):
             transform({**sample, 'layout': 'kinect21'})
     with pytest.raises(DataError, match=r"a01_s02 has 20 joints, its layout 'ntu25' has 25"):
         layout_of({**sample, 'layout': 'ntu25'}, 'SkeletonFlip')
+
+
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=0, max_size=3),
+    coordinates=st.sampled_from([2, 3]),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None)
+def test_each_point_is_multiplied_by_the_matrix(shape, coordinates, seed):
+    random = np.random.RandomState(seed)
+    points = random.randn(*shape, coordinates)
+    matrix = random.randn(coordinates, coordinates)
+    moved = transform_points(points, matrix)
+    for place in np.ndindex(*shape):
+        np.testing.assert_allclose(moved[place], matrix @ points[place], atol=1e-12)
