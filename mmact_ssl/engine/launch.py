@@ -6,7 +6,7 @@ import argparse
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
@@ -19,6 +19,7 @@ from mmengine.logging import MMLogger
 from mmact_ssl.compat import shipped_config
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.engine.config_check import check_options, checked_merging
+from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.preparation.own_folder import VARIABLE
@@ -65,8 +66,7 @@ def read_config(
     path = shipped_config(path)
     if not Path(path).is_file():
         raise ConfigError(f'{path}: no such config, see configs/')
-    if not isinstance(mmengine_config.FormatCode, FormatOnce):
-        mmengine_config.FormatCode = FormatOnce(mmengine_config.FormatCode)
+    mmengine_config.FormatCode = format_config
     with checked_merging(), _telling(data):
         cfg = Config.fromfile(path)
     if data is not None and 'own_folder' not in cfg:
@@ -76,24 +76,6 @@ def read_config(
         )
     apply_options(cfg, options)
     return cfg
-
-
-class FormatOnce:
-    """yapf, by which mmengine formats the text of a config, with a memory of the last text.
-
-    mmengine asks for the same text four times before the first step and again for every checkpoint,
-    and yapf takes a second or more for it.
-    """
-
-    def __init__(self, format_code: Callable[..., tuple[str, bool]]) -> None:
-        self.format_code = format_code
-        self.last: dict[str, tuple[str, bool]] = {}
-
-    def __call__(self, text: str, **options: Any) -> tuple[str, bool]:
-        """Format a text; the options are always mmengine's own."""
-        if text not in self.last:
-            self.last = {text: self.format_code(text, **options)}
-        return self.last[text]
 
 
 def apply_options(cfg: Config, options: Optional[Sequence[str]]) -> None:

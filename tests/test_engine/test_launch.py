@@ -9,13 +9,13 @@ import sys
 from argparse import Namespace
 
 import pytest
-from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.registry import VISUALIZERS, DefaultScope
 
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.config_check import check_config
-from mmact_ssl.engine.launch import FormatOnce, load_config, read_config
+from mmact_ssl.engine.config_text import format_config
+from mmact_ssl.engine.launch import load_config, read_config
 from mmact_ssl.preparation.own_folder import VARIABLE
 
 
@@ -71,32 +71,10 @@ def test_one_option_sends_curves_to_tensorboard(tmp_path):
     assert list(tmp_path.rglob('events.out.tfevents.*'))
 
 
-def test_a_config_is_formatted_once(monkeypatch):
-    yapf = getattr(mmengine_config.FormatCode, 'format_code', mmengine_config.FormatCode)
-    texts = []
-
-    def count(text, **options):
-        texts.append(text)
-        return yapf(text, **options)
-
-    monkeypatch.setattr(mmengine_config, 'FormatCode', yapf)
-    config = Config(dict(model=dict(type='A'), steps=[1] * 40))
-    plain = config.pretty_text
-    monkeypatch.setattr(mmengine_config, 'FormatCode', FormatOnce(count))
-    assert config.pretty_text == config.pretty_text == plain
-    assert len(texts) == 1
-    config.model.type = 'B'
-    assert "type='B'" in config.pretty_text
-    assert config.pretty_text == plain.replace("type='A'", "type='B'")
-    assert len(texts) == 2
-
-
-def test_reading_a_config_installs_it_once(monkeypatch):
-    monkeypatch.setattr(mmengine_config, 'FormatCode', lambda text, **_: (text, False))
-    for _ in range(2):
-        read_config(str(CONFIGS / 'ms2l_gru_nwucla.py'))
-        assert isinstance(mmengine_config.FormatCode, FormatOnce)
-        assert not isinstance(mmengine_config.FormatCode.format_code, FormatOnce)
+def test_reading_a_config_replaces_yapf(monkeypatch):
+    monkeypatch.setattr(mmengine_config, 'FormatCode', None)
+    read_config(str(CONFIGS / 'ms2l_gru_nwucla.py'))
+    assert mmengine_config.FormatCode is format_config
 
 
 def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
