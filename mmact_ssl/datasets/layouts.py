@@ -21,7 +21,7 @@ class _Layout:
 
     @cached_property
     def flip_indices(self) -> np.ndarray:
-        """int64 [len(names)]: the order in which left and right have changed places."""
+        """int64 [len(names)], read-only: the order in which left and right changed places."""
         order = np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
         order.setflags(write=False)  # all callers share it
         return order

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional
 
+from yapf.yapflib.yapf_api import FormatCode
+
 WIDTH = 99
 
 
@@ -17,16 +19,20 @@ class _Parts(NamedTuple):
     closing: str
 
 
-def format_config(text: str, **unused: Any) -> tuple[str, bool]:
+def format_config(text: str, **options: Any) -> tuple[str, bool]:
     """Break the long lines of a config, in the place of yapf's ``FormatCode``.
 
-    What fits stays on one line; else each part has a line of its own. mmengine asks yapf for the
-    same text four times before the first step and again for every checkpoint, each time for a
-    second or more; this takes some hundredths (our choice). SyntaxError where the text is no
-    Python, as yapf's.
+    What fits stays on one line; else each part has a line of its own (our choice). mmengine asks
+    yapf for the same text four times before the first step and again for every checkpoint, each
+    time for a second or more; this takes some hundredths. What Python cannot parse goes to yapf
+    with its ``options``: mmengine writes ``{True: 1}`` as ``dict(True=1)``, which yapf accepts.
     """
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError:
+        return FormatCode(text, **options)
     lines = []
-    for statement in ast.parse(text).body:
+    for statement in statements:
         if isinstance(statement, ast.Assign):
             name = ' = '.join(map(ast.unparse, statement.targets)) + ' = '
             lines.append(name + _lay_out(statement.value, 0, len(name)))
@@ -51,18 +57,18 @@ def _lay_out(value: ast.expr, indent: int, column: int) -> str:
 
 
 def _take_apart(value: ast.expr) -> Optional[_Parts]:
-    """The parts of a call, list, tuple or dictionary; None of anything else, or without parts."""
+    """The parts of a call, list, tuple or dictionary; None where there are none to break at."""
     named: Iterable[tuple[str, ast.expr]] = ()
     brackets = '()'
-    if isinstance(value, ast.Call):
+    if isinstance(value, ast.Call) and isinstance(value.func, (ast.Name, ast.Attribute)):
         brackets = f'{ast.unparse(value.func)}()'
         keywords = ((f'{word.arg}=' if word.arg else '**', word.value) for word in value.keywords)
         named = [*(('', part) for part in value.args), *keywords]
     elif isinstance(value, (ast.List, ast.Tuple)):
         brackets = '[]' if isinstance(value, ast.List) else '()'
         named = [('', part) for part in value.elts]
-    elif isinstance(value, ast.Dict):
+    elif isinstance(value, ast.Dict) and all(value.keys):
         brackets = '{}'
-        keys = (f'{ast.unparse(key)}: ' if key else '**' for key in value.keys)
+        keys = (f'{ast.unparse(key)}: ' for key in value.keys if key)
         named = list(zip(keys, value.values))
     return _Parts(brackets[:-1], list(named), brackets[-1]) if named else None

@@ -132,7 +132,7 @@ class JointJitter(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         keypoint = results['keypoint']
-        # Of the global generator's seed, and several times as quick.
+        # Seeded by the global generator, and twice as quick as that draws normal deviates.
         draw = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64)).standard_normal
         noise = draw(keypoint.shape, np.float32) * np.float32(self.deviation)
         if self.clip_deviation:

@@ -135,7 +135,7 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
         length = float(np.median(bones[both])) if both.any() else 0.0
     origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
     scale = 1 / length if length > 0 else 1.0
-    # Of each joint: numpy subtracts rows of V * C numbers four times as quick as rows of C.
+    # The origin once for each joint: numpy is slow over rows of C numbers, not of V * C.
     moved = keypoint - np.tile(origin, (keypoint.shape[2], 1))
     if keypoint.shape[-1] == 3 and seen[frame, left + right + base + shoulders].all():
         across = (body[frame, left] - body[frame, right]).mean(axis=0)
