@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Optional
+from typing import Any
 
 from yapf.yapflib.yapf_api import FormatCode
 
 WIDTH = 99
-
-
-class _Parts(NamedTuple):
-    """What a value is made of, if it can be broken into lines: ``opening``, parts, ``closing``."""
-
-    opening: str
-    named: list[tuple[str, ast.expr]]
-    closing: str
 
 
 def format_config(text: str, **options: Any) -> tuple[str, bool]:
@@ -44,20 +36,20 @@ def format_config(text: str, **options: Any) -> tuple[str, bool]:
 def _lay_out(value: ast.expr, indent: int, column: int) -> str:
     """Text of a value whose line is indented by ``indent`` and which begins at ``column``."""
     flat = ast.unparse(value)
-    parts = _take_apart(value)
+    brackets, parts = _take_apart(value)
     # One more column for the comma that may follow.
-    if parts is None or column + len(flat) < WIDTH:
+    if not parts or column + len(flat) < WIDTH:
         return flat
     inner = ' ' * (indent + 4)
     rows = [
         f'{inner}{name}{_lay_out(part, indent + 4, indent + 4 + len(name))},'
-        for name, part in parts.named
+        for name, part in parts
     ]
-    return '\n'.join([parts.opening, *rows, ' ' * indent + parts.closing])
+    return '\n'.join([brackets[:-1], *rows, ' ' * indent + brackets[-1]])
 
 
-def _take_apart(value: ast.expr) -> Optional[_Parts]:
-    """The parts of a call, list, tuple or dictionary; None where there are none to break at."""
+def _take_apart(value: ast.expr) -> tuple[str, list[tuple[str, ast.expr]]]:
+    """Brackets and parts of a call, list, tuple or dictionary; no parts of anything else."""
     named: Iterable[tuple[str, ast.expr]] = ()
     brackets = '()'
     if isinstance(value, ast.Call) and isinstance(value.func, (ast.Name, ast.Attribute)):
@@ -71,4 +63,4 @@ def _take_apart(value: ast.expr) -> Optional[_Parts]:
         brackets = '{}'
         keys = (f'{ast.unparse(key)}: ' for key in value.keys if key)
         named = list(zip(keys, value.values))
-    return _Parts(brackets[:-1], list(named), brackets[-1]) if named else None
+    return brackets, list(named)

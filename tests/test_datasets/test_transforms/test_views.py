@@ -301,7 +301,7 @@ def test_frames_without_the_loop_filter_are_the_same_frames(video, read_index):
         for loop_filter in (True, False)
     )
     assert [read_index(frame) for frame in rough] == wanted
-    assert 0 < np.abs(np.array(exact, int) - np.array(rough, int)).mean() < 4  # of 255
+    assert 0 < np.abs(np.array(exact, int) - np.array(rough, int)).mean() < 6  # of 255
 
 
 def made_results(clip=4, future=3, keyframes=2, joints=17):
