@@ -50,7 +50,6 @@ class VideoReader:
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
-        self._loop_filter: bool | None = None
         with self._reported('cannot be opened'):
             self._container = _open(self.filename)
         try:
@@ -86,10 +85,7 @@ class VideoReader:
         return np.sort(self._rank[nearest])
 
     def read(
-        self,
-        frame_inds: Iterable[int],
-        short_side: int | None = None,
-        loop_filter: bool = True,
+        self, frame_inds: Iterable[int], short_side: int | None = None
     ) -> dict[int, np.ndarray]:
         """Decode frames, each once: by index RGB, uint8 [H, W, 3], that share no memory.
 
@@ -97,21 +93,10 @@ class VideoReader:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
-            loop_filter: Smooth the edges of the codec's blocks, as the standards ask for. Without,
-                H.264 and HEVC take about an eighth less time, and edges of blocks may show; VP9
-                and MPEG-4 stay as they are. The same in all calls of a reader.
 
         Raises:
             BrokenSampleError: A frame could not be decoded.
-            ValueError: ``loop_filter`` is not that of the first call, with which the codec opened.
         """
-        if self._loop_filter is None:
-            self._loop_filter = loop_filter
-            if not loop_filter:
-                codec = self._stream.codec_context
-                codec.options = {**codec.options, 'skip_loop_filter': 'all'}
-        elif self._loop_filter != loop_filter:
-            raise ValueError(f'{self.filename}: opened with loop_filter={self._loop_filter}')
         wanted = {int(index) for index in frame_inds}
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side)

@@ -93,21 +93,6 @@ def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
             assert np.abs(frame.astype(int) - area).mean() < 4
 
 
-@pytest.mark.parametrize(
-    ('name', 'has_one'),
-    [('long_gop.mp4', True), ('hevc.mp4', True), ('vp9.webm', False), ('mpeg4.mp4', False)],
-)
-def test_without_the_loop_filter_frames_stay_within_a_few_levels(name, has_one, videos):
-    path, frames = videos(name)
-    with VideoReader(path) as reader:
-        rough = reader.read(range(len(frames)), loop_filter=False)
-        with pytest.raises(ValueError, match='opened with loop_filter=False'):
-            reader.read([0])
-    differences = [np.abs(rough[i].astype(int) - frame).mean() for i, frame in enumerate(frames)]
-    assert np.mean(differences) < 6  # of 255
-    assert (max(differences) > 0) == has_one  # that FFmpeg can leave out
-
-
 def test_key_frames_are_the_nearest_in_decoding_order(videos):
     path, _ = videos('short_gop.mp4')
     with av.open(str(path)) as container:

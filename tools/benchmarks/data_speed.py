@@ -5,8 +5,7 @@ and future from a pose cache; mmaction2's pipeline makes the clip and the future
 of 32 frames at stride 2. Both read the same files in turn, on one core, from random starts of the
 same distribution. The I-frames of a video are set against decoding the whole of it. Without
 --videos two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in
-H.264 with libx264's defaults, which place a key frame every 250 frames. ``no loop filter`` is
-DecodeViews' option of that name.
+H.264 with libx264's defaults, which place a key frame every 250 frames.
 """
 
 from __future__ import annotations
@@ -74,12 +73,11 @@ def gather_videos(args: argparse.Namespace) -> dict[tuple[int, int], list[Path]]
     return dict(groups)
 
 
-def ours(folder: Path, count: int, **decoding: Any) -> Callable[[int], Any]:
+def ours(folder: Path, count: int) -> Callable[[int], Any]:
     """Our pipeline on the videos of a folder; returns its packed views by their shapes."""
     stay_on_one_core()
-    pipeline = [{**step, **decoding} if step['type'] == 'DecodeViews' else step for step in OURS]
     data_set = PretextVideoDataset(
-        str(folder / 'train.txt'), pipeline, data_prefix=dict(video=str(folder))
+        str(folder / 'train.txt'), OURS, data_prefix=dict(video=str(folder))
     )
 
     def run(number: int) -> dict[str, list[int]]:
@@ -135,7 +133,6 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                     f'a sample of {width}x{height}',
                     {
                         'ours': partial(ours, folder, count),
-                        'ours, no loop filter': partial(ours, folder, count, loop_filter=False),
                         'mmaction2': partial(mmaction2, folder, count),
                     },
                     'mmaction2',

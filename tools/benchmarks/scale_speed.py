@@ -47,14 +47,15 @@ def start(config: Path, cores: list[int], work_dir: Path) -> subprocess.Popen:
         str(work_dir),
         '--launcher=pytorch',
     ]
-    return subprocess.Popen(
-        [sys.executable, *launch, *words],
-        env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        # Files: a pipe that nobody reads would halt a training.
-        stdout=subprocess.DEVNULL,
-        stderr=Path(f'{work_dir}.log').open('w'),
-    )
+    # A file: a pipe that nobody reads would halt a training.
+    with Path(f'{work_dir}.log').open('w') as log:
+        return subprocess.Popen(
+            [sys.executable, *launch, *words],
+            env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
 
 
 def train(config: Path, trainings: list[list[int]], folder: Path) -> float:

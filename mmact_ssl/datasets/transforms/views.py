@@ -182,19 +182,16 @@ class DecodeViews(BaseTransform):
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
-        loop_filter: False leaves out the smoothing of H.264's and HEVC's blocks, for about an
-            eighth less time, see ``VideoReader.read`` and docs/benchmarks.md.
     """
 
-    def __init__(self, short_side: int | None = 128, loop_filter: bool = True) -> None:
+    def __init__(self, short_side: int | None = 128) -> None:
         self.short_side = short_side
-        self.loop_filter = loop_filter
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
         with results.pop('video_reader') as reader:
             wanted = np.concatenate(list(frame_inds.values()))
-            frames = reader.read(wanted, self.short_side, self.loop_filter)
+            frames = reader.read(wanted, self.short_side)
         results['views'] = {
             view: [frames[index] for index in inds.tolist()] for view, inds in frame_inds.items()
         }

@@ -291,19 +291,6 @@ def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index
     np.testing.assert_allclose(results['targets']['clip']['pose'], pose * [80, 60, 1], rtol=1e-6)
 
 
-def test_frames_without_the_loop_filter_are_the_same_frames(video, read_index):
-    drawn = SampleViews(clip=CLIP, test_mode=True).transform({'filename': video})
-    wanted = drawn['frame_inds']['clip'].tolist()
-    exact, rough = (
-        DecodeViews(loop_filter=loop_filter).transform(
-            SampleViews(clip=CLIP, test_mode=True).transform({'filename': video})
-        )['views']['clip']
-        for loop_filter in (True, False)
-    )
-    assert [read_index(frame) for frame in rough] == wanted
-    assert 0 < np.abs(np.array(exact, int) - np.array(rough, int)).mean() < 6  # of 255
-
-
 def made_results(clip=4, future=3, keyframes=2, joints=17):
     """Every frame of all views is the same picture, so that equal crops look equal."""
     picture = np.random.RandomState(0).randint(0, 255, (60, 80, 3)).astype(np.uint8)
