@@ -15,22 +15,50 @@ from mmact_ssl.registry import MODELS
 class JointLoss(nn.Module):
     """Smooth-L1 distance of joints, to be averaged by their visibility.
 
+    With ``body(p)`` a clip's joints relative to their mean place, in units of their size, the root
+    mean square of their distances from it, both weighted by visibility::
+
+        distance(p, target; beta)  +  posture * distance(body(p), body(target); 3 beta)
+
+    The second part asks how a body stands and moves, whatever crop it is seen in. A body's size is
+    about a third of half a view, hence ``3 beta``. Our choice.
+
     Args:
         beta: Distance at which the loss turns from quadratic to linear, in the unit of the poses.
+        posture: Weight of the second part; 0 leaves it out.
     """
 
-    def __init__(self, beta: float) -> None:
+    def __init__(self, beta: float, posture: float = 0.0) -> None:
         super().__init__()
         self.beta = beta
+        self.posture = posture
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Distance of each joint, ``[..., V, C] -> [..., V]``.
+        """Distance of each joint, ``[B, T, V, C] -> [B, T, V]``.
 
         A joint of weight (visibility) 0 may have any target, NaN included, and has no gradient.
         """
         # 0 * nan is nan: the target must go, not the distance.
         target = target.where(weight[..., None] > 0, target.new_zeros(()))
-        return F.smooth_l1_loss(prediction, target, reduction='none', beta=self.beta).mean(-1)
+        distance = smooth_l1(prediction, target, self.beta)
+        if self.posture:
+            bodies = (_body(prediction, weight), _body(target, weight))
+            distance = distance + self.posture * smooth_l1(*bodies, 3 * self.beta)
+        return distance
+
+
+def smooth_l1(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
+    """Mean over the coordinates, ``[..., C] -> [...]``."""
+    return F.smooth_l1_loss(prediction, target, reduction='none', beta=beta).mean(-1)
+
+
+def _body(poses: Tensor, weight: Tensor) -> Tensor:
+    """Joints of a clip relative to their mean place, in units of their size, ``[B, T, V, C]``."""
+    share = (weight / weight.sum((1, 2), keepdim=True).clamp(min=1e-6))[..., None]
+    poses = poses - (share * poses).sum((1, 2), keepdim=True)
+    square = (share * poses.square()).sum((1, 2, 3), keepdim=True)
+    # Joints in one place, or none that is seen, have no size; the root of 0 has no gradient.
+    return poses / square.clamp(min=1e-4).sqrt()
 
 
 def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
