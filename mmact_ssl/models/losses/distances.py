@@ -40,14 +40,14 @@ class JointLoss(nn.Module):
         """
         # 0 * nan is nan: the target must go, not the distance.
         target = target.where(weight[..., None] > 0, target.new_zeros(()))
-        distance = smooth_l1(prediction, target, self.beta)
+        distance = _smooth_l1(prediction, target, self.beta)
         if self.posture:
             bodies = (_body(prediction, weight), _body(target, weight))
-            distance = distance + self.posture * smooth_l1(*bodies, 3 * self.beta)
+            distance = distance + self.posture * _smooth_l1(*bodies, 3 * self.beta)
         return distance
 
 
-def smooth_l1(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
+def _smooth_l1(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
     """Mean over the coordinates, ``[..., C] -> [...]``."""
     return F.smooth_l1_loss(prediction, target, reduction='none', beta=beta).mean(-1)
 
