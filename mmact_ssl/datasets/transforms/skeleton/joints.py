@@ -71,11 +71,6 @@ def parents(layout: SkeletonLayout) -> np.ndarray:
     return tree
 
 
-def present_frames(keypoint: np.ndarray) -> np.ndarray:
-    """Return bool [M, T]: False in frames of zeros, which are padding or lack the person."""
-    return (keypoint != 0).any(axis=(-2, -1))
-
-
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     """Return bool [M, T, V]: False for missing joints of the sample's ``keypoint``.
 
@@ -88,7 +83,7 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     for axis in range(1, keypoint.shape[-1]):
         known |= keypoint[..., axis] != 0
     if 'never_missing' in results:
-        known |= present_frames(keypoint)[..., None] & results['never_missing']
+        known |= known.any(axis=-1, keepdims=True) & results['never_missing']
     return known
 
 
