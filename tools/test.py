@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.config_check import building, check_config
-    from mmact_ssl.engine.terminal import QuietRunner
+    from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.reporting.pretext_result import make_pretext_result
 
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
         cfg = load_config(args)
         check_config(cfg)
         with building(cfg):
-            runner = QuietRunner.from_cfg(cfg)
+            runner = PretrainRunner.from_cfg(cfg)
         load_strictly(runner, args.checkpoint)
         metrics = runner.test()
         if not args.out:

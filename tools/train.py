@@ -86,14 +86,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
     from mmact_ssl.engine.config_check import building, check_config
-    from mmact_ssl.engine.terminal import QuietRunner
+    from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
         with building(cfg):
-            QuietRunner.from_cfg(cfg).train()
+            PretrainRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

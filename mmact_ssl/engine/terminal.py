@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import logging
-import os
-import re
-import threading
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
-import torch
-from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
-from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
-from mmengine.runner import BaseLoop, LogProcessor, Runner
-from torch import nn
+from mmengine.runner import LogProcessor, Runner
 
-from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.checkpoint import newest_checkpoint
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
-from mmact_ssl.files import reading
-from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
@@ -32,148 +17,6 @@ COLUMNS = 120
 FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not used')
 # A warning for each frozen weight of a student, of the optimizer's constructor.
 FROZEN = 'is skipped since its requires_grad=False'
-
-
-class QuietRunner(Runner):
-    """mmengine's runner, which logs the environment, the config and the hooks to the file alone."""
-
-    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        logger = super().build_logger(*args, **kwargs)
-        quiet_the_screen(logger)
-        return logger
-
-    build_dataloader = staticmethod(build_dataloader)
-    _resume: Union[bool, str]
-    _load_from: Optional[str]
-
-    def setup_env(self, env_cfg: dict) -> None:
-        super().setup_env(env_cfg)
-        if torch.distributed.is_initialized():
-            atexit.register(end_process_group)
-
-    def train(self) -> nn.Module:
-        if self.cfg.get('activation_checkpointing'):
-            keep_statistics_once(self.model)
-        try:
-            return super().train()
-        except RuntimeError as error:
-            if re.search('Connection (closed|reset) by peer', str(error)):
-                raise TrainingError(
-                    f'rank {get_rank()}: another process of the training has ended, look at what '
-                    'it and its launcher said, and go on with --resume'
-                ) from error
-            if 'DataLoader timed out' not in str(error):
-                raise
-            raise DataError(
-                f'no batch has come for {self.train_dataloader.timeout:g} seconds: look at the '
-                'disk of the data, or raise train_dataloader.timeout'
-            ) from error
-        finally:
-            self.call_hook('after_end')
-
-    def build_train_loop(self, loop: Any) -> BaseLoop:
-        """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""
-        if isinstance(loop, dict) and (
-            loop.get('type') == 'EpochBasedTrainLoop' or loop.get('by_epoch')
-        ):
-            loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
-            loop.pop('by_epoch', None)
-        return super().build_train_loop(loop)
-
-    def load_or_resume(self) -> None:
-        """Resume from the newest whole checkpoint of the work dir, unless one is named.
-
-        With ``resume='auto'`` a run that has none yet starts from the config's ``load_from``.
-        """
-        is_named = self._resume != 'auto' and self._load_from is not None
-        if self._resume and not self._has_loaded and not is_named:
-            # The main process decides for all.
-            newest = [newest_checkpoint(self.work_dir) if is_main_process() else None]
-            broadcast_object_list(newest)
-            if newest[0] is None:
-                start = f' from {self._load_from}' if self._load_from else ''
-                self.logger.warning(f'{self.work_dir} has no checkpoint: training starts{start}')
-            self._resume, self._load_from = newest[0] is not None, newest[0] or self._load_from
-        super().load_or_resume()
-
-    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:
-        """Scale the learning rate if asked to, or tell that it is for another batch."""
-        super().scale_lr(optim_wrapper, auto_scale_lr)
-        settings = auto_scale_lr or {}
-        base = settings.get('base_batch_size')
-        batch = self.world_size * (self.train_dataloader.batch_size or 0)
-        if base and batch and base != batch and not settings.get('enable'):
-            self.logger.warning(
-                f'the learning rate is for batches of {base} and these are of {batch}: '
-                'scale it by --auto-scale-lr, or by hand'
-            )
-
-    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        fix = 'resume from a checkpoint that training with this config has saved'
-        with reading(filename, fix, ConfigError):
-            super().resume(filename, *args, **kwargs)
-
-    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
-        """Load weights; of a run that is resumed all of them, and it must be its own."""
-        if not self._resume:
-            return super().load_checkpoint(filename, *args, **kwargs)
-        loaded = super().load_checkpoint(filename, *args, **{**kwargs, 'strict': True})
-        if 'epoch' not in loaded.get('meta', {}) or 'optimizer' not in loaded:
-            raise CheckpointError(
-                f'{filename}: holds weights and no state of a training run: start a new run from '
-                'them with load_from, without --resume'
-            )
-        return loaded
-
-    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint whole or not at all; called in all processes.
-
-        Hooks that have to ask all of them have ``before_saving``; mmengine's own
-        ``before_save_checkpoint`` is called in the main process alone.
-        """
-        self.call_hook('before_saving')
-        self._save_whole(out_dir, filename, *args, **kwargs)
-
-    @master_only
-    def _save_whole(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        path, part = os.path.join(out_dir, filename), os.path.join(out_dir, f'{filename}.part')
-        try:
-            super().save_checkpoint(out_dir, f'{filename}.part', *args, **kwargs)
-            with open(part, 'rb') as file:
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except OSError as error:
-            raise CheckpointError(
-                f'{path} cannot be saved ({error.strerror}): make room and continue with --resume, '
-                'earlier checkpoints are whole'
-            ) from error
-        finally:
-            Path(part).unlink(missing_ok=True)
-
-    def test(self) -> dict:
-        """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""
-        for hook in self.hooks:
-            if isinstance(hook, LoggerHook):
-                hook.after_test_epoch = master_only(hook.after_test_epoch)
-        return super().test()
-
-
-def end_process_group(patience: float = 30.0) -> None:
-    """Join the threads of the process group, which could abort the interpreter's exit.
-
-    They end when nothing holds the group any more, so the model's wrapper has to go first: it sits
-    in the runner's cycles of references. On a busy machine gloo's own join sometimes never
-    returns: after ``patience`` seconds the program ends without it.
-    """
-    gc.collect()
-    if torch.distributed.is_initialized():
-        end = threading.Thread(target=torch.distributed.destroy_process_group, daemon=True)
-        try:
-            end.start()
-        except RuntimeError:  # Python 3.12 starts no thread while it ends
-            end.run()
-        else:
-            end.join(patience)
 
 
 def quiet_the_screen(logger: MMLogger) -> None:

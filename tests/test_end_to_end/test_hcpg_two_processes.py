@@ -15,7 +15,7 @@ from mmengine.model import MMDistributedDataParallel
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.launch import fit_to_cpu
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from tests.two_processes import run_one_of_two
 
 QUEUE = ('filled', 'pointer')
@@ -55,7 +55,7 @@ def train(config: Config, work_dir: Path, **changes) -> dict:
         config.pop(key)
     name = work_dir.name
     config.merge_from_dict(dict(work_dir=str(work_dir), experiment_name=name, **changes))
-    runner = QuietRunner.from_cfg(config)
+    runner = PretrainRunner.from_cfg(config)
     runner.train()
     assert isinstance(runner.model, MMDistributedDataParallel)
     torch.distributed.barrier()  # until the checkpoint is written

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.test_engine.test_checkpoint import Constants, OneWeight
 
@@ -19,7 +19,7 @@ from tests.test_engine.test_checkpoint import Constants, OneWeight
 def make(make_runner):
     def make(folder: Path, epochs: int = 2, **options):
         return make_runner(
-            folder, OneWeight(), Constants(), epochs=epochs, runner_class=QuietRunner, **options
+            folder, OneWeight(), Constants(), epochs=epochs, runner_class=PretrainRunner, **options
         )
 
     return make

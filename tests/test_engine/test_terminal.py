@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import time
-
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine.terminal import QuietRunner, ShortLogProcessor, end_process_group
-from mmact_ssl.errors import DataError
-from tests.test_engine.test_checkpoint import OneWeight
+from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.engine.terminal import ShortLogProcessor
 
 
 class Samples(BaseDataset):
@@ -52,7 +46,7 @@ def train(tmp_path, capsys, make_runner):
             default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
             log_processor=dict(type='ShortLogProcessor', window_size=1),
             log_level='INFO',
-            runner_class=QuietRunner,
+            runner_class=PretrainRunner,
         )
         runner.train()
         runner.logger.warning('look out')
@@ -88,58 +82,3 @@ def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner
     tag = processor._collect_scalars([], runner, 'train')
     assert tag['task/accuracy'] == 0.5
     assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'
-
-
-GROUP = """
-import gc
-from pathlib import Path
-import torch
-from mmact_ssl.engine.terminal import end_process_group
-
-def threads():
-    return [name for path in Path('/proc/self/task').glob('*/comm')
-            if 'gloo' in (name := path.read_text())]
-
-gc.disable()
-torch.distributed.init_process_group('gloo', f'file://{FILE}', world_size=1, rank=0)
-model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
-model.cycle = [model]
-assert threads()
-del model
-end_process_group()
-assert not threads(), threads()
-"""
-
-
-def test_no_thread_of_a_process_group_outlives_it(tmp_path):
-    """A thread that releases a tensor while the interpreter ends would abort the program."""
-    script = f'FILE = {str(tmp_path / "store")!r}\n{GROUP}'
-    subprocess.run([sys.executable, '-c', script], check=True, timeout=600)
-
-
-def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
-    joined = threading.Event()
-    monkeypatch.setattr(torch.distributed, 'is_initialized', lambda: True)
-    monkeypatch.setattr(torch.distributed, 'destroy_process_group', joined.wait)
-    end_process_group(patience=0.01)
-    joined.set()
-
-
-class Sleeping(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        time.sleep(30)
-
-
-def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_path):
-    runner = make_runner(
-        tmp_path,
-        OneWeight(),
-        Sleeping(),
-        loader=dict(num_workers=1, timeout=1),
-        runner_class=QuietRunner,
-    )
-    with pytest.raises(DataError, match=r'no batch has come for 1 seconds: .*dataloader\.timeout'):
-        runner.train()

@@ -16,7 +16,7 @@ from torch import nn
 from mmact_ssl.engine import checkpoint
 from mmact_ssl.engine.checkpoint import load_strictly
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.reporting import pretext_result
 from tools import test as test_tool
@@ -75,7 +75,7 @@ def test_half_a_result_is_not_written(tmp_path, monkeypatch):
         return SimpleNamespace(write=lambda folder: folder)
 
     runner = SimpleNamespace(test=lambda: {'pose/error': 0.5}, cfg={})
-    monkeypatch.setattr(QuietRunner, 'from_cfg', lambda cfg: runner)
+    monkeypatch.setattr(PretrainRunner, 'from_cfg', lambda cfg: runner)
     monkeypatch.setattr(checkpoint, 'load_strictly', lambda *args: None)
     monkeypatch.setattr(test_tool, 'load_config', lambda args: {})
     monkeypatch.setattr(pretext_result, 'make_pretext_result', stand_in)
@@ -116,7 +116,7 @@ def test_one_process_writes_the_metrics(rank, monkeypatch):
         'test',
         lambda self: [hook.after_test_epoch(self, {}) for hook in self.hooks],
     )
-    runner = QuietRunner.__new__(QuietRunner)
+    runner = PretrainRunner.__new__(PretrainRunner)
     runner._hooks = [LoggerHook(), Hook()]
     runner.test()
     assert len(written) == (rank == 0)

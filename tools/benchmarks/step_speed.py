@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.models.backbones import skeleton_gru
 from mmact_ssl.models.heads import motion_prediction
 from mmact_ssl.registry import DATASETS
@@ -114,7 +114,7 @@ def pretext(
     torch.manual_seed(0)
     cfg.work_dir = str(folder / f'work_dir_{padded}')
     cfg.train_dataloader = loader(samples)
-    return stepper(quiet(QuietRunner, cfg), samples)
+    return stepper(quiet(PretrainRunner, cfg), samples)
 
 
 def supervised(cfg: Config, samples: list[dict[str, Any]], folder: Path) -> Callable[[int], Any]:

@@ -27,7 +27,7 @@ class ExactResumeHook(Hook):
       (:class:`EpochTrainLoop`), without reading those before it;
     - the gradients of each process that wait for an accumulated step;
     - buffers of which each process has its own, such as the running statistics of batch
-      normalization: momentum copies follow those of all. :class:`QuietRunner` asks for them.
+      normalization: momentum copies follow those of all. :class:`PretrainRunner` asks for them.
 
     Resumed with another number of batches an epoch (processes, batch size), the epoch begins anew.
     Our choice.

@@ -84,7 +84,7 @@ class StopSignalHook(Hook):
         raise SystemExit(EXIT_STATUS)
 
     def after_end(self, runner: Runner) -> None:
-        """Give the signals back, however the training has ended (:class:`QuietRunner`)."""
+        """Give the signals back, however the training has ended (:class:`PretrainRunner`)."""
         while self._handlers:
             signal.signal(*self._handlers.popitem())
 

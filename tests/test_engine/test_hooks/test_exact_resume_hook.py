@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 
 WRAPPER = dict(
     type='MMDistributedDataParallel',
@@ -94,7 +94,7 @@ def train(make_runner, tmp_path: Path):
             model,
             Seen(),
             hooks=[dict(type='ExactResumeHook'), *hooks, *([Killed(kill_at)] if kill_at else [])],
-            runner_class=QuietRunner,
+            runner_class=PretrainRunner,
             train_cfg=dict(type='StepsTrainLoop', max_iters=15),
             optim_wrapper=wrapper,
             param_scheduler=[dict(type='CosineAnnealingLR', T_max=21, by_epoch=False)],
@@ -163,7 +163,7 @@ def one_process(rank: int, folder: str, make_runner) -> None:
             Model(),
             Seen(),
             hooks=[dict(type='ExactResumeHook'), *([Killed(kill_at)] if kill_at else [])],
-            runner_class=QuietRunner,
+            runner_class=PretrainRunner,
             train_cfg=dict(by_epoch=True, max_epochs=3),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=2),
             default_hooks=dict(

@@ -16,7 +16,7 @@ from torch import nn
 from mmact_ssl.engine.hooks import non_finite_hook
 from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook, _are_finite
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import TrainingError
 
 NAN = float('nan')
@@ -73,7 +73,7 @@ def train(make_runner, tmp_path):
             Factors(factors),
             hooks=[hook or NonFiniteHook()],
             epochs=epochs,
-            runner_class=QuietRunner,
+            runner_class=PretrainRunner,
             loader=dict(batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)),
             optim_wrapper=OPTIMIZERS[optimizer],
             **options,

@@ -17,7 +17,7 @@ from mmengine.hooks import Hook
 
 from mmact_ssl.engine.hooks import stop_signal_hook
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from tests.test_engine.test_hooks.test_exact_resume_hook import WRAPPER, Model, Seen, equal
 
 
@@ -36,7 +36,9 @@ class Told(Hook):
 
 @pytest.fixture
 def make(make_runner, tmp_path: Path):
-    def make(name: str, told: Told | None = None, resume: bool = False, **options) -> QuietRunner:
+    def make(
+        name: str, told: Told | None = None, resume: bool = False, **options
+    ) -> PretrainRunner:
         torch.manual_seed(0)
         options.setdefault('optim_wrapper', dict(optimizer=dict(type='SGD', lr=0.1)))
         return make_runner(
@@ -44,7 +46,7 @@ def make(make_runner, tmp_path: Path):
             Model(),
             Seen(),
             hooks=[told] if told else [],
-            runner_class=QuietRunner,
+            runner_class=PretrainRunner,
             epochs=2,
             default_hooks=dict(
                 checkpoint=dict(type='CheckpointHook', interval=1),
