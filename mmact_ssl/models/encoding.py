@@ -89,10 +89,13 @@ def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> 
 
 
 def read_channels_last(backbone: nn.Module) -> None:
-    """Have a 3D network read clips with channels last in memory where it runs on a CPU.
+    """Have a 3D network in evaluation mode read clips with channels last where it runs on a CPU.
 
     The maps follow, and convolutions are faster (docs/benchmarks.md); values change by rounding
-    alone. On GPUs, where it was not measured, nothing changes.
+    alone. In training mode they would not: torch adds up a batch's statistics over channels last
+    one number after the other in single precision, and a video with a still background has
+    thousands of equal ones, whose rounding adds up too (1e-3 of the mean, 7 % of the gradient). On
+    GPUs, where it was not measured, nothing changes.
     """
     if any(isinstance(module, nn.Conv3d) for module in backbone.modules()):
         backbone.register_forward_pre_hook(_channels_last)
@@ -100,6 +103,7 @@ def read_channels_last(backbone: nn.Module) -> None:
 
 def _channels_last(backbone: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     clips, *others = inputs
-    if clips.ndim == 5 and clips.device.type == 'cpu':  # not the frames of a 2D network
+    is_video = clips.ndim == 5  # not the frames of a 2D network
+    if is_video and clips.device.type == 'cpu' and not backbone.training:
         clips = clips.contiguous(memory_format=torch.channels_last_3d)
     return (clips, *others)
