@@ -33,5 +33,8 @@ train_steps = [_base_.sample_views, _base_.load_parts, *make_views]
 test_steps = [_base_.sample_views, _base_.load_parts, *make_test_views]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_steps))
 test_dataloader = dict(dataset=dict(pipeline=test_steps))
+# From ImageNet a few epochs are enough, as for DTG-Net (docs/studies/dtg.md).
+train_cfg = dict(max_epochs=6)
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=6)]
 optim_wrapper = dict(optimizer=dict(lr=3e-4))
 auto_scale_lr = dict(base_batch_size=8)
