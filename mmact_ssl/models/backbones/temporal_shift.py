@@ -61,8 +61,10 @@ class TemporalShiftNetwork(BaseModule):
             path = find_weights(checkpoint, 'checkpoint of TemporalShiftNetwork')
             LOADERS[match](self.network, read_state_dict(path), path)
         self.network.reset_classifier(0)
-        # On a CPU, depthwise convolutions take two thirds of the time so.
-        self.network.to(memory_format=torch.channels_last)
+        # On a CPU, depthwise convolutions take two thirds of the time with channels last, but
+        # statistics of batches are inexact (models/encoding.py).
+        self.memory_format = torch.channels_last if norm_eval else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
         if num_segments > 1:
             shift = partial(_shift_input, num_segments=num_segments, shift_div=shift_div)
             convolutions = list(first_convolutions(self.network))
@@ -96,7 +98,7 @@ class TemporalShiftNetwork(BaseModule):
 
     def forward(self, frames: Tensor) -> Tensor:
         """``[B*T, 3, H, W]``, the frames of a clip one after the other, to ``[B*T, C, H', W']``."""
-        frames = frames.contiguous(memory_format=torch.channels_last)
+        frames = frames.contiguous(memory_format=self.memory_format)
         return self.network.forward_features(frames)
 
 
