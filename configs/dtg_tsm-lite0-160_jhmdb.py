@@ -1,6 +1,10 @@
 # DTG-Net on JHMDB (real RGB video), on EfficientNet-Lite0 with the temporal shift at 160x160, which
 # starts from ImageNet.
-_base_ = ['_base_/sets/jhmdb.py', '_base_/students/tsm-lite0-160.py', '_base_/methods/dtg-tsm-160.py']
+_base_ = [
+    '_base_/sets/jhmdb.py',
+    '_base_/students/tsm-lite0-160.py',
+    '_base_/methods/dtg-tsm-160.py',
+]
 
 model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization)
 train_dataloader = dict(dataset=_base_.train_set)

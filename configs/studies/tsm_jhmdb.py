@@ -49,4 +49,16 @@ unshifted = dict(
     ],
     seeds=(0,),
 )
-runs = [start, unshifted, *students, *joint_training]
+# On frames of 160x160.
+larger = 'configs/downstream/linear_tsm-lite0-160_{dataset}.py'
+on_larger = [dict(frozen, config=larger), dict(few_labels, config=larger)]
+at_160 = [
+    dict(method='ImageNet start', variant='160px', evaluations=on_larger, seeds=(0,)),
+    dict(
+        method='DTG-Net TSM',
+        variant='160px',
+        pretrain='configs/dtg_tsm-lite0-160_{dataset}.py',
+        evaluations=on_larger,
+    ),
+]
+runs = [start, unshifted, *students, *joint_training, *at_160]

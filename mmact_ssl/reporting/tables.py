@@ -6,7 +6,7 @@ import os
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -116,8 +116,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
             for heading, _, metric, _ in columns
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
-    filled = [cell for row in cells.values() for cell in row.values() if cell]
-    return f'{_caption(chosen, backbones, filled)}\n\n{_markdown(rows, len(labels))}'
+    return f'{_caption(chosen, backbones, cells.values())}\n\n{_markdown(rows, len(labels))}'
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -298,20 +297,27 @@ def _seeds(counts: Sequence[int]) -> str:
 
 
 def _caption(
-    chosen: Sequence[Result], backbones: Sequence[str], cells: Sequence[Sequence[Result]]
+    chosen: Sequence[Result], backbones: Sequence[str], rows: Iterable[Mapping[str, list[Result]]]
 ) -> str:
     """Describe what was measured, that generated data is generated, and over how many seeds."""
+    filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
     data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
-    seeds = _seeds([len(cell) for cell in cells])
+    seeds = _seeds([len(cell) for row in filled for cell in row.values()])
     spread = '' if seeds == '1 seed' else ' ± deviation'
     caption = f'Top-1 accuracy and recall in %, {data}, {backbone}, mean{spread} over {seeds}.'
     # A deviation that leaves out the largest part must not pass for one of the whole method.
-    once = {
-        cell[0].method
-        for cell in cells
-        if len(cell) > 1 and len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
-    }
+    once = set()
+    for row in filled:
+        several = {heading: cell for heading, cell in row.items() if len(cell) > 1}
+        alone = [
+            heading
+            for heading, cell in several.items()
+            if len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
+        ]
+        if alone:
+            columns = '' if len(alone) == len(several) else f' in *{"*, *".join(alone)}*'
+            once.add(several[alone[0]][0].method + columns)
     if once:
         caption += (
             f' {", ".join(sorted(once))}: pre-trained once, so that the deviation is that of the '

@@ -177,6 +177,12 @@ def test_one_pretraining_is_not_passed_off_as_several(result):
     assert 'CSVR: pre-trained once, so that the deviation is that of' in caption('a', 'a')
     for hashes in (['a', 'b'], ['random', 'random'], ['a']):
         assert 'pre-trained once' not in caption(*hashes)
+    rows = [
+        result(seed=seed, checkpoint_hash=name, protocol=protocol)
+        for protocol, names in (('linear', 'ab'), ('finetune', 'cc'))
+        for seed, name in enumerate(names)
+    ]
+    assert ' CSVR in *Fine-tuned*: pre-trained once' in make_table(rows, 'demo').splitlines()[0]
 
 
 def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path, results):
