@@ -18,7 +18,6 @@ from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
 from mmact_ssl.evaluation.student import require_fit
 from mmact_ssl.files import reading, sha256_of_file
-from mmact_ssl.models.encoding import read_channels_last
 
 PREFIX = 'backbone.'
 
@@ -100,7 +99,6 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
             require_fit(build_model(card.backbone, 'backbone'), state, path, FIX)
         backbone = build_model(card.backbone, 'backbone')
         backbone.load_state_dict(state)
-        read_channels_last(backbone)
         preprocessor = build_model(card.preprocessor, 'preprocessor')
         pooling = None if card.pooling is None else build_model(card.pooling, 'pooling')
         model = PretrainedModel(backbone, preprocessor, pooling, card, sha256, path)

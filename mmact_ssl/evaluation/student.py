@@ -16,7 +16,6 @@ from torch import nn
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.models.encoding import read_channels_last
 from mmact_ssl.models.teachers.weights import find_weights
 
 # Arguments of a backbone that name the weights which it starts from.
@@ -90,7 +89,6 @@ def build_recognizer(
         logger.setLevel(logging.WARNING)
         recognizer.init_weights()
         logger.setLevel(level)
-    read_channels_last(recognizer.backbone)
     if checkpoint is not None:
         load_student(recognizer.backbone, checkpoint, prefix)
     return recognizer

@@ -86,24 +86,3 @@ def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> 
     frames = feature_map.flatten(3).mean(3)  # (B, C', T')
     weight = frames_valid.to(frames.dtype)[:, None]
     return (frames * weight).sum(2) / weight.sum(2).clamp(min=1)
-
-
-def read_channels_last(backbone: nn.Module) -> None:
-    """Have a 3D network in evaluation mode read clips with channels last where it runs on a CPU.
-
-    The maps follow, and convolutions are faster (docs/benchmarks.md); values change by rounding
-    alone. In training mode they would not: torch adds up a batch's statistics over channels last
-    one number after the other in single precision, and a video with a still background has
-    thousands of equal ones, whose rounding adds up too (1e-3 of the mean, 7 % of the gradient). On
-    GPUs, where it was not measured, nothing changes.
-    """
-    if any(isinstance(module, nn.Conv3d) for module in backbone.modules()):
-        backbone.register_forward_pre_hook(_channels_last)
-
-
-def _channels_last(backbone: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    clips, *others = inputs
-    is_video = clips.ndim == 5  # not the frames of a 2D network
-    if is_video and clips.device.type == 'cpu' and not backbone.training:
-        clips = clips.contiguous(memory_format=torch.channels_last_3d)
-    return (clips, *others)

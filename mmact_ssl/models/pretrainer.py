@@ -18,12 +18,7 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import (
-    encode_view,
-    frozen_statistics,
-    mean_feature,
-    read_channels_last,
-)
+from mmact_ssl.models.encoding import encode_view, frozen_statistics, mean_feature
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics
@@ -100,7 +95,6 @@ class MultiTaskPretrainer(BaseModel):
         self.frame_wise = frame_wise
         self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
-        read_channels_last(self.backbone)
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
         # Of mmengine: initialization does not reach into torch's own containers.
