@@ -63,7 +63,7 @@ def describe(
             quick one.
 
     Returns:
-        ``count`` sentences; none for a clip in which no joint is known.
+        ``count`` sentences; none for a clip that shows no part of which something could be said.
     """
     if not 1 <= count <= MOST:
         raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
@@ -85,7 +85,7 @@ def _sentence(
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
     phrases = [_phrase(m, choice + i, sides, tempo) for i, m in enumerate(moving)]
     if not moving:
-        phrases = [('stands still', 'hardly moves')[choice % 2]]
+        phrases = [('does not move', 'hardly moves')[choice % 2]]
     steps = _in_order(phrases, [m.when for m in moving], choice)
     parts = [f'{SUBJECTS[choice % len(SUBJECTS)]} {"".join(steps)}']
     for held in strongest:

@@ -60,8 +60,9 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
-    camera do not matter. Of several persons the one that moves most is described. There is no
-    movement in a clip in which no joint is known.
+    camera do not matter. Of several persons the one that moves most is described, each in axes of
+    its own. Nothing is said of a part whose joints are never seen, nor in space of a person that no
+    frame shows with hips, shoulders and spine, which tell where its front is.
 
     Args:
         keypoint: ``[M, T, V, C]``; joints of zeros are missing. Two coordinates are a picture, x to
@@ -69,27 +70,39 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
         layout: Of the V joints.
         rate: Frames per second.
     """
-    body = _body(keypoint, layout)
-    if body is None:
+    person = _liveliest(keypoint, layout)
+    if person is None:
         return []
+    body, seen = person
     flat = keypoint.shape[-1] == 2
+
+    def shown(*names: str) -> bool:
+        return bool(seen[[joint for name in names for joint in part(layout, name)]].all())
+
     joints = {name: body[:, layout.index(name)[0]] for name in layout.names}  # [T, 3]
     base, shoulders = (
         body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
     )
-    head = joints[next(name for name in HEAD_JOINTS if name in layout.names)]
+    head = next(name for name in HEAD_JOINTS if name in layout.names)
+    has_heights = shown(head, 'shoulder_center', 'spine_base', 'left_knee', 'right_knee')
     found = []
-    for side in MIRRORED:
-        path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
-        farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
-        now = {name: path[farthest] for name, path in joints.items()}
-        reach = _reach(now, side, base[farthest], shoulders[farthest], head[farthest])
-        found.append(_limb('hand', side, path, rate, flat, reach))
-        found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat))
-    found.append(_limb('hips', '', base * (0, 1, 0), rate, flat))
-    found.append(_limb('travel', '', base * (1, 0, 1), rate, flat))
-    found.append(_lean(shoulders - base, rate, flat))
-    if not flat:
+    for side, other in MIRRORED.items():
+        if shown(f'{side}_wrist', f'{side}_shoulder'):
+            path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
+            farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
+            now = {name: path[farthest] for name, path in joints.items()}
+            other_hand = now[f'{other}_wrist'] if shown(f'{other}_wrist') else None
+            heights = (now[head], shoulders[farthest], base[farthest])
+            reach = _reach(now, now[f'{side}_wrist'], other_hand, *heights) if has_heights else ''
+            found.append(_limb('hand', side, path, rate, flat, reach))
+        if shown(f'{side}_ankle'):
+            found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat))
+    if shown('spine_base'):
+        found.append(_limb('hips', '', base * (0, 1, 0), rate, flat))
+        found.append(_limb('travel', '', base * (1, 0, 1), rate, flat))
+    if shown('spine_base', 'shoulder_center'):
+        found.append(_lean(shoulders - base, rate, flat))
+    if not flat:  # hips and shoulders are seen
         hips, shoulder = (joints[f'left_{n}'] - joints[f'right_{n}'] for n in ('hip', 'shoulder'))
         found.append(_turn(hips + shoulder, rate))
     moving = [movement for movement in found if movement.amount >= 1]
@@ -99,7 +112,7 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     still = [
         replace(movement, part='posture', direction='', when=0.0, cycles=0)
         for movement in found
-        if movement.part == 'hand' and movement.amount < 1
+        if movement.part == 'hand' and movement.amount < 1 and movement.reach
     ]
     # No key contains a side, and movements with equal keys were joined: a mirrored clip gives the
     # same order. Hands that are held still are sorted by reach: how much they move is noise.
@@ -108,25 +121,37 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     return moving + sorted(_join_sides(still), key=lambda m: m.reach)
 
 
-def _body(keypoint: np.ndarray, layout: SkeletonLayout) -> np.ndarray | None:
-    """Return the person that moves most, ``[T, V, 3]``: x to its left, y up, z forward, smooth."""
-    known = (keypoint != 0).any(axis=-1)  # [M, T, V]
-    if not known.any():
-        return None
-    sample = dict(keypoint=np.array(keypoint, np.float32), layout=layout.name)
+def _liveliest(
+    keypoint: np.ndarray, layout: SkeletonLayout
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the person that moves most, and which of its joints are ever seen, bool [V].
+
+    The person is ``[T, V, 3]``: x to its left, y up, z forward, smooth.
+    """
+    flat = keypoint.shape[-1] == 2
+    axes = ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']
+    axes += ['spine_base', 'shoulder_center']
+    needed = sorted({joint for name in axes for joint in part(layout, name)})
     normalize = NormalizeSkeleton(mode='first_frame')
-    moved = normalize.transform(sample)['keypoint'].astype(np.float64)
-    if moved.shape[-1] == 2:
-        moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
-    bodies = [_fill(person, seen) for person, seen in zip(moved, known) if seen.any()]
-    size = min(SMOOTHING, moved.shape[1])
-    bodies = [uniform_filter1d(body, size, axis=0, mode='nearest') for body in bodies]
-    body = max(bodies, key=lambda each: np.abs(np.diff(each, axis=0)).sum())
-    if keypoint.shape[-1] == 2:
-        left, right = layout.index('left_shoulder', 'right_shoulder')
-        if (body[:, left, 0] - body[:, right, 0]).sum() < 0:  # seen from behind
-            body = body * (-1, 1, 1)
-    return body
+    persons = []
+    for person in np.asarray(keypoint, np.float32):
+        known = (person != 0).any(axis=-1)  # [T, V]
+        if not (known.any() if flat else known[:, needed].all(axis=1).any()):
+            continue
+        sample = dict(keypoint=person[None], layout=layout.name)
+        moved = normalize.transform(sample)['keypoint'][0].astype(np.float64)
+        if flat:
+            moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
+        body = uniform_filter1d(
+            _fill(moved, known), min(SMOOTHING, len(moved)), axis=0, mode='nearest'
+        )
+        persons.append((body, known.any(axis=0)))
+    if not persons:
+        return None
+    body, seen = max(persons, key=lambda one: np.abs(np.diff(one[0], axis=0)).sum())
+    left, right = layout.index('left_shoulder', 'right_shoulder')
+    from_behind = seen[left] and seen[right] and (body[:, left, 0] - body[:, right, 0]).sum() < 0
+    return (body * (-1, 1, 1) if flat and from_behind else body), seen
 
 
 def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -175,16 +200,16 @@ def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
 
 def _reach(
     joints: dict[str, np.ndarray],
-    side: str,
-    base: np.ndarray,
-    shoulders: np.ndarray,
+    hand: np.ndarray,
+    other_hand: np.ndarray | None,
     head: np.ndarray,
+    shoulders: np.ndarray,
+    base: np.ndarray,
 ) -> str:
     """Name the place of a hand in a frame, relative to the heights of the body."""
-    hand, other = joints[f'{side}_wrist'], joints[f'{MIRRORED[side]}_wrist']
     if np.linalg.norm(hand - head) < 0.4:
         return 'next to the head'
-    if np.linalg.norm(hand - other) < 0.3:
+    if other_hand is not None and np.linalg.norm(hand - other_hand) < 0.3:
         return 'close to the other hand'
     knees = (joints['left_knee'] + joints['right_knee']) / 2
     bounds = (head, shoulders, (shoulders + base) / 2, base, (base + knees) / 2, knees)

@@ -244,6 +244,35 @@ def test_missing_joints_and_other_persons_do_not_move_anything(layout):
     assert describe(np.zeros_like(body), layout) == []
 
 
+@pytest.mark.parametrize('first', ['still', 'acting'])
+def test_front_and_sides_are_those_of_the_person_described(layout, first):
+    """Two persons face each other, so that one's left and front are the other's right and back."""
+    body = acted(layout)
+    facing = standing(layout) * np.float32([-1, 1, -1]) + np.float32([0, 0, 3])
+    persons = [facing, body] if first == 'still' else [body, facing]
+    assert describe(np.concatenate(persons), layout) == describe(body, layout)
+
+
+def test_nothing_is_said_of_joints_that_are_never_seen(layout):
+    body = acted(layout)
+    body[0, :, layout.index('left_wrist')[0]] = 0
+    assert {(m.part, m.side) for m in measure(body, layout)} == {('hand', 'right')}
+    without_legs = acted(layout)
+    knees = layout.index('left_knee', 'right_knee', 'left_ankle', 'right_ankle')
+    without_legs[0, :, knees] = 0
+    assert [m.reach for m in measure(without_legs, layout)] == ['', '']
+    head = acted(layout)
+    hidden = [joint for joint, name in enumerate(layout.names) if name not in ('head', 'nose')]
+    head[0, :, hidden] = 0
+    assert describe(head, layout) == []
+
+
+def test_without_a_front_nothing_is_said_in_space(layout):
+    body = acted(layout)
+    body[0, :, layout.index('left_hip')[0]] = 0
+    assert measure(body, layout) == []
+
+
 def test_sentences_differ_and_are_the_same_each_time(layout):
     sentences = describe(acted(layout), layout, count=8)
     assert len(set(sentences)) >= 6
