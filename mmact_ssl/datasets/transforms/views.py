@@ -192,8 +192,10 @@ class DecodeViews(BaseTransform):
         with results.pop('video_reader') as reader:
             wanted = np.concatenate(list(frame_inds.values()))
             frames = reader.read(wanted, self.short_side)
+        # Flips work in place, and a frame may be in several places: each has a copy of its own.
         results['views'] = {
-            view: [frames[index] for index in inds.tolist()] for view, inds in frame_inds.items()
+            view: [frames[index].copy() for index in inds.tolist()]
+            for view, inds in frame_inds.items()
         }
         for view, frames in results['views'].items():
             for name in targets_of_kind('pose', results, view):
@@ -250,13 +252,6 @@ class TransformViews(BaseTransform):
                 f'TransformViews: the frames of the views {self.views} differ in '
                 f'size, {sorted(shapes)}; transform these views apart'
             )
-        # Flips work in place, and a repeated frame is one array in two places.
-        seen: set[int] = set()
-        for position, img in enumerate(imgs):
-            if id(img) in seen:
-                imgs[position] = img.copy()
-            seen.add(id(img))
-
         shape = imgs[0].shape[:2]
         joined: dict[str, Any] = {
             'imgs': imgs,

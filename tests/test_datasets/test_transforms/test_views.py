@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.datasets.transforms import views as views_module
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetMeta
 
@@ -329,16 +330,17 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
     assert different == 20
 
 
-def test_a_frame_in_two_places_is_transformed_once_in_each():
-    results = made_results()
-    frame = results['views']['clip'][0]
-    results['views']['future'] = [frame, frame]  # flipped as often as not, were it one array
+def test_a_flip_in_place_turns_a_frame_once_where_it_is_asked_for(video):
+    """Frames repeat within ``clip``, and some of them are in ``clip_b`` too."""
+    inds = {'clip': np.array([0, 1, 2, 2]), 'clip_b': np.array([1, 2, 3, 3])}
+    results = {'frame_inds': inds, 'targets': {}, 'video_reader': VideoReader(video)}
+    results = DecodeViews(short_side=60).transform(results)
+    before = {view: [frame.copy() for frame in frames] for view, frames in results['views'].items()}
     flip = {'type': 'mmaction.Flip', 'flip_ratio': 1.0}  # works in place
-    expected = frame[:, ::-1].copy()
-    results = TransformViews(views=('clip', 'future'), transforms=[flip]).transform(results)
-    for view in ('clip', 'future'):
-        for flipped in results['views'][view]:
-            np.testing.assert_array_equal(flipped, expected)
+    results = TransformViews(views=('clip',), transforms=[flip]).transform(results)
+    for frame, plain in zip(results['views']['clip'], before['clip']):
+        np.testing.assert_array_equal(frame, plain[:, ::-1])
+    np.testing.assert_array_equal(results['views']['clip_b'], before['clip_b'])
 
 
 def test_wrong_uses_are_named():
