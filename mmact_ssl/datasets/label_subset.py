@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.errors import ConfigError
 
 
@@ -46,7 +47,9 @@ def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int)
         fraction, seed: Of :func:`label_subset`, as the evaluation protocols draw it.
     """
     labeled = [info for info in data_list if info['label'] >= 0]
-    names = [info['filename'] for info in labeled]
+    # In a shard a video has the name that it has in a folder.
+    paths = [info['filename'] for info in labeled]
+    names = [(split_path(path) or ('', path))[1] for path in paths]
     labels = np.array([info['label'] for info in labeled])
     drawn = set(label_subset(names, labels, fraction, seed).tolist())
     for position, info in enumerate(labeled):

@@ -43,7 +43,8 @@ def prepare(
             - ``keypoints`` float [sum(lengths), V, C] or [sum(lengths), M, V, C]: the clips joined
               along time, zero where a joint or person is not seen;
             - optional ``classes`` str [K]: their names, by label;
-            - optional, for the split: ``train_names`` and ``val_names`` str;
+            - optional, for the split: ``train_names`` and ``test_names`` (or
+              ``val_names``) str;
             - optional ``subjects`` int [N]: who is seen, for ``train_subjects`` and for splits and
               folds of an evaluation, which keep a subject's clips together;
             - optional ``used`` bool [N]: clips where it is False are left out.
@@ -144,11 +145,15 @@ def split_names(
             'xsub_train': [name for name, subject in subjects if subject in train_subjects],
             'xsub_test': [name for name, subject in subjects if subject not in train_subjects],
         }
-    if 'train_names' not in table or 'val_names' not in table:
+    tests = 'val_names' if 'val_names' in table else 'test_names'
+    given = [key for key in ('train_names', tests) if key in table]
+    if not given:
         return {'all': list(names)}
-    train, test = (table[key].astype(str).tolist() for key in ('train_names', 'val_names'))
+    if len(given) == 1:
+        raise DataError(f'{source}: of a split there is {given[0]} alone; add the other half')
+    train, test = (table[key].astype(str).tolist() for key in given)
     if both := set(train) & set(test):
-        raise DataError(f'{source}: {min(both)} is in train_names and val_names; keep one')
+        raise DataError(f'{source}: {min(both)} is in train_names and {tests}; keep one')
     if unlisted := {*train, *test} - set(names):
         raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
     return {'train': train, 'test': test}

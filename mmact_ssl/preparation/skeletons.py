@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -165,11 +166,12 @@ class SkeletonWriter:
         """Test lists without the copies of training clips, for those that have some."""
         found = {}
         for split, names in splits.items():
-            train = splits.get(split.removesuffix('test') + 'train', ())
+            is_test = split.endswith(('test', 'val'))  # pyskl's word is val
+            train = splits.get(re.sub('(test|val)$', 'train', split), ()) if is_test else ()
             trained = {self._digests[name] for name in train if name in self._digests}
             there = [name for name in names if name in self._digests]
             unseen = [name for name in there if self._digests[name] not in trained]
-            if split.endswith('test') and len(unseen) < len(there):
+            if is_test and len(unseen) < len(there):
                 found[f'{split}_unseen'] = unseen
                 print(
                     f'{self.dataset}: {len(there) - len(unseen)} of the {len(there)} clips of '

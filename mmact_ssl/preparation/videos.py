@@ -74,7 +74,7 @@ def prepare(
     labels = [classes.index(folder) if classes else None for folder in folders]
     inner = {path: path.relative_to(source).parts[1:-1] for path in kept} if classes else {}
     # A video right below its class is a group of its own.
-    groups = {names[path]: '/'.join(parts) or names[path] for path, parts in inner.items()}
+    groups = {names[path]: (*parts, names[path])[0] for path, parts in inner.items()}
     known = [*groups.values()] if write_groups(out, groups) else None
     videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
     splits = {'train': videos}

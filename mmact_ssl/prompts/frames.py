@@ -52,7 +52,9 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
     known = (keypoint != 0).any(axis=-1)  # [M, T, V]
     points = keypoint[..., :2].astype(np.float64)
     if keypoint.shape[-1] == 3:
-        points = points * (1, -1)
+        # With z as depth x grows to the left: right-handed axes, as a Kinect's.
+        is_depth = known.any() and np.median(keypoint[known][:, 2]) > 0
+        points = points * (-1 if is_depth else 1, -1)
     seen = points[known] if known.any() else np.zeros((1, 2))
     low, high = seen.min(axis=0), seen.max(axis=0)
     scale = 0.9 * SIZE / max(float((high - low).max()), 1e-6)

@@ -13,8 +13,8 @@ import hashlib
 import json
 import os
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -117,11 +117,18 @@ def import_skeletons(
     identity = json.dumps([folder.sha256, camera], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()
     meta = TargetMeta('pose', folder.layout, fingerprint, f'import-skeletons {source} {camera}')
-    arrays = (
-        (key, project_joints(coordinates[span, 0], focal, center, size))
-        for key, span in matched.items()
-    )
-    return _write(source, out, meta, arrays, overwrite)
+
+    def projected() -> Iterator[tuple[str, np.ndarray]]:
+        for key, span in matched.items():
+            pose = project_joints(coordinates[span, 0], focal, center, size)
+            if not pose[..., 2].any():
+                raise DataError(
+                    f'{source}: no joint of {key} lies before the camera, z > 0: prepare the '
+                    'folder without --left-handed'
+                )
+            yield key, pose
+
+    return _write(source, out, meta, projected(), overwrite)
 
 
 def import_coco(
@@ -214,6 +221,9 @@ def _match(
     """Find the frames of each annotated video (None: of each entry) in a joined table."""
     ends = np.cumsum(lengths).tolist()
     spans = {name: slice(start, end) for name, start, end in zip(names, [0, *ends], ends)}
+    if len(spans) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise DataError(f'{source}: {twice!r} is there twice; keep one')
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)

@@ -111,6 +111,8 @@ class TargetMeta:
         if not (np.abs(array) < limit).all():
             hint = '; mark unknown joints by score 0' if self.kind == 'pose' else ''
             raise ValueError(f'{key}: a target must be finite in {self.dtype}{hint}')
+        if self.kind == 'pose':
+            _check_pose(key, array)
         if self.kind == 'map' and (array.min() < 0 or array.max() > 1):
             raise ValueError(
                 f'{key}: maps are probabilities, 0..1, got {array.min():g}..{array.max():g}'
@@ -120,6 +122,19 @@ class TargetMeta:
     def stored(self, key: str, array: np.ndarray) -> np.ndarray:
         """Return an array of this kind in its storage type (see :meth:`checked`)."""
         return to_storage(self.checked(key, array), self.dtype)
+
+
+def _check_pose(key: str, pose: np.ndarray) -> None:
+    score = pose[..., 2]
+    if score.min() < 0 or score.max() > 1:
+        raise ValueError(
+            f'{key}: scores of joints lie in 0..1, got {score.min():g}..{score.max():g}'
+        )
+    if score.any() and np.median(np.abs(pose[score > 0][:, :2])) > 5:
+        raise ValueError(
+            f'{key}: x and y of a joint are fractions of the frame: divide pixels by its width and '
+            'height'
+        )
 
 
 def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -> TargetMeta:

@@ -147,6 +147,15 @@ def test_samples_of_shards_are_those_of_the_files(files, folder):
     assert_same(samples_of(dataset), wanted)
 
 
+@pytest.mark.parametrize('seed', range(6))
+def test_the_same_videos_are_labeled_in_shards_as_in_files(files, folder, seed):
+    labels = []
+    for place in (folder, files):
+        dataset = build(place / 'train.txt', place, label_fraction=0.34, label_seed=seed)
+        labels.append([dataset.get_data_info(i)['label'] for i in range(6)])
+    assert labels[0] == labels[1] and sorted(labels[0]) == [-1, -1, -1, -1, 0, 1]
+
+
 @pytest.mark.parametrize('indexed', [True, False])
 def test_two_workers_read_ranges_from_a_server_that_fails_now_and_then(
     files, folder, serve, monkeypatch, indexed

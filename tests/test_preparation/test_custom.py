@@ -51,9 +51,10 @@ def test_clips_come_back(tmp_path, persons):
         np.testing.assert_array_equal(dataset[index]['keypoint'], expected.swapaxes(0, 1))
 
 
-def test_splits(tmp_path):
+@pytest.mark.parametrize('tests', ['test_names', 'val_names'])
+def test_splits(tmp_path, tests):
     out = tmp_path / 'out'
-    names = {'train_names': np.array(['c', 'a']), 'val_names': np.array(['b'])}
+    names = {'train_names': np.array(['c', 'a']), tests: np.array(['b'])}
     assert prepare(tmp_path, table(**names)) == {'clips': 4, 'train': 2, 'test': 1, 'left_out': 0}
     assert lines(out / 'train.txt') == ['c 1', 'a 0'] and lines(out / 'test.txt') == ['b 2']
     subjects = table(subjects=np.array([1, 2, 3, 1]), **names)  # the option comes first
@@ -127,6 +128,11 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
             table(train_names=np.array(['a']), val_names=np.array(['a'])),
             {},
             'a is in train_names and val_names',
+        ),
+        (
+            table(train_names=np.array(['a'])),
+            {},
+            'of a split there is train_names alone; add the other half',
         ),
     ],
 )

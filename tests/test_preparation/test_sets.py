@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import av
@@ -192,6 +193,20 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert sorted(line[-1] for line in test) == ['0', '1']  # one of each class
     assert all(('/a/' in line) == line.endswith(' 0') for line in train + test)
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
+
+
+def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
+    make_video(tmp_path / 'clip.mp4', num_frames=4)
+    for action, who, day in itertools.product(('kick', 'wave'), ('anna', 'bob', 'eve'), '12'):
+        place = tmp_path / 'in' / action / who / day
+        place.mkdir(parents=True)
+        (place / '1.mp4').symlink_to(tmp_path / 'clip.mp4')
+    out = tmp_path / 'out'
+    prepare_videos(tmp_path / 'in', out, labels_from_folders=True, test_fraction=0.3)
+    train, test = (
+        {line.split('/')[2] for line in lines(out / f'{split}.txt')} for split in ('train', 'test')
+    )
+    assert len(train) == 2 and len(test) == 1 and not train & test
 
 
 @pytest.mark.parametrize('labels', [False, True])

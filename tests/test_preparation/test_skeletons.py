@@ -93,6 +93,12 @@ def test_the_lists_of_an_earlier_split_go(tmp_path):
     assert lines(tmp_path / 'xsub_train.txt') == ['b 1']
 
 
+def test_copies_are_found_in_lists_of_pyskl_names_too(tmp_path):
+    clips = {name: clip(seed=seed) for name, seed in zip('abc', (0, 0, 2))}
+    counts, _ = write(tmp_path, clips, splits={'xsub_train': ['a'], 'xsub_val': ['b', 'c']})
+    assert lines(tmp_path / 'xsub_val_unseen.txt') == ['c 0'] and counts['xsub_val_unseen'] == 1
+
+
 def test_copies_of_training_clips_are_told_and_left_out_of_a_second_list(tmp_path, capsys):
     clips = {name: clip(seed=seed) for name, seed in zip('abcd', (0, 1, 0, 2))}
     splits = {'xsub_train': ['a', 'b'], 'xsub_test': ['c', 'd'], 'xview_test': ['a', 'c']}

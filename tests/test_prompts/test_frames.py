@@ -52,6 +52,15 @@ def test_drawn_skeletons_move_and_show_their_sides():
     assert (frame_sheet('clip', nobody(), 'kinect20', 2) == 255).all()
 
 
+def test_a_person_who_faces_the_camera_has_the_left_at_the_pictures_right():
+    clip = nobody(2)
+    clip[0, :, :] = (0.001, 1, 3)  # three meters before a Kinect, whose x grows to its left
+    left, right = LAYOUT.index('left_hand', 'right_hand')
+    clip[0, :, left, 0], clip[0, :, right, 0] = -1, 1
+    for picture in tiles(frame_sheet('clip', clip, 'kinect20', 2)):
+        assert np.nonzero((picture == COLORS['left']).all(-1))[1].mean() > SIZE / 2
+
+
 def test_mistakes_are_named(tmp_path):
     for frames in (0, 3):
         with pytest.raises(ConfigError, match=f'frames={frames} of a clip: choose an even number'):

@@ -111,6 +111,8 @@ def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
     [
         (METAS[0], np.zeros((5, 17, 2)), r"kind 'pose' is \[F, V, 3\], got \[5, 17, 2\]"),
         (METAS[0], np.full((1, 17, 3), np.nan), 'must be finite .* score 0'),
+        (METAS[0], np.full((1, 17, 3), 2.0), 'scores of joints lie in 0..1, got 2..2'),
+        (METAS[0], np.tile([320, 240, 1], (1, 17, 1)), 'fractions of the frame: divide pixels'),
         (METAS[1], np.full((5, 2), 1e6), 'must be finite in float16'),
         (METAS[2], np.full((5, 2), -np.inf), 'must be finite in float32'),
         (METAS[3], np.zeros((5, 9, 2, 2)), "9 joints or parts, 'demo_parts' has 10"),

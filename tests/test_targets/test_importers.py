@@ -172,6 +172,21 @@ def test_skeletons_that_do_not_fit_are_refused(tmp_path, skeletons):
         import_skeletons(folder, tmp_path / 'x', 130.0, *camera)
 
 
+def test_skeletons_behind_the_camera_are_refused(tmp_path):
+    """As a folder of left-handed coordinates has them, whose depth was negated."""
+    with SkeletonWriter(tmp_path / 'in', 'made', 'kinect20', ['x'], num_persons=1) as writer:
+        writer.add('a', 0, np.full((1, 3, 20, 3), -2, np.float32))
+        writer.finish({'train': ['a']})
+    with pytest.raises(DataError, match='no joint of a lies before the camera'):
+        import_skeletons(tmp_path / 'in', tmp_path / 'x', 130.0, (79.0, 60.0), (160, 120))
+
+
+def test_a_name_that_is_there_twice_is_refused(tmp_path):
+    table(tmp_path / 't.npz', names=('a', 'b', 'a'), lengths=(2, 2, 1))
+    with pytest.raises(DataError, match="'a' is there twice"):
+        import_npz(tmp_path / 't.npz', tmp_path / 'x')
+
+
 def coco(path, images, annotations):
     images = [{'id': i, **IMAGE, **image} for i, image in enumerate(images)]
     path.write_text(json.dumps({'images': images, 'annotations': annotations}))

@@ -150,7 +150,7 @@ class JointMask(BaseTransform):
     Zero lies in the middle of the body only in normalized clips. Bones that end at a masked joint
     are meaningless: put BonesAndMotion before this transform.
 
-    Required keys: ``keypoint``. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``, and ``never_missing`` if it is there.
 
     Args:
         fraction: Smallest and largest share of masked joints, 0 <= smallest <= largest < 1. The
@@ -167,6 +167,8 @@ class JointMask(BaseTransform):
         masked = _drawn_joints(keypoint.shape[2], np.random.uniform(self.smallest, self.largest))
         results['keypoint'] = keypoint.copy()
         results['keypoint'][:, :, masked] = 0
+        if 'never_missing' in results:
+            results['never_missing'] = results['never_missing'] & ~masked
         return results
 
 

@@ -131,6 +131,15 @@ def test_a_joint_in_the_origin_of_a_normalized_clip_gets_noise(make_sample):
     assert JointJitter()({**sample})['keypoint'].any(axis=-1).all()
 
 
+def test_masked_joints_get_no_noise(make_sample):
+    sample = NormalizeSkeleton(mode='first_frame').transform(make_sample())
+    masked = JointMask(fraction=(0.3, 0.3)).transform(sample)
+    zeros = (masked['keypoint'] == 0).all(axis=(0, 1, 3))
+    assert zeros.sum() >= int(0.3 * len(zeros))
+    jittered = JointJitter(deviation=0.1).transform(masked)['keypoint']
+    assert (jittered[:, :, zeros] == 0).all()
+
+
 def test_jitter_of_the_clip_is_one_for_all_its_frames(make_sample):
     sample = make_sample('ntu25', persons=2, frames=40, padding=3)
     offsets = []
