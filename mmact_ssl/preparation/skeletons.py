@@ -160,7 +160,7 @@ class SkeletonWriter:
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
 
     def _write_header(self, frames: int) -> None:
-        """Write the header of float32 [frames, M, V, C]; numpy leaves room in it for more frames."""
+        """Write the header of float32 [frames, M, V, C]; numpy leaves room for more."""
         content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *self.frame_shape)}
         np.lib.format.write_array_header_1_0(self._file, content)
 
