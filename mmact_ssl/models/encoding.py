@@ -22,7 +22,9 @@ def encode_view(
         view: ``[B, C, T, H, W]`` gives a map ``[B, C', T', H', W']``; ``[B, M, T, V, C]`` gives
             ``[B, M', C', T', V']``.
         valid: False for padding, ``[B, T]`` or ``[B, M, T]``.
-        frame_wise: The backbone is a 2D network, which reads frames ``[N, C, H, W]``.
+        frame_wise: The backbone is a 2D network, which reads frames ``[N, C, H, W]``. The mean map
+            of a clip's valid frames takes the place of its padding, so that a mean over all frames
+            is one over valid frames.
     """
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)
@@ -39,7 +41,22 @@ def encode_view(
     maps = list(features) if isinstance(features, (tuple, list)) else [features]
     if frame_wise:
         maps = [one.unflatten(0, (len(view), -1)).transpose(1, 2) for one in maps]
+        if valid is not None:
+            maps = [fill_with_mean(one, valid) for one in maps]
     return maps
+
+
+def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
+    """A map with the mean of its valid frames in place of the others.
+
+    Args:
+        feature_map: ``[B, C, T, H, W]``.
+        valid: bool ``[B, T]``.
+    """
+    kept = valid[:, None, :, None, None]
+    count = kept.sum(2, keepdim=True).clamp(min=1)
+    mean = feature_map.masked_fill(~kept, 0).sum(2, keepdim=True) / count
+    return torch.where(kept, feature_map, mean)
 
 
 @contextmanager
@@ -77,12 +94,3 @@ def keep_statistics_once(model: nn.Module) -> None:
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
             layer.register_forward_pre_hook(freeze)
             layer.register_forward_hook(thaw)
-
-
-def mean_feature(feature_map: Tensor, frames_valid: Optional[Tensor] = None) -> Tensor:
-    """The mean over all positions of valid frames, ``[B, C', T', ...]``, ``[B, T'] -> [B, C']``."""
-    if frames_valid is None:
-        return feature_map.flatten(2).mean(2)
-    frames = feature_map.flatten(3).mean(3)  # (B, C', T')
-    weight = frames_valid.to(frames.dtype)[:, None]
-    return (frames * weight).sum(2) / weight.sum(2).clamp(min=1)

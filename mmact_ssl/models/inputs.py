@@ -24,7 +24,6 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
                 f'{sorted(model.adapters)}'
             )
     makers = [('encode', model.encode_names), ('momentum_encoder.views', model.momentum_views)]
-    makers.append(('statistics_views', model.statistics_views or ()))
     makers += [(f'teachers.{name}.views', views) for name, views in model.teacher_views.items()]
     for key, names in makers:
         for view in names:
@@ -33,6 +32,12 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
                     f'model.{key} names the view {view!r}, but the pipeline makes {list(views)}: '
                     'add it to model.data_preprocessor.views and to the pipeline'
                 )
+    for view in model.statistics_views or ():
+        if view not in model.encode_names:
+            raise ConfigError(
+                f'model.statistics_views names the view {view!r}, but the student encodes '
+                f'{list(model.encode_names)}: name views of model.encode'
+            )
     features = ('feature_map', 'pooled', *model.adapter_of)
     made.update({f'{view}.{f}': 'student' for view in model.encode_names for f in features})
     momentum = 'momentum encoder'

@@ -18,7 +18,7 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, frozen_statistics, mean_feature
+from mmact_ssl.models.encoding import encode_view, frozen_statistics
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics
@@ -45,11 +45,10 @@ class MultiTaskPretrainer(BaseModel):
         encode: Views that the student encodes.
         encode_together: Views of one shape go through the student as one batch. Faster, but batch
             normalization then mixes their statistics.
-        statistics_views: Views whose batch statistics the student keeps for evaluation; the others
-            are normalized by their own and leave no trace. One that no head reads is encoded for
-            this alone, without gradient. None: all encoded views, one after the other.
-        frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; the mean over
-            a clip leaves out frames that only fill it up.
+        statistics_views: Encoded views whose batch statistics the student keeps for evaluation; the
+            others are normalized by their own and leave no trace. None: all, one after the other.
+        frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; in its maps
+            the mean of a clip's valid frames takes the place of those that only fill it up.
         adapters: Name -> module on the feature map, or on an earlier one of the backbone's
             ``out_indices`` that its ``level`` names, applied to every encoded view. The name of
             another adapter in place of a module lets tasks share that one's representation.
@@ -159,12 +158,6 @@ class MultiTaskPretrainer(BaseModel):
             # there is that of the tasks alone, not what comes back from later maps.
             by_view = zip(*(one.chunk(len(views)) for one in joint))
             maps.update(zip(views, map(list, by_view)))
-        if self.training:
-            with torch.no_grad():
-                for view in self.statistics_views or ():
-                    if view not in self.encode_names:
-                        valid = _valid(targets, view)
-                        encode_view(self.backbone, inputs[view], valid, self.frame_wise)
         return maps
 
     def features(
@@ -175,7 +168,7 @@ class MultiTaskPretrainer(BaseModel):
         if self.pooling is not None:
             pooled = self.pooling(feature_map, valid)
         else:
-            pooled = mean_feature(feature_map, valid if self.frame_wise else None)
+            pooled = feature_map.flatten(2).mean(2)
         adapted = {
             name: adapter(maps[getattr(adapter, 'level', -1)]) for name, adapter in adapters.items()
         }

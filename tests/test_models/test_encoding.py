@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from mmengine.config import Config
 
@@ -32,3 +33,20 @@ def test_batch_statistics_of_a_still_background_are_exact():
         found[network] = network.conv1.bn.running_mean, network.layer4[1].conv2.conv.weight.grad
     for values, expected in zip(found[backbone], found[exact]):
         assert (values - expected).norm() < 2e-5 * expected.norm()
+
+
+@pytest.mark.parametrize('of_frames', [True, False])
+def test_no_padded_frame_of_a_2d_student_enters_a_mean_and_none_gets_a_gradient(of_frames):
+    """Positions of a 3D student's map are not the view's frames, and are left as they are."""
+    torch.manual_seed(0)
+    clips = torch.randn(3, 2, 5, 4, 4, requires_grad=True)
+    valid = torch.arange(5) < torch.tensor([[2], [5], [1]])
+    backbone = torch.nn.Conv2d(2, 4, 1) if of_frames else torch.nn.Conv3d(2, 4, 1)
+    means = encode_view(backbone, clips, valid, of_frames)[-1].mean(2)
+    kept = valid if of_frames else torch.ones_like(valid)
+    for clip, mean, own in zip(clips, means, kept):
+        frames = clip[:, own]
+        expected = backbone(frames.transpose(0, 1)).mean(0) if of_frames else backbone(frames)
+        torch.testing.assert_close(mean, expected if of_frames else expected.mean(1))
+    means.square().sum().backward()
+    assert torch.equal(clips.grad.abs().sum((1, 3, 4)) > 0, kept)

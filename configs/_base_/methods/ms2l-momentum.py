@@ -6,15 +6,13 @@ _base_ = 'ms2l-twoview.py'
 momentum = 0.99  # a few thousand steps
 model = dict(
     data_preprocessor=dict(
-        views=('one', 'two', 'clip'),
+        views=('one', 'two'),
         targets=('sample.video',),
         _delete_=True,
         type='SkeletonDataPreprocessor',
     ),
     encode=('one',),
     encode_together=False,
-    # The whole clip, encoded for its batch statistics alone, which evaluation uses.
-    statistics_views=('clip',),
     momentum_encoder=dict(views=('two',), momentum=momentum),
     pooling=dict(mode='mean', streams=1),
     shared_weights=None,
@@ -45,11 +43,8 @@ augment = [
     streams,
     dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
-resample = dict(type='ResampleFrames', num_frames=64)
-make_views = dict(
-    type='MakeSkeletonViews', views=dict(one=augment, two=augment, clip=[resample, streams])
-)
-pack = dict(type='PackInputs', views=('one', 'two', 'clip'), video=True)
+make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
+pack = dict(type='PackInputs', views=('one', 'two'), video=True)
 pipeline = [_base_.normalize, make_views, pack]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

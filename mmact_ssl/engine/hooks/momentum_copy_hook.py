@@ -11,6 +11,7 @@ from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.momentum.queue import FeatureQueue
+from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import HOOKS
 
 
@@ -18,9 +19,9 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
-    A run that starts from the weights of another (``load_from`` without ``resume``) takes over the
-    student alone: copies start from it, queues are emptied, because their keys are of other weights
-    and other videos, and balancers restart.
+    A run that starts from the weights of another (``load_from`` without ``resume``) takes over
+    student and heads: copies start from them, queues are emptied, because their keys are of other
+    weights and other videos; balancers and the statistics of teachers' targets restart.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -28,7 +29,7 @@ class MomentumCopyHook(Hook):
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):
                     module.clear()
-                elif isinstance(module, Balancer):
+                elif isinstance(module, (Balancer, RunningStandardizer)):
                     module.restart()
         for copy, source in _pairs(runner):
             copy.start(source, anew=not runner._resume)

@@ -42,8 +42,8 @@ class ParsingDistillationHead(PretextHead):
         hidden_dim: Channels of the decoder.
         person_weight: Weight of a person's pixel, that of the background is 1.
         min_person: Share of a frame, 0..1.
-        background_share: Probability of the background before training, above 0 and below 1; the
-            parts share the rest alike.
+        background_share: Probability of the background before training, at the loss's temperature,
+            above 0 and below 1; the parts share the rest alike.
         view: The view whose parts are predicted.
         loss: Of logits and the teacher's distribution at each pixel.
         inputs: Sources of ``features`` ``[B, C', T', H', W']``, the teacher's ``parts``

@@ -24,14 +24,10 @@ class RecognitionHead(PretextHead):
     and this head's ``cls_head`` together are the recognizer: ``tools/evaluate.py joint`` tests
     them as one, ``tools/publish_model.py --classifier`` exports them as one.
 
-    Frames that only fill up a clip of a 2D student give way to the mean over its valid frames, so
-    that TSN's average over frames is one over valid frames, as is that of the pretext tasks.
-
     Args:
         cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
             ``mmaction.I3DHead`` on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        inputs: Sources of ``feature_map`` ``[B, C, T, H, W]``, ``label`` int64 ``[B]``, -1 = none,
-            and, with a head for 2D students, ``valid`` bool ``[B, T]``.
+        inputs: Sources of ``feature_map`` ``[B, C, T, H, W]``, ``label`` int64 ``[B]``, -1 = none.
     """
 
     inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')
@@ -47,13 +43,10 @@ class RecognitionHead(PretextHead):
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
-        if self.of_frames:
-            view = self.inputs['feature_map'].split('.')[0]
-            self.inputs.setdefault('valid', f'targets.{view}.valid')
 
-    def terms(self, feature_map: Tensor, label: Tensor, valid: Optional[Tensor] = None) -> Terms:
+    def terms(self, feature_map: Tensor, label: Tensor) -> Terms:
         """The head's own losses and accuracy over the labeled clips; scores ``[B, K]``."""
-        scores = self._scores(feature_map, valid)
+        scores = self._scores(feature_map)
         labeled = label >= 0
         hit = (scores.argmax(1) == label).to(scores.dtype)
         # Not a term: the log has the head's own accuracies, and a zero without labels would enter
@@ -82,25 +75,9 @@ class RecognitionHead(PretextHead):
             found[name] = Term(value * share if 'loss' in name else value)
         return found
 
-    def _scores(self, feature_map: Tensor, valid: Optional[Tensor]) -> Tensor:
+    def _scores(self, feature_map: Tensor) -> Tensor:
         """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
         if not self.of_frames:
             return self.cls_head(feature_map)
-        # Positions of a 3D student's map are not the view's frames.
-        if valid is not None and valid.shape[1] == feature_map.shape[2]:
-            feature_map = fill_with_mean(feature_map, valid)
         frames = feature_map.transpose(1, 2)
         return self.cls_head(frames.flatten(0, 1), num_segs=frames.shape[1])
-
-
-def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
-    """A map with the mean of its valid frames in place of the others.
-
-    Args:
-        feature_map: ``[B, C, T, H, W]``.
-        valid: bool ``[B, T]``.
-    """
-    kept = valid[:, None, :, None, None]
-    count = kept.sum(2, keepdim=True).clamp(min=1)
-    mean = feature_map.masked_fill(~kept, 0).sum(2, keepdim=True) / count
-    return torch.where(kept, feature_map, mean)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Union
+
 import torch
-from mmengine.dist import all_reduce, get_world_size
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from mmengine.dist import all_reduce_params
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
 class MomentumCopy(AveragedModel):
@@ -18,9 +21,10 @@ class MomentumCopy(AveragedModel):
     across GPUs as in MoCo.
 
     The statistics start at mean 0 and variance 1, and at this rate keys would hardly be normalized
-    for 1 / (1 - m) steps. So floating-point buffers keep the share ``min(m, (1 + n) / (10 + n))``,
-    with ``n`` the number of updates so far. They are averaged over all processes, so that all have
-    the copy that a checkpoint keeps (both our choice).
+    for 1 / (1 - m) steps. So a network that has any keeps ``min(m, (1 + n) / (10 + n))``, with
+    ``n`` the number of updates so far: of its weights too, because statistics of other weights
+    than the copy's would make all keys alike. The statistics are averaged over all processes, so
+    that all have the copy that a checkpoint keeps (both our choice).
 
     :class:`MomentumCopyHook` calls :meth:`start` before training, :meth:`follow` after each step.
 
@@ -30,12 +34,29 @@ class MomentumCopy(AveragedModel):
     """
 
     def __init__(self, source: nn.Module, momentum: float = 0.999) -> None:
-        super().__init__(source, multi_avg_fn=get_ema_multi_avg_fn(momentum), use_buffers=True)
+        super().__init__(source, multi_avg_fn=self._move, use_buffers=True)
         self.momentum = momentum
         self.requires_grad_(False)
         self.train(False)
         # A Python flag, because a tensor would have to be fetched from the GPU in every step.
         self.started = False
+
+    def _statistics(self) -> list[Tensor]:
+        return [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
+
+    @torch.no_grad()
+    def _move(
+        self, own: Sequence[Tensor], others: Sequence[Tensor], updates: Union[Tensor, int]
+    ) -> None:
+        """Move tensors of one type towards those of the source."""
+        if not own[0].is_floating_point():  # the number of batches, which nobody reads
+            return
+        # A tensor, so that nothing waits for the GPU.
+        step = torch.full((), 1 - self.momentum, device=own[0].device)
+        if self._statistics():
+            step = step.maximum(9 / (10 + torch.as_tensor(updates)))
+        for value, other in zip(own, others):
+            value.lerp_(other, step.to(value.dtype))
 
     def start(self, source: nn.Module, anew: bool = False) -> None:
         """Take over the source's values; those of a resumed run stay unless ``anew``."""
@@ -48,30 +69,10 @@ class MomentumCopy(AveragedModel):
     @torch.no_grad()
     def follow(self, source: nn.Module) -> None:
         """Move towards the source; at first, take over its values."""
-        # A tensor, so that nothing waits for the GPU; at last the step is 0.
-        share = (1 + self.n_averaged) / (10 + self.n_averaged)
         self.update_parameters(source)
-        # Buffers have kept m of themselves, and share / m of that is wanted.
-        step = 1 - (share / self.momentum).clamp(max=1)
-        for buffer, own in zip(self.module.buffers(), source.buffers()):
-            if buffer.is_floating_point():
-                buffer.lerp_(own, step.to(buffer.dtype))
-        average_statistics(self.module)
+        all_reduce_params(self._statistics(), op='mean')
 
     def train(self, mode: bool = True) -> MomentumCopy:
         """Stay in evaluation mode whatever the student does."""
         super().train(False)
         return self
-
-
-@torch.no_grad()
-def average_statistics(module: nn.Module) -> None:
-    """Give the floating-point buffers of a network their mean over all processes."""
-    statistics = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-    if get_world_size() == 1 or not statistics:
-        return
-    joined = torch.cat([buffer.flatten() for buffer in statistics])
-    all_reduce(joined, op='mean')
-    parts = joined.split([buffer.numel() for buffer in statistics])
-    for buffer, part in zip(statistics, parts):
-        buffer.copy_(part.view_as(buffer))

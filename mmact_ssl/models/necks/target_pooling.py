@@ -133,6 +133,11 @@ class RunningStandardizer(nn.Module):
         self.register_buffer('square', torch.zeros(channels))
         self.register_buffer('updates', torch.tensor(0))
 
+    def restart(self) -> None:
+        """Forget the statistics, which are of another run's targets."""
+        for buffer in self.buffers():
+            buffer.zero_()
+
     @torch.no_grad()
     def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
         """Standardize ``[N, D]``; in training mode after an update with them. No gradient.

@@ -13,6 +13,7 @@ from torch import nn
 
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.models.heads.consistency import ConsistencyHead
+from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import MODELS
 
 
@@ -78,3 +79,15 @@ def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
     start = fresh.state_dict()
     assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
     assert len(start) == dict(GradNorm=4, UncertaintyWeights=2).get(type_, 0)
+
+
+@pytest.mark.parametrize('resumed', [True, False])
+def test_statistics_of_targets_are_learned_anew_unless_the_run_is_resumed(resumed):
+    """Another run's targets, of another teacher perhaps, have other means."""
+    standardizer = RunningStandardizer(3)
+    standardizer(torch.randn(8, 3) + 50)
+    MomentumCopyHook().before_train(SimpleNamespace(model=standardizer, _resume=resumed))
+    assert standardizer.updates == resumed
+    values = torch.randn(64, 3)
+    standardized = standardizer(values)
+    assert (standardized.mean(0).abs() < 0.1).all() != resumed

@@ -20,25 +20,43 @@ def change(source: nn.Module) -> None:
             value.add_(torch.randn_like(value.float()).to(value.dtype))
 
 
+def plain() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize('make', [network, plain])
 @pytest.mark.parametrize('momentum', [0.0, 0.3, 0.9])
-def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum):
-    source = network()
+def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum, make):
+    source = make()
     follower = MomentumCopy(source, momentum)
     change(source)  # initialized after the copy was made
     follower.start(source)
     expected = {name: value.double() for name, value in source.state_dict().items()}
-    statistics = {name for name, _ in source.named_buffers()}
     for updates in range(1, 7):
         change(source)
         follower.follow(source)
+        share = min(momentum, (1 + updates) / (10 + updates)) if make is network else momentum
         for name, value in source.state_dict().items():
-            share = momentum
-            if name in statistics:
-                share = min(momentum, (1 + updates) / (10 + updates))
             expected[name] = share * expected[name] + (1 - share) * value.double()
     for name, value in follower.module.state_dict().items():
         if value.is_floating_point():  # the number of batches is read by nobody
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_keys_of_weights_that_grow_stay_apart():
+    """Old weights under new statistics would shrink all keys towards one."""
+    source = network()[:2].train()
+    follower = MomentumCopy(source, 0.999)
+    follower.start(source)
+    rows = torch.randn(64, 3)
+    for _ in range(40):
+        with torch.no_grad():
+            source[0].weight.mul_(1.06)
+            source(rows)
+        follower.follow(source)
+    deviation = follower(rows).std(0)
+    assert (deviation > 0.5).all() and (deviation < 2).all(), deviation
 
 
 def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():

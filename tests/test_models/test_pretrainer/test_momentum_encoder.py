@@ -146,8 +146,9 @@ def test_the_copy_moves_once_a_step_and_starts_as_the_initialized_student(tmp_pa
     assert len(seen.student) == 9
     torch.testing.assert_close(seen.encoder[0], seen.student[0], rtol=0, atol=0)
     expected = seen.student[0].double()
-    for student, encoder in zip(seen.student[1:], seen.encoder[1:]):
-        expected = 0.9 * expected + 0.1 * student.double()
+    for updates, (student, encoder) in enumerate(zip(seen.student[1:], seen.encoder[1:]), 1):
+        share = min(0.9, (1 + updates) / (10 + updates))
+        expected = share * expected + (1 - share) * student.double()
         torch.testing.assert_close(encoder.double(), expected, rtol=1e-5, atol=1e-6)
 
 
