@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Test a recogniser (a fine-tuned or linear config) with several processes.
+# Test what a config describes, pretext tasks or a recognizer, with several processes.
 #   tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [options of tools/test.py]
 # Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT on each.
 set -euo pipefail

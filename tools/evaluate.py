@@ -118,6 +118,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if args.random and args.pretrained_on:
         parser.error('--pretrained-on: a random encoder was pre-trained on nothing')
     args.seeds = args.seeds or [args.seed]
+    args.protocols = args.protocols.replace(' ', '')
     return args
 
 
@@ -133,10 +134,8 @@ def load_config(args: argparse.Namespace) -> Config:
     from mmact_ssl.errors import ConfigError
 
     keep_freed_memory()
-    args.checkpoint = args.checkpoint and find_checkpoint(args.checkpoint)
-    args.join = [find_checkpoint(path) for path in args.join]
     if args.config is None:
-        checkpoint = args.checkpoint.replace(SEED, str(args.seeds[0]))
+        checkpoint = find_checkpoint(args.checkpoint, args.seeds[0])
         trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
@@ -152,11 +151,12 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def find_checkpoint(where: str) -> str:
+def find_checkpoint(where: str, seed: int = 0) -> str:
     """Path of a checkpoint: a file's own, the newest in a folder, or that of a published model."""
     from mmact_ssl.apis.zoo import find_checked_model
     from mmact_ssl.engine.checkpoint import newest_checkpoint
 
+    where = where.replace(SEED, str(seed))
     path = Path(where)
     if path.is_dir():
         return newest_checkpoint(where) or where
@@ -185,8 +185,8 @@ def run(args: argparse.Namespace) -> list[Result]:
             work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
         request = Request(
             cfg,
-            args.checkpoint and args.checkpoint.replace(SEED, str(seed)),
-            joined=tuple(path.replace(SEED, str(seed)) for path in args.join),
+            args.checkpoint and find_checkpoint(args.checkpoint, seed),
+            joined=tuple(find_checkpoint(path, seed) for path in args.join),
             seed=seed,
             label_fraction=fraction,
             method=method,
@@ -213,7 +213,7 @@ def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
     """
     from mmact_ssl.evaluation.protocols import is_stochastic, plan_protocols
 
-    one_encoder = not args.random and SEED not in (args.checkpoint or '')
+    one_encoder = not args.random and SEED not in ' '.join([args.checkpoint or '', *args.join])
     steps = []
     for seed in args.seeds:
         for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():

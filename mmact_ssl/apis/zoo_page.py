@@ -23,7 +23,9 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
     rows, sections = [], []
     for name, entry in read_index(Path(folder) / INDEX).items():
         card = read_card(Path(folder) / entry.file)
-        figures = {figure['name']: figure for figure in card.results}
+        # Of the set that it was trained on, where it was evaluated on several.
+        own = sorted(card.results, key=lambda figure: figure['dataset'] == card.trained_on)
+        figures = {figure['name']: figure for figure in own}
         linear, knn = (_percent(figures.get(key)) for key in ('Linear', 'kNN'))
         clips = max((figure['test_clips'] for figure in card.results), default=0) or '-'
         rows.append(

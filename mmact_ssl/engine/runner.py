@@ -20,6 +20,7 @@ from torch import nn
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
 from mmact_ssl.engine.terminal import quiet_the_screen
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
@@ -64,11 +65,12 @@ class PretrainRunner(Runner):
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""
-        if isinstance(loop, dict) and (
-            loop.get('type') == 'EpochBasedTrainLoop' or loop.get('by_epoch')
-        ):
-            loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
-            loop.pop('by_epoch', None)
+        if isinstance(loop, dict):
+            # With a scope, mmengine.EpochBasedTrainLoop, and as a class it is the same.
+            name = re.findall(r'\w+', str(loop.get('type')))[-1]
+            if name == 'EpochBasedTrainLoop' or loop.get('by_epoch'):
+                loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
+                loop.pop('by_epoch', None)
         return super().build_train_loop(loop)
 
     def load_or_resume(self) -> None:
@@ -107,7 +109,16 @@ class PretrainRunner(Runner):
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; of a run that is resumed all of them, and it must be its own."""
         if not self._resume:
-            return super().load_checkpoint(filename, *args, **kwargs)
+            own = {n: value.shape for n, value in unwrap_model(self.model).state_dict().items()}
+            loaded = super().load_checkpoint(filename, *args, **kwargs)
+            found = loaded.get('state_dict', loaded)
+            if not any(getattr(found.get(name), 'shape', None) == own[name] for name in own):
+                raise CheckpointError(
+                    f'{filename}: no weight has a name and shape of this model ({next(iter(own))}, '
+                    f'... there: {next(iter(found), None)}, ...); a backbone alone is taken by '
+                    "model.backbone.init_cfg=dict(type='Pretrained', checkpoint=FILE)"
+                )
+            return loaded
         loaded = super().load_checkpoint(filename, *args, **{**kwargs, 'strict': True})
         if 'epoch' not in loaded.get('meta', {}) or 'optimizer' not in loaded:
             raise CheckpointError(

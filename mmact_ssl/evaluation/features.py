@@ -201,6 +201,12 @@ def extract_features(
             result[name] = forward_features(
                 backbone, data_preprocessor, shown, pooling, cfg.get('feature_deviation', False)
             )
+        if not np.array_equal(result[name].labels, split.labels):
+            raise DataError(
+                f'{split.ann_file}: the loader gave {len(result[name].labels)} samples that are '
+                f'not its {len(split.labels)} in their order: let the data set of the config '
+                'leave out, draw and shuffle none'
+            )
         if path is not None:
             content = io.BytesIO()
             np.savez(content, values=result[name].values, labels=result[name].labels)

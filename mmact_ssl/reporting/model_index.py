@@ -46,13 +46,13 @@ def result_block(results: Sequence[Result]) -> str:
 
     Nothing where no column of the tables has a value.
     """
-    metrics, seeds = [], set()
+    metrics, counts = [], []
     for heading, protocol, metric, fraction in COLUMNS:
         column = [r for r in results if (r.protocol, r.label_fraction) == (protocol, fraction)]
         if column:
             mean = 100 * statistics.mean(result.metrics[metric] for result in column)
             metrics.append(f'          {heading}: {mean:.1f}\n')
-            seeds |= {result.seed for result in column}
+            counts.append(len(column))
     if not metrics:
         return ''
     first = results[0]
@@ -62,7 +62,7 @@ def result_block(results: Sequence[Result]) -> str:
         '      - Task: Action Recognition\n'
         f'        Dataset: {first.dataset} ({first.kind})\n'
         f'        Metrics:\n{"".join(metrics)}'
-        f'        Seeds: {len(seeds)}\n'
+        f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
         f'        Source: {source}\n'
     )
 

@@ -94,6 +94,9 @@ class Result:
         """Write into a folder of results, in place of an earlier result of the same run.
 
         Several processes may write at a time: each waits for the others. Returns the file.
+
+        Raises:
+            DataError: The earlier result is of another backbone.
         """
         file = result_file(folder, self.dataset, self.method)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +105,12 @@ class Result:
         line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
         side = {key: details[key] for key in SIDE_KEYS if key in details}
         with _locked(file.parent):
+            backbone = _read_lines(file).get(self.run, line)['backbone']
+            if backbone != self.backbone:
+                raise DataError(
+                    f'{file}: {self.run} is there of the backbone {backbone}, and this result is '
+                    f'of {self.backbone}: give it a --variant of its own'
+                )
             for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
                 lines = _read_lines(path)
                 before = lines.pop(self.run, None)

@@ -38,6 +38,7 @@ class Step:
         log: Receives its output.
         results: File and run of each result that it writes; it is skipped where all are there.
         marker: Of a step without results: the file that is written when it succeeds.
+        stale: What it made is of a pre-training by another config.
     """
 
     name: str
@@ -45,10 +46,13 @@ class Step:
     log: Path
     results: list[tuple[Path, str]] = field(default_factory=list)
     marker: Path | None = None
+    stale: bool = False
 
     @property
     def done(self) -> bool:
         """True if all that it makes is there."""
+        if self.stale:
+            return False
         if self.marker is not None:
             return self.marker.exists()
         return all(has_result(file, run) for file, run in self.results)
@@ -158,10 +162,19 @@ class _Run:
             finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
             name = f'{self.name}: pre-training'
             steps.insert(0, Step(name, self._train_command, log, marker=finished))
+            if (self.folder / RECORD).is_file():
+                try:
+                    self._check_folder()
+                except ConfigError:  # which each step will tell
+                    for step in steps:
+                        step.stale = True
         return Chain(self.name, steps)
 
-    def _train_command(self) -> list[str]:
+    def _check_folder(self) -> None:
         check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
+
+    def _train_command(self) -> list[str]:
+        self._check_folder()
         command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
         command += ['--seed', str(self.seed)]
         if any(self.folder.glob('*.pth')):
@@ -170,7 +183,7 @@ class _Run:
 
     def _checkpoint(self) -> str:
         """The last checkpoint of the pre-training, if it is of this run."""
-        check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
+        self._check_folder()
         pointer = self.folder / 'last_checkpoint'
         if not pointer.is_file():
             raise ConfigError(f'{pointer}: there is none; delete {self.folder} and rerun')
@@ -302,7 +315,14 @@ def run_study(
 def run_step(step: Step, root: str) -> bool:
     """Run one step, append its output to its log, and return whether it succeeded."""
     step.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': root}
+    # The step runs in another folder than this program, an installed package's own perhaps.
+    data = os.path.abspath(os.environ.get('MMACT_SSL_DATA', 'data'))
+    environment = {
+        **os.environ,
+        'OMP_NUM_THREADS': '1',
+        'PYTHONPATH': root,
+        'MMACT_SSL_DATA': data,
+    }
     with open(step.log, 'a', encoding='utf-8') as log:
         try:
             command = [sys.executable, *step.command()]

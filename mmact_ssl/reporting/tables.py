@@ -307,8 +307,13 @@ def _caption(
     spread = '' if seeds == '1 seed' else ' ± deviation'
     caption = f'Top-1 accuracy and recall in %, {data}, {backbone}, mean{spread} over {seeds}.'
     # A deviation that leaves out the largest part must not pass for one of the whole method.
-    once = set()
+    once, mixed = set(), set()
     for row in filled:
+        weights = defaultdict(set)
+        for result in (result for cell in row.values() for result in cell):
+            weights[result.seed].add(result.checkpoint_hash)
+        if any(len(files) > 1 for files in weights.values()):
+            mixed.add(result.label)
         several = {heading: cell for heading, cell in row.items() if len(cell) > 1}
         alone = [
             heading
@@ -323,4 +328,6 @@ def _caption(
             f' {", ".join(sorted(once))}: pre-trained once, so that the deviation is that of the '
             'drawn labels and of training on them.'
         )
+    if mixed:
+        caption += f' {", ".join(sorted(mixed))}: not all columns of a seed are of one checkpoint.'
     return caption

@@ -100,6 +100,7 @@ def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
     assert list_models('x*') == []
     model = load_model('small')
     assert model.sha256 == read_index(zoo / 'index.json')['small'].sha256
+    assert find_checkpoint('work_dirs/seed{seed}/epoch_1.pth', 3) == 'work_dirs/seed3/epoch_1.pth'
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         load_model('smal')
     main(['sm*', '--dest', str(tmp_path / 'dest')])

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
+from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.test_engine.test_checkpoint import Constants, OneWeight
@@ -103,6 +105,23 @@ def test_nothing_to_resume_starts_from_the_weights_of_the_config(make, folder, t
     runner.load_or_resume()
     assert runner.epoch == 2, 'once it has checkpoints, from the newest'
     assert not any((value == 7).all() for value in runner.model.state_dict().values())
+
+
+def test_a_start_that_brings_no_weight_is_refused(make, tmp_path):
+    torch.save({'state_dict': {'backbone.weight': torch.ones(3)}}, tmp_path / 'other.pth')
+    with pytest.raises(CheckpointError, match=r'other\.pth: no weight has a name and shape of'):
+        make(tmp_path / 'run', load_from=str(tmp_path / 'other.pth')).train()
+
+
+@pytest.mark.parametrize(
+    'loop', ['EpochBasedTrainLoop', 'mmengine.EpochBasedTrainLoop', EpochBasedTrainLoop]
+)
+def test_every_name_of_mmengines_loop_gives_the_one_that_resumes_within_an_epoch(
+    make, tmp_path, loop
+):
+    runner = make(tmp_path / 'run')
+    built = runner.build_train_loop(dict(type=loop, max_epochs=1))
+    assert isinstance(built, EpochTrainLoop)
 
 
 def test_weights_alone_cannot_be_resumed(make, folder, tmp_path):

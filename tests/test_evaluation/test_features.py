@@ -59,6 +59,15 @@ def test_features_that_are_not_finite_name_the_sample(linear_config):
         extract_features(linear_config, recognizer, {'train': train, 'test': test})
 
 
+def test_a_loader_that_leaves_out_or_shuffles_is_refused(linear_config):
+    init_default_scope('mmaction')
+    _, test = read_splits(linear_config)
+    recognizer = build_recognizer(linear_config, 0)
+    linear_config.test_dataloader.dataset.indices = 5
+    with pytest.raises(DataError, match='the loader gave 5 samples that are not its 6 in their'):
+        extract_features(linear_config, recognizer, {'test': test})
+
+
 def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkeypatch):
     first = extract(linear_config, cache_dir=str(tmp_path))
     assert first['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4

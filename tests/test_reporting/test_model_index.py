@@ -78,7 +78,7 @@ def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
             'Task': 'Action Recognition',
             'Dataset': 'demo (synthetic data)',
             'Metrics': {'Linear': 50.0, 'Fine-tuned, 10 %': 50.0},
-            'Seeds': 2,
+            'Seeds': '1 to 2',
             'Source': 'results/demo/csvr.jsonl',
         }
     ]

@@ -44,6 +44,15 @@ def test_a_run_again_replaces_its_line_and_nothing_else(make_result, tmp_path):
     assert found[1].metrics == {'top1': 0.75} and found[1].details == {}, 'no confusion of before'
 
 
+def test_a_result_of_another_backbone_is_not_replaced(make_result, tmp_path):
+    make_result(details=DETAILS).write(tmp_path)
+    before = (tmp_path / 'demo/csvr.jsonl').read_text()
+    with pytest.raises(DataError, match='of the backbone r3d18-small, and this result is of other'):
+        make_result(backbone='other').write(tmp_path)
+    assert (tmp_path / 'demo/csvr.jsonl').read_text() == before
+    assert read_results(tmp_path)[0].details == DETAILS
+
+
 def write_one(arguments) -> None:
     result, folder = arguments
     result.write(folder)

@@ -287,6 +287,16 @@ def test_what_was_trained_otherwise_is_neither_resumed_nor_evaluated(
     assert len(calls(workshop)) > len(before)
 
 
+def test_results_of_a_pre_training_by_another_config_are_not_taken_for_done(workshop):
+    config = study(seeds=(0,))
+    config.runs = config.runs[1:]
+    assert not run(workshop, plan(workshop, config))[0]
+    before = calls(workshop)
+    (workshop / 'pretrain.py').write_text('max_epochs = 2')
+    (failed,), _ = run(workshop, plan(workshop, config))
+    assert calls(workshop) == before and 'was trained otherwise' in failed.failed.read_text()
+
+
 def test_where_the_data_lie_does_not_make_another_training(workshop, monkeypatch):
     (workshop / 'pretrain.py').write_text("ann_file = '{{$MMACT_SSL_DATA:data}}/demo/train.txt'")
     for place in (None, '/mnt/one', '/mnt/two/'):

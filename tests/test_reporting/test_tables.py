@@ -185,6 +185,20 @@ def test_one_pretraining_is_not_passed_off_as_several(result):
     assert ' CSVR in *Fine-tuned*: pre-trained once' in make_table(rows, 'demo').splitlines()[0]
 
 
+def test_a_row_of_several_pre_trainings_says_so(result):
+    def caption(frozen, finetuned):
+        rows = [result(seed=seed, checkpoint_hash=name) for seed, name in enumerate(frozen)]
+        rows += [
+            result(seed=seed, checkpoint_hash=name, protocol='finetune')
+            for seed, name in enumerate(finetuned)
+        ]
+        return make_table(rows, 'demo').splitlines()[0]
+
+    assert caption('ab', 'ac').endswith(' CSVR: not all columns of a seed are of one checkpoint.')
+    assert 'of one checkpoint' not in caption('ab', 'ab')
+    assert 'of one checkpoint' not in caption('abc', 'ab')
+
+
 def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path, results):
     for entry in results:
         entry.write(tmp_path / 'results')
