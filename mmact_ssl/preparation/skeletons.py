@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
+# Bytes of the npy header, which gets the number of frames at the end. It is not numpy's own, which
+# is a comma longer: the hash of the file is the version of the data, which results carry.
+HEADER_SIZE = 128
 SUMMARY = 'summary.json'
 
 
@@ -59,7 +63,7 @@ class SkeletonWriter:
         (out / META).unlink(missing_ok=True)
         self._part = out / f'{SKELETONS}.part'
         self._file = self._part.open('wb')
-        self._write_header(0)
+        self._file.write(_npy_header(0, self.frame_shape))
 
     def __enter__(self) -> SkeletonWriter:
         return self
@@ -127,7 +131,7 @@ class SkeletonWriter:
             raise DataError(f'{self.out}: {self.dataset} has no usable clip; {why}')
         labels, lengths, persons = np.array(list(self._clips.values()), dtype=np.int64).T
         self._file.seek(0)
-        self._write_header(int(lengths.sum()))
+        self._file.write(_npy_header(int(lengths.sum()), self.frame_shape))
         self._file.close()
         self._part.replace(self.out / SKELETONS)
         np.savez(
@@ -158,11 +162,6 @@ class SkeletonWriter:
         }
         write_atomically(self.out / META, json.dumps(meta, indent=2) + '\n')
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
-
-    def _write_header(self, frames: int) -> None:
-        """Write the header of float32 [frames, M, V, C]; numpy leaves room for more."""
-        content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *self.frame_shape)}
-        np.lib.format.write_array_header_1_0(self._file, content)
 
     def _unseen(self, splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Test lists without the copies of training clips, for those that have some."""
@@ -236,3 +235,10 @@ def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:
     if count > MAX_CLASSES:
         raise DataError(f'{source}: label {count - 1} is too large; number the classes from 0')
     return [f'class {label}' for label in range(count)]
+
+
+def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:
+    """Return the header of an npy file of float32 [frames, *frame_shape], HEADER_SIZE bytes."""
+    content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *frame_shape)}
+    magic = np.lib.format.magic(1, 0) + struct.pack('<H', HEADER_SIZE - 10)
+    return magic + repr(content).encode('ascii').ljust(HEADER_SIZE - 11) + b'\n'
