@@ -2,4 +2,4 @@
 _base_ = 'csvr_jhmdb.py'
 
 dataset = 'utdmhad'
-runs = [_base_.random, _base_.csvr, _base_.supervised]
+runs = [_base_.random, _base_.csvr, _base_.supervised, *_base_.without]

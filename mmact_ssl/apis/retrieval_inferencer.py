@@ -59,7 +59,8 @@ class RetrievalInferencer(FeatureInferencer):
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
         """Embed the clips that the index does not hold yet, and append them.
 
-        A clip is known by its path. A killed call goes on where it was.
+        A clip is known by its path: of a file that was replaced the index keeps the earlier
+        content. A killed call goes on where it was.
 
         Returns:
             ``added`` and ``known``: counts of clips; ``broken``: reason by clip.

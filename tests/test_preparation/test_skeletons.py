@@ -53,6 +53,15 @@ def test_clips_come_back(tmp_path_factory, sizes):
         assert not back[len(keypoint) :].any()
 
 
+def test_the_version_of_prepared_data_stays(tmp_path):
+    """Results carry the hash of this file: other bytes of its header would be other data."""
+    keypoint = np.arange(120, dtype=np.float32).reshape(1, 2, 20, 3) + 1
+    _, folder = write(tmp_path / 'out', {'a': keypoint}, num_persons=1)
+    header = (tmp_path / 'out' / 'skeletons.npy').read_bytes()[:128]
+    assert header.rstrip().endswith(b"'shape': (2, 1, 20, 3)}") and header.endswith(b' \n')
+    assert folder.sha256[:16] == 'cd25efe1c1bffebf'
+
+
 def test_files_beside_the_coordinates(tmp_path):
     clips = {'a': clip(frames=1), 'b': clip(frames=4), 'c': clip(2, 6)}
     clips['c'][0, 0, 5] = 0  # a joint that is not seen
