@@ -48,7 +48,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
         order = np.random.default_rng(seed).permutation(len(names))
         sizes = np.array([(source / names[i]).stat().st_size for i in order])
         written = {}
-        groups = _groups(sizes, 1e6 * megabytes)
+        groups = _groups(sizes, round(1e6 * megabytes))
         for number in track(range(len(groups)), f'shards of {path.name}'):
             shard = out / 'shards' / f'{path.stem}-{number:06d}.tar'
             chosen = [names[i] for i in order[groups[number]]]
@@ -63,7 +63,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
     return counts
 
 
-def _groups(sizes: np.ndarray, limit: float) -> list[slice]:
+def _groups(sizes: np.ndarray, limit: int) -> list[slice]:
     """Cut a row of sizes into parts of at most ``limit`` each, but of one at least."""
     groups, first, held = [], 0, 0
     for position, size in enumerate(sizes.tolist()):

@@ -67,6 +67,15 @@ def folder(files, tmp_path):
     return tmp_path
 
 
+def test_what_fills_a_shard_exactly_fits(tmp_path):
+    """Megabytes are fractions, and 1e6 * (size / 1e6) may be less than the size."""
+    size = next(n for n in range(1000, 9999) if 1e6 * (n / 1e6) < n)
+    (tmp_path / 'a.mp4').write_bytes(bytes(600))
+    (tmp_path / 'b.mp4').write_bytes(bytes(size - 600))
+    (tmp_path / 'train.txt').write_text('a.mp4 0\nb.mp4 1\n')
+    assert prepare(tmp_path, tmp_path / 'out', size / 1e6) == {'train': 2, 'shards': 1}
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Gives ranges, which Python's own server does not; fails every third time if asked to."""
 

@@ -10,7 +10,7 @@ import mmengine.visualization  # noqa: F401  (fills the registry)
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import VISBACKENDS, init_default_scope
+from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
@@ -60,7 +60,7 @@ def test_classes_that_are_named_exist(page: Path):
         re.findall(r'`(\w+(?:Head|Loss|Teacher|Hook|Dataset|Weights|Views|Targets))\b', text)
     )
     known = {'DefaultSampler', *re.findall(r'^class (\w+)', text, re.MULTILINE)}
-    known |= set(VISBACKENDS.module_dict)
+    known |= {*VISBACKENDS.module_dict, *HOOKS.module_dict}
     for path in (ROOT / 'mmact_ssl').rglob('*.py'):
         known |= set(re.findall(r'^class (\w+)', path.read_text(), re.MULTILINE))
     assert named - known == set(), page.name
