@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from mmaction.datasets import BaseActionDataset
 from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import DATASETS
 
@@ -27,7 +29,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     The pipeline gets ``keypoint`` (float32 [M, T, V, C], a copy that may be changed; persons that
     are absent are zero throughout), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's
     name), ``label``, ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and
-    ``replaced``.
+    ``replaced``. With ``performance_pattern``, where a clip has one, also ``other_camera``: another
+    clip of the performance, drawn anew each time, as a dict of these keys.
 
     Once ``SeedByProgressHook`` has called ``set_progress``, randomness depends on (seed, epoch,
     index), see SeededSamples; until then it is the process's own.
@@ -35,6 +38,9 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     Args:
         data_prefix: ``skeleton``: the prepared folder.
         label_fraction, label_seed: As in PretextVideoDataset: the other clips get the label -1.
+        performance_pattern: Regular expression whose groups are alike in the names of clips that
+            show one performance, which several cameras recorded at once. Clips of the annotation
+            file alone are paired.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
     """
 
@@ -50,9 +56,11 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         data_prefix: Mapping[str, str],
         label_fraction: float = 1.0,
         label_seed: int = 0,
+        performance_pattern: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_fraction, self.label_seed = label_fraction, label_seed
+        self.performance_pattern = performance_pattern
         super().__init__(
             ann_file, pipeline, data_prefix=dict(data_prefix), modality='Pose', **kwargs
         )
@@ -90,11 +98,43 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 }
             )
         drop_labels(data_list, self.label_fraction, self.label_seed)
+        self._pair_cameras(data_list)
         return data_list
+
+    def _pair_cameras(self, data_list: list[dict]) -> None:
+        """Give each clip the list ``other_cameras`` of the others of its performance."""
+        if self.performance_pattern is None:
+            return
+        performances: dict[tuple, list[dict]] = defaultdict(list)
+        for info in data_list:
+            match = re.search(self.performance_pattern, info['filename'])
+            if match is None:
+                raise ConfigError(
+                    f'performance_pattern {self.performance_pattern!r} does not match '
+                    f'{info["filename"]!r} of {self.ann_file}; fix it'
+                )
+            performances[match.groups()].append(info)
+        if not self.test_mode and all(len(clips) == 1 for clips in performances.values()):
+            raise ConfigError(
+                f'performance_pattern {self.performance_pattern!r} finds no two clips of one '
+                f'performance in {self.ann_file}: its groups must leave out the camera'
+            )
+        for clips in performances.values():
+            plain = [dict(clip) for clip in clips]
+            for place, clip in enumerate(clips):
+                clip['other_cameras'] = plain[:place] + plain[place + 1 :]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Read one clip; see the class for its keys."""
         info = super().get_data_info(idx)
+        others = info.pop('other_cameras', ())
+        if others:
+            other = others[np.random.randint(len(others))]
+            info['other_camera'] = self._read(info | other)
+        return self._read(info)
+
+    def _read(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Add the coordinates of the clip that ``info`` describes, and their layout."""
         if self._coordinates is None:
             self._coordinates = self.folder.open_coordinates()
         start = info.pop('first_frame')

@@ -11,6 +11,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -22,25 +23,38 @@ class MakeSkeletonViews(BaseTransform):
     the pipeline is common to all views, and what stands in a view's list is drawn for it alone.
     Padding at the end is cut off: a view has its true length.
 
-    Required keys: ``keypoint``, and what the transforms need. Added keys: ``views`` {view: float32
+    Required keys: ``keypoint``, and what the transforms need; optional ``other_camera``, see
+    SkeletonDataset. Added keys: ``views`` {view: float32
     [M, T', V, C']}; ``targets`` {view: what the view's transforms left in ``targets``, such as
     ``permutation``, beside what LoadTargets put there}.
 
     Args:
         views: Name of each view and configs of its transforms; an empty list is the clip as it is.
+        other_camera: Views that show the clip of the other camera, where there is one. It is as
+            the data set read it: transforms that all views need, such as NormalizeSkeleton, then
+            stand in the views' lists. Our choice.
     """
 
-    def __init__(self, views: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def __init__(
+        self,
+        views: Mapping[str, Sequence[Mapping[str, Any]]],
+        other_camera: Sequence[str] = (),
+    ) -> None:
         self.views = {
             view: [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
             for view, transforms in views.items()
         }
+        self.other_camera = frozenset(other_camera)
+        if not self.other_camera <= self.views.keys():
+            unknown = sorted(self.other_camera - self.views.keys())
+            raise ConfigError(f'MakeSkeletonViews: other_camera names no view of views: {unknown}')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         views = {}
         targets = results.setdefault('targets', {})
         for view, transforms in self.views.items():
-            made = {**results, 'keypoint': results['keypoint'].copy(), 'targets': {}}
+            clip = results.get('other_camera', results) if view in self.other_camera else results
+            made = {**clip, 'keypoint': clip['keypoint'].copy(), 'targets': {}}
             for transform in transforms:
                 made = transform(made)
             views[view] = made['keypoint'][:, : num_valid_frames(made)]
