@@ -15,7 +15,6 @@ from mmact_ssl.reporting.provenance import (
     config_hash,
     package_versions,
     portable_path,
-    pose_cache_version,
 )
 from mmact_ssl.reporting.result import PRETEXT, Result
 from mmact_ssl.targets.load_targets import caches_read_by
@@ -42,7 +41,6 @@ def make_pretext_result(
         skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
-    data.update(pose_cache_version(cfg.train_dataloader.dataset.ann_file))
     caches = sorted({path for _, path in caches_read_by(loaders)})
     # What the metrics of the tasks depend on.
     settings = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}

@@ -8,10 +8,9 @@ import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl.targets.cache import TargetReader, read_meta
+from mmact_ssl.targets.cache import TargetReader
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
@@ -47,26 +46,9 @@ def portable_path(path: str | os.PathLike) -> str:
 
 
 def data_version(train: Split, test: Split) -> str:
-    """Hash both annotations, the skeletons, and the pose cache beside the training annotation."""
-    digest = hashlib.sha256(''.join([*train.lines(), *test.lines()]).encode())
-    digest.update((train.skeletons + test.skeletons).encode())
-    digest.update(pose_cache_version(train.ann_file))
-    return digest.hexdigest()
-
-
-def pose_cache_version(ann_file: str | os.PathLike) -> bytes:
-    """Return what the pose cache beside an annotation file contains; b'' without a cache."""
-    cache = Path(ann_file).parent / 'targets' / 'pose.lmdb'
-    if not cache.exists():
-        return b''
-    # How the cache stores its values does not matter: `format` is a constant.
-    return _meta_text(read_meta(cache), ('kind', 'layout', 'fingerprint', 'source'), format=1)
-
-
-def _meta_text(meta: Any, names: Iterable[str], **more: Any) -> bytes:
-    words = {name: getattr(meta, name) for name in names}
-    words['fingerprint'] = meta.identity
-    return json.dumps({**words, **more}, sort_keys=True).encode()
+    """Hash both annotations and the skeletons. Targets are not among them: ``caches`` has these."""
+    lines = ''.join([*train.lines(), *test.lines()])
+    return hashlib.sha256(f'{lines}{train.skeletons}{test.skeletons}'.encode()).hexdigest()
 
 
 def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
@@ -76,8 +58,9 @@ def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) ->
     cover the sentences that it was given; other targets follow from the teacher and the videos.
     """
     reader = TargetReader(path)
-    names = ('kind', 'layout', 'fingerprint', 'window', 'precision', 'dtype')
-    digest = hashlib.sha256(_meta_text(reader.meta, names))
+    names = ('kind', 'layout', 'window', 'precision', 'dtype')
+    words = {'fingerprint': reader.meta.identity, **{n: getattr(reader.meta, n) for n in names}}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
     if reader.meta.kind == 'text':
         for key in reader.keys() if keys is None else sorted(keys):
             values = reader.get(key)  # [S, D]
