@@ -2,6 +2,7 @@
 # against random encoders and supervised training; and transfer to other sets of the same joints.
 dataset = 'nwucla'
 seeds = (0, 1, 2)
+five = (0, 1, 2, 3, 4)
 
 downstream = 'configs/downstream'
 transfer_to = ('utdmhad-skeleton', 'msraction3d', 'utkinect')
@@ -27,14 +28,22 @@ transfer = [
 ]
 ms2l = 'configs/ms2l_gru_nwucla.py'
 twoview = 'configs/ms2l-twoview_gru_nwucla.py'
+cameras = 'configs/ms2l-cameras_gru_nwucla.py'
 
 runs = [
     dict(
         method='MS2L two views',
         pretrain=twoview,
         evaluations=[dict(protocols='pretext', config=twoview), *streams, *transfer],
+        seeds=five,
     ),
-    dict(method='Random init', variant='streams', evaluations=[*streams, *transfer]),
+    dict(
+        method='MS2L two cameras',
+        pretrain=cameras,
+        evaluations=[dict(protocols='pretext', config=cameras), *streams[:2]],
+        seeds=five,
+    ),
+    dict(method='Random init', variant='streams', evaluations=[*streams, *transfer], seeds=five),
     dict(
         method='MS2L',
         pretrain=ms2l,

@@ -49,16 +49,19 @@ unshifted = dict(
     ],
     seeds=(0,),
 )
-# On frames of 160x160.
-larger = 'configs/downstream/linear_tsm-lite0-160_{dataset}.py'
-on_larger = [dict(frozen, config=larger), dict(few_labels, config=larger)]
-at_160 = [
-    dict(method='ImageNet start', variant='160px', evaluations=on_larger, seeds=(0,)),
-    dict(
-        method='DTG-Net TSM',
-        variant='160px',
-        pretrain='configs/dtg_tsm-lite0-160_{dataset}.py',
-        evaluations=on_larger,
-    ),
-]
-runs = [start, unshifted, *students, *joint_training, *at_160]
+# On larger frames, as squares of so many pixels.
+larger = []
+for pixels in (160, 224):
+    evaluation = f'configs/downstream/linear_tsm-lite0-{pixels}_{{dataset}}.py'
+    on_larger = [dict(frozen, config=evaluation), dict(few_labels, config=evaluation)]
+    student = f'configs/dtg_tsm-lite0-{pixels}_{{dataset}}.py'
+    larger += [
+        dict(method='ImageNet start', variant=f'{pixels}px', evaluations=on_larger),
+        dict(
+            method='DTG-Net TSM',
+            variant=f'{pixels}px',
+            pretrain=student,
+            evaluations=on_larger,
+        ),
+    ]
+runs = [start, unshifted, *students, *joint_training, *larger]

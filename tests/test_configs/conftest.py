@@ -26,7 +26,8 @@ def made_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight clips of other lengths; six have sentences, and six wrong ones."""
     folder = tmp_path_factory.mktemp('skeletons')
     generator = np.random.default_rng(0)
-    names = [f'clip{number}' for number in range(8)]
+    # Two cameras saw each performance.
+    names = [f'clip{number // 2}_v{1 + number % 2}' for number in range(8)]
     with SkeletonWriter(folder, 'made', 'kinect20', ['one', 'two'], 1) as writer:
         for number, name in enumerate(names):
             clip = generator.normal(size=(1, 4 + 2 * number, 20, 3)).astype(np.float32)

@@ -146,14 +146,21 @@ def test_sets_that_are_joined_read_caches_of_their_own():
 
 
 @pytest.mark.parametrize(
-    'name', ['ms2l_gru_nwucla.py', 'c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py']
+    'name',
+    [
+        'ms2l_gru_nwucla.py',
+        'ms2l-cameras_gru_nwucla.py',
+        'c2vl_gru_nwucla.py',
+        'ms2l-c2vl_gru_nwucla.py',
+    ],
 )
 def test_pretraining_reads_no_label(name, train, made_set, tmp_path):
     """The same weights to the bit, whatever the annotation's labels are."""
     ends = []
     for number, label in enumerate(('', ' 1')):
         ann_file = made_set / f'{Path(name).stem}_{number}.txt'  # caches lie beside it
-        ann_file.write_text(''.join(f'clip{i}{label}\n' for i in range(8)))
+        names = [line.split()[0] for line in (made_set / 'train.txt').read_text().splitlines()]
+        ann_file.write_text(''.join(f'{clip}{label}\n' for clip in names))
         runner = train(name, ann_file, work_dir=str(tmp_path / str(number)))
         ends.append([value.detach().clone() for value in runner.model.parameters()])
     assert all(torch.equal(one, other) for one, other in zip(*ends))

@@ -12,7 +12,7 @@ from mmact_ssl.registry import DATASETS, MODELS
 from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
 
 MS2L = [name for name in TOP_LEVEL if name.startswith('ms2l') and 'c2vl' not in name]
-TWO_VIEWS = [name for name in MS2L if 'twoview' in name]
+TWO_VIEWS = [name for name in MS2L if 'twoview' in name or 'cameras' in name]
 GRAPHS = [name for name in MS2L if 'gcn' in name and 'momentum' not in name]
 MOMENTUM = [name for name in MS2L if 'momentum' in name]
 PUBLISHED = sorted({*MS2L} - {*TWO_VIEWS, *GRAPHS, *MOMENTUM})

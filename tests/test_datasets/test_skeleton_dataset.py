@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS
 
@@ -121,3 +121,51 @@ def test_a_part_of_the_labels_is_that_of_the_evaluation(folder):
     assert len(drawn) == 2
     expected = [label if i in drawn else -1 for i, label in enumerate(labels)]
     assert [info['label'] for info in infos] == [*expected, -1]
+
+
+@pytest.fixture(scope='module')
+def cameras(tmp_path_factory):
+    """Performance 0 by three cameras, performance 1 by two, performance 2 by one."""
+    folder = tmp_path_factory.mktemp('cameras')
+    names = [f'e{e}_v{v}' for e, count in enumerate((3, 2, 1)) for v in range(count)]
+    with SkeletonWriter(folder, 'tiny', 'kinect20', ['walk', 'run'], 1) as writer:
+        for length, name in enumerate(names, start=1):
+            writer.add(name, 1, np.full((1, length, 20, 3), length, np.float32))
+        writer.finish({'all': names})
+    return folder, names
+
+
+def test_another_camera_is_any_other_of_the_performance_and_never_the_same(cameras):
+    folder, names = cameras
+    dataset = build(folder, [f'{name} 1' for name in names], performance_pattern=r'(e\d)_v')
+    seen = {name: set() for name in names}
+    for epoch in range(20):
+        dataset.set_progress(0, epoch)
+        for sample in (dataset[index] for index in range(len(names))):
+            assert sample['keypoint'].shape[1] == sample['total_frames']
+            if 'other_camera' not in sample:
+                continue
+            other = sample['other_camera']
+            seen[sample['filename']].add(other['filename'])
+            length = names.index(other['filename']) + 1
+            np.testing.assert_array_equal(other['keypoint'], np.full((1, length, 20, 3), length))
+            assert (other['total_frames'], other['layout']) == (length, 'kinect20')
+    assert seen == {
+        name: {other for other in names if other[:2] == name[:2]} - {name} for name in names
+    }
+
+
+def test_clips_outside_the_annotation_file_are_no_other_camera(cameras):
+    folder, _ = cameras
+    dataset = build(folder, ['e0_v0', 'e1_v0', 'e1_v1'], performance_pattern=r'(e\d)_v')
+    others = [sample.get('other_camera', {}).get('filename') for sample in dataset]
+    assert others == [None, 'e1_v1', 'e1_v0']
+
+
+def test_a_pattern_that_pairs_nothing_is_refused(cameras):
+    folder, _ = cameras
+    with pytest.raises(ConfigError, match=r"does not match 'e0_v0'"):
+        build(folder, ['e0_v0'], performance_pattern=r'(a\d)')
+    with pytest.raises(ConfigError, match=r'no two clips of one performance.*leave out the camera'):
+        build(folder, ['e0_v0', 'e0_v1'], performance_pattern=r'(.+)')
+    assert len(build(folder, ['e0_v0'], performance_pattern=r'(e\d)_v', test_mode=True)) == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mmact_ssl.datasets.transforms import MakeSkeletonViews
+from mmact_ssl.errors import ConfigError
 
 MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
 
@@ -62,3 +64,21 @@ def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sam
     targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
     names = {view: set(named) for view, named in targets.items()}
     assert names == {'one': {'permutation', 'prompt'}, 'two': {'permutation'}, 'three': set()}
+
+
+def test_a_view_shows_the_other_camera_where_there_is_one(make_sample):
+    sample, other = make_sample(frames=10), make_sample(frames=6)
+    other['keypoint'] = other['keypoint'] + 1
+    resample = [dict(type='ResampleFrames', num_frames=3)]
+    views = dict(one=[], two=[], three=resample)
+    make = MakeSkeletonViews(views, other_camera=['two', 'three'])
+    paired = make({**sample, 'other_camera': other})['views']
+    np.testing.assert_array_equal(paired['one'], sample['keypoint'])
+    np.testing.assert_array_equal(paired['two'], other['keypoint'])
+    assert paired['three'].shape[1] == 3 and paired['three'].min() > sample['keypoint'].min()
+    paired['two'][:] = 0  # its memory is its own
+    assert other['keypoint'].any()
+    alone = make(sample)['views']
+    np.testing.assert_array_equal(alone['two'], alone['one'])
+    with pytest.raises(ConfigError, match=r"no view of views: \['four'\]"):
+        MakeSkeletonViews(views, other_camera=['four'])
