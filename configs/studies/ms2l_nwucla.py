@@ -22,6 +22,12 @@ def evaluations(encoder, frozen_protocols):
 
 published = evaluations('gru', 'linear,linear-adam,knn,retrieval')
 streams = evaluations('gru-streams', 'linear,knn,retrieval')
+# The same students, each clip read as six turned and mirrored copies.
+averaged = f'{downstream}/linear_gru-streams-copies_nwucla.py'
+copies = [
+    dict(protocols='linear,knn', config=averaged, variant='copies'),
+    dict(protocols='linear', config=averaged, variant='copies', label_fraction=0.1),
+]
 transfer = [
     dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
     for name in transfer_to
@@ -34,16 +40,21 @@ runs = [
     dict(
         method='MS2L two views',
         pretrain=twoview,
-        evaluations=[dict(protocols='pretext', config=twoview), *streams, *transfer],
+        evaluations=[dict(protocols='pretext', config=twoview), *streams, *copies, *transfer],
         seeds=five,
     ),
     dict(
         method='MS2L two cameras',
         pretrain=cameras,
-        evaluations=[dict(protocols='pretext', config=cameras), *streams[:2]],
+        evaluations=[dict(protocols='pretext', config=cameras), *streams[:2], *copies],
         seeds=five,
     ),
-    dict(method='Random init', variant='streams', evaluations=[*streams, *transfer], seeds=five),
+    dict(
+        method='Random init',
+        variant='streams',
+        evaluations=[*streams, *copies, *transfer],
+        seeds=five,
+    ),
     dict(
         method='MS2L',
         pretrain=ms2l,

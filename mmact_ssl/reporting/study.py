@@ -23,7 +23,7 @@ from mmact_ssl.reporting.provenance import config_hash
 from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
-EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset'}
+EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'variant'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 
@@ -198,7 +198,8 @@ class _Run:
         if protocols != PRETEXT:
             plan = plan_protocols(protocols, () if given is None else (float(given),))
         file = result_file(self.results, target, self.method)
-        names = (self.method, self.variant, target)
+        variant = evaluation.get('variant', self.variant)
+        names = (self.method, variant, target)
         results = [
             (file, run_name(*names, protocol, fraction, self.seed, source))
             for fraction, chosen in plan.items()
@@ -211,6 +212,9 @@ class _Run:
         if target != self.dataset:
             title += f' on {target}'
             stem += f'_{target}'
+        if variant != self.variant:
+            title += f' as {variant}'
+            stem += f'_{variant}'
 
         def command() -> list[str]:
             checkpoint = self._checkpoint() if self.pretrain else '--random'
@@ -219,7 +223,7 @@ class _Run:
             if protocols == PRETEXT:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], checkpoint]
                 options = self.options + options
-            found += ['--method', self.method, '--variant', self.variant]
+            found += ['--method', self.method, '--variant', variant]
             found += ['--seed', str(self.seed)]
             found += [] if given is None else ['--label-fraction', str(given)]
             found += ['--pretrained-on', source] if source else []

@@ -222,6 +222,23 @@ def test_transfer_is_evaluated_beside_the_own_data_set(workshop):
     ]
 
 
+def test_one_training_is_evaluated_as_two_variants(workshop):
+    config = study(seeds=(0,))
+    del config.runs[0]
+    config.runs[0].evaluations = [
+        dict(protocols='linear', config='linear.py'),
+        dict(protocols='linear', config='finetune.py', variant='copies'),
+    ]
+    failed, lines = run(workshop, plan(workshop, config))
+    assert not failed, lines
+    assert [call[0] for call in calls(workshop)] == ['train', 'evaluate', 'evaluate']
+    assert written(workshop) == [
+        'csvr_copies_demo_linear_seed0',
+        'csvr_no-pose_demo_linear_seed0',
+    ]
+    assert not any(chain.todo for chain in plan(workshop, config))
+
+
 def test_semi_stands_for_its_fractions(workshop):
     config = study(seeds=(0,))
     config.runs[0].evaluations = [dict(protocols='semi', config='finetune.py')]
