@@ -220,6 +220,8 @@ class _Run:
             checkpoint = self._checkpoint() if self.pretrain else '--random'
             options = _options(evaluation, self.seed)
             found = ['tools/evaluate.py', protocols, evaluation['config'], checkpoint]
+            # The steps run in `root`, which for an installed package is no place for a cache.
+            found += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
             if protocols == PRETEXT:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], checkpoint]
                 options = self.options + options
