@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Optional, Union
 
@@ -75,18 +74,13 @@ class ScheduledWeights(Balancer):
     """Sum of the tasks' losses with weights that move during training.
 
     Args:
-        weights: Task -> weight, or ``(first, last)``, the weights at the start and at the end.
-        shape: ``'linear'`` or ``'cosine'`` course from the first to the last.
+        weights: Task -> weight, or ``(first, last)``, at the start and at the end, on a line.
     """
 
     def __init__(
-        self,
-        weights: dict[str, Union[float, Sequence[float]]],
-        shape: str = 'linear',
-        tasks: Sequence[str] = (),
+        self, weights: dict[str, Union[float, Sequence[float]]], tasks: Sequence[str] = ()
     ) -> None:
         super().__init__(tasks=tasks)
-        self.shape = shape
         self.schedules = {
             task: (ends, ends) if isinstance(ends, (int, float)) else tuple(ends)
             for task, ends in weights.items()
@@ -94,9 +88,7 @@ class ScheduledWeights(Balancer):
 
     def weight(self, task: str, progress: float) -> float:
         first, last = self.schedules.get(task, (1.0, 1.0))
-        cosine = (1 - math.cos(math.pi * progress)) / 2
-        share = dict(linear=progress, cosine=cosine)[self.shape]
-        return first + (last - first) * share
+        return first + (last - first) * progress
 
 
 def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
