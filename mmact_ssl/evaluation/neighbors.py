@@ -6,17 +6,15 @@ import numpy as np
 
 from mmact_ssl.evaluation.features import Features, lengths, normalize
 
-# Of the similarities of a chunk of queries; larger ones gain nothing.
-CHUNK_BYTES = 1 << 27
+# Queries at a time, and bytes of their similarities, at most; larger chunks gain nothing.
+CHUNK, CHUNK_BYTES = 512, 1 << 27
 # Rows of each query, for each wanted neighbor, that are compared one by one.
 CROWD = 16
 # Groups of gallery rows for each wanted neighbor, see :func:`lower_bound`. Our choice.
 GROUPS = 8
 
 
-def nearest(
-    queries: np.ndarray, gallery: np.ndarray, k: int, chunk: int = 512
-) -> tuple[np.ndarray, np.ndarray]:
+def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the k most similar gallery rows of each query; equal ones in gallery order.
 
     Exact in double precision, though all pairs are multiplied in single precision only: its
@@ -25,13 +23,12 @@ def nearest(
     Args:
         queries, gallery: Unit rows ``[Q, D]``, ``[G, D]``.
         k: Neighbors; at most G are found.
-        chunk: Queries at a time, at most; fewer for a large gallery.
 
     Returns:
         similarities float64 ``[Q, k]``, descending, and positions int64 ``[Q, k]``.
     """
     k = min(k, len(gallery))
-    chunk = max(1, min(chunk, CHUNK_BYTES // (4 * len(gallery))))
+    chunk = max(1, min(CHUNK, CHUNK_BYTES // (4 * len(gallery))))
     single = gallery.astype(np.float32, copy=False)
     # What a product in single precision is off by, relative to the lengths of its rows (Higham,
     # Accuracy and Stability of Numerical Algorithms, 3.1); 3 for rounded rows and bound.
@@ -81,23 +78,10 @@ def nearest_samples(
 
 
 def knn_scores(
-    train: Features,
-    queries: np.ndarray,
-    num_classes: int,
-    k: int,
-    temperature: float = 0.07,
-    center: bool = False,
+    train: Features, queries: np.ndarray, num_classes: int, k: int, temperature: float = 0.07
 ) -> np.ndarray:
-    """Score each class by the votes of the k nearest samples, see :func:`vote`.
-
-    Args:
-        train: Labeled samples.
-        queries, center: See :func:`nearest_samples`.
-
-    Returns:
-        float64 ``[Q, num_classes]``.
-    """
-    similarity, position = nearest_samples(train, queries, k, center)
+    """Score each class by the votes of the k nearest samples, ``[Q, num_classes]``: see `vote`."""
+    similarity, position = nearest_samples(train, queries, k)
     return vote(similarity, train.labels[position], num_classes, temperature)
 
 

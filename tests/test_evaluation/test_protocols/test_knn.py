@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation import neighbors
 from mmact_ssl.evaluation.features import Features, normalize
-from mmact_ssl.evaluation.neighbors import knn_scores, nearest
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest, nearest_samples, vote
 from mmact_ssl.evaluation.protocols import knn
 
 
@@ -47,16 +48,19 @@ def slow_scores(train, queries, num_classes, k, temperature, center):
 def test_scores_against_the_twin(k, center):
     train = random_features(40, 4, seed=0)
     queries = random_features(17, 4, seed=1).values
-    scores = knn_scores(train, queries, 4, k, temperature=0.07, center=center)
+    similarity, position = nearest_samples(train, queries, k, center)
+    scores = vote(similarity, train.labels[position], 4, temperature=0.07)
     scores = scores / scores.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(
         scores, slow_scores(train, queries, 4, k, 0.07, center), rtol=1e-9, atol=1e-12
     )
 
 
-def test_chunks_change_nothing_and_equal_neighbors_keep_the_gallery_order():
+def test_chunks_change_nothing_and_equal_neighbors_keep_the_gallery_order(monkeypatch):
     queries, gallery = np.random.default_rng(0).normal(size=(2, 30, 5))
-    for whole, part in zip(nearest(queries, gallery, 4), nearest(queries, gallery, 4, chunk=7)):
+    expected = nearest(queries, gallery, 4)
+    monkeypatch.setattr(neighbors, 'CHUNK', 7)
+    for whole, part in zip(expected, nearest(queries, gallery, 4)):
         np.testing.assert_allclose(whole, part)
     gallery = np.array([[1.0, 0.0]] * 5)
     assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
