@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
 
 OPACITY = 0.6
+PART_COLUMNS = 4  # frames of a clip whose parts are drawn
 COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
 
 
@@ -86,7 +87,6 @@ def draw_part_maps(
     student: np.ndarray,
     layout: PartLayout,
     titles: Sequence[str],
-    columns: int = 4,
 ) -> Figure:
     """Two rows a clip, the teacher's parts above the student's, over frames spread in time.
 
@@ -95,10 +95,9 @@ def draw_part_maps(
         teacher, student: ``[N, T, C, h, w]``, 0..1.
         layout: Of the C parts.
         titles: A name for each clip.
-        columns: Frames of a clip that are drawn, all if there are fewer.
     """
     count, time, height, width = frames.shape[:4]
-    steps = np.linspace(0, time - 1, min(columns, time)).round().astype(int)
+    steps = np.linspace(0, time - 1, min(PART_COLUMNS, time)).round().astype(int)
     colors = part_colors(layout)
     table = np.array([(0.0, 0.0, 0.0, 0.0), *colors.values()])
     size = (1.6 * len(steps) + 0.6, 3.4 * count + 0.6)

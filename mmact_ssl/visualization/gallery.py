@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+FOUND = 4  # clips that a search shows
 # Caption and color of the frame around a clip: the one that is searched with, the one that the
 # sentence is about, another of the same video, one of the same class, any other.
 MARKS = {
@@ -75,8 +76,7 @@ def guidance_neighbors(
     similarities: Mapping[str, tuple[Tensor, Tensor]],
     frames: Sequence[np.ndarray],
     names: Sequence[str],
-    queries: int = 3,
-    top: int = 4,
+    queries: int,
 ) -> tuple[list[str], list[list[Hit]]]:
     """Find for the first clips of a batch the nearest other clips of all its videos.
 
@@ -87,7 +87,6 @@ def guidance_neighbors(
             The first, the middle and the last frame are shown.
         names: Of the N videos.
         queries: Clips that search, the first of the batch.
-        top: Clips that each finds.
 
     Returns:
         Titles and rows for :func:`draw_gallery`; for each clip and teacher the teacher's own search
@@ -102,7 +101,7 @@ def guidance_neighbors(
             for who, values in (('the teacher itself', own), ('the student', student)):
                 titles.append(f'{teacher}: {who}')
                 row = [Hit(names[query], searching[query], 'query', 1.0)]
-                for place in values[query].argsort(descending=True)[:top].tolist():
+                for place in values[query].argsort(descending=True)[:FOUND].tolist():
                     mark = 'video' if place == query else ''
                     similarity = float(values[query, place])
                     row.append(Hit(names[place], found[place], mark, similarity))

@@ -62,14 +62,14 @@ def test_parts_of_teacher_above_student_on_frames_spread_in_time():
     frames = np.random.default_rng(0).integers(0, 255, (2, 7, 12, 16, 3), np.uint8)
     teacher, student = np.zeros((2, 7, 7, 6, 8)), np.zeros((2, 7, 7, 6, 8))
     teacher[:, :, 1] = student[:, :, 2] = 1
-    figure = draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'], columns=3)
-    axes = np.array(figure.axes).reshape(4, 3)
+    figure = draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'])
+    axes = np.array(figure.axes).reshape(4, 4)
     colors = part_colors(PARTS)
     for row, (clip, name) in enumerate(
         [(0, 'one\nteacher'), (0, 'one\nstudent'), (1, 'two\nteacher'), (1, 'two\nstudent')]
     ):
         assert axes[row, 0].get_ylabel() == name
-        for axis, step in zip(axes[row], (0, 3, 6)):
+        for axis, step in zip(axes[row], (0, 2, 4, 6)):
             frame, parts = axis.get_images()
             np.testing.assert_array_equal(frame.get_array(), frames[clip, step])
             assert parts.get_extent() == [-0.5, 15.5, 11.5, -0.5]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from matplotlib.colors import same_color
 
+from mmact_ssl.visualization import gallery
 from mmact_ssl.visualization.gallery import MARKS, Hit, draw_gallery, guidance_neighbors
 
 QUERIES = ['somebody lifts the left hand', 'somebody sits down ' + 'slowly ' * 60]
@@ -47,13 +48,14 @@ def test_a_clip_that_searches_has_no_rank():
     assert row.axes[1].get_xlabel() == 'same video'
 
 
-def test_the_teachers_search_stands_above_the_students_and_the_nearest_first():
+def test_the_teachers_search_stands_above_the_students_and_the_nearest_first(monkeypatch):
+    monkeypatch.setattr(gallery, 'FOUND', 2)
     own = torch.tensor([[0.9, 0.1, 0.2, -0.3], [0.0, 0.1, 0.3, 0.2]]).repeat(2, 1)
     student = -own
     frames = [np.arange(4 * 5).reshape(4, 5, 1, 1, 1).repeat(3, 4).astype(np.uint8)] * 2
     frames[1] = frames[1] + 100
     similarities = dict(image=(student, own), pose=(own, student))
-    titles, rows = guidance_neighbors(similarities, frames, NAMES, queries=2, top=2)
+    titles, rows = guidance_neighbors(similarities, frames, NAMES, queries=2)
     who = ('the teacher itself', 'the student')
     assert titles == 2 * [f'{teacher}: {name}' for teacher in ('image', 'pose') for name in who]
     shown = [[(hit.name, hit.mark) for hit in row] for row in rows[:2]]
@@ -68,6 +70,6 @@ def test_the_teachers_search_stands_above_the_students_and_the_nearest_first():
     # No more are shown than there are.
     two = [part[:2] for part in frames]
     titles, rows = guidance_neighbors(
-        dict(image=(torch.eye(2), torch.eye(2))), two, NAMES[:2], queries=9, top=9
+        dict(image=(torch.eye(2), torch.eye(2))), two, NAMES[:2], queries=9
     )
     assert len(titles) == 4 and {len(row) for row in rows} == {3}

@@ -27,12 +27,10 @@ COLUMNS = '  {:<28} {:>10} {:>22} {:>9} {:>9} {:>7}  {}'
 class Way:
     """A process in which one way is built and runs when it is told to."""
 
-    def __init__(self, build: Build, threads: int, programs: bool) -> None:
+    def __init__(self, build: Build, programs: bool) -> None:
         context = multiprocessing.get_context('fork')
         self.pipe, other = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(other, build, threads, programs), daemon=True
-        )
+        self.process = context.Process(target=_serve, args=(other, build, programs), daemon=True)
         self.process.start()
         other.close()  # so that its end is seen here
 
@@ -45,9 +43,9 @@ class Way:
         return answer
 
 
-def _serve(pipe: Any, build: Build, threads: int, programs: bool) -> None:
+def _serve(pipe: Any, build: Build, programs: bool) -> None:
     end_with_parent()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     cv2.setNumThreads(0)
     base, run = _peak(resource.RUSAGE_SELF), None
     while True:
@@ -88,7 +86,6 @@ def compare(
     faster: bool = False,
     target: float | None = None,
     warm_ups: int = 1,
-    threads: int = 1,
     programs: bool = False,
 ) -> dict[str, Any]:
     """Measure ways in turn, print the table, and return the figures.
@@ -101,11 +98,10 @@ def compare(
             time over the baseline's (what it costs).
         target: Bound of the ratio by processor time, for the table.
         warm_ups: Rounds before the measured ones.
-        threads: Of torch, in each process.
         programs: Ways run programs, whose peak memory counts in place of what a way itself adds.
     """
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-    processes = {name: Way(build, threads, programs) for name, build in ways.items()}
+    processes = {name: Way(build, programs) for name, build in ways.items()}
     try:
         for way in processes.values():
             way.run(None)
