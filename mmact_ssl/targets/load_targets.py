@@ -41,8 +41,7 @@ class LoadTargets(BaseTransform):
       them with the frames;
     - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
       that the view is; with ``whole`` [1, D], the mean over all of the video;
-    - text [1, D], one of the video's sentences drawn at random, their mean, or all S of them
-      [S, D].
+    - text [1, D], one of the video's sentences drawn at random, or their mean.
 
     With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}: False, and zeros in
     place of the text or embedding, where the video has none.
@@ -59,7 +58,7 @@ class LoadTargets(BaseTransform):
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
         kind: What the cache must hold. None: the target's name if that is a kind, else any.
-        sentences: 'draw', 'mean' or 'all'.
+        sentences: 'draw' or 'mean'.
         missing: What to do with a video that the cache lacks. 'error', or, of sentences and whole
             videos, 'mask': mark it, for a head that leaves it out. An error nevertheless when the
             cache has none of the videos of the data set: names then do not fit.
@@ -238,13 +237,12 @@ class LoadTargets(BaseTransform):
             raise ConfigError(
                 f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {meta.kind!r}'
             )
-        if self.sentences not in ('draw', 'mean', 'all'):
-            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw', 'mean' or 'all'")
-        one_row = self.whole or (meta.kind == 'text' and self.sentences != 'all')
-        if self.mask and not (keys and one_row):
+        if self.sentences not in ('draw', 'mean'):
+            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw' or 'mean'")
+        if self.mask and not (keys and (self.whole or meta.kind == 'text')):
             raise ConfigError(
-                f"LoadTargets: missing='mask' needs sentences='draw' or 'mean', or embeddings and "
-                f'whole=True, and a cache that is not empty; {path} holds {len(keys)} {meta.kind!r}'
+                f"LoadTargets: missing='mask' needs sentences, or embeddings and whole=True, and a "
+                f'cache that is not empty; {path} holds {len(keys)} {meta.kind!r}'
             )
         self._channels = channels  # of the zeros in place of what is masked
 
