@@ -62,9 +62,6 @@ class FeatureInferencer(BaseInferencer):
         show_progress: Show a bar over the clips.
     """
 
-    preprocess_kwargs = {'window', 'stride', 'unit'}
-    postprocess_kwargs = {'return_windows'}
-
     def __init__(
         self, model: str | PretrainedModel, device: str | None = None, show_progress: bool = True
     ) -> None:

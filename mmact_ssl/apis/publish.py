@@ -27,16 +27,6 @@ from mmact_ssl.reporting.tables import COLUMNS
 from mmact_ssl.targets.target_cache_hook import META_KEY
 
 
-def pretraining_of(checkpoint: str | os.PathLike[str]) -> dict[str, str]:
-    """Read ``config``, ``backbone_name`` and ``dataset_name`` of a training checkpoint's run.
-
-    Each is '' where the checkpoint does not say so.
-    """
-    keys = ('backbone_name', 'dataset_name')
-    config, found = read_saved_config(checkpoint, keys)
-    return {'config': config, **{key: str(found.get(key, '')) for key in keys}}
-
-
 def make_card(cfg: Config, **known: Any) -> Card:
     """Make a card of a downstream config.
 
@@ -183,16 +173,17 @@ def card_of_checkpoint(
         name: Of the model; that of its config if not given.
         method, licence, trained_on: As in the card; what the checkpoint says, and 'not stated'.
     """
-    run = pretraining_of(checkpoint)
+    keys = ('backbone_name', 'dataset_name')
+    config, found = read_saved_config(checkpoint, keys)
+    network, dataset = (str(found.get(key, '')) for key in keys)
     if downstream is None:
-        names = run['backbone_name'], run['dataset_name']
-        downstream = find_downstream(*names, os.fspath(checkpoint))
+        downstream = find_downstream(network, dataset, os.fspath(checkpoint))
     return make_card(
         downstream,
-        name=name or run['config'] or Path(checkpoint).stem,
-        method=method or run['config'].split('_')[0] or 'not stated',
-        config=run['config'],
-        trained_on=trained_on or run['dataset_name'] or 'not stated',
+        name=name or config or Path(checkpoint).stem,
+        method=method or config.split('_')[0] or 'not stated',
+        config=config,
+        trained_on=trained_on or dataset or 'not stated',
         licence=licence or 'not stated',
         source_sha256=sha256_of_file(checkpoint),
         precision='float32',
