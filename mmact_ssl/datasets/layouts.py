@@ -50,25 +50,10 @@ class SkeletonLayout(_Layout):
         """Number of joints V."""
         return len(self.names)
 
-    @property
-    def left(self) -> tuple[int, ...]:
-        """Indices of the left joints."""
-        return tuple(i for i, name in enumerate(self.names) if name.startswith('left_'))
-
-    @property
-    def right(self) -> tuple[int, ...]:
-        """Indices of the right joints; ``right[i]`` is the mirror image of ``left[i]``."""
-        return tuple(self.flip_indices[list(self.left)].tolist())
-
 
 @dataclass(frozen=True)
 class PartLayout(_Layout):
     """Channel order of part maps [C, h, w]; ``maps[..., flip_indices, :, :]`` are mirrored ones."""
-
-    @property
-    def num_parts(self) -> int:
-        """Number of channels C."""
-        return len(self.names)
 
 
 def _mirrored(name: str) -> str:

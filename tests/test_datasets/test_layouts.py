@@ -40,10 +40,10 @@ def test_limbs_are_a_symmetric_tree_over_all_joints(layout):
     limbs = {frozenset(limb) for limb in layout.limbs}
     flip = layout.flip_indices
     assert {frozenset(flip[list(limb)].tolist()) for limb in layout.limbs} == limbs
-    for left, right in zip(layout.left, layout.right):
-        assert layout.names[right] == layout.names[left].replace('left', 'right')
-    middle = set(range(layout.num_joints)) - {*layout.left, *layout.right}
-    assert not any('left' in layout.names[i] or 'right' in layout.names[i] for i in middle)
+    for joint, other in enumerate(flip.tolist()):
+        name, sides = layout.names[joint], {'left': 'right', 'right': 'left'}
+        side, _, rest = name.partition('_')
+        assert layout.names[other] == (f'{sides[side]}_{rest}' if side in sides else name)
 
 
 def test_the_demo_world_paints_its_layout_in_lip_labels():

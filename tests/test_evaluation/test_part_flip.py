@@ -31,7 +31,7 @@ FRAMES, HEIGHT, WIDTH = 2, 5, 9
 def test_two_mirrors_show_what_is_there(name, seed):
     layout = PART_LAYOUTS[name]
     generator = torch.Generator().manual_seed(seed)
-    maps = torch.rand(2, 3, layout.num_parts, 4, 5, generator=generator)
+    maps = torch.rand(2, 3, len(layout.names), 4, 5, generator=generator)
     once = mirror_part_maps(maps, layout)
     assert torch.equal(mirror_part_maps(once, layout), maps)
     for part, name in enumerate(layout.names):
@@ -41,7 +41,7 @@ def test_two_mirrors_show_what_is_there(name, seed):
 
 def arms(left: int, right: int) -> torch.Tensor:
     """A clip whose left arm fills column ``left`` and whose right arm column ``right``."""
-    maps = torch.zeros(1, 2, LAYOUT.num_parts, 4, 6)
+    maps = torch.zeros(1, 2, len(LAYOUT.names), 4, 6)
     maps[:, :, 0] = 1
     for part, column in ((LEFT, left), (RIGHT, right)):
         maps[:, :, :, :, column] = 0
@@ -71,7 +71,7 @@ def paint(face: int, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]
     Its arms are columns in one color, of which the left has a patch, its face a spot at the top.
     """
     frames = torch.zeros(3, FRAMES, HEIGHT, WIDTH)
-    maps = torch.zeros(FRAMES, LAYOUT.num_parts, HEIGHT, WIDTH)
+    maps = torch.zeros(FRAMES, len(LAYOUT.names), HEIGHT, WIDTH)
     for channel, part, row, column in (
         (0, LEFT, slice(1, 4), left),
         (0, RIGHT, slice(1, 4), right),
@@ -103,7 +103,7 @@ class ByThePatch(nn.Module):
 
 
 def as_logits(face: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    parts = torch.zeros(*face.shape[:2], LAYOUT.num_parts, *face.shape[2:])
+    parts = torch.zeros(*face.shape[:2], len(LAYOUT.names), *face.shape[2:])
     parts[:, :, FACE], parts[:, :, LEFT], parts[:, :, RIGHT] = face, left, right
     parts[:, :, 0] = 1 - parts.sum(2)
     return 20 * parts
@@ -121,7 +121,7 @@ def student(decoder: nn.Module, online: dict | None = None) -> MultiTaskPretrain
             parsing=dict(
                 type='mmact_ssl.ParsingDistillationHead',
                 in_channels=3,
-                num_parts=LAYOUT.num_parts,
+                num_parts=len(LAYOUT.names),
                 map_size=(HEIGHT, WIDTH),
                 hidden_dim=8,
             )

@@ -25,7 +25,7 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
         distance[start, end] = distance[end, start] = 1
     for middle in range(num_joints):  # Floyd and Warshall
         distance = np.minimum(distance, distance[:, middle, None] + distance[middle])
-    middle_joints = sorted(set(range(num_joints)) - {*skeleton.left, *skeleton.right})
+    middle_joints = np.flatnonzero(skeleton.flip_indices == np.arange(num_joints)).tolist()
     center = min(middle_joints, key=lambda joint: distance[joint].sum())
     from_center = distance[center]
     inward = [(a, b) if from_center[a] >= from_center[b] else (b, a) for a, b in skeleton.limbs]

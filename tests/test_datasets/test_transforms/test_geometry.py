@@ -77,12 +77,11 @@ def test_left_and_right_change_places(layout):
     given = before.copy()
     after = flip(given, layout)
     np.testing.assert_array_equal(given, before)
-    for left, right in zip(LAYOUTS[layout].left, LAYOUTS[layout].right):
-        for one, other in ((left, right), (right, left)):
-            np.testing.assert_allclose(
-                after['keypoint'][0, 0, one], [8, 0] + before[0, 0, other] * [-1, 1]
-            )
-            assert after['keypoint_score'][0, 0, one] == other + 1
+    for one, other in enumerate(LAYOUTS[layout].flip_indices):
+        np.testing.assert_allclose(
+            after['keypoint'][0, 0, one], [8, 0] + before[0, 0, other] * [-1, 1]
+        )
+        assert after['keypoint_score'][0, 0, one] == other + 1
     twice = flip(after['keypoint'].copy(), layout)
     np.testing.assert_allclose(twice['keypoint'], before)
 

@@ -55,5 +55,5 @@ def test_the_trained_parser_is_a_teacher_of_the_demo_parts(trained: Path):
         np.random.default_rng(0).integers(0, 255, (3, 3, 112, 112), dtype=np.uint8)
     )
     maps = teacher(frames)
-    assert maps.shape == (3, PART_LAYOUTS['demo_parts'].num_parts, 28, 28)
+    assert maps.shape == (3, len(PART_LAYOUTS['demo_parts'].names), 28, 28)
     assert maps.min() >= 0 and maps.sum(1).max() <= 1 + 1e-5

@@ -114,7 +114,7 @@ def slowly(pose: np.ndarray, layout: str, drawing: PartDrawing) -> np.ndarray:
     hips = [n for n in ('left_hip', 'right_hip') if n in at]
     face = [n for n in FACE if n in at]
     ears = [n for n in ('left_ear', 'right_ear') if n in at]
-    maps = np.zeros((PARTS.num_parts, rows, columns))
+    maps = np.zeros((len(PARTS.names), rows, columns))
     for row in range(rows):
         for column in range(columns):
             p = ((column + 0.5) / columns * ASPECT, (row + 0.5) / rows)
@@ -160,7 +160,7 @@ def test_it_draws_what_the_slow_formula_says(layout):
     drawn = draw(poses.astype(np.float32), layout)
     for own, pose in zip(drawn, poses.astype(np.float32)):
         np.testing.assert_allclose(own, slowly(pose, layout, DRAWING), atol=2e-5)
-    assert (drawn[0].reshape(PARTS.num_parts, -1).max(1) > 0.5).all()  # every part is seen
+    assert (drawn[0].reshape(len(PARTS.names), -1).max(1) > 0.5).all()  # every part is seen
 
 
 SCORES = st.sampled_from([0.0, 0.125, 0.25, 0.75, 1.0])
