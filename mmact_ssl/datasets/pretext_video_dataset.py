@@ -32,9 +32,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
 
     Args:
         data_prefix: ``video``: folder of the videos.
-        label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
-            it; the other videos get -1. For supervised heads beside pretext tasks.
-        label_seed: Seed of that draw.
         skip_missing: Leave out videos that are missing instead of raising; for lists such as
             Kinetics', whose videos are no longer all available.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
@@ -50,13 +47,9 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         ann_file: str,
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str] | None = None,
-        label_fraction: float = 1.0,
-        label_seed: int = 0,
         skip_missing: bool = False,
         **kwargs: Any,
     ) -> None:
-        self.label_fraction = label_fraction
-        self.label_seed = label_seed
         self.skip_missing = skip_missing
         super().__init__(ann_file, pipeline, data_prefix=dict(data_prefix or {}), **kwargs)
 

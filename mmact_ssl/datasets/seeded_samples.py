@@ -32,6 +32,9 @@ class SeededSamples:
         ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
         pipeline: Transforms; those of other packages are written with their scope, ``mmaction.…``.
         prepare_command: Command that makes this data set, quoted when something is missing.
+        label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
+            it; the other samples get -1. For supervised heads beside pretext tasks.
+        label_seed: Seed of that draw.
         max_replacements: Broken samples in a row after which the search for a whole one ends.
         target_caches: Target -> cache that LoadTargets reads in place of its own. A command line
             names it: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
@@ -59,12 +62,15 @@ class SeededSamples:
         ann_file: str,
         pipeline: Sequence[dict | Callable],
         prepare_command: str | None = None,
+        label_fraction: float = 1.0,
+        label_seed: int = 0,
         max_replacements: int = 10,
         target_caches: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.prepare_command = prepare_command
         self.max_replacements = max_replacements
+        self.label_fraction, self.label_seed = label_fraction, label_seed
         # Seed, epoch, and whether they were set. In shared memory, so that workers that live
         # through several epochs see the change.
         self._progress = torch.zeros(3, dtype=torch.int64).share_memory_()

@@ -83,14 +83,7 @@ def members(shard: str) -> Members:
         return {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
     except FileNotFoundError:
         pass
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except Exception as error:  # a damaged index ends in almost any
         raise DataError(
             f'{shard}{INDEX}: {reason_of(error)}: delete it, or make it anew'
         ) from error

@@ -37,7 +37,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     Args:
         data_prefix: ``skeleton``: the prepared folder.
-        label_fraction, label_seed: As in PretextVideoDataset: the other clips get the label -1.
         performance_pattern: Regular expression whose groups are alike in the names of clips that
             show one performance, which several cameras recorded at once. Clips of the annotation
             file alone are paired.
@@ -54,12 +53,9 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         ann_file: str,
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str],
-        label_fraction: float = 1.0,
-        label_seed: int = 0,
         performance_pattern: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.label_fraction, self.label_seed = label_fraction, label_seed
         self.performance_pattern = performance_pattern
         super().__init__(
             ann_file, pipeline, data_prefix=dict(data_prefix), modality='Pose', **kwargs
