@@ -24,6 +24,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
+from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_annotation, read_text, write_atomically
 from mmact_ssl.models.teachers.weights import import_extra
 from mmact_ssl.prompts.frames import draw_skeletons
@@ -66,12 +67,11 @@ class ClipPages:
         """
         places = {clip.path: place for place, clip in enumerate(self.clips)}
         unit = normalize(self.features)
-        shown = []
-        for start in range(0, len(unit), 512):  # queries at a time
-            cosines = unit[start : start + 512] @ unit.T
-            np.fill_diagonal(cosines[:, start:], -np.inf)  # the clip itself comes last, and off
-            order = np.argsort(-cosines, axis=1, kind='stable')[:, : min(neighbors, len(unit) - 1)]
-            shown += _pairs(order, np.take_along_axis(cosines, order, axis=1))
+        cosines, rows = nearest(unit, unit, neighbors + 1)  # and the clip itself, which is off
+        shown = [
+            [[row, round(cosine, 4)] for row, cosine in zip(*found) if row != own][:neighbors]
+            for own, found in enumerate(zip(rows.tolist(), cosines.tolist()))
+        ]
         found = self.search(text=list(texts), top=len(self.search.index))['hits'] if texts else []
         hits = [
             [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:neighbors]
@@ -129,12 +129,6 @@ class ClipPages:
             except DataError:  # the pipeline's reader reads files that this one does not
                 return ''
         return name
-
-
-def _pairs(rows: np.ndarray, cosines: np.ndarray) -> list[list[list[float]]]:
-    """``[[row, cosine], ...]`` of each query."""
-    rounded = np.round(cosines, 4).tolist()
-    return [[list(pair) for pair in zip(*row)] for row in zip(rows.tolist(), rounded)]
 
 
 def clip_frames(clip: Clip) -> list[np.ndarray]:
