@@ -48,7 +48,8 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
     # 14 MB as arrays: small enough to be held until the codes are known.
     for match, read in text_files(source, NAME, '.json', fix):
         try:
-            clips[match[0]] = int(match['action']), int(match['view']), read_clip(read())
+            skeletons = np.asarray(json.loads(read())['skeletons'], np.float64)  # [T, V, 3]
+            clips[match[0]] = int(match['action']), int(match['view']), skeletons
         except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
             left_out[match[0]] = reason_of(error)
 
@@ -61,8 +62,3 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
             writer.add(name, codes.index(action), skeletons[None])
             splits['xview_test' if view == TEST_VIEW else 'xview_train'].append(name)
         return writer.finish(splits)
-
-
-def read_clip(text: str) -> np.ndarray:
-    """Return the ``skeletons`` of a file, float [T, V, 3]."""
-    return np.asarray(json.loads(text)['skeletons'], dtype=np.float64)

@@ -8,7 +8,6 @@ from typing import Any, Union
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -40,7 +39,8 @@ class StepObserver(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if runner.iter % self.interval == 0:
-            self.scale = _loss_scale(runner.optim_wrapper)
+            scaler = getattr(unwrap_optimizers(runner.optim_wrapper)[0], 'loss_scaler', None)
+            self.scale = 1.0 if scaler is None else float(scaler.get_scale())
             self.pretrainer(runner).loss_observers.append(self.measure)
 
     def after_train_iter(
@@ -64,9 +64,3 @@ class StepObserver(Hook):
 def factors_of(gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
     """The tasks' weights in the order of the gradients, ``[K]``."""
     return torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks]).detach()
-
-
-def _loss_scale(wrapper: Union[OptimWrapper, OptimWrapperDict]) -> float:
-    """The present loss scale of mixed precision, 1 without."""
-    scaler = getattr(unwrap_optimizers(wrapper)[0], 'loss_scaler', None)
-    return 1.0 if scaler is None else float(scaler.get_scale())

@@ -86,7 +86,7 @@ class FrameGenerationHead(PretextHead):
     ) -> Terms:
         """Losses of both sides of each resolution; the distance beside those of trivial answers."""
         pool = nn.AdaptiveAvgPool3d((1, LATENT_SIZE, LATENT_SIZE))
-        latent = adaptive_instance_norm(static, dynamic, pool=pool).squeeze(2)  # of f_i
+        latent = adaptive_instance_norm(static, dynamic, pool).squeeze(2)  # of f_i
         frames, valid = frames[:, :, :: self.frame_stride], valid[:, :: self.frame_stride]
         last = None if continued is None else continued[:, :, -1]  # (B, 3, H, W)
         levels = self.generator(latent, frames.shape[2], last)

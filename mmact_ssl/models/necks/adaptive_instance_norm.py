@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Optional
 
 import torch
 from torch import Tensor
 
+EPSILON = 1e-5  # added to variances
+
 
 def adaptive_instance_norm(
-    content: Tensor,
-    style: Tensor,
-    epsilon: float = 1e-5,
-    pool: Optional[Callable[[Tensor], Tensor]] = None,
+    content: Tensor, style: Tensor, pool: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """Give the content map the style map's mean and deviation, channel by channel.
 
@@ -35,7 +33,6 @@ def adaptive_instance_norm(
     content, style = content.to(precision), style.to(precision)
     axes = (2, 3, 4)
     content_mean, style_mean = content.mean(axes, True), style.mean(axes, True)
-    content_std = (content.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
-    style_std = (style.var(axes, keepdim=True, unbiased=False) + epsilon).sqrt()
-    pooled = content if pool is None else pool(content)
-    return style_std * (pooled - content_mean) / content_std + style_mean
+    content_std = (content.var(axes, keepdim=True, unbiased=False) + EPSILON).sqrt()
+    style_std = (style.var(axes, keepdim=True, unbiased=False) + EPSILON).sqrt()
+    return style_std * (pool(content) - content_mean) / content_std + style_mean

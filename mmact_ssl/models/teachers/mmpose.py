@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.mmlab_config import (
     build_network,
@@ -122,9 +123,7 @@ class MMPosePoseTeacher(BaseTeacher):
     def _check_joints(self, config: str, network: Any, meta: Any) -> None:
         if meta is None:
             raise ConfigError(f'{config}: no data set in test_dataloader names its joints')
-        if self.layout not in LAYOUTS:
-            raise ConfigError(f'unknown layout {self.layout!r}; known are {", ".join(LAYOUTS)}')
-        found, wanted = meta['num_keypoints'], LAYOUTS[self.layout].num_joints
+        found, wanted = meta['num_keypoints'], find_layout(self.layout).num_joints
         if found != wanted:
             raise ConfigError(
                 f'{config} finds {found} joints, layout {self.layout!r} has {wanted}: '
