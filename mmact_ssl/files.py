@@ -143,8 +143,7 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
         fix: The fix, which ends every error: ``'run `python tools/prepare_data.py jhmdb`'``.
 
     Returns:
-        tuple[list[str], list[int]]: Names and labels in the order of the file; -1 where a line has
-        no label.
+        Names and labels in the order of the file; -1 where a line has no label.
 
     Raises:
         DataError: The file is missing, empty or not UTF-8, or a label is below -1 or too large.

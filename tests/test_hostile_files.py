@@ -19,7 +19,7 @@ from mmact_ssl.errors import MMActSSLError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation import custom, nwucla, pose_pickles
 from mmact_ssl.preparation.poses import write_poses
-from mmact_ssl.prompts import read_sentences
+from mmact_ssl.prompts.sentence_file import read_sentences
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.importers import import_npz
 

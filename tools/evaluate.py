@@ -169,7 +169,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmengine.device import get_device
 
     from mmact_ssl.evaluation.evaluate import evaluate
-    from mmact_ssl.evaluation.protocols import Request
+    from mmact_ssl.evaluation.protocols.base import Request
     from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.reporting.result import run_name
 

@@ -171,7 +171,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.engine.checkpoint import local_rank
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.models.teachers import build_teacher
-    from mmact_ssl.prompts import read_sentences
+    from mmact_ssl.prompts.sentence_file import read_sentences
     from mmact_ssl.targets import extraction
     from mmact_ssl.targets.inspection import doubtful_poses
 

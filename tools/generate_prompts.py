@@ -100,7 +100,7 @@ def generate(args: argparse.Namespace) -> None:
     from rich.progress import track
 
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-    from mmact_ssl.prompts import match_clips, read_sentences, write_sentences
+    from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
 
     folder = open_skeleton_folder(args.data, 'see docs/data.md')
     names = read_names(args.ann) if args.ann else folder.names.tolist()
@@ -177,7 +177,7 @@ def read_names(paths: list[str]) -> list[str]:
 
 def shuffle(args: argparse.Namespace) -> None:
     """Write sentences, a share of which is about another clip."""
-    from mmact_ssl.prompts import read_sentences, shuffle_sentences, write_sentences
+    from mmact_ssl.prompts.sentence_file import read_sentences, shuffle_sentences, write_sentences
 
     sentences, names = read_sentences(args.file), read_names(args.ann)
     shuffled, drawn = shuffle_sentences(sentences, names, args.fraction, args.seed)
@@ -188,7 +188,8 @@ def shuffle(args: argparse.Namespace) -> None:
 def describe_classes(args: argparse.Namespace) -> None:
     """Write sentences about classes."""
     from mmact_ssl.errors import DataError
-    from mmact_ssl.prompts import read_class_texts, write_sentences
+    from mmact_ssl.prompts.class_texts import read_class_texts
+    from mmact_ssl.prompts.sentence_file import write_sentences
 
     if not Path(args.names).is_file():
         raise DataError(f'no file {args.names} of class names: give classes.txt of the data set')

@@ -78,11 +78,7 @@ class Shape:
 
 
 def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Compute outlines of tapered capsules from their end points [..., 2, 2] and radii [..., 2].
-
-    Returns:
-        np.ndarray: float [..., 2 * ROUND, 2] outline, both half circles one after the other.
-    """
+    """Outlines [..., 2 * ROUND, 2] of tapered capsules with ends [..., 2, 2] and radii [..., 2]."""
     axis = ends[..., 1, :] - ends[..., 0, :]
     angle = np.arctan2(axis[..., 1], axis[..., 0])[..., None]
     half = np.linspace(0.5 * np.pi, 1.5 * np.pi, ROUND)
@@ -175,11 +171,10 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
 
 
 def outlines(shapes: list[Shape], scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the outlines of all shapes in all frames.
+    """Compute the outlines of all shapes in all frames, and their depth.
 
-    Returns:
-        tuple: float [T, S, 4 * ROUND, 2], fractions of the frame (a capsule repeats its last
-        point), and depth float [T, S], meters, bias taken off.
+    Those are [T, S, 4 * ROUND, 2], fractions of the frame (a capsule repeats its last point); this
+    is [T, S], meters, bias taken off.
     """
     num_frames = len(scene.joints)
     rims = np.empty((num_frames, len(shapes), 4 * ROUND, 2))
@@ -283,11 +278,9 @@ def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
 
 
 def visibility(scene: Scene, rendering: Rendering) -> np.ndarray:
-    """Score the visibility of each COCO-17 point.
+    """Score the visibility of each COCO-17 point, float32 [T, V=17].
 
-    Returns:
-        np.ndarray: float32 [T, V=17]: 1 seen, 0.5 hidden by a body part or thing at least 12 cm
-        nearer to the camera, 0 outside the frame.
+    1: seen; 0.5: hidden by a body part or thing 12 cm or more before it; 0: outside the frame.
     """
     points = scene.coco
     pixels = np.floor(scene.camera.project(points) * FRAME_SIZE).astype(int)

@@ -237,16 +237,12 @@ def _clear(out: Path) -> None:
 def write_demo_world(
     out: Path, seed: int = 0, size: str = 'default', workers: int = 2
 ) -> dict[str, int]:
-    """Generate the demo world into a folder, unless the same one is already there.
+    """Generate the demo world, unless it is already there; the number of clips per split.
 
     Args:
         out: Folder; see docs/data.md for what is written.
-        seed: Of all that is drawn.
         size: A key of CLIPS_PER_CLASS.
         workers: Processes; 1 makes all clips in this one.
-
-    Returns:
-        dict: Number of clips per split.
     """
     description = _description(seed, size)
     marker = out / 'world.json'

@@ -15,7 +15,8 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
 from mmact_ssl.evaluation.features import teacher_features
-from mmact_ssl.evaluation.protocols import PROTOCOLS, Request, Task
+from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import sha256_of_file

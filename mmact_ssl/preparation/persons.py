@@ -8,11 +8,8 @@ import numpy as np
 def motion_energy(tracks: np.ndarray) -> np.ndarray:
     """Sum of the variances of x, y (and z) over frames and joints, of each person.
 
-    Args:
-        tracks: float [M, T, V, C]; joints that are not seen are zero and do not count.
-
-    Returns:
-        np.ndarray: float64 [M]; 0 for an absent person.
+    float [M, T, V, C], where joints of zeros are not seen and do not count, to float64 [M], 0 for
+    an absent person.
 
     Source: the FAQ of NTU RGB+D's authors, on choosing the main actor.
     """

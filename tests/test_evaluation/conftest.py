@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols import Request, Task
+from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.reporting.result import Result
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.nwucla import CLASSES as NWUCLA
-from mmact_ssl.prompts import read_class_texts, read_sentences
+from mmact_ssl.prompts.class_texts import read_class_texts
+from mmact_ssl.prompts.sentence_file import read_sentences
 
 CLASSES = ['sit', 'sit down', 'bend, then rise']
 

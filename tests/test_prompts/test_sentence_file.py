@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.preparation.files import data_root
-from mmact_ssl.prompts import match_clips, read_sentences, shuffle_sentences, write_sentences
+from mmact_ssl.prompts.sentence_file import (
+    match_clips,
+    read_sentences,
+    shuffle_sentences,
+    write_sentences,
+)
 
 TEXT = st.text(st.characters(exclude_categories=('Cs',)), min_size=1).filter(str.strip)
 

@@ -14,7 +14,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.evaluate import evaluate
-from mmact_ssl.evaluation.protocols import Request
+from mmact_ssl.evaluation.protocols.base import Request
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons

@@ -62,10 +62,9 @@ class KNNMonitorHook(Hook):
         self.k = k
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
-        dataloader = feature_dataloader(self.cfg, 'train')
         self.pooling = build_pooling(self.cfg)
         # Built at first use, so that a run without it pays nothing.
-        self.dataloader: Any = dataloader
+        self.dataloader: Any = feature_dataloader(self.cfg, 'train')
         self.data_preprocessor: Any = None
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmact_ssl.errors import ConfigError
 
 from . import finetune, joint, knn, linear, linear_adam, retrieval, text_retrieval, zeroshot
-from .base import Measured, Protocol, Request, Task
+from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     'linear': Protocol(linear.evaluate, frozen=True),
@@ -66,14 +66,3 @@ def is_stochastic(name: str, label_fraction: float) -> bool:
     """True if a protocol gives another number at another seed, the checkpoint being the same."""
     protocol = PROTOCOLS[name]
     return protocol.is_stochastic or (label_fraction != 1 and protocol.labels == 'drawn')
-
-
-__all__ = [
-    'PROTOCOLS',
-    'Measured',
-    'Protocol',
-    'Request',
-    'Task',
-    'is_stochastic',
-    'plan_protocols',
-]

@@ -270,7 +270,7 @@ importlib_metadata.distribution = distribution
 from mmengine.config import Config
 import mmact_ssl
 from mmact_ssl.evaluation.evaluate import evaluate
-from mmact_ssl.evaluation.protocols import Request
+from mmact_ssl.evaluation.protocols.base import Request
 config = Config.fromfile(sys.argv[1])
 config.merge_from_dict({'zeroshot.texts': sys.argv[3]})
 request = Request(config, sys.argv[2], cache_dir=None)
