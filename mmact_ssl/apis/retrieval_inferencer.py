@@ -132,13 +132,8 @@ class RetrievalInferencer(FeatureInferencer):
             found = self.index.search(normalize(vectors), top)
         hits = []
         for similarities, rows in zip(*found):
-            windows = self.index.windows(rows.tolist())
-            hits.append(
-                [
-                    dict(similarity=similarity, **window._asdict())
-                    for similarity, window in zip(similarities.tolist(), windows)
-                ]
-            )
+            pairs = zip(similarities.tolist(), self.index.windows(rows.tolist()))
+            hits.append([dict(similarity=value, **window._asdict()) for value, window in pairs])
         return dict(queries=queries, hits=hits, broken=dict(self.broken))
 
     def _open_space(self) -> tuple[SharedSpace, Any]:

@@ -40,7 +40,6 @@ class TargetCacheHook(Hook):
         self._saved: dict[str, Teachers] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Log the caches, and compare them where the run is resumed."""
         self._now = {
             split: find_teachers(runner.cfg.get(f'{split}_dataloader'))
             for split in ('train', 'test')
@@ -57,7 +56,6 @@ class TargetCacheHook(Hook):
             self._compare(self._now['train'], self._saved.get('train', {}))
 
     def before_test(self, runner: Runner) -> None:
-        """Compare the caches of the test split."""
         known: Teachers = {}
         for split in self._saved.values():
             for target, teachers in split.items():
@@ -65,11 +63,10 @@ class TargetCacheHook(Hook):
         self._compare(find_teachers(runner.cfg.get('test_dataloader')), known)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save what was found before training."""
         checkpoint['meta'][META_KEY] = self._now
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep a checkpoint's record; one without a record is accepted."""
+        # One without a record is accepted.
         self._saved = checkpoint.get('meta', {}).get(META_KEY, {})
 
     def _compare(self, found: Teachers, known: Teachers) -> None:

@@ -110,18 +110,11 @@ def _draw_lines(axis: Axes, steps: np.ndarray, curves: dict[str, np.ndarray], si
     for rank, name in enumerate(sorted(curves, key=lambda name: order[name])):
         shown = rank < MOST_LINES
         color = f'C{rank}' if shown else '0.8'
-        smooth = running_mean(curves[name], width)
+        look = dict(linewidth=1.6, label=name, zorder=2) if shown else dict(linewidth=0.8, zorder=1)
         if shown and width > 1:
             axis.plot(steps, curves[name], color=color, linewidth=0.5, alpha=0.4)
-        axis.plot(
-            steps,
-            smooth,
-            color=color,
-            linewidth=1.6 if shown else 0.8,
-            label=name if shown else None,
-            marker='o' if len(steps) == 1 else None,
-            zorder=2 if shown else 1,
-        )
+        marker = 'o' if len(steps) == 1 else None
+        axis.plot(steps, running_mean(curves[name], width), color=color, marker=marker, **look)
     if curves:
         axis.legend(fontsize=7, frameon=False)
     axis.spines[['top', 'right']].set_visible(False)

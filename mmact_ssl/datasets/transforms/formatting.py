@@ -75,13 +75,11 @@ class PackInputs(BaseTransform):
         label = int(results.get('label', -1))
         if label >= 0:
             data_sample.set_gt_label(label)
-        if self.label or self.video:
-            targets['sample'] = {}
         if self.label:
-            targets['sample']['label'] = torch.tensor(label)
+            targets.setdefault('sample', {})['label'] = torch.tensor(label)
         if self.video:
             video = zlib.crc32(str(results['filename']).encode())
-            targets['sample']['video'] = torch.tensor(video)
+            targets.setdefault('sample', {})['video'] = torch.tensor(video)
         metainfo = {key: results[key] for key in self.meta_keys if key in results}
         data_sample.set_metainfo({'replaced': '', **metainfo})
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}

@@ -48,11 +48,8 @@ class CollapseAlarmHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         found = self.alarms(runner)
-        for name in list(self._epochs):
-            if name not in found:
-                del self._epochs[name]
+        self._epochs = Counter({name: self._epochs[name] + 1 for name in found})
         for name, message in found.items():
-            self._epochs[name] += 1
             if self._epochs[name] == self.patience:
                 runner.logger.warning(
                     f'{message} in the last {self.patience} epochs: see docs/faq.md'
