@@ -62,8 +62,7 @@ class RecognitionHead(PretextHead):
             return found
         count = labeled.sum().float()
         total = count.clone()
-        if get_world_size() > 1:
-            all_reduce(total, op='sum')
+        all_reduce(total, op='sum')
         if not count:
             return dict(**found, loss_cls=Term(scores.sum() * 0))
         samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]

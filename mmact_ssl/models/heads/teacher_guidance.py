@@ -67,9 +67,7 @@ class TeacherGuidanceHead(PretextHead):
         teachers = {name: settings for name, settings in teachers.items() if settings}
         own = {view: f'{view}.pooled' for view in views}
         for view in views:
-            own.update(
-                {f'{view}_{name}': f'targets.{view}.{name}' for name in ('valid', *teachers)}
-            )
+            own |= {f'{view}_{name}': f'targets.{view}.{name}' for name in ('valid', *teachers)}
         super().__init__({**own, **(inputs or {})}, loss, init_cfg)
         self.views = tuple(views)
         self.contrast, self.agreement = contrast, agreement

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .common import unit_rows
 
 
 def feature_std(features: Tensor) -> Tensor:
@@ -15,8 +16,7 @@ def feature_std(features: Tensor) -> Tensor:
     1 for features spread evenly over the sphere, 0 for collapsed ones (Chen and He, SimSiam,
     CVPR 2021, section 4.1).
     """
-    normalized = F.normalize(_at_least_float32(features), dim=1)
-    return normalized.std(0, unbiased=False).mean() * features.shape[1] ** 0.5
+    return unit_rows(features.detach()).std(0, unbiased=False).mean() * features.shape[1] ** 0.5
 
 
 def effective_rank(features: Tensor) -> Tensor:
@@ -25,8 +25,8 @@ def effective_rank(features: Tensor) -> Tensor:
     Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)`` for ``[N, D]``; 1 or less
     means collapse to a line, NaN features that are not finite.
     """
-    centered = _at_least_float32(features)
-    centered = centered - centered.mean(0)
+    precise = features.detach().to(torch.promote_types(features.dtype, torch.float32))
+    centered = precise - precise.mean(0)
     # The decomposition ends in an error where a number is not finite; that must not end a training
     # whose loss scale would skip the step.
     finite = centered.isfinite().all()
@@ -45,8 +45,3 @@ def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, 
         found[f'{view}.{name}/feature_std'] = feature_std(pooled)
         found[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
     return found
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    """Features without gradient; half precision becomes float32, float64 stays."""
-    return features.detach().to(torch.promote_types(features.dtype, torch.float32))

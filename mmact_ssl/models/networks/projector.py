@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmact_ssl.models.losses.common import unit_rows
+
 
 class RowNorm(nn.BatchNorm1d):
     """Batch normalization of rows ``[N, C]``, in training too where a batch has one row.
@@ -86,5 +88,4 @@ class StreamProjectors(nn.ModuleList):
 
 def unit_sentence(prompt: Tensor) -> Tensor:
     """A cached embedding ``[B, 1, P]`` at length 1, ``[B, P]``; an absent one, zero, stays zero."""
-    precise = prompt.detach().to(torch.promote_types(prompt.dtype, torch.float32))
-    return F.normalize(precise.squeeze(1), dim=-1)
+    return unit_rows(prompt.detach().squeeze(1))
