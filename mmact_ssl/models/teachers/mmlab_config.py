@@ -16,11 +16,7 @@ from torch import nn
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.weights import (
-    load_by_name,
-    require_file,
-    select_parts,
-)
+from mmact_ssl.models.teachers.weights import load_by_name, require_file, select_parts
 
 
 def load_model_config(config: str, what: str) -> Config:
