@@ -46,7 +46,12 @@ runs = [
     dict(
         method='MS2L two cameras',
         pretrain=cameras,
-        evaluations=[dict(protocols='pretext', config=cameras), *streams[:2], *copies],
+        evaluations=[
+            dict(protocols='pretext', config=cameras),
+            dict(streams[0], protocols='linear,knn'),
+            *streams[1:],
+            *copies,
+        ],
         seeds=five,
     ),
     dict(

@@ -49,9 +49,9 @@ unshifted = dict(
     ],
     seeds=(0,),
 )
-# On larger frames, as squares of so many pixels.
+# On larger frames, as squares of so many pixels; from caches that were extracted so.
 larger = []
-for pixels in (160, 224):
+for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
     evaluation = f'configs/downstream/linear_tsm-lite0-{pixels}_{{dataset}}.py'
     on_larger = [dict(frozen, config=evaluation), dict(few_labels, config=evaluation)]
     student = f'configs/dtg_tsm-lite0-{pixels}_{{dataset}}.py'
@@ -59,7 +59,7 @@ for pixels in (160, 224):
         dict(method='ImageNet start', variant=f'{pixels}px', evaluations=on_larger),
         dict(
             method='DTG-Net TSM',
-            variant=f'{pixels}px',
+            variant=f'{caches}-{pixels}px',
             pretrain=student,
             evaluations=on_larger,
         ),

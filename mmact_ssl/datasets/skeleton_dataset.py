@@ -29,8 +29,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     The pipeline gets ``keypoint`` (float32 [M, T, V, C], a copy that may be changed; persons that
     are absent are zero throughout), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's
     name), ``label``, ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and
-    ``replaced``. With ``performance_pattern``, where a clip has one, also ``other_camera``: another
-    clip of the performance, drawn anew each time, as a dict of these keys.
+    ``replaced``. With ``performance_pattern`` also ``other_camera``: another clip of the
+    performance, drawn anew each time, as a dict of these keys; None where there is none.
 
     Once ``SeedByProgressHook`` has called ``set_progress``, randomness depends on (seed, epoch,
     index), see SeededSamples; until then it is the process's own.
@@ -39,7 +39,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         data_prefix: ``skeleton``: the prepared folder.
         performance_pattern: Regular expression whose groups are alike in the names of clips that
             show one performance, which several cameras recorded at once. Clips of the annotation
-            file alone are paired.
+            file alone are paired. The pipeline then begins with MakeSkeletonViews and its
+            ``other_camera``, which nothing but it reads; an empty one gives the clips as they are.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
     """
 
@@ -60,6 +61,12 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         super().__init__(
             ann_file, pipeline, data_prefix=dict(data_prefix), modality='Pose', **kwargs
         )
+        first = next(iter(self.pipeline.transforms), None)
+        if performance_pattern and first and not getattr(first, 'other_camera', ()):
+            raise ConfigError(
+                'performance_pattern: the pipeline must begin with MakeSkeletonViews, with views '
+                'in its other_camera; move what stands before it into the lists of the views'
+            )
 
     @property
     def lengths(self) -> np.ndarray:
@@ -101,6 +108,11 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         """Give each clip the list ``other_cameras`` of the others of its performance."""
         if self.performance_pattern is None:
             return
+        if not re.compile(self.performance_pattern).groups:
+            raise ConfigError(
+                f'performance_pattern {self.performance_pattern!r} has no group; put what clips of '
+                'one performance have in common into parentheses'
+            )
         performances: dict[tuple, list[dict]] = defaultdict(list)
         for info in data_list:
             match = re.search(self.performance_pattern, info['filename'])
@@ -110,23 +122,28 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                     f'{info["filename"]!r} of {self.ann_file}; fix it'
                 )
             performances[match.groups()].append(info)
-        if not self.test_mode and all(len(clips) == 1 for clips in performances.values()):
+        names = [{clip['filename'] for clip in clips} for clips in performances.values()]
+        if not self.test_mode and all(len(clips) == 1 for clips in names):
             raise ConfigError(
                 f'performance_pattern {self.performance_pattern!r} finds no two clips of one '
                 f'performance in {self.ann_file}: its groups must leave out the camera'
             )
         for clips in performances.values():
             plain = [dict(clip) for clip in clips]
-            for place, clip in enumerate(clips):
-                clip['other_cameras'] = plain[:place] + plain[place + 1 :]
+            for clip in clips:
+                clip['other_cameras'] = [
+                    other for other in plain if other['filename'] != clip['filename']
+                ]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Read one clip; see the class for its keys."""
         info = super().get_data_info(idx)
-        others = info.pop('other_cameras', ())
+        others = info.pop('other_cameras', None)
         if others:
             other = others[np.random.randint(len(others))]
             info['other_camera'] = self._read(info | other)
+        elif others is not None:
+            info['other_camera'] = None
         return self._read(info)
 
     def _read(self, info: dict[str, Any]) -> dict[str, Any]:

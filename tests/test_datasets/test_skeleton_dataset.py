@@ -143,9 +143,9 @@ def test_another_camera_is_any_other_of_the_performance_and_never_the_same(camer
         dataset.set_progress(0, epoch)
         for sample in (dataset[index] for index in range(len(names))):
             assert sample['keypoint'].shape[1] == sample['total_frames']
-            if 'other_camera' not in sample:
-                continue
             other = sample['other_camera']
+            if other is None:
+                continue
             seen[sample['filename']].add(other['filename'])
             length = names.index(other['filename']) + 1
             np.testing.assert_array_equal(other['keypoint'], np.full((1, length, 20, 3), length))
@@ -158,14 +158,52 @@ def test_another_camera_is_any_other_of_the_performance_and_never_the_same(camer
 def test_clips_outside_the_annotation_file_are_no_other_camera(cameras):
     folder, _ = cameras
     dataset = build(folder, ['e0_v0', 'e1_v0', 'e1_v1'], performance_pattern=r'(e\d)_v')
-    others = [sample.get('other_camera', {}).get('filename') for sample in dataset]
+    others = [sample['other_camera'] and sample['other_camera']['filename'] for sample in dataset]
     assert others == [None, 'e1_v1', 'e1_v0']
+
+
+def test_which_camera_is_drawn_depends_on_seed_epoch_and_index_alone(cameras):
+    folder, names = cameras
+    one, two = (build(folder, names, performance_pattern=r'(e\d)_v') for _ in range(2))
+
+    def partners(dataset, epoch, order):
+        found = {}
+        for index in order:
+            dataset.set_progress(7, epoch)
+            found[index] = (dataset[index]['other_camera'] or {}).get('filename')
+        return found
+
+    for epoch in range(8):
+        forward = partners(one, epoch, range(len(names)))
+        assert forward == partners(two, epoch, reversed(range(len(names))))
+
+
+def test_a_clip_that_is_listed_twice_is_not_its_own_other_camera(cameras):
+    folder, _ = cameras
+    dataset = build(folder, ['e1_v0', 'e1_v0', 'e1_v1'], performance_pattern=r'(e\d)_v')
+    assert [sample['other_camera']['filename'] for sample in dataset][:2] == ['e1_v1', 'e1_v1']
+    with pytest.raises(ConfigError, match='no two clips of one performance'):
+        build(folder, ['e1_v0', 'e1_v0'], performance_pattern=r'(e\d)_v')
+
+
+def test_what_would_leave_the_other_camera_unread_or_raw_is_refused(cameras):
+    folder, names = cameras
+    read = dict(type='MakeSkeletonViews', views=dict(one=[], two=[]), other_camera=['two'])
+    settings = dict(performance_pattern=r'(e\d)_v')
+    assert len(build(folder, names, pipeline=[read], **settings))
+    unread = {key: read[key] for key in ('type', 'views')}
+    normalize = dict(type='NormalizeSkeleton', mode='first_frame')
+    for pipeline in ([unread], [normalize, read]):
+        with pytest.raises(ConfigError, match='must begin with MakeSkeletonViews'):
+            build(folder, names, pipeline=pipeline, **settings)
 
 
 def test_a_pattern_that_pairs_nothing_is_refused(cameras):
     folder, _ = cameras
     with pytest.raises(ConfigError, match=r"does not match 'e0_v0'"):
         build(folder, ['e0_v0'], performance_pattern=r'(a\d)')
+    with pytest.raises(ConfigError, match='has no group; put what clips of one performance'):
+        build(folder, ['e0_v0', 'e0_v1'], performance_pattern=r'e\d')
     with pytest.raises(ConfigError, match=r'no two clips of one performance.*leave out the camera'):
         build(folder, ['e0_v0', 'e0_v1'], performance_pattern=r'(.+)')
     assert len(build(folder, ['e0_v0'], performance_pattern=r'(e\d)_v', test_mode=True)) == 1

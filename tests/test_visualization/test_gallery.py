@@ -67,7 +67,7 @@ def test_the_teachers_search_stands_above_the_students_and_the_nearest_first(mon
     # First, middle and last frame: of the clip that searches, and of the other clip of a video.
     assert rows[0][0].strip[0, :, 0].tolist() == [0, 2, 4]
     assert rows[0][2].strip[0, :, 0].tolist() == [110, 112, 114]
-    # No more are shown than there are.
+    monkeypatch.setattr(gallery, 'FOUND', 9)  # no more are shown than there are
     two = [part[:2] for part in frames]
     titles, rows = guidance_neighbors(
         dict(image=(torch.eye(2), torch.eye(2))), two, NAMES[:2], queries=9

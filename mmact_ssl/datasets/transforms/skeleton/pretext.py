@@ -23,16 +23,19 @@ class MakeSkeletonViews(BaseTransform):
     the pipeline is common to all views, and what stands in a view's list is drawn for it alone.
     Padding at the end is cut off: a view has its true length.
 
-    Required keys: ``keypoint``, and what the transforms need; optional ``other_camera``, see
-    SkeletonDataset. Added keys: ``views`` {view: float32
-    [M, T', V, C']}; ``targets`` {view: what the view's transforms left in ``targets``, such as
-    ``permutation``, beside what LoadTargets put there}.
+    Required keys: ``keypoint``, what the transforms need, and for views in ``other_camera`` the key
+    ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view: float32 [M, T', V, C']};
+    ``targets`` {view: what the view's transforms left in ``targets``, such as ``permutation``,
+    beside what LoadTargets put there}.
 
     Args:
         views: Name of each view and configs of its transforms; an empty list is the clip as it is.
         other_camera: Views that show the clip of the other camera, where there is one. It is as
             the data set read it: transforms that all views need, such as NormalizeSkeleton, then
             stand in the views' lists. Our choice.
+
+    Raises:
+        ConfigError: a view wants the other camera, and the data set looks for none.
     """
 
     def __init__(
@@ -50,10 +53,16 @@ class MakeSkeletonViews(BaseTransform):
             raise ConfigError(f'MakeSkeletonViews: other_camera names no view of views: {unknown}')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if self.other_camera and 'other_camera' not in results:
+            raise ConfigError(
+                f'MakeSkeletonViews: {sorted(self.other_camera)} should show another camera, but '
+                'the data set has no performance_pattern that finds it'
+            )
+        other = results.get('other_camera') or results
         views = {}
         targets = results.setdefault('targets', {})
         for view, transforms in self.views.items():
-            clip = results.get('other_camera', results) if view in self.other_camera else results
+            clip = other if view in self.other_camera else results
             made = {**clip, 'keypoint': clip['keypoint'].copy(), 'targets': {}}
             for transform in transforms:
                 made = transform(made)

@@ -75,10 +75,13 @@ def test_a_view_shows_the_other_camera_where_there_is_one(make_sample):
     paired = make({**sample, 'other_camera': other})['views']
     np.testing.assert_array_equal(paired['one'], sample['keypoint'])
     np.testing.assert_array_equal(paired['two'], other['keypoint'])
-    assert paired['three'].shape[1] == 3 and paired['three'].min() > sample['keypoint'].min()
+    resampled = MakeSkeletonViews(dict(three=resample))(other)['views']['three']
+    np.testing.assert_array_equal(paired['three'], resampled)
     paired['two'][:] = 0  # its memory is its own
     assert other['keypoint'].any()
-    alone = make(sample)['views']
+    alone = make({**sample, 'other_camera': None})['views']
     np.testing.assert_array_equal(alone['two'], alone['one'])
+    with pytest.raises(ConfigError, match='the data set has no performance_pattern'):
+        make(sample)
     with pytest.raises(ConfigError, match=r"no view of views: \['four'\]"):
         MakeSkeletonViews(views, other_camera=['four'])
