@@ -88,7 +88,9 @@ class GalleryCopy:
         # compared several times as fast. A group without positive numbers gives another of its
         # values than the largest: the bound holds all the same.
         integers = values.view(INTEGERS[values.dtype])
-        count = min(GROUPS * k, len(integers))
+        # Groups of every n-th row: like rows, which often follow each other, lie in different ones.
+        # n is odd, because classes in turn, an even number of them, would be a group each.
+        count = min(GROUPS * k + 1, len(integers))
         size = len(integers) // count
         maxima = integers[: size * count].view(size, count, -1).amax(0)  # [count, Q]
         reached = maxima.topk(k, dim=0).values[-1].contiguous().view(values.dtype).double()

@@ -175,3 +175,18 @@ def test_an_older_torch_is_not_asked(monkeypatch):
     assert multiplies_bfloat16() in (True, False)
     monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
     assert multiplies_bfloat16() is False
+
+
+@pytest.mark.parametrize('in_turn', [False, True])
+@pytest.mark.parametrize(('dtype', 'limit'), [(torch.bfloat16, 110), (torch.float32, 20)])
+def test_classes_in_any_order_leave_few_candidates(dtype, limit, in_turn):
+    """Of 80 classes of 100 rows, bfloat16 leaves a query's class, single precision near rows."""
+    generator = np.random.default_rng(0)
+    classes = np.arange(8000) % 80
+    classes = classes if in_turn else np.sort(classes)
+    centers = generator.normal(size=(80, 64))
+    gallery = normalize(centers[classes] + 0.3 * generator.normal(size=(8000, 64)))
+    queries = normalize(centers + 0.3 * generator.normal(size=(80, 64)))
+    (query, _), is_clear = GalleryCopy(gallery, np.asarray, dtype).candidates(queries, 10)
+    assert is_clear.all()
+    assert len(query) < limit * len(queries)
