@@ -20,7 +20,7 @@ INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 def multiplies_bfloat16() -> bool:
     """Return True if this processor multiplies bfloat16 much faster than float32: by AMX.
 
-    AVX-512's instructions alone gain nothing here. False for a torch without the public
+    AVX-512's instructions alone gain next to nothing. False for a torch without the public
     ``torch.cpu.get_capabilities``.
     """
     find = getattr(torch.cpu, 'get_capabilities', None)
