@@ -2,68 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import numpy as np
+import torch
 
-from mmact_ssl.evaluation.features import Features, lengths, normalize
+from mmact_ssl.evaluation.features import Features, normalize
+from mmact_ssl.evaluation.rough_products import GalleryCopy, multiplies_bfloat16
 
-# Queries at a time, and bytes of their similarities, at most; larger chunks gain nothing.
-CHUNK, CHUNK_BYTES = 512, 1 << 27
-# Rows of each query, for each wanted neighbor, that are compared one by one.
-CROWD = 16
-# Groups of gallery rows for each wanted neighbor, see :func:`lower_bound`. Our choice.
-GROUPS = 8
+# Queries at a time, and pairs of these with gallery rows, at most; larger chunks gain nothing.
+CHUNK, PAIRS = 512, 1 << 25
+# Pairs that are multiplied in double precision at a time.
+BLOCK = 1024
+# Fewer queries than these are not worth a rough copy of the gallery. Our choice.
+FEW = 16
 
 
-def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    queries: np.ndarray,
+    gallery: np.ndarray,
+    k: int,
+    project: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the k most similar gallery rows of each query; equal ones in gallery order.
 
-    Exact in double precision, though all pairs are multiplied in single precision only: its
-    rounding is bounded, and what lies within the bound is multiplied again.
+    Exact in double precision, though all pairs are multiplied roughly only, in bfloat16 where the
+    processor is fast at that, else in single precision: the rounding is bounded, and what lies
+    within the bound is multiplied again.
 
     Args:
-        queries, gallery: Unit rows ``[Q, D]``, ``[G, D]``.
+        queries: Unit rows ``[Q, D]``.
+        gallery: Unit rows ``[G, D]``, or what ``project`` makes such of.
         k: Neighbors; at most G are found.
+        project: Makes unit rows of gallery rows, each by itself. It is called for a part of the
+            gallery at a time, so that there is no whole gallery in double precision.
 
     Returns:
         similarities float64 ``[Q, k]``, descending, and positions int64 ``[Q, k]``.
     """
-    k = min(k, len(gallery))
-    chunk = max(1, min(CHUNK, CHUNK_BYTES // (4 * len(gallery))))
-    single = gallery.astype(np.float32, copy=False)
-    # What a product in single precision is off by, relative to the lengths of its rows (Higham,
-    # Accuracy and Stability of Numerical Algorithms, 3.1); 3 for rounded rows and bound.
-    share = (queries.shape[1] + 3) * float(np.finfo(np.float32).eps) / 2
-    error = share / (1 - share) * lengths(queries) * lengths(gallery).max()  # [Q]
-    similarities, positions = [], []
-    for start in range(0, len(queries), chunk):
-        part = queries[start : start + chunk]
-        rough = part.astype(np.float32) @ single.T  # [chunk, G]
-        # Few rows are left to compare in double precision, k of each query and some more.
-        bound = lower_bound(rough, k) - 2 * error[start : start + chunk]
-        row, column = np.nonzero(rough >= bound.astype(np.float32)[:, None])
-        if len(row) <= CROWD * k * len(part):
-            similarity = np.einsum('nd,nd->n', part[row], gallery[column], dtype=np.float64)
-        else:  # features that have collapsed: single precision tells few of them apart
-            exact = part @ gallery.astype(np.float64, copy=False).T  # [chunk, G]
-            row, column = np.nonzero(exact >= lower_bound(exact, k)[:, None])
-            similarity = exact[row, column]
-        order = np.lexsort((-similarity, row))  # keeps the order of equal ones
-        first = np.searchsorted(row, np.arange(len(part)))  # of each query
-        chosen = order[first[:, None] + np.arange(k)]  # [chunk, k]
-        positions.append(column[chosen])
-        similarities.append(similarity[chosen])
-    return np.concatenate(similarities), np.concatenate(positions)
+    types = [torch.bfloat16] if multiplies_bfloat16() else []
+    return search(
+        queries, gallery, k, project, [*types, torch.float32] if len(queries) >= FEW else []
+    )
 
 
-def lower_bound(values: np.ndarray, k: int) -> np.ndarray:
-    """A number ``[N]`` that at least k values of each row ``[N, G]`` reach, and few more.
+def search(
+    queries: np.ndarray,
+    gallery: np.ndarray,
+    k: int,
+    project: Callable[[np.ndarray], np.ndarray],
+    types: Sequence[torch.dtype],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find neighbors, see :func:`nearest`, by rough products of these types in turn.
 
-    The k-th largest of the maxima of groups of values: each of the k largest maxima is a value.
+    Each serves the queries whose neighbors the one before could not tell from many other rows. What
+    is left in the end is multiplied in double precision.
     """
-    count = min(GROUPS * k, values.shape[1])
-    size = values.shape[1] // count
-    groups = values[:, : count * size].reshape(len(values), count, size)
-    return np.partition(groups.max(axis=2), count - k, axis=1)[:, count - k]
+    k = min(k, len(gallery))
+    similarities = np.empty((len(queries), k))
+    positions = np.empty((len(queries), k), np.int64)
+    chunk = max(1, min(CHUNK, PAIRS // len(gallery)))
+    left = np.arange(len(queries))
+    for dtype in types:
+        if not len(left):
+            break
+        copy, unclear = GalleryCopy(gallery, project, dtype), []
+        for start in range(0, len(left), chunk):
+            rows = left[start : start + chunk]
+            pairs, is_clear = copy.candidates(queries[rows], k)
+            unclear.append(rows[~is_clear])
+            similarity = multiply_pairs(queries[rows], gallery, project, *pairs)
+            order = np.lexsort((-similarity, pairs[0]))  # keeps the order of equal ones
+            first = np.searchsorted(pairs[0][order], np.flatnonzero(is_clear))  # of each query
+            chosen = order[first[:, None] + np.arange(k)]  # [clear queries, k]
+            similarities[rows[is_clear]] = similarity[chosen]
+            positions[rows[is_clear]] = pairs[1][chosen]
+        left = np.concatenate(unclear)
+    for start in range(0, len(left), chunk):
+        rows = left[start : start + chunk]
+        whole = multiply_all(queries[rows], gallery, project)  # [chunk, G]
+        for row, values in zip(rows, whole):
+            near = np.flatnonzero(values >= np.partition(values, -k)[-k])
+            near = near[np.argsort(-values[near], kind='stable')[:k]]
+            similarities[row], positions[row] = values[near], near
+    return similarities, positions
+
+
+def multiply_pairs(
+    queries: np.ndarray,
+    gallery: np.ndarray,
+    project: Callable[[np.ndarray], np.ndarray],
+    query: np.ndarray,
+    position: np.ndarray,
+) -> np.ndarray:
+    """Similarities of pairs ``query``, ``position`` int64 ``[N]``, float64 ``[N]``."""
+    similarity = np.empty(len(query))
+    for start in range(0, len(query), BLOCK):
+        part = slice(start, start + BLOCK)
+        rows = project(gallery[position[part]])
+        similarity[part] = np.einsum('nd,nd->n', queries[query[part]], rows, dtype=np.float64)
+    return similarity
+
+
+def multiply_all(
+    queries: np.ndarray, gallery: np.ndarray, project: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Similarities of all pairs, float64 ``[Q, G]``."""
+    similarity = np.empty((len(queries), len(gallery)))
+    for start in range(0, len(gallery), BLOCK):
+        part = slice(start, start + BLOCK)
+        similarity[:, part] = queries @ project(gallery[part]).astype(np.float64, copy=False).T
+    return similarity
 
 
 def nearest_samples(
@@ -74,7 +124,8 @@ def nearest_samples(
     With ``center`` the training mean is subtracted from both before they are normalized.
     """
     mean = train.values.mean(axis=0, dtype=np.float64) if center else None
-    return nearest(normalize(queries, mean), normalize(train.values, mean), k)
+    project = partial(normalize, center=mean)
+    return nearest(project(queries), train.values, k, project)
 
 
 def knn_scores(

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from interleave import compare
 
-from mmact_ssl.evaluation.features import Features, normalize
-from mmact_ssl.evaluation.neighbors import knn_scores, nearest
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest_samples
 from mmact_ssl.evaluation.protocols.linear import PENALTIES, fit_probe
 
 TARGET = 5.0
@@ -73,9 +73,7 @@ def their_probe(train: Features, test: Features) -> Callable[[int], list[int]]:
 
 def our_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
     """Neighbors as ``tools/evaluate.py retrieval`` finds them."""
-    return lambda number: nearest(normalize(queries.values), normalize(gallery.values), k=50)[
-        1
-    ].tolist()
+    return lambda number: nearest_samples(gallery, queries.values, k=50)[1].tolist()
 
 
 def their_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:

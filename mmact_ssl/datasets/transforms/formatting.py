@@ -105,7 +105,9 @@ def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[st
 def _to_tensor(value: Any) -> torch.Tensor:
     """A contiguous tensor of its own memory, float32 of any float."""
     array = np.array(value, order='C')
-    return torch.from_numpy(array.astype(np.float32) if array.dtype.kind == 'f' else array)
+    if array.dtype.kind == 'f':
+        array = array.astype(np.float32, copy=False)
+    return torch.from_numpy(array)
 
 
 def _pack_frames(frames: Sequence[np.ndarray]) -> torch.Tensor:
