@@ -39,6 +39,13 @@ joint_training = [
     )
     for fraction in (0.1, 1.0)
 ]
+# The same loop without guidance: what the labels alone give by this recipe.
+supervised = dict(
+    method='Supervised TSM',
+    pretrain=joint,
+    cfg_options=[f'model.heads.{task}=None' for task in ('guidance', 'frames')],
+    evaluations=[dict(protocols='joint', config=downstream)],
+)
 # The frozen network without the shift, which it was not trained with.
 unshifted = dict(
     method='ImageNet start',
@@ -64,4 +71,4 @@ for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
             evaluations=on_larger,
         ),
     ]
-runs = [start, unshifted, *students, *joint_training, *larger]
+runs = [start, unshifted, *students, *joint_training, supervised, *larger]
