@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from mmact_ssl.errors import DataError
+
 # Rows of the gallery that are projected at a time: they fit into a processor's cache.
 BLOCK = 256
 # Candidates of a query for each wanted neighbor, in the mean of the clear ones.
@@ -60,6 +62,8 @@ class GalleryCopy:
             rows = self.rows[start : start + BLOCK].copy_(single)
             self.longest = max(self.longest, _longest(single))
             self.lost = max(self.lost, _longest(single.sub_(rows)))
+            if not np.isfinite(exact).all():
+                raise DataError(f'features {start} to {start + len(exact) - 1} are not all finite')
         # What each call fills: new memory costs half as much time as the products.
         self._products = torch.empty(0, dtype=dtype)
         self._is_candidate = torch.empty(0, dtype=torch.bool)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation import neighbors, rough_products
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest, search
@@ -190,3 +191,26 @@ def test_classes_in_any_order_leave_few_candidates(dtype, limit, in_turn):
     (query, _), is_clear = GalleryCopy(gallery, np.asarray, dtype).candidates(queries, 10)
     assert is_clear.all()
     assert len(query) < limit * len(queries)
+
+
+@pytest.mark.parametrize('types', [[], [torch.float32], [torch.bfloat16]])
+@pytest.mark.parametrize('rows', [(1, 301), (2, 301), (15, 1029), (70, 301)])
+def test_copies_of_a_row_keep_the_gallery_order(rows, types):
+    """Products of matrices give copies values that differ in the last bits, by their place."""
+    generator = np.random.default_rng(0)
+    several = normalize(generator.normal(size=(100, 512)))
+    number = np.arange(rows[1]) % 100
+    queries = normalize(generator.normal(size=(rows[0], 512)))
+    similarity, position = search(queries, several[number], 5, np.asarray, types)
+    for row, (found, values) in enumerate(zip(position, similarity)):
+        classes = np.argsort(-(several @ queries[row]), kind='stable')
+        expected = np.concatenate([np.flatnonzero(number == one) for one in classes[:5]])[:5]
+        np.testing.assert_array_equal(found, expected)
+        assert len(set(values[number[found] == number[found[0]]])) == 1
+
+
+def test_features_that_are_not_finite_are_refused():
+    gallery = normalize(np.random.default_rng(0).normal(size=(2000, 8)))
+    gallery[1500, 3] = np.nan
+    with pytest.raises(DataError, match='features 1280 to 1535 are not all finite'):
+        search(gallery[:99], gallery, 5, np.asarray, [torch.float32])
