@@ -121,7 +121,7 @@ class GalleryCopy:
         return torch.mm(self.rows, rounded.T, out=products)
 
     def error(self, exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
-        """What products are off by, before the output is rounded, float64 ``[Q]``.
+        """Bound of the rounding error of products, before the output is rounded: float64 ``[Q]``.
 
         A query q that is rounded to p, and a row c rounded from d = g - center, have
 
