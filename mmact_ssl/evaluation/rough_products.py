@@ -115,7 +115,7 @@ class GalleryCopy:
     def _multiply(self, rounded: torch.Tensor) -> torch.Tensor:
         """Products ``[G, Q]`` of all rows and queries, until the next call."""
         products = self._products.resize_(len(self.rows), len(rounded))
-        if self.rows.dtype == torch.float32:  # by numpy, as fast as torch or faster
+        if self.rows.dtype == torch.float32:  # torch may be told to round these to bfloat16
             np.matmul(self.rows.numpy(), rounded.numpy().T, out=products.numpy())
             return products
         return torch.mm(self.rows, rounded.T, out=products)

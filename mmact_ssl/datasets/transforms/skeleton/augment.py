@@ -9,11 +9,11 @@ x = 0 want a normalized clip of C = 2 or 3 coordinates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import cos, sin
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
@@ -45,8 +45,8 @@ class RandomRotation(BaseTransform):
         angles = np.random.uniform(-1, 1, 3) * self.degrees
         if coordinates == 2:
             angles[:2] = 0
-        matrix = _rotation(*np.deg2rad(angles).tolist())[:coordinates, :coordinates]
-        matrix = matrix.astype(np.float32)
+        matrix = Rotation.from_euler('xyz', angles, degrees=True).as_matrix()
+        matrix = matrix[:coordinates, :coordinates].astype(np.float32)
         results['keypoint'] = transform_points(results['keypoint'], matrix)
         return results
 
@@ -172,14 +172,6 @@ class JointMask(BaseTransform):
         if 'never_missing' in results:
             results['never_missing'] = results['never_missing'] & ~masked
         return results
-
-
-def _rotation(a: float, b: float, c: float) -> np.ndarray:
-    """Rz(c) Ry(b) Rx(a), float64 [3, 3], of angles in radians: scipy takes five times as long."""
-    x = np.array([[1, 0, 0], [0, cos(a), -sin(a)], [0, sin(a), cos(a)]])
-    y = np.array([[cos(b), 0, sin(b)], [0, 1, 0], [-sin(b), 0, cos(b)]])
-    z = np.array([[cos(c), -sin(c), 0], [sin(c), cos(c), 0], [0, 0, 1]])
-    return z @ y @ x
 
 
 def _drawn_joints(joints: int, fraction: float) -> np.ndarray:

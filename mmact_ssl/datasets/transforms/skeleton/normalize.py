@@ -19,7 +19,6 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 _EPS = 1e-6  # of the body's size: below it a direction is noise
-_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])  # of each coordinate
 
 
 @TRANSFORMS.register_module()
@@ -112,7 +111,6 @@ def _by_body_axes(
 
 
 def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Normalize the clip by its first good frame; ``keypoint`` is changed too."""
     base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
     left = layout.index('left_hip', 'left_shoulder')
     right = layout.index('right_hip', 'right_shoulder')
@@ -129,27 +127,22 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
     if upright.any():
         if (best[person] & upright).any():
             upright &= best[person]
-        length = _median(np.linalg.norm(torso[upright], axis=-1))
+        length = float(np.median(np.linalg.norm(torso[upright], axis=-1)))
     else:
         start, end = np.array(layout.limbs).T
         bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # [T, limbs]
         both = seen[:, end] & seen[:, start]
-        length = _median(bones[both]) if both.any() else 0.0
+        length = float(np.median(bones[both])) if both.any() else 0.0
     origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
     scale = 1 / length if length > 0 else 1.0
-    axes, good = np.eye(keypoint.shape[-1]), np.array(False)
+    # The origin once for each joint: numpy is slow over rows of C numbers, not of V * C.
+    moved = keypoint - np.tile(origin, (keypoint.shape[2], 1))
     if keypoint.shape[-1] == 3 and seen[frame, left + right + base + shoulders].all():
         across = (body[frame, left] - body[frame, right]).mean(axis=0)
         axes, good = _axes(x=across, y=torso[frame], first='y')
-    # The origin once for each joint: numpy is slow over rows of C numbers, not of V * C.
-    keypoint -= np.tile(origin, (keypoint.shape[2], 1))
-    return transform_points(keypoint, axes * scale) if good else keypoint * scale
-
-
-def _median(values: np.ndarray) -> float:
-    """Median of ``values`` [N]: a tenth of the time that numpy takes for few."""
-    ordered = np.sort(values)
-    return float((ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2)
+        if good:
+            return transform_points(moved, axes * scale)
+    return moved * scale
 
 
 def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -172,9 +165,7 @@ def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndar
     lengths.append(np.linalg.norm(other, axis=-1))
     other = other / np.maximum(lengths[2], _EPS)[..., None]
     x, y = (kept, other) if first == 'x' else (other, kept)
-    # Half the time of np.cross.
-    z = x[..., _NEXT] * y[..., _LAST] - x[..., _LAST] * y[..., _NEXT]
-    axes = np.stack([x, y, z], axis=-2)
+    axes = np.stack([x, y, np.cross(x, y)], axis=-2)
     return axes, np.minimum.reduce(lengths) > _EPS
 
 
