@@ -48,7 +48,7 @@ UNTYPED = {
     'val_dataloader': _LOADER,
     'test_dataloader': _LOADER,
     'auto_scale_lr': {'enable', 'base_batch_size'},
-    'model.momentum_encoder': {'views', 'momentum'},
+    'model.momentum_encoder': {'views', 'momentum', 'dtype'},
     'model.teachers.*': {'views', 'teacher'},
     'randomness': {'seed', 'diff_rank_seed', 'deterministic'},
 }

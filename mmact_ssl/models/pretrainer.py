@@ -62,6 +62,7 @@ class MultiTaskPretrainer(BaseModel):
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
+            ``dtype='bfloat16'``: under autocast of this type; its features are float32 again.
         monitor_interval: Log the features' deviation and effective rank every so many steps, and in
             shorter epochs once in each.
 
@@ -112,6 +113,7 @@ class MultiTaskPretrainer(BaseModel):
         )
         momentum = dict(momentum_encoder or {})
         self.momentum_views: tuple[str, ...] = tuple(momentum.pop('views', ()))
+        self.momentum_dtype = _half_precision(momentum.pop('dtype', None))
         self.momentum_encoder: Optional[MomentumCopy] = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
@@ -214,8 +216,12 @@ class MultiTaskPretrainer(BaseModel):
                 ') to default_hooks'
             )
         encoder = cast(nn.ModuleDict, momentum.module)
-        maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-        return self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
+        dtype = self.momentum_dtype
+        # Autocast that is switched off would also switch off that of an AmpOptimWrapper around it.
+        with torch.autocast(view.device.type, dtype) if dtype else nullcontext():
+            maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
+            found = self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
+        return {name: value.float() for name, value in found.items()} if dtype else found
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
@@ -330,6 +336,14 @@ class MultiTaskPretrainer(BaseModel):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The balanced loss, and all numbers for the log (mmengine sums all "loss" names)."""
         return losses['loss'], OrderedDict(losses)
+
+
+def _half_precision(name: Optional[str]) -> Optional[torch.dtype]:
+    """The type of a momentum encoder's autocast by its name; None: no autocast."""
+    known = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+    if name not in known:
+        raise ConfigError(f"model.momentum_encoder.dtype={name!r}: give 'bfloat16' or 'float16'")
+    return known[name]
 
 
 def _valid(targets: Targets, view: str) -> Optional[Tensor]:

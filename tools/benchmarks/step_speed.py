@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.models.backbones import skeleton_gru
 from mmact_ssl.models.heads import motion_prediction
@@ -65,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--clips', type=int, default=8, help='of a batch of videos')
     parser.add_argument('--skeletons', type=int, default=32, help='of a batch of skeleton clips')
     parser.add_argument('--steps', type=int, default=5, help='timed steps of each kind')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='of the methods, e.g. model.momentum_encoder.dtype=bfloat16',
+    )
 
 
 def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[str, Any]]:
@@ -179,7 +187,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare each method's step."""
     found = []
     for method in args.methods:
-        cfg = Config.fromfile(CONFIGS / METHODS[args.size][method])
+        cfg = read_config(str(CONFIGS / METHODS[args.size][method]), args.cfg_options)
         init_default_scope(cfg.default_scope)
         is_video = method in ('csvr', 'dtg', 'hcpg')
         count = args.clips if is_video else args.skeletons

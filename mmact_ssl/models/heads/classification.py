@@ -27,7 +27,9 @@ class ClassificationHead(PretextHead):
         num_classes: K.
         hidden_dim: Of a hidden layer with batch normalization; None: a linear classifier.
         loss: Of logits and labels.
-        inputs: Sources of ``pooled`` ``[B, D]`` and ``label`` int64 ``[B]``, -1 = none.
+        inputs: Sources of ``pooled`` ``[B, D]`` and ``label`` int64 ``[B]``, -1 = none. Any other
+            name is a further view of the clip, ``[B, D]``: it has the clip's label, even where it
+            shows another camera, and the loss is the mean over the views (our choice).
     """
 
     inputs = dict(pooled='clip.pooled', label='targets.sample.label')
@@ -50,13 +52,18 @@ class ClassificationHead(PretextHead):
         else:
             self.classifier = make_projector(in_channels, hidden_dim, num_classes)
 
-    def terms(self, pooled: Tensor, label: Tensor) -> Terms:
-        """Cross-entropy and accuracy of the labeled clips, chance beside it; logits ``[B, K]``."""
-        logits = self.classifier(pooled)
-        found = self.loss_module(logits, label)
+    def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
+        """Cross-entropy and accuracy of the labeled clips, chance beside it.
+
+        Logits ``[B, K]`` are those of ``pooled``.
+        """
+        logits = [self.classifier(view) for view in (pooled, *views.values())]
+        found = [self.loss_module(one, label) for one in logits]
+        weight = found[0]['weight']
+        hit = torch.stack([one['hit'] for one in found]).mean(0)
         return dict(
-            loss=Term(found['loss'], found['weight']),
-            accuracy=Term(found['hit'], found['weight']),
-            chance=Term(torch.full_like(found['hit'], 1 / logits.shape[1]), found['weight']),
-            logits=logits,
+            loss=Term(torch.stack([one['loss'] for one in found]).mean(0), weight),
+            accuracy=Term(hit, weight),
+            chance=Term(torch.full_like(hit, 1 / logits[0].shape[1]), weight),
+            logits=logits[0],
         )

@@ -27,6 +27,28 @@ def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
     assert predicted['chance'][[0, 2]].tolist() == pytest.approx([1 / 3, 1 / 3])
 
 
+def test_a_further_view_has_the_clips_label_and_counts_as_much():
+    torch.manual_seed(0)
+    head = ClassificationHead(in_channels=5, num_classes=3)
+    own, other = torch.randn(2, 4, 5, requires_grad=True)
+    label = torch.tensor([2, -1, 0, 1])
+    known = label >= 0
+    found = head.loss(pooled=own, label=label, other_camera=other)
+    logits = [
+        view.double() @ head.classifier.weight.T.double() + head.classifier.bias
+        for view in (own, other)
+    ]
+    expected = [F.cross_entropy(one[known], label[known]) for one in logits]
+    torch.testing.assert_close(found['loss'].double(), sum(expected) / 2, rtol=1e-6, atol=0)
+    hits = [(one.argmax(1) == label)[known].double().mean() for one in logits]
+    assert float(found['accuracy']) == pytest.approx(float(sum(hits) / 2))
+    gradient = torch.autograd.grad(found['loss'], other)[0]
+    # The unlabeled clip's other view teaches nothing.
+    assert (gradient.abs().sum(1) > 0).tolist() == known.tolist()
+    predicted = head.predict(pooled=own, label=label, other_camera=other)
+    torch.testing.assert_close(predicted['logits'].double(), logits[0], rtol=1e-6, atol=1e-6)
+
+
 def test_the_jigsaws_loss_equals_the_formula():
     torch.manual_seed(0)
     head = JigsawHead(in_channels=4, hidden_dim=8)

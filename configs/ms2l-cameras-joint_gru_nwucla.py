@@ -1,0 +1,17 @@
+# The contrast between two cameras together with classification, for few labels: our choice. A label
+# counts for what both cameras saw of the performance. Reads labels.
+_base_ = 'ms2l-cameras_gru_nwucla.py'
+
+classification = dict(
+    type='ClassificationHead',
+    in_channels=768,
+    num_classes=_base_.num_classes,
+    inputs=dict(pooled='one.pooled', other_camera='two.pooled'),
+)
+model = dict(
+    data_preprocessor=dict(targets=('sample.label',)), heads=dict(classification=classification)
+)
+labeled = dict(_base_.pack, label=True)
+pipeline = [_base_.make_views, labeled]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
