@@ -1,11 +1,13 @@
 # Joint and moving strategies on NW-UCLA against the same loop without pretext tasks, with a tenth
-# of the labels and with all: beside MS2L's three tasks, and beside the contrast of two views.
+# of the labels and with all: beside MS2L's three tasks, beside the contrast of two views, and beside
+# that of two cameras, where a label counts for what both saw.
 dataset = 'nwucla'
-seeds = (0, 1, 2)
+seeds = (0, 1, 2, 3, 4)
 
 tasks = [f'model.heads.{task}=None' for task in ('motion', 'jigsaw', 'contrast')]
 alone = [*tasks, "model.encode=('clip',)"]
 alone_twoview = ['model.heads.contrast=None', "model.encode=('one',)"]
+alone_cameras = ['model.heads.contrast=None']
 
 runs = [
     dict(
@@ -33,5 +35,7 @@ runs = [
         ('Supervised streams', 'ms2l-twoview-joint', 'gru-streams', alone_twoview),
         ('MS2L two views joint', 'ms2l-twoview-joint', 'gru-streams', []),
         ('MS2L two views moving', 'ms2l-twoview-moving', 'gru-streams', []),
+        ('Supervised two cameras', 'ms2l-cameras-joint', 'gru-streams', alone_cameras),
+        ('MS2L two cameras joint', 'ms2l-cameras-joint', 'gru-streams', []),
     )
 ]
