@@ -1,6 +1,6 @@
 # Joint and moving strategies on NW-UCLA against the same loop without pretext tasks, with a tenth
-# of the labels and with all: beside MS2L's three tasks, beside the contrast of two views, and beside
-# that of two cameras, where a label counts for what both saw.
+# of the labels and with all: beside MS2L's three tasks, beside the contrast of two views, and
+# beside that of two cameras, where a label counts for what both saw.
 dataset = 'nwucla'
 seeds = (0, 1, 2, 3, 4)
 

@@ -77,7 +77,12 @@ def test_each_task_can_be_switched_off(off, train):
 
 
 @pytest.mark.parametrize(
-    ('name', 'tasks'), [('ms2l-joint_gru', TASKS), ('ms2l-twoview-joint_gru', {'contrast'})]
+    ('name', 'tasks'),
+    [
+        ('ms2l-joint_gru', TASKS),
+        ('ms2l-twoview-joint_gru', {'contrast'}),
+        ('ms2l-cameras-joint_gru', {'contrast'}),
+    ],
 )
 def test_the_joint_strategy_trains_the_classifier_and_the_tasks(name, tasks, train):
     metrics = train(f'{name}_nwucla.py').test()

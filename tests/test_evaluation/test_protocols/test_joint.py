@@ -106,9 +106,10 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     check_scores('linear_gru_nwucla', joint, targets, 3, tmp_path)
 
 
-def test_a_classifier_on_streams_scores_as_in_its_training(tmp_path):
+@pytest.mark.parametrize('name', ['twoview', 'cameras'])
+def test_a_classifier_on_streams_scores_as_in_its_training(name, tmp_path):
     """The pooled feature of training has the order of the downstream encoder's own pooling."""
-    joint = load('ms2l-twoview-joint_gru_nwucla.py').model
+    joint = load(f'ms2l-{name}-joint_gru_nwucla.py').model
     joint.backbone.encoder.hidden_size = 8
     for head in joint.heads.values():
         head.in_channels = 96

@@ -227,14 +227,15 @@ def test_keys_in_bfloat16_are_those_of_single_precision_within_its_rounding(oute
         make(momentum_encoder=dict(views=('clip_b',), momentum=0.9, **dtype)).train()
         for dtype in (dict(), dict(dtype='bfloat16'))
     ]
-    given = []
+    given, total = [], []
     for model in models:
         for follower, source in model.momentum_pairs():
             follower.start(source)
         with torch.autocast('cpu', torch.bfloat16, enabled=outer):
-            losses(model)
+            total.append(float(losses(model)['loss'].detach()))
         given.append(model.heads['one'].given)
     plain, rounded = given
+    assert total[1] == pytest.approx(total[0], rel=0.02)
     # Two convolutions of eight bits; 0 would say that the type was not used.
     error = (rounded['key'].double() - plain['key'].double()).norm() / plain['key'].double().norm()
     assert error < 0.02
