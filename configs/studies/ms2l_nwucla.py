@@ -28,6 +28,13 @@ copies = [
     dict(protocols='linear,knn', config=averaged, variant='copies'),
     dict(protocols='linear', config=averaged, variant='copies', label_fraction=0.1),
 ]
+# A label counts for what both cameras saw.
+shared_labels = dict(
+    protocols='linear',
+    config=f'{downstream}/linear_gru-streams-copies-shared-labels_nwucla.py',
+    variant='copies-shared-labels',
+    label_fraction=0.1,
+)
 transfer = [
     dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
     for name in transfer_to
@@ -51,13 +58,14 @@ runs = [
             dict(streams[0], protocols='linear,knn'),
             *streams[1:],
             *copies,
+            shared_labels,
         ],
         seeds=five,
     ),
     dict(
         method='Random init',
         variant='streams',
-        evaluations=[*streams, *copies, *transfer],
+        evaluations=[*streams, *copies, shared_labels, *transfer],
         seeds=five,
     ),
     dict(

@@ -37,7 +37,7 @@ KNOWN = {
     *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
     *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
-    *('sync_bn', 'text_retrieval', 'zeroshot'),
+    *('shared_label_pattern', 'sync_bn', 'text_retrieval', 'zeroshot'),
 }
 _LOADER = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch'}
 _LOADER -= {'self', 'shuffle'}

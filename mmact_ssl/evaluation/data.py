@@ -128,6 +128,48 @@ def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> 
         )
 
 
+def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.ndarray:
+    """Add the samples that show what a labeled one shows, such as other cameras' recordings.
+
+    Args:
+        labeled: Sorted positions in ``train``.
+        pattern: Regular expression whose groups are alike in the names of samples that share one
+            label; None adds nothing.
+
+    Returns:
+        Sorted positions in ``train``.
+
+    Raises:
+        ConfigError: A name does not match, or the pattern has no group.
+        DataError: Samples that should share a label have different ones.
+    """
+    if pattern is None:
+        return labeled
+    if not re.compile(pattern).groups:
+        raise ConfigError(
+            f'shared_label_pattern {pattern!r} has no group; put what the names have in common '
+            'into one'
+        )
+    members: dict[tuple, list[int]] = {}
+    for position, name in enumerate(train.names):
+        match = re.search(pattern, name)
+        if match is None:
+            raise ConfigError(f'shared_label_pattern {pattern!r} does not match {name!r}; fix it')
+        members.setdefault(match.groups(), []).append(position)
+    given = set(labeled.tolist())
+    found: list[int] = []
+    for positions in members.values():
+        if given.intersection(positions):
+            labels = np.unique(train.labels[positions])
+            if len(labels) > 1:
+                raise DataError(
+                    f'{train.ann_file}: {train.names[positions[0]]} and samples that share its '
+                    f'label by shared_label_pattern {pattern!r} have the labels {labels.tolist()}'
+                )
+            found += positions
+    return np.sort(np.asarray(found, dtype=np.int64))
+
+
 def class_names(split: Split, num_classes: int) -> list[str]:
     """Read the names from ``classes.txt`` beside the annotation, or number the classes."""
     path = Path(split.ann_file).with_name('classes.txt')

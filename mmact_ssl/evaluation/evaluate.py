@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled
+from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
@@ -43,14 +43,15 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
             )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    labeled = label_subset(train.names, train.labels, request.label_fraction, seed)
+    drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
+    labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
     # A joint training that does not name the labels that it had keeps no list of them.
     known = 'joint' not in protocols or check_labels(str(checkpoint), request.label_fraction, seed)
-    drawn = request.label_fraction < 1 and (known or len(protocols) > 1)
-    if request.label_lists is not None and drawn:
+    is_part = request.label_fraction < 1 and (known or len(protocols) > 1)
+    if request.label_lists is not None and is_part:
         part = f'{100 * request.label_fraction:g}pct_seed{seed}'
-        save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, labeled)
+        save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, drawn)
     if request.teacher is not None:
         # Named by its cache, that is by its config; the hash covers its weights.
         backbone = Path(request.teacher).stem
@@ -123,10 +124,10 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = ['feature_pooling', 'feature_deviation']
+    optional = ['feature_pooling', 'feature_deviation', 'shared_label_pattern']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        optional = ['custom_hooks']
+        optional = ['custom_hooks', 'shared_label_pattern']
     keys += [key for key in optional if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
     return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import (
@@ -15,6 +17,7 @@ from mmact_ssl.evaluation.data import (
     read_split,
     read_splits,
     save_labeled,
+    share_labels,
 )
 
 
@@ -119,3 +122,30 @@ def test_groups_come_from_the_names():
     assert len(set(runs)) == 3
     with pytest.raises(ConfigError, match="'b'"):
         groups_by_pattern(['a_s1_', 'b'], r'_s(\d+)_')
+
+
+CAMERAS = r'(.+)_v\d+$'
+
+
+@given(st.data())
+def test_a_label_counts_for_the_clips_of_its_performance_and_for_no_others(data):
+    shown = data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=12))
+    names = [f'p{performance}_v{index}' for index, performance in enumerate(shown)]
+    train = Split('train.txt', '', names, np.array(shown) % 3)
+    labeled = np.array(sorted(data.draw(st.sets(st.sampled_from(range(len(shown)))))), dtype=int)
+    found = share_labels(train, labeled, CAMERAS).tolist()
+    known = {shown[i] for i in labeled}
+    assert found == [i for i, performance in enumerate(shown) if performance in known]
+    assert share_labels(train, labeled, None) is labeled
+
+
+def test_what_cannot_share_labels_is_refused():
+    train = Split('train.txt', '', ['a_v1', 'a_v2', 'b'], np.array([0, 1, 0]))
+    with pytest.raises(DataError, match=r'a_v1 and samples that share.*labels \[0, 1\]'):
+        share_labels(
+            Split('train.txt', '', train.names[:2], train.labels[:2]), np.array([1]), CAMERAS
+        )
+    with pytest.raises(ConfigError, match="does not match 'b'"):
+        share_labels(train, np.array([0]), CAMERAS)
+    with pytest.raises(ConfigError, match='has no group'):
+        share_labels(train, np.array([0]), 'v')

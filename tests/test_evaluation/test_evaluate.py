@@ -77,6 +77,25 @@ def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatc
     assert [line.split()[1] for line in lines] == list('001122'), 'the drawn labels are kept'
 
 
+def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, monkeypatch, tmp_path, run):
+    seen = []
+    probe = linear_protocol.fit_probe
+
+    def spy(train, *args, **settings):
+        seen.append(train.labels.tolist())
+        return probe(train, *args, **settings)
+
+    monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
+    options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
+    alone = run(linear_config, ['linear'], **options)[0]
+    linear_config.shared_label_pattern = r'/(class[12])_|/(.+)'
+    shared = run(linear_config, ['linear'], **options)[0]
+    assert seen == [[0, 1, 2], [0, 1, 1, 1, 1, 2, 2, 2, 2]]
+    assert shared.config_hash != alone.config_hash
+    lines = (tmp_path / 'labels/made_25pct_seed0.txt').read_text().splitlines()
+    assert [line.split()[1] for line in lines] == list('012'), 'the drawn labels are kept'
+
+
 def test_a_plan_names_every_protocol_once():
     assert plan_protocols('linear, knn,linear') == {1.0: ['linear', 'knn']}
     assert plan_protocols('all,transfer') == {1.0: ['linear', 'knn', 'retrieval']}

@@ -54,7 +54,7 @@ class Task:
     """Input of a protocol: the request with its splits, and features extracted on demand.
 
     Attributes:
-        labeled: Positions of the labeled training samples.
+        labeled: Positions of the labeled training samples, with those that share their labels.
         classes: Names in the order of the labels.
         extracted: Features of the splits 'train' and 'test'; all protocols of a run share them.
     """
