@@ -16,21 +16,6 @@ from mmact_ssl.evaluation.student import weights_hash
 from mmact_ssl.reporting.provenance import package_versions
 
 PACKAGE = Path(__file__).parents[1]
-# What reads, transforms, encodes and pools a sample, and what fixes the packages below. Whole
-# folders, as a helper may move from one file to another: a needless extraction takes minutes, a
-# wrong number stays.
-EXTRACTION_CODE = (
-    'compat.py',
-    'files.py',
-    'datasets/*.py',
-    'datasets/transforms/**/*.py',
-    'evaluation/features.py',
-    'models/data_preprocessor.py',
-    'models/skeletons.py',
-    'models/backbones/*.py',
-    'models/necks/*.py',
-    'models/networks/*.py',
-)
 EXTRACTION_PACKAGES = (
     'mmaction2',
     'mmengine',
@@ -47,9 +32,13 @@ EXTRACTION_PACKAGES = (
 
 
 def code_version(root: Path = PACKAGE) -> str:
-    """Hash the code that makes features: this package's files and the versions of others."""
+    """Hash the code that makes features: this package's files and the versions of others.
+
+    All of this package's: a needless extraction takes minutes, a wrong number stays.
+    """
     digest = hashlib.sha256(json.dumps(package_versions(EXTRACTION_PACKAGES)).encode())
-    for file in sorted({file for pattern in EXTRACTION_CODE for file in root.glob(pattern)}):
+    # Configs, which an installed package holds in .mim, go into the key by themselves.
+    for file in sorted(set(root.rglob('*.py')) - set(root.glob('.mim/**/*'))):
         digest.update(f'{file.relative_to(root).as_posix()}\n'.encode() + file.read_bytes())
     return digest.hexdigest()
 
