@@ -29,9 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='continue from this checkpoint, or without a value from the latest in the work dir',
     )
-    parser.add_argument(
-        '--amp', action='store_true', help='mixed precision; without a GPU in bfloat16'
-    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',

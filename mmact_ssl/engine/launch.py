@@ -117,25 +117,14 @@ def parse_cfg_options(words: Optional[Sequence[str]]) -> dict[str, Any]:
 
 
 def enable_mixed_precision(cfg: Config) -> None:
-    """Switch the optimizer wrapper, or all of several, to mixed precision.
-
-    On a GPU mmengine's, in float16 unless the config names a ``dtype``; without one in bfloat16.
-    """
+    """Switch the optimizer wrapper, or all of several, to mixed precision."""
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a GPU and torch sees none: train without it')
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f'--amp cannot be combined with optim_wrapper.type={wrapper}')
-    if torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        return
-    dtype = cfg.optim_wrapper.pop('dtype', 'bfloat16')
-    if dtype != 'bfloat16':
-        raise ConfigError(
-            f'--amp with optim_wrapper.dtype={dtype!r} needs a GPU and torch sees none: leave it '
-            "out, a processor computes in 'bfloat16'"
-        )
-    cfg.optim_wrapper.pop('loss_scale', None)
-    cfg.optim_wrapper.type = 'mmact_ssl.BFloat16OptimWrapper'
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def keep_freed_memory() -> None:

@@ -1,4 +1,4 @@
-"""Two optimizers with one backward pass, and mixed precision without a loss scale."""
+"""Two optimizers, one backward pass."""
 
 from __future__ import annotations
 
@@ -7,50 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Optional
 
-import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
-from mmengine.runner.amp import autocast
 from torch import Tensor, nn
 
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
-
-
-@OPTIM_WRAPPERS.register_module()
-class BFloat16OptimWrapper(OptimWrapper):
-    """Mixed precision in bfloat16, on a processor as well as on a GPU.
-
-    mmengine's AmpOptimWrapper asks for a GPU. bfloat16 has the range of single precision, so that
-    no loss is scaled. Parameters, gradients and optimizer states stay in single precision.
-
-    Raises:
-        ConfigError: On a processor, a network convolves over time in 3D: of two frames, torch's
-            (oneDNN's) gradient of such weights contains memory that was never written.
-    """
-
-    checked = False
-
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast and, while gradients accumulate, no synchronization."""
-        if not self.checked:
-            refuse_wrong_gradients(model)
-            self.checked = True
-        with super().optim_context(model), autocast(dtype=torch.bfloat16):
-            yield
-
-
-def refuse_wrong_gradients(model: nn.Module) -> None:
-    """Refuse to train what :class:`BFloat16OptimWrapper` cannot train on a processor."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1:
-            weight = module.weight
-            if weight.device.type == 'cpu' and weight.requires_grad:
-                raise ConfigError(
-                    f'{name} convolves over time, and on a processor torch computes wrong '
-                    'gradients of that in bfloat16: train without --amp, or on a GPU'
-                )
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -145,10 +145,11 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
     """
     if pattern is None:
         return labeled
-    if not re.compile(pattern).groups:
+    # On a command line a comma makes a list of it.
+    if not isinstance(pattern, str) or not re.compile(pattern).groups:
         raise ConfigError(
-            f'shared_label_pattern {pattern!r} has no group; put what the names have in common '
-            'into one'
+            f'shared_label_pattern {pattern!r} is no regular expression with a group; put what '
+            'the names have in common into one'
         )
     members: dict[tuple, list[int]] = {}
     for position, name in enumerate(train.names):

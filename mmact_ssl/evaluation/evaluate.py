@@ -111,6 +111,14 @@ def _check(request: Request, name: str) -> None:
         raise ConfigError(
             f'{cfg.filename}: no training schedule; use a configs/downstream/finetune_*.py'
         )
+    if cfg.get('shared_label_pattern') and protocol.labels != 'drawn':
+        raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')
+    settings = cfg.get(_config_key(name), {})
+    grouped = settings.get('group_pattern') or settings.get('group_file')
+    if cfg.get('shared_label_pattern') and name == 'linear' and not grouped:
+        raise ConfigError(
+            'linear: folds would part recordings that share a label: give linear.group_pattern'
+        )
     if protocol.labels == 'none' and request.label_fraction != 1:
         raise ConfigError(f'{name} reads no labels of training: drop --label-fraction')
     if protocol.needs_checkpoint and request.checkpoint is None:
@@ -124,11 +132,11 @@ def _check(request: Request, name: str) -> None:
 def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
     """Pick the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = ['feature_pooling', 'feature_deviation', 'shared_label_pattern']
+    optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        optional = ['custom_hooks', 'shared_label_pattern']
-    keys += [key for key in optional if cfg.get(key)]
+        optional = ['custom_hooks']
+    keys += [key for key in (*optional, 'shared_label_pattern') if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
     return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
 

@@ -38,7 +38,7 @@ def code_version(root: Path = PACKAGE) -> str:
     """
     digest = hashlib.sha256(json.dumps(package_versions(EXTRACTION_PACKAGES)).encode())
     # Configs, which an installed package holds in .mim, go into the key by themselves.
-    for file in sorted(set(root.rglob('*.py')) - set(root.glob('.mim/**/*'))):
+    for file in sorted(file for file in root.rglob('*.py') if '.mim' not in file.parts):
         digest.update(f'{file.relative_to(root).as_posix()}\n'.encode() + file.read_bytes())
     return digest.hexdigest()
 

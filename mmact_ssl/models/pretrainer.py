@@ -62,7 +62,7 @@ class MultiTaskPretrainer(BaseModel):
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
-            ``dtype='bfloat16'``: under autocast of this type; its features are float32 again.
+            ``dtype='bfloat16'``: under autocast to it; its features are float32 again.
         monitor_interval: Log the features' deviation and effective rank every so many steps, and in
             shorter epochs once in each.
 
@@ -113,7 +113,10 @@ class MultiTaskPretrainer(BaseModel):
         )
         momentum = dict(momentum_encoder or {})
         self.momentum_views: tuple[str, ...] = tuple(momentum.pop('views', ()))
-        self.momentum_dtype = _half_precision(momentum.pop('dtype', None))
+        dtype = momentum.pop('dtype', None)
+        if dtype not in (None, 'bfloat16'):
+            raise ConfigError(f"model.momentum_encoder.dtype={dtype!r}: give 'bfloat16' or None")
+        self.momentum_dtype = torch.bfloat16 if dtype else None
         self.momentum_encoder: Optional[MomentumCopy] = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
@@ -336,14 +339,6 @@ class MultiTaskPretrainer(BaseModel):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The balanced loss, and all numbers for the log (mmengine sums all "loss" names)."""
         return losses['loss'], OrderedDict(losses)
-
-
-def _half_precision(name: Optional[str]) -> Optional[torch.dtype]:
-    """The type of a momentum encoder's autocast by its name; None: no autocast."""
-    known = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
-    if name not in known:
-        raise ConfigError(f"model.momentum_encoder.dtype={name!r}: give 'bfloat16' or 'float16'")
-    return known[name]
 
 
 def _valid(targets: Targets, view: str) -> Optional[Tensor]:

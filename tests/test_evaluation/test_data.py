@@ -147,5 +147,7 @@ def test_what_cannot_share_labels_is_refused():
         )
     with pytest.raises(ConfigError, match="does not match 'b'"):
         share_labels(train, np.array([0]), CAMERAS)
-    with pytest.raises(ConfigError, match='has no group'):
+    with pytest.raises(ConfigError, match='with a group'):
         share_labels(train, np.array([0]), 'v')
+    with pytest.raises(ConfigError, match='with a group'):
+        share_labels(train, np.array([0]), [r'(.+)_v\d{1', '2}'])

@@ -87,11 +87,17 @@ def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, monkeypa
 
     monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
     options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
+    linear_config.linear = dict(group_pattern=r'_(\d)\.mp4$')
     alone = run(linear_config, ['linear'], **options)[0]
     linear_config.shared_label_pattern = r'/(class[12])_|/(.+)'
     shared = run(linear_config, ['linear'], **options)[0]
     assert seen == [[0, 1, 2], [0, 1, 1, 1, 1, 2, 2, 2, 2]]
     assert shared.config_hash != alone.config_hash
+    with pytest.raises(ConfigError, match='retrieval draws no labels'):
+        run(linear_config, ['retrieval'])
+    linear_config.linear = {}
+    with pytest.raises(ConfigError, match='give linear.group_pattern'):
+        run(linear_config, ['linear'], **options)
     lines = (tmp_path / 'labels/made_25pct_seed0.txt').read_text().splitlines()
     assert [line.split()[1] for line in lines] == list('012'), 'the drawn labels are kept'
 

@@ -55,12 +55,12 @@ class ClassificationHead(PretextHead):
     def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
         """Cross-entropy and accuracy of the labeled clips, chance beside it.
 
-        Logits ``[B, K]`` are those of ``pooled``.
+        Accuracy and logits ``[B, K]`` are those of ``pooled``.
         """
         logits = [self.classifier(view) for view in (pooled, *views.values())]
         found = [self.loss_module(one, label) for one in logits]
         weight = found[0]['weight']
-        hit = torch.stack([one['hit'] for one in found]).mean(0)
+        hit = found[0]['hit']
         return dict(
             loss=Term(torch.stack([one['loss'] for one in found]).mean(0), weight),
             accuracy=Term(hit, weight),

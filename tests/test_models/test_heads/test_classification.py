@@ -40,8 +40,8 @@ def test_a_further_view_has_the_clips_label_and_counts_as_much():
     ]
     expected = [F.cross_entropy(one[known], label[known]) for one in logits]
     torch.testing.assert_close(found['loss'].double(), sum(expected) / 2, rtol=1e-6, atol=0)
-    hits = [(one.argmax(1) == label)[known].double().mean() for one in logits]
-    assert float(found['accuracy']) == pytest.approx(float(sum(hits) / 2))
+    hits = (logits[0].argmax(1) == label)[known].double().mean()
+    assert float(found['accuracy']) == pytest.approx(float(hits))
     gradient = torch.autograd.grad(found['loss'], other)[0]
     # The unlabeled clip's other view teaches nothing.
     assert (gradient.abs().sum(1) > 0).tolist() == known.tolist()

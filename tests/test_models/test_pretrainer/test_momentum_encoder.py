@@ -249,5 +249,5 @@ def test_keys_in_bfloat16_are_those_of_single_precision_within_its_rounding(oute
 
 
 def test_an_unknown_type_of_keys_is_refused_by_name():
-    with pytest.raises(ConfigError, match=r"momentum_encoder.dtype='half': give 'bfloat16' or"):
+    with pytest.raises(ConfigError, match=r"momentum_encoder.dtype='half': give 'bfloat16'"):
         make(momentum_encoder=dict(views=('clip_b',), dtype='half'))
