@@ -59,15 +59,21 @@ def test_the_student_and_not_a_random_encoder_is_evaluated(linear_config, studen
     assert rank(None, 0) not in loaded
 
 
-def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatch, tmp_path, run):
-    seen = []
+@pytest.fixture
+def seen(monkeypatch) -> list[list[int]]:
+    """The labels that the linear probe is fitted to, fit by fit."""
+    found = []
     probe = linear_protocol.fit_probe
 
     def spy(train, *args, **settings):
-        seen.append(train.labels.tolist())
+        found.append(train.labels.tolist())
         return probe(train, *args, **settings)
 
     monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
+    return found
+
+
+def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, tmp_path, run):
     options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
     result = run(linear_config, ['linear'], **options)[0]
     assert seen == [[0, 0, 1, 1, 2, 2]]
@@ -77,15 +83,7 @@ def test_a_label_fraction_reduces_the_training_samples(linear_config, monkeypatc
     assert [line.split()[1] for line in lines] == list('001122'), 'the drawn labels are kept'
 
 
-def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, monkeypatch, tmp_path, run):
-    seen = []
-    probe = linear_protocol.fit_probe
-
-    def spy(train, *args, **settings):
-        seen.append(train.labels.tolist())
-        return probe(train, *args, **settings)
-
-    monkeypatch.setattr(linear_protocol, 'fit_probe', spy)
+def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tmp_path, run):
     options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
     linear_config.linear = dict(group_pattern=r'_(\d)\.mp4$')
     alone = run(linear_config, ['linear'], **options)[0]
