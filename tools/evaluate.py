@@ -129,7 +129,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
-    from mmact_ssl.apis.downstream import config_for, hold_out_if_needed
+    from mmact_ssl.apis.downstream import config_for, fit_lists
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
 
@@ -140,7 +140,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
-    hold_out_if_needed(cfg)
+    fit_lists(cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})

@@ -14,7 +14,7 @@ from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.launch import apply_options, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.preparation.own_folder import split_folder
+from mmact_ssl.preparation.own_folder import keep_labeled, split_folder
 
 DOWNSTREAM = CONFIGS / 'downstream'
 
@@ -84,19 +84,23 @@ def _use_network(cfg: Config, backbone: dict[str, Any]) -> None:
     cfg.merge_from_dict({'model': {'backbone': backbone}})
 
 
-def hold_out_if_needed(cfg: Config) -> None:
-    """Split the folder that a config reads if it has no test list, and say so.
+def fit_lists(cfg: Config) -> None:
+    """Keep the labeled samples of the folder that a config reads, split if it has no test list.
 
-    Lists that an option names stay, missing or not.
+    What is done is said. Lists that an option names stay, missing or not.
     """
     folder = cfg.get('own_folder')
-    if folder is None or os.path.isfile(cfg.test_dataloader.dataset.ann_file):
+    if folder is None:
         return
     for split in ('train', 'test'):
         if cfg[f'{split}_dataloader'].dataset.ann_file != folder[split]:
             return
     lists = folder.to_dict()
-    print(split_folder(lists))
+    said = keep_labeled(lists)
+    if not os.path.isfile(lists['test']):
+        said.append(split_folder(lists))
+    for line in said:
+        print(line)
     cfg.train_dataloader.dataset.ann_file = lists['train']
     cfg.test_dataloader.dataset.ann_file = lists['test']
 

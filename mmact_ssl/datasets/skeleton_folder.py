@@ -25,7 +25,7 @@ class SkeletonFolder:
         unit: Of the coordinates, as ``'metres'`` or ``'pixels'``.
         num_classes: Number of classes of the whole set; labels are below it.
         names: str [N], all different.
-        labels: int64 [N], from 0.
+        labels: int64 [N], from 0; -1 where a clip has none.
         lengths: int64 [N], frames of each clip, at least 1.
         persons: int64 [N], persons in each clip, 1..M; they come before the absent ones.
         shape: (F, M, V, C) of the coordinates.
@@ -111,5 +111,5 @@ def _check(folder: SkeletonFolder) -> None:
         or folder.lengths.min(initial=1) < 1
     ):
         raise ValueError(f'names, labels, lengths do not add up to the {shape[0]} frames')
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+    if len(labels) and not -1 <= labels.min() <= labels.max() < classes:
         raise ValueError(f'labels {labels.min()} to {labels.max()}, {META} gives {classes} classes')

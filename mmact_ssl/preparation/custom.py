@@ -39,7 +39,8 @@ def prepare(
     Args:
         source: Npz file, or a folder with one, of
 
-            - ``names`` str [N], ``labels`` int [N] from 0, ``lengths`` int [N] >= 0;
+            - ``names`` str [N], ``labels`` int [N] from 0 or -1 (no label), ``lengths`` int [N]
+              >= 0;
             - ``keypoints`` float [sum(lengths), V, C] or [sum(lengths), M, V, C]: the clips joined
               along time, zero where a joint or person is not seen;
             - optional ``classes`` str [K]: their names, by label;

@@ -21,6 +21,7 @@ from mmact_ssl.files import read_annotation, read_json, write_atomically
 VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
 HELD_OUT = ('split_train.txt', 'split_test.txt')
+LABELED = ('labeled_train.txt', 'labeled_test.txt')
 # Lists for training and for testing, by their names in prepared folders; the first pair is taken.
 LISTS = (
     ('train.txt', 'test.txt'),
@@ -93,21 +94,51 @@ def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarra
     return np.asarray([str(groups.get(name, f'{name}\n')) for name in names])
 
 
+def keep_labeled(folder: dict[str, Any]) -> list[str]:
+    """Leave samples without a label out of the lists of a folder of :func:`describe_folder`.
+
+    Lists of the others are written into the folder, and ``folder`` names them then.
+
+    Returns:
+        One line for each such list.
+
+    Raises:
+        DataError: No sample of a list has a label.
+    """
+    said = []
+    for key, name in zip(('train', 'test'), LABELED):
+        path = folder[key]
+        if key == 'test' and not os.path.isfile(path):
+            continue
+        fix = f'prepare it with labels: `{folder["prepare_command"]}`'
+        names, labels = read_annotation(path, fix)
+        entries = [(name, label) for name, label in zip(names, labels) if label >= 0]
+        if not entries:
+            raise DataError(f'{path}: no sample has a label; {fix}')
+        if len(entries) < len(names):
+            folder[key] = str(Path(folder['root'], name))
+            write_atomically(folder[key], ''.join(f'{name} {label}\n' for name, label in entries))
+            said.append(
+                f'{path}: {len(names) - len(entries)} of {len(names)} samples have no label and '
+                f'are left out, see {folder[key]}'
+            )
+    return said
+
+
 def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) -> str:
     """Hold out a test list where a folder of :func:`describe_folder` has none.
 
-    The lists are written into the folder, and ``folder`` names them then.
+    All samples of its training list have labels, see :func:`keep_labeled`. The lists are written
+    into the folder, and ``folder`` names them then.
 
     Returns:
         One line that says how it was drawn.
 
     Raises:
-        DataError: The folder has no labels, or no class of two or more samples.
+        DataError: No class has two or more samples.
     """
     fix = f'prepare it with labels: `{folder["prepare_command"]}`'
     names, labels = read_annotation(folder['train'], fix)
-    if -1 in labels:
-        raise DataError(f'{folder["train"]}: {labels.count(-1)} samples have no label; {fix}')
     groups = read_groups(folder['groups'], names) if folder['groups'] else None
     held, how = hold_out(np.asarray(labels), fraction, seed, groups)
     if not held.any():

@@ -77,15 +77,17 @@ class SkeletonWriter:
 
         Args:
             name: Of the clip; no blanks, because annotation lines are ``name label``.
-            label: From 0.
+            label: From 0, or -1 where the clip has none.
             keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
         """
         if name.split() != [name] or not name.isprintable() or name in self._clips:
             what = 'comes twice' if name in self._clips else 'is empty or has blanks'
             raise DataError(f'{self.dataset}: clip name {name!r} {what}; rename it')
-        if not 0 <= label < len(self.classes):
-            classes = f'{len(self.classes)} classes from 0'
-            raise DataError(f'{self.dataset}: label {label} of {name} is not one of {classes}')
+        if not -1 <= label < len(self.classes):
+            raise DataError(
+                f'{self.dataset}: label {label} of {name} is not one of {len(self.classes)} '
+                'classes from 0, nor -1 (no label)'
+            )
         persons, joints, coordinates = self.frame_shape
         keypoint = np.asarray(keypoint)
         fits = keypoint.ndim == 4 and keypoint.shape[2:] == (joints, coordinates)
@@ -148,7 +150,8 @@ class SkeletonWriter:
             kept = [(name, self._clips[name][0]) for name in names if name in self._clips]
             lists[split].unlink(missing_ok=True)
             if kept:
-                write_annotation(lists[split], kept)
+                lines = ((name, None if label < 0 else label) for name, label in kept)
+                write_annotation(lists[split], lines)
                 counts[split] = len(kept)
         report_left_out(self.out, self.left_out)
         self._write_summary(labels, lengths, persons, counts)
@@ -209,7 +212,7 @@ class SkeletonWriter:
         self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
     ) -> None:
         """Write ``summary.json``, and print what is most of interest."""
-        per_class = np.bincount(labels, minlength=len(self.classes))
+        per_class = np.bincount(labels[labels >= 0], minlength=max(1, len(self.classes)))
         median, missing = float(np.median(lengths)), self._missing_joints / self._joints
         summary: dict[str, Any] = {
             'dataset': self.dataset,
@@ -217,6 +220,7 @@ class SkeletonWriter:
             'splits': splits,
             'classes': len(self.classes),
             'clips_per_class': {'min': int(per_class.min()), 'max': int(per_class.max())},
+            'clips_without_label': int((labels < 0).sum()),
             'frames': int(lengths.sum()),
             'lengths': {'min': int(lengths.min()), 'median': median, 'max': int(lengths.max())},
             'clips_by_persons': {str(n): int((persons == n).sum()) for n in np.unique(persons)},

@@ -16,6 +16,7 @@ OPTIONS = {
     'labels_from_folders': dict(
         action='store_true', help='the first folder below the source is the class'
     ),
+    'unlabeled': dict(help='folder below the source whose videos have no label'),
     'test_fraction': dict(type=float, help='of each class, to hold out as test.txt'),
 }
 
@@ -24,6 +25,7 @@ def prepare(
     source: Path,
     out: Path,
     labels_from_folders: bool = False,
+    unlabeled: str | None = None,
     test_fraction: float = 0.0,
     seed: int = 0,
     placement: str = 'link',
@@ -37,6 +39,8 @@ def prepare(
         labels_from_folders: The first folder below ``source`` is a video's class; without it
             the lists have no labels, which is enough for pre-training. Videos in one folder below
             that of the class (a subject's, a session's) belong together: ``groups.json``.
+        unlabeled: Name of the folder below ``source`` whose videos have no label, and are
+            for pre-training alone.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Of the hold-out.
         placement: 'link' or 'copy'.
@@ -45,6 +49,11 @@ def prepare(
     require(source, fix)
     if test_fraction and not (labels_from_folders and 0 < test_fraction < 1):
         raise DataError('--test-fraction: give 0 to 1, together with --labels-from-folders')
+    if unlabeled is not None and not (labels_from_folders and (source / unlabeled).is_dir()):
+        raise DataError(
+            f'--unlabeled {unlabeled}: name a folder of {source}, together with '
+            '--labels-from-folders'
+        )
     found = sorted(
         path
         for path in source.rglob('*')
@@ -70,21 +79,22 @@ def prepare(
     names = target_names(kept, source)
     (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
     folders = [path.relative_to(source).parts[0] for path in kept]
-    classes = sorted(set(folders)) if labels_from_folders else []
-    labels = [classes.index(folder) if classes else None for folder in folders]
+    classes = sorted({*folders} - {unlabeled}) if labels_from_folders else []
+    labels = [classes.index(folder) if folder in classes else None for folder in folders]
     inner = {path: path.relative_to(source).parts[1:-1] for path in kept} if classes else {}
     # A video right below its class is a group of its own.
     groups = {names[path]: (*parts, names[path])[0] for path, parts in inner.items()}
-    known = [*groups.values()] if write_groups(out, groups) else None
+    grouped = write_groups(out, groups)
     videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
     splits = {'train': videos}
     if test_fraction:
-        held, how = hold_out(np.array(labels), test_fraction, seed, known)
+        labeled = [video for video in videos if video.label is not None]
+        known = [groups[video.name] for video in labeled] if grouped else None
+        held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, known)
         print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
-        splits = {
-            'train': [video for video, is_held in zip(videos, held) if not is_held],
-            'test': [video for video, is_held in zip(videos, held) if is_held],
-        }
+        tests = {video.name: video for video, is_held in zip(labeled, held) if is_held}
+        train = [video for video in videos if video.name not in tests]
+        splits = {'train': train, 'test': [*tests.values()]}
     return write_videos(out, splits, classes, left_out, placement)
 
 

@@ -11,7 +11,7 @@ import torch
 from mmact_ssl.apis.downstream import (
     config_for,
     find_downstream,
-    hold_out_if_needed,
+    fit_lists,
     saved_network,
 )
 from mmact_ssl.apis.publish import make_card, write_model
@@ -84,6 +84,22 @@ def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypat
     assert results[0].backbone == 'gru-streams'
 
 
+def test_labels_of_a_part_are_enough(folder, checkpoint, tmp_path, monkeypatch, capsys):
+    """Pre-training reads all clips of a folder, evaluation those with a label."""
+    names = (folder / 'all.txt').read_text().split('\n')[:-1]
+    unlabeled = [line.split()[0] for line in names[12:]]
+    (folder / 'all.txt').write_text('\n'.join([*unlabeled, *names[:12]]))
+    cfg = read_config(str(CONFIGS / 'ms2l-twoview_gru.py'), data=str(folder))
+    assert Path(cfg.train_dataloader.dataset.ann_file).name == 'all.txt'
+    monkeypatch.chdir(tmp_path)
+    evaluate.main(['linear,knn', '--data', 'mine', checkpoint, '--out', 'results'])
+    shown = capsys.readouterr().out
+    assert 'all.txt: 4 of 16 samples have no label and are left out, see' in shown
+    assert '4 of 12 samples are held out clip by clip (seed 0)' in shown
+    lists = [(folder / f'split_{split}.txt').read_text() for split in ('train', 'test')]
+    assert not any(name in text for name in unlabeled for text in lists)
+
+
 SKELETONS = [
     p for p in CONFIGS.glob('downstream/linear_*.py') if 'folder-skeleton' in p.read_text()
 ]
@@ -132,7 +148,7 @@ def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
 def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
     option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'
     cfg = config_for(checkpoint, str(folder), [option])
-    hold_out_if_needed(cfg)
+    fit_lists(cfg)
     assert cfg[f'{split}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
     assert not list(folder.glob('split_*.txt'))
 

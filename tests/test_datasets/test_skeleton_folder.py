@@ -62,7 +62,7 @@ def cut(name, size):
         (change_meta(classes=1), 'labels 0 to 1, meta.json gives 1 classes'),
         (cut('meta.json', 20), 'meta.json: Unterminated string'),
         (change_clips(lengths=np.array([3, 5])), 'do not add up to the 7 frames'),
-        (change_clips(labels=np.array([0, -1])), 'labels -1 to 0'),
+        (change_clips(labels=np.array([0, -2])), 'labels -2 to 0'),
         (change_clips(lengths=np.array([3.0, 4.0])), 'must be integers'),
         (change_clips(names=np.array('a')), 'do not add up'),
         (change_meta(layout=['coco17']), 'unhashable'),

@@ -15,6 +15,7 @@ from mmact_ssl.preparation.own_folder import (
     VARIABLE,
     describe_folder,
     hold_out,
+    keep_labeled,
     read_groups,
     split_folder,
     write_groups,
@@ -65,9 +66,33 @@ def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
 
 
 def test_without_labels_the_option_is_named(tmp_path: Path):
-    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1'])
-    with pytest.raises(DataError, match='1 samples have no label; .* --labels-from-folders'):
-        split_folder(describe_folder(str(tmp_path)))
+    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4'])
+    with pytest.raises(DataError, match='no sample has a label; .* --labels-from-folders'):
+        keep_labeled(describe_folder(str(tmp_path)))
+
+
+@pytest.mark.parametrize('tests', [[], ['e.mp4 1', 'f.mp4']])
+def test_samples_without_a_label_are_left_out(tests: list[str], tmp_path: Path):
+    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1', 'c.mp4 0', 'd.mp4'])
+    if tests:
+        write_list(tmp_path, 'test.txt', tests)
+    folder = describe_folder(str(tmp_path))
+    said = keep_labeled(folder)
+    assert '2 of 4 samples have no label and are left out, see' in said[0]
+    assert read_annotation(folder['train'], '') == (['b.mp4', 'c.mp4'], [1, 0])
+    assert len(said) == 1 + bool(tests)
+    if tests:
+        assert read_annotation(folder['test'], '') == (['e.mp4'], [1])
+    # Pre-training still reads all of them, and evaluation says the same again.
+    again = describe_folder(str(tmp_path))
+    assert again['num_train'] == 4 and keep_labeled(again) == said
+
+
+def test_lists_with_labels_alone_stay(tmp_path: Path):
+    write_list(tmp_path, 'train.txt', ['a.mp4 0', 'b.mp4 1'])
+    folder = describe_folder(str(tmp_path))
+    assert keep_labeled(folder) == [] and folder == describe_folder(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ['train.txt']
 
 
 def test_clips_are_held_out_and_it_is_said(tmp_path: Path):

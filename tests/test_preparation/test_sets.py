@@ -195,6 +195,30 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
 
 
+@pytest.mark.parametrize('fraction', [0, 0.25])
+def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, fraction):
+    for i in range(6):
+        make_video(folder / 'rest' / 'anna' / f'{i}.mp4')
+    out = tmp_path / 'out'
+    options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=fraction)
+    counts = prepare_videos(folder, out, **options)
+    tests = counts.get('test', 0)
+    assert bool(tests) == bool(fraction) and counts['train'] == 9 + 6 - tests
+    assert lines(out / 'classes.txt') == ['a', 'b c']
+    train = lines(out / 'train.txt')
+    assert [line for line in train if 'rest' in line] == [
+        f'videos/rest/anna/{i}.mp4' for i in range(6)
+    ]
+    assert sum(line.endswith((' 0', ' 1')) for line in train) == 9 - tests
+    assert not fraction or not any('rest' in line for line in lines(out / 'test.txt'))
+
+
+def test_the_folder_without_labels_is_there(folder, tmp_path):
+    for options in (dict(unlabeled='a'), dict(unlabeled='c', labels_from_folders=True)):
+        with pytest.raises(DataError, match='--unlabeled [ac]: name a folder of'):
+            prepare_videos(folder, tmp_path / 'out', **options)
+
+
 def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
     make_video(tmp_path / 'clip.mp4', num_frames=4)
     for action, who, day in itertools.product(('kick', 'wave'), ('anna', 'bob', 'eve'), '12'):

@@ -83,6 +83,7 @@ def test_files_beside_the_coordinates(tmp_path):
         'splits': {'xsub_train': 2, 'xsub_test': 1},
         'classes': 2,
         'clips_per_class': {'min': 1, 'max': 2},
+        'clips_without_label': 0,
         'frames': 11,
         'lengths': {'min': 1, 'median': 4.0, 'max': 6},
         'clips_by_persons': {'1': 2, '2': 1},
@@ -175,7 +176,8 @@ def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason
     [
         ('a b', 0, "clip name 'a b' is empty or has blanks"),
         ('a', 0, "clip name 'a' comes twice"),
-        ('b', 2, 'label 2 of b is not one of 2 classes from 0'),
+        ('b', 2, r'label 2 of b is not one of 2 classes from 0, nor -1 \(no label\)'),
+        ('b', -2, 'label -2 of b is not one of 2 classes'),
     ],
 )
 def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message):
@@ -183,6 +185,17 @@ def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message)
         writer.add('a', 0, clip())
         with pytest.raises(DataError, match=message):
             writer.add(name, label, clip())
+
+
+def test_a_clip_may_have_no_label(tmp_path):
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk', 'run'], 1) as writer:
+        for name, label in (('a', 1), ('b', -1)):
+            writer.add(name, label, clip())
+        writer.finish({'all': ['b', 'a']})
+    assert lines(tmp_path / 'all.txt') == ['b', 'a 1']
+    folder = open_skeleton_folder(tmp_path, '')
+    assert folder.labels.tolist() == [1, -1]
+    assert json.loads((tmp_path / 'summary.json').read_text())['clips_without_label'] == 1
 
 
 def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
