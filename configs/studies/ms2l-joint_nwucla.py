@@ -37,5 +37,6 @@ runs = [
         ('MS2L two views moving', 'ms2l-twoview-moving', 'gru-streams', []),
         ('Supervised two cameras', 'ms2l-cameras-joint', 'gru-streams', alone_cameras),
         ('MS2L two cameras joint', 'ms2l-cameras-joint', 'gru-streams', []),
+        ('MS2L two cameras moving', 'ms2l-cameras-moving', 'gru-streams', []),
     )
 ]

@@ -90,7 +90,12 @@ def test_the_joint_strategy_trains_the_classifier_and_the_tasks(name, tasks, tra
 
 
 @pytest.mark.parametrize(
-    ('name', 'tasks'), [('ms2l-moving_gru', TASKS), ('ms2l-twoview-moving_gru', {'contrast'})]
+    ('name', 'tasks'),
+    [
+        ('ms2l-moving_gru', TASKS),
+        ('ms2l-twoview-moving_gru', {'contrast'}),
+        ('ms2l-cameras-moving_gru', {'contrast'}),
+    ],
 )
 def test_the_moving_strategy_ends_with_classification_alone(name, tasks):
     balancer = MODELS.build(load(f'{name}_nwucla.py').model.balancer)
