@@ -1,4 +1,4 @@
-"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/last.pth models/x``.
+"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth models/x``.
 
 The file, ``models/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
 network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. In a

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Test what a config describes: ``python tools/test.py CONFIG CHECKPOINT``.
 
-The options are those of every OpenMMLab project; see ``--help``.
+Its options are those of every OpenMMLab project and a few more; see ``--help``.
 """
 
 from __future__ import annotations
