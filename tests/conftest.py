@@ -25,7 +25,7 @@ TRAIN_PER_CLASS, TEST_PER_CLASS = 4, 2
 
 
 def index_image(index: int, width: int, height: int) -> np.ndarray:
-    """A picture that carries its index, uint8 [H, W, 3].
+    """A picture that carries its index, uint8 (H, W, 3).
 
     The upper half are ``NUM_BITS`` columns, white or black as the bits of the index, the lower half
     a colored slope that moves with it.

@@ -10,7 +10,7 @@ from mmact_ssl.files import read_arrays
 
 
 def read_poses(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """Layout, and the poses ``[T, V, 3]`` of each video."""
+    """Layout, and the poses ``(T, V, 3)`` of each video."""
     table = read_arrays(path, 'prepare it again')
     parts = np.split(table['keypoints'], np.cumsum(table['lengths'])[:-1])
     return str(table['layout']), dict(zip(table['names'].tolist(), parts))

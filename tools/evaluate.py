@@ -140,7 +140,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
-    fit_lists(cfg)
+    fit_lists(cfg, splits='joint' not in args.protocols.split(','))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})

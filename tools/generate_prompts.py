@@ -150,7 +150,7 @@ def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.n
 
 
 def read_clips(folder: SkeletonFolder, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the name and the coordinates [M, T, V, C] of clips, and nothing else of them.
+    """Yield the name and the coordinates (M, T, V, C) of clips, and nothing else of them.
 
     Raises:
         DataError: A clip is not in the folder.

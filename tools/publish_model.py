@@ -1,6 +1,6 @@
-"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth models/x``.
+"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth zoo/x``.
 
-The file, ``models/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
+The file, ``zoo/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
 network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. In a
 folder with an ``index.json`` the model is entered there, and for the package's own ``zoo/`` in
 ``model-index.yml`` and ``docs/model_zoo.md`` too.

@@ -1,4 +1,4 @@
-"""CLIP ViT-B/32's text tower (arXiv 2103.00020) in open_clip, LAION-2B; a sentence to [512].
+"""CLIP ViT-B/32's text tower (arXiv 2103.00020) in open_clip, LAION-2B; a sentence to (512,).
 
 Downloaded once, 605 MB with the image tower, which clip-vit-b32_frames.py reads from the same file.
 """

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 trained on ImageNet, in timm; a frame to [1280].
+"""EfficientNet-Lite0 trained on ImageNet, in timm; a frame to (1280,).
 
 The weights lie in a Python package, nothing is downloaded later:
 

@@ -1,4 +1,4 @@
-"""The backbone of HRNet-w32 trained on COCO key points, from mmpose's model zoo; a frame to [32].
+"""The backbone of HRNet-w32 trained on COCO key points, from mmpose's model zoo; a frame to (32,).
 
 What a pose network sees, without the pose. Downloaded once and compared with its hash; a path will
 do as well.

@@ -1,4 +1,4 @@
-"""MiniLM sentence encoder (all-MiniLM-L6-v2, arXiv 2002.10957); a sentence to [384].
+"""MiniLM sentence encoder (all-MiniLM-L6-v2, arXiv 2002.10957); a sentence to (384,).
 
 The weights lie in a Python package, nothing is downloaded later:
 

@@ -1,4 +1,4 @@
-"""R(2+1)D-34 trained on Kinetics-400, from mmaction2's model zoo; 8 frames at stride 8 to [512].
+"""R(2+1)D-34 trained on Kinetics-400, from mmaction2's model zoo; 8 frames at stride 8 to (512,).
 
 The video-based action teacher. Its window is the config's; a view that it teaches has to sample
 these very frames. Downloaded once and compared with its hash; a path will do as well.

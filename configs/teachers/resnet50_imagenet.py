@@ -1,4 +1,4 @@
-"""ResNet-50 trained on ImageNet, from mmpretrain's model zoo; a frame to [2048].
+"""ResNet-50 trained on ImageNet, from mmpretrain's model zoo; a frame to (2048,).
 
 Downloaded once (98 MB) and compared with its hash; a path will do as well.
 """

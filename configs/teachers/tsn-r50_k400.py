@@ -1,4 +1,4 @@
-"""TSN with a ResNet-50 trained on Kinetics-400, from mmaction2's model zoo; a frame to [2048].
+"""TSN with a ResNet-50 trained on Kinetics-400, from mmaction2's model zoo; a frame to (2048,).
 
 The image-based action teacher (DTG-Net, arXiv 2006.07609). Downloaded once and compared with its
 hash; a path will do as well.

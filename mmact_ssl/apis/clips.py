@@ -45,8 +45,8 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
 
     Args:
         inputs: Path of a video, of an ``.npz`` or ``.npy`` with skeletons, of a folder of these, or
-            of a prepared skeleton folder; frames, uint8 ``[T, H, W, 3]`` RGB; a skeleton, float
-            ``[M, T, V, C]``; a clip; or a list of any of these.
+            of a prepared skeleton folder; frames, uint8 ``(T, H, W, 3)`` RGB; a skeleton, float
+            ``(M, T, V, C)``; a clip; or a list of any of these.
         kind: What the model reads, ``'video'`` or ``'skeleton'``.
         layout: Key of LAYOUTS, of the skeletons in arrays.
 
@@ -188,7 +188,7 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
-    """Sample of a clip ``[M, T, V, C]``, as SkeletonDataset makes it."""
+    """Sample of a clip ``(M, T, V, C)``, as SkeletonDataset makes it."""
     # A copy, since transforms change it.
     keypoint = np.array(keypoint, np.float32, order='C')
     return {

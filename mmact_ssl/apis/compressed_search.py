@@ -19,7 +19,7 @@ PROBES = 128  # lists that a query is compared with
 # Codes are coarse: of so many times the rows asked for the features themselves are compared.
 CANDIDATES = 16
 
-# Yields features [n, C] of all rows from one on, about a CHUNK at a time.
+# Yields features (n, C) of all rows from one on, about a CHUNK at a time.
 Rows = Callable[[int], Iterator[np.ndarray]]
 
 
@@ -61,7 +61,7 @@ def open_codes(path: Path, length: int, rows: Rows) -> Any:
 
 
 def find_candidates(codes: Any, queries: np.ndarray, top: int) -> np.ndarray:
-    """Rows that may be nearest to each query, int64 [Q, n]; -1 where there are no more.
+    """Rows that may be nearest to each query, int64 (Q, n); -1 where there are no more.
 
     At least ``top`` of each, or all: more lists are searched for a query that finds fewer.
     """

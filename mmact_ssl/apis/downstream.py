@@ -84,10 +84,14 @@ def _use_network(cfg: Config, backbone: dict[str, Any]) -> None:
     cfg.merge_from_dict({'model': {'backbone': backbone}})
 
 
-def fit_lists(cfg: Config) -> None:
+def fit_lists(cfg: Config, splits: bool = True) -> None:
     """Keep the labeled samples of the folder that a config reads, split if it has no test list.
 
     What is done is said. Lists that an option names stay, missing or not.
+
+    Args:
+        splits: False if the student was trained with the folder's labels, so that nothing of its
+            training list can be held out: a missing test list is a ConfigError.
     """
     folder = cfg.get('own_folder')
     if folder is None:
@@ -98,6 +102,11 @@ def fit_lists(cfg: Config) -> None:
     lists = folder.to_dict()
     said = keep_labeled(lists)
     if not os.path.isfile(lists['test']):
+        if not splits:
+            raise ConfigError(
+                f'{lists["root"]} has no test list, and the classifier was trained on all of its '
+                'labels: prepare the folder with one'
+            )
         said.append(split_folder(lists))
     for line in said:
         print(line)

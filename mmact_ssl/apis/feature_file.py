@@ -20,8 +20,8 @@ from mmact_ssl.models.teachers.weights import import_extra
 def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[_NpzFile | _ParquetFile]:
     """Open a file whose ending is ``.npz`` or ``.parquet``; it is there once all is written.
 
-    Its ``write`` takes the rows of one clip: name, spans float64 ``[W, 2]``, features float32
-    ``[W, C]``. Both kinds hold ``names`` and ``features`` and, of ``windows``, ``starts`` and
+    Its ``write`` takes the rows of one clip: name, spans float64 ``(W, 2)``, features float32
+    ``(W, C)``. Both kinds hold ``names`` and ``features`` and, of ``windows``, ``starts`` and
     ``stops``; npz the model's hash as ``model``, Parquet in the metadata of its schema.
 
     Raises:

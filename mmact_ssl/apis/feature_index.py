@@ -87,7 +87,7 @@ class FeatureIndex:
         self._file.close()
 
     def add(self, windows: Sequence[Window], features: np.ndarray) -> None:
-        """Append rows, float32 ``[N, C]``, all or none."""
+        """Append rows, float32 ``(N, C)``, all or none."""
         values = np.ascontiguousarray(features, '<f4')
         with self._file:
             self._file.executemany(
@@ -101,7 +101,7 @@ class FeatureIndex:
         self._codes = None
 
     def chunks(self, first: int = 0) -> Iterator[np.ndarray]:
-        """Yield the features from a row on, about CHUNK rows at a time, float32 ``[n, C]``."""
+        """Yield the features from a row on, about CHUNK rows at a time, float32 ``(n, C)``."""
         held: list[np.ndarray] = []
         with reading(self.path, FIX):
             chunk, skipped = 0, 0
@@ -125,7 +125,7 @@ class FeatureIndex:
         return table[chunks, 0], rows - (ends - table[:, 1])[chunks]
 
     def features(self, rows: np.ndarray) -> np.ndarray:
-        """The features of some rows, float32 ``[n, C]``; quickest where these are in order."""
+        """The features of some rows, float32 ``(n, C)``; quickest where these are in order."""
         found, held = [], -1
         with reading(self.path, FIX):
             for chunk, place in zip(*(values.tolist() for values in self._places(rows))):
@@ -158,12 +158,12 @@ class FeatureIndex:
         rows, in a file beside this one, choose those that are compared exactly.
 
         Args:
-            queries: float ``[Q, C]``, unit rows of the space that ``project`` leads to.
+            queries: float ``(Q, C)``, unit rows of the space that ``project`` leads to.
             top: Rows of each; at most all.
-            project: Of features ``[N, C']`` to unit rows ``[N, C]``.
+            project: Of features ``(N, C')`` to unit rows ``(N, C)``.
 
         Returns:
-            Cosines ``[Q, k]``, descending, and rows int64 ``[Q, k]``.
+            Cosines ``(Q, k)``, descending, and rows int64 ``(Q, k)``.
         """
         if len(self) > FAISS_ABOVE and project is normalize and find_spec('faiss'):
             return self._search_codes(queries, top)

@@ -33,9 +33,9 @@ class Embedded:
 
     Attributes:
         name: Of the clip.
-        spans: float64 ``[W, 2]``: where each window begins and ends, in the unit that was asked
+        spans: float64 ``(W, 2)``: where each window begins and ends, in the unit that was asked
             for; of the whole clip as one window in frames.
-        values: float32 ``[W, C]``.
+        values: float32 ``(W, C)``.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Row(NamedTuple):
 class FeatureInferencer(BaseInferencer):
     """Embed videos, frames or skeletons with a pre-trained model.
 
-    ``FeatureInferencer('csvr_r3d_demo')('my/videos')['features']`` is float32 ``[N, C]``.
+    ``FeatureInferencer('csvr_r3d_demo')('my/videos')['features']`` is float32 ``(N, C)``.
 
     Args:
         model: Name in the zoo, path of a published file, or a loaded model.
@@ -93,8 +93,8 @@ class FeatureInferencer(BaseInferencer):
                 names, and what is left out to ``<out>.broken.txt``.
 
         Returns:
-            ``names``: N strings; ``features``: float32 ``[N, C]``, not with ``out``; with
-            ``return_windows`` ``starts`` and ``stops`` ``[N]``; ``broken``: reason by clip.
+            ``names``: N strings; ``features``: float32 ``(N, C)``, not with ``out``; with
+            ``return_windows`` ``starts`` and ``stops`` ``(N,)``; ``broken``: reason by clip.
 
         Raises:
             DataError: No clip can be read.
@@ -293,7 +293,7 @@ def embed(
         options: As of its call: ``batch_size``, ``window``, ``stride``, ``unit``.
 
     Returns:
-        float32 ``[C]`` of one video or array, else ``[N, C]`` in the order of the clips.
+        float32 ``(C,)`` of one video or array, else ``(N, C)`` in the order of the clips.
 
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.

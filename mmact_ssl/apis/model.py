@@ -27,8 +27,8 @@ class PretrainedModel:
     """A published model, as :func:`mmact_ssl.apis.load_model` returns it, in evaluation mode.
 
     Attributes:
-        backbone: Takes normalized float ``[N, C, T, H, W]`` (2D networks: frames ``[N, C, H, W]``),
-            or skeletons ``[N, M, T, V, C]``.
+        backbone: Takes normalized float ``(N, C, T, H, W)`` (2D networks: frames ``(N, C, H, W)``),
+            or skeletons ``(N, M, T, V, C)``.
         preprocessor: Collates and normalizes samples.
         pooling: Of skeletons; None: the mean over positions.
         card: What the file says about itself.
@@ -63,7 +63,7 @@ class PretrainedModel:
 
     @torch.no_grad()
     def features(self, samples: Sequence[dict[str, Any]]) -> Tensor:
-        """Features as the linear probe sees them, float ``[N, C]``, of N samples of the pipeline.
+        """Features as the linear probe sees them, float ``(N, C)``, of N samples of the pipeline.
 
         Args:
             samples: What :attr:`transform` has made; of one shape, as they become one batch.

@@ -100,7 +100,7 @@ class RetrievalInferencer(FeatureInferencer):
 
         Args:
             inputs: Clips as of a FeatureInferencer, each searching by its mean feature; or
-                features, float ``[C]`` or ``[Q, C]``.
+                features, float ``(C,)`` or ``(Q, C)``.
             top: Hits of each.
             text: Sentences in place of clips.
             batch_size: Of the windows of clips.

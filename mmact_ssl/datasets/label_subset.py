@@ -22,7 +22,7 @@ def label_subset(
 
     Args:
         names: N video names, all different.
-        labels: int [N].
+        labels: int (N,).
         fraction: 0 < fraction <= 1, else ConfigError.
 
     Returns:

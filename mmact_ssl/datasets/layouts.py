@@ -21,7 +21,7 @@ class _Layout:
 
     @cached_property
     def flip_indices(self) -> np.ndarray:
-        """int64 [len(names)], read-only: the order in which left and right changed places."""
+        """int64 (len(names),), read-only: the order in which left and right changed places."""
         order = np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
         order.setflags(write=False)  # all callers share it
         return order
@@ -53,7 +53,7 @@ class SkeletonLayout(_Layout):
 
 @dataclass(frozen=True)
 class PartLayout(_Layout):
-    """Channel order of part maps [C, h, w]; ``maps[..., flip_indices, :, :]`` are mirrored ones."""
+    """Channel order of part maps (C, h, w); ``maps[..., flip_indices, :, :]`` are mirrored ones."""
 
 
 def _mirrored(name: str) -> str:

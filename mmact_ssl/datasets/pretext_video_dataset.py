@@ -37,7 +37,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
 
     Attributes:
-        shards: Number of the shard of each video, int64 [N]; None unless all are in shards.
+        shards: Number of the shard of each video, int64 (N,); None unless all are in shards.
     """
 
     sample_kind = 'videos'

@@ -28,7 +28,7 @@ class LengthBucketBatchSampler(Sampler):
 
     Args:
         sampler: Mmengine's DefaultSampler, shuffling, of a data set with an attribute ``lengths``
-            [N], the frames of each clip. mmengine passes it, and ``batch_size``.
+            (N,), the frames of each clip. mmengine passes it, and ``batch_size``.
         pool_batches: Batches in a pool. 1 sorts nothing; the more, the less padding and the less
             random the batches. Of NW-UCLA's training clips in batches of 32, 68 % of the padded
             frames are padding with 1, 24 % with 8, 13 % with 16, 7 % with 32 (all of it).
@@ -84,7 +84,7 @@ class ShardSampler(DefaultSampler):
     ``buffer`` samples. All follows from seed and epoch, so that a run can go on within one.
 
     Args:
-        dataset: With an attribute ``shards``, int [N], the shard of each sample.
+        dataset: With an attribute ``shards``, int (N,), the shard of each sample.
         shuffle, seed: As for DefaultSampler.
         buffer: Samples that are shuffled among each other; let it be those of several shards.
 

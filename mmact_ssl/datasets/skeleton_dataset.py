@@ -26,7 +26,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     lines are skipped. The same class serves pre-training and mmaction2's recognizers. The
     coordinates stay on disk and are mapped into memory, so that workers share them.
 
-    The pipeline gets ``keypoint`` (float32 [M, T, V, C], a copy that may be changed; persons that
+    The pipeline gets ``keypoint`` (float32 (M, T, V, C), a copy that may be changed; persons that
     are absent are zero throughout), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's
     name), ``label``, ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and
     ``replaced``. With ``performance_pattern`` also ``other_camera``: another clip of the
@@ -70,7 +70,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [N]: frames of each sample, in the order of the samples."""
+        """int64 (N,): frames of each sample, in the order of the samples."""
         infos = (BaseActionDataset.get_data_info(self, index) for index in range(len(self)))
         return np.fromiter((info['total_frames'] for info in infos), np.int64, len(self))
 

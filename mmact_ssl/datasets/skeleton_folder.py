@@ -24,10 +24,10 @@ class SkeletonFolder:
         layout: A key of LAYOUTS with V joints.
         unit: Of the coordinates, as ``'metres'`` or ``'pixels'``.
         num_classes: Number of classes of the whole set; labels are below it.
-        names: str [N], all different.
-        labels: int64 [N], from 0; -1 where a clip has none.
-        lengths: int64 [N], frames of each clip, at least 1.
-        persons: int64 [N], persons in each clip, 1..M; they come before the absent ones.
+        names: str (N,), all different.
+        labels: int64 (N,), from 0; -1 where a clip has none.
+        lengths: int64 (N,), frames of each clip, at least 1.
+        persons: int64 (N,), persons in each clip, 1..M; they come before the absent ones.
         shape: (F, M, V, C) of the coordinates.
         sha256: Of the file of coordinates, as written when it was prepared.
     """
@@ -45,11 +45,11 @@ class SkeletonFolder:
 
     @property
     def starts(self) -> np.ndarray:
-        """int64 [N]: clip i is frames ``starts[i] : starts[i] + lengths[i]`` of the coordinates."""
+        """int64 (N,): clip i has the frames ``starts[i] : starts[i] + lengths[i]``."""
         return np.cumsum(self.lengths) - self.lengths
 
     def open_coordinates(self) -> np.ndarray:
-        """float32 [F, M, V, C], read-only and mapped into memory: only what is used is read."""
+        """float32 (F, M, V, C), read-only and mapped into memory: only what is used is read."""
         return np.load(self.path / SKELETONS, mmap_mode='r', allow_pickle=False)
 
 
@@ -57,7 +57,7 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
     """Open a prepared folder and check that its parts fit together.
 
     Args:
-        path: Folder with ``skeletons.npy`` (float32 [F, M, V, C], all clips joined along time),
+        path: Folder with ``skeletons.npy`` (float32 (F, M, V, C), all clips joined along time),
             ``clips.npz`` (``names``, ``labels``, ``lengths``, ``persons``) and ``meta.json``
             (``format``, ``dataset``, ``layout``, ``unit``, ``classes``, ``sha256``).
         fix: What to do about a fault, in a few words; ends every message.

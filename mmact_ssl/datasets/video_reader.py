@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import av
@@ -78,16 +79,34 @@ class VideoReader:
         """Up to ``count`` key frames nearest to a frame, int64 indices in the order of the video.
 
         Nearness is counted in packets, in the order of decoding; of two the earlier comes first.
+        Where the order of display is unknown it is counted in frames, and the video is decoded.
         """
+        if not self._in_order:
+            keys = self._decoded_keyframes
+            nearest = np.argsort(np.abs(keys - frame_ind), kind='stable')[:count]
+            return np.sort(keys[nearest])
         keys = np.flatnonzero(self._is_key)
         distance = np.abs(keys - self._position[frame_ind])
         nearest = keys[np.argsort(distance, kind='stable')[:count]]
         return np.sort(self._rank[nearest])
 
+    @cached_property
+    def _decoded_keyframes(self) -> np.ndarray:
+        """Indices of the key frames, int64, found by decoding the video from its beginning."""
+        keys: list[int] = []
+
+        def keep(index: int, frame: av.VideoFrame) -> None:
+            if frame.key_frame and index < self.total_frames:
+                keys.append(index)
+
+        with self._reported('cannot be decoded'):
+            self._decode(0, len(self._is_key), set(), keep, count=True)
+        return np.array(keys, dtype=np.int64)
+
     def read(
         self, frame_inds: Iterable[int], short_side: int | None = None
     ) -> dict[int, np.ndarray]:
-        """Decode frames, each once: by index RGB, uint8 [H, W, 3], that share no memory.
+        """Decode frames, each once: by index RGB, uint8 (H, W, 3), that share no memory.
 
         Args:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
@@ -279,7 +298,7 @@ class _Converter:
         self._painter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        """RGB, uint8 [H, W, 3], upright."""
+        """RGB, uint8 (H, W, 3), upright."""
         short_side = min(frame.width, frame.height)
         scale = 1 if self.short_side is None else self.short_side / short_side
         width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))

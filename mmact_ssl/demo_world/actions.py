@@ -37,7 +37,7 @@ class Style:
     rest: tuple = HANGING  # of the passive arm
     stance: float = 0.0  # extra spread of the legs, radians
     lean: float = 0.0
-    sway: np.ndarray | None = None  # [12] frequencies, phases of the idle sway
+    sway: np.ndarray | None = None  # (12,) frequencies, phases of the idle sway
 
     @classmethod
     def draw(cls, rng: np.random.Generator, tempo: float = 1.0, amplitude: float = 1.0) -> Style:
@@ -54,9 +54,9 @@ class Style:
 
 
 def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.ndarray:
-    """Interpolate K ``values`` of D numbers smoothly: float64 [T, D].
+    """Interpolate K ``values`` of D numbers smoothly: float64 (T, D).
 
-    ``phase`` [T] is in cycles, whole numbers do not matter; ``times`` are K rising ones in 0..1.
+    ``phase`` (T,) is in cycles, whole numbers do not matter; ``times`` are K rising ones in 0..1.
     """
     keys = np.asarray(values, dtype=np.float64)
     ends = np.array([*times, times[0] + 1.0])
@@ -68,7 +68,7 @@ def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.nda
 
 
 def blend(start: tuple, end: tuple, part: np.ndarray) -> np.ndarray:
-    """Interpolate from ``start`` to ``end`` (D numbers each) by ``part`` [T]: [T, D]."""
+    """Interpolate from ``start`` to ``end`` (D numbers each) by ``part`` (T,): (T, D)."""
     part = part[:, None]
     return np.asarray(start) * (1 - part) + np.asarray(end) * part
 
@@ -80,12 +80,12 @@ def smooth(part: np.ndarray) -> np.ndarray:
 
 
 def swing(angle: np.ndarray, out: float = 0.06) -> np.ndarray:
-    """Return directions [T, 3] of a hanging limb that is swung forward by ``angle`` [T]."""
+    """Return directions (T, 3) of a hanging limb that is swung forward by ``angle`` (T,)."""
     return np.stack([np.full_like(angle, out), -np.cos(angle), np.sin(angle)], -1)
 
 
 def swing_sideways(angle: np.ndarray, forward: float) -> np.ndarray:
-    """Return directions [T, 3] of a hanging limb that is swung outward by ``angle`` [T]."""
+    """Return directions (T, 3) of a hanging limb that is swung outward by ``angle`` (T,)."""
     return np.stack([np.sin(angle), -np.cos(angle), np.full_like(angle, forward)], -1)
 
 
@@ -105,7 +105,7 @@ def standing(style: Style) -> Motion:
 
 
 def cycles(style: Style, rate: float) -> np.ndarray:
-    """Return the phase [T] in cycles at ``rate`` per second."""
+    """Return the phase (T,) in cycles at ``rate`` per second."""
     return np.arange(NUM_FRAMES) / FRAME_RATE * rate * style.tempo + style.phase
 
 
@@ -306,7 +306,7 @@ def perform(action: str, style: Style, active_side: int = 0) -> Motion:
         if action == 'stand_up':  # backwards too, so that the pair stays exact
             seconds = seconds[::-1]
         rate, start = 0.25 + 0.5 * style.sway[:6], 2 * np.pi * style.sway[6:]
-        curves = np.sin(2 * np.pi * rate * seconds + start)  # [T, 6]
+        curves = np.sin(2 * np.pi * rate * seconds + start)  # (T, 6)
         motion.torso = motion.torso + 0.03 * curves[:, :3]
         motion.head = motion.head + 0.15 * curves[:, [3, 4]]
         motion.root = motion.root + np.array([0.03, 0.0, 0.03]) * curves[:, [4, 0, 5]]

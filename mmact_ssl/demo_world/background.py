@@ -15,10 +15,10 @@ class Backdrop:
     """All in a clip that is not the person.
 
     Attributes:
-        texture: uint8 [S + 2 * MARGIN, S + 2 * MARGIN, 3], S the side of the fine canvas.
-        movers: Moving things: (way int [T, 2], radii, color, in front of the person).
-        gain: float [T, 3] global illumination, per channel.
-        grain: uint8 [4, S/2, S/2, 3] sensor noise.
+        texture: uint8 (S + 2 * MARGIN, S + 2 * MARGIN, 3), S the side of the fine canvas.
+        movers: Moving things: (way int (T, 2), radii, color, in front of the person).
+        gain: float (T, 3) global illumination, per channel.
+        grain: uint8 (4, S/2, S/2, 3) sensor noise.
     """
 
     texture: np.ndarray
@@ -60,7 +60,7 @@ class Backdrop:
         )
 
     def frame(self, t: int, shake: np.ndarray) -> np.ndarray:
-        """Return the canvas [S, S, 3] without the person, shaken by [2] of its side."""
+        """Return the canvas (S, S, 3) without the person, shaken by (2,) of its side."""
         side = len(self.texture) - 2 * MARGIN
         column, row = np.clip(np.rint(MARGIN - shake * side), 0, 2 * MARGIN).astype(int)
         canvas = self.texture[row : row + side, column : column + side].copy()
@@ -75,12 +75,12 @@ class Backdrop:
 
 
 def _muted(rng: np.random.Generator) -> np.ndarray:
-    """Draw a color of rooms and streets, RGB [3]: any brightness, little saturation."""
+    """Draw a color of rooms and streets, RGB (3,): any brightness, little saturation."""
     return np.clip(rng.uniform(30, 220) + rng.normal(0, 22, 3), 5, 250)
 
 
 def _texture(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Draw a wall and a floor with noise of several sizes and clutter: [side, side, 3]."""
+    """Draw a wall and a floor with noise of several sizes and clutter: (side, side, 3)."""
     image = np.empty((side, side, 3), np.float32)
     horizon = int(rng.uniform(0.45, 0.85) * side)
     image[:horizon], image[horizon:] = (_muted(rng) for _ in range(2))

@@ -58,12 +58,12 @@ class Motion:
     """Motion of a body on T frames; side 0 is the left one, 1 the right one.
 
     Attributes:
-        upper_arm, forearm, thigh, shin: float [T, side=2, 3], (out, up, forward), of any length;
+        upper_arm, forearm, thigh, shin: float (T, side=2, 3), (out, up, forward), of any length;
             arms relative to the torso, legs relative to the heading.
-        torso: float [T, 3], radians: lean forward, bend to the left, twist to the left.
-        head: float [T, 2], radians: nod forward, turn to the left.
-        root: float [T, 3], meters: the way of the hips along the body axes, height left out.
-        lift: float [T], meters that the lower foot is above the ground.
+        torso: float (T, 3), radians: lean forward, bend to the left, twist to the left.
+        head: float (T, 2), radians: nod forward, turn to the left.
+        root: float (T, 3), meters: the way of the hips along the body axes, height left out.
+        lift: float (T,), meters that the lower foot is above the ground.
         planted: The feet stay where they are and the hips move, as in sitting down.
     """
 
@@ -97,12 +97,12 @@ MOTION_CURVES = ('upper_arm', 'forearm', 'thigh', 'shin', 'torso', 'head', 'root
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Scale vectors [..., 3] to length 1."""
+    """Scale vectors (..., 3) to length 1."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def rotation(lean: np.ndarray, bend: np.ndarray, twist: np.ndarray) -> np.ndarray:
-    """Return matrices [T, 3, 3] that bend (to the left), then lean (forward), then twist (left)."""
+    """Return matrices (T, 3, 3) that bend (to the left), then lean (forward), then twist (left)."""
     one, zero = np.ones_like(lean), np.zeros_like(lean)
     cos, sin = np.cos(lean), np.sin(lean)
     about_x = np.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], -1)
@@ -115,7 +115,7 @@ def rotation(lean: np.ndarray, bend: np.ndarray, twist: np.ndarray) -> np.ndarra
 
 
 def turn(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Apply matrices [T, 3, 3] to vectors [3] or [T, 3]: [T, 3]."""
+    """Apply matrices (T, 3, 3) to vectors (3,) or (T, 3): (T, 3)."""
     return np.einsum('tij,tj->ti', matrices, np.broadcast_to(vectors, matrices.shape[:2]))
 
 
@@ -125,9 +125,9 @@ def body_joints(
     """Compute joints from a motion: forward kinematics; ``heading`` turns the body to its left.
 
     Returns:
-        tuple: NTU-25 joints, float64 [T, V=25, 3], meters, the lower foot on the ground y = 0
+        tuple: NTU-25 joints, float64 (T, V=25, 3), meters, the lower foot on the ground y = 0
         except where the motion lifts it; and the five face points of COCO-17 (nose, left and
-        right eye, left and right ear), float64 [T, 5, 3].
+        right eye, left and right ear), float64 (T, 5, 3).
     """
     lean, bend, twist = motion.torso.T
     pelvis = rotation(0.2 * lean, 0.2 * bend, 0.3 * twist)
@@ -190,5 +190,5 @@ COCO_FROM_NTU = NTU25.index(*LAYOUTS['coco17'].names[5:])
 
 
 def coco_joints(joints: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Return COCO-17 points [T, 17, ...] of NTU-25 joints [T, 25, ...] and face [T, 5, ...]."""
+    """Return COCO-17 points (T, 17, ...) of NTU-25 joints (T, 25, ...) and face (T, 5, ...)."""
     return np.concatenate([face, joints[:, COCO_FROM_NTU]], axis=1)

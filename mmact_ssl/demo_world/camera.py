@@ -18,7 +18,7 @@ class Camera:
         distance: Meters from the target.
         focal: Focal length in widths of the image.
         target: The point looked at, meters.
-        shift: float [2] or [T, 2], what is added to the image position, in widths of the image.
+        shift: float (2,) or (T, 2), what is added to the image position, in widths of the image.
     """
 
     azimuth: float
@@ -30,7 +30,7 @@ class Camera:
     shift: np.ndarray | tuple[float, float] = (0.0, 0.0)
 
     def axes(self) -> np.ndarray:
-        """Return rows for the image's right, the image's up and the depth, float64 [3, 3]."""
+        """Return rows for the image's right, the image's up and the depth, float64 (3, 3)."""
         depth = -np.array(
             [
                 np.sin(self.azimuth) * np.cos(self.elevation),
@@ -44,13 +44,13 @@ class Camera:
         return np.stack([cos * right - sin * up, sin * right + cos * up, depth])
 
     def view(self, points: np.ndarray) -> np.ndarray:
-        """Move world points [..., 3] to camera axes: x right, y up, z depth; meters."""
+        """Move world points (..., 3) to camera axes: x right, y up, z depth; meters."""
         axes = self.axes()
         position = np.asarray(self.target) - self.distance * axes[2]
         return (points - position) @ axes.T
 
     def project(self, viewed: np.ndarray) -> np.ndarray:
-        """Project camera-axes points [T, V, 3] to fractions of a square frame, [T, V, 2]."""
+        """Project camera-axes points (T, V, 3) to fractions of a square frame, (T, V, 2)."""
         shift = np.broadcast_to(self.shift, (len(viewed), 2))[:, None]
         flat = viewed[..., :2] / viewed[..., 2:] * np.array([self.focal, -self.focal])
         return flat + 0.5 + shift

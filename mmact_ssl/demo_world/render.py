@@ -70,7 +70,7 @@ class Clothes:
 class Shape:
     """A capsule between two points with a radius at each, or the hull of four (the trunk)."""
 
-    points: np.ndarray  # [T, K, 3] camera axes, K = 2 or 4
+    points: np.ndarray  # (T, K, 3) camera axes, K = 2 or 4
     radii: tuple[float, ...]
     label: int
     color: np.ndarray  # RGB
@@ -78,7 +78,7 @@ class Shape:
 
 
 def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Outlines [..., 2 * ROUND, 2] of tapered capsules with ends [..., 2, 2] and radii [..., 2]."""
+    """Outlines (..., 2 * ROUND, 2) of tapered capsules with ends (..., 2, 2) and radii (..., 2)."""
     axis = ends[..., 1, :] - ends[..., 0, :]
     angle = np.arctan2(axis[..., 1], axis[..., 0])[..., None]
     half = np.linspace(0.5 * np.pi, 1.5 * np.pi, ROUND)
@@ -173,8 +173,8 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
 def outlines(shapes: list[Shape], scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Compute the outlines of all shapes in all frames, and their depth.
 
-    Those are [T, S, 4 * ROUND, 2], fractions of the frame (a capsule repeats its last point); this
-    is [T, S], meters, bias taken off.
+    Those are (T, S, 4 * ROUND, 2), fractions of the frame (a capsule repeats its last point); this
+    is (T, S), meters, bias taken off.
     """
     num_frames = len(scene.joints)
     rims = np.empty((num_frames, len(shapes), 4 * ROUND, 2))
@@ -195,10 +195,10 @@ class Rendering:
     """Pictures and part maps of a scene.
 
     Attributes:
-        frames: uint8 [T, H, W, 3] RGB.
-        parts: uint8 [T, H, W] labels of LIP (see LIP_LABELS).
-        shape_index: uint8 [T, H, W] number of the shape seen, 255 for the background.
-        depth: float [T, S] depth of each shape, meters.
+        frames: uint8 (T, H, W, 3) RGB.
+        parts: uint8 (T, H, W) labels of LIP (see LIP_LABELS).
+        shape_index: uint8 (T, H, W) number of the shape seen, 255 for the background.
+        depth: float (T, S) depth of each shape, meters.
     """
 
     frames: np.ndarray
@@ -278,7 +278,7 @@ def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
 
 
 def visibility(scene: Scene, rendering: Rendering) -> np.ndarray:
-    """Score the visibility of each COCO-17 point, float32 [T, V=17].
+    """Score the visibility of each COCO-17 point, float32 (T, V=17).
 
     1: seen; 0.5: hidden by a body part or thing 12 cm or more before it; 0: outside the frame.
     """

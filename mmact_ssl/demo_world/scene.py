@@ -69,10 +69,10 @@ class Scene:
     """All about one clip of T frames, in one geometry.
 
     Attributes:
-        joints: float64 [T, V=25, 3] NTU-25 in camera axes: x right, y up, z depth, meters.
-        face: float64 [T, 5, 3] nose, eyes, ears in camera axes.
-        prop_points: float64 [T, 2, 3] both ends of the held thing in camera axes, or None.
-        stool_points: float64 [T, 6, 3] both ends of the seat and four feet, or None.
+        joints: float64 (T, V=25, 3) NTU-25 in camera axes: x right, y up, z depth, meters.
+        face: float64 (T, 5, 3) nose, eyes, ears in camera axes.
+        prop_points: float64 (T, 2, 3) both ends of the held thing in camera axes, or None.
+        stool_points: float64 (T, 6, 3) both ends of the seat and four feet, or None.
         camera: The camera, with the shift of each frame.
     """
 
@@ -90,12 +90,12 @@ class Scene:
 
     @property
     def coco(self) -> np.ndarray:
-        """float64 [T, V=17, 3] COCO-17 points in camera axes, meters."""
+        """float64 (T, V=17, 3) COCO-17 points in camera axes, meters."""
         return coco_joints(self.joints, self.face)
 
 
 def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
-    """Return the ends [T, 2, 3] of a cup across the fist, or of a phone along it, in the world."""
+    """Return the ends (T, 2, 3) of a cup across the fist, or of a phone along it, in the world."""
     name = ('left', 'right')[side]
     wrist, hand, tip = (
         joints[:, i] for i in NTU25.index(f'{name}_wrist', f'{name}_hand', f'{name}_hand_tip')
@@ -108,7 +108,7 @@ def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
 
 
 def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: bool) -> np.ndarray:
-    """Return world points [6, 3] of a stool under the lowest hips, or of an unused one near by."""
+    """Return world points (6, 3) of a stool under the lowest hips, or of an unused one near by."""
     hips = joints[:, NTU25.names.index('spine_base')]
     lowest = hips[np.argmin(hips[:, 1])].copy()
     facing = rotation(np.zeros(1), np.zeros(1), np.array([heading]))[0]
@@ -173,9 +173,9 @@ def make_scene(
 
 
 def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the person's place in the picture: shift [T, 2], in frames, with a shaking hand.
+    """Draw the person's place in the picture: shift (T, 2), in frames, with a shaking hand.
 
-    ``points`` [T, P, 2] are image positions of the body under a centered camera, fractions.
+    ``points`` (T, P, 2) are image positions of the body under a centered camera, fractions.
     """
     low, high = points.min((0, 1)) - 0.06, points.max((0, 1)) + 0.045
     wanted = rng.uniform(-0.06, 0.06, 2) * np.array([1.0, 0.6])

@@ -41,16 +41,16 @@ class Clip:
     label: int
     subject: int
     camera: int
-    skeleton: np.ndarray  # float32 [T, 25, 3] camera axes, meters
-    pose: np.ndarray  # float32 [T, 17, 3] fractions of the frame, score
+    skeleton: np.ndarray  # float32 (T, 25, 3) camera axes, meters
+    pose: np.ndarray  # float32 (T, 17, 3) fractions of the frame, score
     focal: float
-    shift: np.ndarray  # float32 [T, 2]
+    shift: np.ndarray  # float32 (T, 2)
     sentences: list[str]
     teacher_frames: list[dict]
 
 
 def write_video(path: Path, frames: np.ndarray) -> None:
-    """Encode frames, uint8 [T, H, W, 3] RGB, H and W even, as H.264 with regular key frames."""
+    """Encode frames, uint8 (T, H, W, 3) RGB, H and W even, as H.264 with regular key frames."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('libx264', rate=FRAME_RATE)
         stream.height, stream.width = frames.shape[1:3]
@@ -119,8 +119,8 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
     """Describe the person of one frame in the COCO key-point format.
 
     Args:
-        pose: float [V=17, 3] fractions of the frame, score.
-        parts: uint8 [H, W] part map, 0 where there is no person.
+        pose: float (V=17, 3) fractions of the frame, score.
+        parts: uint8 (H, W) part map, 0 where there is no person.
 
     Returns:
         dict: ``keypoints`` (x, y in pixels, pixel i centered on i as mmpose has it; v = 2 seen,

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 def accuracy_metrics(
     labels: np.ndarray, scores: np.ndarray, num_classes: int
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Compare scores ``[N, num_classes]`` with the true labels, int ``[N]``.
+    """Compare scores ``(N, num_classes)`` with the true labels, int ``(N,)``.
 
     Returns:
         Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class``; and
@@ -35,6 +35,6 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class that is found, ``[K]`` in 0..1; NaN for a class without samples."""
+    """Share of each class that is found, ``(K,)`` in 0..1; NaN for a class without samples."""
     total = confusion.sum(axis=1)
     return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)

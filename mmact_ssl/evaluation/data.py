@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation, write_atomically
+from mmact_ssl.preparation.own_folder import read_groups
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Split:
         ann_file: Path of the annotation file.
         root: Folder of the videos, or prepared folder of the skeletons.
         names: Video paths below the root, or names of skeleton clips, N of them.
-        labels: int64 ``[N]``, from 0.
+        labels: int64 ``(N,)``, from 0.
         skeletons: Hash of the prepared folder's coordinates and clips; '' for videos.
     """
 
@@ -182,6 +183,21 @@ def class_names(split: Split, num_classes: int) -> list[str]:
     return names
 
 
+def sample_groups(
+    names: Sequence[str], group_pattern: str | None = None, group_file: str | None = None
+) -> np.ndarray | None:
+    """Groups of samples that belong together, ``(N,)``, as ``linear`` of a config names them.
+
+    Args:
+        names: Of all samples of a split.
+        group_pattern: See :func:`groups_by_pattern`.
+        group_file: File ``{sample: group}`` of a prepared folder, in place of a pattern.
+    """
+    if group_file is not None:
+        return read_groups(group_file, names)
+    return groups_by_pattern(names, group_pattern)
+
+
 def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray | None:
     """Group samples by what a regular expression finds in their names (a subject, a source video).
 
@@ -190,7 +206,7 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
     without a gap keeps each source video whole. All names of a split are needed to see the gaps.
 
     Returns:
-        ``[N]``, equal where samples belong together.
+        ``(N,)``, equal where samples belong together.
     """
     if pattern is None:
         return None

@@ -30,8 +30,8 @@ class Features:
     """Features of one split, in the order of its annotation file.
 
     Attributes:
-        values: float32 ``[N, D]``.
-        labels: int64 ``[N]``.
+        values: float32 ``(N, D)``.
+        labels: int64 ``(N,)``.
     """
 
     values: np.ndarray
@@ -42,7 +42,7 @@ class Features:
         return Features(self.values[indices], self.labels[indices])
 
     def beside(self, other: Features) -> Features:
-        """Join the features of the same samples by two encoders, ``[N, D + D']``."""
+        """Join the features of the same samples by two encoders, ``(N, D + D')``."""
         return Features(np.concatenate([self.values, other.values], axis=1), self.labels)
 
     def spread(self) -> dict[str, float]:
@@ -97,15 +97,15 @@ def build_pooling(cfg: Config) -> nn.Module | None:
 def pool_features(
     output: torch.Tensor | tuple, num_clips: int, deviation: bool = False
 ) -> torch.Tensor:
-    """Average a backbone's map over its positions and over the clips of a video, ``[B, D]``.
+    """Average a backbone's map over its positions and over the clips of a video, ``(B, D)``.
 
     Args:
-        output: ``[B*num_clips, D, ...]``, or a tuple of which the last is read.
+        output: ``(B*num_clips, D, ...)``, or a tuple of which the last is read.
         num_clips: Clips per video; of a 2D network, frames.
-        deviation: Append the deviation over the clips, ``[B, 2*D]``: what changes.
+        deviation: Append the deviation over the clips, ``(B, 2*D)``: what changes.
     """
     feature = output[-1] if isinstance(output, (tuple, list)) else output
-    feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # [B*num_clips, D]
+    feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # (B*num_clips, D)
     clips = feature.unflatten(0, (-1, num_clips))
     spread = [clips.std(dim=1, correction=0)] if deviation else []
     return torch.cat([clips.mean(dim=1), *spread], dim=1)
@@ -117,7 +117,7 @@ def encode(
     pooling: nn.Module | None = None,
     deviation: bool = False,
 ) -> torch.Tensor:
-    """Features ``[B, D]`` of a normalized batch ``[B, num_clips, ...]``, as in forward_features."""
+    """Features ``(B, D)`` of a normalized batch ``(B, num_clips, ...)``, as in forward_features."""
     num_clips, clips = inputs.shape[1], inputs.flatten(0, 1)
     output = backbone(clips)
     if pooling is not None:
@@ -137,12 +137,12 @@ def forward_features(
     """Run a backbone over batches of stock mmaction2 samples, in the modes that the caller set.
 
     Args:
-        backbone: Takes float ``[B*num_clips, C, T, H, W]``, or skeletons ``[..., M, T, V, C]``.
+        backbone: Takes float ``(B*num_clips, C, T, H, W)``, or skeletons ``(..., M, T, V, C)``.
         data_preprocessor: Turns a collated batch into stacked, normalized ``inputs`` of
-            ``[B, num_clips, ...]`` and ``data_samples`` with ``gt_label``.
+            ``(B, num_clips, ...)`` and ``data_samples`` with ``gt_label``.
         batches: Of a dataloader.
         pooling: Of skeletons: takes the backbone's map and the valid frames, bool
-            ``[B*num_clips, M, T]``, and gives ``[B*num_clips, D]``. None: the mean over positions.
+            ``(B*num_clips, M, T)``, and gives ``(B*num_clips, D)``. None: the mean over positions.
         deviation: See :func:`pool_features`.
     """
     values, labels = [], []
@@ -236,7 +236,7 @@ def teacher_features(
 
 
 def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:
-    """Scale the rows of ``[N, D]`` to unit length in float64, minus ``center`` where it is given.
+    """Scale the rows of ``(N, D)`` to unit length in float64, minus ``center`` where it is given.
 
     A row of zeros stays one.
     """
@@ -248,5 +248,5 @@ def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarra
 
 
 def lengths(values: np.ndarray) -> np.ndarray:
-    """Lengths of the rows of ``[N, D]`` in float64, without a second array of this size."""
+    """Lengths of the rows of ``(N, D)`` in float64, without a second array of this size."""
     return np.sqrt(np.einsum('nd,nd->n', values, values, dtype=np.float64))

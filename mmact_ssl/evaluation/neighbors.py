@@ -32,14 +32,14 @@ def nearest(
     and what lies within the bound is multiplied again.
 
     Args:
-        queries: Unit rows ``[Q, D]``.
-        gallery: Unit rows ``[G, D]``, or what ``project`` makes such of.
+        queries: Unit rows ``(Q, D)``.
+        gallery: Unit rows ``(G, D)``, or what ``project`` makes such of.
         k: Neighbors; at most G are found.
         project: Makes unit rows of gallery rows, each by itself. It is called for a part of the
             gallery at a time, so that there is no whole gallery in double precision.
 
     Returns:
-        similarities float64 ``[Q, k]``, descending, and positions int64 ``[Q, k]``.
+        similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
     """
     types = [torch.bfloat16] if multiplies_bfloat16() else []
     return search(
@@ -75,7 +75,7 @@ def search(
             similarity = multiply_pairs(queries[rows], gallery, project, *pairs)
             order = np.lexsort((-similarity, pairs[0]))  # keeps the order of equal ones
             first = np.searchsorted(pairs[0][order], np.flatnonzero(is_clear))  # of each query
-            chosen = order[first[:, None] + np.arange(k)]  # [clear queries, k]
+            chosen = order[first[:, None] + np.arange(k)]  # (clear queries, k)
             similarities[rows[is_clear]] = similarity[chosen]
             positions[rows[is_clear]] = pairs[1][chosen]
         left = np.concatenate(unclear)
@@ -84,7 +84,7 @@ def search(
     limit = CROWD * k if types else len(gallery)  # many queries of features that have collapsed
     for start in range(0, len(left), chunk):
         rows = left[start : start + chunk]
-        whole = multiply_all(queries[rows], gallery, project)  # [chunk, G]
+        whole = multiply_all(queries[rows], gallery, project)  # (chunk, G)
         for row, values in zip(rows, whole):
             near = np.flatnonzero(values >= np.partition(values, -k)[-k] - slack)
             if len(near) <= limit:
@@ -102,7 +102,7 @@ def multiply_pairs(
     query: np.ndarray,
     position: np.ndarray,
 ) -> np.ndarray:
-    """Similarities of pairs ``query``, ``position`` int64 ``[N]``, float64 ``[N]``."""
+    """Similarities of pairs ``query``, ``position`` int64 ``(N,)``, float64 ``(N,)``."""
     similarity = np.empty(len(query))
     for start in range(0, len(query), BLOCK):
         part = slice(start, start + BLOCK)
@@ -114,7 +114,7 @@ def multiply_pairs(
 def multiply_all(
     queries: np.ndarray, gallery: np.ndarray, project: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Similarities of all pairs, float64 ``[Q, G]``."""
+    """Similarities of all pairs, float64 ``(Q, G)``."""
     similarity = np.empty((len(queries), len(gallery)))
     for start in range(0, len(gallery), BLOCK):
         part = slice(start, start + BLOCK)
@@ -125,7 +125,7 @@ def multiply_all(
 def nearest_samples(
     train: Features, queries: np.ndarray, k: int, center: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find training samples near queries ``[Q, D]`` by cosine similarity, see :func:`nearest`.
+    """Find training samples near queries ``(Q, D)`` by cosine similarity, see :func:`nearest`.
 
     With ``center`` the training mean is subtracted from both before they are normalized.
     """
@@ -137,7 +137,7 @@ def nearest_samples(
 def knn_scores(
     train: Features, queries: np.ndarray, num_classes: int, k: int, temperature: float = 0.07
 ) -> np.ndarray:
-    """Score each class by the votes of the k nearest samples, ``[Q, num_classes]``: see `vote`."""
+    """Score each class by the votes of the k nearest samples, ``(Q, num_classes)``: see `vote`."""
     similarity, position = nearest_samples(train, queries, k)
     return vote(similarity, train.labels[position], num_classes, temperature)
 
@@ -151,14 +151,14 @@ def vote(
     2018.
 
     Args:
-        similarity, labels: Of the neighbors, the nearest first, ``[Q, k]``.
+        similarity, labels: Of the neighbors, the nearest first, ``(Q, k)``.
         temperature: > 0.
 
     Returns:
-        float64 ``[Q, num_classes]``.
+        float64 ``(Q, num_classes)``.
     """
     # Relative to the nearest: the same vote, and no overflow at a small temperature.
-    votes = np.exp((similarity - similarity[:, :1]) / temperature)  # [Q, k]
+    votes = np.exp((similarity - similarity[:, :1]) / temperature)  # (Q, k)
     scores = np.zeros((len(labels), num_classes))
     np.add.at(scores, (np.arange(len(labels))[:, None], labels), votes)
     return scores

@@ -21,9 +21,9 @@ class PartComparison:
     """A student's part maps of N clips and of their mirror images.
 
     Attributes:
-        teacher, student: Part maps of the clips, ``[N, T, C, h, w]``, 0..1.
-        overlap: Of the student's with the teacher's, ``[N]``, 0..1; NaN where both show nobody.
-        of_mirrored: The same of the mirrored clips with the mirrored maps, ``[N]``.
+        teacher, student: Part maps of the clips, ``(N, T, C, h, w)``, 0..1.
+        overlap: Of the student's with the teacher's, ``(N,)``, 0..1; NaN where both show nobody.
+        of_mirrored: The same of the mirrored clips with the mirrored maps, ``(N,)``.
         flipped: See :func:`flip_agreement`.
     """
 
@@ -105,7 +105,7 @@ def find_part_layout(
 
 
 def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) -> Tensor:
-    """Part maps ``[..., C, h, w]`` of the mirrored clip, left and right parts exchanged or not."""
+    """Part maps ``(..., C, h, w)`` of the mirrored clip, left and right parts exchanged or not."""
     mirrored = maps.flip(-1)
     return mirrored[..., layout.flip_indices.tolist(), :, :] if exchange else mirrored
 
@@ -117,11 +117,11 @@ def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dic
     goes by the place in the picture agrees without. Our choice.
 
     Args:
-        maps, of_mirrored: ``[B, T, C, h, w]``, 0..1.
+        maps, of_mirrored: ``(B, T, C, h, w)``, 0..1.
         layout: Of the C parts.
 
     Returns:
-        ``exchanged`` and ``not_exchanged``: ``[B]``, 0..1, as :func:`part_overlap`; both are the
+        ``exchanged`` and ``not_exchanged``: ``(B,)``, 0..1, as :func:`part_overlap`; both are the
         same where the layout has no sides.
     """
     own = as_distribution(maps)

@@ -37,8 +37,8 @@ class GalleryCopy:
     same number, and features that lie in a narrow cone keep their differences.
 
     Args:
-        gallery: ``[G, D']``.
-        project: Makes float unit rows ``[N, D]`` of gallery rows ``[N, D']``.
+        gallery: ``(G, D')``.
+        project: Makes float unit rows ``(N, D)`` of gallery rows ``(N, D')``.
         dtype: bfloat16 or float32.
 
     Attributes:
@@ -77,17 +77,17 @@ class GalleryCopy:
         Less what rounding can do, this bounds the products of its k nearest rows.
 
         Args:
-            queries: Unit rows ``[Q, D]``.
+            queries: Unit rows ``(Q, D)``.
             k: At most G.
 
         Returns:
-            Numbers of queries and of gallery rows, int64 ``[N]`` each, the latter ascending; and
-            bool ``[Q]``, False for queries that are not among them, because too many rows, or rows
+            Numbers of queries and of gallery rows, int64 ``(N,)`` each, the latter ascending; and
+            bool ``(Q,)``, False for queries that are not among them, because too many rows, or rows
             on the far side of the center, lie within the bound.
         """
         exact = torch.from_numpy(queries).double()
         rounded = exact.to(self.rows.dtype)
-        values = self._multiply(rounded)  # [G, Q]
+        values = self._multiply(rounded)  # (G, Q)
         # Positive floating point numbers have the order of their bits as integers, which are
         # compared several times as fast. A group without positive numbers gives another of its
         # values than the largest: the bound holds all the same.
@@ -96,7 +96,7 @@ class GalleryCopy:
         # n is odd, because classes in turn, an even number of them, would be a group each.
         count = min(GROUPS * k + 1, len(integers))
         size = len(integers) // count
-        maxima = integers[: size * count].view(size, count, -1).amax(0)  # [count, Q]
+        maxima = integers[: size * count].view(size, count, -1).amax(0)  # (count, Q)
         reached = maxima.topk(k, dim=0).values[-1].contiguous().view(values.dtype).double()
         # An output is rounded to one of its two neighbors, here and in the products compared.
         kept = 1 - torch.finfo(values.dtype).eps
@@ -113,7 +113,7 @@ class GalleryCopy:
         return (query, position), is_clear
 
     def _multiply(self, rounded: torch.Tensor) -> torch.Tensor:
-        """Products ``[G, Q]`` of all rows and queries, until the next call."""
+        """Products ``(G, Q)`` of all rows and queries, until the next call."""
         products = self._products.resize_(len(self.rows), len(rounded))
         if self.rows.dtype == torch.float32:  # torch may be told to round these to bfloat16
             np.matmul(self.rows.numpy(), rounded.numpy().T, out=products.numpy())
@@ -121,7 +121,7 @@ class GalleryCopy:
         return torch.mm(self.rows, rounded.T, out=products)
 
     def error(self, exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
-        """Bound of the rounding error of products, before the output is rounded: float64 ``[Q]``.
+        """Bound of the rounding error of products, before the output is rounded: float64 ``(Q,)``.
 
         A query q that is rounded to p, and a row c rounded from d = g - center, have
 
@@ -135,7 +135,7 @@ class GalleryCopy:
         small for float32 may be taken for 0.
 
         Args:
-            exact, rounded: Queries ``[Q, D]``.
+            exact, rounded: Queries ``(Q, D)``.
         """
         single, double = torch.finfo(torch.float32), torch.finfo(torch.float64)
         terms = 2 * exact.shape[1] + 8

@@ -63,10 +63,10 @@ class SharedSpace:
 
         Args:
             side: ``'skeleton'`` or ``'prompt'``.
-            values: ``[N, C]``.
+            values: ``(N, C)``.
 
         Returns:
-            float64 ``[N, E]``, rows of length 1.
+            float64 ``(N, E)``, rows of length 1.
         """
         projector = self.projectors[side]
         if values.shape[1] != projector.in_channels:

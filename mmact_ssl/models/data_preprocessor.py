@@ -36,7 +36,7 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
 
         Lists of tensors in ``inputs``: view -> ..., and ``targets``: view -> name -> ..., become
-        tensors ``[B, ...]``.
+        tensors ``(B, ...)``.
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
@@ -67,7 +67,7 @@ class ViewsPreprocessor(BaseDataPreprocessor):
 class PretextDataPreprocessor(ViewsPreprocessor):
     """Stack videos and targets, move them to the device and normalize the frames.
 
-    Views, uint8 ``[3, T, H, W]`` a sample, become float ``[B, 3, T, H, W]``.
+    Views, uint8 ``(3, T, H, W)`` a sample, become float ``(B, 3, T, H, W)``.
 
     Args:
         mean, std: Per RGB channel, in units of 0..255.
@@ -95,7 +95,7 @@ class PretextDataPreprocessor(ViewsPreprocessor):
         return data
 
     def normalize(self, frames: Tensor) -> Tensor:
-        """``[B, C, T, H, W]`` in 0..255 to zero mean and unit deviation."""
+        """``(B, C, T, H, W)`` in 0..255 to zero mean and unit deviation."""
         return (frames.float() - self.mean) / self.std
 
     def denormalize(self, frames: Tensor) -> Tensor:
@@ -107,8 +107,8 @@ class PretextDataPreprocessor(ViewsPreprocessor):
 class SkeletonDataPreprocessor(ViewsPreprocessor):
     """Pad the clips of each view to the longest of the batch and mark the real frames.
 
-    Views, float32 ``[M, T_i, V, C]`` a sample, become float ``[B, M, T, V, C]``, zeros after each
-    clip's end, and a target ``'<view>.valid'``, bool ``[B, M, T]``: frame within the clip and
+    Views, float32 ``(M, T_i, V, C)`` a sample, become float ``(B, M, T, V, C)``, zeros after each
+    clip's end, and a target ``'<view>.valid'``, bool ``(B, M, T)``: frame within the clip and
     person in it. In a clip without anyone the first person counts as present.
     """
 

@@ -24,7 +24,7 @@ def features_of_another_clip(
 
     Args:
         sources: Argument -> name of the input, as in ``head.inputs``.
-        inputs: Argument -> ``[B, ...]``. Of one clip they come back as they are.
+        inputs: Argument -> ``(B, ...)``. Of one clip they come back as they are.
         student: Names of all inputs that the student makes.
     """
     views = [source.split('.')[0] for source in sources.values() if source in student]

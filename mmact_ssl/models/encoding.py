@@ -19,10 +19,10 @@ def encode_view(
     """The maps of a backbone, the last one last, which is told what is padding if it asks for it.
 
     Args:
-        view: ``[B, C, T, H, W]`` gives a map ``[B, C', T', H', W']``; ``[B, M, T, V, C]`` gives
-            ``[B, M', C', T', V']``.
-        valid: False for padding, ``[B, T]`` or ``[B, M, T]``.
-        frame_wise: The backbone is a 2D network, which reads frames ``[N, C, H, W]``. The mean map
+        view: ``(B, C, T, H, W)`` gives a map ``(B, C', T', H', W')``; ``(B, M, T, V, C)`` gives
+            ``(B, M', C', T', V')``.
+        valid: False for padding, ``(B, T)`` or ``(B, M, T)``.
+        frame_wise: The backbone is a 2D network, which reads frames ``(N, C, H, W)``. The mean map
             of a clip's valid frames takes the place of its padding, so that a mean over all frames
             is one over valid frames.
     """
@@ -50,8 +50,8 @@ def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     """A map with the mean of its valid frames in place of the others.
 
     Args:
-        feature_map: ``[B, C, T, H, W]``.
-        valid: bool ``[B, T]``.
+        feature_map: ``(B, C, T, H, W)``.
+        valid: bool ``(B, T)``.
     """
     kept = valid[:, None, :, None, None]
     count = kept.sum(2, keepdim=True).clamp(min=1)

@@ -60,10 +60,10 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
     if not heads:
         raise ConfigError('model.heads has no task: name at least one pretext head')
     for task, head in heads.items():
-        for argument, source in head.inputs.items():
-            if source not in available:
+        for argument, name in head.inputs.items():
+            if name not in available:
                 raise ConfigError(
-                    f'the head {task!r} reads {source!r} (model.heads.{task}.inputs.{argument}), '
+                    f'the head {task!r} reads {name!r} (model.heads.{task}.inputs.{argument}), '
                     f'which nothing makes; there are {sorted(available)}: add the view or target '
                     'to the pipeline and model.data_preprocessor, or the adapter to model.adapters'
                 )
@@ -72,8 +72,8 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
 def describe_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> str:
     """A table of tasks, their inputs and what makes these."""
     lines = [
-        f'{task:<14} {source:<32} {available[source]}'
+        f'{task:<14} {name:<32} {available[name]}'
         for task, head in heads.items()
-        for source in head.inputs.values()
+        for name in head.inputs.values()
     ]
-    return '\n'.join([f'{"task":<14} {"reads":<32} made by', *lines])
+    return '\n'.join([f'{"task":<14} {"input":<32} made by', *lines])

@@ -30,7 +30,7 @@ from mmact_ssl.registry import MODELS
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
 # The names of maps, in what :meth:`MultiTaskPretrainer.features` gives.
 MAP = re.compile('feature_map|level[0-9]+')
-# View -> name -> [B, ...].
+# View -> name -> (B, ...).
 Targets = Mapping[str, Mapping[str, Tensor]]
 
 
@@ -47,12 +47,12 @@ class MultiTaskPretrainer(BaseModel):
             normalization then mixes their statistics.
         statistics_views: Encoded views whose batch statistics the student keeps for evaluation; the
             others are normalized by their own and leave no trace. None: all, one after the other.
-        frame_wise: The student is a 2D network, which reads frames ``[N, C, H, W]``; in its maps
+        frame_wise: The student is a 2D network, which reads frames ``(N, C, H, W)``; in its maps
             the mean of a clip's valid frames takes the place of those that only fill it up.
         adapters: Name -> module on the feature map, or on an earlier one of the backbone's
             ``out_indices`` that its ``level`` names, applied to every encoded view. The name of
             another adapter in place of a module lets tasks share that one's representation.
-        pooling: Module from the feature map and the view's validity to ``[B, D]``, in place of the
+        pooling: Module from the feature map and the view's validity to ``(B, D)``, in place of the
             mean over all positions.
         balancer: How the tasks' losses become one, a :class:`Balancer` without its tasks.
         shared_weights: Prefix of the backbone's parameters on which the tasks' gradients are
@@ -102,6 +102,11 @@ class MultiTaskPretrainer(BaseModel):
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
         self.pooling: Optional[nn.Module] = None if pooling is None else MODELS.build(pooling)
         self.heads = ModuleDict(_build_all(heads))
+        if unknown := set(balancer.get('weights') or ()) - set(heads):
+            raise ConfigError(
+                f'model.balancer.weights names {min(unknown)!r}, which is not among model.heads '
+                f'({", ".join(sorted(heads))})'
+            )
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
         # Called in a step, see GradientShareHook.
@@ -144,7 +149,7 @@ class MultiTaskPretrainer(BaseModel):
         return pairs
 
     def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
-        """The student's maps of each view, ``[B, C', T', H', W']``; each view is encoded once."""
+        """The student's maps of each view, ``(B, C', T', H', W')``; each view is encoded once."""
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
             kept = self.statistics_views is None or view in self.statistics_views
@@ -197,7 +202,7 @@ class MultiTaskPretrainer(BaseModel):
         for view, maps in self.encode(inputs, targets).items():
             features = self.features(maps, _valid(targets, view), self.adapters)
             found.update({f'{view}.{name}': value for name, value in features.items()})
-        wanted = {source for head in self.tasks.values() for source in head.inputs.values()}
+        wanted = {name for head in self.tasks.values() for name in head.inputs.values()}
         for name, views in self.teacher_views.items():
             for view in views:
                 # With the heads that read it switched off, a teacher would work for nothing.
@@ -205,7 +210,7 @@ class MultiTaskPretrainer(BaseModel):
                     target = self._teach(name, view, inputs[view], data_samples)
                     found[f'targets.{view}.{name}'] = target
         for view in self.momentum_views:
-            if any(source.startswith(f'{view}.momentum_') for source in wanted):
+            if any(name.startswith(f'{view}.momentum_') for name in wanted):
                 features = self._momentum_features(inputs[view], _valid(targets, view))
                 found.update({f'{view}.momentum_{name}': v for name, v in features.items()})
         return found
@@ -228,9 +233,9 @@ class MultiTaskPretrainer(BaseModel):
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
-        """A teacher's target of each frame of a view, ``[B, C, T, H, W] -> [B, T, ...]``.
+        """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
 
-        One that reads whole clips gives one for each, ``[B, 1, ...]``.
+        One that reads whole clips gives one for each, ``(B, 1, ...)``.
         """
         images = self.data_preprocessor.denormalize(frames).transpose(1, 2)  # (B, T, C, H, W)
         teacher = cast(BaseTeacher, self.teachers[name])
@@ -249,9 +254,9 @@ class MultiTaskPretrainer(BaseModel):
         """Run the student and, by mode, the heads.
 
         Args:
-            inputs: View -> normalized frames ``[B, C, T, H, W]``, or skeletons
-                ``[B, M, T, V, C]``.
-            targets: View -> name -> ``[B, ...]``.
+            inputs: View -> normalized frames ``(B, C, T, H, W)``, or skeletons
+                ``(B, M, T, V, C)``.
+            targets: View -> name -> ``(B, ...)``.
             data_samples: Tell teachers of clips which frames they get. Nothing else is read, for
                 the annotation's labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimize) and ``'<task>/<name>'`` (to log).
@@ -263,7 +268,7 @@ class MultiTaskPretrainer(BaseModel):
             return {view: maps[-1] for view, maps in self.encode(inputs, targets).items()}
         found = self.head_inputs(inputs, targets, data_samples)
         by_task = {
-            task: {argument: found[source] for argument, source in head.inputs.items()}
+            task: {argument: found[name] for argument, name in head.inputs.items()}
             for task, head in self.tasks.items()
         }
         if mode == 'predict':
@@ -275,7 +280,7 @@ class MultiTaskPretrainer(BaseModel):
         return self._losses(by_task, found)
 
     def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A head's predictions, and its metrics ``[B]`` with another clip's features.
+        """A head's predictions, and its metrics ``(B,)`` with another clip's features.
 
         These are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and are NaN
         where the batch has no other clip. Both are of the same random numbers.

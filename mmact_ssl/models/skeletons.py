@@ -1,7 +1,7 @@
 """Shapes of skeleton clips, and which frames and persons of a padded batch are real.
 
 A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
-throughout. So ``valid``, bool ``[B, M, T]``, is always the product of "frame within the clip" (the
+throughout. So ``valid``, bool ``(B, M, T)``, is always the product of "frame within the clip" (the
 same frames for each person) and "person present in the clip".
 """
 
@@ -22,7 +22,7 @@ def find_layout(name: str) -> SkeletonLayout:
 
 
 def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
-    """Compare clips ``[B, M, T, V, C]`` with the ``(M, V, C)`` that a module is built for."""
+    """Compare clips ``(B, M, T, V, C)`` with the ``(M, V, C)`` that a module is built for."""
     found = (x.shape[1], *x.shape[3:])
     if found != expected:
         raise ConfigError(
@@ -32,7 +32,7 @@ def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) 
 
 
 def valid_frames(x: Tensor) -> Tensor:
-    """Validity by the coordinates themselves, ``[B, M, T, V, C]`` to bool ``[B, M, T]``.
+    """Validity by the coordinates themselves, ``(B, M, T, V, C)`` to bool ``(B, M, T)``.
 
     A clip ends with its last frame in which any person has a non-zero coordinate (NaN is not zero).
     All-zero frames before it are real frames in which nobody was tracked. A clip of zeros alone
@@ -49,12 +49,12 @@ def valid_frames(x: Tensor) -> Tensor:
 
 
 def clip_lengths(valid: Tensor) -> Tensor:
-    """Number of frames of each clip, ``[B, M, T] -> int64 [B]``."""
+    """Number of frames of each clip, ``(B, M, T) -> int64 (B,)``."""
     return valid.any(1).sum(1)
 
 
 def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
-    """Validity of a backbone's map of T' = ``num_frames``, ``[B, M, T]`` to ``[B, M, T']``.
+    """Validity of a backbone's map of T' = ``num_frames``, ``(B, M, T)`` to ``(B, M, T')``.
 
     ``ceil(length * T' / T)`` frames are valid: a frame of the map counts when the clip's frame at
     which a strided convolution centers it does.

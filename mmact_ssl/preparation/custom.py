@@ -39,16 +39,16 @@ def prepare(
     Args:
         source: Npz file, or a folder with one, of
 
-            - ``names`` str [N], ``labels`` int [N] from 0 or -1 (no label), ``lengths`` int [N]
+            - ``names`` str (N,), ``labels`` int (N,) from 0 or -1 (no label), ``lengths`` int (N,)
               >= 0;
-            - ``keypoints`` float [sum(lengths), V, C] or [sum(lengths), M, V, C]: the clips joined
+            - ``keypoints`` float (sum(lengths), V, C) or (sum(lengths), M, V, C): the clips joined
               along time, zero where a joint or person is not seen;
-            - optional ``classes`` str [K]: their names, by label;
+            - optional ``classes`` str (K,): their names, by label;
             - optional, for the split: ``train_names`` and ``test_names`` (or
               ``val_names``) str;
-            - optional ``subjects`` int [N]: who is seen, for ``train_subjects`` and for splits and
+            - optional ``subjects`` int (N,): who is seen, for ``train_subjects`` and for splits and
               folds of an evaluation, which keep a subject's clips together;
-            - optional ``used`` bool [N]: clips where it is False are left out.
+            - optional ``used`` bool (N,): clips where it is False are left out.
 
         out: Prepared folder to write, with ``xsub_train.txt`` and ``xsub_test.txt`` if
             ``train_subjects`` are given; else with ``train.txt`` and ``test.txt`` if the file has a

@@ -134,7 +134,7 @@ def read_tracks(text: str) -> np.ndarray:
     """Read a ``.skeleton`` file: the number of frames; for each that of bodies, and the bodies.
 
     Returns:
-        np.ndarray: float32 [K, T, V=25, 3], meters: one track per body number, in the order of
+        np.ndarray: float32 (K, T, V=25, 3), meters: one track per body number, in the order of
         their first frames, zero where the body is not seen.
 
     Raises:
@@ -171,7 +171,7 @@ def read_tracks(text: str) -> np.ndarray:
 
 
 def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
-    """Drop tracks of noise from [K, T, V, 3], as long as another track is left.
+    """Drop tracks of noise from (K, T, V, 3), as long as another track is left.
 
     A track is noise if it has fewer than MIN_TRACK_FRAMES frames, or if a share of MAX_WIDE_FRAMES
     or more of them is wider than MAX_WIDTH_BY_HEIGHT of its height.
@@ -179,7 +179,7 @@ def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
     length = tracks.any(axis=(2, 3)).sum(axis=1)
     if (length >= MIN_TRACK_FRAMES).any():
         tracks, length = tracks[length >= MIN_TRACK_FRAMES], length[length >= MIN_TRACK_FRAMES]
-    extent = tracks.max(axis=2) - tracks.min(axis=2)  # [K, T, 3], zero where not seen
+    extent = tracks.max(axis=2) - tracks.min(axis=2)  # (K, T, 3), zero where not seen
     wide = (extent[..., 0] > MAX_WIDTH_BY_HEIGHT * extent[..., 1]).sum(axis=1)
     slim = wide < MAX_WIDE_FRAMES * length
     return tracks[slim] if slim.any() else tracks

@@ -38,7 +38,7 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
 
     Args:
         source: Folder with ``aXX_sYY_eZZ_vWW.json`` at any depth (``all_sqe/``), each with
-            ``skeletons`` [T, V=20, 3] (Kinect v1, meters); or the zip archive that holds them, or
+            ``skeletons`` (T, V=20, 3) (Kinect v1, meters); or the zip archive that holds them, or
             its folder.
         out: Prepared folder to write, with ``xview_train.txt`` and ``xview_test.txt``.
     """
@@ -48,7 +48,7 @@ def prepare(source: Path, out: Path) -> dict[str, int]:
     # 14 MB as arrays: small enough to be held until the codes are known.
     for match, read in text_files(source, NAME, '.json', fix):
         try:
-            skeletons = np.asarray(json.loads(read())['skeletons'], np.float64)  # [T, V, 3]
+            skeletons = np.asarray(json.loads(read())['skeletons'], np.float64)  # (T, V, 3)
             clips[match[0]] = int(match['action']), int(match['view']), skeletons
         except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
             left_out[match[0]] = reason_of(error)

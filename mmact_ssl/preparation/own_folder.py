@@ -89,7 +89,7 @@ def write_groups(folder: Path, groups: dict[str, str]) -> bool:
 
 
 def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
-    """Groups of samples, str ``[N]``; a sample that the file does not know is one of its own."""
+    """Groups of samples, str ``(N,)``; a sample that the file does not know is one of its own."""
     groups = read_json(path, 'prepare the folder again', dict)
     return np.asarray([str(groups.get(name, f'{name}\n')) for name in names])
 
@@ -165,12 +165,12 @@ def hold_out(
     drawn: a class of two or more keeps at least one on each side.
 
     Args:
-        labels: int ``[N]``.
+        labels: int ``(N,)``.
         fraction: Of the samples, 0..1.
-        groups: str ``[N]``, equal where samples belong together.
+        groups: str ``(N,)``, equal where samples belong together.
 
     Returns:
-        bool ``[N]``, true for tests, and how it was drawn in a few words.
+        bool ``(N,)``, true for tests, and how it was drawn in a few words.
     """
     # Not at the top: every tool reads this file, and it takes a second.
     from sklearn.model_selection import StratifiedGroupKFold

@@ -86,7 +86,7 @@ def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str,
 
 
 def read_video(path: Path | None) -> np.ndarray | str:
-    """Read a skeleton file, float32 [T, M=2, V=25, 3]; or return why it is unusable."""
+    """Read a skeleton file, float32 (T, M=2, V=25, 3); or return why it is unusable."""
     if path is None:
         return 'the video has no skeleton file'
     try:

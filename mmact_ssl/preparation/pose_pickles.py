@@ -22,10 +22,10 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
     """Convert an annotation pickle; its splits become lists of the same names.
 
     The file holds ``dict(split={name: [clips]}, annotations=[…])`` or the list of annotations
-    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` [M, T, V, C] and,
-    usually in 2D, ``keypoint_score`` [M, T, V]. Of more than ``persons`` people those that move
+    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` (M, T, V, C) and,
+    usually in 2D, ``keypoint_score`` (M, T, V). Of more than ``persons`` people those that move
     most are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not
-    kept. Clips without a label, and those whose key points are not [M, T, V, C], are left out.
+    kept. Clips without a label, and those whose key points are not (M, T, V, C), are left out.
 
     Args:
         source: The pickle; read as data, see :func:`load_plain_pickle`.
@@ -62,7 +62,7 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
 
 
 def _keypoint(annotation: dict, persons: int) -> np.ndarray:
-    """Return the persons that move most, float32 [M, T, V, C], or an array of another shape."""
+    """Return the persons that move most, float32 (M, T, V, C), or an array of another shape."""
     keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
     if keypoint.ndim == 4:
         score = annotation.get('keypoint_score')

@@ -14,14 +14,14 @@ def project_joints(
     """Project joints in space into a pinhole camera's picture.
 
     Args:
-        skeleton: float [..., 3] in the camera's axes, as a Kinect gives them: x to the right of
+        skeleton: float (..., 3) in the camera's axes, as a Kinect gives them: x to the right of
             its picture, which is mirrored, y up, z depth (> 0), in any unit.
         focal: Focal length in pixels.
         center: (x, y) in pixels where the optical axis meets the picture.
         size: (width, height) of the picture in pixels.
 
     Returns:
-        np.ndarray: float32 [..., 3]: x, y as fractions of the frame, score 1 (0 for a joint
+        np.ndarray: float32 (..., 3): x, y as fractions of the frame, score 1 (0 for a joint
         without depth).
     """
     x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
@@ -38,8 +38,8 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
 
     Args:
         path: The file: ``names`` (unicode), ``lengths`` (int64), ``keypoints`` (float32
-            [sum(lengths), V, 3]) and ``layout`` (unicode scalar).
-        poses: float [T, V, 3] by path as in the annotation file; x and y as fractions of the
+            (sum(lengths), V, 3)) and ``layout`` (unicode scalar).
+        poses: float (T, V, 3) by path as in the annotation file; x and y as fractions of the
             frame, score 0..1.
         layout: A key of LAYOUTS with V joints.
     """

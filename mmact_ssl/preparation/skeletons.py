@@ -78,7 +78,7 @@ class SkeletonWriter:
         Args:
             name: Of the clip; no blanks, because annotation lines are ``name label``.
             label: From 0, or -1 where the clip has none.
-            keypoint: [M or fewer, T, V, C]; zero where a person or joint is not seen.
+            keypoint: (M or fewer, T, V, C); zero where a person or joint is not seen.
         """
         if name.split() != [name] or not name.isprintable() or name in self._clips:
             what = 'comes twice' if name in self._clips else 'is empty or has blanks'
@@ -102,7 +102,7 @@ class SkeletonWriter:
             self.left_out[name] = clip
             return
 
-        seen = clip.any(axis=(2, 3))  # [M, T]
+        seen = clip.any(axis=(2, 3))  # (M, T)
         self._joints += int(seen.sum()) * joints
         self._missing_joints += int((~clip.any(axis=3) & seen[..., None]).sum())
         present = seen.any(axis=1)
@@ -242,7 +242,7 @@ def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:
 
 
 def _npy_header(frames: int, frame_shape: tuple[int, int, int]) -> bytes:
-    """Return the header of an npy file of float32 [frames, *frame_shape], HEADER_SIZE bytes."""
+    """Return the header of an npy file of float32 (frames, *frame_shape), HEADER_SIZE bytes."""
     content = {'descr': '<f4', 'fortran_order': False, 'shape': (frames, *frame_shape)}
     magic = np.lib.format.magic(1, 0) + struct.pack('<H', HEADER_SIZE - 10)
     return magic + repr(content).encode('ascii').ljust(HEADER_SIZE - 11) + b'\n'

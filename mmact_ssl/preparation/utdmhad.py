@@ -41,7 +41,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
 
     Args:
         source: Folder with ``utd_mhad_skeleton.npz`` (``names``, ``labels``, ``subjects``,
-            ``lengths``, ``keypoints`` float [sum(lengths), 20, 3] in the set's own joint order,
+            ``lengths``, ``keypoints`` float (sum(lengths), 20, 3) in the set's own joint order,
             meters) and ``depth_videos/a*_s*_t*.mp4`` (160x120); or, for the skeletons alone, with
             ``Skeleton/a*_s*_t*_skeleton.mat`` as downloaded.
         out: Folder to write ``skeleton/`` (a prepared skeleton folder with ``xsub_train.txt`` and
@@ -80,7 +80,7 @@ class Clip(NamedTuple):
     name: str
     label: int
     subject: int
-    skeleton: np.ndarray  # [T, V=20, 3] in Kinect v1 order, meters
+    skeleton: np.ndarray  # (T, V=20, 3) in Kinect v1 order, meters
 
 
 def _read_npz(path: Path) -> list[Clip]:

@@ -42,7 +42,7 @@ class Captioner:
         self._max_tokens = max_tokens
 
     def describe(self, picture: np.ndarray, count: int = 8, seed: int = 0) -> list[str]:
-        """Write up to ``count`` different sentences about a picture, uint8 ``[H, W, 3]``, RGB.
+        """Write up to ``count`` different sentences about a picture, uint8 ``(H, W, 3)``, RGB.
 
         With one ``seed`` it gets the same sentences whatever was described before.
         """

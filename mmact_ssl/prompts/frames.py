@@ -23,13 +23,13 @@ def frame_sheet(
 
     Args:
         name: Of the clip.
-        keypoint: ``[M, T, V, C]``, drawn where ``videos`` is not given.
+        keypoint: ``(M, T, V, C)``, drawn where ``videos`` is not given.
         layout: Key of LAYOUTS.
         frames: Even number of frames.
         videos: Folder of real videos, ``name`` + one of VIDEO_SUFFIXES.
 
     Returns:
-        uint8 ``[2 * SIZE, frames / 2 * SIZE, 3]``, RGB.
+        uint8 ``(2 * SIZE, frames / 2 * SIZE, 3)``, RGB.
     """
     if frames < 2 or frames % 2:
         raise ConfigError(f'frames={frames} of a clip: choose an even number, at least 2')
@@ -45,11 +45,11 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
     """Draw stick figures from the camera's view, at one scale for the whole clip.
 
     Args:
-        keypoint: ``[M, T, V, C]``: y is up with 3 coordinates, and down with 2, as in a picture.
+        keypoint: ``(M, T, V, C)``: y is up with 3 coordinates, and down with 2, as in a picture.
         layout: Of the V joints.
-        frames: Number of pictures, uint8 ``[SIZE, SIZE, 3]``, RGB, spread evenly over T.
+        frames: Number of pictures, uint8 ``(SIZE, SIZE, 3)``, RGB, spread evenly over T.
     """
-    known = (keypoint != 0).any(axis=-1)  # [M, T, V]
+    known = (keypoint != 0).any(axis=-1)  # (M, T, V)
     points = keypoint[..., :2].astype(np.float64)
     if keypoint.shape[-1] == 3:
         # With z as depth x grows to the left: right-handed axes, as a Kinect's.

@@ -53,7 +53,7 @@ def describe(
     clip gives them with left and right exchanged. Words and grammar are our choice.
 
     Args:
-        keypoint: ``[M, T, V, C]``, C 2 or 3.
+        keypoint: ``(M, T, V, C)``, C 2 or 3.
         layout: Of the V joints.
         count: Sentences, 1 .. :data:`MOST`.
         rate: Frames per second.

@@ -65,7 +65,7 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     frame shows with hips, shoulders and spine, which tell where its front is.
 
     Args:
-        keypoint: ``[M, T, V, C]``; joints of zeros are missing. Two coordinates are a picture, x to
+        keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to
             the right and y down, which shows neither forward movement nor turns.
         layout: Of the V joints.
         rate: Frames per second.
@@ -79,7 +79,7 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     def shown(*names: str) -> bool:
         return bool(seen[[joint for name in names for joint in part(layout, name)]].all())
 
-    joints = {name: body[:, layout.index(name)[0]] for name in layout.names}  # [T, 3]
+    joints = {name: body[:, layout.index(name)[0]] for name in layout.names}  # (T, 3)
     base, shoulders = (
         body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
     )
@@ -124,9 +124,9 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
 def _liveliest(
     keypoint: np.ndarray, layout: SkeletonLayout
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the person that moves most, and which of its joints are ever seen, bool [V].
+    """Return the person that moves most, and which of its joints are ever seen, bool (V,).
 
-    The person is ``[T, V, 3]``: x to its left, y up, z forward, smooth.
+    The person is ``(T, V, 3)``: x to its left, y up, z forward, smooth.
     """
     flat = keypoint.shape[-1] == 2
     axes = ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']
@@ -135,7 +135,7 @@ def _liveliest(
     normalize = NormalizeSkeleton(mode='first_frame')
     persons = []
     for person in np.asarray(keypoint, np.float32):
-        known = (person != 0).any(axis=-1)  # [T, V]
+        known = (person != 0).any(axis=-1)  # (T, V)
         if not (known.any() if flat else known[:, needed].all(axis=1).any()):
             continue
         sample = dict(keypoint=person[None], layout=layout.name)
@@ -168,7 +168,7 @@ def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _limb(
     name: str, side: str, path: np.ndarray, rate: float, flat: bool, reach: str = ''
 ) -> Movement:
-    """Grade the path of a point, ``[T, 3]``."""
+    """Grade the path of a point, ``(T, 3)``."""
     offset = path - path[0]
     distance = np.linalg.norm(offset, axis=1)
     farthest = int(distance.argmax())
@@ -220,7 +220,7 @@ def _reach(
 
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
-    """Grade the angle of the trunk, ``[T, 3]``, to its direction in the first frame."""
+    """Grade the angle of the trunk, ``(T, 3)``, to its direction in the first frame."""
     unit = torso / np.maximum(np.linalg.norm(torso, axis=1, keepdims=True), 1e-6)
     angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
     farthest = int(angle.argmax())
@@ -231,7 +231,7 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
 
 
 def _turn(across: np.ndarray, rate: float) -> Movement:
-    """Grade the turn of the body about the vertical; ``across``, ``[T, 3]``, points to its left."""
+    """Grade the turn of the body about the vertical; ``across``, ``(T, 3)``, points to its left."""
     angle = np.degrees(np.unwrap(np.arctan2(-across[:, 2], across[:, 0])))
     angle = angle - angle[0]
     farthest = int(np.abs(angle).argmax())

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl.targets.cache import TargetReader
-
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
 
@@ -49,23 +47,6 @@ def data_version(train: Split, test: Split) -> str:
     """Hash both annotations and the skeletons. Targets are not among them: ``caches`` has these."""
     lines = ''.join([*train.lines(), *test.lines()])
     return hashlib.sha256(f'{lines}{train.skeletons}{test.skeletons}'.encode()).hexdigest()
-
-
-def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
-    """Hash the teacher of a target cache, by its config and weights, and how values are stored.
-
-    Of sentences the embeddings of ``keys`` (None: all) too, as a teacher's fingerprint does not
-    cover the sentences that it was given; other targets follow from the teacher and the videos.
-    """
-    reader = TargetReader(path)
-    names = ('kind', 'layout', 'window', 'precision', 'dtype')
-    words = {'fingerprint': reader.meta.identity, **{n: getattr(reader.meta, n) for n in names}}
-    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
-    if reader.meta.kind == 'text':
-        for key in reader.keys() if keys is None else sorted(keys):
-            values = reader.get(key)  # [S, D]
-            digest.update(f'{key} {values.shape}\n'.encode() + values.tobytes())
-    return digest.hexdigest()
 
 
 def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:

@@ -203,7 +203,7 @@ def extract_sentences(
     dtype: str = 'float32',
     overwrite: bool = False,
 ) -> ExtractionReport:
-    """Fill a cache with embeddings of sentences, float [S, D] by key (see :func:`extract_many`).
+    """Fill a cache with embeddings of sentences, float (S, D) by key (see :func:`extract_many`).
 
     A key is embedded anew if the cache has it of other sentences, or without a record of its
     sentences. A key that ``sentences`` lacks is removed: a cache holds the sentences of one file.

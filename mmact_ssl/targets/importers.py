@@ -54,10 +54,10 @@ def import_npz(
     """Import a table of poses, embeddings or part maps of all frames of many videos.
 
     Args:
-        source: Npz without pickles: ``names`` [N] unicode, ``lengths`` [N] integers, and one of
-            ``keypoints`` float [F, V, 3] (x, y as fractions of the frame, score 0..1; F is
-            sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float [F, D], with
-            ``window`` (num_frames, stride) if they are of clips; ``maps`` [F, C, h, w], float 0..1
+        source: Npz without pickles: ``names`` (N,) unicode, ``lengths`` (N,) integers, and one of
+            ``keypoints`` float (F, V, 3) (x, y as fractions of the frame, score 0..1; F is
+            sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float (F, D), with
+            ``window`` (num_frames, stride) if they are of clips; ``maps`` (F, C, h, w), float 0..1
             or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
         dtypes: Storage type by kind; float32 for those not named.
     """
@@ -147,7 +147,7 @@ def import_coco(
 
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
-            keypoints [V * 3] in pixels, pixel i centered on i).
+            keypoints (V * 3,) in pixels, pixel i centered on i).
         lengths: Number of frames by video path as annotated.
         layout: Joint order of the key points.
     """

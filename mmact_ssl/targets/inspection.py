@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +91,20 @@ def _statistics(meta: TargetMeta, array: np.ndarray) -> np.ndarray:
     empty = (~values.reshape(len(values), -1).any(axis=1)).sum()
     means = values.mean((0, 2, 3)) if meta.kind == 'map' else [values.mean()]
     return np.array([len(values), values.min(), values.max(), empty, *means])
+
+
+def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
+    """Hash the teacher of a target cache, by its config and weights, and how values are stored.
+
+    Of sentences the embeddings of ``keys`` (None: all) too, as a teacher's fingerprint does not
+    cover the sentences that it was given; other targets follow from the teacher and the videos.
+    """
+    reader = TargetReader(path)
+    names = ('kind', 'layout', 'window', 'precision', 'dtype')
+    words = {'fingerprint': reader.meta.identity, **{n: getattr(reader.meta, n) for n in names}}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    if reader.meta.kind == 'text':
+        for key in reader.keys() if keys is None else sorted(keys):
+            values = reader.get(key)  # (S, D)
+            digest.update(f'{key} {values.shape}\n'.encode() + values.tobytes())
+    return digest.hexdigest()

@@ -30,18 +30,18 @@ class LoadTargets(BaseTransform):
     """Put the cached targets of the chosen frames beside them.
 
     Required keys: ``filename`` (of a skeleton clip its name); for targets of frames also
-    ``total_frames``, ``frame_inds`` {view: int [T]}.
+    ``total_frames``, ``frame_inds`` {view: int (T,)}.
 
     Added keys: ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by
     the kind of the cache:
 
-    - pose [T, V, 3], x and y as fractions of the full frame, score 0..1; TransformViews moves them
+    - pose (T, V, 3), x and y as fractions of the full frame, score 0..1; TransformViews moves them
       with the frames;
-    - map [T, C, h, w], probability 0..1 of each part over the whole frame; TransformViews moves
+    - map (T, C, h, w), probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
-    - embedding [T, D] of the frames, uncropped; of a teacher that reads clips [1, D], of the clip
-      that the view is; with ``whole`` [1, D], the mean over all of the video;
-    - text [1, D], one of the video's sentences drawn at random, or their mean.
+    - embedding (T, D) of the frames, uncropped; of a teacher that reads clips (1, D), of the clip
+      that the view is; with ``whole`` (1, D), the mean over all of the video;
+    - text (1, D), one of the video's sentences drawn at random, or their mean.
 
     With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}: False, and zeros in
     place of the text or embedding, where the video has none.
@@ -192,7 +192,7 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: part.copy()} for view, part in zip(self.views, parts)}
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
-        """Entries of the cache that a view needs, int64 [T] or, of a clip teacher, [1]."""
+        """Entries of the cache that a view needs, int64 (T,) or, of a clip teacher, (1,)."""
         inds = np.asarray(frame_inds[view], np.int64)
         if self.reader.meta.window is None:
             return inds

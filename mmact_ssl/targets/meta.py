@@ -38,9 +38,9 @@ class TargetMeta:
     """Content and origin of a cache.
 
     Args:
-        kind: Of the arrays, F frames of a video: 'pose' [F, V, 3] (x, y as fractions of the frame,
-            score 0..1); 'embedding' [F, D]; 'map' [F, C, h, w] (probability of each part, 0..1,
-            over the whole frame); 'text' [S, D], S sentences about a video or a class.
+        kind: Of the arrays, F frames of a video: 'pose' (F, V, 3) (x, y as fractions of the frame,
+            score 0..1); 'embedding' (F, D); 'map' (F, C, h, w) (probability of each part, 0..1,
+            over the whole frame); 'text' (S, D), S sentences about a video or a class.
         layout: Name of the skeleton layout (kind 'pose') or of the part layout (kind 'map'; ''
             for maps without left and right), else ''.
         fingerprint: Hash of the teacher's config and weights, or of the imported file.

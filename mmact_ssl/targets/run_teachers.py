@@ -23,7 +23,7 @@ Keep = Callable[[np.ndarray], np.ndarray]
 def iterate_frames(
     reader: VideoReader, chunk: int, wanted: Sequence[int] | None = None
 ) -> Iterator[np.ndarray]:
-    """Decode frames of a video, those wanted or all, uint8 [n <= chunk, H, W, 3] RGB at a time."""
+    """Decode frames of a video, those wanted or all, uint8 (n <= chunk, H, W, 3) RGB at a time."""
     wanted = range(reader.total_frames) if wanted is None else wanted
     block = chunk * max(1, BLOCK_BYTES // (chunk * reader.frame_bytes))
     for first in range(0, len(wanted), block):
@@ -49,7 +49,7 @@ def run_teachers(
 
     Returns:
         The number F of the video's frames, and for each teacher the values of those seen
-        [len(spread(F, every)), ...]; of a clip teacher those of the clips that begin there.
+        (len(spread(F, every)), ...); of a clip teacher those of the clips that begin there.
     """
     targets: list[list[np.ndarray]] = [[] for _ in teachers]
     with VideoReader(path) as reader:
@@ -91,7 +91,7 @@ class _Windows:
         self.seen = 0
 
     def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        """Take the next frames; yields the clips that they complete, uint8 [n, T, H, W, 3]."""
+        """Take the next frames; yields the clips that they complete, uint8 (n, T, H, W, 3)."""
         self.held.update(enumerate(frames, self.seen))
         self.seen += len(frames)
         at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * len(self.offsets))))

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.targets.cache import TargetCacheError, read_meta
-from mmact_ssl.targets.inspection import doubtful_poses
+from mmact_ssl.targets.inspection import cache_version, doubtful_poses
 from mmact_ssl.targets.load_targets import caches_read_by
 
 # Target -> fingerprint of its teacher -> the source that the cache names.
@@ -23,8 +23,9 @@ class TargetCacheHook(Hook):
     """Save which teachers made the targets, and refuse others where a checkpoint comes back.
 
     A run that is resumed, or tested, after a cache was made anew by another teacher would go on as
-    if nothing had happened. So the fingerprints of the caches are logged when training starts and
-    saved in the checkpoint's ``meta``. A resumed run must find those of the training; a test those
+    if nothing had happened. So the fingerprints of the caches (of sentences, which the teacher's
+    does not cover, a hash of their embeddings too) are logged when training starts and saved in the
+    checkpoint's ``meta``. A resumed run must find those of the training; a test those
     of the training or of the test split at that time. Other targets are not compared. Our choice.
 
     Args:
@@ -92,5 +93,8 @@ def find_teachers(loader: Any) -> Teachers:
             meta = read_meta(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        found.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
+        fingerprint, source = meta.identity, meta.source or 'an unnamed source'
+        if meta.kind == 'text':
+            fingerprint, source = cache_version(path), f'sentences embedded by {source}'
+        found.setdefault(target, {})[fingerprint] = source
     return found

@@ -40,8 +40,8 @@ def _frame_dtype(dtype: str, shape: Sequence[int]) -> np.dtype:
 def to_storage(array: np.ndarray, dtype: str) -> np.ndarray:
     """Round float32 values to their storage type.
 
-    'uint8' holds 0..1 in steps of 1/255. 'int8' holds rows [F, D] in steps of 1/127 of a row's
-    largest magnitude; the result has the fields ``scale``, this magnitude, and ``values`` [D].
+    'uint8' holds 0..1 in steps of 1/255. 'int8' holds rows (F, D) in steps of 1/127 of a row's
+    largest magnitude; the result has the fields ``scale``, this magnitude, and ``values`` (D,).
     """
     if dtype == 'uint8':
         return np.round(array * 255).astype(np.uint8)
@@ -104,10 +104,10 @@ def unpack(
     frames: Sequence[int] | np.ndarray | None = None,
     poses: bool = False,
 ) -> np.ndarray:
-    """Undo :func:`pack`: float32 [len(frames), ...], a fresh array.
+    """Undo :func:`pack`: float32 (len(frames), ...), a fresh array.
 
     A frame that is not there has the value of the nearest one that is, of two the earlier. A pose
-    [..., 3] lies on the straight line between its two neighbors, with the smaller score of them.
+    (..., 3) lies on the straight line between its two neighbors, with the smaller score of them.
 
     Args:
         frames: Indices along the first axis, in any order, repeated or not. None: all.

@@ -27,7 +27,7 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
 
 
 def rasterize(figure: Figure) -> np.ndarray:
-    """Pixels of a figure, uint8 ``[H, W, 3]``."""
+    """Pixels of a figure, uint8 ``(H, W, 3)``."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
@@ -39,7 +39,7 @@ def draw_generated_frames(
     """Some rows a clip, such as real above generated; columns are time, task by task.
 
     Args:
-        rows: Label -> task -> its frames, uint8 ``[N, T, R, R, 3]``.
+        rows: Label -> task -> its frames, uint8 ``(N, T, R, R, 3)``.
         titles: A name for each clip.
         first_step: Position in time of the first of the T frames, from 0.
     """
@@ -64,10 +64,10 @@ def draw_generated_frames(
 
 
 def part_numbers(maps: np.ndarray) -> np.ndarray:
-    """Most probable part at each pixel, int ``[..., h, w]``, 0 = background.
+    """Most probable part at each pixel, int ``(..., h, w)``, 0 = background.
 
     Args:
-        maps: ``[..., C, h, w]``, 0..1; C = 1 is the person alone.
+        maps: ``(..., C, h, w)``, 0..1; C = 1 is the person alone.
     """
     if maps.shape[-3] == 1:
         return (maps[..., 0, :, :] > 0.5).astype(np.int64)
@@ -91,8 +91,8 @@ def draw_part_maps(
     """Two rows a clip, the teacher's parts above the student's, over frames spread in time.
 
     Args:
-        frames: uint8 ``[N, T, H, W, 3]``.
-        teacher, student: ``[N, T, C, h, w]``, 0..1.
+        frames: uint8 ``(N, T, H, W, 3)``.
+        teacher, student: ``(N, T, C, h, w)``, 0..1.
         layout: Of the C parts.
         titles: A name for each clip.
     """
@@ -127,10 +127,10 @@ def draw_predicted_poses(
     """One row a clip, one column a future frame: the teacher's, predicted and last seen pose.
 
     Args:
-        frames: uint8 ``[N, T, H, W, 3]``, the future frames.
-        teacher: ``[N, T, V, 3]``: x, y as fractions of the frame, visibility (0: joint not drawn).
-        predicted: ``[N, T, V, 2]``, fractions of the frame.
-        last: ``[N, V, 3]``, the last observed pose, which "repeat the last pose" would predict.
+        frames: uint8 ``(N, T, H, W, 3)``, the future frames.
+        teacher: ``(N, T, V, 3)``: x, y as fractions of the frame, visibility (0: joint not drawn).
+        predicted: ``(N, T, V, 2)``, fractions of the frame.
+        last: ``(N, V, 3)``, the last observed pose, which "repeat the last pose" would predict.
         layout: Name of the skeleton layout.
         titles: A name for each clip.
         first_step: Position in time of the first of the T frames, from 0.

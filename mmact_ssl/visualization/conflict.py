@@ -89,13 +89,13 @@ def draw_conflict(records: Sequence[dict[str, Any]], title: str = '') -> Figure:
 
 
 def _table(records: Sequence[dict], kind: str) -> dict[str, np.ndarray]:
-    """Values of each task or pair, ``[N]``; None becomes NaN."""
+    """Values of each task or pair, ``(N,)``; None becomes NaN."""
     names = records[0][kind]
     return {name: np.array([r[kind][name] for r in records], dtype=float) for name in names}
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean over the ``width`` (odd) values around each, ``[N] -> [N]``, of those that are known."""
+    """Mean of the known ones among ``width`` (odd) values around each, ``(N,) -> (N,)``."""
     known = np.isfinite(values)
     kernel = np.ones(width)
     total = np.convolve(np.where(known, values, 0), kernel, 'same')

@@ -37,7 +37,7 @@ def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list
     written = []
     Path(folder).mkdir(parents=True, exist_ok=True)
     for stem, group in groups.items():
-        confusions = np.array([result.details['confusion'] for result in group])  # [S, K, K]
+        confusions = np.array([result.details['confusion'] for result in group])  # (S, K, K)
         classes = group[0].details.get('classes') or [str(k) for k in range(len(confusions[0]))]
         for kind, figure in (
             ('confusion', draw_confusion(confusions, classes)),
@@ -53,7 +53,7 @@ def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw how often each true class was taken for each class, in % of its samples.
 
     Args:
-        confusions: Counts ``[S, K, K]`` of S seeds, summed here; a row per true class.
+        confusions: Counts ``(S, K, K)`` of S seeds, summed here; a row per true class.
         classes: K names.
     """
     numbered = len(classes) <= MOST_NUMBERED
@@ -81,7 +81,7 @@ def draw_classes(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     A whisker is the sample deviation over seeds. A class without a sample has no bar. Arguments as
     of :func:`draw_confusion`.
     """
-    accuracy = 100 * np.array([class_accuracy(confusion) for confusion in confusions])  # [S, K]
+    accuracy = 100 * np.array([class_accuracy(confusion) for confusion in confusions])  # (S, K)
     present = np.flatnonzero(~np.isnan(accuracy).any(axis=0))
     mean = accuracy.mean(axis=0)
     order = present[np.argsort(-mean[present], kind='stable')]

@@ -29,7 +29,7 @@ class Hit:
 
     Attributes:
         name: Of the clip.
-        strip: uint8 ``[H, W, 3]``, RGB: frames of it, side by side.
+        strip: uint8 ``(H, W, 3)``, RGB: frames of it, side by side.
         mark: A key of MARKS.
         similarity: Cosine, -1 .. 1.
     """
@@ -81,9 +81,9 @@ def guidance_neighbors(
     """Find for the first clips of a batch the nearest other clips of all its videos.
 
     Args:
-        similarities: Of each teacher the student's and the teacher's own cosines ``[N, N]``, see
+        similarities: Of each teacher the student's and the teacher's own cosines ``(N, N)``, see
             ``TeacherGuidanceHead.terms``.
-        frames: Of the clips that search, and of those that are found: uint8 ``[N, T, H, W, 3]``.
+        frames: Of the clips that search, and of those that are found: uint8 ``(N, T, H, W, 3)``.
             The first, the middle and the last frame are shown.
         names: Of the N videos.
         queries: Clips that search, the first of the batch.

@@ -43,7 +43,7 @@ class ClipPages:
 
     Attributes:
         clips: N of them, those that can be read.
-        features: float32 ``[N, C]``.
+        features: float32 ``(N, C)``.
         broken: Reason by clip, of the others.
     """
 
@@ -132,7 +132,7 @@ class ClipPages:
 
 
 def clip_frames(clip: Clip) -> list[np.ndarray]:
-    """Frames spread over a clip, uint8 ``[H, W, 3]`` RGB, of a skeleton drawn."""
+    """Frames spread over a clip, uint8 ``(H, W, 3)`` RGB, of a skeleton drawn."""
     results = clip.read()
     if 'keypoint' in results:
         drawn = draw_skeletons(results['keypoint'], LAYOUTS[results['layout']], FRAMES)
@@ -152,7 +152,7 @@ def animate(frames: Sequence[np.ndarray]) -> bytes:
 
 
 def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
-    """Lay unit rows ``[N, C]`` out in two dimensions, ``[N, 2]``."""
+    """Lay unit rows ``(N, C)`` out in two dimensions, ``(N, 2)``."""
     if len(features) < 5:
         raise DataError(f'{len(features)} clips: a map needs at least 5')
     if method == 'umap':
@@ -171,7 +171,7 @@ def group_clips(
     """Name a group for each clip: its label, else its folder, else its cluster.
 
     Args:
-        clips, features: N clips and ``[N, C]``.
+        clips, features: N clips and ``(N, C)``.
         annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A clip is
             found by the end of its path, and is '?' where it is not.
         clusters: Number of k-means clusters of directions; 0: labels, or folders if there are

@@ -49,7 +49,7 @@ class Predictions:
         return torch.stack([sample[task][name] for sample in self.samples])
 
     def images(self, frames: Tensor) -> Any:
-        """Normalized ``[N, 3, T, H, W]`` as uint8 ``[N, T, H, W, 3]``."""
+        """Normalized ``(N, 3, T, H, W)`` as uint8 ``(N, T, H, W, 3)``."""
         images = self.model.data_preprocessor.denormalize(frames)
         return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 

@@ -153,6 +153,13 @@ def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkp
     assert not list(folder.glob('split_*.txt'))
 
 
+def test_clips_whose_labels_were_trained_on_are_not_held_out(folder: Path, checkpoint: str):
+    cfg = config_for(checkpoint, str(folder))
+    with pytest.raises(ConfigError, match='no test list, and the classifier was trained on all'):
+        fit_lists(cfg, splits=False)
+    assert not list(folder.glob('split_*.txt'))
+
+
 @pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])
 @pytest.mark.parametrize('nested', [False, True])
 def test_a_file_names_networks_and_no_other_code(kind, nested, folder, checkpoint, tmp_path):

@@ -36,7 +36,7 @@ PIPELINE = [
 
 
 class GrayTeacher(BaseTeacher):
-    """Mean brightness of frames, [N, 1]."""
+    """Mean brightness of frames, (N, 1)."""
 
     kind = 'embedding'
 

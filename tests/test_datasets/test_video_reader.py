@@ -105,6 +105,28 @@ def test_key_frames_are_the_nearest_in_decoding_order(videos):
     assert {kinds[index] for index in everything} == {1}  # AV_PICTURE_TYPE_I
 
 
+@pytest.mark.parametrize('name', ['open.avi', 'open.mp4'])
+def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
+    """AVI holds no order of display: B-frames are stored behind the key frame they precede."""
+    path = str(tmp_path / name)
+    with av.open(path, 'w') as container:
+        stream = container.add_stream('mpeg4', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 12, 2
+        for index in range(50):
+            frame = np.full((48, 64, 3), 5 * index, np.uint8)
+            frame[:, index : index + 4] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode())
+    with av.open(path) as container:
+        frames = enumerate(container.decode(video=0))
+        keys = np.array([index for index, frame in frames if frame.key_frame])
+    nearest = sorted(keys[np.argsort(np.abs(keys - 20), kind='stable')[:3]])
+    with VideoReader(path) as reader:
+        assert reader.keyframes_near(20, 99).tolist() == keys.tolist()
+        assert reader.keyframes_near(20, 3).tolist() == nearest
+
+
 def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, read_index):
     path = make_video(tmp_path / 'late.mp4', drop_packets=5)
     with VideoReader(path) as reader:

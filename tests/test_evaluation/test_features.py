@@ -42,7 +42,7 @@ def test_features_are_those_of_single_clips_averaged(linear_config):
     mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1, 1)
     std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1, 1)
     for position in (0, 5):
-        clips = dataset[position]['inputs'].float()  # [3 clips, C, T, H, W]
+        clips = dataset[position]['inputs'].float()  # (3 clips, C, T, H, W)
         assert clips.shape == (3, 3, 8, 64, 64)
         with torch.no_grad():
             maps = [backbone(((clip - mean) / std)[None])[0] for clip in clips]

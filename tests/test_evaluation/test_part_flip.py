@@ -66,7 +66,7 @@ def test_a_person_alone_has_no_sides():
 
 
 def paint(face: int, left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frames ``[3, T, H, W]`` and part maps ``[T, C, H, W]`` of a person who faces the camera.
+    """Frames ``(3, T, H, W)`` and part maps ``(T, C, H, W)`` of a person who faces the camera.
 
     Its arms are columns in one color, of which the left has a patch, its face a spot at the top.
     """

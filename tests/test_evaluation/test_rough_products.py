@@ -94,7 +94,7 @@ def test_the_bound_holds_where_rounding_is_worst(channels, aligned, dtype):
     assert copy.lost <= float(torch.finfo(dtype).eps) * copy.longest
     exact = torch.from_numpy(queries)
     rounded = exact.to(dtype)
-    true = (gallery - copy.center) @ queries.T  # [G, Q]
+    true = (gallery - copy.center) @ queries.T  # (G, Q)
     sums = copy.rows.double().numpy() @ rounded.double().numpy().T
     error = copy.error(exact, rounded).numpy()
     assert (np.abs(sums - true) <= error).all(), 'rows that are rounded, sums that are not'

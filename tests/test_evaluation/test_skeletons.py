@@ -25,7 +25,7 @@ def extract(cfg, cache_dir=None):
 
 
 def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
-    """float32 [1, 1, T, V, C] of each line of an annotation file, without padding."""
+    """float32 (1, 1, T, V, C) of each line of an annotation file, without padding."""
     coordinates = np.load(folder / 'skeletons.npy')
     table = np.load(folder / 'clips.npz')
     ends = np.cumsum(table['lengths'])
@@ -33,7 +33,7 @@ def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
     clips = []
     for line in (folder / f'xview_{split}.txt').read_text().splitlines():
         i = at[line.split()[0]]
-        frames = coordinates[ends[i] - table['lengths'][i] : ends[i]]  # [T, 1, V, C]
+        frames = coordinates[ends[i] - table['lengths'][i] : ends[i]]  # (T, 1, V, C)
         clips.append(torch.from_numpy(frames).transpose(0, 1)[None])
     return clips
 
@@ -50,7 +50,7 @@ def test_features_are_those_of_clips_without_padding(skeleton_config, skeleton_f
         slow = []
         for clip in clips_of(skeleton_folder, split):
             with torch.no_grad():
-                output = backbone(clip)[0, 0, :, :, 0]  # [D, T'], nothing of it is padded
+                output = backbone(clip)[0, 0, :, :, 0]  # (D, T'), nothing of it is padded
             parts = [output.mean(dim=1), output.amax(dim=1)]
             slow.append(torch.cat(parts[: 1 if mode == 'mean' else 2]).numpy())
         np.testing.assert_allclose(found[split].values, np.stack(slow), atol=1e-6)

@@ -29,7 +29,7 @@ def videos() -> dict:
 
 
 def skeletons(lengths, persons=2) -> list[torch.Tensor]:
-    """One float32 [M, T, 5, 3] for each length."""
+    """One float32 (M, T, 5, 3) for each length."""
     generator = torch.Generator().manual_seed(0)
     return [torch.rand(persons, length, 5, 3, generator=generator) + 1 for length in lengths]
 

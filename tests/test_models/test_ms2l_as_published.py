@@ -49,7 +49,7 @@ def shuffled(clip: Tensor, label: int) -> Tensor:
 
 @pytest.fixture(scope='module')
 def views():
-    """View -> clips ``[2, T, 25, 3]``."""
+    """View -> clips ``(2, T, 25, 3)``."""
     generator = torch.Generator().manual_seed(0)
     clips = [torch.randn(2, n, 25, 3, generator=generator).double() for n in LENGTHS]
     return dict(
@@ -60,7 +60,7 @@ def views():
 
 
 def run_gru(gru: nn.GRU, x: Tensor) -> Tensor:
-    """``[T, D]``, by the equations of a gated recurrent unit, layer after layer."""
+    """``(T, D)``, by the equations of a gated recurrent unit, layer after layer."""
     for layer in range(gru.num_layers):
         outputs = []
         for end in ['', '_reverse'][: 1 + gru.bidirectional]:

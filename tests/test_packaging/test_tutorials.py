@@ -74,7 +74,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def clip(label: int, seed: int, joints: int = 20) -> np.ndarray:
-    """A skeleton ``[T, joints, 3]`` whose class is the axis that it moves along."""
+    """A skeleton ``(T, joints, 3)`` whose class is the axis that it moves along."""
     generator = np.random.default_rng(seed)
     length = int(generator.integers(20, 30))
     found = generator.normal(size=(1, joints, 3)) + 0.05 * generator.normal(

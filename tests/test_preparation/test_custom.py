@@ -77,7 +77,7 @@ def test_unused_clips_and_empty_frames(tmp_path):
 
 
 def acted(action, camera, meters=0.0):
-    """A person of the demo world who acts and goes straight on, [T, 25, 3] in a camera's axes."""
+    """A person of the demo world who acts and goes straight on, (T, 25, 3) in a camera's axes."""
     joints, _ = body_joints(perform(action, Style()), Morphology(), 0.0)
     return camera.view(joints + np.linspace(0, meters, len(joints))[:, None, None] * [0, 0, 1])
 

@@ -23,7 +23,7 @@ def skeleton_text(frames):
     """The text of a file.
 
     Args:
-        frames: One dict {number of the body: [25, 3]} a frame.
+        frames: One dict {number of the body: (25, 3)} a frame.
     """
     lines = [str(len(frames))]
     for bodies in frames:
@@ -36,7 +36,7 @@ def skeleton_text(frames):
 
 
 def body(seed=0, width=0.3, height=1.7, frames=1):
-    """A person's joints, [25, 3] or [frames, 25, 3] with some motion; a few decimals."""
+    """A person's joints, (25, 3) or (frames, 25, 3) with some motion; a few decimals."""
     rng = np.random.default_rng(seed)
     joints = rng.uniform(0, 1, (1, 25, 3)) * (width, height, 0.2) + (0.1, 0.1, 2)
     joints = (joints + rng.normal(0, 0.01, (frames, 25, 3))).round(5)

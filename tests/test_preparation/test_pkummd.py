@@ -11,7 +11,7 @@ from tests.test_preparation.helpers import lines
 
 
 def video(frames, persons, seed):
-    """float [T, 2, 25, 3] with a few decimals; absent persons are zero."""
+    """float (T, 2, 25, 3) with a few decimals; absent persons are zero."""
     skeletons = np.random.default_rng(seed).uniform(0.5, 3, (frames, 2, 25, 3)).round(5)
     skeletons[:, persons:] = 0
     return skeletons

@@ -47,7 +47,7 @@ ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb')
 
 
 def standing(layout: SkeletonLayout) -> np.ndarray:
-    """float32 [M=1, T, V, 3]."""
+    """float32 (M=1, T, V, 3)."""
     body = np.zeros((1, FRAMES, layout.num_joints, 3), np.float32)
     for joint, name in enumerate(layout.names):
         side, _, part = name.partition('_')
@@ -59,7 +59,7 @@ def standing(layout: SkeletonLayout) -> np.ndarray:
 
 
 def move(body: np.ndarray, layout: SkeletonLayout, joints: list[str], way, course) -> np.ndarray:
-    """Move joints by ``way`` times ``course`` [T]."""
+    """Move joints by ``way`` times ``course`` (T,)."""
     for joint in layout.index(*[name for name in joints if name in layout.names]):
         body[0, :, joint] += np.multiply.outer(course, way)
     return body

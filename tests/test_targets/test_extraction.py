@@ -96,7 +96,7 @@ def run(teacher, path, batch_size=64):
 
 
 class MapTeacher(ColorTeacher):
-    """Brightness at a quarter of the frame's resolution: [N, 1, h, w]."""
+    """Brightness at a quarter of the frame's resolution: (N, 1, h, w)."""
 
     kind, layout = 'map', 'person'
 
@@ -107,7 +107,7 @@ class MapTeacher(ColorTeacher):
 
 
 class ClipTeacher(BaseTeacher):
-    """Teacher whose answer is the mean color of each of a clip's frames: [N, T * 3]."""
+    """Teacher whose answer is the mean color of each of a clip's frames: (N, T * 3)."""
 
     kind, window = 'embedding', (4, 2)
 

@@ -133,7 +133,7 @@ def test_a_bad_table_is_refused(tmp_path, change, error, message):
 
 @pytest.fixture
 def skeletons(tmp_path):
-    """A prepared folder of two clips of 3 and 2 frames, and its coordinates [5, 20, 3]."""
+    """A prepared folder of two clips of 3 and 2 frames, and its coordinates (5, 20, 3)."""
     keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
     keypoints[..., 2] += 3
     keypoints[1, 7] = 0  # not seen

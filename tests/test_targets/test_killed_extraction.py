@@ -15,7 +15,7 @@ from mmact_ssl.targets.run_teachers import run_teachers
 
 
 class GrayTeacher(BaseTeacher):
-    """Mean brightness, [N, D=1]; takes its time."""
+    """Mean brightness, (N, D=1); takes its time."""
 
     kind = 'embedding'
 
@@ -29,7 +29,7 @@ class GrayTeacher(BaseTeacher):
 
 
 class ClipTeacher(GrayTeacher):
-    """Brightness of the frames of clips, [N, D=3]."""
+    """Brightness of the frames of clips, (N, D=3)."""
 
     window = (3, 2)
 
@@ -39,7 +39,7 @@ class ClipTeacher(GrayTeacher):
 
 
 class MapTeacher(GrayTeacher):
-    """Brightness of places, [N, C=1, h, w]."""
+    """Brightness of places, (N, C=1, h, w)."""
 
     kind, layout = 'map', 'person'
 

@@ -15,7 +15,7 @@ SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
 
 
 class TextTeacher(BaseTeacher):
-    """Teacher whose answer is the length of a sentence: [S, D=1]."""
+    """Teacher whose answer is the length of a sentence: (S, D=1)."""
 
     kind = 'text'
 

@@ -84,6 +84,20 @@ def test_another_teacher_is_refused(caches, train, test):
     go_on(checkpoint, caches[train], caches[test], TargetCacheHook(any_teacher=True))
 
 
+def test_other_sentences_of_the_same_encoder_are_refused(tmp_path: Path):
+    path = str(tmp_path / 'prompts.lmdb')
+    meta = TargetMeta('text', '', 'hash of an encoder', source='encoder')
+    for value in (1.0, 2.0):
+        with TargetWriter(path, meta, overwrite=True) as writer:
+            writer.put('a', np.full((1, 3), value, np.float32))
+        if value == 1:
+            checkpoint = saved([path], [path])
+            go_on(checkpoint, path, path)
+    with pytest.raises(TargetCacheError, match='is of sentences embedded by encoder'):
+        go_on(checkpoint, path, path)
+    go_on(checkpoint, path, path, TargetCacheHook(any_teacher=True))
+
+
 def test_a_new_run_may_start_from_weights_of_other_targets(caches):
     hook, runner = TargetCacheHook(), make_runner([caches['b']], [])
     hook.after_load_checkpoint(runner, saved([caches['a']], []))

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_rows(number: int, count: int, channels: int, noise: float) -> tuple[np.ndarray, ...]:
-    """Centers float32 ``[n, C]`` and the rows around them ``[count, C]``, the same every time."""
+    """Centers float32 ``(n, C)`` and the rows around them ``(count, C)``, the same every time."""
     random = np.random.default_rng(number)
     centers = random.standard_normal((-(-count // IN_A_CLUSTER), channels), np.float32)
     rows = noise * random.standard_normal((count, channels), np.float32)

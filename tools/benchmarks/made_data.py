@@ -21,7 +21,7 @@ CLASSES = 60
 
 
 def moving_texture(width: int, height: int, num_frames: int, seed: int) -> Iterator[np.ndarray]:
-    """Frames as a hand-held camera would see textured things move, uint8 [H, W, 3].
+    """Frames as a hand-held camera would see textured things move, uint8 (H, W, 3).
 
     A background of the spectrum of natural pictures (amplitude falling with frequency), panned,
     turned and zoomed; four textured ellipses on ways of their own; sensor noise of deviation 2.
@@ -111,7 +111,7 @@ def use_skeletons(
 
 
 def draw_lengths(count: int) -> np.ndarray:
-    """Lengths in frames like those of NTU RGB+D 60 (mean 80, 20 to 300), int64 [count]."""
+    """Lengths in frames like those of NTU RGB+D 60 (mean 80, 20 to 300), int64 (count,)."""
     drawn = np.random.default_rng(0).lognormal(np.log(72), 0.45, count)
     return np.clip(drawn.round(), 20, 300).astype(np.int64)
 

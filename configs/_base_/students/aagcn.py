@@ -1,4 +1,4 @@
-# mmaction2's AAGCN, [B, M, T, V, C] -> [B, M, 256, T / 4, V]. The configs add a set's layout and
+# mmaction2's AAGCN, (B, M, T, V, C) -> (B, M, 256, T / 4, V). The configs add a set's layout and
 # number of persons.
 backbone_name = 'aagcn'
 backbone = dict(

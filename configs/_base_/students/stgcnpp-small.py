@@ -1,5 +1,5 @@
 # mmaction2's ST-GCN++ of 24, 48 and 96 channels on joints and bones, for CPUs,
-# [B, M, T, V, 6] -> [B, M, 96, T / 4, V]. Our choice. The configs add a set's layout.
+# (B, M, T, V, 6) -> (B, M, 96, T / 4, V). Our choice. The configs add a set's layout.
 backbone_name = 'stgcnpp-small'
 backbone = dict(
     type='mmact_ssl.SkeletonGraphNetwork',

@@ -1,5 +1,5 @@
 # EfficientNet-Lite0 as trained on ImageNet, with the temporal shift (TSM): 8 frames at 112x112,
-# 3.4 M parameters, [B*8, 3, 112, 112] -> [B*8, 1280, 4, 4]. The stem and the first three of seven
+# 3.4 M parameters, (B*8, 3, 112, 112) -> (B*8, 1280, 4, 4). The stem and the first three of seven
 # stages keep their weights, and batch normalization its statistics: few videos would spoil more
 # than they teach (our choice).
 #

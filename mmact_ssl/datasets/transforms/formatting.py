@@ -23,10 +23,10 @@ class PackInputs(BaseTransform):
     Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and those of
     ``meta_keys``. Returns a dict of
 
-    - ``inputs`` {view: uint8 tensor [C=3, T, H, W], RGB, of frames; float32 tensor [M, T, V, C] of
+    - ``inputs`` {view: uint8 tensor (C=3, T, H, W), RGB, of frames; float32 tensor (M, T, V, C) of
       skeletons};
-    - ``targets`` {view: {name: tensor}}: ``valid`` bool [T], False where the frame is padding;
-      ``speed`` int64, the stride in frames, where it was drawn; poses float32 [T, V, 3] = x, y,
+    - ``targets`` {view: {name: tensor}}: ``valid`` bool (T,), False where the frame is padding;
+      ``speed`` int64, the stride in frames, where it was drawn; poses float32 (T, V, 3) = x, y,
       score, x and y as fractions of the view's image (0..1 inside, others outside), score 0..1, 0 =
       unknown; others as LoadTargets and the view's own transforms made them;
     - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
@@ -111,7 +111,7 @@ def _to_tensor(value: Any) -> torch.Tensor:
 
 
 def _pack_frames(frames: Sequence[np.ndarray]) -> torch.Tensor:
-    """T arrays [H, W, 3] to a contiguous tensor [3, T, H, W]."""
+    """T arrays (H, W, 3) to a contiguous tensor (3, T, H, W)."""
     height, width = frames[0].shape[:2]
     packed = np.empty((3, len(frames), height, width), dtype=np.uint8)
     for position, frame in enumerate(frames):

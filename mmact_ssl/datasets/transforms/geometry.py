@@ -21,8 +21,8 @@ class HorizontalFlip(BaseTransform):
     In place of mmaction2's ``Flip``, which takes a joint at x = 0 for a missing one and leaves it
     where it is. A joint is missing when its score is 0, so here every x becomes width - x.
 
-    Required keys: ``imgs``, ``img_shape``; optional ``keypoint`` [M, T, V, 2] in continuous pixels
-    and ``keypoint_score`` [M, T, V]. Modified keys: the same. Added keys: ``flip``.
+    Required keys: ``imgs``, ``img_shape``; optional ``keypoint`` (M, T, V, 2) in continuous pixels
+    and ``keypoint_score`` (M, T, V). Modified keys: the same. Added keys: ``flip``.
 
     Args:
         layout: Name of the skeleton layout, which tells left from right.
@@ -58,8 +58,8 @@ class HorizontalFlip(BaseTransform):
 class WholeFrameBox(BaseTransform):
     """Make the whole frame the person's box, as a teacher without a person detector sees it.
 
-    For mmpose's training pipelines, after ``LoadImage``. Required keys: ``img`` [H, W, 3]. Modified
-    keys: ``bbox`` float32 [1, 4] (left, top, right, bottom in pixels).
+    For mmpose's training pipelines, after ``LoadImage``. Required keys: ``img`` (H, W, 3). Modified
+    keys: ``bbox`` float32 (1, 4) (left, top, right, bottom in pixels).
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class ViewBox:
 
 
 def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarray:
-    """Key points [M=3, T, V, 3] to be carried through transforms of frames, to find what these do.
+    """Key points (M=3, T, V, 3) to be carried through transforms of frames, to find what these do.
 
     mmaction2's transforms move key points, whatever else they do to the frames, and know nothing
     of part maps. Each probe is a person whose joints are all in one place (x and y in continuous
@@ -103,7 +103,7 @@ def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarr
 
 
 def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
-    """Find what a view shows from what became of :func:`probes`, [M=3, T, V, 2].
+    """Find what a view shows from what became of :func:`probes`, (M=3, T, V, 2).
 
     ``before`` and ``after`` are (height, width) of the frames and of the view.
     """
@@ -133,12 +133,12 @@ def crop_maps(
     """Cut out of part maps what a view shows, left parts becoming right ones in a mirrored view.
 
     Args:
-        maps: float32 [T, C, h, w], 0..1, over the whole frame.
+        maps: float32 (T, C, h, w), 0..1, over the whole frame.
         layout: Part layout of the C channels; '' if none has sides, see LoadTargets.
         size: (h, w) of the result. None: as before.
 
     Returns:
-        float32 [T, C, *size] over the whole view: linear between pixels; the mean under a triangle
+        float32 (T, C, *size) over the whole view: linear between pixels; the mean under a triangle
         as wide as the new pixels where these are wider than the old ones; 0 outside the frame.
     """
     height, width = maps.shape[2:]
@@ -154,7 +154,7 @@ def crop_maps(
 
 
 def _weights(start: float, stop: float, pixels: int, wanted: int) -> np.ndarray:
-    """Weight of each old pixel in each new one, float32 [wanted, pixels]; rows sum to 1."""
+    """Weight of each old pixel in each new one, float32 (wanted, pixels); rows sum to 1."""
     scale = (stop - start) * pixels / wanted  # old pixels in a new one
     centers = start * pixels + scale * (np.arange(wanted) + 0.5)
     distance = np.abs(centers[:, None] - (np.arange(pixels) + 0.5))

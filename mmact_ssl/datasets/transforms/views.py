@@ -36,8 +36,8 @@ class SampleViews(BaseTransform):
     the later half of the positions at which the future fits. A video of fewer frames than parts
     shows a frame in several of them; these are valid.
 
-    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 [T]};
-    ``targets`` {view: ``valid`` bool [T] and, of views with a list of strides, ``speed``, the
+    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)};
+    ``targets`` {view: ``valid`` bool (T,) and, of views with a list of strides, ``speed``, the
     stride that was drawn}; ``video_reader``, which ``DecodeViews`` uses up.
 
     Args:
@@ -174,10 +174,10 @@ class DecodeViews(BaseTransform):
     """Decode the chosen frames of all views in one pass, scaled while decoding.
 
     Required keys: ``frame_inds``, ``video_reader`` (removed); optional, in ``targets`` of any view,
-    those whose ``target_meta`` is of kind 'pose', float32 [T, V, 3], x, y as fractions of the
+    those whose ``target_meta`` is of kind 'pose', float32 (T, V, 3), x, y as fractions of the
     frame.
 
-    Added keys: ``views`` {view: list of T RGB uint8 arrays [H, W, 3]}. Modified keys: the poses,
+    Added keys: ``views`` {view: list of T RGB uint8 arrays (H, W, 3)}. Modified keys: the poses,
     now float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
 
     Args:
@@ -211,8 +211,8 @@ class DecodeViews(BaseTransform):
 class TransformViews(BaseTransform):
     """Run mmaction2's transforms on frames, poses and part maps of some views together.
 
-    The frames of the views are joined to one ``imgs`` and the poses to one ``keypoint`` [1, T, V,
-    2] and ``keypoint_score`` [1, T, V], as mmaction2's transforms want them. All views of one
+    The frames of the views are joined to one ``imgs`` and the poses to one ``keypoint`` (1, T, V,
+    2) and ``keypoint_score`` (1, T, V), as mmaction2's transforms want them. All views of one
     TransformViews therefore share one random draw (the same crop, the same flip); views of
     separate ones are drawn apart.
 
@@ -221,7 +221,7 @@ class TransformViews(BaseTransform):
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 
     Required keys: ``views``; optional, in ``targets`` of any of the views, those whose
-    ``target_meta`` is of kind 'pose', [T, V, 3] in pixels, or 'map', float32 [T, C, h, w] over the
+    ``target_meta`` is of kind 'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the
     whole frame. Modified keys: the same; maps then cover the whole view.
 
     Args:
@@ -266,7 +266,7 @@ class TransformViews(BaseTransform):
             [(view, name) for view in self.views for name in targets_of_kind(kind, results, view)]
             for kind in ('pose', 'map')
         )
-        persons = []  # float [T, V, 3] each
+        persons = []  # float (T, V, 3) each
         if poses:
             persons.append(np.concatenate([targets[view][name] for view, name in poses]))
         if maps:

@@ -100,7 +100,7 @@ def _step(line: str) -> int:
 def norms_and_cosines(
     tasks: list[str], gram: Tensor
 ) -> tuple[dict[str, Optional[float]], dict[str, Optional[float]]]:
-    """Norms by task and cosines by ``'<a>~<b>'`` of inner products ``[K, K]``.
+    """Norms by task and cosines by ``'<a>~<b>'`` of inner products ``(K, K)``.
 
     None is a norm that half precision has made infinite, and a cosine with it or a norm of 0.
     """

@@ -15,10 +15,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import (
     Features,
     build_pooling,
@@ -26,6 +26,8 @@ from mmact_ssl.evaluation.features import (
     forward_features,
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
+from mmact_ssl.files import read_annotation
+from mmact_ssl.preparation.own_folder import hold_out
 from mmact_ssl.registry import HOOKS
 
 
@@ -46,7 +48,10 @@ class KNNMonitorHook(Hook):
             preprocessor and ``feature_pooling``.
         interval: Epochs between two runs; it also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
-        holdout_fraction: Fraction of every class that is classified by the rest.
+        holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the
+            same of every class. Groups that the linear probe's folds keep whole
+            (``linear.group_pattern`` or ``group_file`` of the config) stay on one side, unless a
+            class would then have no clip to vote.
     """
 
     def __init__(
@@ -116,14 +121,22 @@ class KNNMonitorHook(Hook):
 
     def _hold_out(self, features: Features) -> tuple[Features, Features]:
         """Part the gallery from the queries; the same part every time."""
-        names = [f'{position:09d}' for position in range(len(features.labels))]
-        held = label_subset(names, features.labels, self.holdout_fraction, seed=0)
-        rest = np.setdiff1d(np.arange(len(names)), held)
-        if len(rest) == 0:
-            raise ConfigError(
-                f'KNNMonitorHook: holdout_fraction={self.holdout_fraction} leaves no gallery'
-            )
-        return features.part(rest), features.part(held)
+        ann_file = self.cfg.train_dataloader.dataset.ann_file
+        names, labels = read_annotation(ann_file, self.cfg.get('prepare_command', 'prepare it'))
+        if labels != features.labels.tolist():
+            raise ConfigError(f'KNNMonitorHook: the data set gives other samples than {ann_file}')
+        settings = self.cfg.get('linear', {})
+        options = {key: settings.get(key) for key in ('group_pattern', 'group_file')}
+        groups = sample_groups(names, **options)
+        known = np.flatnonzero(features.labels >= 0)
+        held, _ = hold_out(
+            features.labels[known],
+            self.holdout_fraction,
+            groups=None if groups is None else groups[known],
+        )
+        if not held.any():
+            raise ConfigError(f'KNNMonitorHook: no class of {ann_file} has two labeled clips')
+        return features.part(known[~held]), features.part(known[held])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -24,7 +25,8 @@ class SeedByProgressHook(Hook):
     augmentations of another. Before each epoch the training data sets learn the seed and the
     epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset); before each
     iteration Python's, numpy's and torch's global generators are seeded in the main process. The
-    sampler gets the runner's seed, which a resumed run reads from its checkpoint.
+    sampler gets the runner's seed, which a resumed run reads from its checkpoint. Wrappers that
+    give a sample several times an epoch are refused: it would be augmented alike each time.
 
     Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
     hears of a new round through the data; :class:`StepsTrainLoop` counts steps. Our choice.
@@ -39,6 +41,12 @@ class SeedByProgressHook(Hook):
                 'SeedByProgressHook needs an epoch-based training loop: set '
                 "train_cfg.by_epoch=True (or type='StepsTrainLoop') or remove the hook"
             )
+        for part in _with_inner(runner.train_dataloader.dataset):
+            if isinstance(part, (RepeatDataset, ClassBalancedDataset)):
+                raise ConfigError(
+                    f'{type(part).__name__} would give the same augmented samples several times '
+                    'an epoch: take the data set itself, with more epochs (train_cfg.max_epochs)'
+                )
         # mmengine has built it with the config's seed, before the checkpoint told another.
         loader = runner.train_dataloader
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
@@ -47,7 +55,7 @@ class SeedByProgressHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         # Workers fetch the epoch's first batch after this.
-        for dataset in _leaves(runner.train_dataloader.dataset):
+        for dataset in _with_inner(runner.train_dataloader.dataset):
             if hasattr(dataset, 'set_progress'):
                 dataset.set_progress(int(runner.seed), runner.epoch)
 
@@ -59,11 +67,10 @@ class SeedByProgressHook(Hook):
         torch.manual_seed(int(words[2]))
 
 
-def _leaves(dataset: Any) -> Iterator[Any]:
-    """The data sets inside wrappers that keep theirs in ``dataset`` or ``datasets``."""
+def _with_inner(dataset: Any) -> Iterator[Any]:
+    """A data set, and those inside wrappers that keep theirs in ``dataset`` or ``datasets``."""
+    yield dataset
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    inner = [part for part in inner if part is not None]
-    if not inner:
-        yield dataset
     for part in inner:
-        yield from _leaves(part)
+        if part is not None:
+            yield from _with_inner(part)

@@ -62,5 +62,5 @@ class StepObserver(Hook):
 
 
 def factors_of(gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
-    """The tasks' weights in the order of the gradients, ``[K]``."""
+    """The tasks' weights in the order of the gradients, ``(K,)``."""
     return torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks]).detach()

@@ -33,7 +33,7 @@ def evaluate(
         )
     train, test = task.train_features, task.test_features
     similarity, position = nearest_samples(train, test.values, max(k), center)
-    labels = train.labels[position]  # [Q, max(k)]
+    labels = train.labels[position]  # (Q, max(k))
     top1, details = {}, {}
     for count in k:
         scores = vote(similarity[:, :count], labels[:, :count], task.num_classes, temperature)

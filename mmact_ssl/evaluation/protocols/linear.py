@@ -14,9 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.data import groups_by_pattern
+from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.preparation.own_folder import read_groups
 
 from .base import Measured, Task
 
@@ -30,12 +29,9 @@ def evaluate(
 ) -> Measured:
     """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
 
-    ``group_pattern`` is a regular expression that finds the group in a sample's name, see
-    :func:`groups_by_pattern`; ``group_file`` is a file ``{sample: group}`` of a prepared folder.
+    ``group_pattern`` and ``group_file`` are those of :func:`sample_groups`.
     """
-    groups = groups_by_pattern(task.train.names, group_pattern)
-    if group_file is not None:
-        groups = read_groups(group_file, task.train.names)
+    groups = sample_groups(task.train.names, group_pattern, group_file)
     if groups is not None:
         groups = groups[task.labeled]
     probe, penalty, used = fit_probe(task.train_features, groups, **settings)
@@ -61,7 +57,7 @@ def fit_probe(
 
     Args:
         train: Labeled features.
-        groups: ``[N]``; samples of one group (a subject, a source video) stay together.
+        groups: ``(N,)``; samples of one group (a subject, a source video) stay together.
         penalties: Candidates, inverse strengths.
         folds: At most; never more than the smallest class or than there are groups.
         max_iter: Of L-BFGS.
@@ -102,7 +98,7 @@ def fold_scores(
     penalties: Sequence[float],
     max_iter: int,
 ) -> np.ndarray:
-    """Accuracy on each fold under each penalty, ``[folds, penalties]``."""
+    """Accuracy on each fold under each penalty, ``(folds, penalties)``."""
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
         scaler = StandardScaler().fit(values[fitted])
@@ -110,7 +106,7 @@ def fold_scores(
         if train.shape[1] > len(train):
             # The best weights are sums of samples: in a basis of these there are fewer of them, and
             # the fit is the same but faster.
-            basis = np.linalg.qr(train.T)[0]  # [D, samples]
+            basis = np.linalg.qr(train.T)[0]  # (D, samples)
             train, test = train @ basis, test @ basis
         model = LogisticRegression(max_iter=max_iter, warm_start=True)
         for place, penalty in enumerate(penalties):
@@ -120,7 +116,7 @@ def fold_scores(
 
 
 def choose(scores: np.ndarray, one_standard_error: bool) -> int:
-    """Index of the candidate to take by its scores on folds, ``[folds, candidates]``.
+    """Index of the candidate to take by its scores on folds, ``(folds, candidates)``.
 
     The best in the mean; with ``one_standard_error`` the first one, that is the strongest penalty,
     whose mean is within one standard error of it.

@@ -63,8 +63,8 @@ def fit_linear_layer(
     Returns:
         The layer, and the number of steps.
     """
-    values = torch.from_numpy(train.values).float()  # [N, D]
-    labels = torch.from_numpy(train.labels)  # [N]
+    values = torch.from_numpy(train.values).float()  # (N, D)
+    labels = torch.from_numpy(train.labels)  # (N,)
     # The seed decides alone, and decides nothing else.
     with torch.random.fork_rng(devices=()), torch.enable_grad():
         torch.manual_seed(seed)

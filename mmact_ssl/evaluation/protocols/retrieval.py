@@ -20,5 +20,5 @@ def evaluate(
     """
     train, test = task.train_features, task.test_features
     _, position = nearest_samples(train, test.values, max(topk), center)
-    hit = train.labels[position] == test.labels[:, None]  # [Q, max(topk)]
+    hit = train.labels[position] == test.labels[:, None]  # (Q, max(topk))
     return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

@@ -10,7 +10,8 @@ import numpy as np
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.shared_space import SharedSpace, open_texts
-from mmact_ssl.reporting.provenance import cache_version, portable_path
+from mmact_ssl.reporting.provenance import portable_path
+from mmact_ssl.targets.inspection import cache_version
 
 from .base import Measured, Task
 
@@ -47,8 +48,8 @@ class TextSearch(NamedTuple):
     position: int  # of the clip that it is about, in the order of the features
     key: str  # of that clip in the text cache
     sentence: int  # which of the clip's, from 0
-    nearest: np.ndarray  # int [k], positions of the most similar clips, the nearest first
-    similarity: np.ndarray  # [k], their cosines
+    nearest: np.ndarray  # int (k,), positions of the most similar clips, the nearest first
+    similarity: np.ndarray  # (k,), their cosines
 
 
 def search_by_text(
@@ -86,9 +87,9 @@ def search_by_text(
 def _similarities(
     test: Features, space: SharedSpace, texts: str, names: Sequence[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Position and key of each clip with sentences; cosines of these and all clips, ``[S, N]``."""
+    """Position and key of each clip with sentences; cosines of these and all clips, ``(S, N)``."""
     reader, known = open_texts(texts), False
-    gallery = space.embed('skeleton', test.values)  # [N, E]
+    gallery = space.embed('skeleton', test.values)  # (N, E)
     for position, key in enumerate(reader.lookup_all(names)):
         if key is not None:
             known = True

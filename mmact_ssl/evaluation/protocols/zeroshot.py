@@ -10,7 +10,8 @@ import numpy as np
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.shared_space import SharedSpace, open_texts
-from mmact_ssl.reporting.provenance import cache_version, portable_path
+from mmact_ssl.reporting.provenance import portable_path
+from mmact_ssl.targets.inspection import cache_version
 
 from .base import Measured, Task
 
@@ -29,8 +30,8 @@ def evaluate(task: Task, texts: str) -> Measured:
             f'{missing[0]!r}; key the sentences by the lines of classes.txt'
         )
     test = task.test_features
-    sentences = [space.embed('prompt', reader.get(name)) for name in task.classes]  # [S, E] each
-    centers = np.stack([rows.mean(axis=0) for rows in sentences])  # [K, E]
+    sentences = [space.embed('prompt', reader.get(name)) for name in task.classes]  # (S, E) each
+    centers = np.stack([rows.mean(axis=0) for rows in sentences])  # (K, E)
     centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
     scores = space.embed('skeleton', test.values) @ centers.T
     return Measured(

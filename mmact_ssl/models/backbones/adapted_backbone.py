@@ -42,7 +42,7 @@ class AdaptedBackbone(BaseModule):
         )
 
     def forward(self, frames: Tensor) -> Tensor:
-        """``[B, C, T, H, W]`` to ``[B, sum of the outputs' channels, T', H', W']``."""
+        """``(B, C, T, H, W)`` to ``(B, sum of the outputs' channels, T', H', W')``."""
         features = self.backbone(frames)
         maps = features if isinstance(features, (tuple, list)) else (features,)
         adapted = {'feature_map': maps[-1]}

@@ -62,10 +62,10 @@ class SkeletonGRU(BaseModule):
                 nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """``[B, M, T, V, C]`` to ``[B, 1, C', T', 1]``, mmaction2's order of axes.
+        """``(B, M, T, V, C)`` to ``(B, 1, C', T', 1)``, mmaction2's order of axes.
 
         C' is ``2 * hidden_size``, T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
-        ``'mean_max'`` the channels are twice as many, means first. ``valid``, bool ``[B, M, T]``,
+        ``'mean_max'`` the channels are twice as many, means first. ``valid``, bool ``(B, M, T)``,
         is by default that of :func:`valid_frames`.
         """
         check_skeleton_shape('SkeletonGRU', x, self.shape)

@@ -33,7 +33,7 @@ class SkeletonStreams(BaseModule):
         self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
 
     def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """``[B, M, T, V, num_streams * C]`` to ``[B, M', num_streams * C', T', V']``."""
+        """``(B, M, T, V, num_streams * C)`` to ``(B, M', num_streams * C', T', V')``."""
         # From all streams together: a body that stands still has no motion, all zeros.
         valid = valid_frames(x) if valid is None else valid
         parts = x.chunk(len(self.encoders), dim=4)

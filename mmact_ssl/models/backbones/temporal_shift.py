@@ -62,7 +62,7 @@ class TemporalShiftNetwork(BaseModule):
             LOADERS[match](self.network, read_state_dict(path), path)
         self.network.reset_classifier(0)
         # On a CPU, depthwise convolutions take two thirds of the time with channels last, but
-        # statistics of batches are inexact (models/encoding.py).
+        # statistics of batches are inexact (docs/benchmarks.md).
         self.memory_format = torch.channels_last if norm_eval else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
         if num_segments > 1:
@@ -97,7 +97,7 @@ class TemporalShiftNetwork(BaseModule):
         return self
 
     def forward(self, frames: Tensor) -> Tensor:
-        """``[B*T, 3, H, W]``, the frames of a clip one after the other, to ``[B*T, C, H', W']``."""
+        """``(B*T, 3, H, W)``, the frames of a clip one after the other, to ``(B*T, C, H', W')``."""
         frames = frames.contiguous(memory_format=self.memory_format)
         return self.network.forward_features(frames)
 
@@ -123,7 +123,7 @@ def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
 
 
 def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:
-    """Exchange channels with the frames beside, ``[B*T, C, H, W]``.
+    """Exchange channels with the frames beside, ``(B*T, C, H, W)``.
 
     As mmaction2's ``TemporalShift.shift``, which cannot read maps with channels last in memory.
     """

@@ -19,7 +19,7 @@ class Balancer(BaseModule):
     """Makes one loss of the tasks' losses.
 
     Args:
-        weights: Task -> weight ``>= 0``, 1 for a task that is not named. Tasks that the model lacks
+        weights: Task -> weight ``>= 0``, 1 for a task that is not named. Tasks whose head is None
             are ignored, so that switching a head off needs no second change.
         tasks: The tasks of the model, which fills them in.
     """

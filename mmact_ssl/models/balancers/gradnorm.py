@@ -85,7 +85,7 @@ class GradNorm(Balancer):
 
     @torch.no_grad()
     def _move(self, sizes: Tensor, norms: Tensor) -> None:
-        """Set the next weights by losses and norms of the gradients, ``[K]`` without weights."""
+        """Set the next weights by losses and norms of the gradients, ``(K,)`` without weights."""
         sizes = sizes.float().clone()
         all_reduce(sizes, op='mean')
         has_gradient = norms > 0  # norms are equal on all processes
@@ -128,7 +128,7 @@ class _TaskState(nn.Module):
 
 
 def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -> Tensor:
-    """The next weights: a step of ``log weights`` down the distance to the targets, all ``[K]``.
+    """The next weights: a step of ``log weights`` down the distance to the targets, all ``(K,)``.
 
     Args:
         norms: Of the gradients without weights; a task of norm 0 keeps its weight.
@@ -145,5 +145,5 @@ def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values ``[K]`` at which the mask is True, a scalar; 0 without any."""
+    """Mean of the values ``(K,)`` at which the mask is True, a scalar; 0 without any."""
     return values.masked_fill(~mask, 0).sum() / mask.sum().clamp(min=1)

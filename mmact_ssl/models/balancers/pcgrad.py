@@ -51,7 +51,7 @@ class PCGrad(Balancer):
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
-    """Inner products ``[K, K]`` to the factors ``[K]`` that make the sum of the projections."""
+    """Inner products ``(K, K)`` to the factors ``(K,)`` that make the sum of the projections."""
     count = len(gram)
     others_of = [[j for j in range(count) if j != i] for i in range(count)]
     orders = [generator.sample(others, count - 1) for others in others_of]

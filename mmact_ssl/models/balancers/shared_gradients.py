@@ -21,7 +21,7 @@ class SharedGradients:
 
     Args:
         losses: Task -> scalar, not yet weighted.
-        maps: The feature map of each encoded view, ``[B, C', ...]``.
+        maps: The feature map of each encoded view, ``(B, C', ...)``.
         backbone, prefix: See :func:`shared_weights`.
     """
 
@@ -41,13 +41,13 @@ class SharedGradients:
         self._rows: Optional[Tensor] = None
 
     def gram(self, scale: float = 1.0) -> Tensor:
-        """Inner products of the tasks' gradients on the shared weights, ``[K, K]``, K tasks."""
+        """Inner products of the tasks' gradients on the shared weights, ``(K, K)``, K tasks."""
         rows = self.rows(scale)
         with torch.autocast(rows.device.type, enabled=False):
             return rows @ rows.T
 
     def rows(self, scale: float = 1.0) -> Tensor:
-        """The tasks' gradients on the shared weights, ``[K, P]``, the mean over all processes.
+        """The tasks' gradients on the shared weights, ``(K, P)``, the mean over all processes.
 
         Args:
             scale: Loss scale of mixed precision, ``> 0``, without which small gradients vanish in
@@ -66,7 +66,7 @@ class SharedGradients:
         return self._rows
 
     def norms_on_maps(self, scale: float = 1.0) -> Tensor:
-        """Norms of the tasks' gradients on all feature maps of all processes together, ``[K]``.
+        """Norms of the tasks' gradients on all feature maps of all processes together, ``(K,)``.
 
         Unless the balancer has taken :meth:`rows` already, this costs a backward pass through the
         heads alone. ``scale`` is as in :meth:`rows`.

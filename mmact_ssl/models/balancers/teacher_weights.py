@@ -29,12 +29,12 @@ class TeacherWeights(BaseModule):
 
     @abstractmethod
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss as :func:`global_mean` gives it, and the weights ``[K]`` of sum 1.
+        """The loss as :func:`global_mean` gives it, and the weights ``(K,)`` of sum 1.
 
         Args:
-            losses: ``[K, N]``, of each teacher and clip.
-            confidence: ``[K, N]``, 0..1, no gradient: of each teacher itself.
-            counts: bool ``[K, N]``: whether the teacher has a target of the clip.
+            losses: ``(K, N)``, of each teacher and clip.
+            confidence: ``(K, N)``, 0..1, no gradient: of each teacher itself.
+            counts: bool ``(K, N)``: whether the teacher has a target of the clip.
         """
 
 
@@ -112,5 +112,5 @@ class ConfidenceTeacherWeights(TeacherWeights):
 
 
 def mean_losses(losses: Tensor, counts: Tensor) -> Tensor:
-    """Each teacher's mean over its counted clips of all processes, ``[K, N]`` -> ``[K]``."""
+    """Each teacher's mean over its counted clips of all processes, ``(K, N)`` -> ``(K,)``."""
     return torch.stack([global_mean(*row) for row in zip(losses, counts.to(losses.dtype))])

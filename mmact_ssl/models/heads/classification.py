@@ -27,8 +27,8 @@ class ClassificationHead(PretextHead):
         num_classes: K.
         hidden_dim: Of a hidden layer with batch normalization; None: a linear classifier.
         loss: Of logits and labels.
-        inputs: Sources of ``pooled`` ``[B, D]`` and ``label`` int64 ``[B]``, -1 = none. Any other
-            name is a further view of the clip, ``[B, D]``: it has the clip's label, even where it
+        inputs: Of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, -1 = none. Any other
+            name is a further view of the clip, ``(B, D)``: it has the clip's label, even where it
             shows another camera, and the loss is the mean over the views (our choice).
     """
 
@@ -55,7 +55,7 @@ class ClassificationHead(PretextHead):
     def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
         """Cross-entropy and accuracy of the labeled clips, chance beside it.
 
-        Accuracy and logits ``[B, K]`` are those of ``pooled``.
+        Accuracy and logits ``(B, K)`` are those of ``pooled``.
         """
         logits = [self.classifier(view) for view in (pooled, *views.values())]
         found = [self.loss_module(one, label) for one in logits]

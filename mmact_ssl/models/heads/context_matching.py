@@ -31,8 +31,8 @@ class ContextMatchingHead(PretextHead):
         embedding_dim: Size of the shared space.
         hidden_dim: Size of the projectors' hidden layer.
         loss: Of embeddings of clips and I-frames.
-        inputs: Sources of ``static`` ``[B, C, T', H', W']``, ``keyframes`` ``[B, 3, K, H, W]`` and
-            ``valid`` bool ``[B, K]``.
+        inputs: Of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
+            ``valid`` bool ``(B, K)``.
     """
 
     inputs = dict(static='clip.static', keyframes='keyframes', valid='targets.keyframes.valid')
@@ -54,7 +54,7 @@ class ContextMatchingHead(PretextHead):
         self.frame_projector = make_plain_projector(frame_channels, hidden_dim, embedding_dim)
 
     def embed(self, static: Tensor, keyframes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings of the clips ``[B, D]`` and of the I-frames ``[B, K, D]``.
+        """Embeddings of the clips ``(B, D)`` and of the I-frames ``(B, K, D)``.
 
         Padded I-frames are never encoded, because batch normalization would see them.
         """

@@ -40,7 +40,7 @@ class ContrastHead(PretextHead):
             projectors of their own; their losses are summed, so that no stream can leave the work
             to another. Our choice.
         loss: Of two sets of projections.
-        inputs: View -> source ``[B, D]``, where that is not ``'<view>.pooled'``.
+        inputs: View -> name of its input ``(B, D)``, where that is not ``'<view>.pooled'``.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ContrastHead(PretextHead):
         """NT-Xent, and how often a view's partner is the most similar row.
 
         Chance is 1 / (2 * B - 1), B the clips of all processes' batches. Projections
-        ``[B, views, streams * embedding_dim]``.
+        ``(B, views, streams * embedding_dim)``.
         """
         parts = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
         found = [self._contrast(*pair) for pair in zip(self.projectors, zip(*parts))]
@@ -82,7 +82,7 @@ class ContrastHead(PretextHead):
     def _contrast(
         self, projector: nn.Module, features: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss ``[B]``, hits ``[B]`` and projections ``[B, views, E]`` of one stream."""
+        """Loss ``(B,)``, hits ``(B,)`` and projections ``(B, views, E)`` of one stream."""
         projected = torch.stack([projector(feature) for feature in features])  # (views, B, E)
         pairs = list(combinations(projected, 2))
         if self.target == 'mean':

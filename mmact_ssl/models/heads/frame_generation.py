@@ -39,8 +39,8 @@ class FrameGenerationHead(PretextHead):
         frame_stride: Generate every so many frames of the view.
         loss: Of generated and real frames.
         adversarial: Of the GAN; None leaves plain reconstruction without discriminators.
-        inputs: Sources of ``static`` and ``dynamic`` ``[B, C, T', H', W']``, of the ``frames``
-            ``[B, 3, T, H, W]``, and which of them are ``valid``, bool ``[B, T]``. For frames after
+        inputs: Of ``static`` and ``dynamic`` ``(B, C, T', H', W')``, of the ``frames``
+            ``(B, 3, T, H, W)``, and which of them are ``valid``, bool ``(B, T)``. For frames after
             the clip also of the clip, ``continued``.
     """
 

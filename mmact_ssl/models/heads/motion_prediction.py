@@ -39,8 +39,8 @@ class MotionPredictionHead(PretextHead):
         num_persons, coordinates: M and C of the clip.
         hidden_size, num_layers: Of the decoder.
         loss: Of predicted and real clips.
-        inputs: Sources of ``feature_map`` ``[B, M', C', T', V']`` of the masked clip, ``masked``
-            and ``clip`` ``[B, M, T, V, C]``, 0 in the padding, and ``valid`` bool ``[B, M, T]``.
+        inputs: Of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
+            and ``clip`` ``(B, M, T, V, C)``, 0 in the padding, and ``valid`` bool ``(B, M, T)``.
     """
 
     inputs = dict(
@@ -82,7 +82,7 @@ class MotionPredictionHead(PretextHead):
 
     @staticmethod
     def _frames(feature_map: Tensor, valid: Tensor) -> Tensor:
-        """The feature of each of the clip's frames, ``[B, M', C', T', V'] -> [B, T, C']``."""
+        """The feature of each of the clip's frames, ``(B, M', C', T', V') -> (B, T, C')``."""
         features = feature_map.mean(4)  # (B, M', C', T')
         if feature_map.shape[1] > 1:
             present = valid.any(2).to(features.dtype)  # (B, M)
@@ -99,7 +99,7 @@ class MotionPredictionHead(PretextHead):
 
 
 def hold_last(masked: Tensor) -> Tensor:
-    """Clips ``[B, M, T, V, C]`` whose last frame that shows anybody stays to the end."""
+    """Clips ``(B, M, T, V, C)`` whose last frame that shows anybody stays to the end."""
     last = clip_lengths(valid_frames(masked)) - 1  # (B,)
     frame = torch.arange(masked.shape[2], device=masked.device).minimum(last[:, None])  # (B, T)
     return masked.gather(2, frame[:, None, :, None, None].expand_as(masked))

@@ -46,8 +46,8 @@ class ParsingDistillationHead(PretextHead):
             above 0 and below 1; the parts share the rest alike.
         view: The view whose parts are predicted.
         loss: Of logits and the teacher's distribution at each pixel.
-        inputs: Sources of ``features`` ``[B, C', T', H', W']``, the teacher's ``parts``
-            ``[B, T, C, h, w]`` in 0..1, and ``valid`` bool ``[B, T]``.
+        inputs: Of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
+            ``(B, T, C, h, w)`` in 0..1, and ``valid`` bool ``(B, T)``.
     """
 
     inputs = dict(

@@ -38,9 +38,9 @@ class PosePredictionHead(PretextHead):
             the last observed pose, evaluation never does. See docs/studies/csvr.md for why.
         loss: Of joints, in units of half the view's side.
         adversarial: Of the GAN; None leaves a plain regression without discriminator.
-        inputs: Sources of ``dynamic`` ``[B, C, T', H', W']``, ``observed`` and ``future``
-            ``[B, T, V, 3]`` (x, y as fractions of the view, visibility), and their valid frames,
-            bool ``[B, T]``.
+        inputs: Of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
+            ``(B, T, V, 3)`` (x, y as fractions of the view, visibility), and their valid frames,
+            bool ``(B, T)``.
     """
 
     reference_names = (*PretextHead.reference_names, 'discriminator')

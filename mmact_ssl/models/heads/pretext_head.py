@@ -28,11 +28,11 @@ class PretextHead(BaseModule):
     A head names its inputs; the trainer hands it exactly these, as keyword arguments, so that a
     head cannot depend on another one. docs/inputs.md explains the names:
 
-    - ``'<view>'``: frames, normalized, ``[B, C, T, H, W]``, or skeletons ``[B, M, T, V, C]``;
+    - ``'<view>'``: frames, normalized, ``(B, C, T, H, W)``, or skeletons ``(B, M, T, V, C)``;
     - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: of the student;
     - ``'<view>.momentum_feature_map'`` and so on: the same of the momentum encoder, no gradient;
     - ``'targets.<view>.<name>'``: from the pipeline or a teacher; ``targets.<view>.valid``, bool
-      ``[B, T]`` or ``[B, M, T]``, is False for padding; ``targets.sample.<name>``: of the sample.
+      ``(B, T)`` or ``(B, M, T)``, is False for padding; ``targets.sample.<name>``: of the sample.
 
     The adversary's optimizer trains parameters under attributes named ``discriminator…``.
     ``progress`` (0..1) and ``iteration`` are those of the training.
@@ -60,7 +60,7 @@ class PretextHead(BaseModule):
         **names: str,
     ) -> None:
         super().__init__(init_cfg)
-        own = {name: source.format(**names) for name, source in type(self).inputs.items()}
+        own = {argument: name.format(**names) for argument, name in type(self).inputs.items()}
         self.inputs = {**own, **(inputs or {})}
         if loss is not None:
             self.loss_module = build_loss(loss)
@@ -109,7 +109,7 @@ class PretextHead(BaseModule):
 
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:
-        """Metrics ``[B]``, NaN for samples that do not count, and outputs, batch axis first."""
+        """Metrics ``(B,)``, NaN for samples that do not count, and outputs, batch axis first."""
         found = {}
         for name, term in self.terms(**inputs).items():
             if not isinstance(term, Term):

@@ -43,8 +43,8 @@ class PromptMatchingHead(PretextHead):
         alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
         streams: Parts of the feature, each with projectors of its own.
         loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
-        inputs: Sources of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``[B, C]``,
-            ``prompt`` ``[B, 1, P]``, ``valid`` bool ``[B]``.
+        inputs: Of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
+            ``prompt`` ``(B, 1, P)``, ``valid`` bool ``(B,)``.
     """
 
     inputs = dict(
@@ -94,7 +94,7 @@ class PromptMatchingHead(PretextHead):
         return list(zip(copies, (self.skeleton_projector, self.prompt_projector)))
 
     def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        """Skeletons ``[B, C]`` and sentences ``[B, 1, P]`` as S unit vectors, ``[B, S * D]``."""
+        """Skeletons ``(B, C)`` and sentences ``(B, 1, P)`` as S unit vectors, ``(B, S * D)``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor) -> Terms:

@@ -27,7 +27,7 @@ class RecognitionHead(PretextHead):
     Args:
         cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
             ``mmaction.I3DHead`` on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        inputs: Sources of ``feature_map`` ``[B, C, T, H, W]``, ``label`` int64 ``[B]``, -1 = none.
+        inputs: Of ``feature_map`` ``(B, C, T, H, W)``, ``label`` int64 ``(B,)``, -1 = none.
     """
 
     inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')
@@ -45,7 +45,7 @@ class RecognitionHead(PretextHead):
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
 
     def terms(self, feature_map: Tensor, label: Tensor) -> Terms:
-        """The head's own losses and accuracy over the labeled clips; scores ``[B, K]``."""
+        """The head's own losses and accuracy over the labeled clips; scores ``(B, K)``."""
         scores = self._scores(feature_map)
         labeled = label >= 0
         hit = (scores.argmax(1) == label).to(scores.dtype)
@@ -75,7 +75,7 @@ class RecognitionHead(PretextHead):
         return found
 
     def _scores(self, feature_map: Tensor) -> Tensor:
-        """Class scores ``[B, K]`` of a map ``[B, C, T, H, W]``."""
+        """Class scores ``(B, K)`` of a map ``(B, C, T, H, W)``."""
         if not self.of_frames:
             return self.cls_head(feature_map)
         frames = feature_map.transpose(1, 2)

@@ -46,9 +46,9 @@ class TeacherGuidanceHead(PretextHead):
         agreement: Weight of agreeing with the teacher on the same clip, ``>= 0``.
         hidden_dim: Of the projectors; 0: linear ones.
         loss: Of the contrast.
-        inputs: Argument -> source, where that is not ``'<view>.pooled'`` ``[B, C]``,
-            ``'targets.<view>.valid'`` bool ``[B, T]`` or ``'targets.<view>.<teacher>'``
-            ``[B, T, ...]``, ``[B, 1, ...]`` from a teacher that reads whole clips.
+        inputs: Argument -> name of its input, where that is not ``'<view>.pooled'`` ``(B, C)``,
+            ``'targets.<view>.valid'`` bool ``(B, T)`` or ``'targets.<view>.<teacher>'``
+            ``(B, T, ...)``, ``(B, 1, ...)`` from a teacher that reads whole clips.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class TeacherGuidanceHead(PretextHead):
     def terms(self, **inputs: Tensor) -> Terms:
         """The weighted loss; of each teacher error, hits, chance, confidence, weight.
 
-        And how alike the second clips (columns) are to the first ones (rows), ``[B, B]``, -1..1, by
+        And how alike the second clips (columns) are to the first ones (rows), ``(B, B)``, -1..1, by
         the student's projections and by the teacher's own embeddings.
         """
         losses, confidences, seens = [], [], []

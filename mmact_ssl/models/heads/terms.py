@@ -11,8 +11,8 @@ class Term(NamedTuple):
     """A number of each sample, and how much each sample counts.
 
     Attributes:
-        value: ``[B]``, finite where the weight is 0 too; or a scalar of the whole batch.
-        weight: ``[B]``, ``>= 0``, such as the number of joints that are seen; None: all alike.
+        value: ``(B,)``, finite where the weight is 0 too; or a scalar of the whole batch.
+        weight: ``(B,)``, ``>= 0``, such as the number of joints that are seen; None: all alike.
     """
 
     value: Tensor
@@ -27,7 +27,7 @@ def mean_term(values: Tensor, weight: Tensor) -> Term:
     """The weighted mean of each sample's values, which counts by the sum of their weights.
 
     Args:
-        values: ``[B, ...]``, finite where the weight is 0 too.
+        values: ``(B, ...)``, finite where the weight is 0 too.
         weight: The same shape or one that expands to it, ``>= 0``, no gradient.
     """
     weight = weight.to(values.dtype).expand_as(values).flatten(1)
@@ -36,6 +36,6 @@ def mean_term(values: Tensor, weight: Tensor) -> Term:
 
 
 def known_term(values: Tensor) -> Term:
-    """Values ``[B]`` of which those that are not NaN count."""
+    """Values ``(B,)`` of which those that are not NaN count."""
     known = ~values.isnan()
     return Term(values.where(known, values.new_zeros(())), known.to(values.dtype))

@@ -15,12 +15,12 @@ def full_precision(values: Tensor) -> torch.autocast:
 
 
 def unit_rows(values: Tensor) -> Tensor:
-    """Rows of length 1, in float32 or better; ``[..., D] -> [..., D]``."""
+    """Rows of length 1, in float32 or better; ``(..., D) -> (..., D)``."""
     return F.normalize(values.to(torch.promote_types(values.dtype, torch.float32)), dim=-1)
 
 
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
-    """Features ``[W*N, ...]`` of all processes, and the row at which this process's own start.
+    """Features ``(W*N, ...)`` of all processes, and the row at which this process's own start.
 
     Gradients reach every process's features: distributed training averages gradients over
     processes, so a loss that each process takes over its own rows and all columns has the gradient
@@ -36,13 +36,13 @@ def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
 
 
 def gather(values: Tensor) -> Tensor:
-    """Concatenate values that need no gradient, ``[N, ...] -> [world_size * N, ...]``."""
+    """Concatenate values that need no gradient, ``(N, ...) -> (world_size * N, ...)``."""
     with torch.no_grad():
         return gather_with_gradient(values.detach())[0]
 
 
 def of_another_sample(values: Tensor) -> Tensor:
-    """Values ``[N, ...]`` in which each sample has those of another one, of all processes' samples.
+    """Values ``(N, ...)`` in which each sample has those of another one, of all processes' samples.
 
     They move on by half of the samples, because a list's neighbors may be of one video. Without
     gradient. Where there is one sample alone, it keeps its own.
@@ -58,7 +58,7 @@ def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
     average over processes, which distributed training takes of the gradients, is the global mean
     even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
-    ``values`` and ``weight``, which gets no gradient, have the same shape ``[N, ...]``.
+    ``values`` and ``weight``, which gets no gradient, have the same shape ``(N, ...)``.
     """
     total = weight.detach().sum().float()
     all_reduce(total)

@@ -34,7 +34,7 @@ class JointLoss(nn.Module):
         self.posture = posture
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Distance of each joint, ``[B, T, V, C] -> [B, T, V]``.
+        """Distance of each joint, ``(B, T, V, C) -> (B, T, V)``.
 
         A joint of weight (visibility) 0 may have any target, NaN included, and has no gradient.
         """
@@ -48,12 +48,12 @@ class JointLoss(nn.Module):
 
 
 def _smooth_l1(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
-    """Mean over the coordinates, ``[..., C] -> [...]``."""
+    """Mean over the coordinates, ``(..., C) -> (...)``."""
     return F.smooth_l1_loss(prediction, target, reduction='none', beta=beta).mean(-1)
 
 
 def _body(poses: Tensor, weight: Tensor) -> Tensor:
-    """Joints of a clip relative to their mean place, in units of their size, ``[B, T, V, C]``."""
+    """Joints of a clip relative to their mean place, in units of their size, ``(B, T, V, C)``."""
     share = (weight / weight.sum((1, 2), keepdim=True).clamp(min=1e-6))[..., None]
     poses = poses - (share * poses).sum((1, 2), keepdim=True)
     square = (share * poses.square()).sum((1, 2, 3), keepdim=True)
@@ -62,20 +62,20 @@ def _body(poses: Tensor, weight: Tensor) -> Tensor:
 
 
 def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Euclidean distance of each joint, ``[..., V, C] -> [..., V]``, finite where weight is 0."""
+    """Euclidean distance of each joint, ``(..., V, C) -> (..., V)``, finite where weight is 0."""
     target = target.where(weight[..., None] > 0, target.new_zeros(()))
     return (prediction - target).norm(dim=-1)
 
 
 @torch.no_grad()
 def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> dict[str, Tensor]:
-    """Mean distances of joints of each clip in fractions of the view, ``[B]`` by name.
+    """Mean distances of joints of each clip in fractions of the view, ``(B,)`` by name.
 
     Args:
-        draws: Futures in half views, ``[K, B, T, V, 2]``. ``error`` is the mean over draws,
+        draws: Futures in half views, ``(K, B, T, V, 2)``. ``error`` is the mean over draws,
             ``error_best`` that of the best, ``error_of_mean`` that of their mean pose.
-        target, weight: ``[B, T, V, 2]`` and ``[B, T, V]``.
-        last: The last observed pose ``[B, 1, V, 2]``, for the trivial answer.
+        target, weight: ``(B, T, V, 2)`` and ``(B, T, V)``.
+        last: The last observed pose ``(B, 1, V, 2)``, for the trivial answer.
     """
 
     def error(poses: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class MotionLoss(nn.Module):
         self.padded_frames = padded_frames
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Error and weight ``[B, M, T]`` of ``[B, M, T, V, C]``, the clip 0 in the padding."""
+        """Error and weight ``(B, M, T)`` of ``(B, M, T, V, C)``, the clip 0 in the padding."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
         if self.padded_frames is None:
             return square, valid.to(square.dtype)
@@ -125,12 +125,12 @@ class FrameLoss(nn.Module):
     """Smooth-L1 distance of normalized frames, averaged over colors and positions."""
 
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
-        """Distance of each frame, ``[B, 3, T, H, W] -> [B, T]``."""
+        """Distance of each frame, ``(B, 3, T, H, W) -> (B, T)``."""
         return F.smooth_l1_loss(fake, real, reduction='none').mean((1, 3, 4))
 
 
 def centered(pose: Tensor, valid: Tensor, min_score: float = 0.2) -> tuple[Tensor, Tensor]:
-    """Coordinates centered to -1..1 and weights, ``[B, T, V, 2]`` and ``[B, T, V]``.
+    """Coordinates centered to -1..1 and weights, ``(B, T, V, 2)`` and ``(B, T, V)``.
 
     The weight is the visibility, 0 for padding and for joints that score less than ``min_score``,
     which are guesses (our choice, as in TargetPooling). The coordinates of joints without weight

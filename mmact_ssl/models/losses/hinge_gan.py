@@ -26,7 +26,9 @@ def call_with_frozen_weights(module: nn.Module, *args: Tensor) -> Tensor:
 
 
 def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
-    """Squared norm of the discriminator's gradient at each real sample, ``|dD/dx|^2 / 2``, ``[N]``.
+    """Half the squared norm of the discriminator's gradient at real samples, ``|dD/dx|^2 / 2``.
+
+    Of scores ``(N,)``, one for each sample: ``(N,)``.
 
     Source: Mescheder et al., ICML 2018 (arXiv 1801.04406), equation 9 with gamma = 1.
     """
@@ -35,7 +37,7 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
 
 
 class AdversarialTerms(NamedTuple):
-    """Losses of both sides of a GAN and how the discriminator does, ``[B]`` each.
+    """Losses of both sides of a GAN and how the discriminator does, ``(B,)`` each.
 
     Attributes:
         generator, discriminator: Losses of the two sides.
@@ -83,8 +85,8 @@ class HingeGANLoss(nn.Module):
     ) -> AdversarialTerms:
         """Losses of both sides; the discriminator's sends no gradient to ``fake``.
 
-        ``discriminator(samples, *condition)`` gives ``[B]`` of samples ``[B, ...]``. ``wrong`` is a
-        condition that does not belong to the real samples.
+        ``discriminator(samples, *condition)`` gives ``(B,)`` of samples ``(B, ...)``. ``wrong`` is
+        a condition that does not belong to the real samples.
         """
         fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()

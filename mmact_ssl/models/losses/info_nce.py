@@ -27,12 +27,12 @@ def info_nce(
     gradient.
 
     Args:
-        queries: ``[N, D]``, need not be normalized.
-        keys: ``[N, D]``, of frozen networks; the same N on every process.
-        valid: bool ``[N]``: pairs that count, None for all. The others are no negatives either.
+        queries: ``(N, D)``, need not be normalized.
+        keys: ``(N, D)``, of frozen networks; the same N on every process.
+        valid: bool ``(N,)``: pairs that count, None for all. The others are no negatives either.
 
     Returns:
-        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each; 0 for pairs
+        ``loss`` and ``hit`` (1 where its own key is the most similar), ``(N,)`` each; 0 for pairs
         that are not valid.
     """
     with full_precision(queries):

@@ -15,7 +15,7 @@ class LabelLoss(nn.Module):
     """Cross-entropy of the samples whose label is not -1, which means none."""
 
     def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """``loss``, ``hit`` and ``weight`` (0 without a label), ``[N]``, of logits ``[N, K]``."""
+        """``loss``, ``hit`` and ``weight`` (0 without a label), ``(N,)``, of logits ``(N, K)``."""
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
         # On a CPU torch refuses unknown classes here; on a GPU its own assertion ends the run.
         try:

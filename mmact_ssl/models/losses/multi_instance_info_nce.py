@@ -26,13 +26,13 @@ def multi_instance_info_nce(
     second direction and the shared temperature are our choice. Negatives come from all processes.
 
     Args:
-        queries: ``[N, D]``, need not be normalized.
-        keys: ``[N, K, D]``: the keys of sample ``i`` are ``keys[i]``.
-        keys_valid: bool ``[N, K]``; an invalid key is neither a positive nor a negative.
+        queries: ``(N, D)``, need not be normalized.
+        keys: ``(N, K, D)``: the keys of sample ``i`` are ``keys[i]``.
+        keys_valid: bool ``(N, K)``; an invalid key is neither a positive nor a negative.
 
     Returns:
-        ``sample_loss`` ``[N]``, 0 for a sample without a valid key; ``key_loss`` ``[N, K]``;
-        ``hit`` ``[N]``: 1 where a sample's most similar key is its own.
+        ``sample_loss`` ``(N,)``, 0 for a sample without a valid key; ``key_loss`` ``(N, K)``;
+        ``hit`` ``(N,)``: 1 where a sample's most similar key is its own.
     """
     with full_precision(queries):
         queries, keys = unit_rows(queries), unit_rows(keys)  # (N, D), (N, K, D)

@@ -27,12 +27,12 @@ def multi_positive_info_nce(
     it is InfoNCE.
 
     Args:
-        queries: ``[N, D]``, need not be normalized.
-        keys: ``[M, D]``, gathered by the caller.
-        positive, negative: bool ``[N, M]``; a key that is neither takes no part.
+        queries: ``(N, D)``, need not be normalized.
+        keys: ``(M, D)``, gathered by the caller.
+        positive, negative: bool ``(N, M)``; a key that is neither takes no part.
 
     Returns:
-        Each ``[N]``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
+        Each ``(N,)``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
         (and then loss and hit are 0 too) for rows that lack a positive or a negative, else 1.
     """
     with full_precision(queries):
@@ -64,19 +64,19 @@ class MultiPositiveInfoNCELoss(nn.Module):
 
 
 def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
-    """Identity of clips: video, speed, and 1 if no frame is padding; int64 ``[B, 3]``."""
+    """Identity of clips: video, speed, and 1 if no frame is padding; int64 ``(B, 3)``."""
     zeros = torch.zeros_like(video)
     usable = torch.ones_like(video) if valid is None else valid.all(1).to(video.dtype)
     return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
 
 
 def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Which columns are positive and which negative for each row, bool ``[N, M]`` each.
+    """Which columns are positive and which negative for each row, bool ``(N, M)`` each.
 
     For ``'appearance'`` clips of one video are positive, all others negative. For ``'motion'``
     clips of another video at the same speed are positive, clips at another speed negative; a clip
     of the own video at the same speed is neither, nor is one with padded frames, which stand still.
-    Rows and columns are labels of :func:`clip_labels`, ``[N, 3]`` and ``[M, 3]``.
+    Rows and columns are labels of :func:`clip_labels`, ``(N, 3)`` and ``(M, 3)``.
     """
     same_video = rows[:, None, 0] == columns[:, 0]
     if consistency == 'appearance':

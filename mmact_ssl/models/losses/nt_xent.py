@@ -28,13 +28,13 @@ def nt_xent(
     processes.
 
     Args:
-        first, second: ``[N, D]``, need not be normalized; the same N on every process.
+        first, second: ``(N, D)``, need not be normalized; the same N on every process.
         temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
         self_similarity: What stands for the similarity of a row with itself; None leaves it out.
 
     Returns:
         ``loss`` and ``hit`` (1 where a row's partner is the most similar of all other rows),
-        ``[2, N]`` each, the rows of ``first`` before those of ``second``.
+        ``(2, N)`` each, the rows of ``first`` before those of ``second``.
     """
     with full_precision(first):
         own = unit_rows(torch.stack([first, second]))  # (2, N, D)

@@ -12,8 +12,8 @@ from mmact_ssl.registry import MODELS
 def as_distribution(maps: Tensor) -> Tensor:
     """Probabilities that sum to 1 over the parts, background first.
 
-    ``[B, T, C, h, w]`` in 0..1 of all parts, or with C = 1 of the person alone, become
-    ``[B, T, max(C, 2), h, w]``. Pixels without any part, which lie outside the frame, stay 0; a
+    ``(B, T, C, h, w)`` in 0..1 of all parts, or with C = 1 of the person alone, become
+    ``(B, T, max(C, 2), h, w)``. Pixels without any part, which lie outside the frame, stay 0; a
     person alone does not tell them from the background.
     """
     if maps.shape[2] == 1:
@@ -24,7 +24,7 @@ def as_distribution(maps: Tensor) -> Tensor:
 
 
 def part_logits(logits: Tensor) -> Tensor:
-    """Logits over the parts, ``[B, T, max(C, 2), h, w]``: of a person alone (0, logit)."""
+    """Logits over the parts, ``(B, T, max(C, 2), h, w)``: of a person alone (0, logit)."""
     if logits.shape[2] > 1:
         return logits
     return torch.cat([torch.zeros_like(logits), logits], dim=2)
@@ -42,8 +42,8 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     2, whose factor tau^2 keeps the gradient's size. HCPG's own form is not known to us.
 
     Args:
-        logits: The student's, ``[B, T, C, h, w]``.
-        teacher: Probabilities of :func:`as_distribution`; the divergence ``[B, T, h, w]`` is 0
+        logits: The student's, ``(B, T, C, h, w)``.
+        teacher: Probabilities of :func:`as_distribution`; the divergence ``(B, T, h, w)`` is 0
             where it has no part.
     """
     precision = torch.promote_types(logits.dtype, torch.float32)
@@ -70,8 +70,8 @@ class PartMapDivergenceLoss(nn.Module):
 def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     """Mean intersection over union of the most probable parts of each clip's counted pixels.
 
-    Of probabilities ``[B, T, C, h, w]``, background first, and ``counted``, bool ``[B, T, h, w]``.
-    The mean ``[B]`` is over the parts that student or teacher shows, NaN where there is none.
+    Of probabilities ``(B, T, C, h, w)``, background first, and ``counted``, bool ``(B, T, h, w)``.
+    The mean ``(B,)`` is over the parts that student or teacher shows, NaN where there is none.
     """
     parts = student.shape[2]
     shown = [

@@ -27,12 +27,12 @@ def soft_target_info_nce(
     processes, with gradients.
 
     Args:
-        queries, keys: ``[N, D]``, need not be normalized; the same N on every process.
-        valid: bool ``[N]``: pairs that count; the others are neither rows nor columns.
-        target: ``[N, W*N]``, rows of sum 1, zero at columns that are not valid, W processes.
+        queries, keys: ``(N, D)``, need not be normalized; the same N on every process.
+        valid: bool ``(N,)``: pairs that count; the others are neither rows nor columns.
+        target: ``(N, W*N)``, rows of sum 1, zero at columns that are not valid, W processes.
 
     Returns:
-        ``loss`` and ``hit`` (1 where its own key is the most similar), ``[N]`` each.
+        ``loss`` and ``hit`` (1 where its own key is the most similar), ``(N,)`` each.
     """
     with full_precision(queries):
         everyone, start = gather_with_gradient(unit_rows(keys))  # (W*N, D)
@@ -63,10 +63,10 @@ def soft_targets(
     2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
-        valid: bool ``[N]``; the same N on every process, of W, gives targets ``[N, W*N]``.
+        valid: bool ``(N,)``; the same N on every process, of W, gives targets ``(N, W*N)``.
         alpha: 0 (identity) .. 1.
-        own: ``[N, E]``, embeddings of the modality of the keys.
-        momentum: Query and key embeddings of the moving average, ``[N, D]`` each.
+        own: ``(N, E)``, embeddings of the modality of the keys.
+        momentum: Query and key embeddings of the moving average, ``(N, D)`` each.
     """
     with full_precision(own):
         all_valid = gather(valid)
@@ -107,7 +107,7 @@ class SoftTargetInfoNCELoss(nn.Module):
         alpha: float,
         momentum: Optional[tuple[Tensor, Tensor]] = None,
     ) -> dict[str, Tensor]:
-        """``loss`` and ``hit``, ``[N]``, of :func:`soft_target_info_nce`, and ``perplexity``.
+        """``loss`` and ``hit``, ``(N,)``, of :func:`soft_target_info_nce`, and ``perplexity``.
 
         The perplexity is the mean exp of the entropy of softmax(K / temperature), the number of
         alike pairs. ``alpha`` and ``momentum`` are those of :func:`soft_targets`.
@@ -127,7 +127,7 @@ def match_streams(
 
     Args:
         loss: A :class:`SoftTargetInfoNCELoss`.
-        streams: Skeletons and sentences of each stream, ``[B, D]``, and, where there are any, both
+        streams: Skeletons and sentences of each stream, ``(B, D)``, and, where there are any, both
             by their moving averages.
         valid, alpha: See the loss.
 

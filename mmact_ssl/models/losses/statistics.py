@@ -22,7 +22,7 @@ def feature_std(features: Tensor) -> Tensor:
 def effective_rank(features: Tensor) -> Tensor:
     """Exponential of the entropy of the normalized singular values of the centered features.
 
-    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)`` for ``[N, D]``; 1 or less
+    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)`` for ``(N, D)``; 1 or less
     means collapse to a line, NaN features that are not finite.
     """
     precise = features.detach().to(torch.promote_types(features.dtype, torch.float32))
@@ -38,7 +38,7 @@ def effective_rank(features: Tensor) -> Tensor:
 
 @torch.no_grad()
 def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The collapse of a view's features by name, ``[B, D]`` or maps ``[B, D, ...]``, to log."""
+    """The collapse of a view's features by name, ``(B, D)`` or maps ``(B, D, ...)``, to log."""
     found = {}
     for name, values in features.items():
         pooled = values if values.ndim == 2 else values.flatten(2).mean(2)

@@ -39,7 +39,7 @@ class FeatureQueue(nn.Module):
 
     @torch.no_grad()
     def enqueue(self, features: Tensor, labels: Tensor) -> None:
-        """Put keys ``[N, D]`` and their int64 ``[N, labels]`` in the place of the oldest ones."""
+        """Put keys ``(N, D)`` and their int64 ``(N, labels)`` in the place of the oldest ones."""
         size = len(self.features)
         # Of more keys than there are places the last ones stay.
         everyone = gather(features.float())

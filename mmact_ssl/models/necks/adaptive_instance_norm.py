@@ -23,8 +23,8 @@ def adaptive_instance_norm(
     map must keep its spatial axes.
 
     Args:
-        content, style: ``[B, C, T, H, W]``; T, H and W may differ between the two.
-        pool: Means over positions, ``[B, C, T, H, W]`` to ``[B, C, T', H', W']``, of the result.
+        content, style: ``(B, C, T, H, W)``; T, H and W may differ between the two.
+        pool: Means over positions, ``(B, C, T, H, W)`` to ``(B, C, T', H', W')``, of the result.
             They are taken of the content, which is the same and cheaper: each channel is scaled and
             moved as a whole.
     """

@@ -30,11 +30,11 @@ class SkeletonPooling(BaseModule):
         self.mode = mode
 
     def forward(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """``[B, M', C', T', V']`` to ``[B, C']``, or to ``[B, 2 * C']``.
+        """``(B, M', C', T', V')`` to ``(B, C')``, or to ``(B, 2 * C')``.
 
         Args:
             feature_map: M' is M, or 1 where the backbone has merged the persons.
-            valid: bool ``[B, M, T]``, scaled to T' by :func:`scale_valid`; None: everything counts.
+            valid: bool ``(B, M, T)``, scaled to T' by :func:`scale_valid`; None: everything counts.
         """
         values = feature_map.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
         if valid is None:

@@ -49,8 +49,8 @@ class PooledTarget(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of two clips of the same videos. No gradient.
 
-        ``targets`` and ``valid`` of each as in :func:`pool_target`. Gives the embeddings ``[B, D]``
-        of both, 0 where not seen, and ``seen``, bool ``[B]``: the teacher finds something in both.
+        ``targets`` and ``valid`` of each as in :func:`pool_target`. Gives the embeddings ``(B, D)``
+        of both, 0 where not seen, and ``seen``, bool ``(B,)``: the teacher finds something in both.
         """
         raw, counts = [], []
         for target, mask in zip(targets, valid):
@@ -76,9 +76,9 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
     """Mean of a teacher's targets over the valid frames, and after it their deviation if asked.
 
     Args:
-        target: ``[B, T, ...]``, or ``[B, 1, ...]``, one for the whole clip.
-        valid: bool ``[B, T]``, False where a frame only fills up the clip; or ``[B, T, V]``, for
-            each entry of the target's third axis. ``[B, D]`` is 0 for what has no valid frame.
+        target: ``(B, T, ...)``, or ``(B, 1, ...)``, one for the whole clip.
+        valid: bool ``(B, T)``, False where a frame only fills up the clip; or ``(B, T, V)``, for
+            each entry of the target's third axis. ``(B, D)`` is 0 for what has no valid frame.
     """
     values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:
@@ -100,8 +100,8 @@ def body_frame(poses: Tensor) -> Tensor:
     3/4 and 4/3 that RandomResizedCrop draws at most.
 
     With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
-    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``[B, T,
-    V, 3]``, x, y and score, to ``[B, T, V, 2]``, 0 for unknown joints of score 0. Our choice.
+    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``(B, T,
+    V, 3)``, x, y and score, to ``(B, T, V, 2)``, 0 for unknown joints of score 0. Our choice.
     """
     points, score = poses.detach().float().split([2, 1], dim=-1)
     weight = score / score.sum(2, keepdim=True).clamp(min=1e-6)
@@ -140,9 +140,9 @@ class RunningStandardizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-        """Standardize ``[N, D]``; in training mode after an update with them. No gradient.
+        """Standardize ``(N, D)``; in training mode after an update with them. No gradient.
 
-        Rows that are not ``valid``, bool ``[N]``, do not enter the statistics. A channel that
+        Rows that are not ``valid``, bool ``(N,)``, do not enter the statistics. A channel that
         hardly varies is divided by a hundredth of the mean deviation. Before the first update,
         values are returned as they are.
         """

@@ -33,7 +33,7 @@ class ConvolutionAdapter(BaseModule):
         self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
+        """``(B, in_channels, T, H, W)`` to ``(B, out_channels, T, H, W)``."""
         return self.convolution(features)
 
 
@@ -65,6 +65,6 @@ class GatedAdapter(BaseModule):
         self.convolution = nn.Conv3d(in_channels, out_channels, kernel_size=1)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """``[B, in_channels, T, H, W]`` to ``[B, out_channels, T, H, W]``."""
+        """``(B, in_channels, T, H, W)`` to ``(B, out_channels, T, H, W)``."""
         gate = self.gate(feature_map.flatten(2).mean(2))  # (B, in_channels)
         return self.convolution(feature_map * gate[..., None, None, None])

@@ -22,8 +22,8 @@ def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
 
     Args:
         gru: ``batch_first``, with biases, without dropout.
-        x: ``[B, T, D]``; the outputs ``[B, T, hidden_size * directions]`` are 0 in the padding.
-        lengths: int64 ``[B]``, 1..T.
+        x: ``(B, T, D)``; the outputs ``(B, T, hidden_size * directions)`` are 0 in the padding.
+        lengths: int64 ``(B,)``, 1..T.
     """
     if x.is_cuda:
         return _run_torch(gru, x, lengths)
@@ -43,7 +43,7 @@ def _run_loop(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
     batch, time = x.shape[:2]
     order = lengths.argsort(descending=True, stable=True)
     within = torch.arange(time, device=x.device)[:, None] < lengths[order]  # (T, B)
-    step, rank = within.nonzero(as_tuple=True)  # each [sum of lengths]
+    step, rank = within.nonzero(as_tuple=True)  # each (sum of lengths,)
     index = order[rank] * time + step  # where a packed frame lies in x
     rows = [count for count in within.sum(1).tolist() if count]  # sequences at work at each time
     packed = x.flatten(0, 1)[index]
@@ -82,7 +82,7 @@ class _PackedDirection(Function):
         rows: Sequence[int],
         reverse: bool,
     ) -> Tensor:
-        """``[sum(rows), D] -> [sum(rows), H]``; ``rows`` are the sequences at work at each time.
+        """``(sum(rows), D) -> (sum(rows), H)``; ``rows`` are the sequences at work at each time.
 
         In reverse a sequence joins in, from a state of 0, at its own last frame.
         """

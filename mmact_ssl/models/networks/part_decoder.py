@@ -50,7 +50,7 @@ class PartDecoder(BaseModule):
         self.classify.bias = nn.Parameter(start)
 
     def forward(self, features: Tensor, size: Sequence[int]) -> Tensor:
-        """Features ``[B, C', T', H', W']`` and size (T, h, w) to logits ``[B, T, C, h, w]``."""
+        """Features ``(B, C', T', H', W')`` and size (T, h, w) to logits ``(B, T, C, h, w)``."""
         unfolded = self.unfold(features).unflatten(1, (-1, self.frames_per_step))
         maps = unfolded.transpose(2, 3).flatten(2, 3)  # (B, hidden, T' * frames, H', W')
         start = maps.shape[2:]

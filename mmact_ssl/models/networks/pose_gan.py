@@ -27,12 +27,12 @@ class PoseGenerator(nn.Module):
     def forward(
         self, feature: Tensor, start: Tensor, shown: Tensor, num_steps: int, num_draws: int
     ) -> Tensor:
-        """Draw futures ``[draws, B, steps, V, 2]``, each with noise of its own.
+        """Draw futures ``(draws, B, steps, V, 2)``, each with noise of its own.
 
         Args:
-            feature: ``[B, D]``.
-            start: ``[B, V, 2]``.
-            shown: Which joints of ``start`` were observed, not read from the feature, ``[B, V]``.
+            feature: ``(B, D)``.
+            start: ``(B, V, 2)``.
+            shown: Which joints of ``start`` were observed, not read from the feature, ``(B, V)``.
             num_steps, num_draws: Future frames, and futures of each clip.
         """
         feature, start, shown = (
@@ -74,7 +74,7 @@ class PoseDiscriminator(nn.Module):
         )
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
-        """Poses ``[B, T, V, 2]``, weights ``[B, T, V]`` and the feature ``[B, D]`` to ``[B]``."""
+        """Poses ``(B, T, V, 2)``, weights ``(B, T, V)`` and the feature ``(B, D)`` to ``(B,)``."""
         # A joint that is not seen must look the same in real and predicted poses.
         seen = torch.cat([poses * weight[..., None], weight[..., None]], dim=-1)
         hidden = self.layers(seen.flatten(2).transpose(1, 2)).mean(2)  # (B, hidden)

@@ -10,7 +10,7 @@ from mmact_ssl.models.losses.common import unit_rows
 
 
 class RowNorm(nn.BatchNorm1d):
-    """Batch normalization of rows ``[N, C]``, in training too where a batch has one row.
+    """Batch normalization of rows ``(N, C)``, in training too where a batch has one row.
 
     The last batch of an epoch may be a single clip, whose deviation is unknown. It is normalized by
     the running statistics and leaves them as they are. Our choice.
@@ -26,7 +26,7 @@ class RowNorm(nn.BatchNorm1d):
 def make_projector(
     in_channels: int, hidden_dim: int, out_channels: int, final_bn: bool = False
 ) -> nn.Sequential:
-    """Linear, batch normalization, ReLU, linear; ``[N, in_channels] -> [N, out_channels]``.
+    """Linear, batch normalization, ReLU, linear; ``(N, in_channels) -> (N, out_channels)``.
 
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
 
@@ -56,7 +56,7 @@ def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -
 
 
 class StreamProjectors(nn.ModuleList):
-    """A plain projector for each stream, ``[N, C] -> [N, streams * out_channels]``.
+    """A plain projector for each stream, ``(N, C) -> (N, streams * out_channels)``.
 
     Each stream's part of the output has length 1, so that a cosine of two outputs is the mean of
     the streams' cosines, and no stream counts more than another. Our choice.
@@ -87,5 +87,5 @@ class StreamProjectors(nn.ModuleList):
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:
-    """A cached embedding ``[B, 1, P]`` at length 1, ``[B, P]``; an absent one, zero, stays zero."""
+    """A cached embedding ``(B, 1, P)`` at length 1, ``(B, P)``; an absent one, zero, stays zero."""
     return unit_rows(prompt.detach().squeeze(1))

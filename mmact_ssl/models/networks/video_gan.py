@@ -15,7 +15,7 @@ BACKGROUND_DROPOUT = 0.5  # share of training clips without their background
 
 
 class GeneratedLevel(NamedTuple):
-    """Frames of one resolution: ``frames`` ``[B, 3, T_l, R, R]``, their positions ``[T_l]``."""
+    """Frames of one resolution: ``frames`` ``(B, 3, T_l, R, R)``, their positions ``(T_l,)``."""
 
     frames: Tensor
     positions: Tensor
@@ -30,7 +30,7 @@ class ConvolutionalGRUCell(nn.Module):
         self.candidate = nn.Conv2d(2 * channels, channels, 3, padding=1)
 
     def forward(self, value: Tensor, state: Tensor, steps: int) -> list[Tensor]:
-        """Unroll over steps with the same value ``[B, C, H, W]`` to the states ``[B, C, H, W]``."""
+        """Unroll over steps with the same value ``(B, C, H, W)`` to the states ``(B, C, H, W)``."""
         # The value's half of the products is the same in each step.
         own_gates, gates = self._halves(self.gates, value)
         own_candidate, candidate = self._halves(self.candidate, value)
@@ -51,7 +51,7 @@ class ConvolutionalGRUCell(nn.Module):
 
 
 def double(images: Tensor) -> Tensor:
-    """``[N, C, H, W]`` to ``[N, C, 2H, 2W]``; nearest neighbors would leave blocks in frames."""
+    """``(N, C, H, W)`` to ``(N, C, 2H, 2W)``; nearest neighbors would leave blocks in frames."""
     return F.interpolate(images, scale_factor=2, mode='bilinear', align_corners=False)
 
 
@@ -65,7 +65,7 @@ class UpBlock(nn.Module):
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, value: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to ``[N, C', 2H, 2W]``."""
+        """``(N, C, H, W)`` to ``(N, C', 2H, 2W)``."""
         large = self.first(double(F.relu(value)))
         return double(self.shortcut(value)) + self.second(F.relu(large))
 
@@ -114,7 +114,7 @@ class VideoGenerator(nn.Module):
     def forward(
         self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``[B, C, 8, 8]``, perhaps on a background ``[B, 3, H, W]``."""
+        """Frames of a latent ``(B, C, 8, 8)``, perhaps on a background ``(B, 3, H, W)``."""
         value = self.enter(latent)
         unrolled = self.cell(value, torch.tanh(value), num_frames)
         # What does not move goes around the cell, whose tanh would squeeze colors.
@@ -139,7 +139,7 @@ class VideoGenerator(nn.Module):
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
-        """Drawn from ``[B, T, C, 8, 8]``, or the blurred background where it is shown.
+        """Drawn from ``(B, T, C, 8, 8)``, or the blurred background where it is shown.
 
         No other way leads around the latent.
         """
@@ -167,7 +167,7 @@ class VideoDiscriminator(nn.Module):
         self.score = nn.Linear(channels, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """``[B, 3, T, R, R]`` to ``[B]``."""
+        """``(B, 3, T, R, R)`` to ``(B,)``."""
         return self.score(F.leaky_relu(self.blocks(self.enter(frames)), 0.2).mean((2, 3, 4)))[:, 0]
 
 
@@ -181,7 +181,7 @@ class DownBlock(nn.Module):
         self.shortcut = nn.Conv3d(in_channels, out_channels, 1)
 
     def forward(self, value: Tensor) -> Tensor:
-        """``[B, C, T, H, W]`` to ``[B, C', T, H/2, W/2]``."""
+        """``(B, C, T, H, W)`` to ``(B, C', T, H/2, W/2)``."""
         halve = (1, 2, 2)
         deep = F.leaky_relu(self.first(F.leaky_relu(value, 0.2)), 0.2)
         deep = self.second(F.avg_pool3d(deep, halve))
@@ -189,12 +189,12 @@ class DownBlock(nn.Module):
 
 
 def resize_frames(frames: Tensor, side: int) -> Tensor:
-    """Shrink ``[B, C, T, H, W]`` to ``[B, C, T, side, side]`` by averaging over areas."""
+    """Shrink ``(B, C, T, H, W)`` to ``(B, C, T, side, side)`` by averaging over areas."""
     return F.interpolate(frames, size=(frames.shape[2], side, side), mode='area')
 
 
 def blur(images: Tensor, side: int) -> Tensor:
-    """Blur to 4x4 means, enlarged smoothly: ``[N, C, H, W]`` to ``[N, C, side, side]``."""
+    """Blur to 4x4 means, enlarged smoothly: ``(N, C, H, W)`` to ``(N, C, side, side)``."""
     small = F.adaptive_avg_pool2d(images, BACKGROUND_SIZE)
     while small.shape[-1] < side:
         small = double(small)

@@ -101,11 +101,11 @@ class BaseTeacher(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Targets, float32 on the device of ``frames``, without gradient.
 
-        Pose ``[N, V, 3]``: x and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0).
-        Embedding ``[N, D]``. Map ``[N, C, h, w]``: probability of each part over the whole frame.
+        Pose ``(N, V, 3)``: x and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0).
+        Embedding ``(N, D)``. Map ``(N, C, h, w)``: probability of each part over the whole frame.
 
         Args:
-            frames: ``[N, 3, H, W]``, or with a ``window`` clips ``[N, T, 3, H, W]``; RGB, 0..255,
+            frames: ``(N, 3, H, W)``, or with a ``window`` clips ``(N, T, 3, H, W)``; RGB, 0..255,
                 any dtype (rounded to bytes), any device.
         """
         clip = () if self.window is None else (self.window[0],)
@@ -133,7 +133,7 @@ class BaseTeacher(nn.Module):
             yield
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Make targets of uint8 frames ``[N, 3, H, W]`` or clips on the teacher's device."""
+        """Make targets of uint8 frames ``(N, 3, H, W)`` or clips on the teacher's device."""
         raise ConfigError(f'{type(self).__name__} reads no frames: choose another teacher')
 
     def check_stride(self, owner: str, view: str, samples: Iterable[Any] | None) -> None:
@@ -142,7 +142,7 @@ class BaseTeacher(nn.Module):
         Args:
             owner: The teacher's place in the config, for the error.
             view: Name of the clips' view.
-            samples: Their data samples; one without ``frame_inds`` {view: int ``[T]``} and
+            samples: Their data samples; one without ``frame_inds`` {view: int ``(T,)``} and
                 ``total_frames`` is not checked.
         """
         if self.window is None:

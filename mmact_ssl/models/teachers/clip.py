@@ -31,7 +31,7 @@ _RESIZES = {'shortest': 'crop', 'squash': 'stretch', 'longest': 'letterbox'}
 
 @MODELS.register_module()
 class OpenCLIPTextTeacher(TextTeacher):
-    """The text tower of a CLIP network, projected: sentences to embeddings ``[S, D]``.
+    """The text tower of a CLIP network, projected: sentences to embeddings ``(S, D)``.
 
     Nothing is downloaded but the checkpoint. Sentences are cut at the network's length, 77 tokens
     of CLIP.
@@ -77,7 +77,7 @@ class OpenCLIPTextTeacher(TextTeacher):
         self.freeze_external(_build(config, path, open_clip))
 
     def encode(self, sentences: list[str]) -> Tensor:
-        """Embed sentences: ``[S, D]``."""
+        """Embed sentences: ``(S, D)``."""
         tokens = self._tokenizer(sentences).to(self.device)  # (S, 77)
         embedding = self.frozen.encode_text(tokens).float()
         return F.normalize(embedding, dim=1) if self._normalize else embedding
@@ -85,7 +85,7 @@ class OpenCLIPTextTeacher(TextTeacher):
 
 @MODELS.register_module()
 class OpenCLIPTeacher(BaseTeacher):
-    """The image tower of a CLIP network, projected: frames to embeddings ``[N, D]``.
+    """The image tower of a CLIP network, projected: frames to embeddings ``(N, D)``.
 
     Args:
         model, checkpoint, normalize: See OpenCLIPTextTeacher; one checkpoint serves both.
@@ -127,7 +127,7 @@ class OpenCLIPTeacher(BaseTeacher):
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Embed frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, D]``."""
+        """Embed frames: uint8 ``(N, 3, H, W)`` to float32 ``(N, D)``."""
         embedding = self.frozen.encode_image(self._input(frames)).float()
         return F.normalize(embedding, dim=1) if self._normalize else embedding
 

@@ -81,7 +81,7 @@ def check_parts(
 
 
 def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:
-    """Add the classes of each part: ``[N, classes, h, w]`` to ``[N, C, h, w]``; None: no change."""
+    """Add the classes of each part: ``(N, classes, h, w)`` to ``(N, C, h, w)``; None: no change."""
     if channels is None:
         return maps
     merged = [maps[:, list(classes)].sum(1) for classes in channels]

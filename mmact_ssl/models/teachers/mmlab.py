@@ -24,10 +24,10 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class MMLabTeacher(BaseTeacher):
-    """The last feature of a backbone, averaged over its positions: ``[N, D]``.
+    """The last feature of a backbone, averaged over its positions: ``(N, D)``.
 
-    Image models and mmaction2's 2D recognizers (TSN) read frames ``[N, 3, H, W]``; 3D recognizers
-    (SlowOnly, R(2+1)D) read clips ``[N, T, 3, H, W]``; SlowFast's two maps are put side by side.
+    Image models and mmaction2's 2D recognizers (TSN) read frames ``(N, 3, H, W)``; 3D recognizers
+    (SlowOnly, R(2+1)D) read clips ``(N, T, 3, H, W)``; SlowFast's two maps are put side by side.
     Only the backbone's part of the checkpoint is read.
 
     Args:
@@ -84,7 +84,7 @@ class MMLabTeacher(BaseTeacher):
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Embed uint8 frames ``[N, 3, H, W]`` or clips ``[N, T, 3, H, W]``: ``[N, D]``."""
+        """Embed uint8 frames ``(N, 3, H, W)`` or clips ``(N, T, 3, H, W)``: ``(N, D)``."""
         clips = frames if self.window else frames[:, None]
         images = self._input(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])  # (N, T, 3, h, w)
         if self._is_3d:
@@ -100,7 +100,7 @@ class MMLabTeacher(BaseTeacher):
 
 
 def pool(features: Any) -> Tensor:
-    """Average a map ``[N, C, ...]``, or each of several, over all positions to ``[N, C]``."""
+    """Average a map ``(N, C, ...)``, or each of several, over all positions to ``(N, C)``."""
     if isinstance(features, (tuple, list)):
         return torch.cat([pool(feature) for feature in features], dim=1)
     if features.ndim == 3:

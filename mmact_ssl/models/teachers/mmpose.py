@@ -35,7 +35,7 @@ class MMPosePoseTeacher(BaseTeacher):
         config, checkpoint: Mmpose config and weights, see MMLabTeacher.
         layout: Joint order of the model's output.
         person_detector: None: the whole frame is the box. Else a registered module that maps
-            uint8 frames ``[N, 3, H, W]`` to boxes ``[N, 5]``: left, top, right, bottom as
+            uint8 frames ``(N, 3, H, W)`` to boxes ``(N, 5)``: left, top, right, bottom as
             fractions of the frame, score (0: nobody). Top-down models only.
         min_person_score: Frames whose person scores less have score 0 throughout.
     """
@@ -85,7 +85,7 @@ class MMPosePoseTeacher(BaseTeacher):
         self._detector = () if detector is None else (self.freeze_external(detector),)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Find one person per frame: uint8 ``[N, 3, H, W]`` to float32 ``[N, V, 3]``."""
+        """Find one person per frame: uint8 ``(N, 3, H, W)`` to float32 ``(N, V, 3)``."""
         height, width = frames.shape[2:]
         boxes = np.tile(np.array([0, 0, 1, 1, 1], np.float32), (len(frames), 1))
         if self._detector:
@@ -108,7 +108,7 @@ class MMPosePoseTeacher(BaseTeacher):
         return torch.from_numpy(poses).to(frames.device)
 
     def _best_person(self, persons: Any) -> np.ndarray:
-        """Choose the person of the best box: ``[V, 3]`` in pixels."""
+        """Choose the person of the best box: ``(V, 3)`` in pixels."""
         if not len(persons.keypoints):
             return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
         scores = np.asarray(persons.keypoint_scores)
@@ -171,7 +171,7 @@ class MMDetPersonDetector(BaseTeacher):
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Find persons: uint8 ``[N, 3, H, W]`` to fractions of the frame and score ``[N, 5]``."""
+        """Find persons: uint8 ``(N, 3, H, W)`` to fractions of the frame and score ``(N, 5)``."""
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         size = np.array([frames.shape[3], frames.shape[2]] * 2, np.float32)
         boxes = np.zeros((len(images), 5), np.float32)

@@ -25,7 +25,7 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class MMSegTeacher(BaseTeacher):
-    """Where each part is, by any segmentor of mmsegmentation: ``[N, C, h, w]``, 0..1.
+    """Where each part is, by any segmentor of mmsegmentation: ``(N, C, h, w)``, 0..1.
 
     The whole frame at once: a config that slides a window is run whole (our choice).
 
@@ -95,7 +95,7 @@ class MMSegTeacher(BaseTeacher):
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Parse frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, C, h, w]``."""
+        """Parse frames: uint8 ``(N, 3, H, W)`` to float32 ``(N, C, h, w)``."""
         # mmseg's heads enlarge to what the metas call the image's shape.
         metas = [{'img_shape': self._map_size, 'ori_shape': self._map_size}] * len(frames)
         logits = self.frozen.encode_decode(self._input(frames), metas).float()

@@ -30,7 +30,7 @@ NUMBER_TYPES = {'tensor(float)': np.float32, 'tensor(uint8)': np.uint8, 'tensor(
 
 @MODELS.register_module()
 class OnnxTeacher(BaseTeacher):
-    """An embedding ``[N, D]`` or maps ``[N, C, h, w]`` by an ONNX network that reads one image.
+    """An embedding ``(N, D)`` or maps ``(N, C, h, w)`` by an ONNX network that reads one image.
 
     Args:
         model: The ONNX file, see :func:`find_weights`.
@@ -104,7 +104,7 @@ class OnnxTeacher(BaseTeacher):
             self._channels = check_parts(parts, one.shape[1], model, layout)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Run on uint8 frames ``[N, 3, H, W]``: float32 ``[N, D]`` or ``[N, C, h, w]``."""
+        """Run on uint8 frames ``(N, 3, H, W)``: float32 ``(N, D)`` or ``(N, C, h, w)``."""
         output = self._run(frames)
         if self.kind == 'embedding':
             return pool(output)
@@ -114,7 +114,7 @@ class OnnxTeacher(BaseTeacher):
         return merge(maps, self._channels).clamp(0, 1)
 
     def _run(self, frames: Tensor) -> Tensor:
-        """Return the raw output, a map as ``[N, C, h, w]``."""
+        """Return the raw output, a map as ``(N, C, h, w)``."""
         images = self._input(frames)
         if self._axes == 'NHWC':
             images = images.permute(0, 2, 3, 1)
@@ -152,7 +152,7 @@ class OnnxTeacher(BaseTeacher):
 class OnnxPoseTeacher(BaseTeacher):
     """One person's pose by an ONNX model with MoveNet's interface.
 
-    Input int32 ``[1, S, S, 3]``, RGB 0..255, the frame letterboxed; output ``[1, 1, V, 3]``: y, x
+    Input int32 ``(1, S, S, 3)``, RGB 0..255, the frame letterboxed; output ``(1, 1, V, 3)``: y, x
     as fractions of the square, score 0..1 (Google's MoveNet SinglePose Lightning, S = 192, and
     Thunder, S = 256).
 
@@ -185,7 +185,7 @@ class OnnxPoseTeacher(BaseTeacher):
             )
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Find one person per frame: uint8 ``[N, 3, H, W]`` to float32 ``[N, V, 3]``."""
+        """Find one person per frame: uint8 ``(N, 3, H, W)`` to float32 ``(N, V, 3)``."""
         images = frames.permute(0, 2, 3, 1).cpu().numpy()  # (N, H, W, 3)
         height, width = images.shape[1:3]
         num_joints = LAYOUTS[self.layout].num_joints
@@ -201,7 +201,7 @@ class OnnxPoseTeacher(BaseTeacher):
 
 
 def letterbox(image: np.ndarray, size: int) -> np.ndarray:
-    """Scale an image ``[H, W, 3]`` uint8 into a black square ``[S, S, 3]``."""
+    """Scale an image ``(H, W, 3)`` uint8 into a black square ``(S, S, 3)``."""
     old_height, old_width = image.shape[:2]
     height, width, top, left = letterbox_geometry(old_height, old_width, (size, size))
     # Area averaging when shrinking, since bilinear sampling would alias.
@@ -215,7 +215,7 @@ def letterbox(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
-    """Turn x, y of ``[..., V, 3]`` from fractions of the square to fractions of the frame."""
+    """Turn x, y of ``(..., V, 3)`` from fractions of the square to fractions of the frame."""
     new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     pose = np.array(pose, np.float64)
     pose[..., 0] = (pose[..., 0] * size - left) / new_width

@@ -47,7 +47,7 @@ KINECT = {**LENGTHS, 'shoulders': 0.193, 'trunk': 0.227}
 LENGTHS_OF = {'kinect20': KINECT, 'ntu25': KINECT}
 # From the front to the back: thin parts would vanish behind thick ones.
 ORDER = ('lower_arm', 'upper_arm', 'head', 'lower_leg', 'upper_leg', 'torso')
-# A joint of N frames: where it is [N, 2], in heights of the frame; its score [N, 1], 0: unknown.
+# A joint of N frames: where it is (N, 2), in heights of the frame; its score (N, 1), 0: unknown.
 Joint = tuple[Tensor, Tensor]
 
 
@@ -84,12 +84,12 @@ class PartDrawing:
         """Draw part maps.
 
         Args:
-            poses: ``[N, V, 3]``: x, y as fractions of the frame, score 0..1.
+            poses: ``(N, V, 3)``: x, y as fractions of the frame, score 0..1.
             layout: Order of the V joints, a name in LAYOUTS.
             aspect: Width of the frame divided by its height.
 
         Returns:
-            float32 ``[N, C, h, w]``, background first; at each pixel they sum to 1.
+            float32 ``(N, C, h, w)``, background first; at each pixel they sum to 1.
         """
         points, score = poses.float().split([2, 1], dim=-1)
         points = points * points.new_tensor([aspect, 1])
@@ -102,7 +102,7 @@ class PartDrawing:
         edge = (self.softness * height).clamp(min=(1 / rows + aspect / columns) / 2)
 
         def cover(kind: str, distance: Tensor, score: Tensor) -> Tensor:
-            """Fraction of each pixel that a shape covers, ``[N, P]``, 0..1."""
+            """Fraction of each pixel that a shape covers, ``(N, P)``, 0..1."""
             inside = 0.5 + (RADII[kind] * height - distance) / edge
             return inside.clamp(0, 1) * (score * height > 0)
 
@@ -156,7 +156,7 @@ def _head(joint: Mapping[str, Joint]) -> Joint:
 
 
 def _body_height(joint: Mapping[str, Joint], lengths: Mapping[str, float]) -> Tensor:
-    """Height of the body ``[N, 1]``, 0 if it is unknown; see PartDrawing."""
+    """Height of the body ``(N, 1)``, 0 if it is unknown; see PartDrawing."""
 
     def tallest(segments: Sequence[tuple[str, str, str]]) -> Tensor:
         heights = []
@@ -173,7 +173,7 @@ def _body_height(joint: Mapping[str, Joint], lengths: Mapping[str, float]) -> Te
 
 
 def _to_segment(grid: Tensor, start: Tensor, stop: Tensor) -> Tensor:
-    """Distance of each pixel ``[P, 2]`` to segments from and to ``[N, 2]``: ``[N, P]``."""
+    """Distance of each pixel ``(P, 2)`` to segments from and to ``(N, 2)``: ``(N, P)``."""
     along = (stop - start)[:, None]  # (N, 1, 2)
     offset = grid - start[:, None]  # (N, P, 2)
     share = (offset * along).sum(2) / (along**2).sum(2).clamp(min=1e-12)
@@ -181,7 +181,7 @@ def _to_segment(grid: Tensor, start: Tensor, stop: Tensor) -> Tensor:
 
 
 def _to_torso(grid: Tensor, joint: Mapping[str, Joint]) -> Joint:
-    """Distance ``[N, P]`` to the convex hull of known shoulders and hips, and their mean score.
+    """Distance ``(N, P)`` to the convex hull of known shoulders and hips, and their mean score.
 
     The score is 0 without a known shoulder or hip. The hull of four points is the union of their
     triangles, and as far away as the nearest segment between two of them.

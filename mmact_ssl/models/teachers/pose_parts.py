@@ -16,7 +16,7 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class PosePartsTeacher(BaseTeacher):
-    """Where each part of the body is, drawn from the poses of another teacher: ``[N, C, h, w]``.
+    """Where each part of the body is, drawn from the poses of another teacher: ``(N, C, h, w)``.
 
     A cache of its maps can be made from a cache of the poses, see
     :func:`mmact_ssl.targets.part_maps.draw_parts`; both have the same fingerprint.
@@ -45,7 +45,7 @@ class PosePartsTeacher(BaseTeacher):
         self.freeze_external(teacher)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Draw the parts of one person per frame: uint8 ``[N, 3, H, W]`` to ``[N, C, h, w]``."""
+        """Draw the parts of one person per frame: uint8 ``(N, 3, H, W)`` to ``(N, C, h, w)``."""
         aspect = frames.shape[3] / frames.shape[2]
         return self.drawing(self.frozen(frames), self.frozen.layout, aspect)
 

@@ -37,7 +37,7 @@ class FrameInput:
     stretched: tuple[int, int] | None = None
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Prepare uint8 RGB ``[N, 3, H, W]``: float32 ``[N, 3, *size]``, normalized."""
+        """Prepare uint8 RGB ``(N, 3, H, W)``: float32 ``(N, 3, *size)``, normalized."""
         images = self.resized(frames)
         if self.bgr:
             images = images.flip(1)
@@ -45,7 +45,7 @@ class FrameInput:
         return (images - mean) / std
 
     def resized(self, frames: Tensor) -> Tensor:
-        """Resize only: float32 ``[N, 3, *size]``, RGB, 0..255."""
+        """Resize only: float32 ``(N, 3, *size)``, RGB, 0..255."""
         height, width = frames.shape[2:]
         if self.resize == 'stretch':
             return self._center(scale(frames, self.stretched or self.size))
@@ -61,7 +61,7 @@ class FrameInput:
         raise ConfigError(f"resize={self.resize!r}: use 'stretch', 'letterbox' or 'crop'")
 
     def _center(self, scaled: Tensor) -> Tensor:
-        """Cut the center, ``[N, 3, *size]``, out of larger frames."""
+        """Cut the center, ``(N, 3, *size)``, out of larger frames."""
         top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
         if min(top, left) < 0:
             raise ConfigError(
@@ -71,7 +71,7 @@ class FrameInput:
         return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
 
     def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Cut the frame out of maps ``[N, C, h', w']`` of a letterboxed input, to whole pixels."""
+        """Cut the frame out of maps ``(N, C, h', w')`` of a letterboxed input, to whole pixels."""
         if self.resize != 'letterbox':
             return maps
         new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
@@ -87,7 +87,7 @@ class FrameInput:
 
 
 def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale ``[N, C, H, W]`` to ``[N, C, *size]`` float32, bilinear, averaging if it shrinks."""
+    """Scale ``(N, C, H, W)`` to ``(N, C, *size)`` float32, bilinear, averaging if it shrinks."""
     images = images.float()
     if images.shape[2:] == size:
         return images

@@ -29,7 +29,7 @@ class TextTeacher(BaseTeacher):
     kind = 'text'
 
     def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences: float32 ``[S, D]``, without gradient, on the CPU, in their order."""
+        """Embed sentences: float32 ``(S, D)``, without gradient, on the CPU, in their order."""
         stripped = [sentence.strip() for sentence in sentences]
         if not stripped or not all(stripped):
             raise DataError(f'{type(self).__name__}: no sentence, or an empty one')
@@ -42,13 +42,13 @@ class TextTeacher(BaseTeacher):
         return torch.cat(outputs)
 
     def encode(self, sentences: list[str]) -> Tensor:
-        """Embed some sentences: ``[S, D]`` on the teacher's device."""
+        """Embed some sentences: ``(S, D)`` on the teacher's device."""
         raise NotImplementedError
 
 
 @MODELS.register_module()
 class SentenceTeacher(TextTeacher):
-    """A frozen encoder of sentence-transformers: sentences to embeddings ``[S, D]``.
+    """A frozen encoder of sentence-transformers: sentences to embeddings ``(S, D)``.
 
     Nothing is downloaded, no code of the folder is run, and weights must be safetensors. The text
     towers of CLIP and SigLIP are read by OpenCLIPTextTeacher.
@@ -94,7 +94,7 @@ class SentenceTeacher(TextTeacher):
         return f'SentenceTeacher({self._name})'
 
     def encode(self, sentences: list[str]) -> Tensor:
-        """Embed sentences: ``[S, D]``."""
+        """Embed sentences: ``(S, D)``."""
         return self.frozen.encode(
             sentences,
             batch_size=len(sentences),

@@ -19,7 +19,7 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class TimmTeacher(BaseTeacher):
-    """The pooled feature of a timm network, which its classifier would read: ``[N, D]``.
+    """The pooled feature of a timm network, which its classifier would read: ``(N, D)``.
 
     Args:
         model: Name of the network in timm, e.g. ``'tf_efficientnet_lite0'``.
@@ -70,7 +70,7 @@ class TimmTeacher(BaseTeacher):
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
-        """Embed frames: uint8 ``[N, 3, H, W]`` to float32 ``[N, D]``."""
+        """Embed frames: uint8 ``(N, 3, H, W)`` to float32 ``(N, D)``."""
         images = self._input(frames).contiguous(memory_format=torch.channels_last)
         features = self.frozen.forward_features(images)
         return self.frozen.forward_head(features, pre_logits=True)

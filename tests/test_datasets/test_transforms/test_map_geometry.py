@@ -23,7 +23,7 @@ FLIP = {'type': 'HorizontalFlip', 'layout': 'coco17'}
 
 
 def ramps(height, width):
-    """Two channels that encode their own place: x and y as fractions, float32 [2, h, w]."""
+    """Two channels that encode their own place: x and y as fractions, float32 (2, h, w)."""
     y, x = np.mgrid[:height, :width] + 0.5
     return np.stack([x / width, y / height]).astype(np.float32)
 

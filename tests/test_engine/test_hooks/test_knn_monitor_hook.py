@@ -15,10 +15,11 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores
+from mmact_ssl.preparation.own_folder import hold_out
 from tests.two_processes import run_one_of_two
 
 PREPROCESSOR = dict(
@@ -147,11 +148,28 @@ def test_the_measure_against_the_twin(labeled):
             values.append(model.backbone(clip).mean(dim=(2, 3, 4))[0].numpy())
         labels.append(int(sample['data_samples'].gt_label))
     values, labels = np.stack(values), np.array(labels)
-    held = label_subset([f'{i:09d}' for i in range(10)], labels, 0.4, 0)
+    held = np.flatnonzero(hold_out(labels, 0.4)[0])
     rest = [i for i in range(10) if i not in held]
     assert len(held) == 4
     scores = knn_scores(Features(values[rest], labels[rest]), values[held], 2, 2)
     assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
+
+
+def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labeled):
+    hook = KNNMonitorHook(labeled, holdout_fraction=0.5)
+    ann_file = Path(hook.cfg.train_dataloader.dataset.ann_file).with_name('some.txt')
+    labels = [0, 1, -1, 1, 0, -1, 0, 1]
+    ann_file.write_text(
+        ''.join(f'{i // 2}_{i % 2}.mp4 {label}\n' for i, label in enumerate(labels))
+    )
+    hook.cfg.train_dataloader.dataset.ann_file = str(ann_file)
+    hook.cfg.linear = dict(group_pattern=r'(\d)_')
+    features = Features(np.arange(8.0)[:, None], np.array(labels))
+    sides = [part.values[:, 0] for part in hook._hold_out(features)]
+    assert sorted(np.concatenate(sides)) == [0, 1, 3, 4, 6, 7]
+    assert not set(sides[0] // 2) & set(sides[1] // 2)
+    with pytest.raises(ConfigError, match='gives other samples than'):
+        hook._hold_out(Features(features.values, np.zeros(8, np.int64)))
 
 
 def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(

@@ -16,7 +16,7 @@ from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 
 
 def slow_pcgrad(gradients: Tensor, orders: list[list[int]]) -> Tensor:
-    """Algorithm 1, vector by vector: [K, P] -> the projected vectors [K, P]."""
+    """Algorithm 1, vector by vector: (K, P) -> the projected vectors (K, P)."""
     projected = [g.clone() for g in gradients]
     for i, order in enumerate(orders):
         for j in order:

@@ -36,7 +36,7 @@ def make_inputs(persons: int = 1, time: int = TIME, joints: int = 1) -> dict[str
 
 
 def slow_prediction(head: MotionPredictionHead, feature_map: Tensor, b: int) -> Tensor:
-    """Of clip b: [length, M, V, C], each frame's feature found by hand, the decoder on it alone."""
+    """Of clip b: (length, M, V, C), each frame's feature found by hand, the decoder on it alone."""
     persons = range(feature_map.shape[1]) if feature_map.shape[1] == 1 else PRESENT[b]
     frames = []
     for t in range(LENGTHS[b]):

@@ -41,7 +41,7 @@ def nobody(parts: Tensor) -> Tensor:
 
 
 def shrink(parts: Tensor, pixels: int) -> Tensor:
-    """Maps ``[C, h, w]`` of a person of so many pixels, from the first row on."""
+    """Maps ``(C, h, w)`` of a person of so many pixels, from the first row on."""
     small = nobody(parts)
     covered = (torch.arange(H * W) < pixels).view(H, W)
     if len(parts) == 1:

@@ -96,7 +96,7 @@ def test_a_hint_is_the_last_pose_where_it_is_seen_and_is_dropped_for_whole_clips
 
 
 def errors_by_hand(inputs: dict[str, Tensor], poses: Tensor, n: int) -> float:
-    """Mean distance of clip ``n``'s poses ``[T, V, 2]`` from its future, by loops."""
+    """Mean distance of clip ``n``'s poses ``(T, V, 2)`` from its future, by loops."""
     total = weights = 0.0
     last = inputs['observed'][n, -1]
     for t in range(5):

@@ -46,7 +46,7 @@ def test_both_distances_equal_a_loop():
 
 
 def body(poses: Tensor, weight: Tensor) -> dict[tuple[int, int], Tensor]:
-    """Joints ``(t, v)`` of a clip ``[T, V, 2]`` about their place, in units of their size."""
+    """Joints ``(t, v)`` of a clip ``(T, V, 2)`` about their place, in units of their size."""
     joints = [(t, v) for t, v in (weight > 0).nonzero().tolist()]
     total = sum(weight[joint] for joint in joints)
     place = sum(weight[joint] * poses[joint] for joint in joints) / total

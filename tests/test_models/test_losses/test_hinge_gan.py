@@ -10,7 +10,7 @@ from mmact_ssl.models.losses.hinge_gan import HingeGANLoss, call_with_frozen_wei
 
 
 class Score(nn.Module):
-    """A discriminator of samples ``[N, 4]``."""
+    """A discriminator of samples ``(N, 4)``."""
 
     def __init__(self) -> None:
         super().__init__()

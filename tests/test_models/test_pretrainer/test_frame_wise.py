@@ -15,7 +15,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 
 
 class Frames(nn.Module):
-    """A 2D convolution, as mmaction2's 2D backbones: [N, 3, H, W] -> [N, 4, H', W']."""
+    """A 2D convolution, as mmaction2's 2D backbones: (N, 3, H, W) -> (N, 4, H', W')."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -240,6 +240,11 @@ def test_a_frozen_earlier_map_has_no_gradient_to_compare():
     assert norms['first'] == 0 < norms['third'], 'a frozen map teaches nothing'
 
 
+def test_a_weight_of_no_task_is_refused():
+    with pytest.raises(ConfigError, match="names 'frist', which is not among model.heads"):
+        make(balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(frist=0.5)))
+
+
 def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):
     weights = dict(first=0.5, third=[0.0, 4.0])
     model = make(balancer=dict(type='mmact_ssl.ScheduledWeights', weights=weights))

@@ -26,7 +26,7 @@ class MaskedBackbone(nn.Module):
 
 
 class ValidMean(nn.Module):
-    """The mean over valid frames of a map ``[B, 1, T, D]``."""
+    """The mean over valid frames of a map ``(B, 1, T, D)``."""
 
     def forward(self, feature_map: Tensor, valid: Tensor) -> Tensor:
         weight = valid.float()[:, None, :, None]

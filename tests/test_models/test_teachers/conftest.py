@@ -237,7 +237,7 @@ def bert_folder(save_text_network, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope='session')
 def frames() -> torch.Tensor:
-    """uint8 [5, 3, 45, 60], smooth enough that resizing keeps something."""
+    """uint8 (5, 3, 45, 60), smooth enough that resizing keeps something."""
     generator = torch.Generator().manual_seed(1)
     coarse = torch.rand(5, 3, 9, 12, generator=generator)
     return (torch.nn.functional.interpolate(coarse, (45, 60), mode='bilinear') * 255).byte()
@@ -245,5 +245,5 @@ def frames() -> torch.Tensor:
 
 @pytest.fixture(scope='session')
 def clips(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 [5, 4, 3, 45, 60]: four frames of each clip."""
+    """uint8 (5, 4, 3, 45, 60): four frames of each clip."""
     return torch.stack([frames.roll(-step, 0) for step in range(4)], dim=1)

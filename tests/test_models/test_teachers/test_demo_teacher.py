@@ -24,7 +24,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def found_and_truth(world):
-    """The teacher's poses of the test videos through a cache, and the true ones, ``[T, V, 3]``."""
+    """The teacher's poses of the test videos through a cache, and the true ones, ``(T, V, 3)``."""
     names = read_annotations([world / 'test.txt'])
     job = ExtractionJob(build_teacher(CONFIG), world / 'p.lmdb')
     extract_many([job], world, names)

@@ -91,7 +91,7 @@ def files(tmp_path):
 
 
 def spots(height, width, *places):
-    """uint8 [1, 3, H, W] with a square of brightness b around each (y, x, b)."""
+    """uint8 (1, 3, H, W) with a square of brightness b around each (y, x, b)."""
     frame = torch.zeros(1, 3, height, width, dtype=torch.uint8)
     for y, x, brightness in places:
         frame[..., y - 4 : y + 5, x - 4 : x + 5] = brightness

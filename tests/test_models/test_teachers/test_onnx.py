@@ -179,7 +179,7 @@ def model(tmp_path, onnx):
 
 
 def spot(height, width, y, x, radius=3):
-    """uint8 [3, H, W], black with a white square around pixel (y, x)."""
+    """uint8 (3, H, W), black with a white square around pixel (y, x)."""
     frame = np.zeros((3, height, width), np.uint8)
     frame[:, y - radius : y + radius + 1, x - radius : x + radius + 1] = 255
     return torch.from_numpy(frame)

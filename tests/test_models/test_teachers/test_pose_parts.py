@@ -35,7 +35,7 @@ def draw(poses: np.ndarray, layout: str = 'coco17', drawing: PartDrawing = DRAWI
 
 
 def standing(layout: str = 'coco17', turned_by: float = 0.0) -> np.ndarray:
-    """A person who faces us with bent arms and spread legs, in the middle: [1, V, 3]."""
+    """A person who faces us with bent arms and spread legs, in the middle: (1, V, 3)."""
     places = dict(
         nose=(0, -0.02), head=(0, -0.02), face=(0, -0.02),
         eye=(0.02, -0.03), ear=(0.04, -0.02), shoulder=(0.11, 0.1), elbow=(0.2, 0.2),
@@ -78,7 +78,7 @@ def middle(points):
 
 
 def slowly(pose: np.ndarray, layout: str, drawing: PartDrawing) -> np.ndarray:
-    """One frame's maps, [C, h, w]."""
+    """One frame's maps, (C, h, w)."""
     names = LAYOUTS[layout].names
     lengths = LENGTHS_OF.get(layout, LENGTHS)
     at, score = {}, {}

@@ -2,7 +2,7 @@
 
 Each transform draws once per clip: all persons and frames turn, shear or lose the same joints
 together. Frames of zeros (padding, an absent person) and missing joints stay zero. All of them
-change ``keypoint``, float32 [M, T, V, C]; those that move points about the origin or the plane
+change ``keypoint``, float32 (M, T, V, C); those that move points about the origin or the plane
 x = 0 want a normalized clip of C = 2 or 3 coordinates.
 """
 
@@ -175,7 +175,7 @@ class JointMask(BaseTransform):
 
 
 def _drawn_joints(joints: int, fraction: float) -> np.ndarray:
-    """Draw a share of the joints, rounded down, without replacement: bool [V]."""
+    """Draw a share of the joints, rounded down, without replacement: bool (V,)."""
     # The small term keeps 0.3 of 10 joints at 3, whatever the last bit of the product.
     return np.random.permutation(joints) < int(joints * fraction + 1e-9)
 

@@ -23,7 +23,7 @@ class TurnedCopies(BaseTransform):
     in space, y upwards, C = 3. For comparisons with papers leave it out: none of them does so.
 
     Required keys: ``keypoint``, ``layout``, and what ``transforms`` need. Modified keys:
-    ``keypoint`` [M, copies * T, V, C']. Added keys: ``num_clips``, the number of copies.
+    ``keypoint`` (M, copies * T, V, C'). Added keys: ``num_clips``, the number of copies.
 
     Args:
         degrees: Angles about the vertical, one copy each.

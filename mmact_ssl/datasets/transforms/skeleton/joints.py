@@ -47,7 +47,7 @@ def part(layout: SkeletonLayout, name: str) -> list[int]:
 
 @lru_cache
 def parents(layout: SkeletonLayout) -> np.ndarray:
-    """Return the next joint of each on the way to the root, int64 [V]; the root's is itself.
+    """Return the next joint of each on the way to the root, int64 (V,); the root's is itself.
 
     The root is the spine base, or the nose in COCO's layout, which has no joint in the middle of
     the body. Of several ways along the limbs the shortest is taken, of two equal ones that whose
@@ -72,10 +72,10 @@ def parents(layout: SkeletonLayout) -> np.ndarray:
 
 
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:
-    """Return bool [M, T, V]: False for missing joints of the sample's ``keypoint``.
+    """Return bool (M, T, V): False for missing joints of the sample's ``keypoint``.
 
     A joint of zeros is missing, except where its person is present and the sample's
-    ``never_missing``, bool [V], is True: transforms that move joints to the origin add this key.
+    ``never_missing``, bool (V,), is True: transforms that move joints to the origin add this key.
     """
     keypoint = results['keypoint']
     # Eight times as quick as `any` along an axis of 2 or 3.
@@ -89,7 +89,7 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
 
 
 def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Return bool [V]: True for joints that are ``known`` [M, T, V] wherever their person is.
+    """Return bool (V,): True for joints that are ``known`` (M, T, V) wherever their person is.
 
     Left and right joints get the same value, so that a clip may be mirrored afterwards.
     """
@@ -99,7 +99,7 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return ``matrix`` [C, C] times each of the ``points`` [..., C].
+    """Return ``matrix`` (C, C) times each of the ``points`` (..., C).
 
     One product of two matrices: numpy multiplies stacks of small ones at half the speed, and by a
     transposed view too.

@@ -44,7 +44,7 @@ class NormalizeSkeleton(BaseTransform):
     joints, the first that shows most of them is taken: origin = mean of what is known of the spine
     base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
 
-    Required keys: ``keypoint`` float32 [M, T, V, C], C 2 or 3, ``layout``. Modified keys:
+    Required keys: ``keypoint`` float32 (M, T, V, C), C 2 or 3, ``layout``. Modified keys:
     ``keypoint``. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
@@ -92,14 +92,14 @@ def _by_body_axes(
             "set torso='spine'"
         )
     frames = np.arange(keypoint.shape[1])
-    first = known.any(axis=-1).argmax(axis=0)  # [T], the first person present
-    body, seen = keypoint[first, frames], known[first, frames]  # [T, V, C], [T, V]
+    first = known.any(axis=-1).argmax(axis=0)  # (T,), the first person present
+    body, seen = keypoint[first, frames], known[first, frames]  # (T, V, C), (T, V)
 
     whole, some = seen[:, center].all(axis=1), seen[:, center].any(axis=1)
-    origin = _mean(body[:, center], seen[:, center])  # [T, C]
+    origin = _mean(body[:, center], seen[:, center])  # (T, C)
     origin = _filled(origin, whole if whole.any() else some)
     moved = (keypoint - origin[:, None]) * known[..., None]
-    norm = np.sqrt((moved**2).sum(axis=(0, 2, 3)))  # [T]
+    norm = np.sqrt((moved**2).sum(axis=(0, 2, 3)))  # (T,)
     moved /= np.where(norm > 0, norm, 1)[:, None, None]
     if not three:
         return moved
@@ -114,13 +114,13 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
     base, shoulders = part(layout, 'spine_base'), part(layout, 'shoulder_center')
     left = layout.index('left_hip', 'left_shoulder')
     right = layout.index('right_hip', 'right_shoulder')
-    shown = known[:, :, base + shoulders + left + right].sum(axis=-1)  # [M, T]
+    shown = known[:, :, base + shoulders + left + right].sum(axis=-1)  # (M, T)
     shown[~known.any(axis=-1)] = -1  # a person with other joints comes before an absent one
     best = shown == shown.max()
     frame = int(best.any(axis=0).argmax())
     person = int(best[:, frame].argmax())
-    body, seen = keypoint[person], known[person]  # [T, V, C], [T, V]
-    bottom = _mean(body[:, base], seen[:, base])  # [T, C]
+    body, seen = keypoint[person], known[person]  # (T, V, C), (T, V)
+    bottom = _mean(body[:, base], seen[:, base])  # (T, C)
     torso = _mean(body[:, shoulders], seen[:, shoulders]) - bottom
 
     upright = seen[:, base].any(axis=1) & seen[:, shoulders].any(axis=1)
@@ -130,7 +130,7 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
         length = float(np.median(np.linalg.norm(torso[upright], axis=-1)))
     else:
         start, end = np.array(layout.limbs).T
-        bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # [T, limbs]
+        bones = np.linalg.norm(body[:, end] - body[:, start], axis=-1)  # (T, limbs)
         both = seen[:, end] & seen[:, start]
         length = float(np.median(bones[both])) if both.any() else 0.0
     origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
@@ -146,15 +146,15 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
 
 
 def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Mean [..., C] of the ``seen`` [..., V] joints of ``body`` [..., V, C]; 0 without any."""
+    """Mean (..., C) of the ``seen`` (..., V) joints of ``body`` (..., V, C); 0 without any."""
     weight = seen[..., None]
     return (body * weight).sum(axis=-2) / np.maximum(weight.sum(axis=-2), 1)
 
 
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal axes from two directions [..., 3]; ``first`` names the one that is kept.
+    """Orthonormal axes from two directions (..., 3); ``first`` names the one that is kept.
 
-    Rows x, y and z = x cross y, [..., 3, 3]; and bool [...], True where the directions are long
+    Rows x, y and z = x cross y, (..., 3, 3); and bool (...), True where the directions are long
     enough and apart. Elsewhere the axes are meaningless.
     """
     kept, other = (x, y) if first == 'x' else (y, x)
@@ -170,7 +170,7 @@ def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndar
 
 
 def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Replace the ``values`` [T, ...] that are not ``good`` [T] by the last good one before them.
+    """Replace the ``values`` (T, ...) that are not ``good`` (T,) by the last good one before them.
 
     Values before the first good one take that; without any good one all stay as they are.
     """

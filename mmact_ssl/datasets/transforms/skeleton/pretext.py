@@ -24,7 +24,7 @@ class MakeSkeletonViews(BaseTransform):
     Padding at the end is cut off: a view has its true length.
 
     Required keys: ``keypoint``, what the transforms need, and for views in ``other_camera`` the key
-    ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view: float32 [M, T', V, C']};
+    ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view: float32 (M, T', V, C')};
     ``targets`` {view: what the view's transforms left in ``targets``, such as ``permutation``,
     beside what LoadTargets put there}.
 

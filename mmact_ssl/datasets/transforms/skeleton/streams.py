@@ -31,8 +31,8 @@ class BonesAndMotion(BaseTransform):
     mmaction2's ToMotion looks one frame ahead. Looking back, no frame knows the next one, so that
     MaskFuture may come afterwards and hides the whole future.
 
-    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` [M, T, V, len(streams) *
-    C]. Added keys: ``never_missing``, see joints.known_joints.
+    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` (M, T, V, len(streams) *
+    C). Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         streams: Some of the above, in the order in which they are joined.
@@ -65,7 +65,7 @@ class BonesAndMotion(BaseTransform):
 
 
 def _motion(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Differences [M, T, V, C] to the frame before, where both are ``known`` [M, T, V]."""
+    """Differences (M, T, V, C) to the frame before, where both are ``known`` (M, T, V)."""
     motion = np.zeros_like(values)
     both = known[:, 1:] & known[:, :-1]
     motion[:, 1:] = (values[:, 1:] - values[:, :-1]) * both[..., None]

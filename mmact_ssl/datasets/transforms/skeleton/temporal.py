@@ -1,6 +1,6 @@
 """Choosing and interpolating the frames of a skeleton clip.
 
-Of ``keypoint``, float32 [M, T, V, C], the first ``valid_frames`` are the clip, the rest padding.
+Of ``keypoint``, float32 (M, T, V, C), the first ``valid_frames`` are the clip, the rest padding.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ class PadFrames(BaseTransform):
 def _resample(
     clip: np.ndarray, known: np.ndarray, num_frames: int, exponent: float = 1.0
 ) -> np.ndarray:
-    """Interpolate a clip [M, T, V, C] in time, see ResampleFrames.
+    """Interpolate a clip (M, T, V, C) in time, see ResampleFrames.
 
-    Joints that are not ``known`` [M, T, V] enter no interpolation. Share t of the result shows what
+    Joints that are not ``known`` (M, T, V) enter no interpolation. Share t of the result shows what
     was at share t^exponent of the clip.
     """
     frames = clip.shape[1]
@@ -122,11 +122,11 @@ def _resample(
         places = (places / (frames - 1)) ** exponent * (frames - 1)
     before = np.floor(places).astype(np.int64)
     after = np.minimum(before + 1, frames - 1)
-    share = places - before  # [num_frames], of the later frame
+    share = places - before  # (num_frames,), of the later frame
 
     share = share[:, None]
     if not known.all():
-        both = known[:, before] & known[:, after]  # [M, num_frames, V]
+        both = known[:, before] & known[:, after]  # (M, num_frames, V)
         share = np.where(both, share, share > 0.5)
     share = share[..., None].astype(clip.dtype)
     return clip[:, before] * (1 - share) + clip[:, after] * share

@@ -150,7 +150,7 @@ def test_jitter_of_the_clip_is_one_for_all_its_frames(make_sample):
         assert not noise[:, 40:].any()
         np.testing.assert_allclose(noise[:, :40], noise[:, :1].repeat(40, axis=1), atol=1e-6)
         offsets.append(noise[:, 0])
-    offsets = np.stack(offsets)  # [100, M, V, C]
+    offsets = np.stack(offsets)  # (100, M, V, C)
     assert abs(offsets.std() - 0.1) < 2e-3 and abs(offsets.mean()) < 2e-3
     assert abs(np.corrcoef(offsets[:, 0].ravel(), offsets[:, 1].ravel())[0, 1]) < 0.05
 

@@ -24,7 +24,7 @@ def unit(vector):
 
 
 def moved_twin(clip, t, origin, length, axes):
-    """Frame t [M, V, 3] of whole bodies in axes of their own; absent persons stay zero."""
+    """Frame t (M, V, 3) of whole bodies in axes of their own; absent persons stay zero."""
     out = np.zeros(clip[:, t].shape)
     for m, v in np.ndindex(out.shape[:2]):
         if clip[m, t].any():
@@ -33,7 +33,7 @@ def moved_twin(clip, t, origin, length, axes):
 
 
 def body_axes_twin(clip, torso):
-    """Whole NTU bodies [M, T, 25, 3], frame by frame."""
+    """Whole NTU bodies (M, T, 25, 3), frame by frame."""
     clip = clip.astype(np.float64)
     out = np.zeros(clip.shape)
     for t in range(clip.shape[1]):
@@ -51,7 +51,7 @@ def body_axes_twin(clip, torso):
 
 
 def first_frame_twin(clip):
-    """Whole NTU bodies [M, T, 25, 3]; shoulders 4 and 8, their center 20."""
+    """Whole NTU bodies (M, T, 25, 3); shoulders 4 and 8, their center 20."""
     clip = clip.astype(np.float64)
     frames = range(clip.shape[1])
     frame = next(t for t in frames if clip[:, t].any())
@@ -68,7 +68,7 @@ def first_frame_twin(clip):
 def assert_scaled(out, expected, joints):
     """``joints`` of ``out`` are those of ``expected`` but for a scale for each frame, about 1."""
     out, expected = out[:, :, joints], expected[:, :, joints]
-    scale = np.sqrt((expected**2).sum(axis=(0, 2, 3)) / (out**2).sum(axis=(0, 2, 3)))  # [T]
+    scale = np.sqrt((expected**2).sum(axis=(0, 2, 3)) / (out**2).sum(axis=(0, 2, 3)))  # (T,)
     assert (abs(scale - 1) < 0.2).all()
     np.testing.assert_allclose(out * scale[:, None, None], expected, atol=1e-5)
 

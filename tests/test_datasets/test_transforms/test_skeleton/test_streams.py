@@ -19,7 +19,7 @@ from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, parents
 
 
 def twin(clip, parent):
-    """Streams [4, M, T, V, C] by loops."""
+    """Streams (4, M, T, V, C) by loops."""
     out = np.zeros((4, *clip.shape))
     out[0] = clip
     persons, frames, joints, _ = clip.shape
