@@ -97,15 +97,15 @@ class ParsingDistillationHead(PretextHead):
         known = teacher.sum(2) > 0  # (B, T, h, w)
         person = (teacher[:, :, 0] < 0.5) & known
         found = person.float().mean((2, 3)) >= self.min_person  # (B, T)
-        counted = known & (found & valid)[..., None, None]
+        valid_pixels = known & (found & valid)[..., None, None]
         weight = 1 + (self.person_weight - 1) * (1 - teacher[:, :, 0])
-        overlap = part_overlap(part_logits(logits), teacher, counted)  # (B,)
+        overlap = part_overlap(part_logits(logits), teacher, valid_pixels)  # (B,)
         maps = logits.sigmoid() if logits.shape[2] == 1 else logits.softmax(2)
         return dict(
-            loss=mean_term(self.loss_module(logits, teacher), weight * counted),
+            loss=mean_term(self.loss_module(logits, teacher), weight * valid_pixels),
             mean_iou=known_term(overlap),
             # All background has no overlap with any part.
             mean_iou_constant=known_term(0 * overlap),
-            valid_fraction=Term(counted.any(3).any(2).float().mean()),
+            valid_fraction=Term(valid_pixels.any(3).any(2).float().mean()),
             maps=maps,
         )

@@ -114,7 +114,7 @@ class PosePredictionHead(PretextHead):
             found['discriminator_matched'] = Term(sides.matched, has_future)
         # Errors are of clips without a hint, over joints seen then and in the last observed frame.
         both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
-        counted = both.flatten(1).any(1).to(both.dtype)
+        has_both = both.flatten(1).any(1).to(both.dtype)
         for name, error in draw_errors(draws, target, both, known[:, -1:]).items():
-            found[name] = Term(error, counted)
+            found[name] = Term(error, has_both)
         return dict(**found, poses=(draws[0] + 1) / 2)

@@ -66,9 +66,7 @@ class PromptMatchingHead(PretextHead):
         schedule: str = 'cosine',
         momentum: float = 0.999,
         streams: int = 1,
-        loss: dict = dict(
-            type='SoftTargetInfoNCELoss', temperature=0.1, target_temperature=0.1, beta=0.5
-        ),
+        loss: dict = dict(type='SoftTargetInfoNCELoss'),
         inputs: Optional[dict[str, str]] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:

@@ -67,15 +67,15 @@ class PartMapDivergenceLoss(nn.Module):
 
 
 @torch.no_grad()
-def part_overlap(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
-    """Mean intersection over union of the most probable parts of each clip's counted pixels.
+def part_overlap(student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
+    """Mean intersection over union of the most probable parts of each clip's valid pixels.
 
-    Of probabilities ``(B, T, C, h, w)``, background first, and ``counted``, bool ``(B, T, h, w)``.
+    Of probabilities ``(B, T, C, h, w)``, background first, and ``valid``, bool ``(B, T, h, w)``.
     The mean ``(B,)`` is over the parts that student or teacher shows, NaN where there is none.
     """
     parts = student.shape[2]
     shown = [
-        (F.one_hot(maps.argmax(2), parts).bool() & counted[..., None]).flatten(1, 3)
+        (F.one_hot(maps.argmax(2), parts).bool() & valid[..., None]).flatten(1, 3)
         for maps in (student, teacher)
     ]  # (B, T*h*w, C) each
     intersection = (shown[0] & shown[1]).sum(1)[:, 1:].float()

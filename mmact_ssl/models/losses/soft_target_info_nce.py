@@ -93,7 +93,9 @@ def _softmax_of_cosines(
 class SoftTargetInfoNCELoss(nn.Module):
     """InfoNCE with :func:`soft_targets`, which have a temperature of their own."""
 
-    def __init__(self, temperature: float, target_temperature: float, beta: float) -> None:
+    def __init__(
+        self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5
+    ) -> None:
         super().__init__()
         self.temperature = temperature
         self.target_temperature = target_temperature
