@@ -73,7 +73,12 @@ setup(
         'shards': read_requirements('shards'),
         'tensorboard': read_requirements('tensorboard'),
         'tests': read_requirements('tests'),
-        'all': read_requirements('teachers') + read_requirements('tensorboard'),
+        # What a user may want beside training; text and onnx are parts of teachers.
+        'all': [
+            line
+            for name in ('teachers', 'search', 'shards', 'tensorboard')
+            for line in read_requirements(name)
+        ],
     },
     classifiers=[
         'Development Status :: 4 - Beta',
