@@ -132,6 +132,14 @@ def write_model(
 
     The figures are those of the source checkpoint. Rounding to float16 may change them: once the
     file itself has been evaluated, the same call with these results writes its own figures.
+
+    Args:
+        weights: The backbone's, by the names that its network has.
+        folder: Where the file goes; the card has its name.
+        half: Store float16.
+
+    Raises:
+        CheckpointError: A weight is too large for float16.
     """
     from safetensors.torch import save
 

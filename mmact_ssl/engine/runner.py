@@ -44,6 +44,12 @@ class PretrainRunner(Runner):
             atexit.register(end_process_group)
 
     def train(self) -> nn.Module:
+        """Train to the end of the schedule.
+
+        Raises:
+            TrainingError: Another process of the training has ended.
+            DataError: No batch came in time.
+        """
         if self.cfg.get('activation_checkpointing'):
             keep_statistics_once(self.model)
         try:
@@ -102,6 +108,7 @@ class PretrainRunner(Runner):
             )
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)

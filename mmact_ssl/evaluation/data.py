@@ -118,7 +118,14 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
 
 
 def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
-    """Keep the labeled samples at these positions as an annotation file, which must not change."""
+    """Keep the labeled samples at these positions as an annotation file, which must not change.
+
+    Args:
+        labeled: int64 ``(L,)``, positions in ``train``.
+
+    Raises:
+        DataError: The file is there and lists other samples.
+    """
     path, text = Path(path), ''.join(train.lines(labeled))
     if not path.is_file():
         write_atomically(path, text)

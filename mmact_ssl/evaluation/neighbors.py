@@ -58,6 +58,14 @@ def search(
 
     Each serves the queries whose neighbors the one before could not tell from many other rows. What
     is left in the end is multiplied in double precision.
+
+    Args:
+        queries, gallery: ``(Q, D)`` and ``(N, D)``.
+        project: Makes unit vectors in double precision of some rows.
+        types: Of the rough products, from the coarsest on.
+
+    Returns:
+        similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
     """
     k = min(k, len(gallery))
     similarities = np.empty((len(queries), k))

@@ -59,7 +59,7 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         )
 
     def batch(self, view: str, samples: Sequence[Tensor], targets: dict[str, Tensor]) -> Tensor:
-        """One tensor of a view's samples; may add to the view's targets."""
+        """One tensor ``(B, ...)`` of a view's samples; may add to the view's ``targets``."""
         raise NotImplementedError
 
 
@@ -110,6 +110,9 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
     Views, float32 ``(M, T_i, V, C)`` a sample, become float ``(B, M, T, V, C)``, zeros after each
     clip's end, and a target ``'<view>.valid'``, bool ``(B, M, T)``: frame within the clip and
     person in it. In a clip without anyone the first person counts as present.
+
+    Raises:
+        DataError: Clips of a batch differ in persons, joints or coordinates.
     """
 
     @property

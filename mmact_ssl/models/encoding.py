@@ -25,6 +25,9 @@ def encode_view(
         frame_wise: The backbone is a 2D network, which reads frames ``(N, C, H, W)``. The mean map
             of a clip's valid frames takes the place of its padding, so that a mean over all frames
             is one over valid frames.
+
+    Raises:
+        ConfigError: A view has another number of frames than a shifting student.
     """
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)

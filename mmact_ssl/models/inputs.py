@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
-    """Inputs of heads by name, each with what makes it."""
+    """Inputs of heads by name, each with what makes it, ``'student'`` or ``'pipeline'``, ...
+
+    Raises:
+        ConfigError: The model names a view that the pipeline does not make, an adapter that is not
+            there, or a target that two parts make.
+    """
     views = model.data_preprocessor.views
     made = dict.fromkeys(views, 'pipeline')
     made.update({f'targets.{t}': 'pipeline' for t in model.data_preprocessor.made_targets})
@@ -56,7 +61,7 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
 
 
 def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> None:
-    """Check that all inputs of all heads are made."""
+    """Check that all inputs of all heads are made, else ConfigError with the key of the config."""
     if not heads:
         raise ConfigError('model.heads has no task: name at least one pretext head')
     for task, head in heads.items():

@@ -173,7 +173,17 @@ class MultiTaskPretrainer(BaseModel):
     def features(
         self, maps: Sequence[Tensor], valid: Optional[Tensor], adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
-        """All features of a view from its maps, of the student and of its momentum copy alike."""
+        """All features of a view from its maps, of the student and of its momentum copy alike.
+
+        Args:
+            maps: As :meth:`encode` gives them, ``(B, C', T', H', W')`` or ``(B, M', C', T', V')``.
+            valid: ``(B, T)`` or ``(B, M, T)``, False for padding.
+            adapters: By name.
+
+        Returns:
+            dict: ``feature_map``, the last map; ``level0``, ... the earlier ones; ``pooled``
+            ``(B, D)``; what each adapter makes, by its name.
+        """
         *earlier, feature_map = maps
         if self.pooling is not None:
             pooled = self.pooling(feature_map, valid)
@@ -195,7 +205,7 @@ class MultiTaskPretrainer(BaseModel):
         targets: Targets,
         data_samples: Optional[list] = None,
     ) -> dict[str, Tensor]:
-        """Everything that a head may read, by the names that :class:`PretextHead` lists."""
+        """Everything that a head may name as its input (docs/inputs.md has names and shapes)."""
         found = dict(inputs)
         for view, named in targets.items():
             found.update({f'targets.{view}.{name}': value for name, value in named.items()})

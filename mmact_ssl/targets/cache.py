@@ -88,8 +88,13 @@ class TargetWriter:
     def put(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
         """Store the array of one video, durably when this returns.
 
-        ``source_hash``, of what the teacher read, is kept beside it. ValueError if the array does
-        not fit the cache's kind (see TargetMeta).
+        Args:
+            key: Path of the video, as the annotation has it.
+            array: One entry a frame or clip along its first axis, see TargetMeta.
+            source_hash: Of what the teacher read; kept beside it.
+
+        Raises:
+            ValueError: The array does not fit the cache's kind.
         """
         self.put_stored(key, self.meta.stored(key, array), source_hash)
 

@@ -120,7 +120,11 @@ class TargetMeta:
         return array
 
     def stored(self, key: str, array: np.ndarray) -> np.ndarray:
-        """Return an array of this kind in its storage type (see :meth:`checked`)."""
+        """Return an array of this kind in its storage type, of the same shape.
+
+        Raises:
+            ValueError: It is not of this kind, see :meth:`checked`.
+        """
         return to_storage(self.checked(key, array), self.dtype)
 
 

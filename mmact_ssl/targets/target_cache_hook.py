@@ -23,10 +23,10 @@ class TargetCacheHook(Hook):
     """Save which teachers made the targets, and refuse others where a checkpoint comes back.
 
     A run that is resumed, or tested, after a cache was made anew by another teacher would go on as
-    if nothing had happened. So the fingerprints of the caches (of sentences, which the teacher's
-    does not cover, a hash of their embeddings too) are logged when training starts and saved in the
-    checkpoint's ``meta``. A resumed run must find those of the training; a test those
-    of the training or of the test split at that time. Other targets are not compared. Our choice.
+    if nothing had happened. So the fingerprints of the caches are logged when training starts and
+    saved in the checkpoint's ``meta``; beside that of a teacher of sentences, which does not cover
+    them, a hash of their embeddings. A resumed run must find those of the training; a test those of
+    the training or of the test split at that time. Other targets are not compared. Our choice.
 
     Args:
         any_teacher: Compare nothing.
@@ -93,8 +93,9 @@ def find_teachers(loader: Any) -> Teachers:
             meta = read_meta(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        fingerprint, source = meta.identity, meta.source or 'an unnamed source'
+        source = meta.source or 'an unnamed source'
+        found.setdefault(target, {})[meta.identity] = source
         if meta.kind == 'text':
-            fingerprint, source = cache_version(path), f'sentences embedded by {source}'
-        found.setdefault(target, {})[fingerprint] = source
+            sentences = found.setdefault(f'{target} (sentences)', {})
+            sentences[cache_version(path)] = f'sentences embedded by {source}'
     return found

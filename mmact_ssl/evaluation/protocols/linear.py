@@ -98,7 +98,13 @@ def fold_scores(
     penalties: Sequence[float],
     max_iter: int,
 ) -> np.ndarray:
-    """Accuracy on each fold under each penalty, ``(folds, penalties)``."""
+    """Accuracy on each fold under each penalty, ``(folds, penalties)``, 0..1.
+
+    Args:
+        values, labels: Features ``(N, D)`` and classes ``(N,)``.
+        splits: Positions to train on and to test on, of each fold.
+        penalties: Inverse strengths, ascending: each fit starts from the one before.
+    """
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
         scaler = StandardScaler().fit(values[fitted])
@@ -137,6 +143,10 @@ def usable_folds(
     Few groups that hold few classes each may leave a fold without a sample to test, or with all
     samples but those of one class in it. Of few labels, a class may lie in one fold as a whole: its
     samples, which nobody could know, are not tested.
+
+    Args:
+        labels, groups: ``(N,)``; samples of one group stay in one fold.
+        folds: At most.
 
     Returns:
         Positions to train on and to test on, of each fold; none for fewer than two folds.

@@ -60,7 +60,10 @@ class UncertaintyWeights(Balancer):
         gradients: SharedGradients,
         sizes: Mapping[str, Tensor],
     ) -> Tensor:
-        """The formula above."""
+        """One scalar of the losses, a scalar each, by the formula of the class.
+
+        A task that counts in no process in this step (its size is 0) leaves its variance as it is.
+        """
         total = self.weighted_sum(losses, progress)
         counts = torch.stack([sizes[task] != 0 for task in losses]).to(torch.int64)
         all_reduce(counts, op='max')  # each process has its share of what counts

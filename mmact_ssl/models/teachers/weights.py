@@ -89,7 +89,7 @@ def find_in_package(name: str, what: str) -> str:
 
 
 def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
-    """Load weights whose names and shapes must be exactly the network's."""
+    """Load weights whose names and shapes must be exactly the network's, else CheckpointError."""
     try:
         network.load_state_dict(dict(state), strict=True)
     except RuntimeError as error:
@@ -102,7 +102,8 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
 def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     """Load weights saved under other names by a network that is built in the same order.
 
-    For each weight the shape and the last part of its name (``bias``, ...) must be the same.
+    For each weight the shape and the last part of its name (``bias``, ...) must be the same, else
+    CheckpointError.
     """
     wanted = network.state_dict()
     if len(wanted) != len(state):
