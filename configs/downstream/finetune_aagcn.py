@@ -1,0 +1,1 @@
+_base_ = ['linear_aagcn.py', '../_base_/schedules/finetune_skeleton.py']
