@@ -96,12 +96,11 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     folder = cfg.get('own_folder')
     if folder is None:
         return
-    for split in ('train', 'test'):
-        if cfg[f'{split}_dataloader'].dataset.ann_file != folder[split]:
-            return
+    sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
+    own = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
     lists = folder.to_dict()
-    said = keep_labeled(lists)
-    if not os.path.isfile(lists['test']):
+    said = keep_labeled(lists, own)
+    if len(own) == len(sets) and not os.path.isfile(lists['test']):
         if not splits:
             raise ConfigError(
                 f'{lists["root"]} has no test list, and the classifier was trained on all of its '
@@ -110,8 +109,8 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
         said.append(split_folder(lists))
     for line in said:
         print(line)
-    cfg.train_dataloader.dataset.ann_file = lists['train']
-    cfg.test_dataloader.dataset.ann_file = lists['test']
+    for split in own:
+        sets[split].ann_file = lists[split]
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:

@@ -34,7 +34,8 @@ class VideoReader:
     """Random access to the frames of one video file, or one in a shard, exact to the frame.
 
     Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
-    number of frames, their order and the key frames without decoding. ``read`` then decodes from
+    number of frames, their order and the key frames without decoding (of AVI files with B-frames
+    and raw streams, which hold no order, the key frames are decoded). ``read`` then decodes from
     the key frame before each wanted frame to the last wanted one; on the way it leaves out the
     frames that no other refers to, and converts and scales only what was asked for.
 
@@ -101,6 +102,8 @@ class VideoReader:
 
         with self._reported('cannot be decoded'):
             self._decode(0, len(self._is_key), set(), keep, count=True)
+        if not keys:
+            raise self._broken('has no key frame that can be decoded')
         return np.array(keys, dtype=np.int64)
 
     def read(

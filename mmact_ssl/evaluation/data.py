@@ -101,7 +101,8 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     if len(found) != num_classes or found[-1] != num_classes - 1:
         raise ConfigError(
             f'{train.ann_file}: {len(found)} classes up to {found[-1]}, but the config sets '
-            f'model.cls_head.num_classes={num_classes}; set it to what the data has'
+            f'model.cls_head.num_classes={num_classes}; set it to what the data has, and label a '
+            'training sample of each class'
         )
     if test.labels.max() >= num_classes:
         raise ConfigError(

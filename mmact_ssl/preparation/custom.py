@@ -84,9 +84,8 @@ def prepare(
         splits = split_names(source, table, names, train_subjects)
         used = table.get('used', np.ones(len(names), dtype=bool))
         clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
-        with SkeletonWriter(
-            out, out.name, layout, classes, keypoints.shape[1], keypoints.shape[3], unit
-        ) as writer:
+        sizes = keypoints.shape[1], keypoints.shape[3]
+        with SkeletonWriter(out, out.name, layout, classes, *sizes, unit, True) as writer:
             for name, label, clip, is_used in zip(names, labels, clips, used):
                 if is_used:
                     writer.add(name, label, clip.transpose(1, 0, 2, 3))

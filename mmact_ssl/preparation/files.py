@@ -127,6 +127,7 @@ def write_videos(
         place_video(video.source, path_inside(out, video.name, 'the list of videos'), placement)
     for split, listed in splits.items():
         write_annotation(out / f'{split}.txt', ((video.name, video.label) for video in listed))
+    (out / 'classes.txt').unlink(missing_ok=True)
     if classes:
         write_lines(out / 'classes.txt', classes)
     report_left_out(out, left_out)

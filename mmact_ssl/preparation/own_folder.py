@@ -94,10 +94,14 @@ def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarra
     return np.asarray([str(groups.get(name, f'{name}\n')) for name in names])
 
 
-def keep_labeled(folder: dict[str, Any]) -> list[str]:
+def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
     """Leave samples without a label out of the lists of a folder of :func:`describe_folder`.
 
     Lists of the others are written into the folder, and ``folder`` names them then.
+
+    Args:
+        folder: Changed in place.
+        splits: Lists to look at; a test list may be missing.
 
     Returns:
         One line for each such list.
@@ -105,23 +109,26 @@ def keep_labeled(folder: dict[str, Any]) -> list[str]:
     Raises:
         DataError: No sample of a list has a label.
     """
-    said = []
+    fix = f'prepare it with labels: `{folder["prepare_command"]}`'
+    said, texts = [], {}
     for key, name in zip(('train', 'test'), LABELED):
         path = folder[key]
-        if key == 'test' and not os.path.isfile(path):
+        if key not in splits or (key == 'test' and not os.path.isfile(path)):
             continue
-        fix = f'prepare it with labels: `{folder["prepare_command"]}`'
         names, labels = read_annotation(path, fix)
-        entries = [(name, label) for name, label in zip(names, labels) if label >= 0]
-        if not entries:
+        lines = [f'{sample} {label}\n' for sample, label in zip(names, labels) if label >= 0]
+        if not lines:
             raise DataError(f'{path}: no sample has a label; {fix}')
-        if len(entries) < len(names):
-            folder[key] = str(Path(folder['root'], name))
-            write_atomically(folder[key], ''.join(f'{name} {label}\n' for name, label in entries))
+        if len(lines) < len(names):
+            target = str(Path(folder['root'], name))
+            texts[key] = target, ''.join(lines)
             said.append(
-                f'{path}: {len(names) - len(entries)} of {len(names)} samples have no label and '
-                f'are left out, see {folder[key]}'
+                f'{path}: {len(names) - len(lines)} of {len(names)} samples have no label and '
+                f'are left out, see {target}'
             )
+    for key, (target, text) in texts.items():
+        folder[key] = target
+        write_atomically(target, text)
     return said
 
 

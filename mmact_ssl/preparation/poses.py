@@ -15,7 +15,7 @@ def project_joints(
 
     Args:
         skeleton: float (..., 3) in the camera's axes, as a Kinect gives them: x to the right of
-            its picture, which is mirrored, y up, z depth (> 0), in any unit.
+            the picture (a Kinect's is mirrored), y up, z depth (> 0), in any unit.
         focal: Focal length in pixels.
         center: (x, y) in pixels where the optical axis meets the picture.
         size: (width, height) of the picture in pixels.

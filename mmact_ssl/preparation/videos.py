@@ -49,11 +49,14 @@ def prepare(
     require(source, fix)
     if test_fraction and not (labels_from_folders and 0 < test_fraction < 1):
         raise DataError('--test-fraction: give 0 to 1, together with --labels-from-folders')
-    if unlabeled is not None and not (labels_from_folders and (source / unlabeled).is_dir()):
-        raise DataError(
-            f'--unlabeled {unlabeled}: name a folder of {source}, together with '
-            '--labels-from-folders'
-        )
+    if unlabeled is not None:
+        unlabeled = os.path.normpath(unlabeled)  # without the slash of a shell's completion
+        folders = {path.name for path in source.iterdir() if path.is_dir()}
+        if unlabeled not in folders or not labels_from_folders:
+            raise DataError(
+                f'--unlabeled {unlabeled}: name a folder of {source}, together with '
+                '--labels-from-folders'
+            )
     found = sorted(
         path
         for path in source.rglob('*')
@@ -78,18 +81,21 @@ def prepare(
 
     names = target_names(kept, source)
     (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
-    folders = [path.relative_to(source).parts[0] for path in kept]
-    classes = sorted({*folders} - {unlabeled}) if labels_from_folders else []
-    labels = [classes.index(folder) if folder in classes else None for folder in folders]
+    first = [path.relative_to(source).parts[0] for path in kept]
+    classes = sorted({*first} - {unlabeled}) if labels_from_folders else []
+    if test_fraction and not classes:
+        raise DataError(f'--test-fraction: {source} has no class folder beside {unlabeled}')
+    labels = [classes.index(folder) if folder in classes else None for folder in first]
     inner = {path: path.relative_to(source).parts[1:-1] for path in kept} if classes else {}
     # A video right below its class is a group of its own.
     groups = {names[path]: (*parts, names[path])[0] for path, parts in inner.items()}
-    grouped = write_groups(out, groups)
+    write_groups(out, groups)
     videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
     splits = {'train': videos}
     if test_fraction:
         labeled = [video for video in videos if video.label is not None]
-        known = [groups[video.name] for video in labeled] if grouped else None
+        together = [groups[video.name] for video in labeled]
+        known = together if len(set(together)) < len(together) else None
         held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, known)
         print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
         tests = {video.name: video for video, is_held in zip(labeled, held) if is_held}

@@ -15,7 +15,7 @@ from mmact_ssl.targets.load_targets import caches_read_by
 
 # Target -> fingerprint of its teacher -> the source that the cache names.
 Teachers = dict[str, dict[str, str]]
-META_KEY = 'target_caches'
+META_KEY, SENTENCES_KEY = 'target_caches', 'target_sentences'
 
 
 @HOOKS.register_module()
@@ -24,9 +24,10 @@ class TargetCacheHook(Hook):
 
     A run that is resumed, or tested, after a cache was made anew by another teacher would go on as
     if nothing had happened. So the fingerprints of the caches are logged when training starts and
-    saved in the checkpoint's ``meta``; beside that of a teacher of sentences, which does not cover
-    them, a hash of their embeddings. A resumed run must find those of the training; a test those of
-    the training or of the test split at that time. Other targets are not compared. Our choice.
+    saved in the checkpoint's ``meta``. A resumed run must find those of the training; a test those
+    of the training or of the test split at that time. Other targets are not compared. A teacher's
+    fingerprint does not cover the sentences that it embedded: where these have changed, a resumed
+    run gets a warning. Our choice.
 
     Args:
         any_teacher: Compare nothing.
@@ -39,6 +40,9 @@ class TargetCacheHook(Hook):
         self.any_teacher = any_teacher
         self._now: dict[str, Teachers] = {}
         self._saved: dict[str, Teachers] = {}
+        # Target -> hash of the embeddings of all sentences.
+        self._sentences: dict[str, str] = {}
+        self._saved_sentences: dict[str, str] = {}
 
     def before_train(self, runner: Runner) -> None:
         self._now = {
@@ -48,13 +52,21 @@ class TargetCacheHook(Hook):
         for target, teachers in self._now['train'].items():
             for fingerprint, source in teachers.items():
                 runner.logger.info(f'cached {target!r} are of {source} ({fingerprint[:12]})')
-        for _, path in set(caches_read_by(runner.cfg.get('train_dataloader'))):
+        for target, path in set(caches_read_by(runner.cfg.get('train_dataloader'))):
             with suppress(TargetCacheError):  # the reader raises the detailed error
                 if doubt := doubtful_poses(path):
                     runner.logger.warning(doubt)
+                if read_meta(path).kind == 'text':
+                    self._sentences[target] = cache_version(path)
         # Weights to start from may come from other targets.
         if runner._resume:
             self._compare(self._now['train'], self._saved.get('train', {}))
+            for target, version in self._sentences.items():
+                if self._saved_sentences.get(target, version) != version:
+                    runner.logger.warning(
+                        f'the cache of the target {target!r} holds other sentences than when the '
+                        'checkpoint was saved: training goes on with these'
+                    )
 
     def before_test(self, runner: Runner) -> None:
         known: Teachers = {}
@@ -65,10 +77,12 @@ class TargetCacheHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['meta'][META_KEY] = self._now
+        checkpoint['meta'][SENTENCES_KEY] = self._sentences
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # One without a record is accepted.
         self._saved = checkpoint.get('meta', {}).get(META_KEY, {})
+        self._saved_sentences = checkpoint.get('meta', {}).get(SENTENCES_KEY, {})
 
     def _compare(self, found: Teachers, known: Teachers) -> None:
         if self.any_teacher:
@@ -93,9 +107,5 @@ def find_teachers(loader: Any) -> Teachers:
             meta = read_meta(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        source = meta.source or 'an unnamed source'
-        found.setdefault(target, {})[meta.identity] = source
-        if meta.kind == 'text':
-            sentences = found.setdefault(f'{target} (sentences)', {})
-            sentences[cache_version(path)] = f'sentences embedded by {source}'
+        found.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
     return found

@@ -173,7 +173,7 @@ def group_clips(
     Args:
         clips, features: N clips and ``(N, C)``.
         annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A clip is
-            found by the end of its path, and is '?' where it is not.
+            found by the end of its path, and is '?' where it is not or has no label.
         clusters: Number of k-means clusters of directions; 0: labels, or folders if there are
             several, else 10 clusters at most.
         seed: Of the clusters.
@@ -182,7 +182,7 @@ def group_clips(
         names, labels = read_annotation(annotation, 'give another --ann')
         beside = Path(annotation).with_name('classes.txt')
         classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
-        known = dict(zip(names, labels))
+        known = {name: label for name, label in zip(names, labels) if label >= 0}
         groups = []
         for clip in clips:
             parts = clip.path.split('/')

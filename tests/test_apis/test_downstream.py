@@ -144,6 +144,16 @@ def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
         config_for(str(tmp_path / 'a.pth'), str(folder))
 
 
+def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, checkpoint: str):
+    text = (folder / 'all.txt').read_text()
+    (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
+    option = f'test_dataloader.dataset.ann_file={folder}/other.txt'
+    cfg = config_for(checkpoint, str(folder), [option])
+    fit_lists(cfg)
+    assert cfg.test_dataloader.dataset.ann_file == f'{folder}/other.txt'
+    assert Path(cfg.train_dataloader.dataset.ann_file).read_text() == text.replace('c03 1\n', '')
+
+
 @pytest.mark.parametrize('split', ['train', 'test'])
 def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
     option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'

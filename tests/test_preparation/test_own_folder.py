@@ -88,6 +88,16 @@ def test_samples_without_a_label_are_left_out(tests: list[str], tmp_path: Path):
     assert again['num_train'] == 4 and keep_labeled(again) == said
 
 
+def test_a_list_without_any_label_changes_nothing(tmp_path: Path):
+    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1'])
+    write_list(tmp_path, 'test.txt', ['c.mp4'])
+    folder = describe_folder(str(tmp_path))
+    with pytest.raises(DataError, match='test.txt: no sample has a label'):
+        keep_labeled(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['test.txt', 'train.txt']
+    assert keep_labeled(folder, ['train']) and folder['test'].endswith('/test.txt')
+
+
 def test_lists_with_labels_alone_stay(tmp_path: Path):
     write_list(tmp_path, 'train.txt', ['a.mp4 0', 'b.mp4 1'])
     folder = describe_folder(str(tmp_path))

@@ -195,12 +195,12 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
 
 
-@pytest.mark.parametrize('fraction', [0, 0.25])
-def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, fraction):
+@pytest.mark.parametrize(('fraction', 'name'), [(0, 'rest'), (0.25, 'rest'), (0, './rest/')])
+def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, fraction, name):
     for i in range(6):
         make_video(folder / 'rest' / 'anna' / f'{i}.mp4')
     out = tmp_path / 'out'
-    options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=fraction)
+    options = dict(labels_from_folders=True, unlabeled=name, test_fraction=fraction)
     counts = prepare_videos(folder, out, **options)
     tests = counts.get('test', 0)
     assert bool(tests) == bool(fraction) and counts['train'] == 9 + 6 - tests
@@ -211,6 +211,13 @@ def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, frac
     ]
     assert sum(line.endswith((' 0', ' 1')) for line in train) == 9 - tests
     assert not fraction or not any('rest' in line for line in lines(out / 'test.txt'))
+
+
+def test_nothing_is_held_out_of_unlabeled_videos_alone(tmp_path):
+    make_video(tmp_path / 'in' / 'rest' / 'a.mp4')
+    options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=0.5)
+    with pytest.raises(DataError, match='has no class folder beside rest'):
+        prepare_videos(tmp_path / 'in', tmp_path / 'out', **options)
 
 
 def test_the_folder_without_labels_is_there(folder, tmp_path):

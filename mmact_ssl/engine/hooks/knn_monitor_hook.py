@@ -62,6 +62,8 @@ class KNNMonitorHook(Hook):
         temperature: float = 0.07,
         holdout_fraction: float = 0.2,
     ) -> None:
+        if not 0 < holdout_fraction < 1:
+            raise ConfigError(f'KNNMonitorHook: holdout_fraction={holdout_fraction}: give 0 to 1')
         self.cfg = Config.fromfile(config)
         self.interval = interval
         self.k = k
@@ -129,13 +131,13 @@ class KNNMonitorHook(Hook):
         options = {key: settings.get(key) for key in ('group_pattern', 'group_file')}
         groups = sample_groups(names, **options)
         known = np.flatnonzero(features.labels >= 0)
+        if len(known) == len(np.unique(features.labels[known])):
+            raise ConfigError(f'KNNMonitorHook: no class of {ann_file} has two labeled clips')
         held, _ = hold_out(
             features.labels[known],
             self.holdout_fraction,
             groups=None if groups is None else groups[known],
         )
-        if not held.any():
-            raise ConfigError(f'KNNMonitorHook: no class of {ann_file} has two labeled clips')
         return features.part(known[~held]), features.part(known[held])
 
 

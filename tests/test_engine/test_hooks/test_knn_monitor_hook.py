@@ -170,6 +170,11 @@ def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labele
     assert not set(sides[0] // 2) & set(sides[1] // 2)
     with pytest.raises(ConfigError, match='gives other samples than'):
         hook._hold_out(Features(features.values, np.zeros(8, np.int64)))
+    ann_file.write_text('0_0.mp4 0\n0_1.mp4 1\n1_0.mp4\n')
+    with pytest.raises(ConfigError, match='no class of .*some.txt has two labeled clips'):
+        hook._hold_out(Features(features.values[:3], np.array([0, 1, -1])))
+    with pytest.raises(ConfigError, match='holdout_fraction=0'):
+        KNNMonitorHook(labeled, holdout_fraction=0)
 
 
 def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(
