@@ -202,6 +202,10 @@ def test_clips_are_grouped_by_label_by_folder_or_by_cluster(labeled_world, clips
     (tmp_path / 'classes.txt').write_text('a b\nc\nd\n')
     named = group_clips(found, features, str(annotation), 0, seed=0)
     assert named[1:] == [('a b', 'c', 'd')[label] for label in labels[1:]]
+    lines = annotation.read_text().splitlines()
+    annotation.write_text('\n'.join([lines[0].rpartition(' ')[0], *lines[1:]]))
+    unlabeled = group_clips(found, features, str(annotation), 0, seed=0)
+    assert unlabeled[1] == '?' and unlabeled[2:] == named[2:]
     folders = find_clips(clips, 'video')
     assert set(group_clips(folders, features, None, 0, seed=0)) == set(CLASSES)
     # One folder alone, or as asked: clusters, which here are the classes.

@@ -7,7 +7,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.dataset import (
+    BaseDataset,
+    ClassBalancedDataset,
+    ConcatDataset,
+    RepeatDataset,
+)
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine.hooks.seed_by_progress_hook import SeedByProgressHook
@@ -26,6 +31,9 @@ class Dataset(BaseDataset):
 
     def load_data_list(self):
         return [{'index': index} for index in range(len(self.lengths))]
+
+    def get_cat_ids(self, index):
+        return [0]
 
     def set_progress(self, seed, epoch):
         self.progress.share_memory_()
@@ -108,8 +116,9 @@ def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(train, batches)
 
 def test_the_same_sample_twice_an_epoch_is_refused(train):
     """It would be augmented alike both times."""
-    with pytest.raises(ConfigError, match='RepeatDataset would give the same augmented'):
-        train('run', RepeatDataset(Dataset(), 2))
+    for wrapped in (RepeatDataset(Dataset(), 2), ClassBalancedDataset(Dataset(), 0.5)):
+        with pytest.raises(ConfigError, match='Dataset would give the same augmented samples'):
+            train('run', wrapped)
 
 
 def test_a_loop_of_iterations_is_refused(train):
