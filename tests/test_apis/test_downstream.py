@@ -167,6 +167,8 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder: Path, check
     cfg = config_for(checkpoint, str(folder))
     with pytest.raises(ConfigError, match='no test list, and the classifier was trained on all'):
         fit_lists(cfg, splits=False)
+    with pytest.raises(SystemExit, match='no test list, and the classifier was trained on all'):
+        evaluate.main(['knn,joint', '--data', str(folder), checkpoint])
     assert not list(folder.glob('split_*.txt'))
 
 
