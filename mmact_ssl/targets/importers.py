@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections import Counter, defaultdict
@@ -19,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
@@ -162,6 +164,7 @@ def import_coco(
     fix = "COCO key points with 'images' and 'annotations' are expected"
     with reading(source, fix):
         best: dict[int, tuple[float, float]] = {}
+        frames_found = set()
         coco = read_json(source, fix, dict)
         images = {image['id']: image for image in coco['images']}
         for annotation in coco['annotations']:
@@ -175,6 +178,7 @@ def import_coco(
             key = found[0]
             if not 0 <= frame < lengths[key]:
                 raise ValueError(f'frame {frame} of {key!r}, which has {lengths[key]} frames')
+            frames_found.add(frame)
             rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
             if rank <= best.get(image['id'], (-1.0, -1.0)):
                 continue
@@ -188,6 +192,14 @@ def import_coco(
             pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known
             pose[pose[:, 2] == 0] = 0
             poses[key][frame] = pose
+    if frames_found and 0 not in frames_found:
+        print_log(
+            f'{source}: no video has an annotation of frame 0, the first is of frame '
+            f'{min(frames_found)}: if the file counts from 1, every pose is a frame late; number '
+            'frames from 0',
+            logger='current',
+            level=logging.WARNING,
+        )
     return _write(source, out, meta, poses.items(), overwrite)
 
 

@@ -1,4 +1,5 @@
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation import utdmhad
 from mmact_ssl.preparation.poses import project_joints
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.targets import importers
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader
 from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons
 
@@ -214,6 +216,16 @@ def test_coco_images_tell_their_frame(tmp_path, image):
     np.testing.assert_array_equal(pose[2], np.tile(np.float32([0.25, 0.25, 1]), (17, 1)))
     assert not pose[:2].any()  # frames without an annotation are unknown
     assert not TargetReader(tmp_path / 'x').get('videos/b.mp4').any()
+
+
+@pytest.mark.parametrize('first', [0, 1])
+def test_coco_frames_that_seem_to_count_from_1_are_told(tmp_path, monkeypatch, first):
+    said = mock.Mock()
+    monkeypatch.setattr(importers, 'print_log', said)
+    images = [{'file_name': f'videos/a/{frame}.jpg'} for frame in (first, 2)]
+    import_coco(coco(tmp_path / 'c.json', images, [person(0), person(1)]), tmp_path / 'x', LENGTHS)
+    assert said.call_count == first
+    assert not first or 'if the file counts from 1' in said.call_args.args[0]
 
 
 def test_coco_frames_of_videos_that_differ_by_suffix_name_their_video(tmp_path):
