@@ -1,38 +1,21 @@
 # C2VL on the skeletons of the demo world (synthetic), which have videos too: sentences from the
 # joints' motion, and as a second modality the mean embedding of the clip's frames. The world's own
 # sentences.json is written from its labels and is no target.
-_base_ = ['_base_/sets/demo-skeleton.py', '_base_/students/stgcn.py', '_base_/methods/c2vl.py']
+_base_ = [
+    '_base_/sets/demo-skeleton.py',
+    '_base_/students/stgcn.py',
+    '_base_/methods/c2vl-frames.py',
+]
 
 momentum = 0.99  # some hundred steps
 model = dict(
     backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
-    data_preprocessor=dict(
-        targets=('clip.prompt', 'clip.prompt_valid', 'clip.frames', 'clip.frames_valid')
-    ),
     momentum_encoder=dict(momentum=momentum),
-    heads=dict(
-        prompts=dict(momentum=momentum),
-        frames=dict(
-            type='PromptMatchingHead',
-            target='frames',
-            in_channels=256,
-            prompt_channels=1280,  # EfficientNet-Lite0
-            alpha_max=0.5,
-            cross_consistency=True,
-            momentum=momentum,
-        ),
-    ),
+    heads=dict(prompts=dict(momentum=momentum), frames=dict(momentum=momentum)),
 )
-load_frames = dict(
-    type='LoadTargets',
-    target='frames',
-    # Of the videos, not of the skeletons.
-    cache='{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb',
-    kind='embedding',
-    views=('clip',),
-    whole=True,
-    missing='mask',
-)
+# Of the videos, not of the skeletons, by the same names.
+cache = '{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb'
+load_frames = dict(_base_.load_frames, cache=cache, key='{}')
 crop = dict(_base_.crop, num_frames=32)  # clips hold 48
 steps = [
     load_frames,

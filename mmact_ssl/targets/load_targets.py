@@ -64,6 +64,8 @@ class LoadTargets(BaseTransform):
             cache has none of the videos of the data set: names then do not fit.
         whole: Of embeddings, take the mean over all of the video, for samples that are not frames
             of it: a skeleton clip beside the video that it was recorded with.
+        key: What the cache calls a sample, ``{}`` standing for its name: 'videos/{}_rgb.avi' for
+            skeleton clips whose videos have names of their own.
     """
 
     def __init__(
@@ -77,7 +79,10 @@ class LoadTargets(BaseTransform):
         sentences: str = 'draw',
         missing: str = 'error',
         whole: bool = False,
+        key: str = '{}',
     ) -> None:
+        if '{}' not in key:
+            raise ConfigError(f"LoadTargets: key={key!r}: '{{}}' stands for the sample's name")
         self.target = target
         self.cache = cache
         self.views = tuple(views)
@@ -87,6 +92,7 @@ class LoadTargets(BaseTransform):
         self.sentences = sentences
         self.mask = dict(error=False, mask=True)[missing]
         self.whole = whole
+        self.key = key
 
     def bind(self, root: str | os.PathLike[str]) -> LoadTargets:
         """Open the cache; ``root`` is the folder of the data set, that of its annotation file.
@@ -129,13 +135,14 @@ class LoadTargets(BaseTransform):
         """Refuse to mask all videos of a data set, and log how many are masked."""
         if not self.mask:
             return
-        names = list(filenames)
+        names = [self._key_of(name) for name in filenames]
         masked = self.reader.lookup_all(names).count(None)
         if masked and masked == len(names):
             raise TargetCacheError(
                 f'target cache {self.reader.path} has none of the {len(names)} annotated samples, '
                 f'e.g. {names[0]!r}; it has {self.reader.keys()[0]!r}: make it again with '
-                f'`{self.reader.command} --overwrite`, keyed by the names of the annotation'
+                f'`{self.reader.command} --overwrite`, keyed by the names of the annotation, or '
+                'correct key of LoadTargets'
             )
         if masked:
             print_log(
@@ -160,13 +167,17 @@ class LoadTargets(BaseTransform):
             targets.update(entries)
         return results
 
+    def _key_of(self, filename: str) -> str:
+        return self.key.replace('{}', filename)
+
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Sentences or the mean embedding, which belong to the video and not to frames."""
-        (key,) = self.reader.lookup_all([results['filename']])
+        name = self._key_of(results['filename'])
+        (key,) = self.reader.lookup_all([name])
         if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
         else:
-            key = key or self.reader.find(results['filename'])
+            key = key or self.reader.find(name)
             draw = self.sentences == 'draw' and not self.whole
             one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
             values = self.reader.get(key, one)
@@ -176,7 +187,7 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: values.copy(), **valid} for view in self.views}
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        key = self.reader.find(results['filename'])
+        key = self.reader.find(self._key_of(results['filename']))
         total = self.reader.shape(key)[0]
         if total != results['total_frames']:
             raise TargetCacheError(

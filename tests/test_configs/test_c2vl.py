@@ -11,13 +11,18 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.files import read_annotation
+from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.load_targets import caches_read_by
+from tests.conftest import write_video
 from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
 
 NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]
 GRU = [name for name in NAMES if '_gru' in name]
 DEMO = 'c2vl_stgcn_demo.py'
+NTU_FRAMES = [name for name in NAMES if name.startswith('c2vl-frames')]
+FRAMES = [DEMO, *NTU_FRAMES]  # a second prompt
 PAGE = (ROOT / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
 
 
@@ -40,7 +45,7 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     config = load(name)
     for loader, sentences in ((config.train_dataloader, 'draw'), (config.test_dataloader, 'mean')):
         prompt, *frames = steps(loader.dataset.pipeline, 'LoadTargets')
-        assert [part.target for part in frames] == (['frames'] if name == DEMO else [])
+        assert [part.target for part in frames] == (['frames'] if name in FRAMES else [])
         caches = dict(caches_read_by(loader))
         assert caches['prompt'] == f'{config.data_root}/targets/prompts.lmdb'
         assert (prompt.get('sentences', 'draw'), prompt.missing) == (sentences, 'mask')
@@ -103,7 +108,7 @@ def test_wrong_sentences_are_read_by_training_alone():
 
 
 @pytest.mark.parametrize('variant', LADDER)
-@pytest.mark.parametrize('name', sorted({*NAMES} - {DEMO}))
+@pytest.mark.parametrize('name', sorted({*NAMES} - {*FRAMES}))
 def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):
     config = load(name, LADDER[variant])
     model = build(config)
@@ -167,6 +172,26 @@ def test_the_demo_matches_frames_too_and_reads_no_labeled_sentence():
     assert losses['frames/with_sentence'] == pytest.approx(2 / 3)
     for head in model.heads.values():
         assert all(p.grad.any() for p in head.skeleton_projector.parameters())
+
+
+@pytest.mark.parametrize('name', NTU_FRAMES)
+def test_frames_on_ntu_are_a_second_prompt_beside_the_same_sentences(name: str, tmp_path):
+    """Their keys are the names that the videos get when they are prepared beside the skeletons."""
+    config, plain = load(name), load(name.replace('-frames', ''))
+    source = tmp_path / 'nturgb+d_rgb'
+    source.mkdir()
+    write_video(source / 'S001C002P003R002A013_rgb.avi', num_frames=4)
+    prepare_videos(source, tmp_path / 'rgb')
+    (listed,), _ = read_annotation(tmp_path / 'rgb/train.txt', '')
+    for loader, other in zip(loaders(config), loaders(plain)):
+        _, frames = steps(loader.dataset.pipeline, 'LoadTargets')
+        assert frames.key.replace('{}', 'S001C002P003R002A013') == listed
+        assert (frames.kind, frames.whole, frames.missing) == ('embedding', True, 'mask')
+        loader.dataset.pipeline.remove(frames)
+        assert loader == other
+    model = build(config)
+    assert set(model.heads) == {'prompts', 'frames'}
+    assert model.heads['frames'].inputs['prompt'] == 'targets.clip.frames'
 
 
 def test_the_demo_goes_without_frames_by_the_documented_options():

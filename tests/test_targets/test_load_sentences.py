@@ -104,3 +104,18 @@ def test_a_clip_gets_the_mean_of_all_frames_of_its_video(tmp_path):
         np.testing.assert_allclose(found['one']['frames'], expected, atol=1e-6)
         assert ('frames_valid' in found['one']) == (missing == 'mask')
         assert found['two'] == {}
+
+
+def test_a_video_of_another_name_is_found_by_the_key(tmp_path):
+    path = write(tmp_path / 'e', 'embedding', {'videos/a_rgb.avi': FRAMES})
+    options = dict(WHOLE, key='videos/{}_rgb.avi')
+    found = packed(path, 'a', **options)['one']
+    np.testing.assert_allclose(found['frames'], FRAMES.mean(0, keepdims=True), atol=1e-6)
+    assert found['frames_valid'] and not packed(path, 'b', **options)['one']['frames_valid']
+    load(path, **options).check_names(['a', 'b'])
+    with pytest.raises(TargetCacheError, match="e.g. 'videos/b_rgb.avi'; .* or correct key of"):
+        load(path, **options).check_names(['b', 'c'])
+    with pytest.raises(TargetCacheError, match="'videos/b_rgb.avi' is not in"):
+        packed(path, 'b', **dict(options, missing='error'))
+    with pytest.raises(ConfigError, match="key='videos/a': '{}' stands for the sample's name"):
+        LoadTargets(key='videos/a')
