@@ -4,18 +4,20 @@
 _base_ = [
     '_base_/sets/demo-skeleton.py',
     '_base_/students/stgcn.py',
-    '_base_/methods/c2vl-frames.py',
+    '_base_/methods/c2vl.py',
+    '_base_/methods/frames.py',
 ]
 
 momentum = 0.99  # some hundred steps
 model = dict(
     backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    data_preprocessor=dict(targets=_base_.frames_targets),
     momentum_encoder=dict(momentum=momentum),
-    heads=dict(prompts=dict(momentum=momentum), frames=dict(momentum=momentum)),
+    heads=dict(prompts=dict(momentum=momentum), frames=dict(_base_.frames_head, momentum=momentum)),
 )
-# Of the videos, not of the skeletons, by the same names.
+# Of the videos, not of the skeletons.
 cache = '{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb'
-load_frames = dict(_base_.load_frames, cache=cache, key='{}')
+load_frames = dict(_base_.load_frames, cache=cache)
 crop = dict(_base_.crop, num_frames=32)  # clips hold 48
 steps = [
     load_frames,

@@ -11,9 +11,11 @@ evaluations = [
     dict(_base_.by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
 ]
 pretrain = 'configs/c2vl_gru_utdmhad.py'
+pretrain_frames = 'configs/c2vl-frames_gru_utdmhad.py'
 pretrain_together = 'configs/ms2l-c2vl_gru_utdmhad.py'
 runs = [
     dict(method='C2VL', pretrain=pretrain, evaluations=evaluations),
+    dict(method='C2VL', variant='frames', pretrain=pretrain_frames, evaluations=evaluations),
     dict(method='MS2L + C2VL', pretrain=pretrain_together, evaluations=evaluations),
     *[dict(rung, pretrain=pretrain, evaluations=evaluations) for rung in _base_.rungs],
 ]

@@ -20,7 +20,6 @@ from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
 
 INDEX = 'index.json'
-INDEX_BYTES = 1 << 20
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -82,7 +81,7 @@ def other_models(base: str) -> dict[str, Entry]:
     """The models of another zoo, by the list that lies at its address."""
     folder = cache_folder() / sha256(base.encode()).hexdigest()[:12]
     try:
-        path = fetch(base, INDEX, folder, INDEX_BYTES, None)
+        path = fetch(base, INDEX, folder, None)
     except CheckpointError as error:
         path = folder / INDEX  # of the last time
         print_log(f'{error}; using the last known list of models', 'current', logging.WARNING)
@@ -123,7 +122,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     folder = folder or cache_folder()
     path = zoo_folder() / entry.file
     if not path.is_file() and base:
-        path = fetch(base, entry.file, folder, entry.size, entry.sha256)
+        path = fetch(base, entry.file, folder, entry.sha256)
     elif not path.is_file():
         path = folder / entry.file
         if not path.is_file():
