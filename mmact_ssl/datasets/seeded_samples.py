@@ -19,7 +19,8 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 class SeededSamples:
     """Mixin for mmengine data sets, written before the data set's class in the list of bases.
 
-    All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it:
+    All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it (in
+    a ConcatDataset the index among the samples of all members):
     mmengine seeds workers by their number, which draws the same augmentations anew in every epoch
     and others after a resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
 
@@ -71,9 +72,9 @@ class SeededSamples:
         self.prepare_command = prepare_command
         self.max_replacements = max_replacements
         self.label_fraction, self.label_seed = label_fraction, label_seed
-        # Seed, epoch, and whether they were set. In shared memory, so that workers that live
-        # through several epochs see the change.
-        self._progress = torch.zeros(3, dtype=torch.int64).share_memory_()
+        # Seed, epoch, samples before these, and whether they were set. In shared memory, so that
+        # workers that live through several epochs see the change.
+        self._progress = torch.zeros(4, dtype=torch.int64).share_memory_()
         # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
         # first thing to name, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
@@ -81,11 +82,14 @@ class SeededSamples:
         self.pipeline = build_pipeline(pipeline, root, target_caches)
         self._check_names()
 
-    def set_progress(self, seed: int, epoch: int) -> None:
-        """Set what the randomness of the samples depends on, in this process and its workers."""
+    def set_progress(self, seed: int, epoch: int, first: int = 0) -> None:
+        """Set what the randomness of the samples depends on, in this process and its workers.
+
+        ``first`` is the index of the first of them among those of all joined data sets.
+        """
         if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
             self._progress.share_memory_()
-        self._progress[:] = torch.tensor([seed, epoch, 1])
+        self._progress[:] = torch.tensor([seed, epoch, first, 1])
 
     def full_init(self) -> None:
         """Read the annotation, if that was put off by ``lazy_init``."""
@@ -108,11 +112,11 @@ class SeededSamples:
         if not self._fully_initialized:
             self.full_init()
         idx = range(len(self))[idx]
-        seed, epoch, is_set = self._progress.tolist()
+        seed, epoch, first, is_set = self._progress.tolist()
         replaced = ''
         for attempt in range(self.max_replacements + 1):
             # The words of the key are unsigned.
-            key = (seed % 2**64, epoch, idx, attempt)
+            key = (seed % 2**64, epoch, first + idx, attempt)
             with seeded(key) if is_set or self.seeded_from_start else nullcontext():
                 try:
                     results = self.get_data_info(idx if attempt == 0 else self._other(idx))
@@ -158,6 +162,25 @@ def build_pipeline(
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
     return Compose(transforms)
+
+
+def tell_progress(dataset: Any, seed: int, epoch: int) -> None:
+    """Call ``set_progress`` of a data set and of those inside, as far as they have it."""
+    for part, first in with_inner(dataset):
+        if hasattr(part, 'set_progress'):
+            part.set_progress(seed, epoch, first)
+
+
+def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
+    """A data set and those inside wrappers that keep theirs in ``dataset`` or ``datasets``.
+
+    Beside each the number of samples that come before its own.
+    """
+    yield dataset, first
+    for part in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
+        if part is not None:
+            yield from with_inner(part, first)
+            first += len(part)
 
 
 @contextmanager

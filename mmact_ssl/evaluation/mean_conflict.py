@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmact_ssl.datasets.seeded_samples import tell_progress
 from mmact_ssl.engine.hooks.gradient_conflict_hook import norms_and_cosines
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
@@ -81,8 +82,7 @@ def epoch_after_epoch(loader: Any, seed: int = 0) -> Iterator[Any]:
     """
     epoch = 0
     while True:
-        if hasattr(loader.dataset, 'set_progress'):
-            loader.dataset.set_progress(seed, epoch)
+        tell_progress(loader.dataset, seed, epoch)
         if hasattr(loader.sampler, 'set_epoch'):
             loader.sampler.set_epoch(epoch)
         yield from loader

@@ -7,9 +7,14 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 
-from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline, seeded
+from mmact_ssl.datasets.seeded_samples import (
+    SeededSamples,
+    build_pipeline,
+    seeded,
+    tell_progress,
+)
 from mmact_ssl.errors import BrokenSampleError, DataError
 
 
@@ -62,6 +67,21 @@ def test_transforms_are_shown_the_names_once_when_the_annotation_is_read(options
         assert len(dataset) == 2 and dataset[0]['number'] == 3
     dataset.full_init()
     assert first.shown == second.shown == [['3', '1']]
+
+
+def test_members_of_joined_data_sets_draw_apart_and_the_first_as_alone():
+    def draw(results):
+        return results['number'], np.random.rand()
+
+    def numbers(count):
+        return Numbers(count, set(), more=[draw])
+
+    joined, alone = ConcatDataset([numbers(2), numbers(3)]), numbers(2)
+    for dataset in (joined, alone):
+        tell_progress(dataset, 5, 1)
+    assert [number for number, _ in joined] == [0, 1, 0, 1, 2]
+    assert len({value for _, value in joined}) == 5
+    assert [joined[0], joined[1]] == [alone[0], alone[1]]
 
 
 def test_the_callers_generators_go_on_where_they_were():

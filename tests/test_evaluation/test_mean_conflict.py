@@ -137,4 +137,4 @@ def test_each_epoch_is_told_to_data_set_and_sampler():
     loader = Loader()
     batches = epoch_after_epoch(loader, seed=3)
     assert [next(batches) for _ in range(5)] == [0, 1, 0, 1, 0]
-    assert loader.told == [(3, 0), 0, (3, 1), 1, (3, 2), 2]
+    assert loader.told == [(3, 0, 0), 0, (3, 1, 0), 1, (3, 2, 0), 2]

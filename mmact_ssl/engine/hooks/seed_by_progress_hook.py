@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mmact_ssl.datasets.seeded_samples import tell_progress, with_inner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
 
@@ -23,7 +23,8 @@ class SeedByProgressHook(Hook):
 
     So a resumed run draws what a run that never stopped draws, and no epoch repeats the
     augmentations of another. Before each epoch the training data sets learn the seed and the
-    epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset); before each
+    epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset, whose members
+    learn how many samples come before theirs); before each
     iteration Python's, numpy's and torch's global generators are seeded in the main process. The
     sampler gets the runner's seed, which a resumed run reads from its checkpoint. Wrappers that
     give a sample several times an epoch are refused: it would be augmented alike each time.
@@ -41,7 +42,7 @@ class SeedByProgressHook(Hook):
                 'SeedByProgressHook needs an epoch-based training loop: set '
                 "train_cfg.by_epoch=True (or type='StepsTrainLoop') or remove the hook"
             )
-        for part in _with_inner(runner.train_dataloader.dataset):
+        for part, _ in with_inner(runner.train_dataloader.dataset):
             if isinstance(part, (RepeatDataset, ClassBalancedDataset)):
                 raise ConfigError(
                     f'{type(part).__name__} would give the same augmented samples several times '
@@ -55,9 +56,7 @@ class SeedByProgressHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         # Workers fetch the epoch's first batch after this.
-        for dataset in _with_inner(runner.train_dataloader.dataset):
-            if hasattr(dataset, 'set_progress'):
-                dataset.set_progress(int(runner.seed), runner.epoch)
+        tell_progress(runner.train_dataloader.dataset, int(runner.seed), runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         key = (int(runner.seed), get_rank(), runner.iter)
@@ -65,12 +64,3 @@ class SeedByProgressHook(Hook):
         random.seed(int(words[0]))
         np.random.seed(words[1])
         torch.manual_seed(int(words[2]))
-
-
-def _with_inner(dataset: Any) -> Iterator[Any]:
-    """A data set, and those inside wrappers that keep theirs in ``dataset`` or ``datasets``."""
-    yield dataset
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    for part in inner:
-        if part is not None:
-            yield from _with_inner(part)

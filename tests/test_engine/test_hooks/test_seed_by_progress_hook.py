@@ -25,7 +25,7 @@ class Dataset(BaseDataset):
     """A few samples that tell what they were told."""
 
     def __init__(self, size=3):
-        self.progress = torch.zeros(2, dtype=torch.int64)
+        self.progress = torch.zeros(3, dtype=torch.int64)
         self.lengths = np.arange(size)
         super().__init__()
 
@@ -35,12 +35,13 @@ class Dataset(BaseDataset):
     def get_cat_ids(self, index):
         return [0]
 
-    def set_progress(self, seed, epoch):
+    def set_progress(self, seed, epoch, first):
         self.progress.share_memory_()
-        self.progress[0], self.progress[1] = seed, epoch
+        self.progress[:] = torch.tensor([seed, epoch, first])
 
     def __getitem__(self, index):
-        return {'inputs': torch.tensor([*self.progress.tolist(), index])}
+        seed, epoch, first = self.progress.tolist()
+        return {'inputs': torch.tensor([seed, epoch, first + index])}
 
 
 class Model(BaseModel):
@@ -80,9 +81,9 @@ def test_the_data_set_learns_seed_and_epoch_in_time(train, num_workers):
     assert [told for told, _ in draws] == [(7, e, i) for e in range(2) for i in range(3)]
 
 
-def test_data_sets_in_wrappers_learn_it(train):
-    draws = train('run', ConcatDataset([Dataset(), Dataset()]))
-    assert [told[:2] for told, _ in draws] == [(7, 0)] * 6 + [(7, 1)] * 6
+def test_data_sets_in_wrappers_learn_it_and_how_many_samples_come_before(train):
+    draws = train('run', ConcatDataset([Dataset(3), Dataset(2), Dataset(1)]))
+    assert [told for told, _ in draws] == [(7, e, i) for e in range(2) for i in range(6)]
 
 
 def test_a_resumed_run_draws_the_same(train):
