@@ -34,7 +34,7 @@ class Seen(Dataset):
         self.lengths = list(range(SAMPLES))
         self.shards = torch.arange(SAMPLES).numpy() // 3
 
-    def set_progress(self, seed: int, epoch: int) -> None:
+    def set_progress(self, seed: int, epoch: int, first: int) -> None:
         self.epoch.share_memory_()[0] = epoch  # mmengine has made a copy
 
     def __len__(self) -> int:
