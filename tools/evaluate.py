@@ -132,6 +132,7 @@ def load_config(args: argparse.Namespace) -> Config:
     from mmact_ssl.apis.downstream import config_for, fit_lists
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.evaluation.protocols.joint import saw_labels
 
     keep_freed_memory()
     if args.config is None:
@@ -140,7 +141,9 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
-    fit_lists(cfg, splits='joint' not in args.protocols.split(','))
+    own = 'own_folder' in cfg and args.checkpoint is not None
+    trained = own and saw_labels(find_checkpoint(args.checkpoint, args.seeds[0]), cfg)
+    fit_lists(cfg, splits=not trained and 'joint' not in args.protocols.split(','))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})

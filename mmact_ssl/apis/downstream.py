@@ -103,7 +103,7 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     if len(own) == len(sets) and not os.path.isfile(lists['test']):
         if not splits:
             raise ConfigError(
-                f'{lists["root"]} has no test list, and the classifier was trained on all of its '
+                f'{lists["root"]} has no test list, and the student was trained with all of its '
                 'labels: prepare the folder with one'
             )
         said.append(split_folder(lists))

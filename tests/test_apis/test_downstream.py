@@ -17,6 +17,7 @@ from mmact_ssl.apis.downstream import (
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.protocols.joint import saw_labels
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
@@ -163,12 +164,23 @@ def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkp
     assert not list(folder.glob('split_*.txt'))
 
 
-def test_clips_whose_labels_were_trained_on_are_not_held_out(folder: Path, checkpoint: str):
+def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint, tmp_path):
     cfg = config_for(checkpoint, str(folder))
-    with pytest.raises(ConfigError, match='no test list, and the classifier was trained on all'):
+    refusal = 'no test list, and the student was trained with all'
+    with pytest.raises(ConfigError, match=refusal):
         fit_lists(cfg, splits=False)
-    with pytest.raises(SystemExit, match='no test list, and the classifier was trained on all'):
+    with pytest.raises(SystemExit, match=refusal):
         evaluate.main(['knn,joint', '--data', str(folder), checkpoint])
+    # Nor are they for its frozen features, unless it was trained elsewhere.
+    known = torch.load(checkpoint)
+    known['state_dict']['heads.actions.classifier.weight'] = torch.zeros(2, 4)
+    for name, of_folder in (('mine', True), ('other', False)):
+        known['meta']['cfg'] += f"dataset_name = '{name}'\n"
+        torch.save(known, tmp_path / f'{name}.pth')
+        assert saw_labels(str(tmp_path / f'{name}.pth'), cfg) == of_folder
+    assert not saw_labels(checkpoint, cfg)
+    with pytest.raises(SystemExit, match=refusal):
+        evaluate.main(['knn', '--data', str(folder), str(tmp_path / 'mine.pth')])
     assert not list(folder.glob('split_*.txt'))
 
 

@@ -135,6 +135,27 @@ def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
             assert (theirs.ann_file, theirs.data_prefix) == (own.ann_file, own.data_prefix)
 
 
+@pytest.mark.parametrize(
+    ('own', 'measured'),
+    [
+        ('csvr_tsm-lite0.py', 'csvr_tsm-lite0_jhmdb.py'),
+        ('dtg_tsm-lite0.py', 'dtg_tsm-lite0_jhmdb.py'),
+        ('dtg-joint_tsm-lite0.py', 'dtg_tsm-lite0_joint_jhmdb.py'),
+        ('hcpg_tsm-lite0.py', 'hcpg_tsm-lite0_jhmdb.py'),
+    ],
+)
+def test_your_own_videos_are_trained_as_the_measured_set(own: str, measured: str):
+    """As many clips are seen; the folder of the tests has two."""
+    mine, theirs = load(own), load(measured)
+    assert mine.train_cfg.max_epochs == theirs.train_cfg.max_epochs * 675 // 2
+    assert mine.param_scheduler[-1]['end'] == mine.train_cfg.max_epochs
+    for config in (mine, theirs):
+        config.model.heads.get('recognition', {}).pop('cls_head', None)  # the number of classes
+    assert mine.model == theirs.model
+    assert mine.optim_wrapper == theirs.optim_wrapper
+    assert loaders(mine)[0].dataset.pipeline == loaders(theirs)[0].dataset.pipeline
+
+
 def test_sets_that_are_joined_read_caches_of_their_own():
     datasets = load('dtg_tsm-lite0_jhmdb-arid.py').train_dataloader.dataset.datasets
     roots = [Path(part.ann_file).parent for part in datasets]

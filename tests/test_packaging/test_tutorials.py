@@ -97,7 +97,11 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     rest = np.flatnonzero(table['subjects'] == 1)[1:]
     table['labels'][rest] = -1
     np.savez('mine.npz', **table)
-    lines = commands('few_labels.md', 'tools/')
+    lines = [
+        words
+        for block in ('mine.npz', 'linear,finetune')
+        for words in commands('few_labels.md', block)
+    ]
     assert len(lines) == 4
     assert lines[0] in commands('data.md', '--source mine.npz')
     for words in lines:
@@ -139,6 +143,15 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     assert list(desk.glob('mine-*.safetensors'))
     run(evaluate[0])
     assert 'test clips' in capsys.readouterr().out
+
+    # Labels of a part, read beside the pretext tasks; the targets of the videos stay.
+    run([*prepare, *'--labels-from-folders --unlabeled class2 --test-fraction 0.3'.split()])
+    train, evaluate = commands('few_labels.md', 'dtg-joint')
+    run(
+        [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
+    )
+    run(evaluate)
+    assert 'joint' in capsys.readouterr().out
 
 
 def test_every_page_with_commands_is_run_or_says_what_it_needs():

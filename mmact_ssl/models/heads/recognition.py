@@ -10,6 +10,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
@@ -39,6 +40,11 @@ class RecognitionHead(PretextHead):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(inputs, init_cfg=init_cfg)
+        if not cls_head.get('num_classes', 1):
+            raise ConfigError(
+                'RecognitionHead: cls_head.num_classes is 0: it needs labels, prepare the data set '
+                'with them (--labels-from-folders)'
+            )
         # Its parts, such as the loss, are named without scope and are mmaction2's.
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
         # mmaction2's heads for 2D students want the frames in the batch's axis and their number.

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.recognition import RecognitionHead
 
 HEADS = dict(
@@ -37,3 +38,8 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
     predicted = head.predict(feature_map=feature_map, label=label)
     assert torch.allclose(predicted['scores'], scores, atol=1e-6)
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
+
+
+def test_a_data_set_without_labels_is_refused():
+    with pytest.raises(ConfigError, match='num_classes is 0: it needs labels'):
+        RecognitionHead(dict(HEADS['TSNHead'], num_classes=0))

@@ -1,0 +1,23 @@
+# DTG-Net beside supervised training on your own videos (--data DIR), on EfficientNet-Lite0 with the
+# temporal shift, from ImageNet: recognition of the clips with a label, guidance of all.
+_base_ = [
+    '_base_/sets/folder.py',
+    '_base_/students/tsm-lite0.py',
+    '_base_/methods/dtg-joint-tsm.py',
+]
+
+model = dict(
+    backbone=_base_.backbone,
+    data_preprocessor=_base_.normalization,
+    heads=dict(recognition=dict(cls_head=dict(num_classes=_base_.num_classes))),
+)
+train_dataloader = dict(dataset=_base_.train_set)
+test_dataloader = dict(dataset=_base_.test_set)
+# Of a smaller set as many clips are seen as of JHMDB's 675, of a larger one each as often.
+own = _base_.train_cfg.max_epochs
+epochs = max(own, own * 675 // _base_.own_folder.num_train)
+train_cfg = dict(max_epochs=epochs)
+rise = max(1, epochs // 20)  # a warm-up of one epoch would be too short in epochs of one step
+warmup = dict(_base_.warmup, end=rise)
+param_scheduler = [warmup, dict(_base_.cosine, begin=rise, end=epochs)]
+default_hooks = dict(checkpoint=dict(interval=max(1, epochs // 5)))
