@@ -68,7 +68,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'num_train': len(labels),
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
-        'prepare_command': command if is_skeleton else f'{command} --labels-from-folders',
+        'prepare_command': command if is_skeleton else f'{command} --labels TABLE',
     }
     if is_skeleton:
         clips = open_skeleton_folder(folder, f'run `{command}`')

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import CONTROL, read_text, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.own_folder import hold_out, write_groups
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
+    'labels': dict(type=Path, help='table of the videos that have a label: video,label[,group]'),
     'labels_from_folders': dict(
         action='store_true', help='the first folder below the source is the class'
     ),
@@ -24,6 +29,7 @@ OPTIONS = {
 def prepare(
     source: Path,
     out: Path,
+    labels: Path | None = None,
     labels_from_folders: bool = False,
     unlabeled: str | None = None,
     test_fraction: float = 0.0,
@@ -35,10 +41,11 @@ def prepare(
     Args:
         source: Folder; mp4, avi, mkv and webm files at any depth.
         out: Folder to write ``videos/``, ``train.txt``, ``left_out.txt`` and, with labels,
-            ``classes.txt`` and ``test.txt`` to.
-        labels_from_folders: The first folder below ``source`` is a video's class; without it
-            the lists have no labels, which is enough for pre-training. Videos in one folder below
-            that of the class (a subject's, a session's) belong together: ``groups.json``.
+            ``classes.txt``, ``test.txt`` and ``groups.json`` to.
+        labels: Table of labels and groups, see :func:`read_labels`. Without it and
+            ``labels_from_folders`` the lists have no labels, which is enough for pre-training.
+        labels_from_folders: The first folder below ``source`` is a video's class. Videos in one
+            folder below that (a subject's, a session's) are a group.
         unlabeled: Name of the folder below ``source`` whose videos have no label, and are
             for pre-training alone.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
@@ -47,8 +54,15 @@ def prepare(
     """
     fix = 'point --source at a folder with videos'
     require(source, fix)
-    if test_fraction and not (labels_from_folders and 0 < test_fraction < 1):
-        raise DataError('--test-fraction: give 0 to 1, together with --labels-from-folders')
+    if test_fraction and not ((labels or labels_from_folders) and 0 < test_fraction < 1):
+        raise DataError(
+            '--test-fraction: give 0 to 1, together with --labels or --labels-from-folders'
+        )
+    if labels and (labels_from_folders or unlabeled is not None):
+        raise DataError(
+            '--labels: names the videos that have a label, and stands without '
+            '--labels-from-folders and --unlabeled'
+        )
     if unlabeled is not None:
         unlabeled = os.path.normpath(unlabeled)  # without the slash of a shell's completion
         folders = {path.name for path in source.iterdir() if path.is_dir()}
@@ -66,13 +80,15 @@ def prepare(
     )
     if not found:
         raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
+    known = read_labels(labels, found, source) if labels else {}
     left_out = probe_videos(found, source)
     for path in found:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
     if labels_from_folders:
+        known = labels_of_folders(found, source, unlabeled)
         for path in found:
-            if path.parent == source:
+            if path not in known:
                 left_out.setdefault(path.name, 'lies in no class folder')
     kept = [path for path in found if path.relative_to(source).as_posix() not in left_out]
     if not kept:
@@ -81,27 +97,79 @@ def prepare(
 
     names = target_names(kept, source)
     (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
-    first = [path.relative_to(source).parts[0] for path in kept]
-    classes = sorted({*first} - {unlabeled}) if labels_from_folders else []
+    labeled_as = {path: known.get(path, ('', '')) for path in kept}  # class, group
+    classes = sorted({name for name, _ in labeled_as.values()} - {''})
     if test_fraction and not classes:
-        raise DataError(f'--test-fraction: {source} has no class folder beside {unlabeled}')
-    labels = [classes.index(folder) if folder in classes else None for folder in first]
-    inner = {path: path.relative_to(source).parts[1:-1] for path in kept} if classes else {}
-    # A video right below its class is a group of its own.
-    groups = {names[path]: (*parts, names[path])[0] for path, parts in inner.items()}
+        raise DataError(f'--test-fraction: no video of {source} that can be used has a label')
+    # A video without a group is one of its own.
+    groups = {names[path]: group or names[path] for path, (_, group) in labeled_as.items()}
     write_groups(out, groups)
-    videos = [Video(path, names[path], label) for path, label in zip(kept, labels)]
+    videos = [
+        Video(path, names[path], classes.index(name) if name else None)
+        for path, (name, _) in labeled_as.items()
+    ]
     splits = {'train': videos}
     if test_fraction:
         labeled = [video for video in videos if video.label is not None]
-        together = [groups[video.name] for video in labeled]
-        known = together if len(set(together)) < len(together) else None
-        held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, known)
+        parts = [groups[video.name] for video in labeled]
+        together = parts if len(set(parts)) < len(parts) else None
+        held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, together)
         print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
         tests = {video.name: video for video, is_held in zip(labeled, held) if is_held}
         train = [video for video in videos if video.name not in tests]
         splits = {'train': train, 'test': [*tests.values()]}
     return write_videos(out, splits, classes, left_out, placement)
+
+
+def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:
+    """Read the class and group of videos from a table; '' where it gives none.
+
+    Args:
+        table: CSV in UTF-8 whose first line names its columns: ``video``, the path below
+            ``source``; ``label``, the name of its class; and, if videos belong together, ``group``,
+            such as the person who is seen.
+        found: Videos below ``source``. Those that the table does not name have no label.
+
+    Raises:
+        DataError: A column is unknown or missing, or a line names no such video, or one again.
+    """
+    fix = 'see docs/data.md'
+    by_name = {path.relative_to(source).as_posix(): path for path in found}
+    with reading(table, fix):
+        rows = [*csv.reader(io.StringIO(read_text(table, fix), newline=''))]
+    columns = [column.strip() for column in (*rows, [])[0]]
+    if not {'video', 'label'} <= {*columns} <= {'video', 'label', 'group'}:
+        raise DataError(f'{table}:1: the columns are {columns}, not video,label[,group]; {fix}')
+    known: dict[Path, tuple[str, str]] = {}
+    for number, cells in enumerate(rows[1:], start=2):
+        if not cells:
+            continue
+        where = f'{table}:{number}'
+        if len(cells) != len(columns):
+            raise DataError(f'{where}: has {len(cells)} cells for {len(columns)} columns; {fix}')
+        row = {column: cell.strip() for column, cell in zip(columns, cells)}
+        if row['video'] not in by_name:
+            raise DataError(f'{where}: {source} has no video {row["video"]!r}')
+        path, name, group = by_name[row['video']], row['label'], row.get('group', '')
+        if path in known:
+            raise DataError(f'{where}: names {row["video"]!r} again')
+        if CONTROL.search(name + group):
+            raise DataError(f'{where}: {name!r}, {group!r}: leave out control characters')
+        known[path] = (name, group)
+    return known
+
+
+def labels_of_folders(
+    found: Sequence[Path], source: Path, unlabeled: str | None
+) -> dict[Path, tuple[str, str]]:
+    """Class and group of videos by the folders that they lie in, of those that lie in one."""
+    known = {}
+    for path in found:
+        *folders, _ = path.relative_to(source).parts
+        if folders:
+            name, group = (*folders, '')[:2]
+            known[path] = ('' if name == unlabeled else name, group)
+    return known
 
 
 def target_names(paths: list[Path], source: Path) -> dict[Path, str]:

@@ -132,8 +132,8 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         to = desk / 'my_videos' / video.name.split('_')[0] / video.name
         to.parent.mkdir(parents=True, exist_ok=True)
         to.symlink_to(video)
-    prepare, extract, train, publish, *evaluate = commands('get_started.md', 'data/mine')
-    run([*prepare, '--labels-from-folders'])
+    prepare, extract, train, publish, label, evaluate = commands('get_started.md', 'data/mine')
+    run(prepare)
     # The teacher of the page downloads itself.
     run(['demo_pose_teacher'.join(w.split('rtmpose-t_coco')) for w in extract])
     run(
@@ -141,12 +141,17 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     )
     run(publish)
     assert list(desk.glob('mine-*.safetensors'))
-    run(evaluate[0])
+    videos = [p.relative_to(desk / 'my_videos').as_posix() for p in desk.glob('my_videos/*/*')]
+    table = [f'{name},{name[:6]}' for name in sorted(videos)]
+    Path('labels.csv').write_text('\n'.join(['video,label', *table]))
+    run(label)
+    run(evaluate)
     assert 'test clips' in capsys.readouterr().out
 
-    # Labels of a part, read beside the pretext tasks; the targets of the videos stay.
-    run([*prepare, *'--labels-from-folders --unlabeled class2 --test-fraction 0.3'.split()])
-    train, evaluate = commands('few_labels.md', 'dtg-joint')
+    # Labels of a part, read beside the pretext tasks; names and targets of the videos stay.
+    Path('labels.csv').write_text('\n'.join(['video,label', *table[: 2 * len(table) // 3]]))
+    prepare, train, evaluate = commands('few_labels.md', 'dtg-joint')
+    run(prepare)
     run(
         [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
     )

@@ -67,7 +67,7 @@ def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
 
 def test_without_labels_the_option_is_named(tmp_path: Path):
     write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4'])
-    with pytest.raises(DataError, match='no sample has a label; .* --labels-from-folders'):
+    with pytest.raises(DataError, match='no sample has a label; .* --labels TABLE'):
         keep_labeled(describe_folder(str(tmp_path)))
 
 

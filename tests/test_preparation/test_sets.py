@@ -216,7 +216,7 @@ def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, frac
 def test_nothing_is_held_out_of_unlabeled_videos_alone(tmp_path):
     make_video(tmp_path / 'in' / 'rest' / 'a.mp4')
     options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=0.5)
-    with pytest.raises(DataError, match='has no class folder beside rest'):
+    with pytest.raises(DataError, match='no video of .* has a label'):
         prepare_videos(tmp_path / 'in', tmp_path / 'out', **options)
 
 
@@ -240,6 +240,75 @@ def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
     assert len(train) == 2 and len(test) == 1 and not train & test
 
 
+TABLE = """video,label,group
+a/clip 0.mp4,wave,anna
+b c/clip 0.mp4,kick,anna
+a/clip 2.mp4, wave ,bob
+b c/clip 2.mp4,"kick",bob
+b c/broken.mp4,jump,
+b c/clip 3.mp4,,
+"""
+
+
+def test_a_table_labels_videos_where_they_lie(folder, tmp_path):
+    """Their names stay, and with them what is cached of them; the others have no label."""
+    out, table = tmp_path / 'out', tmp_path / 'labels.csv'
+    prepare_videos(folder, out)
+    names = lines(out / 'train.txt')
+    table.write_text(TABLE)
+    assert prepare_videos(folder, out, labels=table) == {'train': 10, 'left_out': 1}
+    found = dict(line.split() for line in lines(out / 'train.txt') if line[-1] in '01')
+    assert found == {
+        'videos/a/clip_0.mp4': '1',
+        'videos/a/clip_2.mp4': '1',
+        'videos/b_c/clip_0.mp4': '0',
+        'videos/b_c/clip_2.mp4': '0',
+    }
+    assert lines(out / 'classes.txt') == ['kick', 'wave']  # nobody jumps in what can be read
+    assert [line.split()[0] for line in lines(out / 'train.txt')] == names
+
+    counts = prepare_videos(folder, out, labels=table, test_fraction=0.5)
+    assert counts == {'train': 8, 'test': 2, 'left_out': 1}
+    held = {line.split()[0].split('_')[-1] for line in lines(out / 'test.txt')}
+    assert len(held) == 1, 'both clips of one person'
+
+
+def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder, tmp_path):
+    table = tmp_path / 'labels.csv'
+    table.write_bytes(b'\xef\xbb\xbflabel,video\r\n\r\nwave,loose.MP4\r\n')
+    prepare_videos(folder, tmp_path / 'out', labels=table)
+    assert 'videos/loose.MP4 0' in lines(tmp_path / 'out' / 'train.txt')
+    assert not (tmp_path / 'out' / 'groups.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('', r'csv:1: the columns are \[\], not video,label'),
+        ('video;label\n', r"csv:1: the columns are \['video;label'\], not video,label"),
+        ('video,label,split\n', 'csv:1: the columns are .*split'),
+        ('video,label\na/clip 0.mp4\n', 'csv:2: has 1 cells for 2 columns'),
+        ('video,label\n\na/clip.mp4,x\n', "csv:3: .* has no video 'a/clip.mp4'"),
+        ('video,label\n' + 2 * 'loose.MP4,x\n', "csv:3: names 'loose.MP4' again"),
+        ('video,label\nloose.MP4,"x\ny"\n', 'csv:2: .* leave out control characters'),
+    ],
+)
+def test_what_is_wrong_in_a_table(folder, tmp_path, content, message):
+    table = tmp_path / 'labels.csv'
+    table.write_text(content)
+    with pytest.raises(DataError, match=message):
+        prepare_videos(folder, tmp_path / 'out', labels=table)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_table_stands_alone(folder, tmp_path):
+    for options in (dict(labels_from_folders=True), dict(unlabeled='a')):
+        with pytest.raises(DataError, match='--labels: .* without --labels-from-folders'):
+            prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv', **options)
+    with pytest.raises(DataError, match='a.csv is missing'):
+        prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv')
+
+
 @pytest.mark.parametrize('labels', [False, True])
 def test_own_videos_without_the_hold_out_of_before(folder, tmp_path, labels):
     out = tmp_path / 'out'
@@ -259,7 +328,7 @@ def test_own_videos_inside_their_source_are_not_listed_twice(folder):
 
 def test_own_videos_say_what_is_wrong(folder, tmp_path):
     for options in (dict(test_fraction=0.2), dict(test_fraction=1.0, labels_from_folders=True)):
-        with pytest.raises(DataError, match='--test-fraction: .* together with --labels-from'):
+        with pytest.raises(DataError, match='--test-fraction: .* together with --labels or'):
             prepare_videos(folder, tmp_path / 'out', **options)
     with pytest.raises(DataError, match='would both be called videos/a_b.mp4'):
         target_names([tmp_path / 'a b.mp4', tmp_path / 'a_b.mp4'], tmp_path)

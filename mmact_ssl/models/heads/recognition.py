@@ -43,7 +43,7 @@ class RecognitionHead(PretextHead):
         if not cls_head.get('num_classes', 1):
             raise ConfigError(
                 'RecognitionHead: cls_head.num_classes is 0: it needs labels, prepare the data set '
-                'with them (--labels-from-folders)'
+                'with them (--labels TABLE)'
             )
         # Its parts, such as the loss, are named without scope and are mmaction2's.
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
