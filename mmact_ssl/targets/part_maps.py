@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
+from rich.progress import track
 
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
@@ -48,7 +48,7 @@ def draw_parts(
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
     written = 0
     with TargetWriter(out, meta, overwrite) as writer:
-        for key in tqdm(reader.keys(), unit='videos'):
+        for key in track(reader.keys(), 'drawing parts'):
             if key in writer:
                 continue
             with VideoReader(Path(root, key)) as video:
