@@ -149,7 +149,9 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
             raise DataError(f'{where}: has {len(cells)} cells for {len(columns)} columns; {fix}')
         row = {column: cell.strip() for column, cell in zip(columns, cells)}
         if row['video'] not in by_name:
-            raise DataError(f'{where}: {source} has no video {row["video"]!r}')
+            raise DataError(
+                f'{where}: no video {row["video"]!r} below {source}: write its path from there'
+            )
         path, name, group = by_name[row['video']], row['label'], row.get('group', '')
         if path in known:
             raise DataError(f'{where}: names {row["video"]!r} again')
