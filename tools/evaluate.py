@@ -129,10 +129,9 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
-    from mmact_ssl.apis.downstream import config_for, fit_lists
+    from mmact_ssl.apis.downstream import config_for, fit_lists, may_hold_out
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.protocols.joint import saw_labels
 
     keep_freed_memory()
     if args.config is None:
@@ -141,9 +140,10 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
-    own = 'own_folder' in cfg and args.checkpoint is not None
-    trained = own and saw_labels(find_checkpoint(args.checkpoint, args.seeds[0]), cfg)
-    fit_lists(cfg, splits=not trained and 'joint' not in args.protocols.split(','))
+    paths = [path for path in (args.checkpoint, *args.join) if path]
+    students = {find_checkpoint(path, seed) for path in paths for seed in args.seeds}
+    splits = may_hold_out(cfg, sorted(students)) and 'joint' not in args.protocols.split(',')
+    fit_lists(cfg, splits)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})

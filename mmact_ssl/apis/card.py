@@ -52,6 +52,8 @@ class Card:
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
             of the 'file'.
+        labels_of: Of a training that read the labels of a folder: ``train_hash`` of that folder,
+            see :func:`describe_folder`.
         source_sha256: Of the training checkpoint.
         precision: In which the weights are stored, ``'float32'`` or ``'float16'``.
         version: Of the package that has written it.
@@ -77,6 +79,7 @@ class Card:
     num_persons: int = 0
     text_encoder: str = ''
     text_fingerprint: str = ''
+    labels_of: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import urllib.error
+import urllib.request
 from pathlib import Path
-
-from torch.hub import download_url_to_file
 
 from mmact_ssl.errors import CheckpointError, reason_of
 from mmact_ssl.files import reading, sha256_of_file, write_atomically
 
+SECONDS = 30  # without a word from the server
 HUB = re.compile(r'hf://(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?')
 
 
@@ -32,38 +33,35 @@ def fetch(base: str, name: str, folder: Path, sha256: str | None) -> Path:
     where = f'{base.rstrip("/")}/{name}'
     if base.startswith('hf://'):
         path = _from_hub(base, name)
-        _check(path, where, sha256)
+        _check(sha256_of_file(path), where, sha256)
         return path
     path = folder / name
     if sha256 is None or not path.is_file() or sha256_of_file(path) != sha256:
-        folder.mkdir(parents=True, exist_ok=True)
         if base.startswith(('http://', 'https://')):
-            _download(where, path, sha256)
+            content = _download(where)
         else:
             fix = 'MMACT_SSL_ZOO is the address of a zoo: http(s)://, hf:// or a folder'
             with reading(where, fix, CheckpointError):
                 content = Path(where).read_bytes()
-            _check(Path(where), where, sha256)
-            write_atomically(path, content)
+        _check(hashlib.sha256(content).hexdigest(), where, sha256)
+        write_atomically(path, content)
     return path
 
 
-def _check(path: Path, where: str, sha256: str | None) -> None:
-    """Compare a file with what is expected of it."""
-    if sha256 is not None and sha256_of_file(path) != sha256:
-        raise CheckpointError(_refusal(where, f'sha256 {sha256} is expected'))
+def _check(found: str, where: str, sha256: str | None) -> None:
+    """Compare the hash of a file with what is expected of it."""
+    if sha256 not in (None, found):
+        raise CheckpointError(
+            f'{where} is another file ({sha256} is expected, {found} was found): refused; try '
+            'again, and if it is so again tell whoever keeps this address'
+        )
 
 
-def _refusal(where: str, reason: str) -> str:
-    return (
-        f'{where} is another file ({reason}): refused; try again, and if it is so again tell '
-        'whoever keeps this address'
-    )
-
-
-def _download(where: str, path: Path, sha256: str | None) -> None:
+def _download(where: str) -> bytes:
+    """Read a file of a web server, whole: models have tens of megabytes."""
     try:
-        download_url_to_file(where, str(path), sha256)
+        with urllib.request.urlopen(where, timeout=SECONDS) as answer:
+            return answer.read()
     except urllib.error.HTTPError as error:
         raise CheckpointError(
             f'{where}: the server answers {error.code} {error.reason}: is MMACT_SSL_ZOO the right '
@@ -74,8 +72,6 @@ def _download(where: str, path: Path, sha256: str | None) -> None:
             f'{where}: download failed ({reason_of(getattr(error, "reason", None) or error)}): try '
             'again; without a connection, set MMACT_SSL_ZOO to a folder that holds the file'
         ) from error
-    except RuntimeError as error:  # another hash
-        raise CheckpointError(_refusal(where, reason_of(error))) from error
 
 
 def _from_hub(base: str, name: str) -> Path:

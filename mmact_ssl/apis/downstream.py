@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -90,8 +90,8 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     What is done is said. Lists that an option names stay, missing or not.
 
     Args:
-        splits: False if the student was trained with the folder's labels, so that nothing of its
-            training list can be held out: a missing test list is a ConfigError.
+        splits: False if nothing may be held out, see :func:`may_hold_out`: a missing test list is
+            a ConfigError.
     """
     folder = cfg.get('own_folder')
     if folder is None:
@@ -103,14 +103,53 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     if len(own) == len(sets) and not os.path.isfile(lists['test']):
         if not splits:
             raise ConfigError(
-                f'{lists["root"]} has no test list, and the student was trained with all of its '
-                'labels: prepare the folder with one'
+                f'{lists["root"]} has no test list, and the student was trained with its labels: '
+                'prepare the folder with one and train again'
             )
         said.append(split_folder(lists))
     for line in said:
         print(line)
     for split in own:
         sets[split].ann_file = lists[split]
+
+
+def may_hold_out(cfg: Config, checkpoints: Iterable[str]) -> bool:
+    """False if students were trained with the labels of the folder that a config reads.
+
+    Raises:
+        ConfigError: A student was trained with labels of another training list of the folder, which
+            may have held what is now for tests.
+    """
+    folder, may = cfg.get('own_folder'), True
+    for checkpoint in checkpoints if folder else ():
+        trained = trained_labels(checkpoint)
+        if trained is None:
+            continue
+        name, train_hash = trained
+        if train_hash == folder.train_hash or (not train_hash and name == folder.name):
+            may = False
+        elif name == folder.name:
+            raise ConfigError(
+                f'{checkpoint} was trained with labels of {folder.name!r}, whose training list was '
+                'another one, so that test clips may be among them: train again (or rename the '
+                'folder, if it is another one)'
+            )
+    return may
+
+
+def trained_labels(checkpoint: str) -> tuple[str, str] | None:
+    """Data set and ``train_hash`` of a training that read labels, '' where it names no folder.
+
+    None if it read none, or if the file does not hold its config.
+    """
+    if checkpoint.endswith('.safetensors'):
+        card = read_card(checkpoint)
+        return (card.trained_on, card.labels_of) if card.labels_of else None
+    saved = read_saved_config(checkpoint, ('dataset_name', 'model', 'own_folder'))[1]
+    read = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
+    if 'sample.label' not in str(read):
+        return None
+    return str(saved.get('dataset_name')), find_value(saved.get('own_folder'), 'train_hash') or ''
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:

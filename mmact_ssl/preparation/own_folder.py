@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -43,8 +44,9 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
 
     Returns:
         dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists, of which the second
-        may be missing, and ``num_train`` samples; ``num_classes``, 0 without labels; ``groups``,
-        path of a file ``{sample: group}`` or None; ``prepare_command``. Of skeletons also
+        may be missing; of the first ``num_train`` samples and ``train_hash`` of their names;
+        ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or None;
+        ``prepare_command``. Of skeletons also
         ``layout``, ``num_persons`` and ``num_frames`` of the longest clip.
     """
     root = os.environ.get(VARIABLE) if path is None else path
@@ -59,13 +61,14 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     val = test.replace('test', 'val')  # as pyskl calls it
     if (folder / val).is_file() and not (folder / test).is_file():
         test = val
-    labels = read_annotation(folder / train, f'run `{command}`')[1]
+    names, labels = read_annotation(folder / train, f'run `{command}`')
     found: dict[str, Any] = {
         'name': folder.resolve().name,
         'root': root,
         'train': str(folder / train),
         'test': str(folder / test),
-        'num_train': len(labels),
+        'num_train': len(names),
+        'train_hash': hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16],
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
         'prepare_command': command if is_skeleton else f'{command} --labels TABLE',

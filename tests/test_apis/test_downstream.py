@@ -12,17 +12,18 @@ from mmact_ssl.apis.downstream import (
     config_for,
     find_downstream,
     fit_lists,
+    may_hold_out,
     saved_network,
+    trained_labels,
 )
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.protocols.joint import saw_labels
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
 from tests.shipped import CONFIGS
-from tools import evaluate
+from tools import evaluate, publish_model
 
 SMALL = ['model.backbone.encoder.hidden_size=8']
 
@@ -164,24 +165,60 @@ def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkp
     assert not list(folder.glob('split_*.txt'))
 
 
-def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint, tmp_path):
-    cfg = config_for(checkpoint, str(folder))
-    refusal = 'no test list, and the student was trained with all'
-    with pytest.raises(ConfigError, match=refusal):
-        fit_lists(cfg, splits=False)
-    with pytest.raises(SystemExit, match=refusal):
-        evaluate.main(['knn,joint', '--data', str(folder), checkpoint])
-    # Nor are they for its frozen features, unless it was trained elsewhere.
-    known = torch.load(checkpoint)
-    known['state_dict']['heads.actions.classifier.weight'] = torch.zeros(2, 4)
-    for name, of_folder in (('mine', True), ('other', False)):
-        known['meta']['cfg'] += f"dataset_name = '{name}'\n"
-        torch.save(known, tmp_path / f'{name}.pth')
-        assert saw_labels(str(tmp_path / f'{name}.pth'), cfg) == of_folder
-    assert not saw_labels(checkpoint, cfg)
-    with pytest.raises(SystemExit, match=refusal):
-        evaluate.main(['knn', '--data', str(folder), str(tmp_path / 'mine.pth')])
+@pytest.fixture
+def joint(checkpoint: str, tmp_path: Path):
+    """Write the checkpoint as one of a training that read labels, with other words changed too."""
+    reads = ('data_preprocessor=dict(', "data_preprocessor=dict(targets=('sample.label', ), ")
+
+    def write(name: str, *changes: tuple[str, str]) -> str:
+        known = torch.load(checkpoint)
+        text = known['meta']['cfg']
+        for old, new in (reads, *changes):
+            assert old in text
+            text = text.replace(old, new)
+        known['meta']['cfg'] = text
+        torch.save(known, tmp_path / name)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint, joint, tmp_path):
+    refusal = 'no test list, and the student was trained with its labels'
+    trained, plain = joint('joint.pth'), checkpoint
+    publish_model.main([trained, str(tmp_path / 'models' / 'joint')])
+    published = str(next((tmp_path / 'models').glob('joint-*.safetensors')))
+    joint('seed1.pth')
+    (tmp_path / 'seed0.pth').write_bytes(Path(plain).read_bytes())
+    for words in (
+        ['knn,joint', plain],
+        ['knn', trained],
+        ['knn', published],
+        ['knn', plain, '--join', trained],
+        ['knn', str(tmp_path / 'seed{seed}.pth'), '--seeds', '0', '1'],
+    ):
+        with pytest.raises(SystemExit, match=refusal):
+            evaluate.main([*words, '--data', str(folder)])
     assert not list(folder.glob('split_*.txt'))
+
+    # A folder of another name has other clips, unless its list has the same.
+    cfg = config_for(plain, str(folder))
+    elsewhere = ("name='mine'", "name='other'"), ("dataset_name = 'mine'", "dataset_name = 'other'")
+    assert not may_hold_out(cfg, [joint('moved.pth', *elsewhere)])
+    train_hash = cfg.own_folder.train_hash
+    assert may_hold_out(cfg, [joint('other.pth', *elsewhere, (train_hash, '0' * 16))])
+    assert may_hold_out(cfg, [plain]) and trained_labels(plain) is None
+    # A config that names its data set itself tells no list.
+    assert not may_hold_out(cfg, [joint('named.pth', ("train_hash='", "was='"))])
+
+
+def test_another_training_list_may_have_held_the_test_clips(folder, joint):
+    trained = joint('joint.pth')
+    names = (folder / 'all.txt').read_text().splitlines()
+    (folder / 'all.txt').write_text('\n'.join(names[:12]))
+    (folder / 'all_test.txt').write_text('\n'.join(names[12:]))
+    with pytest.raises(SystemExit, match="labels of 'mine', whose training list was another one"):
+        evaluate.main(['knn', '--data', str(folder), trained])
 
 
 @pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])

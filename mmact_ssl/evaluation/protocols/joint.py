@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mmengine.config import Config
-
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -47,14 +45,6 @@ def classifier_state(checkpoint: str) -> dict[str, Any]:
             '(docs/methods/ms2l.md)'
         )
     return next(iter(found.values()))
-
-
-def saw_labels(checkpoint: str, cfg: Config) -> bool:
-    """True if a classifier was trained beside a student on the data set of a config."""
-    if checkpoint.endswith('.safetensors'):  # published without its heads
-        return False
-    known = read_saved_config(checkpoint, ('dataset_name',))[1].get('dataset_name')
-    return known == cfg.dataset_name and any(map(CLASSIFIER.fullmatch, read_state_dict(checkpoint)))
 
 
 def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
