@@ -141,9 +141,9 @@ def load_config(args: argparse.Namespace) -> Config:
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
     paths = [path for path in (args.checkpoint, *args.join) if path]
-    students = {find_checkpoint(path, seed) for path in paths for seed in args.seeds}
-    splits = may_hold_out(cfg, sorted(students)) and 'joint' not in args.protocols.split(',')
-    fit_lists(cfg, splits)
+    students = {path.replace(SEED, str(seed)) for path in paths for seed in args.seeds}
+    may = may_hold_out(cfg, map(find_checkpoint, sorted(students)))
+    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
