@@ -6,8 +6,8 @@ model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization)
 train_dataloader = dict(dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
 # Of a smaller set as many clips are seen as of JHMDB's 675, of a larger one each as often.
-own = _base_.train_cfg.max_epochs
-epochs = max(own, own * 675 // _base_.own_folder.num_train)
+base_epochs = _base_.train_cfg.max_epochs
+epochs = max(base_epochs, base_epochs * 675 // _base_.own_folder.num_train)
 train_cfg = dict(max_epochs=epochs)
 rise = max(1, epochs // 20)  # a warm-up of one epoch would be too short in epochs of one step
 warmup = dict(_base_.warmup, end=rise)
