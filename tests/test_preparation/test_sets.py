@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 
 import av
@@ -14,12 +13,9 @@ from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
-from mmact_ssl.preparation.own_folder import hold_out
 from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
 from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
-from mmact_ssl.preparation.videos import prepare as prepare_videos
-from mmact_ssl.preparation.videos import target_names
 from tests.pose_file import read_poses
 from tests.test_preparation.helpers import lines, make_video
 
@@ -154,196 +150,6 @@ def test_utdmhad_skeletons_with_videos_and_as_downloaded(utdmhad, tmp_path):
         damage()
         with pytest.raises(DataError, match=message):
             prepare_utdmhad(source, tmp_path / 'out')
-
-
-# ---------------------------------------------------------------- your own videos
-
-
-@pytest.fixture
-def folder(tmp_path):
-    source = tmp_path / 'my videos'
-    for kind, count in (('a', 4), ('b c', 5)):
-        for i in range(count):
-            make_video(source / kind / f'clip {i}.{"mkv" if i == 1 else "mp4"}')
-    (source / 'b c' / 'broken.mp4').write_bytes(b'nothing')
-    (source / 'notes.txt').write_text('no video')
-    make_video(source / 'loose.MP4')
-    return source
-
-
-def test_own_videos_without_labels(folder, tmp_path):
-    out = tmp_path / 'out'
-    assert prepare_videos(folder, out) == {'train': 10, 'left_out': 1}
-    names = lines(out / 'train.txt')
-    assert 'videos/b_c/clip_0.mp4' in names and 'videos/loose.MP4' in names
-    assert all(' ' not in name and (out / name).is_symlink() for name in names)
-    assert lines(out / 'left_out.txt')[0].startswith('b c/broken.mp4\tdoes not open')
-    assert not (out / 'test.txt').exists() and not (out / 'classes.txt').exists()
-
-
-def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
-    out = tmp_path / 'out'
-    counts = prepare_videos(
-        folder, out, labels_from_folders=True, test_fraction=0.25, placement='copy'
-    )
-    assert counts == {'train': 7, 'test': 2, 'left_out': 2}
-    assert lines(out / 'classes.txt') == ['a', 'b c']
-    train, test = lines(out / 'train.txt'), lines(out / 'test.txt')
-    assert not set(train) & set(test)
-    assert sorted(line[-1] for line in test) == ['0', '1']  # one of each class
-    assert all(('/a/' in line) == line.endswith(' 0') for line in train + test)
-    assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
-
-
-@pytest.mark.parametrize(('fraction', 'name'), [(0, 'rest'), (0.25, 'rest'), (0, './rest/')])
-def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, fraction, name):
-    for i in range(6):
-        make_video(folder / 'rest' / 'anna' / f'{i}.mp4')
-    out = tmp_path / 'out'
-    options = dict(labels_from_folders=True, unlabeled=name, test_fraction=fraction)
-    counts = prepare_videos(folder, out, **options)
-    tests = counts.get('test', 0)
-    assert bool(tests) == bool(fraction) and counts['train'] == 9 + 6 - tests
-    assert lines(out / 'classes.txt') == ['a', 'b c']
-    train = lines(out / 'train.txt')
-    assert [line for line in train if 'rest' in line] == [
-        f'videos/rest/anna/{i}.mp4' for i in range(6)
-    ]
-    assert sum(line.endswith((' 0', ' 1')) for line in train) == 9 - tests
-    assert not fraction or not any('rest' in line for line in lines(out / 'test.txt'))
-
-
-def test_nothing_is_held_out_of_unlabeled_videos_alone(tmp_path):
-    make_video(tmp_path / 'in' / 'rest' / 'a.mp4')
-    options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=0.5)
-    with pytest.raises(DataError, match='no video of .* has a label'):
-        prepare_videos(tmp_path / 'in', tmp_path / 'out', **options)
-
-
-def test_the_folder_without_labels_is_there(folder, tmp_path):
-    for options in (dict(unlabeled='a'), dict(unlabeled='c', labels_from_folders=True)):
-        with pytest.raises(DataError, match='--unlabeled [ac]: name a folder of'):
-            prepare_videos(folder, tmp_path / 'out', **options)
-
-
-def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
-    make_video(tmp_path / 'clip.mp4', num_frames=4)
-    for action, who, day in itertools.product(('kick', 'wave'), ('anna', 'bob', 'eve'), '12'):
-        place = tmp_path / 'in' / action / who / day
-        place.mkdir(parents=True)
-        (place / '1.mp4').symlink_to(tmp_path / 'clip.mp4')
-    out = tmp_path / 'out'
-    prepare_videos(tmp_path / 'in', out, labels_from_folders=True, test_fraction=0.3)
-    train, test = (
-        {line.split('/')[2] for line in lines(out / f'{split}.txt')} for split in ('train', 'test')
-    )
-    assert len(train) == 2 and len(test) == 1 and not train & test
-
-
-TABLE = """video,label,group
-a/clip 0.mp4,wave,anna
-b c/clip 0.mp4,kick,anna
-a/clip 2.mp4, wave ,bob
-b c/clip 2.mp4,"kick",bob
-b c/broken.mp4,jump,
-b c/clip 3.mp4,,
-"""
-
-
-def test_a_table_labels_videos_where_they_lie(folder, tmp_path):
-    """Their names stay, and with them what is cached of them; the others have no label."""
-    out, table = tmp_path / 'out', tmp_path / 'labels.csv'
-    prepare_videos(folder, out)
-    names = lines(out / 'train.txt')
-    table.write_text(TABLE)
-    assert prepare_videos(folder, out, labels=table) == {'train': 10, 'left_out': 1}
-    found = dict(line.split() for line in lines(out / 'train.txt') if line[-1] in '01')
-    assert found == {
-        'videos/a/clip_0.mp4': '1',
-        'videos/a/clip_2.mp4': '1',
-        'videos/b_c/clip_0.mp4': '0',
-        'videos/b_c/clip_2.mp4': '0',
-    }
-    assert lines(out / 'classes.txt') == ['kick', 'wave']  # nobody jumps in what can be read
-    assert [line.split()[0] for line in lines(out / 'train.txt')] == names
-
-    counts = prepare_videos(folder, out, labels=table, test_fraction=0.5)
-    assert counts == {'train': 8, 'test': 2, 'left_out': 1}
-    held = {line.split()[0].split('_')[-1] for line in lines(out / 'test.txt')}
-    assert len(held) == 1, 'both clips of one person'
-
-
-def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder, tmp_path):
-    table = tmp_path / 'labels.csv'
-    table.write_bytes(b'\xef\xbb\xbflabel,video\r\n\r\nwave,loose.MP4\r\n')
-    prepare_videos(folder, tmp_path / 'out', labels=table)
-    assert 'videos/loose.MP4 0' in lines(tmp_path / 'out' / 'train.txt')
-    assert not (tmp_path / 'out' / 'groups.json').exists()
-
-
-@pytest.mark.parametrize(
-    ('content', 'message'),
-    [
-        ('', r'csv:1: the columns are \[\], not video,label'),
-        ('video;label\n', r"csv:1: the columns are \['video;label'\], not video,label"),
-        ('video,label,split\n', 'csv:1: the columns are .*split'),
-        ('video,label\na/clip 0.mp4\n', 'csv:2: has 1 cells for 2 columns'),
-        ('video,label\n\na/clip.mp4,x\n', "csv:3: no video 'a/clip.mp4' below .*: write its path"),
-        ('video,label\n' + 2 * 'loose.MP4,x\n', "csv:3: names 'loose.MP4' again"),
-        ('video,label\nloose.MP4,"x\ny"\n', 'csv:2: .* leave out control characters'),
-    ],
-)
-def test_what_is_wrong_in_a_table(folder, tmp_path, content, message):
-    table = tmp_path / 'labels.csv'
-    table.write_text(content)
-    with pytest.raises(DataError, match=message):
-        prepare_videos(folder, tmp_path / 'out', labels=table)
-    assert not (tmp_path / 'out').exists()
-
-
-def test_a_table_stands_alone(folder, tmp_path):
-    for options in (dict(labels_from_folders=True), dict(unlabeled='a')):
-        with pytest.raises(DataError, match='--labels: .* without --labels-from-folders'):
-            prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv', **options)
-    with pytest.raises(DataError, match='a.csv is missing'):
-        prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv')
-
-
-@pytest.mark.parametrize('labels', [False, True])
-def test_own_videos_without_the_hold_out_of_before(folder, tmp_path, labels):
-    out = tmp_path / 'out'
-    prepare_videos(folder, out, labels_from_folders=True, test_fraction=0.25)
-    held = lines(out / 'test.txt')
-    prepare_videos(folder, out, labels_from_folders=labels)
-    assert not (out / 'test.txt').exists()
-    named = {line.split()[0] for line in lines(out / 'train.txt')}
-    assert held and named >= {line.split()[0] for line in held}
-
-
-def test_own_videos_inside_their_source_are_not_listed_twice(folder):
-    out = folder / 'prepared'
-    first = prepare_videos(folder, out)
-    assert prepare_videos(folder, out) == first
-
-
-def test_own_videos_say_what_is_wrong(folder, tmp_path):
-    for options in (dict(test_fraction=0.2), dict(test_fraction=1.0, labels_from_folders=True)):
-        with pytest.raises(DataError, match='--test-fraction: .* together with --labels or'):
-            prepare_videos(folder, tmp_path / 'out', **options)
-    with pytest.raises(DataError, match='would both be called videos/a_b.mp4'):
-        target_names([tmp_path / 'a b.mp4', tmp_path / 'a_b.mp4'], tmp_path)
-
-
-@pytest.mark.parametrize('fraction', [0.01, 0.3, 0.99])
-def test_hold_out_is_balanced_and_seeded(fraction):
-    labels = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
-    test, how = hold_out(labels, fraction, seed=3)
-    assert how == 'clip by clip'
-    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3)[0])
-    for label, count in ((0, 50), (1, 10), (2, 2)):
-        held = test[labels == label].sum()
-        assert held == min(max(round(fraction * count), 1), count - 1)
-    assert not test[labels == 3].any()
 
 
 # ---------------------------------------------------------------- the real sets
