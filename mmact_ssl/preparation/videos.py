@@ -21,7 +21,6 @@ OPTIONS = {
     'labels_from_folders': dict(
         action='store_true', help='the first folder below the source is the class'
     ),
-    'unlabeled': dict(help='folder below the source whose videos have no label'),
     'test_fraction': dict(type=float, help='of each class, to hold out as test.txt'),
 }
 
@@ -31,7 +30,6 @@ def prepare(
     out: Path,
     labels: Path | None = None,
     labels_from_folders: bool = False,
-    unlabeled: str | None = None,
     test_fraction: float = 0.0,
     seed: int = 0,
     placement: str = 'link',
@@ -46,8 +44,6 @@ def prepare(
             ``labels_from_folders`` the lists have no labels, which is enough for pre-training.
         labels_from_folders: The first folder below ``source`` is a video's class. Videos in one
             folder below that (a subject's, a session's) are a group.
-        unlabeled: Name of the folder below ``source`` whose videos have no label, and are
-            for pre-training alone.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Of the hold-out.
         placement: 'link' or 'copy'.
@@ -58,19 +54,8 @@ def prepare(
         raise DataError(
             '--test-fraction: give 0 to 1, together with --labels or --labels-from-folders'
         )
-    if labels and (labels_from_folders or unlabeled is not None):
-        raise DataError(
-            '--labels: names the videos that have a label, and stands without '
-            '--labels-from-folders and --unlabeled'
-        )
-    if unlabeled is not None:
-        unlabeled = os.path.normpath(unlabeled)  # without the slash of a shell's completion
-        folders = {path.name for path in source.iterdir() if path.is_dir()}
-        if unlabeled not in folders or not labels_from_folders:
-            raise DataError(
-                f'--unlabeled {unlabeled}: name a folder of {source}, together with '
-                '--labels-from-folders'
-            )
+    if labels and labels_from_folders:
+        raise DataError('give --labels or --labels-from-folders, not both')
     found = sorted(
         path
         for path in source.rglob('*')
@@ -86,7 +71,7 @@ def prepare(
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
     if labels_from_folders:
-        known = labels_of_folders(found, source, unlabeled)
+        known = labels_of_folders(found, source)
         for path in found:
             if path not in known:
                 left_out.setdefault(path.name, 'lies in no class folder')
@@ -161,17 +146,10 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
     return known
 
 
-def labels_of_folders(
-    found: Sequence[Path], source: Path, unlabeled: str | None
-) -> dict[Path, tuple[str, str]]:
+def labels_of_folders(found: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:
     """Class and group of videos by the folders that they lie in, of those that lie in one."""
-    known = {}
-    for path in found:
-        *folders, _ = path.relative_to(source).parts
-        if folders:
-            name, group = (*folders, '')[:2]
-            known[path] = ('' if name == unlabeled else name, group)
-    return known
+    folders = {path: path.relative_to(source).parts[:-1] for path in found}
+    return {path: (parts[0], (*parts, '')[1]) for path, parts in folders.items() if parts}
 
 
 def target_names(paths: list[Path], source: Path) -> dict[Path, str]:

@@ -50,37 +50,6 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
 
 
-@pytest.mark.parametrize(('fraction', 'name'), [(0, 'rest'), (0.25, 'rest'), (0, './rest/')])
-def test_a_folder_of_videos_without_labels_beside_classes(folder, tmp_path, fraction, name):
-    for i in range(6):
-        make_video(folder / 'rest' / 'anna' / f'{i}.mp4')
-    out = tmp_path / 'out'
-    options = dict(labels_from_folders=True, unlabeled=name, test_fraction=fraction)
-    counts = prepare_videos(folder, out, **options)
-    tests = counts.get('test', 0)
-    assert bool(tests) == bool(fraction) and counts['train'] == 9 + 6 - tests
-    assert lines(out / 'classes.txt') == ['a', 'b c']
-    train = lines(out / 'train.txt')
-    assert [line for line in train if 'rest' in line] == [
-        f'videos/rest/anna/{i}.mp4' for i in range(6)
-    ]
-    assert sum(line.endswith((' 0', ' 1')) for line in train) == 9 - tests
-    assert not fraction or not any('rest' in line for line in lines(out / 'test.txt'))
-
-
-def test_nothing_is_held_out_of_unlabeled_videos_alone(tmp_path):
-    make_video(tmp_path / 'in' / 'rest' / 'a.mp4')
-    options = dict(labels_from_folders=True, unlabeled='rest', test_fraction=0.5)
-    with pytest.raises(DataError, match='no video of .* has a label'):
-        prepare_videos(tmp_path / 'in', tmp_path / 'out', **options)
-
-
-def test_the_folder_without_labels_is_there(folder, tmp_path):
-    for options in (dict(unlabeled='a'), dict(unlabeled='c', labels_from_folders=True)):
-        with pytest.raises(DataError, match='--unlabeled [ac]: name a folder of'):
-            prepare_videos(folder, tmp_path / 'out', **options)
-
-
 def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
     make_video(tmp_path / 'clip.mp4', num_frames=4)
     for action, who, day in itertools.product(('kick', 'wave'), ('anna', 'bob', 'eve'), '12'):
@@ -156,12 +125,15 @@ def test_what_is_wrong_in_a_table(folder, tmp_path, content, message):
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_table_stands_alone(folder, tmp_path):
-    for options in (dict(labels_from_folders=True), dict(unlabeled='a')):
-        with pytest.raises(DataError, match='--labels: .* without --labels-from-folders'):
-            prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv', **options)
-    with pytest.raises(DataError, match='a.csv is missing'):
-        prepare_videos(folder, tmp_path / 'out', labels=tmp_path / 'a.csv')
+def test_a_table_is_there_stands_alone_and_labels_what_is_held_out(folder, tmp_path):
+    table, out = tmp_path / 'labels.csv', tmp_path / 'out'
+    with pytest.raises(DataError, match='labels.csv is missing'):
+        prepare_videos(folder, out, labels=table)
+    with pytest.raises(DataError, match='--labels or --labels-from-folders, not both'):
+        prepare_videos(folder, out, labels=table, labels_from_folders=True)
+    table.write_text('video,label\nloose.MP4,\n')
+    with pytest.raises(DataError, match='no video of .* has a label'):
+        prepare_videos(folder, out, labels=table, test_fraction=0.5)
 
 
 @pytest.mark.parametrize('labels', [False, True])
