@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TOOL, TargetReader
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
@@ -110,6 +110,7 @@ class LoadTargets(BaseTransform):
             fingerprint = build_teacher(self.teacher).fingerprint()
         self.reader = TargetReader(path, fingerprint, self._command(path, root))
         self._check()
+        self.broken = _read_broken(path)
         return self
 
     def _command(self, path: str, root: str | os.PathLike[str]) -> str:
@@ -170,6 +171,16 @@ class LoadTargets(BaseTransform):
     def _key_of(self, filename: str) -> str:
         return self.key.replace('{}', filename)
 
+    def _find(self, name: str) -> str:
+        """The cache's key of a sample; a video that extraction could not decode is broken."""
+        (key,) = self.reader.lookup_all([name])
+        if key is not None:
+            return key
+        for broken, reason in self.broken.items():
+            if name == broken or name.endswith(f'/{broken}'):
+                raise BrokenSampleError(name, reason)
+        return self.reader.find(name)  # which says what is missing
+
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Sentences or the mean embedding, which belong to the video and not to frames."""
         name = self._key_of(results['filename'])
@@ -177,7 +188,7 @@ class LoadTargets(BaseTransform):
         if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
         else:
-            key = key or self.reader.find(name)
+            key = key or self._find(name)
             draw = self.sentences == 'draw' and not self.whole
             one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
             values = self.reader.get(key, one)
@@ -187,7 +198,7 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: values.copy(), **valid} for view in self.views}
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        key = self.reader.find(self._key_of(results['filename']))
+        key = self._find(self._key_of(results['filename']))
         total = self.reader.shape(key)[0]
         if total != results['total_frames']:
             raise TargetCacheError(
@@ -283,3 +294,10 @@ def caches_read_by(
     if isinstance(part, (list, tuple)):
         for value in part:
             yield from caches_read_by(value, root, chosen)
+
+
+def _read_broken(path: str) -> dict[str, str]:
+    """Reason by video of those that extraction listed beside a cache."""
+    listing = Path(f'{path}.broken.txt')
+    lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
+    return dict(line.split('\t', 1) for line in lines if '\t' in line)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS, TRANSFORMS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
@@ -143,6 +143,17 @@ def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
 def test_a_sample_that_does_not_fit_is_an_error(cache, change, error, message):
     with pytest.raises(error, match=message.replace(' pose.lmdb', re.escape(cache))):
         load(cache)(sample(**change))
+
+
+def test_a_video_that_extraction_could_not_decode_is_a_broken_sample(cache):
+    """It is replaced, as one that cannot be opened; one that is merely missing is an error."""
+    Path(f'{cache}.broken.txt').write_text('videos/b.mp4\tcannot be decoded\n', 'utf-8')
+    transform = load(cache)
+    with pytest.raises(BrokenSampleError, match='/data/x/videos/b.mp4: cannot be decoded'):
+        transform(sample(filename='/data/x/videos/b.mp4'))
+    with pytest.raises(TargetCacheError, match='bb.mp4'):
+        transform(sample(filename='/data/x/videos/bb.mp4'))
+    assert transform(sample())['targets']['clip']['pose'].any()
 
 
 def test_a_cache_of_another_teacher_is_refused(cache, tmp_path):
