@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 from mmact_ssl.datasets.shards import read_video, split_path
@@ -41,7 +42,7 @@ class VideoReader:
 
     Of a file that FFmpeg reads the first video stream is taken. Packets before the first key frame
     cannot be decoded and are not counted. Time stamps give only the order. Transparency is dropped,
-    a rotation that the file's metadata asks for is applied.
+    a rotation or mirroring that the file's metadata asks for is applied.
 
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
@@ -52,6 +53,7 @@ class VideoReader:
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
+        self._sizes: set[tuple[int, int]] = set()  # of the frames that were read
         with self._reported('cannot be opened'):
             self._container = _open(self.filename)
         try:
@@ -117,11 +119,11 @@ class VideoReader:
                 are converted; None keeps the size.
 
         Raises:
-            BrokenSampleError: A frame could not be decoded.
+            BrokenSampleError: A frame could not be decoded, or has another size than others.
         """
         wanted = {int(index) for index in frame_inds}
         frames: dict[int, np.ndarray] = {}
-        convert = _Converter(short_side)
+        convert = _Converter(short_side, self._sizes)
 
         def keep(index: int, frame: av.VideoFrame) -> None:
             if index in wanted and index not in frames:
@@ -140,6 +142,8 @@ class VideoReader:
             raise self._broken(
                 f'{len(missing)} frames cannot be decoded, the first is {missing[0]}'
             )
+        if len(self._sizes) > 1:
+            raise self._broken(f'its frames have several sizes, {sorted(self._sizes)}')
         return frames
 
     def _broken(self, reason: str) -> BrokenSampleError:
@@ -293,15 +297,20 @@ def _open(filename: str) -> Any:
 
 
 class _Converter:
-    """Converts decoded frames to RGB arrays, scaled; keeps swscale's tables between frames."""
+    """Converts decoded frames to RGB arrays, scaled; keeps swscale's tables between frames.
 
-    def __init__(self, short_side: int | None) -> None:
+    The sizes that frames came in, (width, height), are added to ``sizes``.
+    """
+
+    def __init__(self, short_side: int | None, sizes: set[tuple[int, int]]) -> None:
         self.short_side = short_side
+        self.sizes = sizes
         self._scaler = VideoReformatter()
         self._painter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """RGB, uint8 (H, W, 3), upright."""
+        self.sizes.add((frame.width, frame.height))
         short_side = min(frame.width, frame.height)
         scale = 1 if self.short_side is None else self.short_side / short_side
         width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
@@ -311,5 +320,16 @@ class _Converter:
             # Scaling before the conversion to RGB has half as many numbers to average.
             frame = self._scaler.reformat(frame, **options)
         array = self._painter.reformat(frame, format='rgb24', **options).to_ndarray()
-        quarters = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(array, quarters)) if quarters else array
+        placed = frame.side_data.get(SideData.DISPLAYMATRIX)
+        return array if placed is None else _upright(array, np.frombuffer(placed, np.int32))
+
+
+def _upright(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror a frame (H, W, 3) as a display matrix asks, by quarters of a turn.
+
+    A place (x, y) is shown at (a x + c y, b x + d y), ``matrix`` being (a, b, _, c, d, ...).
+    """
+    a, b, c, d = matrix[[0, 1, 3, 4]].tolist()
+    if abs(b) > abs(a):  # lines become columns
+        array, a, d = array.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(array[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

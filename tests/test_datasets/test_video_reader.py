@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+import struct
 
 import av
 import cv2
@@ -156,6 +158,43 @@ def test_rotation_is_applied(tmp_path, make_video):
         # A display matrix of +90 degrees turns the picture counter-clockwise.
         np.testing.assert_array_equal(reader.read([1])[1], np.rot90(decode_all(path)[1]))
         assert reader.read([1], short_side=60)[1].shape == (80, 60, 3)
+
+
+@pytest.mark.parametrize('matrix', list(itertools.product((1, -1), (1, -1), (False, True))))
+def test_every_quarter_turn_and_mirroring_is_applied(matrix, tmp_path, make_video):
+    """By its definition: the pixel of column x and line y is shown where the matrix puts it."""
+    across, down, turned = matrix
+    a, b, c, d = (0, down, across, 0) if turned else (across, 0, 0, down)
+    path = make_video(tmp_path / 'a.mp4', num_frames=2, width=48, height=32)
+    stored = decode_all(path)[1]
+    content = bytearray(path.read_bytes())
+    place = content.index(b'tkhd') + 44
+    numbers = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
+    content[place : place + 36] = struct.pack('>9i', *numbers)
+    path.write_bytes(content)
+    height, width = stored.shape[:2]
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    column, line = a * x + c * y, b * x + d * y
+    shown = np.zeros((width, height, 3) if turned else stored.shape, np.uint8)
+    shown[line - line.min(), column - column.min()] = stored
+    with VideoReader(path) as reader:
+        np.testing.assert_array_equal(reader.read([1])[1], shown)
+
+
+def test_a_video_that_changes_its_size_is_broken(tmp_path, make_video):
+    parts = [
+        make_video(tmp_path / f'{width}.ts', num_frames=6, width=width, height=64).read_bytes()
+        for width in (64, 112)
+    ]
+    path = tmp_path / 'both.ts'
+    path.write_bytes(b''.join(parts))
+    message = 'both.ts: its frames have several sizes'
+    with VideoReader(path) as reader, pytest.raises(BrokenSampleError, match=message):
+        reader.read(range(reader.total_frames))
+    # Also of frames that are read one view after the other.
+    with VideoReader(path) as reader, pytest.raises(BrokenSampleError, match=message):
+        for index in range(reader.total_frames):
+            reader.read([index])
 
 
 def test_files_without_frames_are_broken(tmp_path, make_video):
