@@ -22,6 +22,7 @@ from mmact_ssl.files import read_annotation, read_json, write_atomically
 VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
 HELD_OUT = ('split_train.txt', 'split_test.txt')
+BY_GROUPS = 'group by group'
 LABELED = ('labeled_train.txt', 'labeled_test.txt')
 # Lists for training and for testing, by their names in prepared folders; the first pair is taken.
 LISTS = (
@@ -176,22 +177,24 @@ def hold_out(
 
     Args:
         labels: int ``(N,)``.
-        fraction: Of the samples, 0..1.
+        fraction: Of the samples, 0..1; by groups one of 1/n or 1 - 1/n is taken.
         groups: str ``(N,)``, equal where samples belong together.
 
     Returns:
-        bool ``(N,)``, true for tests, and how it was drawn in a few words.
+        bool ``(N,)``, true for tests, and how it was drawn: :data:`BY_GROUPS` or in other words.
     """
     # Not at the top: every tool reads this file, and it takes a second.
     from sklearn.model_selection import StratifiedGroupKFold
 
-    parts = max(2, round(1 / fraction))
     limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
+    # The largest shares are those of what stays for training.
+    parts = max(2, round(1 / min(fraction, 1 - fraction)))
     if limit > 1:
         folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)
-        for train, test in folds.split(labels, labels, groups):
+        for most, few in folds.split(labels, labels, groups):
+            train, test = (most, few) if fraction <= 0.5 else (few, most)
             if len(test) and set(labels[train]) == set(labels):
-                return np.isin(np.arange(len(labels)), test), 'group by group'
+                return np.isin(np.arange(len(labels)), test), BY_GROUPS
     rng = np.random.default_rng(seed)
     held = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):

@@ -39,6 +39,8 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
     lists = [source / name for name in sorted(known) if (source / name).is_file()]
     if not lists:
         raise DataError(f'{source}: no train.txt in this folder; {fix}')
+    for name in known:  # of before: what was a test may be in train.txt now
+        (out / name).unlink(missing_ok=True)
     counts = {}
     for path in lists:
         names, labels = read_annotation(path, fix)

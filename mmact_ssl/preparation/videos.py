@@ -13,7 +13,7 @@ import numpy as np
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, read_text, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, Video, probe_videos, require, write_videos
-from mmact_ssl.preparation.own_folder import hold_out, write_groups
+from mmact_ssl.preparation.own_folder import BY_GROUPS, hold_out, write_groups
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
@@ -61,7 +61,7 @@ def prepare(
         for path in source.rglob('*')
         if path.suffix.lower() in VIDEO_SUFFIXES
         and path.is_file()
-        and out.resolve() not in path.absolute().parents
+        and out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
     )
     if not found:
         raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
@@ -101,7 +101,9 @@ def prepare(
         held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, together)
         print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
         tests = {video.name: video for video, is_held in zip(labeled, held) if is_held}
-        train = [video for video in videos if video.name not in tests]
+        # Nor is a test's group seen without labels.
+        apart = {groups[name] for name in tests} if how == BY_GROUPS else set()
+        train = [v for v in videos if v.name not in tests and groups[v.name] not in apart]
         splits = {'train': train, 'test': [*tests.values()]}
     return write_videos(out, splits, classes, left_out, placement)
 

@@ -271,6 +271,8 @@ def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
     finally:
         (files / 'val.txt').unlink()
     assert (tmp_path / 'out/val.txt').read_text() == 'shards/val-000000.tar/e.mp4 1\n'
+    prepare(files, tmp_path / 'out')
+    assert not (tmp_path / 'out/val.txt').exists(), 'a list of before'
 
 
 def test_preparing_again_gives_the_same_bytes(files, folder, tmp_path):

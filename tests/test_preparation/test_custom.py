@@ -107,6 +107,12 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
                 assert foot[2] > ankle[2], 'toes point to the front'
 
 
+def test_left_handed_coordinates_without_a_sign(tmp_path):
+    prepare(tmp_path, table(keypoints=np.full((10, 20, 3), 50, np.uint16)), left_handed=True)
+    (path,) = tmp_path.rglob('skeletons.npy')
+    assert np.load(path, mmap_mode='r')[..., 2].min() == -50
+
+
 @pytest.mark.parametrize(
     ('content', 'options', 'message'),
     [

@@ -97,6 +97,25 @@ def test_a_table_labels_videos_where_they_lie(folder, tmp_path):
     assert len(held) == 1, 'both clips of one person'
 
 
+def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path):
+    """Nobody who is tested is seen in pre-training."""
+    table = tmp_path / 'labels.csv'
+    who = {'anna': ('a/clip 0.mp4', 'b c/clip 0.mp4'), 'bob': ('a/clip 2.mp4', 'b c/clip 2.mp4')}
+    rows = [
+        f'{video},{label},{name}' for name, two in who.items() for video, label in zip(two, 'xy')
+    ]
+    rows += ['a/clip 3.mp4,,anna', 'b c/clip 3.mp4,,bob', 'loose.MP4,,eve']
+    table.write_text('\n'.join(['video,label,group', *rows]))
+    counts = prepare_videos(folder, tmp_path / 'out', labels=table, test_fraction=0.5)
+    assert counts == {'train': 7, 'test': 2, 'left_out': 1}
+    train, test = (lines(tmp_path / 'out' / f'{split}.txt') for split in ('train', 'test'))
+    held = 'anna' if test[0].startswith('videos/a/clip_0') else 'bob'
+    named = {line.split()[0] for line in train}
+    assert ('videos/a/clip_3.mp4' in named) == (held == 'bob')
+    assert ('videos/b_c/clip_3.mp4' in named) == (held == 'anna')
+    assert {'videos/loose.MP4', 'videos/b_c/clip_4.mp4'} <= named
+
+
 def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder, tmp_path):
     table = tmp_path / 'labels.csv'
     table.write_bytes(b'\xef\xbb\xbflabel,video\r\n\r\nwave,loose.MP4\r\n')
@@ -151,6 +170,9 @@ def test_own_videos_inside_their_source_are_not_listed_twice(folder):
     out = folder / 'prepared'
     first = prepare_videos(folder, out)
     assert prepare_videos(folder, out) == first
+    (folder.parent / 'link').symlink_to(folder)
+    for source in (folder / 'a' / '..', folder.parent / 'link'):
+        assert prepare_videos(source, out) == first
 
 
 def test_own_videos_say_what_is_wrong(folder, tmp_path):
@@ -171,3 +193,12 @@ def test_hold_out_is_balanced_and_seeded(fraction):
         held = test[labels == label].sum()
         assert held == min(max(round(fraction * count), 1), count - 1)
     assert not test[labels == 3].any()
+
+
+@pytest.mark.parametrize('fraction', [0.1, 0.25, 0.5, 0.75, 0.9])
+def test_groups_are_held_out_in_the_share_that_is_asked_for(fraction):
+    labels = np.tile(np.repeat([0, 1], 5), 20)
+    groups = np.repeat([f'g{i}' for i in range(20)], 10)
+    held, how = hold_out(labels, fraction, 0, groups)
+    assert how == 'group by group' and held.mean() == fraction
+    assert not set(groups[held]) & set(groups[~held])
