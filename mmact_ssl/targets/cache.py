@@ -345,7 +345,8 @@ def _find_key(transaction: lmdb.Transaction, filename: str) -> str | None:
     """Find the key of a video file, see ``TargetReader.find``."""
     parts = Path(filename).parts
     names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
-    names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
+    if not PurePosixPath(filename).suffix[1:].isdigit():  # clip_10.30 has none
+        names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
     for name in names:
         encoded = encode_key(name)
         if not encoded.startswith(RESERVED) and transaction.get(encoded) is not None:

@@ -170,7 +170,7 @@ def import_coco(
         for annotation in coco['annotations']:
             image = images[annotation['image_id']]
             name, frame = _frame_of(source, image)
-            found = [name] if name in lengths else by_stem[_stem(name)]
+            found = [name] if name in lengths else by_stem[name] or by_stem[_stem(name)]
             if not found:
                 raise ValueError(f'{name!r} is not among the annotated videos; check --ann')
             if len(found) > 1:
@@ -224,7 +224,9 @@ def _write(
 
 
 def _stem(path: str) -> str:
-    return PurePosixPath(path).with_suffix('').as_posix()
+    """A name without its suffix; digits behind a dot, as in ``clip_10.30``, are none."""
+    named = PurePosixPath(path)
+    return path if named.suffix[1:].isdigit() else named.with_suffix('').as_posix()
 
 
 def _match(
@@ -241,11 +243,11 @@ def _match(
     exact = set(annotated) & set(spans)
     by_stem = defaultdict(list)
     for name in spans.keys() - exact:
-        by_stem[PurePosixPath(name).stem].append(name)
+        by_stem[PurePosixPath(_stem(name)).name].append(name)
     matched: dict[str, slice] = {}
     serves: dict[str, str] = {}
     for key in annotated:
-        found = [key] if key in exact else by_stem[PurePosixPath(key).stem]
+        found = [key] if key in exact else by_stem[PurePosixPath(_stem(key)).name]
         if len(found) != 1:
             what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')

@@ -53,6 +53,7 @@ def test_npz_is_cut_into_videos(tmp_path):
             [3, 0],
         ),  # an exact name leaves one for the other
         (('u/a.mp4', 'b'), ['u/b.mp4', 'u/b.mp4', 'u/a.mp4'], [3, 3, 0]),
+        (('a_10.30', 'a_10'), ['u/a_10.mp4', 'u/a_10.30.mp4'], [3, 0]),  # a time is no suffix
     ],
 )
 def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path, names, annotated, starts):
@@ -237,6 +238,15 @@ def test_coco_frames_of_videos_that_differ_by_suffix_name_their_video(tmp_path):
     import_coco(coco(tmp_path / 'd.json', [image], [person(0)]), tmp_path / 'y', lengths)
     reader = TargetReader(tmp_path / 'y')
     assert reader.get('videos/a.avi').any() and not reader.get('videos/a.mp4').any()
+
+
+@pytest.mark.parametrize('name', ['a.1', 'a.v2'])
+def test_coco_frames_of_a_video_with_a_dot_in_its_name_are_its_own(tmp_path, name):
+    lengths = {'videos/a.mp4': 3, f'videos/{name}.mp4': 3}
+    source = coco(tmp_path / 'c.json', [{'file_name': f'videos/{name}/1.jpg'}], [person(0)])
+    import_coco(source, tmp_path / 'x', lengths)
+    reader = TargetReader(tmp_path / 'x')
+    assert reader.get(f'videos/{name}.mp4').any() and not reader.get('videos/a.mp4').any()
 
 
 def test_coco_visibility_and_the_best_person(tmp_path):
