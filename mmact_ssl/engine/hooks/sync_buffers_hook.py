@@ -1,0 +1,27 @@
+"""Running statistics of all processes, averaged at the end of an epoch."""
+
+from __future__ import annotations
+
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmact_ssl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SyncBuffersHook(Hook):
+    """mmengine's hook of this name, for buffers of floating point alone.
+
+    mmengine averages all buffers in float32, which rounds the numbers of videos that a queue keeps
+    beside its keys to others. Integers are the same in all processes anyway.
+    """
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Average over the processes."""
+        buffers = (value for value in runner.model.buffers() if value.is_floating_point())
+        dist.all_reduce_params(buffers, op='mean')
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Average also where training has no epochs."""
+        self.after_train_epoch(runner)
