@@ -116,7 +116,8 @@ class PretrainRunner(Runner):
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; of a run that is resumed all of them, and it must be its own."""
         if not self._resume:
-            own = {n: value.shape for n, value in unwrap_model(self.model).state_dict().items()}
+            # Without buffers: a counter has one shape in all networks.
+            own = {n: value.shape for n, value in unwrap_model(self.model).named_parameters()}
             loaded = super().load_checkpoint(filename, *args, **kwargs)
             found = loaded.get('state_dict', loaded)
             if not any(getattr(found.get(name), 'shape', None) == own[name] for name in own):

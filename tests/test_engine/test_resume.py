@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
 
 from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
@@ -111,6 +112,24 @@ def test_a_start_that_brings_no_weight_is_refused(make, tmp_path):
     torch.save({'state_dict': {'backbone.weight': torch.ones(3)}}, tmp_path / 'other.pth')
     with pytest.raises(CheckpointError, match=r'other\.pth: no weight has a name and shape of'):
         make(tmp_path / 'run', load_from=str(tmp_path / 'other.pth')).train()
+
+
+class Normalized(OneWeight):
+    """With the buffers of a normalization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+
+
+def test_counters_alone_are_no_start(make_runner, tmp_path):
+    """A wider network of the same layers: no weight fits, but its numbers of batches do."""
+    state = Normalized().state_dict()
+    wide = {name: value.expand(9) if value.ndim else value for name, value in state.items()}
+    torch.save({'state_dict': wide}, tmp_path / 'wide.pth')
+    options = dict(runner_class=PretrainRunner, load_from=str(tmp_path / 'wide.pth'))
+    with pytest.raises(CheckpointError, match=r'wide\.pth: no weight has a name and shape of'):
+        make_runner(tmp_path / 'run', Normalized(), Constants(), **options).train()
 
 
 @pytest.mark.parametrize(
