@@ -6,6 +6,9 @@ import copy
 import math
 from pathlib import Path
 
+from mmengine.runner import Runner
+
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import write_atomically
@@ -30,8 +33,6 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
-    if request.checkpoint is not None or start_hash(cfg):
-        slow_down_backbone(cfg.optim_wrapper, pretrained_lr_mult)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:
@@ -39,14 +40,23 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
     recognizer = task.build_recognizer()
     runner = make_runner(cfg, recognizer, request.work_dir, request.seed, train=True)
+    if request.checkpoint is not None or start_hash(cfg):
+        slow_down_backbone(runner, pretrained_lr_mult)
     runner.train()
     return Measured(*recognition_metrics(runner.test()))
 
 
-def slow_down_backbone(optim_wrapper: dict, lr_mult: float) -> None:
-    """Multiply the learning rate of the parameters under ``backbone``, in place."""
-    paramwise = dict(optim_wrapper.get('paramwise_cfg') or {})
-    custom_keys = dict(paramwise.get('custom_keys') or {})
-    custom_keys['backbone'] = {**custom_keys.get('backbone', {}), 'lr_mult': lr_mult}
-    # Assigned at last: mmengine's configs keep copies of what is put into them.
-    optim_wrapper['paramwise_cfg'] = {**paramwise, 'custom_keys': custom_keys}
+def slow_down_backbone(runner: Runner, lr_mult: float) -> None:
+    """Build the optimizer and multiply the learning rate of the parameters under ``backbone``.
+
+    By a custom key of ``paramwise_cfg`` it would lose the config's own settings of these, such as
+    ``norm_decay_mult``.
+    """
+    cfg = copy.deepcopy(runner.optim_wrapper)
+    # With any settings, also empty ones, mmengine gives each parameter a group of its own.
+    cfg['paramwise_cfg'] = cfg.get('paramwise_cfg') or {'custom_keys': {}}
+    runner.optim_wrapper = runner.build_optim_wrapper(cfg)
+    backbone = {id(value) for value in unwrap_model(runner.model).backbone.parameters()}
+    for group in runner.optim_wrapper.param_groups:
+        if {id(value) for value in group['params']} <= backbone:
+            group['lr'] *= lr_mult

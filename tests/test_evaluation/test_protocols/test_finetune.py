@@ -135,3 +135,39 @@ def test_only_a_pretrained_backbone_learns_slowly(
         if torch.equal(value, before[name])
     }
     assert resting == (set() if moves else {'backbone'})
+
+
+def test_a_slow_backbone_keeps_the_settings_of_its_parameters(
+    finetune_config, student_checkpoint, tmp_path, run, monkeypatch
+):
+    """Weight decay, as the config sets it for norms and by name, from either start."""
+    settings = []
+    train = Runner.train
+
+    def spy(self):
+        model = train(self)
+        names = {id(value): name for name, value in model.named_parameters()}
+        settings.append(
+            {
+                names[id(group['params'][0])]: (group['initial_lr'], group['weight_decay'])
+                for group in self.optim_wrapper.param_groups
+                if id(group['params'][0]) in names  # not mmengine's own, of the logged rate
+            }
+        )
+        return model
+
+    monkeypatch.setattr(Runner, 'train', spy)
+    finetune_config.train_cfg.max_epochs = 1
+    finetune_config.finetune.pretrained_lr_mult = 0.1
+    finetune_config.optim_wrapper.paramwise_cfg = dict(
+        norm_decay_mult=0.0, custom_keys={'layer1.0.conv1': dict(decay_mult=0.5)}
+    )
+    for checkpoint in (None, student_checkpoint):
+        work_dir = str(tmp_path / str(checkpoint is None))
+        run(finetune_config, ['finetune'], checkpoint, work_dir=work_dir)
+    scratch, pretrained = settings
+    assert scratch.keys() == pretrained.keys()
+    for name, (rate, decay) in scratch.items():
+        slower = 0.1 if name.startswith('backbone') else 1
+        assert pretrained[name] == (pytest.approx(slower * rate), decay), name
+    assert len({decay for _, decay in scratch.values()}) == 3
