@@ -5,24 +5,37 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import torch
+
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import load_all
 
 from .base import Measured, Task
 
+LINEAR = re.compile(r'heads\.[^.]+\.classifier\.weight')
 CLASSIFIER = re.compile(r'heads\.([^.]+)\.(?:cls_head\.(.+)|classifier\.(weight|bias))')
 
 
 def evaluate(task: Task) -> Measured:
-    """Load the classifier of joint training and test the recognizer as it is, without training."""
+    """Load the classifier of joint training and test the student with it, without training.
+
+    A RecognitionHead's is tested in mmaction2's recognizer. A ClassificationHead reads features
+    that leave out absent persons, which no head of mmaction2 does: it is applied to those.
+    """
     checkpoint = str(task.request.checkpoint)
     state = classifier_state(checkpoint)
     recognizer = task.build_recognizer()
-    fix = 'use the model.cls_head that it was trained with'
-    load_all(recognizer.get_submodule('cls_head'), state, checkpoint, fix)
+    head = recognizer.get_submodule('cls_head')
+    load_all(head, state, checkpoint, 'use the model.cls_head that it was trained with')
+    if any(LINEAR.fullmatch(key) for key in read_state_dict(checkpoint)):
+        test = task.test_features
+        with torch.no_grad():
+            scores = head.get_submodule('fc').cpu()(torch.from_numpy(test.values)).numpy()
+        return Measured(*accuracy_metrics(test.labels, scores, task.num_classes))
     runner = make_runner(task.request.cfg, recognizer, task.request.work_dir)
     return Measured(*recognition_metrics(runner.test()))
 
@@ -31,7 +44,7 @@ def classifier_state(checkpoint: str) -> dict[str, Any]:
     """Read the weights of a joint training's classifier, named as mmaction2's head names them.
 
     A RecognitionHead holds that head. A ClassificationHead's linear layer is what GCNHead
-    calls ``fc``; both read the mean over a clip.
+    calls ``fc``; both read the mean over a clip, of GCNHead absent persons too.
     """
     found: dict[str, dict[str, Any]] = {}
     for key, value in read_state_dict(checkpoint).items():

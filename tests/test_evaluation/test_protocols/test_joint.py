@@ -10,6 +10,8 @@ import torch
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.protocols import joint
 from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
@@ -70,14 +72,17 @@ def test_what_has_no_fitting_classifier_is_refused(
         classifier_state(str(joint_checkpoint))
 
 
-def check_scores(name, joint, targets, channels, tmp_path):
+def check_scores(name, model_config, targets, channels, tmp_path):
     """A pre-training's classifier, and mmaction2's recognizer with its weights, score alike."""
     cfg = load(f'downstream/{name}.py')
     part = cfg.model.backbone.get('encoder', cfg.model.backbone)
-    part.hidden_size, cfg.model.cls_head.in_channels = 8, joint.heads.classification.in_channels
+    part.hidden_size, cfg.model.cls_head.in_channels = (
+        8,
+        model_config.heads.classification.in_channels,
+    )
     init_default_scope('mmact_ssl')
     torch.manual_seed(0)
-    model = MODELS.build(joint).eval()
+    model = MODELS.build(model_config).eval()
     path = str(tmp_path / 'joint.pth')
     torch.save(dict(state_dict=model.state_dict()), path)
 
@@ -88,7 +93,7 @@ def check_scores(name, joint, targets, channels, tmp_path):
     views = dict.fromkeys(model.data_preprocessor.views, clips)
     batch = model.data_preprocessor(dict(inputs=views, targets=targets))
     expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
-    view = joint.heads.classification.get('inputs', {}).get('pooled', 'clip.pooled')
+    view = model_config.heads.classification.get('inputs', {}).get('pooled', 'clip.pooled')
     padded = batch['inputs'][view.partition('.')[0]][:, None]  # (B, clips, M, T, V, C)
     scores = recognizer(padded, stage='head')
     torch.testing.assert_close(scores, torch.stack(expected))
@@ -96,25 +101,48 @@ def check_scores(name, joint, targets, channels, tmp_path):
 
 def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     """A ClassificationHead beside a jigsaw."""
-    joint = load('ms2l-joint_gru_nwucla.py').model
-    joint.backbone.hidden_size = 8
-    for head in joint.heads.values():
+    model_config = load('ms2l-joint_gru_nwucla.py').model
+    model_config.backbone.hidden_size = 8
+    for head in model_config.heads.values():
         head.in_channels = 16
     targets = dict(
         shuffled=dict(permutation=torch.tensor([0, 3])), sample=dict(label=torch.tensor([1, -1]))
     )
-    check_scores('linear_gru_nwucla', joint, targets, 3, tmp_path)
+    check_scores('linear_gru_nwucla', model_config, targets, 3, tmp_path)
 
 
 @pytest.mark.parametrize('name', ['twoview', 'cameras'])
 def test_a_classifier_on_streams_scores_as_in_its_training(name, tmp_path):
     """The pooled feature of training has the order of the downstream encoder's own pooling."""
-    joint = load(f'ms2l-{name}-joint_gru_nwucla.py').model
-    joint.backbone.encoder.hidden_size = 8
-    for head in joint.heads.values():
+    model_config = load(f'ms2l-{name}-joint_gru_nwucla.py').model
+    model_config.backbone.encoder.hidden_size = 8
+    for head in model_config.heads.values():
         head.in_channels = 96
     targets = dict(sample=dict(label=torch.tensor([1, -1])))
-    check_scores('linear_gru-streams_nwucla', joint, targets, 9, tmp_path)
+    check_scores('linear_gru-streams_nwucla', model_config, targets, 9, tmp_path)
+
+
+def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkeypatch):
+    """mmaction2's GCNHead would count absent persons too, whose maps a graph network fills."""
+    generator = np.random.default_rng(0)
+    parts = [
+        Features(generator.normal(size=(n, 4)).astype(np.float32), np.arange(n) % 3)
+        for n in (6, 30)
+    ]
+    linear = torch.nn.Linear(4, 3)
+    state = {f'heads.action.classifier.{k}': v for k, v in linear.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'joint.pth')
+    task = make_task(*parts, 3, checkpoint=str(tmp_path / 'joint.pth'))
+    head = torch.nn.ModuleDict(dict(fc=torch.nn.Linear(4, 3)))
+    recognizer = torch.nn.ModuleDict(dict(cls_head=head))
+    monkeypatch.setattr(Task, 'build_recognizer', lambda self: recognizer)
+    found = joint.evaluate(task)
+    weight, bias = (value.detach().numpy() for value in linear.parameters())
+    guess = (parts[1].values @ weight.T + bias).argmax(axis=1)
+    assert found.metrics['top1'] == (guess == parts[1].labels).mean()
+    confusion = np.zeros((3, 3), int)
+    np.add.at(confusion, (parts[1].labels, guess), 1)
+    assert found.details['confusion'] == confusion.tolist()
 
 
 @pytest.mark.parametrize(
