@@ -37,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, linear-adam, knn, retrieval, finetune, joint (the classifier of joint '
+        help='linear, linear-adam, lda, knn, retrieval, finetune, joint (the classifier of joint '
         'training, as the checkpoint holds it), several with commas; all: linear, knn and '
         'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
         'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '

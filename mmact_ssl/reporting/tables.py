@@ -19,6 +19,8 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Linear', 'linear', 'top1', 1.0),
     *((f'Linear, {part} %', 'linear', 'top1', part / 100) for part in PARTS),
     ('Linear (Adam)', 'linear-adam', 'top1', 1.0),
+    ('LDA', 'lda', 'top1', 1.0),
+    *((f'LDA, {part} %', 'lda', 'top1', part / 100) for part in PARTS),
     ('kNN', 'knn', 'top1', 1.0),
     *((f'R@{k}', 'retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10, 20, 50)),
     *((f'Fine-tuned, {part} %', 'finetune', 'top1', part / 100) for part in PARTS),

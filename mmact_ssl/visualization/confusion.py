@@ -32,7 +32,7 @@ def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list
             groups[result.run.rpartition('_seed')[0]].append(result)
     if not groups:
         raise ConfigError(
-            'pictures: no result has a confusion matrix; run linear, linear-adam, knn or finetune'
+            'pictures: no result has a confusion matrix; run linear, lda, knn or finetune'
         )
     written = []
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -143,13 +143,14 @@ def test_every_protocol_and_share_of_labels_has_a_column(result):
     shares = (0.01, 0.05, 0.1, 0.2, 0.4, 1.0)
     rows = [
         result(protocol=protocol, label_fraction=share, config_hash=f'{protocol}{share}')
-        for protocol in ('linear', 'finetune')
+        for protocol in ('linear', 'lda', 'finetune')
         for share in shares
     ]
     rows += [result(protocol='linear-adam'), result(protocol='knn')]
     rows.append(result(protocol='retrieval', metrics=RECALLS))
     part = [f'{100 * share:g} %' for share in shares[:-1]]
-    heading = ['Method', 'Linear', *(f'Linear, {share}' for share in part), 'Linear (Adam)', 'kNN']
+    heading = ['Method', 'Linear', *(f'Linear, {share}' for share in part), 'Linear (Adam)']
+    heading += ['LDA', *(f'LDA, {share}' for share in part), 'kNN']
     heading += [f'R@{k}' for k in (1, 5, 10, 20, 50)]
     heading += [*(f'Fine-tuned, {share}' for share in part), 'Fine-tuned']
     assert make_table(rows, 'demo').splitlines()[2] == f'| {" | ".join(heading)} |'

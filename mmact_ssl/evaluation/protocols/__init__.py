@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from mmact_ssl.errors import ConfigError
 
-from . import finetune, joint, knn, linear, linear_adam, retrieval, text_retrieval, zeroshot
+from . import finetune, joint, knn, lda, linear, linear_adam, retrieval, text_retrieval, zeroshot
 from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     'linear': Protocol(linear.evaluate, frozen=True),
     'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
+    'lda': Protocol(lda.evaluate, frozen=True),
     'knn': Protocol(knn.evaluate, frozen=True),
     'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
     'zeroshot': Protocol(

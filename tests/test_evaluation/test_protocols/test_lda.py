@@ -1,0 +1,95 @@
+"""Linear discriminant analysis against the formulas, and with few labels."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.protocols import lda
+from mmact_ssl.evaluation.protocols.lda import fit_lda
+
+
+def blobs(sizes: tuple[int, ...], seed: int, channels: int = 6) -> Features:
+    """Classes around different places, with channels that depend on each other."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    mixing = np.eye(channels) + np.tri(channels)
+    noise = generator.normal(size=(len(labels), channels)) @ mixing
+    return Features((4 * np.eye(len(sizes), channels)[labels] + noise).astype(np.float32), labels)
+
+
+def ledoit_wolf(values):
+    """Equations of section 3.3 of the paper, of samples around zero."""
+    n, p = values.shape
+    sample = values.T @ values / n
+    target = np.trace(sample) / p * np.eye(p)
+    away = ((sample - target) ** 2).sum() / p
+    error = sum(((np.outer(x, x) - sample) ** 2).sum() for x in values) / (n**2 * p)
+    share = min(error, away) / away
+    return share * target + (1 - share) * sample
+
+
+def slow_scores(train, queries):
+    values = train.values.astype(np.float64)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    values, queries = (values - mean) / deviation, (queries.astype(np.float64) - mean) / deviation
+    counts = np.bincount(train.labels)
+    centers, covariance = [], 0
+    for label, count in enumerate(counts):
+        own = values[train.labels == label]
+        centers.append(own.mean(axis=0))
+        spread = own.std(axis=0)
+        shrunken = ledoit_wolf((own - centers[-1]) / spread) * np.outer(spread, spread)
+        covariance = covariance + count / counts.sum() * shrunken
+    inverse = np.linalg.inv(covariance)
+    return np.stack(
+        [
+            queries @ inverse @ c - 0.5 * c @ inverse @ c + np.log(count / counts.sum())
+            for c, count in zip(centers, counts)
+        ],
+        axis=1,
+    )
+
+
+def test_against_the_formulas():
+    train, test = blobs((9, 14, 20), 0), blobs((30, 30, 30), 1)
+    scores = fit_lda(train).decision_function(test.values.astype(np.float64))
+    np.testing.assert_allclose(scores, slow_scores(train, test.values), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize('classes', [2, 4])
+def test_the_reported_accuracy_is_that_of_the_largest_score(make_task, classes):
+    train, test = blobs((12,) * classes, 0), blobs((25,) * classes, 1)
+    found = lda.evaluate(make_task(train, test, classes))
+    predicted = slow_scores(train, test.values).argmax(axis=1)
+    assert found.metrics['top1'] == (predicted == test.labels).mean()
+    assert 1 / classes < found.metrics['top1'] < 1, (
+        'the case should be neither trivial nor hopeless'
+    )
+    assert np.sum(found.details['confusion']) == 25 * classes
+
+
+def test_a_class_without_a_label_is_never_found(make_task):
+    train, test = blobs((9, 9, 9), 0), blobs((5, 5, 5), 1)
+    labeled = train.part(np.flatnonzero(train.labels != 1))
+    confusion = np.array(lda.evaluate(make_task(labeled, test, 3)).details['confusion'])
+    assert confusion[:, 1].sum() == 0
+    assert confusion[[0, 2]].diagonal(0).sum() > 0
+
+
+def test_more_channels_than_clips_and_a_class_of_one(make_task):
+    train, test = blobs((1, 6, 6), 0, channels=20), blobs((20, 20, 20), 1, channels=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        found = lda.evaluate(make_task(train, test, 3))
+    assert found.metrics['top1'] > 0.4
+
+
+@pytest.mark.parametrize('sizes', [(5,), (1, 1, 1)])
+def test_too_few_labels_are_refused(sizes):
+    with pytest.raises(ConfigError, match='take linear'):
+        fit_lda(blobs(sizes, 0))
