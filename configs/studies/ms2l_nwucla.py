@@ -27,6 +27,8 @@ averaged = f'{downstream}/linear_gru-streams-copies_nwucla.py'
 copies = [
     dict(protocols='linear,knn', config=averaged, variant='copies'),
     dict(protocols='linear', config=averaged, variant='copies', label_fraction=0.1),
+    dict(protocols='lda', config=averaged, variant='copies'),
+    dict(protocols='lda', config=averaged, variant='copies', label_fraction=0.1),
 ]
 # A label counts for what both cameras saw.
 shared_labels = dict(
