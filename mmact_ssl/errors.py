@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,8 @@ def one_line_errors() -> Iterator[None]:
         # An error from a data loader's worker carries that worker's traceback; the last line
         # says what is wrong.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        end = SystemExit(f'error: {lines[-1] if lines else type(error).__name__}')
+        last = re.sub(r'^mmact_ssl(\.\w+)+: ', '', lines[-1]) if lines else type(error).__name__
+        end = SystemExit(f'error: {last}')
         if isinstance(error, ConfigError):
             print(end, file=sys.stderr)
             end.code = 2

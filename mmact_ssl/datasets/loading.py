@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Optional
 
 import torch
+from mmaction.datasets import VideoDataset
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
@@ -20,6 +21,8 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
+
+from mmact_ssl.errors import DataError
 
 # Seconds that training waits for a batch; a worker that cannot send one says nothing.
 TIMEOUT = 1800
@@ -45,8 +48,9 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.setdefault('timeout', TIMEOUT)
     else:
         config.pop('persistent_workers', None)  # torch refuses it
+    config['dataset'] = dataset = _build_dataset(config['dataset'])
+    _name_files(dataset)
     if config.get('drop_last'):
-        config['dataset'] = dataset = _build_dataset(config['dataset'])
         share = -(-len(dataset) // get_world_size())  # of this process
         if share < config['batch_size']:
             print_log(f'{share} samples, fewer than a batch: an epoch is one step', 'current')
@@ -63,6 +67,36 @@ def _build_dataset(dataset: Any) -> Any:
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
     return dataset
+
+
+def _name_files(dataset: Any) -> None:
+    """Let mmaction2's video data sets name the file that decord cannot decode."""
+    while hasattr(dataset, 'dataset'):  # of RepeatDataset
+        dataset = dataset.dataset
+    if isinstance(dataset, VideoDataset):
+        dataset.pipeline = NamedDecoding(dataset.pipeline)
+
+
+class NamedDecoding:
+    """A pipeline whose errors of decord name the file."""
+
+    def __init__(self, pipeline: Callable[[dict], Any]) -> None:
+        self.pipeline = pipeline
+
+    def __call__(self, results: dict) -> Any:
+        """Make a sample.
+
+        Raises:
+            DataError: decord cannot decode its video.
+        """
+        try:
+            return self.pipeline(results)
+        except Exception as error:
+            if not type(error).__module__.startswith('decord'):
+                raise
+            raise DataError(
+                f'{results["filename"]}: decord cannot decode it; take its line out of the lists'
+            ) from error
 
 
 def collate(samples: Sequence[Any]) -> Any:

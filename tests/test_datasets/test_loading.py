@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from decord import DECORDError
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.datasets.loading import NamedDecoding, build_dataloader
+from mmact_ssl.errors import DataError
 
 
 class Samples(Dataset):
@@ -121,3 +123,23 @@ def is_alive(pid):
 def test_fewer_samples_than_a_batch_are_one(samples, steps):
     built = loader(Samples(samples), drop_last=True)
     assert [len(batch['name']) for batch in built] == [min(samples, 64)] * steps
+
+
+def test_a_video_that_decord_cannot_decode_is_named():
+    def decode(results):
+        raise results['error']
+
+    named = NamedDecoding(decode)
+    with pytest.raises(DataError, match=r'^a\.mp4: decord cannot decode it'):
+        named(dict(filename='a.mp4', error=DECORDError('Check failed')))
+    with pytest.raises(ValueError, match='^another$'):
+        named(dict(filename='a.mp4', error=ValueError('another')))
+
+
+def test_videos_of_mmaction2_are_named_also_where_they_are_repeated(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0\n')
+    videos = dict(type='mmaction.VideoDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[])
+    repeated = dict(type='mmengine.RepeatDataset', dataset=videos, times=2)
+    loader = dict(batch_size=1, sampler=dict(type='mmengine.DefaultSampler', shuffle=False))
+    found = build_dataloader({**loader, 'dataset': repeated})
+    assert isinstance(found.dataset.dataset.pipeline, NamedDecoding)
