@@ -41,6 +41,7 @@ def load_config(args: argparse.Namespace) -> Config:
     data = getattr(args, 'data', None)
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
     cfg = read_config(args.config, args.cfg_options, data)
+    check_kind_of_data(cfg)
     # mmengine switches hooks of its own names off by None, and asserts for all others.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
@@ -84,6 +85,16 @@ def apply_options(cfg: Config, options: Optional[Sequence[str]]) -> None:
     check_options(cfg, parsed)
     with checked_merging():
         cfg.merge_from_dict(parsed)
+
+
+def check_kind_of_data(cfg: Config) -> None:
+    """Refuse a config for videos on a folder of skeletons; ``folder-skeleton.py`` the other way."""
+    folder = cfg.get('own_folder', {})
+    if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
+        raise ConfigError(
+            f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
+            'skeletons, such as configs/ms2l-twoview_gru.py'
+        )
 
 
 @contextmanager

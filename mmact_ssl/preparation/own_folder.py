@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,16 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         found['num_persons'] = clips.shape[1]
         found['num_frames'] = int(clips.lengths.max(initial=1))
     return found
+
+
+def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The folder of :func:`describe_folder`, if it holds skeletons; else a ConfigError."""
+    if 'layout' not in folder:
+        raise ConfigError(
+            f'{folder["root"]} holds videos, and this config reads skeletons: take one for videos, '
+            'such as configs/dtg_tsm-lite0.py'
+        )
+    return folder
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:

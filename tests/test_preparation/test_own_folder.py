@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.engine.launch import check_kind_of_data, read_config
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation.own_folder import (
@@ -152,3 +153,21 @@ def test_no_class_is_lost_from_training(samples: list[tuple[int, int]], grouped:
     assert set(labels[~held]) == set(labels)
     if how == 'group by group':
         assert groups is not None and not set(groups[held]) & set(groups[~held])
+
+
+def test_a_config_for_the_other_kind_of_data_is_refused(tmp_path: Path, skeleton_folder: Path):
+    write_list(tmp_path / 'clips', 'train.txt', ['a.mp4'])
+    for config, data, message in (
+        (
+            'ms2l-twoview_gru.py',
+            tmp_path / 'clips',
+            'holds videos, and this config reads skeletons',
+        ),
+        (
+            'dtg_tsm-lite0.py',
+            skeleton_folder,
+            r'holds skeletons, and .*dtg_tsm-lite0.py reads videos',
+        ),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            check_kind_of_data(read_config(f'configs/{config}', None, str(data)))

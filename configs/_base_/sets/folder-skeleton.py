@@ -1,7 +1,9 @@
 # A prepared folder of your own skeletons: the tools are told which by --data DIR.
 _base_ = 'folder.py'
 
-folder = _base_.own_folder
+from mmact_ssl.preparation.own_folder import require_skeletons  # noqa: E402
+
+folder = require_skeletons(_base_.own_folder)
 bodies = dict(layout=folder.layout, num_persons=folder.num_persons)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=folder.num_persons)
 pad = dict(type='PadFrames', num_frames=folder.num_frames)  # to the longest clip
