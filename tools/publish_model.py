@@ -229,9 +229,11 @@ def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
+    from mmact_ssl.engine.checkpoint import newest_in
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
+        args.checkpoint = Path(newest_in(args.checkpoint))
         if args.format == 'safetensors':
             path = publish(args)
         else:

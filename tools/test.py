@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Test a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='file, or a work dir, whose newest one is taken')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
@@ -52,9 +52,13 @@ def load_config(args: argparse.Namespace) -> Config:
         CheckpointError: There is no such checkpoint.
     """
     from mmact_ssl.engine import launch
+    from mmact_ssl.engine.checkpoint import newest_in
     from mmact_ssl.errors import CheckpointError, ConfigError
 
     cfg = launch.load_config(args)
+    if cfg.get('test_dataloader') is None:
+        raise ConfigError(f'{args.config}: has no test_dataloader, see docs/add_a_task.md')
+    args.checkpoint = newest_in(args.checkpoint)
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         raise CheckpointError(f'{args.checkpoint}: no such checkpoint, check the path')
     if args.any_teacher:

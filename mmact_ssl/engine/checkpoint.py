@@ -126,6 +126,16 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
     return None
 
 
+def newest_in(where: str | os.PathLike[str]) -> str:
+    """Path of a checkpoint: a file's own, or the newest in a work dir."""
+    if not os.path.isdir(where):
+        return os.fspath(where)
+    found = newest_checkpoint(where)
+    if found is None:
+        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
+    return found
+
+
 def load_strictly(runner: Runner, path: str) -> None:
     """Load a checkpoint into the runner's model, all keys of both.
 

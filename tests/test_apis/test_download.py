@@ -117,8 +117,10 @@ def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
     shutil.copy(published, zoo)
     add_to_index(zoo / published.name, 'small')
     assert find_checkpoint('small') == str(zoo / published.name)
-    for path in (str(published), 'epoch_1.pth', 'work_dirs/small', str(tmp_path)):
+    for path in (str(published), 'epoch_1.pth', 'work_dirs/small'):
         assert find_checkpoint(path) == path
+    with pytest.raises(CheckpointError, match='no checkpoint in this folder'):
+        find_checkpoint(str(tmp_path))
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         find_checkpoint('smal')
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')

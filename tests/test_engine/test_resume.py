@@ -11,7 +11,7 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import newest_checkpoint, read_state_dict
+from mmact_ssl.engine.checkpoint import newest_checkpoint, newest_in, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -41,6 +41,13 @@ def damage(path: Path, size: int = 8) -> None:
     where = content.index(weight)
     content[where : where + size] = b'\xff' * size
     path.write_bytes(content)
+
+
+def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
+    assert newest_in(folder) == newest_in(folder / 'epoch_2.pth') == str(folder / 'epoch_2.pth')
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(CheckpointError, match='empty: no checkpoint in this folder'):
+        newest_in(tmp_path / 'empty')
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):
