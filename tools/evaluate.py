@@ -130,7 +130,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 def load_config(args: argparse.Namespace) -> Config:
     """Read the downstream config."""
     from mmact_ssl.apis.downstream import config_for, fit_lists, may_hold_out
-    from mmact_ssl.engine.launch import keep_freed_memory, read_config
+    from mmact_ssl.engine.launch import check_kind_of_data, keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
 
     keep_freed_memory()
@@ -140,6 +140,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg = config_for(checkpoint, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
+    check_kind_of_data(cfg)
     paths = [path for path in (args.checkpoint, *args.join) if path]
     students = {path.replace(SEED, str(seed)) for path in paths for seed in args.seeds}
     may = may_hold_out(cfg, map(find_checkpoint, sorted(students)))
@@ -157,20 +158,19 @@ def load_config(args: argparse.Namespace) -> Config:
 def find_checkpoint(where: str, seed: int = 0) -> str:
     """Path of a checkpoint: a file's own, the newest in a folder, or that of a published model."""
     from mmact_ssl.apis.zoo import find_checked_model
-    from mmact_ssl.engine.checkpoint import newest_checkpoint
+    from mmact_ssl.engine.checkpoint import newest_in
 
     where = where.replace(SEED, str(seed))
     path = Path(where)
     if path.is_dir():
-        return newest_checkpoint(where) or where
+        return newest_in(where)
     is_name = path.name == where and not path.suffix and not path.exists()
     return find_checked_model(where) if is_name else where
 
 
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; each result is written as soon as it is there."""
-    from mmengine.device import get_device
-
+    from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import evaluate
     from mmact_ssl.evaluation.protocols.base import Request
     from mmact_ssl.evaluation.student import start_hash
@@ -197,13 +197,15 @@ def run(args: argparse.Namespace) -> list[Result]:
             pretrained_on=args.pretrained_on,
             prefix=args.prefix,
             teacher=args.teacher,
-            device=args.device or get_device(),
+            device=find_device(args.device),
             work_dir=work_dir,
             cache_dir=args.cache_dir or None,
             label_lists=args.out and str(Path(args.out) / 'labels'),
         )
         for result in evaluate(request, protocols):
             results.append(result)
+            if result.protocol == 'finetune':
+                print(f'the fine-tuned recognizer and its config are in {work_dir}')
             if args.out:
                 print(f'wrote {result.run} to {result.write(args.out)}')
     return results

@@ -14,9 +14,15 @@ from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 120
 # Beginnings of what mmengine says that a user can do nothing about.
-FILE_ONLY = ('Exp name: ', 'Using env variable ', 'Distributed training is not used')
-# A warning for each frozen weight of a student, of the optimizer's constructor.
-FROZEN = 'is skipped since its requires_grad=False'
+FILE_ONLY = (
+    'Exp name: ',
+    'Using env variable ',
+    'Distributed training is not used',
+    'paramwise_options -- ',
+)
+# Warnings of what is meant to be so: a frozen weight of a student, for each one, and a network that
+# had its weights before the runner.
+MEANT = ('is skipped since its requires_grad=False', 'been called more than once.')
 
 
 def quiet_the_screen(logger: MMLogger) -> None:
@@ -38,7 +44,7 @@ def is_for_the_screen(record: logging.LogRecord) -> bool:
     """Select warnings, and information that is not for the file alone."""
     message = record.getMessage()
     is_dump = record.module == 'runner' and '\n' in message  # environment, config, hooks
-    if message.endswith(FROZEN):
+    if any(part in message for part in MEANT):
         return False
     return record.levelno > logging.INFO or not (is_dump or message.startswith(FILE_ONLY))
 

@@ -6,17 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 
 NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
 
 
 class RecognizerRunner(Runner):
-    """mmengine's runner with this package's data loaders."""
+    """mmengine's runner with this package's data loaders and a quiet screen."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        quiet_the_screen(logger)
+        return logger
 
     build_dataloader = staticmethod(build_dataloader)
 

@@ -132,7 +132,8 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         to = desk / 'my_videos' / video.name.split('_')[0] / video.name
         to.parent.mkdir(parents=True, exist_ok=True)
         to.symlink_to(video)
-    prepare, extract, train, publish, label, evaluate = commands('get_started.md', 'data/mine')
+    tutorial = commands('get_started.md', 'data/mine')
+    prepare, extract, train, publish, label, evaluate, finetune = tutorial
     run(prepare)
     # The teacher of the page downloads itself.
     run(['demo_pose_teacher'.join(w.split('rtmpose-t_coco')) for w in extract])
@@ -147,6 +148,17 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run(label)
     run(evaluate)
     assert 'test clips' in capsys.readouterr().out
+
+    run(finetune)
+    assert 'are in work_dirs/evaluate/unnamed_full_mine_finetune_seed0\n' in capsys.readouterr().out
+    page = (ROOT / 'docs' / 'get_started.md').read_text()
+    (code,) = re.findall(r'^```python\n(from mmaction.apis.*?)^```', page, re.DOTALL | re.MULTILINE)
+    code = code.replace('epoch_20', 'epoch_1').replace(
+        "'a.mp4'", repr(str(next(desk.glob('my_videos/*/*'))))
+    )
+    exec(code)  # in stock mmaction2
+    scores = capsys.readouterr().out
+    assert re.search(r'^tensor\(\[0\.\d+, ', scores, re.MULTILINE), scores
 
     # Labels of a part, read beside the pretext tasks; names and targets of the videos stay.
     Path('labels.csv').write_text('\n'.join(['video,label', *table[: 2 * len(table) // 3]]))
