@@ -103,6 +103,11 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     from safetensors import safe_open
 
     path = os.fspath(path)
+    if os.path.isdir(path) or path.endswith('.pth'):
+        raise CheckpointError(
+            f'{path}: is no published .safetensors file: make one of a training checkpoint by '
+            'tools/publish_model.py, without --format pth'
+        )
     with reading(path, FIX, CheckpointError):
         with safe_open(path, framework='np') as file:
             text = (file.metadata() or {}).get(CARD_KEY)

@@ -21,6 +21,7 @@ from mmact_ssl.apis.clips import Clip, Input, find_clips
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.parts import build_pipeline
+from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
 
@@ -67,7 +68,9 @@ class FeatureInferencer(BaseInferencer):
     ) -> None:
         self.pretrained = load_model(model) if isinstance(model, str) else model
         self.broken: dict[str, str] = {}  # reason by clip, of the last call
-        super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
+        super().__init__(
+            ConfigDict(), device=find_device(device), scope='mmaction', show_progress=show_progress
+        )
 
     def __call__(
         self,
@@ -87,7 +90,8 @@ class FeatureInferencer(BaseInferencer):
             window, stride: Cut each clip into windows of this length, the last one flush with its
                 end, as far apart as ``stride`` says, ``window`` by default. None: the clips that
                 the model is evaluated on, spread over the whole clip.
-            unit: ``'seconds'`` or ``'frames'``, of both; arrays have no seconds.
+            unit: ``'seconds'`` or ``'frames'``, of both; arrays have no seconds, and cannot be cut
+                by them.
             return_windows: A row for each window, not the mean over them.
             out: ``.npz`` or ``.parquet`` to write; then rows go there clip by clip, with the same
                 names, and what is left out to ``<out>.broken.txt``.
@@ -218,8 +222,8 @@ class FeatureInferencer(BaseInferencer):
                 if not total:
                     raise ValueError('it has no frames')
             rate = 1.0
-            if window is not None and unit == 'seconds':
-                rate = results.get('avg_fps') or 0.0
+            if unit == 'seconds':
+                rate = results.get('avg_fps') or (1.0 if window is None else 0.0)
                 if not rate:
                     raise ConfigError(f"{clip.name}: seconds are not known; set unit='frames'")
             for start, stop in spans(total, window, stride, rate):

@@ -71,7 +71,7 @@ def prepare(
         if left_handed:
             if shape[-1] == 2:
                 raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
-            keypoints = keypoints * np.float32([1, 1, -1])
+            keypoints = keypoints * np.array([1, 1, -1], np.float32)
         if keypoints.ndim == 3:
             keypoints = keypoints[:, None]
         names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()

@@ -18,7 +18,7 @@ from rich.progress import track
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import open_archive, path_inside
 
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm')
+VIDEO_SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv', '.webm')
 
 
 def data_root() -> Path:

@@ -37,7 +37,7 @@ def prepare(
     """List all videos below a folder; those that do not open are left out and named.
 
     Args:
-        source: Folder; mp4, avi, mkv and webm files at any depth.
+        source: Folder; mp4, mov, avi, mkv and webm files at any depth.
         out: Folder to write ``videos/``, ``train.txt``, ``left_out.txt`` and, with labels,
             ``classes.txt``, ``test.txt`` and ``groups.json`` to.
         labels: Table of labels and groups, see :func:`read_labels`. Without it and
@@ -94,6 +94,9 @@ def prepare(
         for path, (name, _) in labeled_as.items()
     ]
     splits = {'train': videos}
+    if classes:
+        known_ones = sum(video.label is not None for video in videos)
+        print(f'{known_ones} of {len(videos)} videos have a label, of {len(classes)} classes')
     if test_fraction:
         labeled = [video for video in videos if video.label is not None]
         parts = [groups[video.name] for video in labeled]
@@ -101,6 +104,9 @@ def prepare(
         held, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, together)
         print(f'test.txt: {held.sum()} of {len(held)} videos, held out {how} (seed {seed})')
         tests = {video.name: video for video, is_held in zip(labeled, held) if is_held}
+        tested = {video.label for video in tests.values()}
+        if missed := [name for label, name in enumerate(classes) if label not in tested]:
+            print(f'test.txt has no video of {", ".join(missed)}')
         # Nor is a test's group seen without labels.
         apart = {groups[name] for name in tests} if how == BY_GROUPS else set()
         train = [v for v in videos if v.name not in tests and groups[v.name] not in apart]

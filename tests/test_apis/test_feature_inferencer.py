@@ -113,6 +113,8 @@ def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
     np.testing.assert_allclose(found['features'], embed(video_model, parts), **TOLERANCE)
     mean = embed(video_model, path, window=12, stride=5, unit='frames')
     np.testing.assert_allclose(mean, found['features'].mean(axis=0), **TOLERANCE)
+    whole = inferencer(path, return_windows=True)
+    assert whole['stops'].tolist() == [2.0], 'a clip that is not cut has seconds too'
     with pytest.raises(ConfigError, match=r"array 0: seconds are not known; set unit='frames'"):
         embed(video_model, frames, window=1)
 
