@@ -8,12 +8,12 @@ downstream = 'configs/downstream'
 transfer_to = ('utdmhad-skeleton', 'msraction3d', 'utkinect')
 
 
-def evaluations(encoder, frozen_protocols):
+def evaluations(encoder, frozen_protocols, few_labels='linear'):
     linear = f'{downstream}/linear_{encoder}_{{dataset}}.py'
     finetune = f'{downstream}/finetune_{encoder}_{{dataset}}.py'
     return [
         dict(protocols=frozen_protocols, config=linear),
-        dict(protocols='linear', config=linear, label_fraction=0.1),
+        dict(protocols=few_labels, config=linear, label_fraction=0.1),
         dict(protocols='finetune', config=finetune, label_fraction=0.1),
         # Fine-tuning a random encoder is supervised training from scratch.
         dict(protocols='finetune', config=finetune),
@@ -21,18 +21,16 @@ def evaluations(encoder, frozen_protocols):
 
 
 published = evaluations('gru', 'linear,linear-adam,knn,retrieval')
-streams = evaluations('gru-streams', 'linear,knn,retrieval')
+streams = evaluations('gru-streams', 'linear,lda,knn,retrieval', 'linear,lda')
 # The same students, each clip read as six turned and mirrored copies.
 averaged = f'{downstream}/linear_gru-streams-copies_nwucla.py'
 copies = [
-    dict(protocols='linear,knn', config=averaged, variant='copies'),
-    dict(protocols='linear', config=averaged, variant='copies', label_fraction=0.1),
-    dict(protocols='lda', config=averaged, variant='copies'),
-    dict(protocols='lda', config=averaged, variant='copies', label_fraction=0.1),
+    dict(protocols='linear,lda,knn', config=averaged, variant='copies'),
+    dict(protocols='linear,lda', config=averaged, variant='copies', label_fraction=0.1),
 ]
 # A label counts for what both cameras saw.
 shared_labels = dict(
-    protocols='linear',
+    protocols='linear,lda',
     config=f'{downstream}/linear_gru-streams-copies-shared-labels_nwucla.py',
     variant='copies-shared-labels',
     label_fraction=0.1,
@@ -57,7 +55,7 @@ runs = [
         pretrain=cameras,
         evaluations=[
             dict(protocols='pretext', config=cameras),
-            dict(streams[0], protocols='linear,knn'),
+            dict(streams[0], protocols='linear,lda,knn'),
             *streams[1:],
             *copies,
             shared_labels,
