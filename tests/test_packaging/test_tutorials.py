@@ -99,7 +99,7 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     np.savez('mine.npz', **table)
     lines = [
         words
-        for block in ('mine.npz', 'linear,finetune')
+        for block in ('mine.npz', 'linear,lda,finetune')
         for words in commands('few_labels.md', block)
     ]
     assert len(lines) == 4
