@@ -185,6 +185,7 @@ def export_backbone(
     import torch
 
     import mmact_ssl
+    from mmact_ssl.apis.downstream import trained_labels
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.protocols.joint import classifier_state
 
@@ -201,6 +202,8 @@ def export_backbone(
         'epoch': trained.get('epoch'),
         'iter': trained.get('iter'),
     }
+    if read := trained_labels(str(checkpoint)):
+        meta['labels_of'] = list(read)
     buffer = io.BytesIO()
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)
     content = buffer.getvalue()

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -140,11 +141,13 @@ def may_hold_out(cfg: Config, checkpoints: Iterable[str]) -> bool:
 def trained_labels(checkpoint: str) -> tuple[str, str] | None:
     """Data set and ``train_hash`` of a training that read labels, '' where it names no folder.
 
-    None if it read none, or if the file does not hold its config.
+    None if it read none, or if the file does not tell.
     """
     if checkpoint.endswith('.safetensors'):
         card = read_card(checkpoint)
         return (card.trained_on, card.labels_of) if card.labels_of else None
+    if told := load_checkpoint_safely(checkpoint).get('meta', {}).get('labels_of'):  # exported
+        return str(told[0]), str(told[1])
     saved = read_saved_config(checkpoint, ('dataset_name', 'model', 'own_folder'))[1]
     read = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
     if 'sample.label' not in str(read):

@@ -188,6 +188,8 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     trained, plain = joint('joint.pth'), checkpoint
     publish_model.main([trained, str(tmp_path / 'models' / 'joint')])
     published = str(next((tmp_path / 'models').glob('joint-*.safetensors')))
+    publish_model.main([trained, str(tmp_path / 'models' / 'joint'), '--format', 'pth'])
+    exported = str(next((tmp_path / 'models').glob('joint-*.pth')))
     joint('seed1.pth')
     (tmp_path / 'seed0.pth').write_bytes(Path(plain).read_bytes())
     for words in (
@@ -200,6 +202,9 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
         with pytest.raises(SystemExit, match=refusal):
             evaluate.main([*words, '--data', str(folder)])
     assert not list(folder.glob('split_*.txt'))
+
+    assert trained_labels(exported) == trained_labels(trained)
+    assert not may_hold_out(config_for(plain, str(folder)), [exported])
 
     # A folder of another name has other clips, unless its list has the same.
     cfg = config_for(plain, str(folder))
