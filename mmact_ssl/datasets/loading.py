@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any, Optional
 
 import torch
-from mmaction.datasets import VideoDataset
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
@@ -71,6 +70,9 @@ def _build_dataset(dataset: Any) -> Any:
 
 def _name_files(dataset: Any) -> None:
     """Let mmaction2's video data sets name the file that decord cannot decode."""
+    # Not at the top: every tool reads this file, and it takes seconds.
+    from mmaction.datasets import VideoDataset
+
     while hasattr(dataset, 'dataset'):  # of RepeatDataset
         dataset = dataset.dataset
     if isinstance(dataset, VideoDataset):
