@@ -25,6 +25,12 @@ students = [
     )
     for method, config in (('DTG-Net TSM', dtg), ('CSVR TSM', csvr), ('HCPG TSM', hcpg))
 ]
+# HCPG with one representation for all of its tasks.
+shared = dict(
+    students[2],
+    variant='shared',
+    cfg_options=['model.adapters.motion=appearance', 'model.adapters.parsing=appearance'],
+)
 # Guidance has all videos, recognition those with a label.
 joint_training = [
     dict(
@@ -71,4 +77,4 @@ for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
             evaluations=on_larger,
         ),
     ]
-runs = [start, unshifted, *students, *joint_training, supervised, *larger]
+runs = [start, unshifted, *students, shared, *joint_training, supervised, *larger]

@@ -89,7 +89,8 @@ def test_half_a_result_is_not_written(tmp_path, monkeypatch):
 
 def test_options_reach_the_config(tmp_path):
     path, weights = tmp_path / 'c.py', tmp_path / 'c.pth'
-    path.write_text("test_evaluator = dict(type='PretextMetric')\n")
+    text = "test_evaluator = dict(type='PretextMetric')\n"
+    path.write_text(f'{text}test_dataloader = dict()\n')
     weights.touch()
 
     def load(*options):
@@ -103,6 +104,9 @@ def test_options_reach_the_config(tmp_path):
         load('--dump', 'x.json')
     weights.unlink()
     with pytest.raises(CheckpointError, match=r'c\.pth: no such checkpoint'):
+        load()
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r'c\.py: has no test_dataloader'):
         load()
 
 
