@@ -197,7 +197,7 @@ def hold_out(
     from sklearn.model_selection import StratifiedGroupKFold
 
     limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
-    # The largest shares are those of what stays for training.
+    # Above a half, what stays for training is one of the folds.
     parts = max(2, round(1 / min(fraction, 1 - fraction)))
     if limit > 1:
         folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)

@@ -110,6 +110,8 @@ def prepare(
         # Nor is a test's group seen without labels.
         apart = {groups[name] for name in tests} if how == BY_GROUPS else set()
         train = [v for v in videos if v.name not in tests and groups[v.name] not in apart]
+        if left := len(videos) - len(tests) - len(train):
+            print(f'{left} videos without a label are in no list: their groups are in test.txt')
         splits = {'train': train, 'test': [*tests.values()]}
     return write_videos(out, splits, classes, left_out, placement)
 

@@ -97,7 +97,7 @@ def test_a_table_labels_videos_where_they_lie(folder, tmp_path):
     assert len(held) == 1, 'both clips of one person'
 
 
-def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path):
+def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, capsys):
     """Nobody who is tested is seen in pre-training."""
     table = tmp_path / 'labels.csv'
     who = {'anna': ('a/clip 0.mp4', 'b c/clip 0.mp4'), 'bob': ('a/clip 2.mp4', 'b c/clip 2.mp4')}
@@ -108,6 +108,7 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path):
     table.write_text('\n'.join(['video,label,group', *rows]))
     counts = prepare_videos(folder, tmp_path / 'out', labels=table, test_fraction=0.5)
     assert counts == {'train': 7, 'test': 2, 'left_out': 1}
+    assert '1 videos without a label are in no list' in capsys.readouterr().out
     train, test = (lines(tmp_path / 'out' / f'{split}.txt') for split in ('train', 'test'))
     held = 'anna' if test[0].startswith('videos/a/clip_0') else 'bob'
     named = {line.split()[0] for line in train}
