@@ -69,7 +69,7 @@ def _build_dataset(dataset: Any) -> Any:
 
 
 def _name_files(dataset: Any) -> None:
-    """Let mmaction2's video data sets name the file that decord cannot decode."""
+    """Put the name of the file into the errors of decord, in data sets of mmaction2."""
     # Not at the top: every tool reads this file, and it takes seconds.
     from mmaction.datasets import VideoDataset
 
@@ -94,6 +94,7 @@ class NamedDecoding:
         try:
             return self.pipeline(results)
         except Exception as error:
+            # By its module: where decord is not installed there is no class to name.
             if not type(error).__module__.startswith('decord'):
                 raise
             raise DataError(
