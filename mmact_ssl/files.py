@@ -37,20 +37,30 @@ def reading(
 ) -> Iterator[None]:
     """Turn whatever goes wrong while a file is read and parsed into one error that names it.
 
-    Parsers of damaged files raise almost anything. An error for users passes unchanged.
+    Parsers of damaged files raise almost anything. An error for users passes unchanged, and so does
+    the system's about a file elsewhere, such as one that is written meanwhile.
     """
     try:
         yield
     except MMActSSLError:
         raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise kind(f'{path} is missing: {fix}') from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or _lies_outside(error.filename, path):
+            raise
+        if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+            raise kind(f'{path} is missing: {fix}') from None
+        raise kind(f'{path}: {reason_of(error)}: {fix}') from error
     except UnicodeDecodeError as error:
         raise kind(f'{path} is not UTF-8 (byte {error.start}): {fix}') from error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # the disk is full: an error of a file being written, not of this one
         raise kind(f'{path}: {reason_of(error)}: {fix}') from error
+
+
+def _lies_outside(name: Any, path: str | os.PathLike[str]) -> bool:
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        return False
+    own, other = os.path.abspath(path), os.path.abspath(os.fsdecode(name))
+    return other != own and not other.startswith(os.path.join(own, ''))
 
 
 def read_text(path: str | os.PathLike[str], fix: str) -> str:

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_annotation, sha256_of_file, write_atomically
+from mmact_ssl.files import read_annotation, reading, sha256_of_file, write_atomically
 
 
 def test_hash_of_a_file_larger_than_one_block(tmp_path):
@@ -91,3 +91,14 @@ def test_a_broken_annotation_names_the_file_and_the_fix(tmp_path, content, messa
         (tmp_path / 'train.txt').write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_annotation(tmp_path / 'train.txt', 'run it')
+
+
+def test_an_error_about_another_file_is_not_blamed_on_the_one_that_is_read(tmp_path):
+    source = tmp_path / 'source'
+    for inside in (source, source / 'a.txt'):
+        with pytest.raises(DataError, match='source is missing: fetch it'):
+            with reading(source, 'fetch it'):
+                inside.read_text()
+    with pytest.raises(FileNotFoundError, match='source-2'):
+        with reading(source, 'fetch it'):
+            (tmp_path / 'source-2').read_text()

@@ -167,9 +167,9 @@ def run_extraction(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import init_dist, is_main_process
 
-    from mmact_ssl.datasets.loading import end_with_parent
     from mmact_ssl.engine.checkpoint import local_rank
     from mmact_ssl.engine.device import find_device
+    from mmact_ssl.engine.launch import join_launcher
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
@@ -177,11 +177,10 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.targets.inspection import doubtful_poses
 
     gpu = torch.cuda.is_available()
+    join_launcher(args.launcher)
     if args.launcher != 'none':
         # Ranks exchange a few words, and wait hours for the slowest of them.
         init_dist(args.launcher, backend='gloo', timeout=PATIENCE)
-    if args.launcher == 'pytorch':
-        end_with_parent()  # or ranks go on when torchrun is killed
     device = find_device(args.device or (f'cuda:{local_rank()}' if gpu else 'cpu'))
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', 1))
     workers = args.workers or max(1, cores if device == 'cpu' else min(cores, 8))

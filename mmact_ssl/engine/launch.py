@@ -24,6 +24,11 @@ from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.preparation.own_folder import VARIABLE
 
+# What a launcher tells its processes, and the program that starts it.
+LAUNCHERS = {
+    'pytorch': ('LOCAL_RANK', 'tools/dist_train.sh CONFIG GPUS or torchrun'),
+    'slurm': ('SLURM_PROCID', 'tools/slurm_train.sh or srun'),
+}
 # Numbers of glibc's mallopt(3).
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 # Names of mmengine's own default hooks.
@@ -47,13 +52,24 @@ def load_config(args: argparse.Namespace) -> Config:
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
         del hooks[name]
     cfg.launcher = args.launcher
-    if args.launcher == 'pytorch':
-        end_with_parent()  # or ranks train on when torchrun is killed
+    join_launcher(args.launcher)
     name = '_'.join([Path(cfg.filename).stem, *([cfg.dataset_name] if 'own_folder' in cfg else [])])
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
     return cfg
+
+
+def join_launcher(launcher: str) -> None:
+    """Check that a launcher has started this process, and end with torchrun."""
+    variable, program = LAUNCHERS.get(launcher, ('', ''))
+    if variable and variable not in os.environ:
+        raise ConfigError(
+            f'--launcher {launcher} is for processes that a launcher starts, by {program}: leave '
+            'it out for one process'
+        )
+    if launcher == 'pytorch':
+        end_with_parent()  # or ranks train on when torchrun is killed
 
 
 def read_config(

@@ -46,6 +46,17 @@ def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, capsys, name)
     assert '--source' in capsys.readouterr().err
 
 
+def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tool, tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'a file' / 'out'
+    source.mkdir()
+    write_video(source / 'x.mp4', np.zeros((3, 32, 32, 3), np.uint8))
+    out.parent.touch()
+    with pytest.raises(SystemExit) as stop:
+        tool.main(['videos', '--source', str(source), '--out', str(out)])
+    assert str(out) in str(stop.value)
+    assert str(source) not in str(stop.value)
+
+
 def test_own_skeletons_from_the_command_line(tool, tmp_path, capsys):
     np.savez(
         tmp_path / 'mine.npz',

@@ -93,6 +93,7 @@ def test_scaling_the_learning_rate_needs_a_base(config: str):
 
 def test_several_processes_on_cpu_use_gloo(config: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setenv('LOCAL_RANK', '0')
     cfg = load(config, '--launcher', 'pytorch')
     assert cfg.env_cfg.dist_cfg.backend == 'gloo'
     assert cfg.model_wrapper_cfg.type == 'MMDistributedDataParallel'
@@ -101,6 +102,18 @@ def test_several_processes_on_cpu_use_gloo(config: str, monkeypatch: pytest.Monk
     cfg = load(config, '--launcher', 'pytorch')
     assert 'model_wrapper_cfg' not in cfg
     assert 'env_cfg' not in cfg
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'program'), [('pytorch', 'dist_train.sh'), ('slurm', 'slurm_train.sh')]
+)
+def test_a_launcher_that_did_not_start_the_process_is_an_error(
+    config: str, monkeypatch: pytest.MonkeyPatch, launcher: str, program: str
+):
+    for variable in ('LOCAL_RANK', 'SLURM_PROCID'):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ConfigError, match=f'--launcher {launcher} .*{program}'):
+        load(config, '--launcher', launcher)
 
 
 def test_threads_are_shared_among_processes(config: str, monkeypatch: pytest.MonkeyPatch):
