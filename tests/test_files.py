@@ -96,9 +96,8 @@ def test_a_broken_annotation_names_the_file_and_the_fix(tmp_path, content, messa
 def test_an_error_about_another_file_is_not_blamed_on_the_one_that_is_read(tmp_path):
     source = tmp_path / 'source'
     for inside in (source, source / 'a.txt'):
-        with pytest.raises(DataError, match='source is missing: fetch it'):
-            with reading(source, 'fetch it'):
-                inside.read_text()
-    with pytest.raises(FileNotFoundError, match='source-2'):
-        with reading(source, 'fetch it'):
-            (tmp_path / 'source-2').read_text()
+        missing = pytest.raises(DataError, match='source is missing: fetch it')
+        with missing, reading(source, 'fetch it'):
+            inside.read_text()
+    with pytest.raises(FileNotFoundError, match='source-2'), reading(source, 'fetch it'):
+        (tmp_path / 'source-2').read_text()
