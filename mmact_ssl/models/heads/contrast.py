@@ -65,6 +65,9 @@ class ContrastHead(PretextHead):
     def terms(self, **pooled: Tensor) -> Terms:
         """NT-Xent, and how often a view's partner is the most similar row.
 
+        With ``target='mean'`` that partner is the mean of the other views: in the mean of all, any
+        row would find its own part, whatever the views have in common.
+
         Chance is 1 / (2 * B - 1), B the clips of all processes' batches. Projections
         ``(B, views, streams * embedding_dim)``.
         """
@@ -89,5 +92,8 @@ class ContrastHead(PretextHead):
             pairs = [(one, projected.mean(0)) for one in projected]
         rows = [self.loss_module(*pair) for pair in pairs]  # (2, B) each
         loss = torch.stack([row['loss'] for row in rows]).mean((0, 1))
+        if self.target == 'mean':
+            apart = projected.detach()
+            rows = [self.loss_module(one, apart.sum(0) - one) for one in apart]
         hits = torch.stack([row['hit'] for row in rows]).mean((0, 1))
         return loss, hits, projected.transpose(0, 1)

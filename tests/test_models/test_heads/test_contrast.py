@@ -88,9 +88,10 @@ def test_streams_are_contrasted_apart_and_summed():
     assert head.predict(**pooled)['projection'].shape == (6, 2, 10)
 
 
-def test_features_of_no_use_hit_as_often_as_chance():
+@pytest.mark.parametrize('target', ['pair', 'mean'])
+def test_features_of_no_use_hit_as_often_as_chance(target):
     """Over many batches of six clips whose views have nothing in common."""
-    head = make(target='pair').eval()
+    head = make(target=target).eval()
     generator = torch.Generator().manual_seed(0)
     hits = []
     for _ in range(400):
@@ -98,4 +99,4 @@ def test_features_of_no_use_hit_as_often_as_chance():
         found = head.predict(**views)
         hits.append(found['accuracy'].mean())
     assert found['chance'].tolist() == pytest.approx([1 / 11] * 6)
-    assert float(torch.stack(hits).mean()) == pytest.approx(1 / 11, abs=0.01)
+    assert float(torch.stack(hits).mean()) == pytest.approx(1 / 11, abs=0.015)
