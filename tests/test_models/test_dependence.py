@@ -45,7 +45,7 @@ def test_a_student_that_knows_all_of_its_own_clip_knows_nothing_of_another():
     contrast = ContrastHead(24, hidden_dim=8, embedding_dim=24)
     contrast.projectors[0] = nn.Identity()
     for head in (guidance, contrast):
-        inputs = {name: clips for name in head.inputs}
+        inputs = dict.fromkeys(head.inputs, clips)
         for name, source in head.inputs.items():
             if source.startswith('targets.'):
                 valid = source.endswith('.valid')
