@@ -68,8 +68,7 @@ class WholeFrameBox(BaseTransform):
         return results
 
 
-# Three points off one line, as fractions of the frame. Odd ones, so that no crop puts them on the
-# edge x = 0, which mmaction2's Flip takes for a missing joint.
+# Three points off one line, as fractions of the frame.
 PROBES = np.array([[0.2357111, 0.3179183], [0.7193237, 0.4271929], [0.4519411, 0.8137717]])
 
 

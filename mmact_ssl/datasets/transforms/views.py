@@ -15,6 +15,14 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
+# mmaction2's transforms that leave key points where they were, or left joints on the left.
+FRAMES_ONLY = ('Flip', 'ImgAug', 'PytorchVideoWrapper', 'TorchVisionWrapper')
+# Of torchvision, those that move nothing.
+COLOR_OPS = (
+    *('ColorJitter', 'GaussianBlur', 'Grayscale', 'RandomAdjustSharpness', 'RandomAutocontrast'),
+    *('RandomEqualize', 'RandomGrayscale', 'RandomInvert', 'RandomPosterize', 'RandomSolarize'),
+)
+
 
 @TRANSFORMS.register_module()
 class SampleViews(BaseTransform):
@@ -228,7 +236,7 @@ class TransformViews(BaseTransform):
         views: Names of the views to join.
         transforms: Configs of transforms on ``imgs``, ``keypoint``, ``keypoint_score``,
             ``img_shape``. They must keep the number and order of frames; with part maps they must
-            be crops, resizes, flips and changes of color.
+            be crops, resizes, HorizontalFlip and changes of color.
         map_size: (h, w) that part maps are brought to. None: they keep their size.
     """
 
@@ -266,6 +274,8 @@ class TransformViews(BaseTransform):
             [(view, name) for view in self.views for name in targets_of_kind(kind, results, view)]
             for kind in ('pose', 'map')
         )
+        if poses or maps:
+            self._check_targets_follow()
         persons = []  # float (T, V, 3) each
         if poses:
             persons.append(np.concatenate([targets[view][name] for view, name in poses]))
@@ -299,14 +309,29 @@ class TransformViews(BaseTransform):
                 targets[view][name] = crop_maps(targets[view][name], box, layout, self.map_size)
         return results
 
+    def _check_targets_follow(self) -> None:
+        for transform in _flatten(self.transforms):
+            name = type(transform).__name__
+            operation = type(getattr(transform, 'trans', None)).__name__
+            if name in FRAMES_ONLY and operation not in COLOR_OPS:
+                raise ConfigError(
+                    f'TransformViews: poses and part maps of {self.views} do not follow {name}: '
+                    "use HorizontalFlip, or mmaction2's crops and resizes"
+                )
+
     def _num_joints(self) -> int:
         """Number of joints that the transforms want of a person."""
-        for transform in self.transforms:
+        for transform in _flatten(self.transforms):
             if isinstance(transform, HorizontalFlip):
                 return LAYOUTS[transform.layout].num_joints
-            if getattr(transform, 'left_kp', None):  # mmaction2's Flip
-                return 1 + max(*transform.left_kp, *transform.right_kp)
         return 1
+
+
+def _flatten(transforms: Iterable[Any]) -> Iterator[Any]:
+    """Transforms, and those that some of them choose from or apply at random."""
+    for transform in transforms:
+        yield transform
+        yield from _flatten(getattr(transform, 'transforms', ()))
 
 
 def _split(joined: Any, lengths: Iterable[int]) -> Iterator[Any]:

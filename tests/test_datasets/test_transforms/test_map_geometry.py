@@ -13,6 +13,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import TransformViews
 from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TargetMeta
 
@@ -85,12 +86,18 @@ def test_left_and_right_parts_change_places_where_the_view_is_mirrored():
     )
 
 
-@pytest.mark.parametrize('flip', [FLIP, {'type': 'mmaction.Flip', 'left_kp': [5], 'right_kp': [6]}])
+@pytest.mark.parametrize(
+    'flip',
+    [
+        {**FLIP, 'flip_ratio': 1.0},
+        {'type': 'RandomApply', 'prob': 1.0, 'transforms': [{**FLIP, 'flip_ratio': 1.0}]},
+    ],
+)
 @pytest.mark.parametrize('posed', [True, False])
-def test_either_flip_is_followed_with_or_without_poses(flip, posed):
+def test_a_flip_is_followed_with_or_without_poses(flip, posed):
     poses = {'future': np.full((2, 17, 3), 9, np.float32)} if posed else None
     results = made_results(ramps(20, 30), poses=poses)
-    results = run(results, [{**flip, 'flip_ratio': 1.0}])
+    results = run(results, [flip])
     np.testing.assert_allclose(
         results['targets']['clip']['parts'][0], ramps(20, 30)[..., ::-1], atol=1e-6
     )
@@ -181,6 +188,36 @@ class TenthsOfPixels(BaseTransform):
 def test_what_maps_cannot_follow_is_refused(transform):
     with pytest.raises(ValueError, match='other than by crop, resize and flip'):
         run(made_results(ramps(4, 5)), [{'type': transform}])
+
+
+TORCHVISION = {'type': 'mmaction.TorchVisionWrapper'}
+
+
+@pytest.mark.parametrize(
+    'transform',
+    [
+        {'type': 'mmaction.Flip'},
+        {'type': 'mmaction.Flip', 'left_kp': [5], 'right_kp': [6]},
+        {**TORCHVISION, 'op': 'RandomHorizontalFlip', 'p': 1.0},
+        {'type': 'RandomApply', 'transforms': [{**TORCHVISION, 'op': 'RandomVerticalFlip'}]},
+    ],
+)
+@pytest.mark.parametrize('kind', ['pose', 'parts'])
+def test_transforms_that_leave_targets_behind_are_refused(transform, kind):
+    results = made_results(ramps(4, 5), poses={'clip': np.ones((2, 17, 3), np.float32)})
+    del results['target_meta']['parts' if kind == 'pose' else 'pose']
+    with pytest.raises(
+        ConfigError, match=r"of \('clip', 'future'\) do not follow .*HorizontalFlip"
+    ):
+        run(results, [transform])
+    del results['target_meta'][kind]
+    run(results, [transform])
+
+
+def test_colors_of_torchvision_are_allowed():
+    maps = ramps(20, 30)
+    found = run(made_results(maps), [{**TORCHVISION, 'op': 'ColorJitter', 'brightness': 0.5}])
+    np.testing.assert_array_equal(found['targets']['clip']['parts'], [maps, maps])
 
 
 def test_a_probe_is_a_person_whose_joints_are_seen_in_one_place():
