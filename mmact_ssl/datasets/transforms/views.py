@@ -228,6 +228,10 @@ class TransformViews(BaseTransform):
     transforms did to the frames (see geometry.py). A transform that draws from the key points what
     it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
 
+    Views with poses or part maps refuse transforms of mmaction2 that leave these behind: ``Flip``
+    (use ``HorizontalFlip``), ``ImgAug``, ``PytorchVideoWrapper``, and ``TorchVisionWrapper`` unless
+    its ``op`` is one of COLOR_OPS.
+
     Required keys: ``views``; optional, in ``targets`` of any of the views, those whose
     ``target_meta`` is of kind 'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the
     whole frame. Modified keys: the same; maps then cover the whole view.
