@@ -25,6 +25,7 @@ ACTIVATIONS = {
     'sigmoid': torch.sigmoid,
     'softmax': lambda maps: maps.softmax(1),
 }
+ROUNDING = 1e-3  # how far from 0..1 a probability may be
 NUMBER_TYPES = {'tensor(float)': np.float32, 'tensor(uint8)': np.uint8, 'tensor(int32)': np.int32}
 
 
@@ -37,12 +38,14 @@ class OnnxTeacher(BaseTeacher):
         kind: ``'embedding'`` (a map is averaged over its positions) or ``'map'``.
         input_size: Side or (height, width) of the input, pixels.
         axes: Of the input and of a map in the output: ``'NCHW'`` or ``'NHWC'``.
-        mean, std: The input is (value - mean) / std of values 0..255, per channel.
+        mean, std: The input is (value - mean) / std of values 0..255, per channel. A network that
+            reads integers gets the values themselves: mean 0, std 1.
         bgr: Whether the network reads blue first.
         resize: How the frame becomes the input: ``'stretch'`` or ``'letterbox'`` (black border, cut
             off maps again).
         output: Name of the output; None: the only one.
         activation: Of a map, to make it a probability: ``'none'``, ``'sigmoid'`` or ``'softmax'``.
+            Maps that are not in 0..1 then are an error.
         map_size: (h, w) of maps; None: the network's own. Needed with a letterbox, else frames of
             another aspect would have maps of another size.
         parts: Part -> channels of the map, added; None: every channel.
@@ -109,6 +112,12 @@ class OnnxTeacher(BaseTeacher):
         if self.kind == 'embedding':
             return pool(output)
         maps = self._input.without_border(self._activate(output), *frames.shape[2:])
+        lowest, highest = maps.min().item(), maps.max().item()
+        if lowest < -ROUNDING or highest > 1 + ROUNDING:
+            raise ConfigError(
+                f'{self.source}: a map has values from {lowest:.4g} to {highest:.4g}, which are '
+                "not probabilities: set activation='sigmoid' or 'softmax'"
+            )
         if self._map_size is not None:
             maps = scale(maps, self._map_size)
         return merge(maps, self._channels).clamp(0, 1)
@@ -118,6 +127,8 @@ class OnnxTeacher(BaseTeacher):
         images = self._input(frames)
         if self._axes == 'NHWC':
             images = images.permute(0, 2, 3, 1)
+        if self._number_type != np.float32:
+            images = images.round()
         array = images.cpu().numpy().astype(self._number_type)
         array = np.pad(array, [(0, max(0, self._fixed_batch - len(array))), *[(0, 0)] * 3])
         (output,) = self._session.run([self._output], {self._input_name: array})
@@ -141,6 +152,11 @@ class OnnxTeacher(BaseTeacher):
             raise ConfigError(
                 f'{model}: its input is {found.type} {found.shape}, the teacher gives {wanted}: '
                 'correct input_size, axes or batch_size'
+            )
+        if found.type != 'tensor(float)' and (any(self._input.mean) or set(self._input.std) != {1}):
+            raise ConfigError(
+                f'{model}: its input is {found.type}, pixels 0..255 as they are: set '
+                'mean=(0, 0, 0), std=(1, 1, 1) of OnnxTeacher'
             )
         # The last pass may have fewer frames than a file with a fixed number of them reads.
         self._fixed_batch = found.shape[0] if isinstance(found.shape[0], int) else 0

@@ -99,6 +99,40 @@ def test_activations_make_probabilities(mask, frames):
     assert sigmoid.fingerprint() != softmax.fingerprint()
 
 
+@pytest.mark.parametrize('kind', [2, 6])  # uint8, int32
+def test_a_network_of_integers_gets_rounded_pixels(tmp_path, onnx, frames, kind):
+    path = tmp_path / 'integers.onnx'
+    path.write_bytes(
+        onnx.model(
+            onnx.node('Cast', ['image'], 'pixels', to=1),
+            onnx.node('ReduceMean', ['pixels'], 'color', axes=[2, 3], keepdims=0),
+            onnx.tensor_info(11, 'image', kind, ('batch', 3, SIZE, SIZE)),
+            onnx.tensor_info(12, 'color', 1, ('batch', 3)),
+        )
+    )
+    teacher = OnnxTeacher(str(path), 'embedding', SIZE, std=(1, 1, 1))
+    wanted = scale(frames, (SIZE, SIZE)).round().mean((2, 3))
+    torch.testing.assert_close(teacher(frames), wanted, atol=1e-3, rtol=0)
+    for normalization in ({}, {'mean': (1, 0, 0), 'std': (1, 1, 1)}):
+        with pytest.raises(
+            ConfigError, match=r'int.*as they are: set mean=\(0, 0, 0\), std=\(1, 1'
+        ):
+            OnnxTeacher(str(path), 'embedding', SIZE, **normalization)
+
+
+def test_maps_that_are_not_probabilities_are_refused_and_rounding_is_clamped(mask, frames):
+    config = {'kind': 'map', 'axes': 'NHWC', 'input_size': SIZE}
+    plain = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 3, SIZE, SIZE)
+    rounded = OnnxTeacher(mask, mean=(0.1,) * 3, std=(254.8,) * 3, **config)
+    assert set(rounded(plain).unique().tolist()) == {0, 1}
+    for mean, std in (((1,) * 3, (255,) * 3), ((0,) * 3, (254,) * 3)):
+        logits = OnnxTeacher(mask, mean=mean, std=std, **config)
+        with pytest.raises(
+            ConfigError, match=r"mask.onnx\): .*, which are not probabilities: set activation='"
+        ):
+            logits(plain)
+
+
 def test_mistakes_are_named(embedding, mask, frames):
     with pytest.raises(
         ConfigError, match=r'its input is tensor\(float\) \[1, 32, 32, 3\], the teach'
