@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -65,19 +66,33 @@ def _label_map(path: str, content: Any) -> LabelMap:
 def check_parts(
     parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
 ) -> tuple[tuple[int, ...], ...]:
-    """List the classes of each part."""
+    """List the classes of each part, in the order of the layout if there is one."""
     sides = [part for part in parts if part.startswith(('left_', 'right_'))]
     if sides and not layout:
         raise ConfigError(
             f'{what} has the part {sides[0]!r} and no layout, by which a flip exchanges left and '
             f'right: give the teacher one of the layouts {", ".join(PART_LAYOUTS)}, with its parts'
         )
+    if layout:
+        _check_order(list(parts), what, layout)
     for part, classes in parts.items():
         if not classes or not all(0 <= index < num_classes for index in classes):
             raise ConfigError(
                 f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
             )
     return tuple(tuple(classes) for classes in parts.values())
+
+
+def _check_order(parts: Sequence[str], what: str, layout: str) -> None:
+    if layout not in PART_LAYOUTS:
+        raise ConfigError(f'{what}: unknown layout {layout!r}; known are {", ".join(PART_LAYOUTS)}')
+    for have, want in zip_longest(parts, PART_LAYOUTS[layout].names):
+        if have != want:
+            # Sorting them here would make other maps under the fingerprint of the given order.
+            raise ConfigError(
+                f'{what}: {have!r} of parts is where the layout {layout!r} has {want!r}: give the '
+                "layout's parts in its order"
+            )
 
 
 def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:

@@ -4,6 +4,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS as MMSEG_MODELS
 from torch import nn
 
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.mmlab_config import build_network
 from mmact_ssl.models.teachers.mmseg import MMSegTeacher
@@ -26,13 +27,10 @@ def test_at_the_inputs_size_it_is_the_segmentors_own_prediction(small_model, fra
 def test_parts_add_classes_in_their_order(small_model, frames):
     files = small_model('mmseg').files
     every = MMSegTeacher(**files, input_size=32)(frames)
-    config = {'parts': {'head': [3], 'body': [0, 2]}, 'layout': 'two_parts'}
-    teacher = MMSegTeacher(**files, input_size=32, **config)
-    assert teacher.layout == 'two_parts'
+    teacher = MMSegTeacher(**files, input_size=32, parts={'head': [3], 'body': [0, 2]})
     wanted = torch.stack([every[:, 3], every[:, 0] + every[:, 2]], dim=1)
     torch.testing.assert_close(teacher(frames), wanted)
-    swapped = {'parts': {'body': [0, 2], 'head': [3]}, 'layout': 'two_parts'}
-    other = MMSegTeacher(**files, input_size=32, **swapped)
+    other = MMSegTeacher(**files, input_size=32, parts={'body': [0, 2], 'head': [3]})
     assert other.fingerprint() != teacher.fingerprint()
     with pytest.raises(ConfigError, match=r"has the classes 0 to 3, parts\['head'\] is \[4\]"):
         MMSegTeacher(**files, input_size=32, parts={'head': [4]})
@@ -44,6 +42,27 @@ def test_left_and_right_need_a_layout(small_model):
     with pytest.raises(ConfigError, match="has the part 'left_arm' and no layout.*flip.*lip"):
         MMSegTeacher(**files, input_size=32, parts=sides)
     assert MMSegTeacher(**files, input_size=32, parts={'leftovers': [3]}).layout == ''
+
+
+def test_the_parts_are_those_of_the_layout_in_its_order(small_model):
+    files = small_model('mmseg').files
+    parts = {name: [0] for name in PART_LAYOUTS['pascal_person'].names}
+    teacher = MMSegTeacher(**files, input_size=32, parts=parts, layout='pascal_person')
+    assert teacher.layout == 'pascal_person'
+    moved = {'head': [1], **parts}
+    more = {**parts, 'tail': [0]}
+    fewer = {name: [0] for name in list(parts)[:-1]}
+    for wrong, have, want in (
+        (moved, "'head'", "'background'"),
+        (more, "'tail'", 'None'),
+        (fewer, 'None', "'lower_legs'"),
+    ):
+        with pytest.raises(
+            ConfigError, match=f"{have} of parts is where the layout 'pascal_person' has {want}: gi"
+        ):
+            MMSegTeacher(**files, input_size=32, parts=wrong, layout='pascal_person')
+    with pytest.raises(ConfigError, match="unknown layout 'pascal'; known are person"):
+        MMSegTeacher(**files, input_size=32, parts=parts, layout='pascal')
 
 
 def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):
