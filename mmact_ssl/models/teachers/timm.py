@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -27,8 +28,9 @@ class TimmTeacher(BaseTeacher):
             ``'timm'``: those that timm publishes under the name, through the Hugging Face cache.
         match: ``'name'``: weights have timm's names. ``'order'``: another implementation saved them
             under its own names, in the same order; see :func:`load_by_order`.
-        input_size: None: timm's own for the network, short side and center crop. Else a side or
-            (height, width) to which the whole frame is stretched.
+        input_size: None: timm's own for the network, and its crop mode: ``center`` (short side and
+            center crop) or ``squash`` (stretched, and the center of that). Else a side or (height,
+            width) to which the whole frame is stretched.
         mean, std: Of each channel, RGB in units of 0..255; None: timm's.
         model_args: More arguments of ``timm.create_model``, e.g. ``dict(num_classes=400)``.
         batch_size, precision: See BaseTeacher.
@@ -56,7 +58,7 @@ class TimmTeacher(BaseTeacher):
             )
         args = dict(model_args or {})
         network: Any = timm.create_model(model, pretrained=False, **args)
-        frame_input = _read_input(network.pretrained_cfg, input_size, mean, std)
+        frame_input = _read_input(model, network.pretrained_cfg, input_size, mean, std)
         if checkpoint == 'timm':
             path = _download(network.pretrained_cfg, model)
         else:
@@ -77,6 +79,7 @@ class TimmTeacher(BaseTeacher):
 
 
 def _read_input(
+    model: str,
     published: Mapping[str, Any],
     input_size: int | Sequence[int] | None,
     mean: Sequence[float] | None,
@@ -89,8 +92,16 @@ def _read_input(
     if input_size is not None:
         return FrameInput(pair(input_size), **values)
     size = pair(published['input_size'][1:])
-    short_side = round(max(size) / published['crop_pct'])
-    return FrameInput(size, resize='crop', short_side=short_side, **values)
+    height, width = (math.floor(side / published['crop_pct']) for side in size)
+    crop_mode = published.get('crop_mode') or 'center'
+    if crop_mode == 'squash':
+        return FrameInput(size, stretched=(height, width), **values)
+    if crop_mode != 'center':
+        raise ConfigError(
+            f"timm's input of {model!r} has crop_mode={crop_mode!r}, which TimmTeacher does not "
+            f'support: set input_size={size}'
+        )
+    return FrameInput(size, resize='crop', short_side=max(height, width), **values)
 
 
 def _download(published: Mapping[str, Any], model: str) -> str:

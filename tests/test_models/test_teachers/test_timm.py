@@ -1,5 +1,10 @@
+import functools
+import math
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.models.teachers import build_teacher
@@ -36,11 +41,42 @@ def test_unasked_the_input_is_timms_own(small, frames):
     data = timm.data.resolve_data_config(model=network)
     mean, std = (tuple(255 * v for v in data[name]) for name in ('mean', 'std'))
     size = data['input_size'][1:]
-    side = round(size[0] / data['crop_pct'])
+    side = math.floor(size[0] / data['crop_pct'])
     images = FrameInput(size, mean, std, resize='crop', short_side=side)(frames)
     with torch.no_grad():
         wanted = network.forward_head(network.forward_features(images), pre_logits=True)
     torch.testing.assert_close(TimmTeacher(MODEL, path)(frames), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('crop_mode', ['center', 'squash'])
+@pytest.mark.parametrize('crop_pct', [0.9, 0.95, 1.0])
+@pytest.mark.parametrize('shape', [(120, 160), (160, 120)])
+def test_timms_own_input_is_that_of_its_transforms(small, monkeypatch, crop_mode, crop_pct, shape):
+    read = dict(input_size=(3, 94, 94), crop_pct=crop_pct, crop_mode=crop_mode)
+    override = functools.partial(timm.create_model, pretrained_cfg_overlay=read)
+    monkeypatch.setattr(timm, 'create_model', override)
+    teacher = TimmTeacher(MODEL, small[1])
+    data = timm.data.resolve_data_config(model=teacher.frozen)
+    transforms = timm.data.create_transform(**{**data, 'interpolation': 'bilinear'})
+    side = transforms.transforms[0].size
+    found = teacher._input
+    assert side == (found.short_side if crop_mode == 'center' else found.stretched)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    picture = np.stack([x, y, 0 * x], axis=-1).astype(np.uint8)
+    wanted = transforms(Image.fromarray(picture))
+    # A pixel of the frame: timm cuts off fractions of the long side, and PIL rounds to bytes.
+    images = found(torch.from_numpy(picture).permute(2, 0, 1)[None])
+    torch.testing.assert_close(images[0], wanted, atol=1 / 50, rtol=0)
+
+
+def test_a_bordered_input_needs_a_size(small, monkeypatch):
+    override = functools.partial(
+        timm.create_model, pretrained_cfg_overlay=dict(crop_mode='border', input_size=(3, 96, 96))
+    )
+    monkeypatch.setattr(timm, 'create_model', override)
+    with pytest.raises(ConfigError, match=r"crop_mode='border', .*: set input_size=\(96, 96\)"):
+        TimmTeacher(MODEL, small[1])
+    assert TimmTeacher(MODEL, small[1], input_size=(96, 96))._input.size == (96, 96)
 
 
 def test_weights_under_other_names_are_matched_in_order(small, frames, tmp_path):
