@@ -37,7 +37,8 @@ class MMPosePoseTeacher(BaseTeacher):
         person_detector: None: the whole frame is the box. Else a registered module that maps
             uint8 frames ``(N, 3, H, W)`` to boxes ``(N, 5)``: left, top, right, bottom as
             fractions of the frame, score (0: nobody). Top-down models only.
-        min_person_score: Frames whose person scores less have score 0 throughout.
+        min_person_score: Frames whose person scores less have score 0 throughout. A person's score
+            is that of its box; where the whole frame is the box, the mean of its joints' scores.
     """
 
     def __init__(
@@ -112,7 +113,10 @@ class MMPosePoseTeacher(BaseTeacher):
         if not len(persons.keypoints):
             return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
         scores = np.asarray(persons.keypoint_scores)
-        box_scores = np.asarray(persons.get('bbox_scores', scores.mean(1)))
+        if self._one_stage or self._detector:
+            box_scores = np.asarray(persons.get('bbox_scores', scores.mean(1)))
+        else:
+            box_scores = scores.clip(0, 1).mean(1)
         best = int(box_scores.argmax())
         if box_scores[best] < self.min_person_score:
             return np.zeros((scores.shape[1], 3), np.float32)

@@ -204,10 +204,21 @@ def test_a_one_stage_model_needs_no_compiled_operators(tmp_path):
         MMPosePoseTeacher(**files, person_detector={'type': 'LeftHalfDetector'})
 
 
+def test_a_whole_frame_scores_as_its_joints_do(files):
+    frames = torch.cat([spots(96, 96, (48, 48, brightness)) for brightness in (255, 64)])
+    every = MMPosePoseTeacher(**files)(frames)
+    bright, dark = every[..., 2].mean(1).tolist()
+    assert bright > 0.8 > 0.3 > dark > 0
+    kept = MMPosePoseTeacher(**files, min_person_score=0.5)(frames)
+    torch.testing.assert_close(kept[0], every[0])
+    assert not kept[1].any()
+
+
 def test_of_several_persons_the_best_is_kept(files):
     from mmengine.structures import InstanceData
 
-    teacher = MMPosePoseTeacher(**files, min_person_score=0.5)
+    detector = {'type': 'LeftHalfDetector'}
+    teacher = MMPosePoseTeacher(**files, person_detector=detector, min_person_score=0.5)
     persons = InstanceData(
         keypoints=np.arange(3 * 17 * 2, dtype=np.float32).reshape(3, 17, 2),
         keypoint_scores=np.full((3, 17), 0.6, np.float32),
