@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 from collections import Counter, defaultdict
@@ -144,8 +145,9 @@ def import_coco(
 
     The video and frame of an image are its fields ``video`` and ``frame`` (from 0), or follow from
     its file name, see FRAME_FILE. Of several persons on a frame the one with the highest ``score``,
-    then the largest ``area``, is kept. A frame without an annotation and a joint with visibility 0
-    get score 0; a visible joint gets score 1, or the fractional third value of a detector's result.
+    then the largest ``area``, is kept; crowds and persons without a known joint do not count. A
+    frame without an annotation and a joint with visibility 0 get score 0; a visible joint gets score
+    1, or the fractional third value of a detector's result.
 
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
@@ -179,14 +181,17 @@ def import_coco(
             if not 0 <= frame < lengths[key]:
                 raise ValueError(f'frame {frame} of {key!r}, which has {lengths[key]} frames')
             frames_found.add(frame)
-            rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
-            if rank <= best.get(image['id'], (-1.0, -1.0)):
+            if annotation.get('iscrowd'):
                 continue
-            best[image['id']] = rank
             pose = np.asarray(annotation['keypoints'], np.float32)
             if pose.size != num_joints * 3:
                 raise ValueError(f'an annotation has {pose.size // 3} joints, not {num_joints}')
             pose = pose.reshape(num_joints, 3)
+            rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
+            unlabeled = not (pose[:, 2] > 0).any()
+            if unlabeled or rank <= best.get(image['id'], (-math.inf, -math.inf)):
+                continue
+            best[image['id']] = rank
             # COCO centers pixel i on i, the project's poses let it cover [i, i + 1).
             pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
             pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known

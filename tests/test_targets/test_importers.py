@@ -260,14 +260,19 @@ def test_coco_visibility_and_the_best_person(tmp_path):
         person(2, v=0),
         person(3, v=1),
         person(4, v=0.25),
+        person(5, x=9.5, area=9),
+        person(5, v=0, area=4000),
+        person(5, x=29.5, area=4000, iscrowd=1),
+        person(6, x=9.5, score=-3.2),
     ]
-    images = [{'file_name': f'videos/a/{i}.jpg'} for i in range(5)]
+    images = [{'file_name': f'videos/a/{i}.jpg'} for i in range(7)]
     source = coco(tmp_path / 'c.json', images, annotations)
-    import_coco(source, tmp_path / 'x', {'videos/a.mp4': 5})
+    import_coco(source, tmp_path / 'x', {'videos/a.mp4': 7})
     pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
+    np.testing.assert_allclose(pose[5:, 0], [[0.05, 0.25, 1]] * 2)
     np.testing.assert_allclose(pose[:2, 0, 0], [0.1, 0.1])
     np.testing.assert_array_equal(pose[2], 0)
-    np.testing.assert_array_equal(pose[3:, 0, 2], [1, 0.25])
+    np.testing.assert_array_equal(pose[3:5, 0, 2], [1, 0.25])
 
 
 def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
