@@ -146,8 +146,8 @@ def import_coco(
     The video and frame of an image are its fields ``video`` and ``frame`` (from 0), or follow from
     its file name, see FRAME_FILE. Of several persons on a frame the one with the highest ``score``,
     then the largest ``area``, is kept; crowds and persons without a known joint do not count. A
-    frame without an annotation and a joint with visibility 0 get score 0; a visible joint gets score
-    1, or the fractional third value of a detector's result.
+    frame without an annotation and a joint with visibility 0 get score 0; a visible joint gets 1,
+    or the fractional third value of a detector's result.
 
     Args:
         source: JSON with ``images`` (file_name, width, height) and ``annotations`` (image_id,
