@@ -80,6 +80,7 @@ def read_input(
 
     Mean, deviation and channel order are its data_preprocessor's. The size is that to which the
     test pipeline resizes and crops, unless ``input_size``, a side or (height, width), is given.
+    A top-down pose model gets the whole frame without the padding of GetBBoxCenterScale.
     """
     settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
     # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.
