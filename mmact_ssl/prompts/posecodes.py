@@ -192,10 +192,15 @@ def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
     """Name the direction of an offset by the one or two axes that have most of it."""
     least = 0.5 * np.linalg.norm(offset)
     pairs = (OUTWARD.get(side, AXES[0]), *AXES[1:])
-    words = [pair[int(x < 0)] for x, pair in zip(offset, pairs) if abs(x) > least]
+    largest = sorted(range(3), key=lambda axis: -abs(offset[axis]))[:2]
+    words = [
+        pairs[axis][int(offset[axis] < 0)]
+        for axis in sorted(largest, reverse=True)
+        if abs(offset[axis]) > least
+    ]
     if flat and words and not side and 'up' not in words and 'down' not in words:
         return 'sideways'
-    return ' and '.join(reversed(words[:2]))
+    return ' and '.join(words)
 
 
 def _reach(

@@ -105,6 +105,19 @@ def test_it_says_which_limb_where_and_in_which_order(layout):
     assert re.search(words, describe(acted(layout), layout)[0])
 
 
+@pytest.mark.parametrize(
+    ('way', 'direction'),
+    [
+        ((0.8, 0.82, 1.0), 'forward and up'),
+        ((0.82, -0.8, -1.0), 'backward and outward'),
+        ((1.0, 0.82, 0.8), 'up and outward'),
+    ],
+)
+def test_of_three_axes_the_two_largest_are_told(layout, way, direction):
+    body = move(standing(layout), layout, arm('left'), way, ramp(5, 25))
+    assert measure(body, layout)[0].direction == direction
+
+
 def test_how_often_how_fast_and_back_again(layout):
     course = (1 - np.cos(np.arange(FRAMES) / FRAMES * 6 * np.pi)) / 2
     quick, slow = (
