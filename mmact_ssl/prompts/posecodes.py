@@ -60,9 +60,11 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
-    camera do not matter. Of several persons the one that moves most is described, each in axes of
-    its own. Nothing is said of a part whose joints are never seen, nor in space of a person that no
-    frame shows with hips, shoulders and spine, which tell where its front is.
+    camera do not matter. Hands, feet and trunk move in the axes that the person has in each frame,
+    so that their words stay true after a turn; travel is told from the first. Of several persons
+    the one that moves most is described, each in axes of its own. Nothing is said of a part whose
+    joints are never seen, nor in space of a person that no frame shows with hips, shoulders and
+    spine, which tell where its front is.
 
     Args:
         keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to
@@ -79,10 +81,19 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     def shown(*names: str) -> bool:
         return bool(seen[[joint for name in names for joint in part(layout, name)]].all())
 
-    joints = {name: body[:, layout.index(name)[0]] for name in layout.names}  # (T, 3)
-    base, shoulders = (
-        body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
-    )
+    left, right = (
+        body[:, layout.index(f'{side}_hip', f'{side}_shoulder')] for side in ('left', 'right')
+    )  # (T, 2, 3)
+    across = left - right
+    heading = np.zeros(len(body)) if flat else _heading(across.sum(axis=1))
+
+    def sideways(side: str = '') -> tuple[str, str]:
+        return OUTWARD.get(side, ('sideways', 'sideways') if flat else AXES[0])
+
+    base = body[:, part(layout, 'spine_base')].mean(axis=1)
+    own = _own_axes(body - base[:, None], heading)
+    joints = {name: own[:, layout.index(name)[0]] for name in layout.names}  # (T, 3)
+    shoulders = own[:, part(layout, 'shoulder_center')].mean(axis=1)
     head = next(name for name in HEAD_JOINTS if name in layout.names)
     has_heights = shown(head, 'shoulder_center', 'spine_base', 'left_knee', 'right_knee')
     found = []
@@ -92,22 +103,25 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
             farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
             now = {name: path[farthest] for name, path in joints.items()}
             other_hand = now[f'{other}_wrist'] if shown(f'{other}_wrist') else None
-            heights = (now[head], shoulders[farthest], base[farthest])
-            reach = _reach(now, now[f'{side}_wrist'], other_hand, *heights) if has_heights else ''
-            found.append(_limb('hand', side, path, rate, flat, reach))
+            reach = ''
+            if has_heights:
+                hand = now[f'{side}_wrist']
+                reach = _reach(now, hand, other_hand, now[head], shoulders[farthest])
+            found.append(_limb('hand', side, path, rate, sideways(side), reach))
         if shown(f'{side}_ankle'):
-            found.append(_limb('foot', side, joints[f'{side}_ankle'], rate, flat))
+            path = body[:, layout.index(f'{side}_ankle')[0]]
+            path = _own_axes(path - path[0], heading)
+            found.append(_limb('foot', side, path, rate, sideways(side)))
     if shown('spine_base'):
-        found.append(_limb('hips', '', base * (0, 1, 0), rate, flat))
-        found.append(_limb('travel', '', base * (1, 0, 1), rate, flat))
+        found.append(_limb('hips', '', base * (0, 1, 0), rate, sideways()))
+        found.append(_limb('travel', '', base * (1, 0, 1), rate, sideways()))
     if shown('spine_base', 'shoulder_center'):
-        found.append(_lean(shoulders - base, rate, flat))
+        found.append(_lean(shoulders, rate, flat))
     if not flat:  # hips and shoulders are seen
-        hips, shoulder = (joints[f'left_{n}'] - joints[f'right_{n}'] for n in ('hip', 'shoulder'))
-        found.append(_turn(hips + shoulder, rate))
+        found.append(_turn(heading, rate))
     moving = [movement for movement in found if movement.amount >= 1]
-    if any(movement.part == 'travel' for movement in moving):
-        # A person who walks moves the feet; only a lifted foot is worth telling.
+    if any(movement.part in ('travel', 'turn') for movement in moving):
+        # A person who walks or turns moves the feet; only a lifted foot is worth telling.
         moving = [m for m in moving if m.part != 'foot' or 'up' in m.direction]
     still = [
         replace(movement, part='posture', direction='', when=0.0, cycles=0)
@@ -165,10 +179,22 @@ def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return filled
 
 
+def _heading(across: np.ndarray) -> np.ndarray:
+    """Angles of ``across``, ``(T, 3)``, which points to the left, about the vertical: ``(T,)``."""
+    return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
+
+
+def _own_axes(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """Turn the points of each frame, ``(T, ..., 3)``, so that x is to the person's left in it."""
+    x, y, z = points.T  # (..., T)
+    cosine, sine = np.cos(heading), np.sin(heading)
+    return np.stack([x * cosine - z * sine, y, x * sine + z * cosine]).T
+
+
 def _limb(
-    name: str, side: str, path: np.ndarray, rate: float, flat: bool, reach: str = ''
+    name: str, side: str, path: np.ndarray, rate: float, sideways: tuple[str, str], reach: str = ''
 ) -> Movement:
-    """Grade the path of a point, ``(T, 3)``."""
+    """Grade the path of a point, ``(T, 3)``; ``sideways`` are the words for x."""
     offset = path - path[0]
     distance = np.linalg.norm(offset, axis=1)
     farthest = int(distance.argmax())
@@ -178,7 +204,7 @@ def _limb(
     return Movement(
         name,
         side,
-        _direction(offset[farthest], side, flat),
+        _direction(offset[farthest], sideways),
         reach,
         amount=extent / STILL[name],
         speed=_speed(path, rate),
@@ -188,19 +214,16 @@ def _limb(
     )
 
 
-def _direction(offset: np.ndarray, side: str, flat: bool) -> str:
+def _direction(offset: np.ndarray, sideways: tuple[str, str]) -> str:
     """Name the direction of an offset by the one or two axes that have most of it."""
     least = 0.5 * np.linalg.norm(offset)
-    pairs = (OUTWARD.get(side, AXES[0]), *AXES[1:])
     largest = sorted(range(3), key=lambda axis: -abs(offset[axis]))[:2]
     words = [
-        pairs[axis][int(offset[axis] < 0)]
+        (sideways, *AXES[1:])[axis][int(offset[axis] < 0)]
         for axis in sorted(largest, reverse=True)
         if abs(offset[axis]) > least
     ]
-    if flat and words and not side and 'up' not in words and 'down' not in words:
-        return 'sideways'
-    return ' and '.join(words)
+    return ' and '.join(word for word in words if word)
 
 
 def _reach(
@@ -209,17 +232,16 @@ def _reach(
     other_hand: np.ndarray | None,
     head: np.ndarray,
     shoulders: np.ndarray,
-    base: np.ndarray,
 ) -> str:
-    """Name the place of a hand in a frame, relative to the heights of the body."""
+    """Name the place of a hand in a frame, relative to the base of the spine."""
     if np.linalg.norm(hand - head) < 0.4:
         return 'next to the head'
     if other_hand is not None and np.linalg.norm(hand - other_hand) < 0.3:
         return 'close to the other hand'
     knees = (joints['left_knee'] + joints['right_knee']) / 2
-    bounds = (head, shoulders, (shoulders + base) / 2, base, (base + knees) / 2, knees)
+    bounds = (head, shoulders, shoulders / 2, 0 * knees, knees / 2, knees)
     place = next((name for b, name in zip(bounds, REACHES) if hand[1] > b[1]), 'near the floor')
-    if place == CHEST and hand[2] - base[2] > 0.25:
+    if place == CHEST and hand[2] > 0.25:
         return 'in front of the chest'
     return place
 
@@ -235,10 +257,9 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
     return _turned('trunk', '', direction, angle, rate)
 
 
-def _turn(across: np.ndarray, rate: float) -> Movement:
-    """Grade the turn of the body about the vertical; ``across``, ``(T, 3)``, points to its left."""
-    angle = np.degrees(np.unwrap(np.arctan2(-across[:, 2], across[:, 0])))
-    angle = angle - angle[0]
+def _turn(heading: np.ndarray, rate: float) -> Movement:
+    """Grade the turn of the body about the vertical."""
+    angle = np.degrees(heading - heading[0])
     farthest = int(np.abs(angle).argmax())
     # The left side going backward, z < 0, is a turn to the left.
     side = 'left' if angle[farthest] > 0 else 'right'

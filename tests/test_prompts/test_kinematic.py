@@ -159,16 +159,50 @@ def test_who_sits_down_leaves_the_feet_where_they_are(layout):
     assert not [found for found in measure(sat, layout) if found.part == 'foot']
 
 
+def turned(body: np.ndarray, angles: np.ndarray, axes=(2, 0)) -> np.ndarray:
+    """Turn the body of each frame by an angle (T,), the first of two axes towards the second."""
+    first, second = axes
+    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    moved = body.copy()
+    moved[..., first] = cosine * body[..., first] - sine * body[..., second]
+    moved[..., second] = cosine * body[..., second] + sine * body[..., first]
+    return moved
+
+
 @pytest.mark.parametrize('angle', [1.2, -1.2])
 def test_a_turn_is_told_from_the_persons_own_side(angle):
     layout = LAYOUTS['ntu25']
-    body = standing(layout)
-    angles = angle * ramp(5, 50)
-    x, z = body[..., 0].copy(), body[..., 2].copy()
-    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
-    body[..., 0], body[..., 2] = cosine * x + sine * z, cosine * z - sine * x  # z towards x
+    body = turned(standing(layout), angle * ramp(5, 50))
     turn = next(found for found in measure(body, layout) if found.part == 'turn')
     assert turn.side == ('left' if angle > 0 else 'right')
+
+
+@pytest.mark.parametrize('angle', [np.pi, np.pi / 2, -np.pi / 2])
+def test_after_a_turn_the_rest_is_told_from_the_persons_own_side(layout, angle):
+    body = standing(layout)
+    upper = [name for name in layout.names if not name.endswith(('hip', 'knee', 'ankle', 'foot'))]
+    upper = [name for name in upper if name not in ('spine_base', 'hip_center', 'belly')]
+    move(body, layout, upper, (0, -0.15, 0.4), ramp(30, 55))
+    move(body, layout, arm('left'), (0, 0.4, 0.4), ramp(30, 55))
+    move(body, layout, ['left_ankle', 'left_foot'], (0, 0.4, 0.4), ramp(30, 55))
+    whole = turned(body, angle * ramp(0, 20))
+    told = {(found.part, found.side): found for found in measure(whole, layout)}
+    assert told.pop(('turn', 'left' if angle > 0 else 'right')).amount > 1.5
+    assert told['trunk', ''].direction == 'forward'
+    hand, foot = told['hand', 'left'], told['foot', 'left']
+    assert (hand.direction, hand.reach) == ('forward and up', 'in front of the chest')
+    assert foot.direction == 'forward and up'
+    assert len(told) == 3 + (('posture', 'right') in told)
+    check_mirroring(layout, whole)
+
+
+def test_who_turns_with_the_hands_before_the_chest_moves_neither_them_nor_the_feet(layout):
+    held = move(standing(layout), layout, [*arm('left'), *arm('right')], (0, 0.35, 0.4), 1.0)
+    told = measure(turned(held, np.pi * ramp(5, 50)), layout)
+    assert [(found.part, found.side, found.reach) for found in told] == [
+        ('turn', 'left', ''),
+        ('posture', 'both', 'in front of the chest'),
+    ]
 
 
 def check_mirroring(layout: SkeletonLayout, body: np.ndarray) -> None:
