@@ -180,8 +180,16 @@ def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _heading(across: np.ndarray) -> np.ndarray:
-    """Angles of ``across``, ``(T, 3)``, which points to the left, about the vertical: ``(T,)``."""
-    return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
+    """Angles of ``across``, ``(T, 3)``, which points to the left, about the vertical: ``(T,)``.
+
+    A frame in which the person lies on a side has no such angle and keeps the last one.
+    """
+    level = np.hypot(across[:, 0], across[:, 2])
+    is_known = level >= 0.5 * np.linalg.norm(across, axis=1)
+    if not is_known.any():
+        return np.zeros(len(across))
+    angle = np.unwrap(np.arctan2(-across[is_known, 2], across[is_known, 0]))
+    return angle[np.maximum(is_known.cumsum() - 1, 0)]
 
 
 def _own_axes(points: np.ndarray, heading: np.ndarray) -> np.ndarray:

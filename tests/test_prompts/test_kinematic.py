@@ -205,6 +205,19 @@ def test_who_turns_with_the_hands_before_the_chest_moves_neither_them_nor_the_fe
     ]
 
 
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize(('angle', 'turns'), [(0.0, []), (np.pi / 2, ['left'])])
+def test_who_falls_on_a_side_does_not_turn(layout, seed, angle, turns):
+    """Hips and shoulders are then above one another, and tell of no front but by their noise."""
+    fall = turned(standing(layout), np.pi / 2 * ramp(25, 45), axes=(1, 0))
+    body = turned(fall, angle * ramp(2, 20))
+    body += np.random.default_rng(seed).normal(size=body.shape).astype(np.float32) * 0.03
+    told = measure(body, layout)
+    assert [found.side for found in told if found.part == 'turn'] == turns
+    assert [found.direction for found in told if found.part == 'trunk'] == ['to the left']
+    check_mirroring(layout, body)
+
+
 def check_mirroring(layout: SkeletonLayout, body: np.ndarray) -> None:
     """A mirrored clip exchanges left and right, and changes nothing where no side is named."""
     flipped = mirrored(body, layout)
