@@ -17,6 +17,8 @@ STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
 STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
 # Degrees that are as much as one torso length.
 ANGLE_UNIT = 60.0
+# Torso lengths between the shoulders of a picture below which the person is seen from the side.
+PROFILE = 0.3
 HEAD_JOINTS = ('head', 'nose', 'face')
 MIRRORED = {'left': 'right', 'right': 'left'}
 # Words for x, y and z of an offset, above zero and below; for limbs x depends on the side.
@@ -68,7 +70,8 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
 
     Args:
         keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to
-            the right and y down, which shows neither forward movement nor turns.
+            the right and y down, which shows neither forward movement nor turns. Of a person seen
+            from the side, by the distance of the shoulders, only up and down are told.
         layout: Of the V joints.
         rate: Frames per second.
     """
@@ -86,8 +89,13 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     )  # (T, 2, 3)
     across = left - right
     heading = np.zeros(len(body)) if flat else _heading(across.sum(axis=1))
+    has_sides = not flat or (
+        shown('left_shoulder', 'right_shoulder') and np.abs(across[:, 1, 0]).mean() > PROFILE
+    )
 
     def sideways(side: str = '') -> tuple[str, str]:
+        if not has_sides:
+            return '', ''
         return OUTWARD.get(side, ('sideways', 'sideways') if flat else AXES[0])
 
     base = body[:, part(layout, 'spine_base')].mean(axis=1)

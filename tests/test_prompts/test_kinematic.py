@@ -293,6 +293,23 @@ def test_pictures_have_y_down_and_no_depth():
     assert describe(behind, layout) == describe(picture, layout)
 
 
+@pytest.mark.parametrize('angle', [np.pi / 2, -np.pi / 2, 1.3])
+def test_in_a_picture_from_the_side_only_up_and_down_are_told(angle):
+    """What is inward there, from the front, is forward."""
+    layout = LAYOUTS['coco17']
+
+    def seen(body, angle):
+        return turned(body, np.full(FRAMES, angle))[..., :2] * (100, -100) + (200, 300)
+
+    reached = acted(layout)
+    walked = move(standing(layout), layout, list(layout.names), (0, 0, 2), ramp(0, 50))
+    hands = [found.direction for found in measure(seen(reached, angle), layout)[:2]]
+    assert hands == ['up', 'up'] and measure(seen(walked, angle), layout)[0].direction == ''
+    spread = move(standing(layout), layout, arm('left'), (0.7, 0.1, 0), ramp(5, 25))
+    assert measure(seen(spread, 0.5), layout)[0].direction == 'outward'
+    check_mirroring(layout, np.float32(seen(reached, angle)))
+
+
 def test_missing_joints_and_other_persons_do_not_move_anything(layout):
     body = acted(layout)
     expected = describe(body, layout)
