@@ -6,9 +6,9 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.optim import Optimizer
 
-from mmact_ssl.engine.optimizers import makes_step
-from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
@@ -19,12 +19,20 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
+    While gradients accumulate, and after a step that was skipped because it is not finite, copies
+    stand still, as the student does.
+
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over
     student and heads: copies start from them, queues are emptied, because their keys are of other
     weights and other videos; balancers and the statistics of teachers' targets restart.
     """
 
+    def __init__(self) -> None:
+        self._is_made = False  # whether an optimizer has made a step in the iteration
+
     def before_train(self, runner: Runner) -> None:
+        for wrapper in unwrap_optimizers(runner.optim_wrapper):
+            wrapper.optimizer.register_step_post_hook(self._note_step)
         if not runner._resume:
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):
@@ -34,12 +42,18 @@ class MomentumCopyHook(Hook):
         for copy, source in _pairs(runner):
             copy.start(source, anew=not runner._resume)
 
+    def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
+        # NonFiniteHook takes the gradients away, and a step without any moves nothing.
+        parameters = (p for group in optimizer.param_groups for p in group['params'])
+        self._is_made |= any(parameter.grad is not None for parameter in parameters)
+
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        if makes_step(runner.optim_wrapper):
+        if self._is_made:
             for copy, source in _pairs(runner):
                 copy.follow(source)
+        self._is_made = False
 
 
 def _pairs(runner: Runner) -> list:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
@@ -40,10 +41,35 @@ def trained() -> Model:
     return model
 
 
+def before_train(model: nn.Module, resumed: bool = False) -> None:
+    runner = SimpleNamespace(model=model, _resume=resumed, optim_wrapper=OptimWrapperDict())
+    MomentumCopyHook().before_train(runner)
+
+
+def test_a_copy_waits_for_an_optimizer_that_moves_something():
+    model, hook = trained(), MomentumCopyHook()
+    ((copy, source),) = model.momentum_pairs()
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    runner = SimpleNamespace(model=model, _resume=True, optim_wrapper=wrapper)
+    hook.before_train(runner)
+
+    def updates() -> int:
+        hook.after_train_iter(runner, 0)
+        return int(copy.n_averaged)
+
+    assert updates() == 1, 'no step'
+    wrapper.step()
+    assert updates() == 1, 'a step without gradients'
+    next(source.parameters()).sum().backward()
+    wrapper.step()
+    assert updates() == 2
+    assert updates() == 2
+
+
 def test_weights_of_another_run_bring_neither_its_keys_nor_its_copy():
     model = Model()
     model.load_state_dict(trained().state_dict())
-    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=False))
+    before_train(model)
     for name, value in model.head.queue.state_dict().items():
         assert not value.any(), name
     for copy, source in model.momentum_pairs():
@@ -55,7 +81,7 @@ def test_weights_of_another_run_bring_neither_its_keys_nor_its_copy():
 def test_a_resumed_run_brings_both():
     model, before = Model(), trained().state_dict()
     model.load_state_dict(before)
-    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=True))
+    before_train(model, resumed=True)
     assert model.head.queue.filled.sum() == 3
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -73,9 +99,9 @@ def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
             value.add_(0.5)
     learned = {name: value.clone() for name, value in loaded.state_dict().items()}
     model = nn.ModuleDict(dict(balancer=loaded))
-    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=True))
+    before_train(model, resumed=True)
     assert all(torch.equal(value, learned[name]) for name, value in loaded.state_dict().items())
-    MomentumCopyHook().before_train(SimpleNamespace(model=model, _resume=False))
+    before_train(model)
     start = fresh.state_dict()
     assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
     assert len(start) == dict(GradNorm=4, UncertaintyWeights=2).get(type_, 0)
@@ -86,7 +112,7 @@ def test_statistics_of_targets_are_learned_anew_unless_the_run_is_resumed(resume
     """Another run's targets, of another teacher perhaps, have other means."""
     standardizer = RunningStandardizer(3)
     standardizer(torch.randn(8, 3) + 50)
-    MomentumCopyHook().before_train(SimpleNamespace(model=standardizer, _resume=resumed))
+    before_train(standardizer, resumed)
     assert standardizer.updates == resumed
     values = torch.randn(64, 3)
     standardized = standardizer(values)

@@ -14,10 +14,12 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmact_ssl.engine.hooks import non_finite_hook
+from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook, _are_finite
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import TrainingError
+from mmact_ssl.models.momentum.copy import MomentumCopy
 
 NAN = float('nan')
 
@@ -37,13 +39,17 @@ class Factors(torch.utils.data.Dataset):
 
 
 class Model(BaseModel):
-    """Two tasks on a weight, an adversary, and a running statistic of what it saw."""
+    """Two tasks on a weight and its copy, an adversary, and a running statistic of what it saw."""
 
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
         self.discriminator = nn.Parameter(torch.ones(1))
         self.register_buffer('seen', torch.zeros(1))
+        self.copy = MomentumCopy(nn.ParameterList([self.weight]), momentum=0.5)
+
+    def momentum_pairs(self):
+        return [(self.copy, nn.ParameterList([self.weight]))]
 
     def forward(self, inputs, data_samples=None, mode='loss'):
         factor = torch.stack(list(inputs))
@@ -71,7 +77,7 @@ def train(make_runner, tmp_path):
             tmp_path / 'run',
             Model(),
             Factors(factors),
-            hooks=[hook or NonFiniteHook()],
+            hooks=[hook or NonFiniteHook(), MomentumCopyHook()],
             epochs=epochs,
             runner_class=PretrainRunner,
             loader=dict(batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)),
