@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.models.balancers.balancer import Balancer
+from mmact_ssl.models.balancers.teacher_weights import LearnedTeacherWeights
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import HOOKS
@@ -24,7 +25,8 @@ class MomentumCopyHook(Hook):
 
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over
     student and heads: copies start from them, queues are emptied, because their keys are of other
-    weights and other videos; balancers and the statistics of teachers' targets restart.
+    weights and other videos; balancers, learned weights of teachers and the statistics of their
+    targets restart.
     """
 
     def __init__(self) -> None:
@@ -37,7 +39,7 @@ class MomentumCopyHook(Hook):
             for module in runner.model.modules():
                 if isinstance(module, FeatureQueue):
                     module.clear()
-                elif isinstance(module, (Balancer, RunningStandardizer)):
+                elif isinstance(module, (Balancer, LearnedTeacherWeights, RunningStandardizer)):
                     module.restart()
         for copy, source in _pairs(runner):
             copy.start(source, anew=not runner._resume)

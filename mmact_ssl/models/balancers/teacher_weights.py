@@ -83,6 +83,10 @@ class LearnedTeacherWeights(TeacherWeights):
         self.temperature = temperature
         self.logits = nn.Parameter(torch.zeros(len(teachers)))
 
+    def restart(self) -> None:
+        """Forget what was learned of the teachers, as at the start of a training."""
+        self.logits.data.zero_()
+
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         present = gather(counts.any(1)[None]).any(0)
         absent = torch.finfo(self.logits.dtype).min

@@ -13,6 +13,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
+from mmact_ssl.models.balancers.teacher_weights import LearnedTeacherWeights
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import MODELS
@@ -105,6 +106,15 @@ def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
     start = fresh.state_dict()
     assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
     assert len(start) == dict(GradNorm=4, UncertaintyWeights=2).get(type_, 0)
+
+
+@pytest.mark.parametrize('resumed', [True, False])
+def test_weights_of_teachers_are_learned_anew_unless_the_run_is_resumed(resumed):
+    weights = LearnedTeacherWeights(('action', 'pose'))
+    with torch.no_grad():
+        weights.logits.copy_(torch.tensor([3.0, -3.0]))
+    before_train(nn.ModuleDict(dict(head=weights)), resumed)
+    assert weights.logits.tolist() == ([3.0, -3.0] if resumed else [0.0, 0.0])
 
 
 @pytest.mark.parametrize('resumed', [True, False])
