@@ -289,6 +289,18 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     return moved
 
 
+def broken_listing(path: str | os.PathLike[str]) -> Path:
+    """Name the file beside a cache that lists the videos which extraction could not decode."""
+    return Path(f'{os.fspath(path)}.broken.txt')
+
+
+def read_broken(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the reason by video of those listed beside a cache."""
+    listing = broken_listing(path)
+    lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
+    return dict(line.split('\t', 1) for line in lines if '\t' in line)
+
+
 def hash_sentences(sentences: Sequence[str]) -> str:
     """Hash sentences in their order: the source hash of their embeddings."""
     return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -31,9 +31,11 @@ from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
+    broken_listing,
     encode_key,
     hash_sentences,
     merge_shards,
+    read_broken,
     remove_cache,
     shard_path,
 )
@@ -274,7 +276,7 @@ def _fill(
                 report.renewed += any(key in caches[i] for i in todo[key])
                 report.frames += total
     report.seconds = time.perf_counter() - start
-    return _finish(report, jobs, len(source_hash), max_broken)
+    return _finish(report, jobs, source_hash, max_broken)
 
 
 def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
@@ -294,6 +296,8 @@ def _prepare(
 
     Returns the source hashes of those wanted keys that it has, and the number of removed keys.
     """
+    if overwrite or not job.out.exists():
+        broken_listing(job.out).unlink(missing_ok=True)  # of a cache that is gone
     # Refuses a stale cache before hours of work.
     TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
@@ -318,7 +322,10 @@ def _prepare(
 
 
 def _finish(
-    report: ExtractionReport, jobs: Sequence[ExtractionJob], num_keys: int, max_broken: float
+    report: ExtractionReport,
+    jobs: Sequence[ExtractionJob],
+    keys: Collection[str],
+    max_broken: float,
 ) -> ExtractionReport:
     """Merge the ranks' reports and shards."""
     reports = dist.all_gather_object(report)
@@ -332,17 +339,25 @@ def _finish(
         broken={name: reason for part in reports for name, reason in part.broken.items()},
     )
     if dist.is_main_process():
-        lines = ''.join(f'{key}\t{reason}\n' for key, reason in total.broken.items())
         for job in jobs:
             merge_shards(job.out, job.meta)
-            listing = Path(f'{job.out}.broken.txt')
-            listing.unlink(missing_ok=True)
-            if lines:
-                write_atomically(listing, lines)
+            _list_broken(job.out, keys, total.broken)
     dist.barrier()
-    if len(total.broken) > max_broken * num_keys:
+    if len(total.broken) > max_broken * len(keys):
         raise DataError(
-            f'{len(total.broken)} of {num_keys} videos cannot be decoded, see '
-            f'{jobs[0].out}.broken.txt: replace them or raise --max-broken'
+            f'{len(total.broken)} of {len(keys)} videos cannot be decoded, see '
+            f'{broken_listing(jobs[0].out)}: replace them or raise --max-broken'
         )
     return total
+
+
+def _list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
+    """List the broken videos among ``keys`` beside a cache; of others those that it lacks stay."""
+    others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
+    present = TargetReader(out).source_hash(others)
+    listed = {key: others[key] for key in others if key not in present} | dict(broken)
+    if listed:
+        lines = ''.join(f'{key}\t{reason}\n' for key, reason in listed.items())
+        write_atomically(broken_listing(out), lines)
+    else:
+        broken_listing(out).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
-from mmact_ssl.targets.cache import TOOL, TargetReader
+from mmact_ssl.targets.cache import TOOL, TargetReader, read_broken
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
 
 # Of errors that name no teacher.
@@ -110,7 +110,7 @@ class LoadTargets(BaseTransform):
             fingerprint = build_teacher(self.teacher).fingerprint()
         self.reader = TargetReader(path, fingerprint, self._command(path, root))
         self._check()
-        self.broken = _read_broken(path)
+        self.broken = read_broken(path)
         return self
 
     def _command(self, path: str, root: str | os.PathLike[str]) -> str:
@@ -294,10 +294,3 @@ def caches_read_by(
     if isinstance(part, (list, tuple)):
         for value in part:
             yield from caches_read_by(value, root, chosen)
-
-
-def _read_broken(path: str) -> dict[str, str]:
-    """Reason by video of those that extraction listed beside a cache."""
-    listing = Path(f'{path}.broken.txt')
-    lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
-    return dict(line.split('\t', 1) for line in lines if '\t' in line)

@@ -15,11 +15,7 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets import extraction as module_of_extraction
 from mmact_ssl.targets import run_teachers as module
-from mmact_ssl.targets.cache import (
-    TargetCacheError,
-    TargetReader,
-    TargetWriter,
-)
+from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter, read_broken
 from mmact_ssl.targets.extraction import (
     ExtractionJob,
     extract_many,
@@ -245,13 +241,27 @@ def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video):
     assert sorted(report.broken) == names[1:3]
     assert len(TargetReader(data / 'pose.lmdb').keys()) == 3
     listing = data / 'pose.lmdb.broken.txt'
-    assert [line.split('\t')[0] for line in listing.read_text().splitlines()] == names[1:3]
+    assert list(read_broken(data / 'pose.lmdb')) == names[1:3]
     with pytest.raises(DataError, match=r'2 of 5 videos cannot be decoded, see .*broken.txt'):
         extract(data, names, max_broken=0.3)
     for name in names[1:3]:
         make_video(data / name, num_frames=4)
     assert extract(data, names).written == 2
     assert not listing.exists()
+
+
+def test_another_list_leaves_what_is_listed_as_broken(data, names):
+    (data / names[0]).write_bytes(b'no video')
+    extract(data, names[:2], max_broken=0.5)
+    with TargetWriter(data / 'pose.lmdb', ExtractionJob(ColorTeacher(), data).meta) as writer:
+        writer.put('found.mp4', np.ones((3, 17, 3), np.float32))
+    with open(data / 'pose.lmdb.broken.txt', 'a') as listing:
+        listing.write('found.mp4\tnow in the cache\n')
+    (data / names[2]).write_bytes(b'no video')
+    extract(data, names[2:], max_broken=0.5)
+    assert list(read_broken(data / 'pose.lmdb')) == [names[0], names[2]]
+    extract(data, names[3:], overwrite=True)
+    assert read_broken(data / 'pose.lmdb') == {}
 
 
 def test_annotations_name_each_video_once(tmp_path):
