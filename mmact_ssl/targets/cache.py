@@ -274,6 +274,9 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     path = Path(path)
     moved = 0
     for shard in sorted(path.parent.glob(f'{path.name}.rank*')):
+        if _is_empty(shard):  # its rank was killed before the first write
+            shutil.rmtree(shard)
+            continue
         reader = TargetReader(shard)
         check_meta(shard, reader.meta, meta)
         new = reader.source_hash(reader.keys())
@@ -287,6 +290,13 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
                 moved += len(batch)
         shutil.rmtree(shard)
     return moved
+
+
+def _is_empty(path: Path) -> bool:
+    if not data_bytes(path):
+        return True
+    with reading(path, TOOL) as transaction:
+        return not transaction.stat()['entries']
 
 
 def broken_listing(path: str | os.PathLike[str]) -> Path:

@@ -317,6 +317,16 @@ def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
     assert len(reader.keys()) == 5 and not shard_path(path, 0).exists()
 
 
+def test_a_shard_that_was_killed_while_it_opened_is_removed(tmp_path):
+    path = write(tmp_path / 'x.lmdb')
+    shard_path(path, 0).mkdir()
+    lmdb.open(str(shard_path(path, 1))).close()
+    write(shard_path(path, 2), ['new.mp4'])
+    assert merge_shards(path, META) == 1
+    assert TargetReader(path).keys() == ['a.mp4', 'b/c d.mp4', 'new.mp4']
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_shard_of_another_teacher_is_refused(tmp_path):
     path = write(tmp_path / 'x.lmdb')
     write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
