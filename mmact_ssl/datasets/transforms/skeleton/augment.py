@@ -94,7 +94,8 @@ class RandomScale(BaseTransform):
 class SkeletonFlip(BaseTransform):
     """Mirror a clip with a probability: x becomes -x, and left joints become right ones.
 
-    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint``, and ``never_missing`` if
+    it is there.
     """
 
     def __init__(self, flip_ratio: float = 0.5) -> None:
@@ -107,6 +108,8 @@ class SkeletonFlip(BaseTransform):
             keypoint = results['keypoint'][:, :, layout.flip_indices]
             keypoint[..., 0] *= -1
             results['keypoint'] = keypoint
+            if 'never_missing' in results:
+                results['never_missing'] = results['never_missing'][layout.flip_indices]
         return results
 
 

@@ -140,6 +140,19 @@ def test_masked_joints_get_no_noise(make_sample):
     assert (jittered[:, :, zeros] == 0).all()
 
 
+def test_masked_joints_stay_masked_in_the_mirror(make_sample):
+    sample = NormalizeSkeleton(mode='first_frame').transform(make_sample('ntu25'))
+    np.random.seed(0)
+    masked = JointMask(fraction=(0.3, 0.3)).transform(sample)
+    mirrored = SkeletonFlip(1.0)({**masked})
+    zeros = (mirrored['keypoint'] == 0).all(axis=(0, 1, 3))
+    order = LAYOUTS['ntu25'].flip_indices
+    assert zeros.sum() == 7 and (zeros != zeros[order]).any()
+    jittered = JointJitter(deviation=0.1).transform({**mirrored})['keypoint']
+    assert not jittered[:, :, zeros].any() and jittered[:, :, ~zeros].all()
+    np.testing.assert_array_equal(mirrored['never_missing'], masked['never_missing'][order])
+
+
 def test_jitter_of_the_clip_is_one_for_all_its_frames(make_sample):
     sample = make_sample('ntu25', persons=2, frames=40, padding=3)
     offsets = []
