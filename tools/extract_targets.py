@@ -242,10 +242,10 @@ def run_import(args: argparse.Namespace) -> None:
         camera = (args.focal, tuple(args.center), tuple(args.size))
         written = importers.import_skeletons(args.source, out, *camera, names, args.overwrite)
     else:
-        root = Path(args.videos or Path(args.ann[0]).parent)
+        root = args.videos or Path(args.ann[0]).parent
         lengths = {}
         for name in names or ():
-            with VideoReader(root / name) as reader:
+            with VideoReader(os.path.join(root, name)) as reader:
                 lengths[name] = reader.total_frames
         written = importers.import_coco(args.source, out, lengths, args.layout, args.overwrite)
     print(f'{written} videos written: {out}')

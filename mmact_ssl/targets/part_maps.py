@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -51,7 +50,7 @@ def draw_parts(
         for key in track(reader.keys(), 'drawing parts'):
             if key in writer:
                 continue
-            with VideoReader(Path(root, key)) as video:
+            with VideoReader(os.path.join(root, key)) as video:
                 height, width = video.read([0])[0].shape[:2]
             chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
             maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]

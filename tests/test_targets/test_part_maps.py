@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import tarfile
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import torch
@@ -91,6 +94,23 @@ def test_the_command_line(root: Path, tmp_path: Path, capsys):
     for arguments in ([], ['--out', str(tmp_path / 'x.lmdb')]):
         with pytest.raises(SystemExit, match='say where the videos are and where to: --data DIR'):
             tool(['draw-parts', poses, *arguments])
+
+
+def test_videos_on_a_server(root: Path, tmp_path: Path, capsys):
+    """Poses are imported and parts drawn with the address of their shard."""
+    with fsspec.open('memory://set/x.tar', 'wb') as file, tarfile.open(fileobj=file, mode='w') as x:
+        x.add(root / 'wide.mp4', 'wide.mp4')
+    (tmp_path / 'train.txt').write_text('x.tar/wide.mp4\n')
+    image = dict(id=0, video='x.tar/wide.mp4', frame=0, width=96, height=64)
+    person = dict(image_id=0, keypoints=[48, 32, 2] * 17)
+    (tmp_path / 'poses.json').write_text(json.dumps(dict(images=[image], annotations=[person])))
+    tool = runpy.run_path('tools/extract_targets.py')['main']
+    where = ['--data', str(tmp_path), '--videos', 'memory://set']
+    tool(['import-coco', str(tmp_path / 'poses.json'), *where])
+    tool(['draw-parts', str(tmp_path / 'targets/pose.lmdb'), *where])
+    assert capsys.readouterr().out.count('1 videos written') == 2
+    reader = TargetReader(tmp_path / 'targets/pose_parts.lmdb')
+    assert reader.shape('x.tar/wide.mp4') == (FRAMES, 11, 64, 64)
 
 
 @pytest.mark.parametrize('flip', [False, True])
