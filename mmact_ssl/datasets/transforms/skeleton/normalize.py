@@ -25,16 +25,17 @@ _EPS = 1e-6  # of the body's size: below it a direction is noise
 class NormalizeSkeleton(BaseTransform):
     """Move skeletons to the body's own origin, scale and axes.
 
-    All persons of a frame share the origin, scale and axes of the first person present, which keeps
-    their places relative to each other. With 2 coordinates the picture's axes stay and only origin
-    and scale change. A joint whose coordinates are all zero is missing: it stays zero and enters no
-    mean, norm or axis. So do padding and absent persons. Coordinates in space must be right-handed,
-    as a Kinect's: otherwise front and back change places (fix: docs/data.md).
+    All persons of a frame share one scale, and the origin and axes of the first person present,
+    which keeps their places relative to each other. With 2 coordinates the picture's axes stay and
+    only origin and scale change. A joint whose coordinates are all zero is missing: it stays zero
+    and enters no mean, norm or axis. So do padding and absent persons. Coordinates in space must be
+    right-handed, as a Kinect's: otherwise front and back change places (fix: docs/data.md).
 
     ``mode='body_axes'`` normalizes each frame by itself: origin o = mean of spine base, left hip
-    and right hip; scale = Frobenius norm of all joints after that; x = unit(left hip - o), y = unit
-    of the torso joint - o made orthogonal to x, z = x cross y. A frame without these joints uses
-    origin and axes of the frame before it, or the first that has them.
+    and right hip; scale = Frobenius norm of all persons' joints after that, so that a person gets
+    smaller when another appears; x = unit(left hip - o), y = unit of the torso joint - o made
+    orthogonal to x, z = x cross y. A frame without these joints uses origin and axes of the frame
+    before it, or the first that has them.
 
     ``mode='first_frame'`` applies one motion to the whole clip, so that how the body moves and
     turns is kept: origin = spine base of the first frame that shows hips, shoulders and spine;
