@@ -174,20 +174,23 @@ def tell_progress(dataset: Any, seed: int, epoch: int) -> None:
 def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
     """A data set and those inside wrappers that keep theirs in ``dataset`` or ``datasets``.
 
-    Beside each the number of samples that come before its own.
+    Beside each the number of samples that come before its own. All samples of a data set count, if
+    only some of them are in the wrapper (torch's Subset).
     """
     yield dataset, first
     for part in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
         if part is not None:
-            yield from with_inner(part, first)
-            first += len(part)
+            inner = list(with_inner(part, first))
+            yield from inner
+            first = max(before + len(one) for one, before in inner)
 
 
 @contextmanager
 def seeded(key: Sequence[int]) -> Iterator[None]:
     """Seed Python's, numpy's and torch's global generators, and give them back as they were.
 
-    Different keys, of non-negative integers, give unrelated draws.
+    Different keys of one length, of integers from 0 to 2**32 - 1, give unrelated draws. numpy fills
+    keys of fewer than four words with zeros: (5, 0, 7) draws as (5, 0, 7, 0) does.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     words = np.random.SeedSequence(key).generate_state(3)
