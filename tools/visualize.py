@@ -186,13 +186,13 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``text-gallery``."""
-    from mmact_ssl.apis.downstream import fit_lists
+    from mmact_ssl.apis.downstream import fit_lists, may_hold_out
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     config = read_config(args.config, args.cfg_options, args.data)
-    fit_lists(config)
+    fit_lists(config, splits=may_hold_out(config, [args.checkpoint]))
     found = text_gallery(
         config,
         args.checkpoint,

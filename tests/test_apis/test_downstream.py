@@ -23,7 +23,7 @@ from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
 from tests.shipped import CONFIGS
-from tools import evaluate, publish_model
+from tools import evaluate, publish_model, visualize
 
 SMALL = ['model.backbone.encoder.hidden_size=8']
 
@@ -201,6 +201,9 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     ):
         with pytest.raises(SystemExit, match=refusal):
             evaluate.main([*words, '--data', str(folder)])
+    drawn = [str(CONFIGS / 'downstream/linear_gru-streams.py'), trained, '--data', str(folder)]
+    with pytest.raises(SystemExit, match=refusal):
+        visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
     assert not list(folder.glob('split_*.txt'))
 
     assert trained_labels(exported) == trained_labels(trained)
