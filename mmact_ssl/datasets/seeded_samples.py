@@ -52,6 +52,7 @@ class SeededSamples:
 
     # Declared here for mypy; they come from mmengine's BaseDataset.
     ann_file: str
+    data_prefix: dict
     test_mode: bool
     pipeline: Compose
     _fully_initialized: bool
@@ -79,7 +80,8 @@ class SeededSamples:
         # first thing to name, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
         root = os.path.dirname(self.ann_file)
-        self.pipeline = build_pipeline(pipeline, root, target_caches)
+        videos = self.data_prefix.get('video') or ''
+        self.pipeline = build_pipeline(pipeline, root, target_caches, videos)
         self._check_names()
 
     def set_progress(self, seed: int, epoch: int, first: int = 0) -> None:
@@ -139,12 +141,16 @@ class SeededSamples:
 
 
 def build_pipeline(
-    pipeline: Sequence[dict | Callable], root: str = '', caches: Mapping[str, str] | None = None
+    pipeline: Sequence[dict | Callable],
+    root: str = '',
+    caches: Mapping[str, str] | None = None,
+    videos: str = '',
 ) -> Compose:
     """Build transforms in this package's scope, whatever the last runner's; others name theirs.
 
     LoadTargets opens its cache, or that which ``caches`` {target: cache} names, in the data set's
-    folder ``root``. ConfigError if a target of ``caches`` is not loaded.
+    folder ``root``; the annotated names of videos start from ``videos``. ConfigError if a target of
+    ``caches`` is not loaded.
     """
     caches = caches or {}
     transforms, loaded = [], set()
@@ -156,7 +162,7 @@ def build_pipeline(
             if hasattr(transform, 'bind'):
                 transform.cache = caches.get(transform.target, transform.cache)
                 loaded.add(transform.target)
-                transform.bind(root)
+                transform.bind(root, videos)
             transforms.append(transform)
     unread = sorted(caches.keys() - loaded)
     if unread:

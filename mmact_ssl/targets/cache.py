@@ -28,6 +28,7 @@ from typing import Any, Callable, TypeVar
 import lmdb
 import numpy as np
 
+from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
@@ -181,21 +182,37 @@ class TargetReader:
         """Map those keys that are there to the hash of their source, '' if not recorded."""
         return {key: header.source_hash for key, header in self._read(keys, Header).items()}
 
-    def find(self, filename: str) -> str:
-        """Find the key of a video file: the longest end of its path that is a key.
+    def find(self, name: str) -> str:
+        """Find the key of a sample by its annotated name, see :meth:`names_of`."""
+        (key,) = self.lookup_all([name])
+        if key is None:
+            raise self._missing(name)
+        return key
 
-        Data sets join the annotation's relative path to a data root; the cache knows the former.
-        Ends without the file's suffix are tried last, as sentences are often keyed by clip name.
-        """
-        (name,) = self.lookup_all([filename])
-        if name is None:
-            raise self._missing(filename)
-        return name
-
-    def lookup_all(self, filenames: Sequence[str]) -> list[str | None]:
-        """Find the keys of many video files as :meth:`find` does; None where there is none."""
+    def lookup_all(self, names: Sequence[str]) -> list[str | None]:
+        """Find the keys of many samples as :meth:`find` does; None where there is none."""
         with reading(self.path, self.command) as transaction:
-            return [_find_key(transaction, filename) for filename in filenames]
+            return [
+                next((key for key in self.names_of(name) if _has(transaction, key)), None)
+                for name in names
+            ]
+
+    def names_of(self, name: str) -> list[str]:
+        """Names that the key of a sample may have, by its annotated name, the first one first.
+
+        Of a video in a shard also its name there, for a cache of the files. Of sentences also the
+        ends of the name, the longest first, and those without suffix: they are often keyed by clip
+        name. Elsewhere an end is the name of another video.
+        """
+        shard = split_path(name)
+        names = [name, shard[1]] if shard else [name]
+        if self.meta.kind == 'text':
+            parts = PurePosixPath(name).parts
+            ends = ['/'.join(parts[start:]) for start in range(len(parts))]
+            names += ends
+            if not PurePosixPath(name).suffix[1:].isdigit():  # clip_10.30 has none
+                names += [PurePosixPath(end).with_suffix('').as_posix() for end in ends]
+        return names
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of the array of one video, without reading it (see :meth:`get`)."""
@@ -363,14 +380,6 @@ def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
             raise TargetCacheError(f'target cache {path} is damaged ({error}): {fix}') from error
 
 
-def _find_key(transaction: lmdb.Transaction, filename: str) -> str | None:
-    """Find the key of a video file, see ``TargetReader.find``."""
-    parts = Path(filename).parts
-    names = [filename, *('/'.join(parts[start:]) for start in range(len(parts)))]
-    if not PurePosixPath(filename).suffix[1:].isdigit():  # clip_10.30 has none
-        names += [PurePosixPath(name).with_suffix('').as_posix() for name in names[1:]]
-    for name in names:
-        encoded = encode_key(name)
-        if not encoded.startswith(RESERVED) and transaction.get(encoded) is not None:
-            return name
-    return None
+def _has(transaction: lmdb.Transaction, key: str) -> bool:
+    encoded = encode_key(key)
+    return not encoded.startswith(RESERVED) and transaction.get(encoded) is not None

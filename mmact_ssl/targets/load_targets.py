@@ -64,8 +64,8 @@ class LoadTargets(BaseTransform):
             cache has none of the videos of the data set: names then do not fit.
         whole: Of embeddings, take the mean over all of the video, for samples that are not frames
             of it: a skeleton clip beside the video that it was recorded with.
-        key: What the cache calls a sample, ``{}`` standing for its name: 'videos/{}_rgb.avi' for
-            skeleton clips whose videos have names of their own.
+        key: What the cache calls a sample, ``{}`` standing for its annotated name:
+            'videos/{}_rgb.avi' for skeleton clips whose videos have names of their own.
     """
 
     def __init__(
@@ -94,14 +94,19 @@ class LoadTargets(BaseTransform):
         self.whole = whole
         self.key = key
 
-    def bind(self, root: str | os.PathLike[str]) -> LoadTargets:
-        """Open the cache; ``root`` is the folder of the data set, that of its annotation file.
+    def bind(self, root: str | os.PathLike[str], videos: str = '') -> LoadTargets:
+        """Open the cache.
+
+        Args:
+            root: Folder of the data set, that of its annotation file.
+            videos: Folder that the annotated names start from, '' if samples have just these.
 
         Raises:
             ConfigError: The cache cannot be read as the arguments ask.
             TargetCacheError: The cache is missing, damaged, stale, of another kind or layout.
         """
         path = cache_path(self.cache, root)
+        self.videos = os.path.join(videos, '')
         fingerprint = None
         if self.teacher is not None:
             # Needed here only: the teachers import mmpose or onnxruntime.
@@ -169,26 +174,24 @@ class LoadTargets(BaseTransform):
         return results
 
     def _key_of(self, filename: str) -> str:
-        return self.key.replace('{}', filename)
+        return self.key.replace('{}', filename.removeprefix(self.videos))
 
-    def _find(self, name: str) -> str:
+    def _find(self, filename: str) -> str:
         """The cache's key of a sample; a video that extraction could not decode is broken."""
-        (key,) = self.reader.lookup_all([name])
-        if key is not None:
-            return key
-        for broken, reason in self.broken.items():
-            if name == broken or name.endswith(f'/{broken}'):
-                raise BrokenSampleError(name, reason)
-        return self.reader.find(name)  # which says what is missing
+        name = self._key_of(filename)
+        for broken in self.reader.names_of(name):
+            if broken in self.broken:
+                raise BrokenSampleError(filename, self.broken[broken])
+        return self.reader.find(name)
 
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Sentences or the mean embedding, which belong to the video and not to frames."""
-        name = self._key_of(results['filename'])
-        (key,) = self.reader.lookup_all([name])
+        filename = results['filename']
+        (key,) = self.reader.lookup_all([self._key_of(filename)])
         if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
         else:
-            key = key or self._find(name)
+            key = key or self._find(filename)
             draw = self.sentences == 'draw' and not self.whole
             one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
             values = self.reader.get(key, one)
@@ -198,7 +201,7 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: values.copy(), **valid} for view in self.views}
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        key = self._find(self._key_of(results['filename']))
+        key = self._find(results['filename'])
         total = self.reader.shape(key)[0]
         if total != results['total_frames']:
             raise TargetCacheError(

@@ -115,14 +115,14 @@ class Binder(NameCheck):
 
     target, cache = 'pose', 'pose.lmdb'
 
-    def bind(self, root):
-        self.bound = root, np.random.rand()
+    def bind(self, root, videos):
+        self.bound = root, videos, np.random.rand()
 
 
 def test_transforms_are_found_whatever_the_default_scope_and_learn_the_folder():
     np.random.seed(0)
     state = np.random.get_state()[1].copy()
     binder = Binder()
-    pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, binder], 'data/x')
-    assert len(pipeline.transforms) == 2 and binder.bound[0] == 'data/x'
+    pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, binder], 'data/x', videos='y')
+    assert len(pipeline.transforms) == 2 and binder.bound[:2] == ('data/x', 'y')
     assert (np.random.get_state()[1] == state).all()

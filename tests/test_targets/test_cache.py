@@ -151,8 +151,16 @@ def test_some_frames_of_a_long_video_are_read_without_the_others(tmp_path):
         reader.get('a', [20])
 
 
-def test_find_takes_the_longest_end_of_a_path_and_then_a_name_without_suffix(tmp_path):
-    reader = TargetReader(write(tmp_path / 'x', ['a.mp4', 'v/a.mp4', 'c', 'v/c', 'd.mp4', 'd']))
+def test_find_takes_the_annotated_name_and_of_sentences_an_end_of_it(tmp_path):
+    keys = ['a.mp4', 'v/a.mp4', 'c', 'v/c', 'd.mp4', 'd', 'e.30']
+    reader = TargetReader(write(tmp_path / 'x', keys))
+    assert reader.lookup_all(keys) == keys
+    assert reader.find('shards/0.tar/v/a.mp4') == 'v/a.mp4'
+    others = ['w/a.mp4', '/data/v/a.mp4', 'd.avi', 'shards/0.tar/w/a.mp4', 'xa.mp4', '__meta__']
+    with TargetWriter(tmp_path / 'text', TargetMeta('text', '', 'f')) as writer:
+        for key in keys:
+            writer.put(key, np.ones((1, 2), np.float32))
+    text = TargetReader(tmp_path / 'text')
     for name, key in {
         '/data/set/v/a.mp4': 'v/a.mp4',
         'elsewhere/a.mp4': 'a.mp4',
@@ -160,9 +168,12 @@ def test_find_takes_the_longest_end_of_a_path_and_then_a_name_without_suffix(tmp
         '/data/v/c.mp4': 'v/c',
         '/data/w/c.avi': 'c',
         'w/d.mp4': 'd.mp4',
+        'd.30': None,
+        'w/e.30': 'e.30',
     }.items():
-        assert reader.find(name) == key
-    for name in ('/data/b.mp4', 'x/__meta__', 'xa.mp4'):
+        assert text.lookup_all([name]) == [key]
+    assert text.lookup_all(['/data/b.mp4', 'x/__meta__', 'xa.mp4']) == [None] * 3
+    for name in others:
         assert reader.lookup_all([name, 'a.mp4']) == [None, 'a.mp4']
         # Another teacher would be refused: the hint names the one that made the cache.
         with pytest.raises(

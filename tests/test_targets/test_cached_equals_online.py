@@ -92,7 +92,10 @@ def test_cached_equals_online(cached, seed):
     frames = dict(num_frames=NUM_FRAMES, stride=STRIDE)
     pipeline = [
         SampleViews(clip=frames, future=frames),
-        *(LoadTargets(name, f'{root}/{name}.lmdb', views=views).bind('') for name in teachers),
+        *(
+            LoadTargets(name, f'{root}/{name}.lmdb', views=views).bind('', str(root))
+            for name in teachers
+        ),
         DecodeViews(short_side=None),
         PackInputs(views=views),
     ]

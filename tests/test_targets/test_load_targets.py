@@ -46,12 +46,12 @@ def sample(**other):
 
 
 def load(path, **options):
-    return LoadTargets(cache=path, **options).bind('')
+    return LoadTargets(cache=path, **options).bind('', '/data/x')
 
 
 def test_poses_of_the_chosen_frames(cache):
     transform = TRANSFORMS.build({'type': 'LoadTargets', 'views': ('clip', 'future')})
-    transform.bind(Path(cache).parents[1])
+    transform.bind(Path(cache).parents[1], '/data/x')
     results = transform(sample())
     assert {view: set(found) for view, found in results['targets'].items()} == {
         'clip': {'valid', 'pose'},
@@ -153,6 +153,18 @@ def test_a_video_that_extraction_could_not_decode_is_a_broken_sample(cache):
         transform(sample(filename='/data/x/videos/b.mp4'))
     with pytest.raises(TargetCacheError, match='bb.mp4'):
         transform(sample(filename='/data/x/videos/bb.mp4'))
+    assert transform(sample())['targets']['clip']['pose'].any()
+
+
+@pytest.mark.parametrize('listed', [False, True])
+def test_no_video_gets_the_targets_of_another_of_its_name(cache, listed):
+    """As of 'videos/a.mp4' to one that the cache lacks in a folder of its own."""
+    if listed:
+        Path(f'{cache}.broken.txt').write_text('walk/videos/a.mp4\tcannot be decoded\n', 'utf-8')
+    transform = load(cache)
+    error = BrokenSampleError if listed else TargetCacheError
+    with pytest.raises(error, match=r'walk/videos/a.mp4'):
+        transform(sample(filename='/data/x/walk/videos/a.mp4'))
     assert transform(sample())['targets']['clip']['pose'].any()
 
 

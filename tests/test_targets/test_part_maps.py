@@ -119,8 +119,8 @@ def test_a_mirrored_clip_has_the_mirrored_maps(root: Path, flip: bool):
     sample = {'filename': str(root / 'wide.mp4')}
     for step in (
         SampleViews(clip=dict(num_frames=6, stride=2), test_mode=True),
-        LoadTargets('pose').bind(root),
-        LoadTargets('parts', 'online.lmdb', kind='map', teacher=TEACHER).bind(root),
+        LoadTargets('pose').bind(root, str(root)),
+        LoadTargets('parts', 'online.lmdb', kind='map', teacher=TEACHER).bind(root, str(root)),
         DecodeViews(short_side=None),
         TransformViews(
             ('clip',), [dict(type='HorizontalFlip', flip_ratio=float(flip))], map_size=(24, 24)
