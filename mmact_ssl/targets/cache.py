@@ -257,9 +257,10 @@ class TargetReader:
 
     def _missing(self, key: str) -> TargetCacheError:
         return TargetCacheError(
-            f'video {key!r} is not in the target cache {self.path}: complete it from the same '
-            f'source ({self.meta.source or "unknown"}), with `{self.command}` or the command that '
-            'made it (videos already there are skipped)'
+            f'video {key!r} is not in the target cache {self.path}, whose first keys are '
+            f'{self.keys()[:2]}: complete it from the same source '
+            f'({self.meta.source or "unknown"}), with `{self.command}` or the command that made it '
+            '(videos already there are skipped)'
         )
 
 

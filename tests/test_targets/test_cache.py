@@ -177,7 +177,8 @@ def test_find_takes_the_annotated_name_and_of_sentences_an_end_of_it(tmp_path):
         assert reader.lookup_all([name, 'a.mp4']) == [None, 'a.mp4']
         # Another teacher would be refused: the hint names the one that made the cache.
         with pytest.raises(
-            TargetCacheError, match=rf'is not in .*\({reader.meta.source or "unknown"}\)'
+            TargetCacheError,
+            match=rf"is not in .*keys are \['a.mp4', 'c'\].*\({reader.meta.source or 'unknown'}\)",
         ):
             reader.find(name)
 
