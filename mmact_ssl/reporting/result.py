@@ -1,7 +1,8 @@
 """One evaluation's result: what was measured, on what, with which weights.
 
 Results lie in ``<folder>/<data set>/<method>.jsonl``, a line a run. Confusion matrices and the
-names of their classes lie beside, in ``confusions.jsonl``, joined by the name of the run.
+names of their classes lie beside, in ``confusions.jsonl``, joined by the name of the run and what
+the result was measured with.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ class Result:
         details = line['details']
         line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
         side = {key: details[key] for key in SIDE_KEYS if key in details}
+        side.update(_measurement(self) if side else {})
         with _locked(file.parent):
             backbone = _read_lines(file).get(self.run, line)['backbone']
             if backbone != self.backbone:
@@ -158,14 +160,30 @@ def read_results(folder: str | os.PathLike) -> list[Result]:
         confusions = _read_lines(side)
         for file in sorted(dataset.glob('*.jsonl')):
             for run, line in {} if file == side else _read_lines(file).items():
-                details = {k: v for k, v in confusions.get(run, {}).items() if k != 'run'}
+                beside = confusions.get(run, {})
+                details = {key: beside[key] for key in SIDE_KEYS if key in beside}
                 values = {k: v for k, v in line.items() if k != 'run'}
                 try:
                     result = Result(**{**values, 'details': {**values['details'], **details}})
                 except (TypeError, KeyError) as error:
                     raise DataError(f'{file}: {run}: not a result ({error})') from error
+                for key, value in _measurement(result).items():
+                    if beside.get(key, value) != value:  # early lines do not record it
+                        raise DataError(
+                            f'{side}: {run}: {key} is {beside[key]} here and {value} in '
+                            f'{file.name}; delete the line here, or evaluate again'
+                        )
                 found[run] = result
     return [found[run] for run in sorted(found)]
+
+
+def _measurement(result: Result) -> dict[str, Any]:
+    """Values by which a line of ``confusions.jsonl`` is known to be of a result."""
+    return {
+        'checkpoint_hash': result.checkpoint_hash,
+        'config_hash': result.config_hash,
+        'top1': result.metrics.get('top1'),
+    }
 
 
 def _slug(text: str) -> str:

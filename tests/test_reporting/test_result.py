@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.reporting.provenance import package_versions
 from mmact_ssl.reporting.result import has_result, read_results, result_file, run_name
 
+RESULTS = Path(__file__).parents[2] / 'results'
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
 
 
@@ -30,6 +33,7 @@ def test_results_are_read_as_they_were_written(make_result, tmp_path):
     assert line['run'] == written[0].run and line['details'] == {'C': 0.1}
     (side,) = map(json.loads, (tmp_path / 'demo/confusions.jsonl').read_text().splitlines())
     assert side == {'run': written[0].run, 'confusion': [[3, 1], [0, 4]], **side}
+    assert side == {'checkpoint_hash': 'random', 'config_hash': 'linear', 'top1': 0.5, **side}
 
 
 def test_a_run_again_replaces_its_line_and_nothing_else(make_result, tmp_path):
@@ -42,6 +46,29 @@ def test_a_run_again_replaces_its_line_and_nothing_else(make_result, tmp_path):
     found = read_results(tmp_path)
     assert [result.seed for result in found] == [0, 1, 2]
     assert found[1].metrics == {'top1': 0.75} and found[1].details == {}, 'no confusion of before'
+
+
+@pytest.mark.parametrize(
+    'changes', [dict(checkpoint_hash='x'), dict(config_hash='x'), dict(metrics={'top1': 0.75})]
+)
+def test_a_confusion_of_another_measurement_is_refused(make_result, tmp_path, changes):
+    side = make_result(details=DETAILS).write(tmp_path).with_name('confusions.jsonl')
+    line = json.loads(side.read_text())
+    make_result(**changes).write(tmp_path)
+    side.write_text(json.dumps(line))
+    with pytest.raises(DataError, match=r'confusions\.jsonl: csvr_full.*evaluate again'):
+        read_results(tmp_path)
+    side.write_text(json.dumps({key: line[key] for key in ('run', 'confusion')}))
+    assert read_results(tmp_path)[0].details == {'confusion': DETAILS['confusion']}, 'early line'
+
+
+def test_every_confusion_that_is_shipped_gives_the_accuracy_of_its_result():
+    with_confusion = [r for r in read_results(RESULTS) if 'confusion' in r.details]
+    assert len(with_confusion) > 900
+    for result in with_confusion:
+        counts = np.array(result.details['confusion'])
+        top1 = counts.trace() / counts.sum()
+        assert result.metrics['top1'] == pytest.approx(top1, abs=1e-6), result.run
 
 
 def test_a_result_of_another_backbone_is_not_replaced(make_result, tmp_path):
