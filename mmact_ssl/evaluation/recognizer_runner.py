@@ -58,7 +58,7 @@ def make_runner(
 def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
     """Turn mmaction2's metrics into what ``accuracy_metrics`` gives."""
     confusion = metrics['confusion_matrix/result'].numpy()  # (K, K)
-    names = {'acc/top1': 'top1', 'acc/top5': 'top5'}
-    found = {name: float(metrics[key]) for key, name in names.items() if key in metrics}
+    names = ('top1', 'top5') if len(confusion) > 5 else ('top1',)
+    found = {name: float(metrics[f'acc/{name}']) for name in names if f'acc/{name}' in metrics}
     found['mean_class'] = mean_class_accuracy(confusion)
     return found, {'confusion': confusion.tolist()}

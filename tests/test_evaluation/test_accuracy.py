@@ -61,3 +61,4 @@ def test_fine_tuning_has_the_mean_over_classes_of_the_other_protocols():
     assert metrics['mean_class'] == judged['mean_class'] == pytest.approx(0.75)
     assert mean_class_accuracy(scores, labels) == pytest.approx(0.5)
     assert (metrics['top1'], details) == (judged['top1'], same)
+    assert metrics.keys() == judged.keys(), 'of 3 classes, top-5 is no metric'
