@@ -154,18 +154,9 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
     """
     if pattern is None:
         return labeled
-    # On a command line a comma makes a list of it.
-    if not isinstance(pattern, str) or not re.compile(pattern).groups:
-        raise ConfigError(
-            f'shared_label_pattern {pattern!r} is no regular expression with a group; put what '
-            'the names have in common into one'
-        )
     members: dict[tuple, list[int]] = {}
-    for position, name in enumerate(train.names):
-        match = re.search(pattern, name)
-        if match is None:
-            raise ConfigError(f'shared_label_pattern {pattern!r} does not match {name!r}; fix it')
-        members.setdefault(match.groups(), []).append(position)
+    for position, groups in enumerate(_match_all(train.names, pattern, 'shared_label_pattern')):
+        members.setdefault(groups, []).append(position)
     given = set(labeled.tolist())
     found: list[int] = []
     for positions in members.values():
@@ -178,6 +169,24 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
                 )
             found += positions
     return np.sort(np.asarray(found, dtype=np.int64))
+
+
+def _match_all(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
+    """Groups of a regular expression in each name; an error unless it has one and matches all."""
+    try:
+        has_group = re.compile(pattern).groups > 0
+    except (re.error, TypeError):  # on a command line a comma makes a list of it
+        has_group = False
+    if not has_group:
+        raise ConfigError(
+            f'{setting} {pattern!r} is not a regular expression with a group; put what the names '
+            'have in common into one'
+        )
+    matches = [re.search(pattern, name) for name in names]
+    if None in matches:
+        name = names[matches.index(None)]
+        raise ConfigError(f'{setting} {pattern!r} does not match {name!r}; fix it')
+    return [match.groups() for match in matches if match]
 
 
 def class_names(split: Split, num_classes: int) -> list[str]:
@@ -215,17 +224,21 @@ def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray |
 
     Returns:
         ``(N,)``, equal where samples belong together.
+
+    Raises:
+        ConfigError: A name does not match, the pattern has no group, or a number is not one.
     """
     if pattern is None:
         return None
-    groups = []
-    for name in names:
-        match = re.search(pattern, name)
-        if match is None:
-            raise ConfigError(f'linear.group_pattern {pattern!r} does not match {name!r}; fix it')
-        groups.append(match.groups())
+    groups = _match_all(names, pattern, 'linear.group_pattern')
     if len(groups[0]) == 1:
         return np.asarray([group for (group,) in groups])
+    for name, (_, number, *_) in zip(names, groups):
+        if not (number or '').isdecimal():
+            raise ConfigError(
+                f'linear.group_pattern {pattern!r} finds {number!r} in {name!r}, not a number; let '
+                'its second group match digits'
+            )
     order = sorted(range(len(groups)), key=lambda i: (groups[i][0], int(groups[i][1])))
     runs = np.zeros(len(groups), dtype=np.int64)
     for previous, i in zip(order, order[1:]):

@@ -122,6 +122,12 @@ def test_groups_come_from_the_names():
     assert len(set(runs)) == 3
     with pytest.raises(ConfigError, match="'b'"):
         groups_by_pattern(['a_s1_', 'b'], r'_s(\d+)_')
+    for pattern in ('_s', '(', ['_(s', '1']):
+        with pytest.raises(ConfigError, match='linear.group_pattern .* with a group'):
+            groups_by_pattern(['a_s1_'], pattern)
+    for pattern, found in ((r'(\w)_(\w)', "'s'"), (r'(\w)_(\d)?', None)):
+        with pytest.raises(ConfigError, match=f"finds {found} in 'a_s1_', not a number"):
+            groups_by_pattern(['a_s1_'], pattern)
 
 
 CAMERAS = r'(.+)_v\d+$'

@@ -13,7 +13,7 @@ from .base import Measured, Task
 
 def evaluate(
     task: Task,
-    k: Sequence[int] = (5, 10, 20),
+    k: int | Sequence[int] = (5, 10, 20),
     main_k: int = 10,
     temperature: float = 0.07,
     center: bool = False,
@@ -26,10 +26,13 @@ def evaluate(
         temperature: Of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
         center: Subtract the training mean before normalizing.
     """
-    if main_k not in k or min(k) < 1 or temperature <= 0:
+    if isinstance(k, int):
+        k = (k,)
+    positive = all(isinstance(count, int) and count > 0 for count in k)
+    if not positive or main_k not in k or temperature <= 0:
         raise ConfigError(
-            f'knn: k={tuple(k)}, main_k={main_k}, temperature={temperature}: give positive numbers '
-            'and a main_k of k'
+            f'knn: k={k}, main_k={main_k}, temperature={temperature}: give positive numbers and a '
+            'main_k of k'
         )
     train, test = task.train_features, task.test_features
     similarity, position = nearest_samples(train, test.values, max(k), center)

@@ -134,7 +134,21 @@ def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
         assert (found.metrics['top1'], found.details['confusion']) == (top1, confusion)
 
 
-@pytest.mark.parametrize('wrong', [dict(k=(5,), main_k=3), dict(k=(0,), main_k=0)])
+def test_one_k_needs_no_list(make_task):
+    train = random_features(20, 2, seed=0)
+    assert knn.evaluate(make_task(train, train, 2), k=10).metrics.keys() == {'top1', 'top1@k=10'}
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        dict(k=(5,), main_k=3),
+        dict(k=(0,), main_k=0),
+        dict(k=5, main_k=3),
+        dict(k='10', main_k=10),
+        dict(k=[5, 'x'], main_k=5),
+    ],
+)
 def test_wrong_settings_are_refused(make_task, wrong):
     train = random_features(10, 2, seed=0)
     with pytest.raises(ConfigError, match=f'main_k={wrong["main_k"]}'):
