@@ -93,6 +93,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 versions=package_versions(),
                 pretrained_on=request.pretrained_on,
                 prefix=request.prefix,
+                students=1 + len(request.joined),
                 caches=measured.caches,
             )
         )

@@ -25,6 +25,8 @@ RANDOM = 'random'
 PRETEXT = 'pretext'
 CONFUSIONS = 'confusions.jsonl'
 SIDE_KEYS = ('confusion', 'classes')
+# Names of runs may agree where these differ: such a result is not replaced.
+KEPT_KEYS = ('method', 'variant', 'backbone', 'prefix', 'students')
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Result:
         pretrained_on: Data set that the student was pre-trained on, where that was given.
         prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
             encoder of the same file.
+        students: Number of students whose frozen features stand side by side; written above 1.
     """
 
     method: str
@@ -68,6 +71,7 @@ class Result:
     pretrained_on: str = ''
     prefix: str = 'backbone.'
     caches: dict[str, str] = field(default_factory=dict)
+    students: int = 1
 
     @property
     def transferred(self) -> bool:
@@ -97,22 +101,20 @@ class Result:
         Several processes may write at a time: each waits for the others. Returns the file.
 
         Raises:
-            DataError: The earlier result is of another backbone.
+            DataError: The earlier result is of another method or variant whose name is written
+                alike, or of another encoder.
         """
         file = result_file(folder, self.dataset, self.method)
         file.parent.mkdir(parents=True, exist_ok=True)
         line = {**asdict(self), 'run': self.run}
+        if self.students == 1:
+            del line['students']
         details = line['details']
         line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
         side = {key: details[key] for key in SIDE_KEYS if key in details}
         side.update(_measurement(self) if side else {})
         with _locked(file.parent):
-            backbone = _read_lines(file).get(self.run, line)['backbone']
-            if backbone != self.backbone:
-                raise DataError(
-                    f'{file}: {self.run} is there of the backbone {backbone}, and this result is '
-                    f'of {self.backbone}: give it a --variant of its own'
-                )
+            self._check_earlier(file.parent)
             for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
                 lines = _read_lines(path)
                 before = lines.pop(self.run, None)
@@ -122,6 +124,18 @@ class Result:
                     texts = [json.dumps(lines[run], sort_keys=True) for run in sorted(lines)]
                     write_atomically(path, ''.join(f'{text}\n' for text in texts))
         return file
+
+    def _check_earlier(self, folder: Path) -> None:
+        """Refuse to replace a result of the same name and another method or encoder."""
+        for file in _result_files(folder):
+            earlier = _read_lines(file).get(self.run, {})
+            for key in KEPT_KEYS if earlier else ():
+                old, new = earlier.get(key, getattr(Result, key, None)), getattr(self, key)
+                if old != new:
+                    raise DataError(
+                        f'{file}: {self.run} is there with {key} {old!r}, and this result has '
+                        f'{new!r}: give another --variant'
+                    )
 
 
 def run_name(
@@ -155,11 +169,14 @@ def has_result(file: Path, run: str) -> bool:
 def read_results(folder: str | os.PathLike) -> list[Result]:
     """Read all results of a folder, in the order of the names of their runs."""
     found: dict[str, Result] = {}
+    files: dict[str, Path] = {}
     for dataset in sorted({file.parent for file in Path(folder).glob('*/*.jsonl')}):
         side = dataset / CONFUSIONS
         confusions = _read_lines(side)
-        for file in sorted(dataset.glob('*.jsonl')):
-            for run, line in {} if file == side else _read_lines(file).items():
+        for file in _result_files(dataset):
+            for run, line in _read_lines(file).items():
+                if files.setdefault(run, file) != file:
+                    raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
                 beside = confusions.get(run, {})
                 details = {key: beside[key] for key in SIDE_KEYS if key in beside}
                 values = {k: v for k, v in line.items() if k != 'run'}
@@ -175,6 +192,11 @@ def read_results(folder: str | os.PathLike) -> list[Result]:
                         )
                 found[run] = result
     return [found[run] for run in sorted(found)]
+
+
+def _result_files(folder: Path) -> list[Path]:
+    """Files of results of one data set."""
+    return sorted(file for file in folder.glob('*.jsonl') if file.name != CONFUSIONS)
 
 
 def _measurement(result: Result) -> dict[str, Any]:

@@ -262,8 +262,11 @@ def _check_comparable(place: str, one: Result, other: Result) -> None:
     shared = sorted(set(one.caches) & set(other.caches))
     differing = [path for path in shared if one.caches[path] != other.caches[path]]
     what = ''
-    if _row_of(one) == _row_of(other) and one.prefix != other.prefix:
+    one_row = _row_of(one) == _row_of(other)
+    if one_row and one.prefix != other.prefix:
         what = f'of different encoders (--prefix {one.prefix!r}, {other.prefix!r})'
+    elif one_row and one.students != other.students:
+        what = f'of {one.students} and {other.students} students (--join)'
     elif one.backbone == other.backbone and one.config_hash != other.config_hash:
         what = 'by different settings'
     elif one.backbone != other.backbone and one.data_version != other.data_version:

@@ -198,6 +198,7 @@ def test_joined_students_stand_side_by_side(linear_config, student_checkpoint, t
     np.testing.assert_array_equal(both.values, np.concatenate([one.values, two.values], axis=1))
     np.testing.assert_array_equal(both.labels, one.labels)
     assert result.checkpoint_hash not in map(sha256_of_file, (student_checkpoint, other))
+    assert result.students == 2
     with pytest.raises(ConfigError, match='finetune: --join is for frozen features'):
         run(linear_config, ['finetune'], student_checkpoint, joined=(str(other),))
     with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):

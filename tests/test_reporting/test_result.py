@@ -71,13 +71,44 @@ def test_every_confusion_that_is_shipped_gives_the_accuracy_of_its_result():
         assert result.metrics['top1'] == pytest.approx(top1, abs=1e-6), result.run
 
 
-def test_a_result_of_another_backbone_is_not_replaced(make_result, tmp_path):
-    make_result(details=DETAILS).write(tmp_path)
-    before = (tmp_path / 'demo/csvr.jsonl').read_text()
-    with pytest.raises(DataError, match='of the backbone r3d18-small, and this result is of other'):
-        make_result(backbone='other').write(tmp_path)
-    assert (tmp_path / 'demo/csvr.jsonl').read_text() == before
-    assert read_results(tmp_path)[0].details == DETAILS
+@pytest.mark.parametrize(
+    ('earlier', 'changes', 'reason'),
+    [
+        ({}, dict(backbone='other'), "backbone 'r3d18-small', and this result has 'other'"),
+        ({}, dict(prefix='copy.'), "prefix 'backbone.', and this result has 'copy.'"),
+        ({}, dict(students=2), 'students 1, and this result has 2'),
+        (dict(students=3), {}, 'students 3, and this result has 1'),
+        (dict(method='MS2L two'), dict(method='ms2l-two'), "method 'MS2L two', and"),
+        (dict(variant='No pose'), dict(variant='no-pose'), "variant 'No pose', and"),
+        (dict(method='A', variant='b_c'), dict(method='A_b', variant='c'), "method 'A', and"),
+    ],
+)
+def test_a_result_of_another_encoder_or_method_is_not_replaced(
+    make_result, tmp_path, earlier, changes, reason
+):
+    kept = make_result(details=DETAILS, **earlier)
+    file = kept.write(tmp_path)
+    before = file.read_text()
+    with pytest.raises(DataError, match=f'{reason}.*: give another --variant'):
+        make_result(**changes).write(tmp_path)
+    assert file.read_text() == before
+    assert read_results(tmp_path) == [kept]
+    make_result(**changes | dict(variant='b')).write(tmp_path)
+    assert len(read_results(tmp_path)) == 2
+
+
+def test_a_run_in_two_files_is_refused(make_result, tmp_path):
+    file = make_result().write(tmp_path)
+    file.with_name('other.jsonl').write_text(file.read_text())
+    with pytest.raises(DataError, match=r'other\.jsonl: csvr_full.* is also in .*csvr\.jsonl'):
+        read_results(tmp_path)
+
+
+def test_one_student_is_written_without_their_number(make_result, tmp_path):
+    file = make_result().write(tmp_path)
+    make_result(variant='joined', students=2).write(tmp_path)
+    assert [json.loads(line).get('students') for line in file.open()] == [None, 2]
+    assert [result.students for result in read_results(tmp_path)] == [1, 2]
 
 
 def write_one(arguments) -> None:

@@ -108,6 +108,7 @@ TEXTS = 'data/classes.lmdb'
         (dict(backbone='r3d18', data_version='other'), 'on different data'),
         (dict(caches={TEXTS: 'other'}), f'with different contents of {TEXTS}'),
         (dict(method='CSVR', **COPY), 'of different encoders .*momentum_encoder'),
+        (dict(method='CSVR', students=2, seed=1), 'of 1 and 2 students'),
     ],
 )
 def test_results_that_cannot_be_compared_are_not_mixed(changes, reason, result):
