@@ -171,7 +171,7 @@ def find_checkpoint(where: str, seed: int = 0) -> str:
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; each result is written as soon as it is there."""
     from mmact_ssl.engine.device import find_device
-    from mmact_ssl.evaluation.evaluate import evaluate
+    from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols.base import Request
     from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.reporting.result import run_name
@@ -180,7 +180,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     steps = plan_steps(args)
     is_random = args.random and not start_hash(cfg)
     method = args.method or ('Random init' if is_random else 'unnamed')
-    results = []
+    planned = []
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
@@ -202,10 +202,14 @@ def run(args: argparse.Namespace) -> list[Result]:
             cache_dir=args.cache_dir or None,
             label_lists=args.out and str(Path(args.out) / 'labels'),
         )
+        check_request(request, protocols)
+        planned.append((request, protocols))
+    results = []
+    for request, protocols in planned:
         for result in evaluate(request, protocols):
             results.append(result)
             if result.protocol == 'finetune':
-                print(f'the fine-tuned recognizer and its config are in {work_dir}')
+                print(f'the fine-tuned recognizer and its config are in {request.work_dir}')
             if args.out:
                 print(f'wrote {result.run} to {result.write(args.out)}')
     return results

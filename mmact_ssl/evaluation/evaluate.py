@@ -32,15 +32,8 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         DataError: Data is missing.
         CheckpointError: The checkpoint is missing or does not fit.
     """
+    check_request(request, protocols)
     cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
-    for name in protocols:
-        _check(request, name)
-    for path in () if checkpoint is None else (checkpoint, *request.joined):
-        if not os.path.isfile(path):
-            raise CheckpointError(
-                f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '
-                '--random for a random encoder'
-            )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
@@ -100,6 +93,25 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     return results
 
 
+def check_request(request: Request, protocols: Sequence[str]) -> None:
+    """Refuse a request that lacks what its protocols need, before any of them runs.
+
+    Raises:
+        ConfigError: The config or the request does not go with a protocol.
+        CheckpointError: A checkpoint is missing.
+    """
+    for name in protocols:
+        _check(request, name)
+    for path in () if request.checkpoint is None else (request.checkpoint, *request.joined):
+        if not os.path.isfile(path):
+            raise CheckpointError(
+                f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '
+                '--random for a random encoder'
+            )
+    if 'joint' in protocols:
+        check_labels(str(request.checkpoint), request.label_fraction, request.seed)
+
+
 def _check(request: Request, name: str) -> None:
     """Refuse a protocol that lacks what its entry in the table needs."""
     protocol, cfg = PROTOCOLS[name], request.cfg
@@ -121,7 +133,7 @@ def _check(request: Request, name: str) -> None:
             'linear: folds would part recordings that share a label: give linear.group_pattern'
         )
     if protocol.labels == 'none' and request.label_fraction != 1:
-        raise ConfigError(f'{name} reads no labels of training: drop --label-fraction')
+        raise ConfigError(f'{name} draws no labels: evaluate it without --label-fraction')
     if protocol.needs_checkpoint and request.checkpoint is None:
         raise ConfigError(
             f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'

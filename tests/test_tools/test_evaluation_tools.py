@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
 
 from mmact_ssl.reporting.result import Result, read_results
 from tools import evaluate, make_tables, run_study
@@ -147,6 +149,9 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
         ]
 
     monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', stand_in)
+    for path in map(Path, ('run0/x.pth', 'run5/x.pth', 'x.pth')):
+        path.parent.mkdir(exist_ok=True)
+        torch.save({'state_dict': {}}, path)
     argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
@@ -163,6 +168,23 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     evaluate.main(['finetune', FINETUNE, 'x.pth', '--work-dir', 'tuned'])
     assert calls[-1][1].work_dir == 'tuned', 'the folder of the only run'
     assert calls[-1][1].label_lists is None
+
+
+def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
+    def started(request, protocols):
+        raise AssertionError(f'{protocols} run')
+
+    monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', started)
+    parts = ['--label-fraction', '1,0.1']
+    for protocol in ('retrieval', 'all'):
+        with pytest.raises(SystemExit, match='retrieval draws no labels: .* --label-fraction'):
+            evaluate.main([protocol, LINEAR, '--random', *parts])
+    loader = Config(dict(train_dataloader=dict(dataset=dict(label_fraction=1.0))))
+    torch.save({'state_dict': {}, 'meta': {'cfg': loader.pretty_text}}, 'x_0.pth')
+    with pytest.raises(SystemExit, match='trained with 1 of the labels, not 0.1'):
+        evaluate.main(['joint', FINETUNE, 'x_0.pth', *parts])
+    with pytest.raises(SystemExit, match=r'x_1\.pth: no such checkpoint'):
+        evaluate.main(['knn', LINEAR, 'x_{seed}.pth', '--seeds', '0', '1'])
 
 
 def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
