@@ -177,8 +177,9 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.reporting.result import run_name
 
     cfg = load_config(args)
-    steps = plan_steps(args)
     is_random = args.random and not start_hash(cfg)
+    # Adapters have no weights to start from.
+    steps = plan_steps(args, is_random or (args.random and 'backbone' in cfg.model.backbone))
     method = args.method or ('Random init' if is_random else 'unnamed')
     planned = []
     for seed, fraction, protocols in steps:
@@ -215,14 +216,17 @@ def run(args: argparse.Namespace) -> list[Result]:
     return results
 
 
-def plan_steps(args: argparse.Namespace) -> list[tuple[int, float, list[str]]]:
+def plan_steps(
+    args: argparse.Namespace, is_random: bool = False
+) -> list[tuple[int, float, list[str]]]:
     """List seed, share of the labels and protocols, in order.
 
     What no seed changes is left to the first one: a probe with all labels on one checkpoint.
+    ``is_random``: the seed draws weights of the encoder.
     """
     from mmact_ssl.evaluation.protocols import is_stochastic, plan_protocols
 
-    one_encoder = not args.random and SEED not in ' '.join([args.checkpoint or '', *args.join])
+    one_encoder = not is_random and SEED not in ' '.join([args.checkpoint or '', *args.join])
     steps = []
     for seed in args.seeds:
         for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():

@@ -86,8 +86,9 @@ def make_table(results: Sequence[Result], name: str) -> str:
 
     Several data sets are told apart in the first column and stand in the order of the marker.
     A student of another data set has a row of its own, and so has another backbone, which is named
-    then. The deviation is that of a sample (n - 1); a value of one seed has none. Columns without
-    any value are left out. ``name`` selects results, see :func:`select`.
+    then. The deviation is that of a sample (n - 1); a value of one seed has none, and what no seed
+    changes counts once. Columns without any value are left out. ``name`` selects results, see
+    :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -96,13 +97,15 @@ def make_table(results: Sequence[Result], name: str) -> str:
     cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     shown: dict[str, list[Result]] = defaultdict(list)
     for result in chosen:
-        for heading, protocol, _, fraction in COLUMNS:
+        for heading, protocol, metric, fraction in COLUMNS:
             if (result.protocol, result.label_fraction) == (protocol, fraction):
                 for other in shown[heading]:
                     if other.dataset == result.dataset:
                         _check_comparable(f'{name}, column {heading!r}', other, result)
                 shown[heading].append(result)
-                cells[_row_of(result)][heading].append(result)
+                cell = cells[_row_of(result)][heading]
+                if not any(_repeats(result, other, metric) for other in cell):
+                    cell.append(result)
     if not cells:
         return NO_RESULTS
     columns = [column for column in COLUMNS if column[0] in shown]
@@ -251,6 +254,18 @@ def update_files(
         for file in map(Path, files)
         if renew_file(file, partial(fill, results=results, file=str(file)), write)
     ]
+
+
+def _repeats(one: Result, other: Result, metric: str) -> bool:
+    """True if two results are one measurement of one checkpoint, which no seed changes."""
+    # Not at the top: the protocols import this module.
+    from mmact_ssl.evaluation.protocols import is_stochastic
+
+    return (
+        one.checkpoint_hash == other.checkpoint_hash != RANDOM
+        and one.metrics[metric] == other.metrics[metric]
+        and not is_stochastic(one.protocol, one.label_fraction)
+    )
 
 
 def _check_comparable(place: str, one: Result, other: Result) -> None:

@@ -173,7 +173,10 @@ def test_a_marker_may_pick_variants(result):
 
 def test_one_pretraining_is_not_passed_off_as_several(result):
     def caption(*hashes):
-        rows = [result(seed=seed, checkpoint_hash=name) for seed, name in enumerate(hashes)]
+        rows = [
+            result(seed=seed, checkpoint_hash=name, protocol='finetune')
+            for seed, name in enumerate(hashes)
+        ]
         return make_table(rows, 'demo').splitlines()[0]
 
     assert 'CSVR: pre-trained once, so that the deviation is that of' in caption('a', 'a')
@@ -185,6 +188,26 @@ def test_one_pretraining_is_not_passed_off_as_several(result):
         for seed, name in enumerate(names)
     ]
     assert ' CSVR in *Fine-tuned*: pre-trained once' in make_table(rows, 'demo').splitlines()[0]
+
+
+def test_what_no_seed_changes_counts_once(result):
+    def rows(*hashes, **changes):
+        return [result(seed=k, checkpoint_hash=name, **changes) for k, name in enumerate(hashes)]
+
+    table = make_table([*rows('a', 'a'), *rows('a', 'a', protocol='finetune')], 'demo')
+    assert '| CSVR | 50.0 | 50.0 ± 0.0 |' in table
+    assert ' CSVR in ' not in table, 'of the only column that has a deviation'
+    assert '| CSVR | 50.0 |' in make_table(rows('a', 'a'), 'demo')
+    assert 'mean over 1 seed.' in make_table(rows('a', 'a'), 'demo')
+    for several in (
+        rows('a', 'b'),
+        rows('random', 'random'),
+        rows('a', 'a', label_fraction=0.1),
+        rows('a', 'a', protocol='linear-adam'),
+    ):
+        assert '| CSVR | 50.0 ± 0.0 |' in make_table(several, 'demo')
+    other = result(value=0.7, seed=1, checkpoint_hash='a')
+    assert '60.0 ± 14.1' in make_table([*rows('a'), other], 'demo'), 'of other random adapters'
 
 
 def test_a_row_of_several_pre_trainings_says_so(result):

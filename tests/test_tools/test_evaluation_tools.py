@@ -116,15 +116,17 @@ def test_the_table_has_a_column_for_each_seed(capsys, made_result):
 
 
 def test_only_what_changes_with_the_seed_is_measured_again():
-    def steps(*argv):
-        return evaluate.plan_steps(evaluate.parse_args([*argv, '--seeds', '3', '4']))
+    def steps(*argv, is_random=False):
+        args = evaluate.parse_args([*argv, '--seeds', '3', '4'])
+        return evaluate.plan_steps(args, is_random)
 
     protocols = 'linear,knn,finetune'
     first = (3, 1.0, ['linear', 'knn', 'finetune'])
     assert steps(protocols, 'c.py', 'x.pth') == [first, (4, 1.0, ['finetune'])]
     every = [first, (4, 1.0, ['linear', 'knn', 'finetune'])]
     assert steps(protocols, 'c.py', 'x_{seed}.pth') == every
-    assert steps(protocols, 'c.py', '--random') == every
+    assert steps(protocols, 'c.py', '--random', is_random=True) == every
+    assert steps(protocols, 'c.py', '--random') == [first, (4, 1.0, ['finetune'])]
     assert steps('linear', 'c.py', 'x.pth', '--label-fraction', '0.1,1') == [
         (3, 0.1, ['linear']),
         (3, 1.0, ['linear']),
@@ -132,6 +134,27 @@ def test_only_what_changes_with_the_seed_is_measured_again():
     ]
     # The labels of joint training are in its checkpoint.
     assert steps('joint', 'c.py', 'x.pth', '--label-fraction', '0.1') == [(3, 0.1, ['joint'])]
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'seeds'),
+    [
+        (dict(type='x'), [0, 1]),
+        (dict(type='x', pretrained='start.pth'), [0]),
+        (dict(type='x', backbone=dict(type='y', pretrained='start.pth')), [0, 1]),
+    ],
+)
+def test_a_start_that_the_config_names_is_one_encoder(world, monkeypatch, backbone, seeds):
+    measured = []
+    monkeypatch.setattr(
+        'mmact_ssl.evaluation.evaluate.evaluate',
+        lambda request, protocols: measured.append(request.seed) or [],
+    )
+    torch.save({}, 'start.pth')
+    cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
+    monkeypatch.setattr(evaluate, 'load_config', lambda args: cfg)
+    evaluate.run(evaluate.parse_args(['linear', 'c.py', '--random', '--seeds', '0', '1']))
+    assert measured == seeds
 
 
 def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result):
