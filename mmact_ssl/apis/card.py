@@ -36,7 +36,7 @@ class Card:
         kind: ``'video'`` or ``'skeleton'``.
         method: Row of the tables, e.g. ``'CSVR'``.
         config: Name of the config that trained it, without ``.py``.
-        trained_on: Name of the data set that it was trained on.
+        trained_on: The data that it was trained on, in words.
         licence: Of the weights, as the training data allows.
         backbone_name, backbone: Name of the network, and the part.
         preprocessor: The part that normalizes a batch.
@@ -52,6 +52,7 @@ class Card:
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
             of the 'file'.
+        dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
         labels_of: Of a training that read the labels of a folder: ``train_hash`` of that folder,
             see :func:`describe_folder`.
         source_sha256: Of the training checkpoint.
@@ -79,6 +80,7 @@ class Card:
     num_persons: int = 0
     text_encoder: str = ''
     text_fingerprint: str = ''
+    dataset_name: str = ''
     labels_of: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 

@@ -145,7 +145,8 @@ def trained_labels(checkpoint: str) -> tuple[str, str] | None:
     """
     if checkpoint.endswith('.safetensors'):
         card = read_card(checkpoint)
-        return (card.trained_on, card.labels_of) if card.labels_of else None
+        name = card.dataset_name or card.trained_on
+        return (name, card.labels_of) if card.labels_of else None
     if told := load_checkpoint_safely(checkpoint).get('meta', {}).get('labels_of'):  # exported
         return str(told[0]), str(told[1])
     saved = read_saved_config(checkpoint, ('dataset_name', 'model', 'own_folder'))[1]

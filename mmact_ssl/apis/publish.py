@@ -192,6 +192,7 @@ def card_of_checkpoint(
         method=method or config.split('_')[0] or 'not stated',
         config=config,
         trained_on=trained_on or dataset or 'not stated',
+        dataset_name=dataset,
         licence=licence or 'not stated',
         labels_of=(trained_labels(os.fspath(checkpoint)) or ('', ''))[1],
         source_sha256=sha256_of_file(checkpoint),

@@ -23,11 +23,12 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
     rows, sections = [], []
     for name, entry in read_index(Path(folder) / INDEX).items():
         card = read_card(Path(folder) / entry.file)
-        # Of the set that it was trained on, where it was evaluated on several.
-        own = sorted(card.results, key=lambda figure: figure['dataset'] == card.trained_on)
-        figures = {figure['name']: figure for figure in own}
-        linear, knn = (_percent(figures.get(key)) for key in ('Linear', 'kNN'))
-        clips = max((figure['test_clips'] for figure in card.results), default=0) or '-'
+        # Early cards do not give the set, but their configs end in its name.
+        dataset = card.dataset_name or card.config.rpartition('_')[2]
+        figures = {one['name']: one for one in card.results if one['dataset'] == dataset}
+        shown = [figures.get(key) for key in ('Linear', 'kNN')]
+        linear, knn = map(_percent, shown)
+        clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         rows.append(
             f'| [{name}](#{name}) | {card.method} | {card.trained_on} | {linear} | {knn} | {clips} '
             f'| {card.feature_dim} | {entry.size / 1e6:.1f} |\n'

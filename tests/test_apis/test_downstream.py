@@ -222,11 +222,14 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
 
 def test_another_training_list_may_have_held_the_test_clips(folder, joint):
     trained = joint('joint.pth')
+    publish_model.main([trained, str(folder.parent / 'joint'), '--trained-on', 'my own clips'])
+    (published,) = map(str, folder.parent.glob('joint-*.safetensors'))
     names = (folder / 'all.txt').read_text().splitlines()
     (folder / 'all.txt').write_text('\n'.join(names[:12]))
     (folder / 'all_test.txt').write_text('\n'.join(names[12:]))
-    with pytest.raises(SystemExit, match="labels of 'mine', whose training list was another one"):
-        evaluate.main(['knn', '--data', str(folder), trained])
+    for file in (trained, published):
+        with pytest.raises(SystemExit, match="labels of 'mine', whose training list was another"):
+            evaluate.main(['knn', '--data', str(folder), file])
 
 
 @pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])
