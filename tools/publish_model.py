@@ -40,6 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument(
         '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
     )
+    card.add_argument('--variant', default='full', help="of the results; 'full' by default")
     card.add_argument('--licence', help='of the weights, as the training data allows')
     card.add_argument('--trained-on', help="the data; the config's data set by default")
     card.add_argument('--method', help='row of the tables; that of the results by default')
@@ -88,7 +89,7 @@ def publish(args: argparse.Namespace) -> Path:
     from mmengine.config import Config
 
     from mmact_ssl.apis.model import load_file
-    from mmact_ssl.apis.publish import card_of_checkpoint, text_part, write_model
+    from mmact_ssl.apis.publish import card_of_checkpoint, figures_of, text_part, write_model
     from mmact_ssl.apis.zoo import INDEX, add_to_index
     from mmact_ssl.apis.zoo_page import update_zoo
     from mmact_ssl.errors import CheckpointError, ConfigError
@@ -116,10 +117,17 @@ def publish(args: argparse.Namespace) -> Path:
         licence=args.licence or '',
         trained_on=args.trained_on or '',
     )
+    if own and not figures_of(own, sha256, card, args.variant):
+        kinds = sorted({f'{one.label} ({one.backbone}, {one.protocol})' for one in own})
+        raise ConfigError(
+            f'{args.checkpoint}: a card takes results of {card.backbone_name}, the variant '
+            f'{args.variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
+            'or leave --results out'
+        )
     if args.text_encoder:
         projectors, told = text_part(args.checkpoint, args.text_encoder)
         weights, card = {**weights, **projectors}, replace(card, **told)
-    path = write_model(weights, args.output.parent, card, results, args.half)
+    path = write_model(weights, args.output.parent, card, results, args.half, args.variant)
     try:
         load_file(path)  # as whoever receives it
     except CheckpointError:

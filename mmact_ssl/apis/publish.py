@@ -63,17 +63,25 @@ def make_card(cfg: Config, **known: Any) -> Card:
     return card_from(values)
 
 
-def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[str, Any]]:
-    """Figures of one file: those of the results that name its hash and read it as the card does."""
-    # Two folders may hold the same result.
-    results = [*{(one.run, one.checkpoint_hash): one for one in results}.values()]
+def figures_of(
+    results: Iterable[Result], sha256: str, card: Card, variant: str = 'full'
+) -> list[dict[str, Any]]:
+    """Figures of one file: those of the results that name its hash and read it as the card does.
+
+    Args:
+        variant: Of the results; another one may be the same file evaluated in another way.
+
+    Raises:
+        ConfigError: Two results give one figure different values.
+    """
+    results = list(results)
     # A confusion matrix counts each clip of a test split once.
     counted = {
         (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))
         for r in results
         if r.details.get('confusion')
     }
-    return [
+    figures = [
         dict(
             name=heading,
             protocol=protocol,
@@ -89,9 +97,20 @@ def figures_of(results: Iterable[Result], sha256: str, card: Card) -> list[dict[
         for heading, protocol, metric, fraction in COLUMNS
         for result in results
         if (result.checkpoint_hash, result.prefix) == (sha256, 'backbone.')
-        and (result.backbone, result.pretrained_on) == (card.backbone_name, '')
+        and (result.backbone, result.variant) == (card.backbone_name, variant)
         and (result.protocol, result.label_fraction) == (protocol, fraction)
+        and not result.transferred
     ]
+    known: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for figure in figures:
+        key = figure['name'], figure['dataset'], figure['seed']
+        if known.setdefault(key, figure) != figure:  # two folders may hold the same result
+            raise ConfigError(
+                f'{card.name}: {figure["name"]} on {figure["dataset"]} with seed {figure["seed"]} '
+                f'is {known[key]["value"]} ({known[key]["config"]}) and {figure["value"]} '
+                f'({figure["config"]}): give --results that hold one of them'
+            )
+    return [*known.values()]
 
 
 def text_part(
@@ -127,6 +146,7 @@ def write_model(
     card: Card,
     results: Iterable[Result] = (),
     half: bool = False,
+    variant: str = 'full',
 ) -> Path:
     """Write weights and card with the first 8 digits of the file's sha256 in its name.
 
@@ -137,8 +157,10 @@ def write_model(
         weights: The backbone's, by the names that its network has.
         folder: Where the file goes; the card has its name.
         half: Store float16.
+        variant: Of the results that become figures.
 
     Raises:
+        ConfigError: Two results give one figure different values.
         CheckpointError: A weight is too large for float16.
     """
     from safetensors.torch import save
@@ -156,8 +178,8 @@ def write_model(
         filled = replace(card, results=marked)
         return save(dict(weights), metadata={CARD_KEY: filled.to_json()})
 
-    data = content(figures_of(results, card.source_sha256, card), 'checkpoint')
-    if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card):
+    data = content(figures_of(results, card.source_sha256, card, variant), 'checkpoint')
+    if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card, variant):
         data = content(of_file, 'file')
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f'{card.name}-{digest[:8]}.safetensors'

@@ -205,6 +205,36 @@ def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_p
     assert str(renewed) in capsys.readouterr().out
 
 
+def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, tmp_path):
+    sha256 = hashlib.sha256(demo_checkpoint.read_bytes()).hexdigest()
+
+    def publish(folder: str, *options: str) -> list[tuple[str, float]]:
+        main([str(demo_checkpoint), str(tmp_path / 'x'), '--results', folder, *options])
+        (path,) = tmp_path.glob('*.safetensors')
+        card = load_model(path).card
+        path.unlink()
+        return [(figure['dataset'], figure['value']) for figure in card.results]
+
+    def write(folder: str, value: float, **changes) -> str:
+        make_result(value, checkpoint_hash=sha256, **changes).write(tmp_path / folder)
+        return str(tmp_path / folder)
+
+    # Given as its own set is not a transfer.
+    own = write('own', 0.5, pretrained_on='demo')
+    write('own', 0.75, variant='centered')
+    write('own', 0.1, dataset='jhmdb', pretrained_on='demo')
+    assert publish(own) == [('demo', 0.5)]
+    assert publish(own, '--variant', 'centered') == [('demo', 0.75)]
+    with pytest.raises(SystemExit, match="the variant 'x', without transfer, and there are CSVR"):
+        publish(own, '--variant', 'x')
+    transfer = write('transfer', 0.1, dataset='jhmdb', pretrained_on='demo')
+    with pytest.raises(SystemExit, match=r'CSVR, pre-trained on demo \(r3d18-small, linear\): giv'):
+        publish(transfer)
+    assert publish(own, write('equal', 0.5)) == [('demo', 0.5)]
+    with pytest.raises(SystemExit, match=r'Linear on demo with seed 0 is 0\.5 \(c\.py\) and 0\.4'):
+        publish(own, write('other', 0.4, method='Mine', config='d.py'))
+
+
 def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_path):
     with pytest.raises(SystemExit, match='give one by --downstream'):
         main([str(training_checkpoint), str(tmp_path / 'x')])
