@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -99,6 +100,8 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
     if path.suffix.lower() == '.npz' and path.is_file():
         names = _clip_names(path)
         if names is not None:
+            if twice := [clip for clip, count in Counter(names).items() if count > 1]:
+                raise DataError(f'{path}: two clips are named {twice[0]!r}: rename one')
             return [
                 Clip(
                     f'{name}/{clip}',

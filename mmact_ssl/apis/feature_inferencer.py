@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
 
 FIX = 'repair it or leave it out'
+UNITS = ('seconds', 'frames')
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Embedded:
     Attributes:
         name: Of the clip.
         spans: float64 ``(W, 2)``: where each window begins and ends, in the unit that was asked
-            for; of the whole clip as one window in frames.
+            for; in frames if the clip is not cut and its seconds are not known.
         values: float32 ``(W, C)``.
     """
 
@@ -101,6 +103,7 @@ class FeatureInferencer(BaseInferencer):
             ``return_windows`` ``starts`` and ``stops`` ``(N,)``; ``broken``: reason by clip.
 
         Raises:
+            ConfigError: ``batch_size``, ``window``, ``stride`` or ``unit`` cannot be used.
             DataError: No clip can be read.
         """
         embedded = self.stream(inputs, batch_size, window, stride, unit)
@@ -133,6 +136,9 @@ class FeatureInferencer(BaseInferencer):
         No more than a batch of windows and one clip's features are held. If none can be read and
         one is ``required``, that is a DataError.
         """
+        if batch_size < 1:
+            raise ConfigError(f'batch_size={batch_size}: give one window or more')
+        check_cut(window, stride, unit)
         self.broken = {}
         clips = self._inputs_to_list(inputs)
         batches = self.preprocess(clips, batch_size, window, stride, unit)
@@ -259,6 +265,17 @@ class FeatureInferencer(BaseInferencer):
             True: (build_pipeline(steps[:cut]), build_pipeline(steps[cut:])),
             False: (build_pipeline([]), build_pipeline(decoded)),
         }
+
+
+def check_cut(window: float | None, stride: float | None, unit: str) -> None:
+    """Refuse what cuts no windows, as a ConfigError."""
+    for name, value in dict(window=window, stride=stride).items():
+        if value is not None and not 0 < value < math.inf:
+            raise ConfigError(f'{name}={value}: give a length above 0')
+    if window is None and stride is not None:
+        raise ConfigError(f'stride={stride} is between windows: give window= too')
+    if unit not in UNITS:
+        raise ConfigError(f'unit={unit!r}: give one of {", ".join(UNITS)}')
 
 
 def spans(

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import CHUNK, FeatureIndex, Window
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, check_cut, mean_of
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
@@ -49,9 +49,11 @@ class RetrievalInferencer(FeatureInferencer):
         device: str | None = None,
         show_progress: bool = True,
     ) -> None:
+        check_cut(window, stride, unit)
         super().__init__(model, device, show_progress)
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
-        windows = None if window is None else list(self.cut.values())
+        # One cut has one form, however it was asked for.
+        windows = None if window is None else [float(window), float(stride or window), unit]
         self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
@@ -109,6 +111,8 @@ class RetrievalInferencer(FeatureInferencer):
             ``queries``: Q names; ``hits``: for each a list of ``dict(name, similarity, start,
             stop)``, the most similar first, a window from ``start`` to ``stop``; ``broken``.
         """
+        if (inputs is None) == (text is None):
+            raise ConfigError('search by clips, by features or by text=, one of them')
         if not len(self.index):
             raise DataError(f'{self.index.path}: holds no clip: add() some first')
         if top < 1:

@@ -13,6 +13,7 @@ import torch
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
+from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
@@ -96,6 +97,10 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
     many = inferencer(tmp_path / 'many.npz')
     assert many['names'][0] == f'{(tmp_path / "many.npz").as_posix()}/{folder.names[0]}'
     np.testing.assert_allclose(many['features'], found['features'], **TOLERANCE)
+    arrays['names'] = np.array([*folder.names[:-1], folder.names[0]])
+    np.savez(tmp_path / 'many.npz', keypoints=folder.open_coordinates(), **arrays)
+    with pytest.raises(DataError, match=rf"many\.npz: two clips are named '{folder.names[0]}'"):
+        inferencer(tmp_path / 'many.npz')
     with pytest.raises(ConfigError, match='reads skeletons'):
         embed(skeleton_model, 'a.mp4')
     with pytest.raises(DataError, match=r'no skeleton of the layout kinect20'):
@@ -138,6 +143,28 @@ def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):
 )
 def test_spans_end_with_the_clip(total, window, stride, rate, expected):
     assert spans(total, window, stride, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(window=4, unit='frame'), "unit='frame': give one of seconds, frames"),
+        (dict(window=0), 'window=0: give a length above 0'),
+        (dict(window=float('nan')), 'window=nan: give'),
+        (dict(window=4, stride=-5), 'stride=-5: give a length above 0'),
+        (dict(stride=5), 'stride=5 is between windows: give window= too'),
+        (dict(batch_size=0), 'batch_size=0: give one window or more'),
+    ],
+)
+def test_what_cuts_no_windows_is_refused(inferencer, labeled_world, tmp_path, options, message):
+    path = next((labeled_world / 'videos').iterdir())
+    with pytest.raises(ConfigError, match=message):
+        inferencer(path, out=tmp_path / 'f.npz', **options)
+    assert not list(tmp_path.glob('f.*'))
+    if 'batch_size' not in options:
+        with pytest.raises(ConfigError, match=message):
+            RetrievalInferencer(inferencer.pretrained, tmp_path / 'an.index', **options)
+        assert not (tmp_path / 'an.index').exists()
 
 
 def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_world, tmp_path):

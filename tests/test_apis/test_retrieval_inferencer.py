@@ -50,6 +50,9 @@ def test_clips_and_features_find_what_is_most_similar(search, video_model, label
         check_hits(hits, {str(v): s for v, s in zip(videos, features @ features[query])}, 4)
     with pytest.raises(DataError, match='not finite'):
         search(features[:2] * [[1], [np.nan]])
+    for query in (dict(), dict(inputs=features[:2], text='a wave')):
+        with pytest.raises(ConfigError, match='search by clips, by features or by text='):
+            search(**query)
     with pytest.raises(ConfigError, match='one hit or more'):
         search(features[0], top=0)
     one = search(embed(video_model, videos[3]), top=4)
@@ -134,6 +137,13 @@ def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path
     assert hits[0]['similarity'] == pytest.approx(1)
     assert (hits[0]['start'], hits[0]['stop']) == pytest.approx((0.6, 1.4))
     assert {hit['name'] for hit in hits} == {video}
+
+
+def test_one_cut_is_one_index(video_model, tmp_path):
+    for options in (dict(window=10), dict(window=10.0, stride=10)):
+        RetrievalInferencer(video_model, tmp_path / 'w.index', unit='frames', **options)
+    with pytest.raises(DataError, match=r'is \[10\.0, 10\.0, "frames"\], now \[10\.0, 5'):
+        RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5, unit='frames')
 
 
 @pytest.fixture
