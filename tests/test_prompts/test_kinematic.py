@@ -295,7 +295,7 @@ def test_pictures_have_y_down_and_no_depth():
 
 @pytest.mark.parametrize('angle', [np.pi / 2, -np.pi / 2, 1.3])
 def test_in_a_picture_from_the_side_only_up_and_down_are_told(angle):
-    """What is inward there, from the front, is forward."""
+    """Seen from the side, a movement towards the middle of the picture is forward, not inward."""
     layout = LAYOUTS['coco17']
 
     def seen(body, angle):
