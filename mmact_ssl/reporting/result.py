@@ -184,10 +184,10 @@ def read_results(folder: str | os.PathLike) -> list[Result]:
                     result = Result(**{**values, 'details': {**values['details'], **details}})
                 except (TypeError, KeyError) as error:
                     raise DataError(f'{file}: {run}: not a result ({error})') from error
-                for key, value in _measurement(result).items():
-                    if beside.get(key, value) != value:  # early lines do not record it
+                for key, value in _measurement(result).items() if beside else ():
+                    if beside.get(key) != value:
                         raise DataError(
-                            f'{side}: {run}: {key} is {beside[key]} here and {value} in '
+                            f'{side}: {run}: {key} is {beside.get(key)} here and {value} in '
                             f'{file.name}; delete the line here, or evaluate again'
                         )
                 found[run] = result
