@@ -67,17 +67,22 @@ class MotionPredictionHead(PretextHead):
     def terms(self, feature_map: Tensor, masked: Tensor, clip: Tensor, valid: Tensor) -> Terms:
         """Squared error, and the mean distance of the joints in the unit of the coordinates.
 
-        Beside the distance that of who copies what is shown and holds its last frame.
+        ``error`` is of all frames, ``error_masked`` of those that were not shown. Beside each
+        is that of who copies what is shown and holds its last frame.
         """
         check_skeleton_shape('MotionPredictionHead', clip, self.shape)
         frames = self._frames(feature_map, valid)
         decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
         prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)
         found: Terms = dict(loss=mean_term(*self.loss_module(prediction, clip, valid)))
-        for name, answer in dict(error=prediction, error_repeat_last=hold_last(masked)).items():
+        shown = clip_lengths(valid_frames(masked))[:, None, None]  # (B, 1, 1)
+        hidden = valid & (torch.arange(valid.shape[2], device=valid.device) >= shown)
+        for suffix, answer in (('', prediction), ('_repeat_last', hold_last(masked))):
             distance = (answer - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
-            # The mean over clips, of whatever length.
-            found[name] = Term(mean_term(distance, valid).value)
+            for name, frames in (('error', valid), ('error_masked', hidden)):
+                value, count = mean_term(distance, frames)
+                # The mean over clips, of whatever length; one may have no masked frame.
+                found[name + suffix] = Term(value, count > 0)
         return dict(**found, coordinates=prediction)
 
     @staticmethod

@@ -58,6 +58,7 @@ def test_loss_and_errors_equal_a_loop(padded_frames, shape):
     loss = dict(type='MotionLoss', padded_frames=padded_frames)
     head, inputs = make(loss=loss), make_inputs(*shape)
     squares, errors, held = [], [], []
+    masked_errors, masked_held = [], []
     for b, length in enumerate(LENGTHS):
         prediction = slow_prediction(head, inputs['feature_map'], b)
         persons = PRESENT[b] if padded_frames is None else range(PERSONS)
@@ -72,6 +73,13 @@ def test_loss_and_errors_equal_a_loop(padded_frames, shape):
             for v in range(JOINTS)
         ]
         errors.append(sum(distances) / len(distances))
+        distances = [
+            math.dist(prediction[t, m, v].tolist(), inputs['clip'][b, m, t, v].tolist())
+            for m in PRESENT[b]
+            for t in range(SHOWN[b], length)
+            for v in range(JOINTS)
+        ]
+        masked_errors.append(sum(distances) / (len(distances) or math.nan))
         last = inputs['clip'][b, :, SHOWN[b] - 1]  # (M, V, C)
         distances = [
             math.dist(last[m, v].tolist(), inputs['clip'][b, m, t, v].tolist())
@@ -80,6 +88,7 @@ def test_loss_and_errors_equal_a_loop(padded_frames, shape):
             for v in range(JOINTS)
         ]
         held.append(sum(distances) / (length * len(PRESENT[b]) * JOINTS))
+        masked_held.append(sum(distances) / (len(distances) or math.nan))
     if padded_frames is not None:  # padded frames are in the mean, and their error is 0
         frames = next(n for n in range(TIME, 100) if n % padded_frames == 0)
         squares += [0.0] * (PERSONS * JOINTS * COORDINATES * sum(frames - n for n in LENGTHS))
@@ -89,6 +98,13 @@ def test_loss_and_errors_equal_a_loop(padded_frames, shape):
     predicted = head.predict(**inputs)
     assert predicted['error'].tolist() == pytest.approx(errors, rel=1e-9)
     assert predicted['error_repeat_last'].tolist() == pytest.approx(held, rel=1e-9)
+    # The last clip has no masked frame: it does not count.
+    assert math.isnan(masked_errors[2]) and not math.isnan(masked_errors[1])
+    same = pytest.approx(masked_errors, rel=1e-9, nan_ok=True)
+    assert predicted['error_masked'].tolist() == same
+    assert losses['error_masked'].item() == pytest.approx(sum(masked_errors[:2]) / 2, rel=1e-9)
+    same = pytest.approx(masked_held, rel=1e-9, nan_ok=True)
+    assert predicted['error_masked_repeat_last'].tolist() == same
     assert predicted['coordinates'].shape == inputs['clip'].shape
 
 
