@@ -12,6 +12,8 @@
 
 ``teachers``: a training step with targets from caches, from teachers online, and without.
 
+``extract``: frames a second of the extraction of targets, against decoding, and what caches take.
+
 ``evaluate``: linear probe, nearest neighbors and retrieval, against scikit-learn.
 
 ``startup``: a program up to its first training step, and ``--help`` of all tools.
@@ -40,6 +42,7 @@ MODES = {
     'skeletons': 'skeleton_speed',
     'step': 'step_speed',
     'teachers': 'teacher_speed',
+    'extract': 'extract_speed',
     'evaluate': 'evaluate_speed',
     'startup': 'startup_speed',
     'scale': 'scale_speed',

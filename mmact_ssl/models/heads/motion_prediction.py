@@ -80,9 +80,9 @@ class MotionPredictionHead(PretextHead):
         for suffix, answer in (('', prediction), ('_repeat_last', hold_last(masked))):
             distance = (answer - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
             for name, frames in (('error', valid), ('error_masked', hidden)):
-                value, count = mean_term(distance, frames)
                 # The mean over clips, of whatever length; one may have no masked frame.
-                found[name + suffix] = Term(value, count > 0)
+                some = frames.flatten(1).any(1)
+                found[name + suffix] = Term(mean_term(distance, frames).value, some)
         return dict(**found, coordinates=prediction)
 
     @staticmethod

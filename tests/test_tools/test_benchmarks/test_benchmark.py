@@ -15,6 +15,8 @@ from torch import nn
 from mmact_ssl.apis import compressed_search, feature_index
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import TrainingError
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.registry import MODELS
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def module(tool, monkeypatch):
     def make_small(folder, count, size=(96, 64), num_frames=80):
         return make(folder, count, (96, 64), 80)
 
-    for name in ('step_speed', 'startup_speed', 'teacher_speed'):
+    for name in ('step_speed', 'startup_speed', 'teacher_speed', 'extract_speed'):
         monkeypatch.setattr(importlib.import_module(name), 'make_videos', make_small)
     return importlib.import_module
 
@@ -122,6 +124,55 @@ def test_run_over_padding_reads_it(module):
     whole = torch.zeros(2, 300, 3)
     whole[:, :6] = x
     torch.testing.assert_close(run(gru, x, lengths), gru(whole)[0][:, :6])
+
+
+@MODELS.register_module()
+class NoiseTeacher(BaseTeacher):
+    """Embeds each frame in random numbers, which cannot be compressed."""
+
+    kind = 'embedding'
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+
+    def predict(self, frames: torch.Tensor) -> torch.Tensor:
+        return torch.randn(len(frames), 1200)
+
+
+def test_extraction(benchmark, module, tmp_path, monkeypatch):
+    extract = module('extract_speed')
+    monkeypatch.setattr(extract.subprocess, 'run', lambda words, **options: None)
+    monkeypatch.setattr(extract.os, 'sched_getaffinity', lambda _: {0, 1})
+    config = tmp_path / 'noise.py'
+    config.write_text("teacher = dict(type='NoiseTeacher')")
+    options = ('--teachers', str(config), '--every', '4', '--videos', '2', '--rounds', '1')
+    one_core, programs = benchmark('extract', *options)
+    assert one_core['target'] == pytest.approx(3.6)
+    assert list(programs['ways']) == ['one process', 'all 2 cores']
+    ways = one_core['ways']
+    assert ways['decoding alone']['results'] == [2 * 80]
+    sizes = sum(path.stat().st_size for path in (tmp_path / 'cache').glob('*_[01].mp4'))
+    # 1,200 bytes and a scale a frame of 160, or of 40, and what LMDB needs.
+    for name, frames in (('every frame', 160), ('one frame of 4', 40)):
+        (shares,) = ways[name]['results']
+        assert 1200 * frames < shares['noise'] * sizes < 1800 * frames + 40_000
+
+
+def test_the_extraction_runs_the_tool_on_all_its_videos(module, tmp_path, monkeypatch):
+    extract = module('extract_speed')
+    seen = []
+
+    def look(words, env, **options):
+        data = Path(words[words.index('--data') + 1])
+        seen.append((words[1:3], (data / 'train.txt').read_text(), words[-2:], env))
+
+    monkeypatch.setattr(extract.subprocess, 'run', look)
+    videos = [tmp_path / '0.mp4', tmp_path / '1.mp4']
+    extract.program(['teacher.py'], videos, ['--workers', '1'])(0)
+    ((words, listed, options, env),) = seen
+    assert words == [str(extract.TOOL), 'teacher.py'] and extract.TOOL.is_file()
+    assert listed == '0.mp4 0\n1.mp4 0\n' and options == ['--workers', '1']
+    assert env['OMP_NUM_THREADS'] == '1'
 
 
 def test_evaluation_agrees_with_scikit_learn(benchmark):
