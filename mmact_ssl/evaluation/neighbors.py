@@ -11,8 +11,9 @@ import torch
 from mmact_ssl.evaluation.features import Features, normalize
 from mmact_ssl.evaluation.rough_products import CROWD, GalleryCopy, multiplies_bfloat16
 
-# Queries at a time, and pairs of these with gallery rows, at most; larger chunks gain nothing.
-CHUNK, PAIRS = 512, 1 << 25
+# Queries at a time, and pairs of these with gallery rows, at most; larger chunks gain nothing, and
+# numbers of queries other than multiples of 64 cost a few percent.
+CHUNK, PAIRS = 512, 1 << 26
 # Pairs that are multiplied in double precision at a time.
 BLOCK = 1024
 # Fewer queries than these are not worth a rough copy of the gallery. Our choice.
@@ -71,6 +72,7 @@ def search(
     similarities = np.empty((len(queries), k))
     positions = np.empty((len(queries), k), np.int64)
     chunk = max(1, min(CHUNK, PAIRS // len(gallery)))
+    chunk -= chunk % 64 if chunk > 64 else 0
     left = np.arange(len(queries))
     for dtype in types:
         if not len(left):

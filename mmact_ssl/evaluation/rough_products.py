@@ -20,14 +20,14 @@ INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
 def multiplies_bfloat16() -> bool:
-    """Return True if this processor multiplies bfloat16 much faster than float32: by AMX.
+    """Return True if this processor has instructions that multiply bfloat16, AMX or AVX-512's.
 
-    AVX-512's instructions alone gain next to nothing. False for a torch without the public
-    ``torch.cpu.get_capabilities``.
+    False for a torch without the public ``torch.cpu.get_capabilities``.
     """
     find = getattr(torch.cpu, 'get_capabilities', None)
     known = find() if find else {}
-    return torch.backends.mkldnn.is_available() and bool(known.get('amx_bf16'))
+    has = known.get('amx_bf16') or known.get('avx512_bf16')
+    return torch.backends.mkldnn.is_available() and bool(has)
 
 
 class GalleryCopy:

@@ -172,6 +172,21 @@ def test_the_type_is_that_of_the_processor(monkeypatch, native):
     assert asked == [[], TYPES[2] if native else TYPES[1]]
 
 
+@pytest.mark.parametrize(
+    ('capabilities', 'expected'),
+    [
+        (dict(amx_bf16=True, avx512_bf16=True), True),
+        (dict(amx_bf16=False, avx512_bf16=True), True),
+        (dict(amx_bf16=False, avx512_bf16=False, avx512_f=True), False),
+        (dict(cpu_name='of another maker'), False),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities, raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, 'is_available', lambda: True)
+    assert multiplies_bfloat16() is expected
+
+
 def test_an_older_torch_is_not_asked(monkeypatch):
     assert multiplies_bfloat16() in (True, False)
     monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
