@@ -284,7 +284,7 @@ def _check_comparable(place: str, one: Result, other: Result) -> None:
         what = f'of {one.students} and {other.students} students (--join)'
     elif one.backbone == other.backbone and one.config_hash != other.config_hash:
         what = 'by different settings'
-    elif one.backbone != other.backbone and one.data_version != other.data_version:
+    elif one.data_version != other.data_version:
         what = 'on different data'
     elif differing:
         what = f'with different contents of {differing[0]}'

@@ -106,6 +106,7 @@ TEXTS = 'data/classes.lmdb'
     [
         (dict(config_hash='other'), 'by different settings'),
         (dict(backbone='r3d18', data_version='other'), 'on different data'),
+        (dict(data_version='other'), 'on different data'),
         (dict(caches={TEXTS: 'other'}), f'with different contents of {TEXTS}'),
         (dict(method='CSVR', **COPY), 'of different encoders .*momentum_encoder'),
         (dict(method='CSVR', students=2, seed=1), 'of 1 and 2 students'),
