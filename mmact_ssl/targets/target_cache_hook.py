@@ -40,7 +40,7 @@ class TargetCacheHook(Hook):
         self.any_teacher = any_teacher
         self._now: dict[str, Teachers] = {}
         self._saved: dict[str, Teachers] = {}
-        # Target -> hash of the embeddings of all sentences.
+        # Target -> hash of the embeddings of all sentences, of several caches one after the other.
         self._sentences: dict[str, str] = {}
         self._saved_sentences: dict[str, str] = {}
 
@@ -52,12 +52,14 @@ class TargetCacheHook(Hook):
         for target, teachers in self._now['train'].items():
             for fingerprint, source in teachers.items():
                 runner.logger.info(f'cached {target!r} are of {source} ({fingerprint[:12]})')
-        for target, path in set(caches_read_by(runner.cfg.get('train_dataloader'))):
+        sentences: dict[str, list[str]] = {}
+        for target, path in sorted(set(caches_read_by(runner.cfg.get('train_dataloader')))):
             with suppress(TargetCacheError):  # the reader raises the detailed error
                 if doubt := doubtful_poses(path):
                     runner.logger.warning(doubt)
                 if read_meta(path).kind == 'text':
-                    self._sentences[target] = cache_version(path)
+                    sentences.setdefault(target, []).append(cache_version(path))
+        self._sentences = {target: ' '.join(sorted(found)) for target, found in sentences.items()}
         # Weights to start from may come from other targets.
         if runner._resume:
             self._compare(self._now['train'], self._saved.get('train', {}))

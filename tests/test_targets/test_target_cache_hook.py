@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.targets import TargetCacheHook
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
+from mmact_ssl.targets.inspection import cache_version
 
 
 def write(folder: Path, name: str, teacher: str) -> str:
@@ -84,12 +85,31 @@ def test_another_teacher_is_refused(caches, train, test):
     go_on(checkpoint, caches[train], caches[test], TargetCacheHook(any_teacher=True))
 
 
-def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, caplog):
-    path = str(tmp_path / 'prompts.lmdb')
+def write_sentences(path: Path, value: float) -> str:
+    """A cache of one sentence; its path."""
     meta = TargetMeta('text', '', 'hash of an encoder', source='encoder')
+    with TargetWriter(path, meta, overwrite=True) as writer:
+        writer.put('a', np.full((1, 3), value, np.float32))
+    return str(path)
+
+
+def test_of_several_caches_of_sentences_each_counts(tmp_path: Path, caplog):
+    paths = [write_sentences(tmp_path / f'{value}.lmdb', value) for value in (1, 2, 3)]
+    checkpoint = saved(paths, [])
+    (version,) = checkpoint['meta']['target_sentences'].values()
+    assert sorted(version.split()) == sorted(map(cache_version, paths))
+    for changed in (False, True):
+        if changed:
+            write_sentences(tmp_path / '2.lmdb', 4)
+        hook, runner = TargetCacheHook(), make_runner(paths[::-1], [], resume=True)
+        hook.after_load_checkpoint(runner, checkpoint)
+        hook.before_train(runner)
+        assert ('other sentences' in caplog.text) == changed
+
+
+def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, caplog):
     for value in (1.0, 2.0):
-        with TargetWriter(path, meta, overwrite=True) as writer:
-            writer.put('a', np.full((1, 3), value, np.float32))
+        path = write_sentences(tmp_path / 'prompts.lmdb', value)
         if value == 1:
             checkpoint = saved([path], [path])
             go_on(checkpoint, path, path)
