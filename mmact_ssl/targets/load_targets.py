@@ -83,6 +83,10 @@ class LoadTargets(BaseTransform):
     ) -> None:
         if '{}' not in key:
             raise ConfigError(f"LoadTargets: key={key!r}: '{{}}' stands for the sample's name")
+        if missing not in ('error', 'mask'):
+            raise ConfigError(f"LoadTargets: missing={missing!r}: 'error' or 'mask'")
+        if sentences not in ('draw', 'mean'):
+            raise ConfigError(f"LoadTargets: sentences={sentences!r}: 'draw' or 'mean'")
         self.target = target
         self.cache = cache
         self.views = tuple(views)
@@ -90,7 +94,7 @@ class LoadTargets(BaseTransform):
         self.teacher = teacher
         self.kind = target if kind is None and target in STORAGE else kind
         self.sentences = sentences
-        self.mask = dict(error=False, mask=True)[missing]
+        self.mask = missing == 'mask'
         self.whole = whole
         self.key = key
 
@@ -262,8 +266,6 @@ class LoadTargets(BaseTransform):
             raise ConfigError(
                 f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {meta.kind!r}'
             )
-        if self.sentences not in ('draw', 'mean'):
-            raise ConfigError(f"LoadTargets: sentences={self.sentences!r}: 'draw' or 'mean'")
         if self.mask and not (keys and (self.whole or meta.kind == 'text')):
             raise ConfigError(
                 f"LoadTargets: missing='mask' needs sentences, or embeddings and whole=True, and a "

@@ -79,7 +79,7 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
 
 
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
-    text, frames = write(tmp_path / 't'), write(tmp_path / 'e', 'embedding')
+    frames = write(tmp_path / 'e', 'embedding')
     empty = write(tmp_path / 'n', entries={})
     for path, options in (
         (frames, dict(kind='embedding')),
@@ -87,8 +87,18 @@ def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     ):
         with pytest.raises(ConfigError, match="missing='mask' needs sentences,"):
             load(path, **options)
-    with pytest.raises(ConfigError, match="sentences='first': 'draw' or 'mean'"):
-        load(text, sentences='first')
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        (dict(sentences='first'), "sentences='first': 'draw' or 'mean'"),
+        (dict(missing='masked'), "missing='masked': 'error' or 'mask'"),
+    ],
+)
+def test_an_unknown_option_is_named_with_its_choices(option, message):
+    with pytest.raises(ConfigError, match=message):
+        LoadTargets(**option)
 
 
 FRAMES = np.random.default_rng(4).normal(size=(9, 6)).astype(np.float32)
