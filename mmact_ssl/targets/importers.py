@@ -2,9 +2,9 @@
 
 Each importer writes the cache ``out`` and returns the number of videos written: those that are in
 the cache already are skipped unless ``overwrite`` replaces it. ``annotated`` are the video paths of
-the annotation files. Names are matched to them exactly or without suffix (``a1_s1`` to
-``videos/a1_s1.mp4``), and become those; an entry serves one video. None: names are taken as they
-are.
+the annotation files. Names are matched to them exactly, else without suffix (``videos/a1_s1``),
+else without folders too (``a1_s1`` to ``videos/a1_s1.mp4``), and become those; an entry serves one
+video. None: names are taken as they are.
 """
 
 from __future__ import annotations
@@ -246,13 +246,20 @@ def _match(
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)
-    by_stem = defaultdict(list)
+    # An entry of a video's folder and name serves no video of this name in another folder.
+    stems = {_stem(key) for key in set(annotated) - exact}
+    by_stem, by_name = defaultdict(list), defaultdict(list)
     for name in spans.keys() - exact:
-        by_stem[PurePosixPath(_stem(name)).name].append(name)
+        stem = _stem(name)
+        if stem in stems:
+            by_stem[stem].append(name)
+        else:
+            by_name[PurePosixPath(stem).name].append(name)
     matched: dict[str, slice] = {}
     serves: dict[str, str] = {}
     for key in annotated:
-        found = [key] if key in exact else by_stem[PurePosixPath(_stem(key)).name]
+        stem = _stem(key)
+        found = [key] if key in exact else by_stem[stem] or by_name[PurePosixPath(stem).name]
         if len(found) != 1:
             what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')
