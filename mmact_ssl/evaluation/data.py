@@ -109,13 +109,18 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
             f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
             f'{train.ann_file}; {fix}'
         )
-    paths = [{os.path.join(part.root, name) for name in part.names} for part in (train, test)]
-    if shared := paths[0] & paths[1]:
+    if shared := _paths(train) & _paths(test):
         raise ConfigError(
             f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
             f'{min(shared)}; {fix}'
         )
     return train, test
+
+
+def _paths(split: Split) -> set[str]:
+    """Paths of the samples, one for each however the folder and the names are written."""
+    root = os.path.realpath(split.root)
+    return {os.path.normpath(os.path.join(root, name)) for name in split.names}
 
 
 def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:

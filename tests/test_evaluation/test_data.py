@@ -57,6 +57,22 @@ def test_overlapping_splits_are_refused(linear_config):
         read_splits(linear_config)
 
 
+@pytest.mark.parametrize(('folder', 'name'), [('videos', './a.mp4'), ('link', 'a.mp4')])
+def test_overlap_is_found_however_paths_are_written(tmp_path, linear_config, folder, name):
+    (tmp_path / 'videos').mkdir()
+    (tmp_path / 'link').symlink_to('videos')
+    for video in 'abcd':
+        (tmp_path / f'videos/{video}.mp4').touch()
+    (tmp_path / 'train.txt').write_text('a.mp4 0\nb.mp4 1\nc.mp4 2\n')
+    (tmp_path / 'test.txt').write_text(f'{name} 0\nd.mp4 1\n')
+    for split, root in (('train', 'videos'), ('test', folder)):
+        dataset = linear_config[f'{split}_dataloader'].dataset
+        dataset.ann_file = str(tmp_path / f'{split}.txt')
+        dataset.data_prefix = dict(video=str(tmp_path / root))
+    with pytest.raises(ConfigError, match='1 samples are also in .*videos/a.mp4'):
+        read_splits(linear_config)
+
+
 def test_drawn_labels_are_written_once_and_never_silently_changed(tmp_path):
     train = Split('train.txt', '', ['a.mp4', 'b.mp4', 'c.mp4'], np.array([0, 0, 1]))
     path = tmp_path / 'labels' / 'x.txt'
