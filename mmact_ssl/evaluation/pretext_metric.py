@@ -97,10 +97,10 @@ def describe_trivial(values: Mapping[str, np.ndarray]) -> list[str]:
         if trivial := trivial_answer(name, values):
             known = ~np.isnan(own) & ~np.isnan(values[trivial])
             gain = own[known] - values[trivial][known]
-            if any(part in name for part in SMALLER_IS_BETTER):
+            task, _, metric = name.rpartition('/')
+            if any(part in metric for part in SMALLER_IS_BETTER):
                 gain = -gain
             if len(gain) > 1 and gain.mean() <= MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
-                task, _, metric = name.rpartition('/')
                 answers = mean_of_known(own), mean_of_known(values[trivial])
                 found.setdefault(task, []).append(f'{metric} {answers[0]:.4g} ({answers[1]:.4g})')
     return [

@@ -139,6 +139,11 @@ def test_when_a_task_is_better_than_its_trivial_answer(metric, trivial, own, ans
     assert bool(describe_trivial(values)) == warned
 
 
+def test_the_name_of_a_task_does_not_tell_which_way_its_metrics_improve():
+    values = {'mse/accuracy': np.full(3, 0.9), 'mse/chance': np.full(3, 0.1)}
+    assert not describe_trivial(values)
+
+
 UNCERTAIN = 'over 4 clips it is not certain to depend on the student, test more of them'
 
 
