@@ -208,41 +208,35 @@ def class_names(split: Split, num_classes: int) -> list[str]:
 def sample_groups(
     names: Sequence[str], group_pattern: str | None = None, group_file: str | None = None
 ) -> np.ndarray | None:
-    """Groups of samples that belong together, ``(N,)``, as ``linear`` of a config names them.
+    """Groups of samples that belong together, as ``linear`` of a config names them.
+
+    A pattern of one group finds the sample's group in its name (a subject, a source video). A
+    pattern of two finds a series and a number in it: clips were numbered source by source, so that
+    a run of numbers without a gap keeps each source video whole.
 
     Args:
-        names: Of all samples of a split.
-        group_pattern: See :func:`groups_by_pattern`.
+        names: Of all samples of a split, which are needed to see the gaps.
+        group_pattern: Regular expression.
         group_file: File ``{sample: group}`` of a prepared folder, in place of a pattern.
-    """
-    if group_file is not None:
-        return read_groups(group_file, names)
-    return groups_by_pattern(names, group_pattern)
-
-
-def groups_by_pattern(names: Sequence[str], pattern: str | None) -> np.ndarray | None:
-    """Group samples by what a regular expression finds in their names (a subject, a source video).
-
-    None gives None. A pattern of one group finds the sample's group. A pattern of two finds a
-    series and a number in it: clips were numbered source by source, so that a run of numbers
-    without a gap keeps each source video whole. All names of a split are needed to see the gaps.
 
     Returns:
-        ``(N,)``, equal where samples belong together.
+        ``(N,)``, equal where samples belong together; None without a pattern and a file.
 
     Raises:
         ConfigError: A name does not match, the pattern has no group, or a number is not one.
     """
-    if pattern is None:
+    if group_file is not None:
+        return read_groups(group_file, names)
+    if group_pattern is None:
         return None
-    groups = _match_all(names, pattern, 'linear.group_pattern')
+    groups = _match_all(names, group_pattern, 'linear.group_pattern')
     if len(groups[0]) == 1:
         return np.asarray([group for (group,) in groups])
     for name, (_, number, *_) in zip(names, groups):
         if not (number or '').isdecimal():
             raise ConfigError(
-                f'linear.group_pattern {pattern!r} finds {number!r} in {name!r}, not a number; let '
-                'its second group match digits'
+                f'linear.group_pattern {group_pattern!r} finds {number!r} in {name!r}, not a '
+                'number; let its second group match digits'
             )
     order = sorted(range(len(groups)), key=lambda i: (groups[i][0], int(groups[i][1])))
     runs = np.zeros(len(groups), dtype=np.int64)

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
-from mmact_ssl.evaluation.data import groups_by_pattern
+from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
@@ -305,5 +305,5 @@ CLIPS = {
 def test_the_folds_of_a_linear_probe_keep_recordings_whole(name: str):
     config = load(name)  # of sthv2 no recording has two clips
     clips = CLIPS[config.dataset_name.removesuffix('-unseen')]
-    one, two, other = groups_by_pattern(clips, config.linear.group_pattern)
+    one, two, other = sample_groups(clips, config.linear.group_pattern)
     assert one == two != other

@@ -13,9 +13,9 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import (
     Split,
     class_names,
-    groups_by_pattern,
     read_split,
     read_splits,
+    sample_groups,
     save_labeled,
     share_labels,
 )
@@ -129,21 +129,21 @@ def test_the_fingerprint_follows_the_content(skeleton_folder):
 
 
 def test_groups_come_from_the_names():
-    assert groups_by_pattern(['a_s1_', 'b_s12_'], r'_s(\d+)_').tolist() == ['1', '12']
-    assert groups_by_pattern(['a'], None) is None
+    assert sample_groups(['a_s1_', 'b_s12_'], r'_s(\d+)_').tolist() == ['1', '12']
+    assert sample_groups(['a'], None) is None
     # Runs of a numbered series: 9, 10, 11 and 14 of walk, in whatever order; 15 of run.
     names = ['walk_011', 'run_015', 'walk_009', 'walk_014', 'walk_010', 'walk_010']
-    runs = groups_by_pattern(names, r'(\w+)_(\d+)')
+    runs = sample_groups(names, r'(\w+)_(\d+)')
     assert runs[[0, 2, 4, 5]].tolist() == [runs[0]] * 4
     assert len(set(runs)) == 3
     with pytest.raises(ConfigError, match="'b'"):
-        groups_by_pattern(['a_s1_', 'b'], r'_s(\d+)_')
+        sample_groups(['a_s1_', 'b'], r'_s(\d+)_')
     for pattern in ('_s', '(', ['_(s', '1']):
         with pytest.raises(ConfigError, match='linear.group_pattern .* with a group'):
-            groups_by_pattern(['a_s1_'], pattern)
+            sample_groups(['a_s1_'], pattern)
     for pattern, found in ((r'(\w)_(\w)', "'s'"), (r'(\w)_(\d)?', None)):
         with pytest.raises(ConfigError, match=f"finds {found} in 'a_s1_', not a number"):
-            groups_by_pattern(['a_s1_'], pattern)
+            sample_groups(['a_s1_'], pattern)
 
 
 CAMERAS = r'(.+)_v\d+$'
