@@ -165,7 +165,7 @@ def import_coco(
         by_stem[_stem(key)].append(key)
     fix = "COCO key points with 'images' and 'annotations' are expected"
     with reading(source, fix):
-        best: dict[int, tuple[float, float]] = {}
+        best: dict[tuple[str, int], tuple[float, float]] = {}
         frames_found = set()
         coco = read_json(source, fix, dict)
         images = {image['id']: image for image in coco['images']}
@@ -189,9 +189,9 @@ def import_coco(
             pose = pose.reshape(num_joints, 3)
             rank = (float(annotation.get('score', 1.0)), float(annotation.get('area', 0.0)))
             unlabeled = not (pose[:, 2] > 0).any()
-            if unlabeled or rank <= best.get(image['id'], (-math.inf, -math.inf)):
+            if unlabeled or rank <= best.get((key, frame), (-math.inf, -math.inf)):
                 continue
-            best[image['id']] = rank
+            best[key, frame] = rank
             # COCO centers pixel i on i, the project's poses let it cover [i, i + 1).
             pose[:, :2] = (pose[:, :2] + 0.5) / [image['width'], image['height']]
             pose[:, 2] = pose[:, 2].clip(0, 1)  # visibility 1 (hidden) and 2 (seen) are both known

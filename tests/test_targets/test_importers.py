@@ -251,6 +251,13 @@ def test_coco_frames_of_a_video_with_a_dot_in_its_name_are_its_own(tmp_path, nam
     assert reader.get(f'videos/{name}.mp4').any() and not reader.get('videos/a.mp4').any()
 
 
+def test_coco_entries_of_one_frame_share_its_best_person(tmp_path):
+    images = [{'file_name': f'videos/a/{name}.jpg'} for name in ('2', '002')]
+    persons = [person(0, x=19.5, score=0.9), person(1, x=9.5, score=0.3)]
+    import_coco(coco(tmp_path / 'c.json', images, persons), tmp_path / 'x', LENGTHS)
+    assert TargetReader(tmp_path / 'x').get('videos/a.mp4')[2, 0, 0] == np.float32(0.1)
+
+
 def test_coco_visibility_and_the_best_person(tmp_path):
     annotations = [
         person(0, x=9.5, score=0.3, area=9),
