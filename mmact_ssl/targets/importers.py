@@ -74,6 +74,8 @@ def import_npz(
         window = tuple(table['window'].tolist()) if 'window' in table else None
         if window is not None and (kind != 'embedding' or len(window) != 2 or min(window) < 1):
             raise ValueError(f'window is (num_frames, stride) of embeddings, not {window}')
+        if lengths.dtype.kind not in 'iu' or lengths.min(initial=1) < 1:
+            raise ValueError('lengths are integers, 1 or more')
         if len(names) != len(lengths) or int(lengths.sum()) != len(values):
             raise ValueError(
                 f'{len(names)} names, {len(lengths)} lengths that sum to {lengths.sum()}, and '

@@ -186,6 +186,13 @@ def test_skeletons_behind_the_camera_are_refused(tmp_path):
         import_skeletons(tmp_path / 'in', tmp_path / 'x', 130.0, (79.0, 60.0), (160, 120))
 
 
+@pytest.mark.parametrize('lengths', [(-1, 6), (0, 5), (3.0, 2.0)])
+def test_lengths_that_are_no_numbers_of_frames_are_refused(tmp_path, lengths):
+    table(tmp_path / 't.npz', lengths=lengths)
+    with pytest.raises(DataError, match='lengths are integers, 1 or more: docs/targets.md'):
+        import_npz(tmp_path / 't.npz', tmp_path / 'x')
+
+
 def test_a_name_that_is_there_twice_is_refused(tmp_path):
     table(tmp_path / 't.npz', names=('a', 'b', 'a'), lengths=(2, 2, 1))
     with pytest.raises(DataError, match="'a' is there twice"):
