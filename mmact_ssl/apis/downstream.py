@@ -15,6 +15,7 @@ from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.own_folder import keep_labeled, split_folder
 
 DOWNSTREAM = CONFIGS / 'downstream'
@@ -149,11 +150,11 @@ def trained_labels(checkpoint: str) -> tuple[str, str] | None:
         return (name, card.labels_of) if card.labels_of else None
     if told := load_checkpoint_safely(checkpoint).get('meta', {}).get('labels_of'):  # exported
         return str(told[0]), str(told[1])
-    saved = read_saved_config(checkpoint, ('dataset_name', 'model', 'own_folder'))[1]
-    read = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
-    if 'sample.label' not in str(read):
+    read = labels_read(checkpoint)
+    if read is None:
         return None
-    return str(saved.get('dataset_name')), find_value(saved.get('own_folder'), 'train_hash') or ''
+    folder = read_saved_config(checkpoint, ('own_folder',))[1]
+    return read.dataset, find_value(folder, 'train_hash') or ''
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:

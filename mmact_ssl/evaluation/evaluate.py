@@ -15,6 +15,7 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
+from mmact_ssl.evaluation.labels_read import check_labels_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
@@ -36,6 +37,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
+    if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
+        for path in request.students:
+            check_labels_read(path, cfg.dataset_name, request.label_fraction, seed, train.names)
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
     labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
@@ -55,7 +59,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         if checkpoint is None:
             checkpoint_hash = start_hash(cfg) or RANDOM
         else:
-            hashes = [sha256_of_file(path) for path in (checkpoint, *request.joined)]
+            hashes = [sha256_of_file(path) for path in request.students]
             joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
             checkpoint_hash = joined if request.joined else hashes[0]
     version = data_version(train, test)
@@ -102,7 +106,7 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
     """
     for name in protocols:
         _check(request, name)
-    for path in () if request.checkpoint is None else (request.checkpoint, *request.joined):
+    for path in request.students:
         if not os.path.isfile(path):
             raise CheckpointError(
                 f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '

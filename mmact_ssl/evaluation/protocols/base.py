@@ -48,6 +48,11 @@ class Request:
     cache_dir: str | None = 'work_dirs/feature_cache'
     label_lists: str | None = None
 
+    @property
+    def students(self) -> tuple[str, ...]:
+        """Files of all students; none for an encoder as the config makes it."""
+        return () if self.checkpoint is None else (self.checkpoint, *self.joined)
+
 
 @dataclass
 class Task:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.runner import Runner
 
 from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.evaluation.labels_read import note_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import write_atomically
@@ -33,6 +34,8 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
+    drawn = request.label_fraction, request.seed
+    note_labels(cfg, cfg.dataset_name, *drawn, task.train.names)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:

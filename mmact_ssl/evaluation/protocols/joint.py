@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.engine.saved_config import find_value, read_saved_config
+from mmact_ssl.engine.saved_config import read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
+from mmact_ssl.evaluation.labels_read import drawn_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import load_all
 
@@ -72,8 +73,7 @@ def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
     loader = read_saved_config(checkpoint, ('train_dataloader',))[1]
     if not loader:
         return False
-    share, label_seed = find_value(loader, 'label_fraction'), find_value(loader, 'label_seed') or 0
-    fraction = 1.0 if share is None else share
+    fraction, label_seed = drawn_labels(loader)
     if fraction != label_fraction:
         raise ConfigError(
             f'{checkpoint}: was trained with {fraction:g} of the labels, not {label_fraction:g}: '

@@ -1,0 +1,94 @@
+"""The labels that a student has read before it is evaluated: fine-tuned, or trained jointly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
+from mmact_ssl.errors import ConfigError
+
+KEY = 'labels_read'  # in the config of a fine-tuned recognizer
+
+
+@dataclass(frozen=True)
+class LabelsRead:
+    """Labels that the training of a checkpoint has read.
+
+    Attributes:
+        dataset: Name of the data set.
+        fraction, seed: Of the draw, see :func:`label_subset`.
+        train_hash: Of the names of the training list; '' if it is not known.
+    """
+
+    dataset: str
+    fraction: float
+    seed: int
+    train_hash: str = ''
+
+
+def note_labels(
+    cfg: Config, dataset: str, fraction: float, seed: int, names: Iterable[str]
+) -> None:
+    """Write into a config which labels its training reads, for the checkpoint that carries it."""
+    cfg[KEY] = asdict(LabelsRead(dataset, fraction, seed, _hash(names)))
+
+
+def labels_read(checkpoint: str) -> LabelsRead | None:
+    """Find which labels a training checkpoint has read; None if it says of none."""
+    if checkpoint.endswith('.safetensors'):
+        return None
+    keys = ('dataset_name', 'model', 'train_dataloader', KEY)
+    saved = read_saved_config(checkpoint, keys)[1]
+    if saved.get(KEY):
+        return LabelsRead(**saved[KEY])
+    targets = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
+    if 'sample.label' not in str(targets):
+        return None
+    return LabelsRead(str(saved.get('dataset_name')), *drawn_labels(saved.get('train_dataloader')))
+
+
+def drawn_labels(loader: Any) -> tuple[float, int]:
+    """Share of the labels, and the seed of their draw, of the data loader of a joint training."""
+    share = find_value(loader, 'label_fraction')
+    return 1.0 if share is None else share, find_value(loader, 'label_seed') or 0
+
+
+def check_labels_read(
+    checkpoint: str, dataset: str, fraction: float, seed: int, names: Iterable[str]
+) -> None:
+    """Refuse a student that knows labels which an evaluation does not draw.
+
+    Args:
+        checkpoint: The student's file.
+        dataset, fraction, seed: Of the evaluation's labels.
+        names: Of the samples in its training list.
+
+    Raises:
+        ConfigError: Labels of this data set that were not drawn, or of another training list of it,
+            have trained the student.
+    """
+    read = labels_read(checkpoint)
+    if read is None or read.dataset != dataset:
+        return
+    if read.train_hash not in ('', _hash(names)):
+        raise ConfigError(
+            f'{checkpoint} was fine-tuned with labels of another training list of {dataset}, in '
+            'which test clips may have been: fine-tune again with the list of this config'
+        )
+    same_draw = seed == read.seed and fraction >= read.fraction
+    if fraction < 1 and not same_draw:
+        draw = '' if read.fraction == 1 else f' --seed {read.seed}'
+        raise ConfigError(
+            f'{checkpoint} was trained with labels of {dataset} that are not drawn here, so that '
+            f'its features know more than a share of {fraction:g} and seed {seed} would say: give '
+            f'--label-fraction {read.fraction:g}{draw}, or a student that has not read them'
+        )
+
+
+def _hash(names: Iterable[str]) -> str:
+    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]

@@ -1,0 +1,82 @@
+"""Labels that a student has read: noted by fine-tuning, and compared with what is drawn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.labels_read import (
+    LabelsRead,
+    check_labels_read,
+    labels_read,
+    note_labels,
+)
+
+JOINT = """
+dataset_name = 'mine'
+model = dict(data_preprocessor=dict(targets={'sample.label': None}))
+train_dataloader = dict(dataset=dict(label_fraction=0.2, label_seed=3))
+"""
+
+
+def save(path, config: str) -> str:
+    torch.save({'state_dict': {}, 'meta': {'cfg': config}}, path)
+    return str(path)
+
+
+def test_a_fine_tuned_network_knows_its_labels(
+    linear_config, finetune_config, student_checkpoint, tmp_path, run
+):
+    finetune_config.train_cfg.max_epochs = 1
+    finetune_config.finetune.min_iters_per_epoch = 0
+    tuned = {}
+    for fraction in (0.5, 1.0):
+        folder = tmp_path / str(fraction)
+        options = dict(label_fraction=fraction, seed=3, work_dir=str(folder))
+        run(finetune_config, ['finetune'], student_checkpoint, **options)
+        tuned[fraction] = folder / 'epoch_1.pth'
+    assert labels_read(str(student_checkpoint)) is None
+
+    for options in (dict(label_fraction=0.5, seed=3), dict(seed=0)):
+        assert run(linear_config, ['lda'], tuned[0.5], **options)
+    for checkpoint, seed, joined, told in (
+        (tuned[0.5], 4, (), r'--label-fraction 0\.5 --seed 3, or'),
+        (tuned[1.0], 3, (), '--label-fraction 1, or'),
+        (student_checkpoint, 3, (str(tuned[1.0]),), '--label-fraction 1, or'),
+    ):
+        options = dict(label_fraction=0.5, seed=seed, joined=joined)
+        with pytest.raises(ConfigError, match=f'labels of made that are not drawn here.*{told}'):
+            run(linear_config, ['knn'], checkpoint, **options)
+    # Reads no labels, only which clips are alike.
+    assert run(linear_config, ['retrieval'], tuned[0.5], seed=4)
+
+    # Of another list test clips may have been among those of the training.
+    train, _ = read_splits(linear_config)
+    dataset = linear_config.train_dataloader.dataset
+    shorter = tmp_path / 'shorter.txt'
+    shorter.write_text(''.join(train.lines()[1:]))
+    dataset.ann_file = str(shorter)
+    with pytest.raises(ConfigError, match='labels of another training list of made'):
+        run(linear_config, ['lda'], tuned[1.0])
+
+
+@pytest.mark.parametrize(
+    'fraction, seed, fits',
+    [(0.2, 3, True), (0.5, 3, True), (1.0, 0, True), (0.1, 3, False), (0.5, 0, False)],
+)
+def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed, fits):
+    joint = save(tmp_path / 'joint.pth', JOINT)
+    assert labels_read(joint) == LabelsRead('mine', 0.2, 3)
+    tuned = Config()
+    note_labels(tuned, 'mine', 0.2, 3, ['a', 'b'])
+    finetuned = save(tmp_path / 'tuned.pth', tuned.pretty_text)
+    for checkpoint in (joint, finetuned):
+        check_labels_read(checkpoint, 'another', fraction, seed, ['c'])
+        if fits:
+            check_labels_read(checkpoint, 'mine', fraction, seed, ['b', 'a'])
+        else:
+            with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3'):
+                check_labels_read(checkpoint, 'mine', fraction, seed, ['b', 'a'])
