@@ -35,6 +35,13 @@ shared_labels = dict(
     variant='copies-shared-labels',
     label_fraction=0.1,
 )
+# The fine-tuned network read in the same way, alone and beside the student that it started from.
+tuned = dict(protocols='lda', config=averaged, finetuned=True)
+alone = [
+    dict(tuned, variant='copies-fine-tuned'),
+    dict(tuned, variant='copies-fine-tuned', label_fraction=0.1),
+]
+beside = [dict(part, variant='copies-fine-tuned-beside-start', beside_start=True) for part in alone]
 transfer = [
     dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
     for name in transfer_to
@@ -58,6 +65,8 @@ runs = [
             dict(streams[0], protocols='linear,lda,knn'),
             *streams[1:],
             *copies,
+            *alone,
+            *beside,
             shared_labels,
         ],
         seeds=five,
@@ -65,7 +74,7 @@ runs = [
     dict(
         method='Random init',
         variant='streams',
-        evaluations=[*streams, *copies, shared_labels, *transfer],
+        evaluations=[*streams, *copies, *alone, shared_labels, *transfer],
         seeds=five,
     ),
     dict(

@@ -24,8 +24,11 @@ from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_nam
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'variant'}
+# Of evaluations of what an earlier one of the same run has fine-tuned.
+EVALUATION_KEYS |= {'finetuned', 'beside_start'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
+POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Step:
         results: File and run of each result that it writes; it is skipped where all are there.
         marker: Of a step without results: the file that is written when it succeeds.
         stale: What it made is of a pre-training by another config.
+        needs: The step that fine-tunes the network which it reads.
     """
 
     name: str
@@ -47,6 +51,12 @@ class Step:
     results: list[tuple[Path, str]] = field(default_factory=list)
     marker: Path | None = None
     stale: bool = False
+    needs: Step | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Work dir of a fine-tuning."""
+        return self.log.with_suffix('')
 
     @property
     def done(self) -> bool:
@@ -68,8 +78,13 @@ class Chain:
 
     @property
     def todo(self) -> list[Step]:
-        """Steps that are left; a lost pre-training whose results are all there is not repeated."""
-        left = [step for step in self.steps if not step.done]
+        """Steps that are left; what was lost is trained again if a missing result needs it."""
+        needed = {id(step.needs) for step in self.steps if not step.done}
+        left = [
+            step
+            for step in self.steps
+            if not step.done or (id(step) in needed and not (step.folder / POINTER).is_file())
+        ]
         evaluates = any(step.results for step in self.steps)
         return left if not evaluates or any(step.results for step in left) else []
 
@@ -157,7 +172,23 @@ class _Run:
 
     def chain(self) -> Chain:
         """The pre-training, if there is one, and the evaluations."""
-        steps = [self._evaluation(part) for part in self.run['evaluations']]
+        parts = self.run['evaluations']
+        steps = [self._evaluation(part) for part in parts]
+        same = [(part.get('label_fraction'), part.get('dataset')) for part in parts]
+        tunings = {
+            key: step
+            for key, part, step in zip(same, parts, steps)
+            if part['protocols'] == 'finetune'
+        }
+        for key, part, step in zip(same, parts, steps):
+            reads, beside = part.get('finetuned'), part.get('beside_start')
+            if (reads and key not in tunings) or (beside and not (reads and self.pretrain)):
+                raise ConfigError(
+                    f"{self.name}: finetuned=True wants an evaluation by 'finetune' alone with the "
+                    'same label_fraction, beside_start=True a pretrain too'
+                )
+            step.needs = tunings[key] if reads else None
+        steps.sort(key=lambda step: step.needs is not None)  # fine-tuning comes first
         if self.pretrain:
             finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
             name = f'{self.name}: pre-training'
@@ -181,14 +212,21 @@ class _Run:
             command.append('--resume')
         return command + _cfg_options(self.options)
 
-    def _checkpoint(self) -> str:
-        """The last checkpoint of the pre-training, if it is of this run."""
-        self._check_folder()
-        pointer = self.folder / 'last_checkpoint'
-        if not pointer.is_file():
-            raise ConfigError(f'{pointer}: there is none; delete {self.folder} and rerun')
-        # Its name alone: the path is that of the machine and folder of the training.
-        return str(self.folder / Path(pointer.read_text(encoding='utf-8').strip()).name)
+    def _encoder(self, fine_tuning: Step | None, beside_start: bool) -> list[str]:
+        """Arguments that name the encoder: a checkpoint of this run, or a random one.
+
+        Args:
+            fine_tuning: The step whose network is read; None: the pre-trained student.
+            beside_start: Add the student that fine-tuning began with.
+        """
+        start = ['--random']
+        if self.pretrain:
+            self._check_folder()
+            start = [_last_checkpoint(self.folder)]
+        if fine_tuning is None:
+            return start
+        tuned = _last_checkpoint(fine_tuning.folder)
+        return [tuned, '--join', *start] if beside_start else [tuned]
 
     def _evaluation(self, evaluation: dict) -> Step:
         protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
@@ -217,13 +255,13 @@ class _Run:
             stem += f'_{variant}'
 
         def command() -> list[str]:
-            checkpoint = self._checkpoint() if self.pretrain else '--random'
+            encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
             options = _options(evaluation, self.seed)
-            found = ['tools/evaluate.py', protocols, evaluation['config'], checkpoint]
+            found = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
             # The steps run in `root`, which for an installed package is no place for a cache.
             found += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
             if protocols == PRETEXT:  # with the config that the tasks were trained with
-                found = ['tools/test.py', evaluation['config'], checkpoint]
+                found = ['tools/test.py', evaluation['config'], *encoder]
                 options = self.options + options
             found += ['--method', self.method, '--variant', variant]
             found += ['--seed', str(self.seed)]
@@ -232,7 +270,17 @@ class _Run:
             found += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
             return found + _cfg_options(options)
 
-        return Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
+        step = Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
+        return step
+
+
+def _last_checkpoint(folder: Path) -> str:
+    """The last checkpoint of a training in a folder."""
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        raise ConfigError(f'{pointer}: there is none; delete {folder} and rerun')
+    # Its name alone: the path is that of the machine and folder of the training.
+    return str(folder / Path(pointer.read_text(encoding='utf-8').strip()).name)
 
 
 def _options(part: dict, seed: int) -> list[str]:

@@ -44,6 +44,14 @@ for protocol in args[0].split(','):
             results.write(json.dumps(dict(run=run)) + '\\n')
 """
 
+# Leaves a checkpoint in its folder.
+FINE_TUNE = """
+if args[0] == 'finetune':
+    folder = pathlib.Path(value('--work-dir'))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'last_checkpoint').write_text('/elsewhere/epoch_7.pth')
+"""
+
 
 @pytest.fixture
 def workshop(tmp_path):
@@ -336,3 +344,51 @@ def test_two_runs_with_one_folder_or_result_are_refused(workshop):
     evaluations = [dict(protocols=one, config='linear.py') for one in ('linear,knn', 'linear')]
     with pytest.raises(ConfigError, match='linear_seed0'):
         plan(workshop, study(runs=[dict(runs[1], evaluations=evaluations)]))
+
+
+def tuned_study(**changes) -> Config:
+    """Evaluations of the fine-tuned network come before the fine-tuning in the config."""
+    read = dict(protocols='linear', config='linear.py', finetuned=True)
+    evaluations = [
+        dict(read, variant='tuned', label_fraction=0.1),
+        dict(read, variant='tuned-beside', label_fraction=0.1, beside_start=True),
+        dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
+    ]
+    one = dict(method='CSVR', pretrain='pretrain.py', evaluations=evaluations)
+    return study(seeds=(2,), runs=[{**one, **changes}])
+
+
+def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
+    (workshop / 'tools/evaluate.py').write_text(EVALUATE + FINE_TUNE)
+    failed, _ = run(workshop, plan(workshop, tuned_study()))
+    assert not failed
+    folder = workshop / 'work' / 'csvr_full_seed2'
+    tuned, start = str(folder / 'finetune_10pct' / 'epoch_7.pth'), str(folder / 'epoch_1.pth')
+    _, fine_tuning, alone, beside = calls(workshop)
+    assert fine_tuning[1:4] == ['finetune', 'finetune.py', start]
+    assert alone[1:4] == ['linear', 'linear.py', tuned] and '--join' not in alone
+    assert beside[1:6] == ['linear', 'linear.py', tuned, '--join', start]
+    assert [chain.todo for chain in plan(workshop, tuned_study())] == [[]]
+
+    # A missing result asks for the network, which is trained again where it was lost.
+    forget(workshop, 'tuned-beside')
+    (chain,) = plan(workshop, tuned_study())
+    assert [step.name for step in chain.todo] == [
+        'CSVR full seed 2: linear with 10 % of the labels as tuned-beside'
+    ]
+    shutil.rmtree(folder / 'finetune_10pct')
+    failed, _ = run(workshop, plan(workshop, tuned_study()))
+    assert not failed and [call[1] for call in calls(workshop)[4:]] == ['finetune', 'linear']
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(evaluations=tuned_study().runs[0].evaluations[:1]),
+        dict(pretrain=None),
+        dict(evaluations=[dict(protocols='linear', config='linear.py', beside_start=True)]),
+    ],
+)
+def test_a_fine_tuned_network_that_no_evaluation_makes_is_refused(workshop, changes):
+    with pytest.raises(ConfigError, match='finetuned=True wants an evaluation by'):
+        plan(workshop, tuned_study(**changes))
