@@ -36,12 +36,9 @@ shared_labels = dict(
     label_fraction=0.1,
 )
 # The fine-tuned network read in the same way, alone and beside the student that it started from.
-tuned = dict(protocols='lda', config=averaged, finetuned=True)
-alone = [
-    dict(tuned, variant='copies-fine-tuned'),
-    dict(tuned, variant='copies-fine-tuned', label_fraction=0.1),
-]
-beside = [dict(part, variant='copies-fine-tuned-beside-start', beside_start=True) for part in alone]
+alone = dict(protocols='lda', config=averaged, variant='copies-fine-tuned', finetuned=True)
+beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True)
+from_scratch = dict(alone, method='From scratch', variant='copies')
 transfer = [
     dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
     for name in transfer_to
@@ -65,8 +62,8 @@ runs = [
             dict(streams[0], protocols='linear,lda,knn'),
             *streams[1:],
             *copies,
-            *alone,
-            *beside,
+            alone,
+            beside,
             shared_labels,
         ],
         seeds=five,
@@ -74,7 +71,7 @@ runs = [
     dict(
         method='Random init',
         variant='streams',
-        evaluations=[*streams, *copies, *alone, shared_labels, *transfer],
+        evaluations=[*streams, *copies, from_scratch, shared_labels, *transfer],
         seeds=five,
     ),
     dict(

@@ -25,7 +25,7 @@ from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_nam
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'variant'}
 # Of evaluations of what an earlier one of the same run has fine-tuned.
-EVALUATION_KEYS |= {'finetuned', 'beside_start'}
+EVALUATION_KEYS |= {'finetuned', 'beside_start', 'method'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
@@ -235,9 +235,11 @@ class _Run:
         plan = {1.0: [PRETEXT]}
         if protocols != PRETEXT:
             plan = plan_protocols(protocols, () if given is None else (float(given),))
-        file = result_file(self.results, target, self.method)
-        variant = evaluation.get('variant', self.variant)
-        names = (self.method, variant, target)
+        method, variant = (
+            evaluation.get(key, self.run.get(key, 'full')) for key in ('method', 'variant')
+        )
+        file = result_file(self.results, target, method)
+        names = (method, variant, target)
         results = [
             (file, run_name(*names, protocol, fraction, self.seed, source))
             for fraction, chosen in plan.items()
@@ -263,7 +265,7 @@ class _Run:
             if protocols == PRETEXT:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], *encoder]
                 options = self.options + options
-            found += ['--method', self.method, '--variant', variant]
+            found += ['--method', method, '--variant', variant]
             found += ['--seed', str(self.seed)]
             found += [] if given is None else ['--label-fraction', str(given)]
             found += ['--pretrained-on', source] if source else []

@@ -350,7 +350,7 @@ def tuned_study(**changes) -> Config:
     """Evaluations of the fine-tuned network come before the fine-tuning in the config."""
     read = dict(protocols='linear', config='linear.py', finetuned=True)
     evaluations = [
-        dict(read, variant='tuned', label_fraction=0.1),
+        dict(read, variant='tuned', label_fraction=0.1, method='Tuned'),
         dict(read, variant='tuned-beside', label_fraction=0.1, beside_start=True),
         dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
     ]
@@ -368,6 +368,7 @@ def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
     assert fine_tuning[1:4] == ['finetune', 'finetune.py', start]
     assert alone[1:4] == ['linear', 'linear.py', tuned] and '--join' not in alone
     assert beside[1:6] == ['linear', 'linear.py', tuned, '--join', start]
+    assert written(workshop, 'tuned') == ['tuned_tuned_demo_linear-10pct_seed2']
     assert [chain.todo for chain in plan(workshop, tuned_study())] == [[]]
 
     # A missing result asks for the network, which is trained again where it was lost.
