@@ -19,7 +19,7 @@ import argparse
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,7 @@ def export_backbone(
     import mmact_ssl
     from mmact_ssl.apis.downstream import trained_labels
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.evaluation.labels_read import KEY, labels_read
     from mmact_ssl.evaluation.protocols.joint import classifier_state
 
     if strip_prefix and classifier:
@@ -210,8 +211,9 @@ def export_backbone(
         'epoch': trained.get('epoch'),
         'iter': trained.get('iter'),
     }
-    if read := trained_labels(str(checkpoint)):
-        meta['labels_of'] = list(read)
+    if read := labels_read(str(checkpoint)):
+        meta['labels_of'] = list(trained_labels(str(checkpoint)) or ())
+        meta[KEY] = asdict(read)
     buffer = io.BytesIO()
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)
     content = buffer.getvalue()

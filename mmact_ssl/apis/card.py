@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from mmact_ssl.engine.saved_config import read_saved_card
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 
-# The key of the card in the metadata of a safetensors file.
-CARD_KEY = 'mmact_ssl_card'
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
 NAME = re.compile(r'\w[\w.+-]{0,99}')
@@ -55,6 +54,7 @@ class Card:
         dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
         labels_of: Of a training that read the labels of a folder: ``train_hash`` of that folder,
             see :func:`describe_folder`.
+        labels_read: Of a training that read labels: which, see :class:`LabelsRead`.
         source_sha256: Of the training checkpoint.
         precision: In which the weights are stored, ``'float32'`` or ``'float16'``.
         version: Of the package that has written it.
@@ -82,6 +82,7 @@ class Card:
     text_fingerprint: str = ''
     dataset_name: str = ''
     labels_of: str = ''
+    labels_read: dict[str, Any] | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -102,20 +103,15 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     Raises:
         CheckpointError: The file is missing, damaged, or no published model.
     """
-    from safetensors import safe_open
-
     path = os.fspath(path)
     if os.path.isdir(path) or path.endswith('.pth'):
         raise CheckpointError(
             f'{path}: is no published .safetensors file: make one of a training checkpoint by '
             'tools/publish_model.py, without --format pth'
         )
+    values = read_saved_card(path)
     with reading(path, FIX, CheckpointError):
-        with safe_open(path, framework='np') as file:
-            text = (file.metadata() or {}).get(CARD_KEY)
-        if text is None:
-            raise ValueError('it has no card, so that its network is not known')
-        return card_from(json.loads(text))
+        return card_from(values)
 
 
 def card_from(values: Any) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl import __version__
-from mmact_ssl.apis.card import CARD_KEY, Card, card_from
+from mmact_ssl.apis.card import Card, card_from
 from mmact_ssl.apis.downstream import find_downstream, trained_labels
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.saved_config import find_value, read_saved_config
+from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.shared_space import PROMPTS, projector_weights
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
@@ -205,6 +206,7 @@ def card_of_checkpoint(
     """
     keys = ('backbone_name', 'dataset_name')
     config, found = read_saved_config(checkpoint, keys)
+    read = labels_read(os.fspath(checkpoint))
     network, dataset = (str(found.get(key, '')) for key in keys)
     if downstream is None:
         downstream = find_downstream(network, dataset, os.fspath(checkpoint))
@@ -217,6 +219,7 @@ def card_of_checkpoint(
         dataset_name=dataset,
         licence=licence or 'not stated',
         labels_of=(trained_labels(os.fspath(checkpoint)) or ('', ''))[1],
+        labels_read=read and asdict(read),
         source_sha256=sha256_of_file(checkpoint),
         precision='float32',
     )

@@ -1,8 +1,9 @@
-"""Configs inside checkpoints, read as data and never run: a file may be anybody's."""
+"""Configs and cards inside checkpoints, read as data and never run: a file may be anybody's."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading
+
+# The key of a published model's card in the metadata of its safetensors file.
+CARD_KEY = 'mmact_ssl_card'
 
 
 def read_saved_config(
@@ -32,6 +38,24 @@ def read_saved_config(
         if not key.endswith('_name') or re.fullmatch(r'[\w.-]+', str(value))
     }
     return re.sub(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', ''))), plain
+
+
+def read_saved_card(path: str | os.PathLike[str]) -> Any:
+    """Read the card of a published .safetensors file as plain values, without its weights.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, or has no card.
+    """
+    from safetensors import safe_open
+
+    path = os.fspath(path)
+    fix = 'download it again, or publish it by tools/publish_model.py'
+    with reading(path, fix, CheckpointError):
+        with safe_open(path, framework='np') as file:
+            text = (file.metadata() or {}).get(CARD_KEY)
+        if text is None:
+            raise ValueError('it has no card, so that its network is not known')
+        return json.loads(text)
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:

@@ -9,10 +9,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.engine.saved_config import find_value, read_saved_config
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.saved_config import find_value, read_saved_card, read_saved_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.files import reading
 
-KEY = 'labels_read'  # in the config of a fine-tuned recognizer
+# In the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
+KEY = 'labels_read'
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,25 @@ def note_labels(
 
 
 def labels_read(checkpoint: str) -> LabelsRead | None:
-    """Find which labels a training checkpoint has read; None if it says of none."""
+    """Find which labels a checkpoint or a published file has read; None if it says of none."""
     if checkpoint.endswith('.safetensors'):
-        return None
+        return _from_plain(read_saved_card(checkpoint), checkpoint)
+    if meta := load_checkpoint_safely(checkpoint).get('meta', {}).get(KEY):  # exported
+        return _from_plain({KEY: meta}, checkpoint)
     keys = ('dataset_name', 'model', 'train_dataloader', KEY)
     saved = read_saved_config(checkpoint, keys)[1]
     if saved.get(KEY):
-        return LabelsRead(**saved[KEY])
+        return _from_plain(saved, checkpoint)
     targets = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
     if 'sample.label' not in str(targets):
         return None
     return LabelsRead(str(saved.get('dataset_name')), *drawn_labels(saved.get('train_dataloader')))
+
+
+def _from_plain(values: Any, path: str) -> LabelsRead | None:
+    """What a file says under :data:`KEY`, which may be anything."""
+    with reading(path, 'download it again, or train it again', CheckpointError):
+        return LabelsRead(**values[KEY]) if values.get(KEY) else None
 
 
 def drawn_labels(loader: Any) -> tuple[float, int]:

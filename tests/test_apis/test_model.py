@@ -16,8 +16,9 @@ from mmengine.registry import init_default_scope
 from safetensors.torch import load_file, save_file
 
 from mmact_ssl.apis import load_model
-from mmact_ssl.apis.card import CARD_KEY, read_card
+from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.publish import make_card
+from mmact_ssl.engine.saved_config import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.labels_read import (
     LabelsRead,
@@ -14,6 +14,7 @@ from mmact_ssl.evaluation.labels_read import (
     labels_read,
     note_labels,
 )
+from tools import publish_model
 
 JOINT = """
 dataset_name = 'mine'
@@ -80,3 +81,27 @@ def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed,
         else:
             with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3'):
                 check_labels_read(checkpoint, 'mine', fraction, seed, ['b', 'a'])
+
+
+def test_a_published_network_knows_its_labels_too(
+    linear_config, finetune_config, student_checkpoint, tmp_path, run
+):
+    finetune_config.train_cfg.max_epochs = 1
+    finetune_config.finetune.min_iters_per_epoch = 0
+    run(finetune_config, ['finetune'], student_checkpoint, work_dir=str(tmp_path / 'run'))
+    downstream = tmp_path / 'downstream.py'
+    linear_config.dump(str(downstream))
+    tuned, output = str(tmp_path / 'run' / 'epoch_1.pth'), str(tmp_path / 'tuned')
+    publish_model.main([tuned, output, '--downstream', str(downstream)])
+    publish_model.main([tuned, output, '--format', 'pth'])
+    for pattern in ('tuned-*.safetensors', 'tuned-*.pth'):
+        (published,) = map(str, tmp_path.glob(pattern))
+        assert labels_read(published) == labels_read(tuned) is not None
+        with pytest.raises(ConfigError, match='labels of made that are not drawn here'):
+            run(linear_config, ['knn'], published, label_fraction=0.5)
+
+
+def test_a_damaged_note_of_labels_is_one_line(tmp_path):
+    path = save(tmp_path / 'bad.pth', 'labels_read = dict(share=1)')
+    with pytest.raises(CheckpointError, match=r'bad\.pth: .*: download it again'):
+        labels_read(path)
