@@ -15,7 +15,7 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
-from mmact_ssl.evaluation.labels_read import check_labels_read
+from mmact_ssl.evaluation.labels_read import check_labels_read, check_training_list
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
@@ -37,9 +37,8 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
-        for path in request.students:
-            check_labels_read(path, cfg.dataset_name, request.label_fraction, seed, train.names)
+    for path in request.students:
+        check_training_list(path, cfg.dataset_name, train.names)
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
     labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
@@ -112,6 +111,10 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
                 f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '
                 '--random for a random encoder'
             )
+    if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
+        draw = request.cfg.dataset_name, request.label_fraction, request.seed
+        for path in request.students:
+            check_labels_read(path, *draw)
     if 'joint' in protocols:
         check_labels(str(request.checkpoint), request.label_fraction, request.seed)
 

@@ -69,35 +69,44 @@ def drawn_labels(loader: Any) -> tuple[float, int]:
     return 1.0 if share is None else share, find_value(loader, 'label_seed') or 0
 
 
-def check_labels_read(
-    checkpoint: str, dataset: str, fraction: float, seed: int, names: Iterable[str]
-) -> None:
-    """Refuse a student that knows labels which an evaluation does not draw.
+def check_labels_read(checkpoint: str, dataset: str, fraction: float, seed: int) -> None:
+    """Refuse a student that knows labels of a data set which an evaluation does not draw.
 
     Args:
         checkpoint: The student's file.
         dataset, fraction, seed: Of the evaluation's labels.
-        names: Of the samples in its training list.
 
     Raises:
-        ConfigError: Labels of this data set that were not drawn, or of another training list of it,
-            have trained the student.
+        ConfigError: Labels that are not drawn have trained the student.
     """
     read = labels_read(checkpoint)
-    if read is None or read.dataset != dataset:
+    if read is None or read.dataset != dataset or fraction == 1:
         return
-    if read.train_hash not in ('', _hash(names)):
-        raise ConfigError(
-            f'{checkpoint} was fine-tuned with labels of another training list of {dataset}, in '
-            'which test clips may have been: fine-tune again with the list of this config'
-        )
-    same_draw = seed == read.seed and fraction >= read.fraction
-    if fraction < 1 and not same_draw:
+    if seed != read.seed or fraction < read.fraction:
         draw = '' if read.fraction == 1 else f' --seed {read.seed}'
         raise ConfigError(
             f'{checkpoint} was trained with labels of {dataset} that are not drawn here, so that '
             f'its features know more than a share of {fraction:g} and seed {seed} would say: give '
             f'--label-fraction {read.fraction:g}{draw}, or a student that has not read them'
+        )
+
+
+def check_training_list(checkpoint: str, dataset: str, names: Iterable[str]) -> None:
+    """Refuse a network that was fine-tuned with another training list of the data set.
+
+    Args:
+        checkpoint: The student's file.
+        dataset: Name of the evaluation's data set.
+        names: Of the samples in its training list.
+
+    Raises:
+        ConfigError: What is now for tests may have trained the network.
+    """
+    read = labels_read(checkpoint)
+    if read and read.dataset == dataset and read.train_hash not in ('', _hash(names)):
+        raise ConfigError(
+            f'{checkpoint} was fine-tuned with labels of another training list of {dataset}, in '
+            'which test clips may have been: fine-tune again with the list of this config'
         )
 
 

@@ -8,12 +8,15 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.evaluate import check_request
 from mmact_ssl.evaluation.labels_read import (
     LabelsRead,
     check_labels_read,
+    check_training_list,
     labels_read,
     note_labels,
 )
+from mmact_ssl.evaluation.protocols.base import Request
 from tools import publish_model
 
 JOINT = """
@@ -50,8 +53,9 @@ def test_a_fine_tuned_network_knows_its_labels(
     ):
         options = dict(label_fraction=0.5, seed=seed, joined=joined)
         with pytest.raises(ConfigError, match=f'labels of made that are not drawn here.*{told}'):
-            run(linear_config, ['knn'], checkpoint, **options)
-    # Reads no labels, only which clips are alike.
+            # As tools/evaluate.py does for all seeds before the first one.
+            check_request(Request(linear_config, str(checkpoint), **options), ['knn'])
+    # Draws no labels.
     assert run(linear_config, ['retrieval'], tuned[0.5], seed=4)
 
     # Of another list test clips may have been among those of the training.
@@ -75,12 +79,14 @@ def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed,
     note_labels(tuned, 'mine', 0.2, 3, ['a', 'b'])
     finetuned = save(tmp_path / 'tuned.pth', tuned.pretty_text)
     for checkpoint in (joint, finetuned):
-        check_labels_read(checkpoint, 'another', fraction, seed, ['c'])
+        check_training_list(checkpoint, 'mine', ['b', 'a'])
+        check_training_list(checkpoint, 'another', ['c'])
+        check_labels_read(checkpoint, 'another', fraction, seed)
         if fits:
-            check_labels_read(checkpoint, 'mine', fraction, seed, ['b', 'a'])
+            check_labels_read(checkpoint, 'mine', fraction, seed)
         else:
             with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3'):
-                check_labels_read(checkpoint, 'mine', fraction, seed, ['b', 'a'])
+                check_labels_read(checkpoint, 'mine', fraction, seed)
 
 
 def test_a_published_network_knows_its_labels_too(
