@@ -23,9 +23,8 @@ from mmact_ssl.reporting.provenance import config_hash
 from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
-EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'variant'}
-# Of evaluations of what an earlier one of the same run has fine-tuned.
-EVALUATION_KEYS |= {'finetuned', 'beside_start', 'method'}
+EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
+EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
@@ -175,19 +174,19 @@ class _Run:
         parts = self.run['evaluations']
         steps = [self._evaluation(part) for part in parts]
         same = [(part.get('label_fraction'), part.get('dataset')) for part in parts]
-        tunings = {
-            key: step
-            for key, part, step in zip(same, parts, steps)
-            if part['protocols'] == 'finetune'
-        }
         for key, part, step in zip(same, parts, steps):
             reads, beside = part.get('finetuned'), part.get('beside_start')
-            if (reads and key not in tunings) or (beside and not (reads and self.pretrain)):
+            tunings = [
+                other
+                for of, one, other in zip(same, parts, steps)
+                if of == key and one['protocols'] == 'finetune'
+            ]
+            if (reads and len(tunings) != 1) or (beside and not (reads and self.pretrain)):
                 raise ConfigError(
-                    f"{self.name}: finetuned=True wants an evaluation by 'finetune' alone with the "
-                    'same label_fraction, beside_start=True a pretrain too'
+                    f"{self.name}: finetuned=True wants one evaluation by 'finetune' alone with "
+                    'the same label_fraction, beside_start=True a pretrain too'
                 )
-            step.needs = tunings[key] if reads else None
+            step.needs = tunings[0] if reads else None
         steps.sort(key=lambda step: step.needs is not None)  # fine-tuning comes first
         if self.pretrain:
             finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'

@@ -386,10 +386,16 @@ def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
     'changes',
     [
         dict(evaluations=tuned_study().runs[0].evaluations[:1]),
+        dict(  # of two it is not said which
+            evaluations=[
+                *tuned_study().runs[0].evaluations,
+                dict(protocols='finetune', config='linear.py', label_fraction=0.1, variant='other'),
+            ]
+        ),
         dict(pretrain=None),
         dict(evaluations=[dict(protocols='linear', config='linear.py', beside_start=True)]),
     ],
 )
 def test_a_fine_tuned_network_that_no_evaluation_makes_is_refused(workshop, changes):
-    with pytest.raises(ConfigError, match='finetuned=True wants an evaluation by'):
+    with pytest.raises(ConfigError, match='finetuned=True wants one evaluation by'):
         plan(workshop, tuned_study(**changes))
