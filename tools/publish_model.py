@@ -193,7 +193,6 @@ def export_backbone(
     import torch
 
     import mmact_ssl
-    from mmact_ssl.apis.downstream import trained_labels
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.labels_read import KEY, labels_read
     from mmact_ssl.evaluation.protocols.joint import classifier_state
@@ -212,7 +211,6 @@ def export_backbone(
         'iter': trained.get('iter'),
     }
     if read := labels_read(str(checkpoint)):
-        meta['labels_of'] = list(trained_labels(str(checkpoint)) or ())
         meta[KEY] = asdict(read)
     buffer = io.BytesIO()
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)

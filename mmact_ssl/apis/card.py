@@ -52,8 +52,6 @@ class Card:
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
             of the 'file'.
         dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
-        labels_of: Of a training that read the labels of a folder: ``train_hash`` of that folder,
-            see :func:`describe_folder`.
         labels_read: Of a training that read labels: which, see :class:`LabelsRead`.
         source_sha256: Of the training checkpoint.
         precision: In which the weights are stored, ``'float32'`` or ``'float16'``.
@@ -81,7 +79,6 @@ class Card:
     text_encoder: str = ''
     text_fingerprint: str = ''
     dataset_name: str = ''
-    labels_of: str = ''
     labels_read: dict[str, Any] | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
 
@@ -111,6 +108,8 @@ def read_card(path: str | os.PathLike[str]) -> Card:
         )
     values = read_saved_card(path)
     with reading(path, FIX, CheckpointError):
+        if values is None:
+            raise ValueError('it has no card, so that its network is not known')
         return card_from(values)
 
 

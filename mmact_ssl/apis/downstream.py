@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.launch import apply_options, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -124,37 +123,19 @@ def may_hold_out(cfg: Config, checkpoints: Iterable[str]) -> bool:
     """
     folder, may = cfg.get('own_folder'), True
     for checkpoint in checkpoints if folder else ():
-        trained = trained_labels(checkpoint)
-        if trained is None:
+        read = labels_read(checkpoint)
+        if read is None:
             continue
-        name, train_hash = trained
-        if train_hash == folder.train_hash or (not train_hash and name == folder.name):
+        is_same = read.dataset == folder.name
+        if read.folder_hash == folder.train_hash or (is_same and not read.folder_hash):
             may = False
-        elif name == folder.name:
+        elif is_same:
             raise ConfigError(
                 f'{checkpoint} was trained with labels of {folder.name!r}, whose training list was '
                 'another one, so that test clips may be among them: train again (or rename the '
                 'folder, if it is another one)'
             )
     return may
-
-
-def trained_labels(checkpoint: str) -> tuple[str, str] | None:
-    """Data set and ``train_hash`` of a training that read labels, '' where it names no folder.
-
-    None if it read none, or if the file does not tell.
-    """
-    if checkpoint.endswith('.safetensors'):
-        card = read_card(checkpoint)
-        name = card.dataset_name or card.trained_on
-        return (name, card.labels_of) if card.labels_of else None
-    if told := load_checkpoint_safely(checkpoint).get('meta', {}).get('labels_of'):  # exported
-        return str(told[0]), str(told[1])
-    read = labels_read(checkpoint)
-    if read is None:
-        return None
-    folder = read_saved_config(checkpoint, ('own_folder',))[1]
-    return read.dataset, find_value(folder, 'train_hash') or ''
 
 
 def saved_network(checkpoint: str) -> tuple[str, dict[str, Any]]:

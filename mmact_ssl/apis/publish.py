@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import Card, card_from
-from mmact_ssl.apis.downstream import find_downstream, trained_labels
+from mmact_ssl.apis.downstream import find_downstream
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
@@ -218,7 +218,6 @@ def card_of_checkpoint(
         trained_on=trained_on or dataset or 'not stated',
         dataset_name=dataset,
         licence=licence or 'not stated',
-        labels_of=(trained_labels(os.fspath(checkpoint)) or ('', ''))[1],
         labels_read=read and asdict(read),
         source_sha256=sha256_of_file(checkpoint),
         precision='float32',

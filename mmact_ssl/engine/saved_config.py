@@ -41,10 +41,10 @@ def read_saved_config(
 
 
 def read_saved_card(path: str | os.PathLike[str]) -> Any:
-    """Read the card of a published .safetensors file as plain values, without its weights.
+    """Read the card in a .safetensors file as plain values, without its weights; None without one.
 
     Raises:
-        CheckpointError: The file is missing or damaged, or has no card.
+        CheckpointError: The file is missing or damaged.
     """
     from safetensors import safe_open
 
@@ -53,9 +53,7 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
     with reading(path, fix, CheckpointError):
         with safe_open(path, framework='np') as file:
             text = (file.metadata() or {}).get(CARD_KEY)
-        if text is None:
-            raise ValueError('it has no card, so that its network is not known')
-        return json.loads(text)
+        return None if text is None else json.loads(text)
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mmengine.config import Config
@@ -26,41 +26,48 @@ class LabelsRead:
         dataset: Name of the data set.
         fraction, seed: Of the draw, see :func:`label_subset`.
         train_hash: Of the names of the training list; '' if it is not known.
+        folder_hash: ``train_hash`` of a folder of one's own, see :func:`describe_folder`; ''
+            where the config names none.
     """
 
     dataset: str
     fraction: float
     seed: int
     train_hash: str = ''
+    folder_hash: str = ''
 
 
-def note_labels(
-    cfg: Config, dataset: str, fraction: float, seed: int, names: Iterable[str]
-) -> None:
+def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -> None:
     """Write into a config which labels its training reads, for the checkpoint that carries it."""
-    cfg[KEY] = asdict(LabelsRead(dataset, fraction, seed, _hash(names)))
+    folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
+    cfg[KEY] = asdict(LabelsRead(cfg.dataset_name, fraction, seed, _hash(names), folder_hash))
 
 
 def labels_read(checkpoint: str) -> LabelsRead | None:
     """Find which labels a checkpoint or a published file has read; None if it says of none."""
     if checkpoint.endswith('.safetensors'):
-        return _from_plain(read_saved_card(checkpoint), checkpoint)
-    if meta := load_checkpoint_safely(checkpoint).get('meta', {}).get(KEY):  # exported
-        return _from_plain({KEY: meta}, checkpoint)
-    keys = ('dataset_name', 'model', 'train_dataloader', KEY)
+        return _from_table(read_saved_card(checkpoint) or {}, checkpoint)
+    if noted := load_checkpoint_safely(checkpoint).get('meta', {}).get(KEY):  # exported
+        return _from_table({KEY: noted}, checkpoint)
+    keys = ('dataset_name', 'model', 'train_dataloader', 'own_folder', KEY)
     saved = read_saved_config(checkpoint, keys)[1]
-    if saved.get(KEY):
-        return _from_plain(saved, checkpoint)
     targets = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
     if 'sample.label' not in str(targets):
-        return None
-    return LabelsRead(str(saved.get('dataset_name')), *drawn_labels(saved.get('train_dataloader')))
+        return _from_table(saved, checkpoint)
+    return LabelsRead(
+        str(saved.get('dataset_name')),
+        *drawn_labels(saved.get('train_dataloader')),
+        folder_hash=find_value(saved.get('own_folder'), 'train_hash') or '',
+    )
 
 
-def _from_plain(values: Any, path: str) -> LabelsRead | None:
-    """What a file says under :data:`KEY`, which may be anything."""
+def _from_table(values: Mapping[str, Any], path: str) -> LabelsRead | None:
+    """Read the entry :data:`KEY` of a file's table; None if there is none."""
     with reading(path, 'download it again, or train it again', CheckpointError):
-        return LabelsRead(**values[KEY]) if values.get(KEY) else None
+        if not values.get(KEY):
+            return None
+        read = LabelsRead(**values[KEY])
+        return replace(read, fraction=float(read.fraction), seed=int(read.seed))
 
 
 def drawn_labels(loader: Any) -> tuple[float, int]:

@@ -14,11 +14,11 @@ from mmact_ssl.apis.downstream import (
     fit_lists,
     may_hold_out,
     saved_network,
-    trained_labels,
 )
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.result import read_results
@@ -206,7 +206,7 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
         visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
     assert not list(folder.glob('split_*.txt'))
 
-    assert trained_labels(exported) == trained_labels(trained)
+    assert labels_read(exported) == labels_read(trained)
     assert not may_hold_out(config_for(plain, str(folder)), [exported])
 
     # A folder of another name has other clips, unless its list has the same.
@@ -215,7 +215,7 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     assert not may_hold_out(cfg, [joint('moved.pth', *elsewhere)])
     train_hash = cfg.own_folder.train_hash
     assert may_hold_out(cfg, [joint('other.pth', *elsewhere, (train_hash, '0' * 16))])
-    assert may_hold_out(cfg, [plain]) and trained_labels(plain) is None
+    assert may_hold_out(cfg, [plain]) and labels_read(plain) is None
     # A config that names its data set itself tells no list.
     assert not may_hold_out(cfg, [joint('named.pth', ("train_hash='", "was='"))])
 

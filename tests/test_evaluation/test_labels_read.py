@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.config import Config
+from safetensors.torch import save_file
 
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
@@ -75,8 +76,8 @@ def test_a_fine_tuned_network_knows_its_labels(
 def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed, fits):
     joint = save(tmp_path / 'joint.pth', JOINT)
     assert labels_read(joint) == LabelsRead('mine', 0.2, 3)
-    tuned = Config()
-    note_labels(tuned, 'mine', 0.2, 3, ['a', 'b'])
+    tuned = Config(dict(dataset_name='mine'))
+    note_labels(tuned, 0.2, 3, ['a', 'b'])
     finetuned = save(tmp_path / 'tuned.pth', tuned.pretty_text)
     for checkpoint in (joint, finetuned):
         check_training_list(checkpoint, 'mine', ['b', 'a'])
@@ -107,7 +108,16 @@ def test_a_published_network_knows_its_labels_too(
             run(linear_config, ['knn'], published, label_fraction=0.5)
 
 
-def test_a_damaged_note_of_labels_is_one_line(tmp_path):
-    path = save(tmp_path / 'bad.pth', 'labels_read = dict(share=1)')
+@pytest.mark.parametrize('note', ['dict(share=1)', "dict(dataset='a', fraction='most', seed=0)"])
+def test_a_damaged_note_of_labels_is_one_line(tmp_path, note):
+    path = save(tmp_path / 'bad.pth', f'labels_read = {note}')
     with pytest.raises(CheckpointError, match=r'bad\.pth: .*: download it again'):
         labels_read(path)
+
+
+def test_weights_of_another_project_say_of_no_labels(tmp_path):
+    """A .safetensors file without a card can be evaluated by a config."""
+    save_file({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.safetensors')
+    torch.save({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.pth')
+    for name in ('plain.safetensors', 'plain.pth'):
+        assert labels_read(str(tmp_path / name)) is None

@@ -34,8 +34,7 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
-    drawn = request.label_fraction, request.seed
-    note_labels(cfg, cfg.dataset_name, *drawn, task.train.names)
+    note_labels(cfg, request.label_fraction, request.seed, task.train.names)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:
