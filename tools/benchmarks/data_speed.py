@@ -2,8 +2,8 @@
 
 Ours makes a clip and a future of 16 frames each at stride 2, three I-frames and the poses of clip
 and future from a pose cache; mmaction2's pipeline makes the clip and the future alone, as one clip
-of 32 frames at stride 2. Both read the same files in turn, on one core, from random starts of the
-same distribution. The I-frames of a video are set against decoding the whole of it. Without
+of 32 frames at stride 2. Both read the same frames of the same files in turn, on one core, from
+random starts. The I-frames of a video are set against decoding the whole of it. Without
 --videos two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in
 H.264 with libx264's defaults, which place a key frame every 250 frames.
 """
@@ -18,8 +18,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import numpy as np
 from interleave import compare
 from made_data import make_videos, use_videos
 from mmengine.config import Config
@@ -73,32 +73,52 @@ def gather_videos(args: argparse.Namespace) -> dict[tuple[int, int], list[Path]]
     return dict(groups)
 
 
-def ours(folder: Path, count: int) -> Callable[[int], Any]:
-    """Our pipeline on the videos of a folder; returns its packed views by their shapes."""
-    stay_on_one_core()
+def samples(folder: Path, count: int, pipeline: list[dict]) -> Callable[[int], dict[str, Any]]:
+    """Sample ``number`` of our pipeline, or of its first steps, on the videos of a folder."""
     data_set = PretextVideoDataset(
-        str(folder / 'train.txt'), OURS, data_prefix=dict(video=str(folder))
+        str(folder / 'train.txt'), pipeline, data_prefix=dict(video=str(folder))
     )
 
-    def run(number: int) -> dict[str, list[int]]:
+    def make(number: int) -> dict[str, Any]:
         data_set.set_progress(0, number)
-        views = data_set[number % count]['inputs']
-        return {view: list(frames.shape) for view, frames in views.items()}
+        return data_set[number % count]
 
-    return run
+    return make
 
 
-def mmaction2(folder: Path, count: int) -> Callable[[int], Any]:
-    """mmaction2's pipeline on the same videos."""
+def ours(folder: Path, count: int) -> Callable[[int], Any]:
+    """Our pipeline; returns the shapes of its packed views."""
+    stay_on_one_core()
+    make = samples(folder, count, OURS)
+    return lambda number: {view: list(x.shape) for view, x in make(number)['inputs'].items()}
+
+
+def mmaction2(folder: Path, count: int, rounds: int) -> Callable[[int], Any]:
+    """mmaction2's pipeline on the frames that ours takes for clip and future, in each round.
+
+    It returns these frames and the shape of what it makes of them.
+    """
     from mmaction.datasets import VideoDataset
 
     stay_on_one_core()
-    np.random.seed(0)
+    draw = samples(folder, count, OURS[:1])
+    starts = []
+    for number in range(rounds):
+        drawn = draw(number)
+        drawn['video_reader'].close()
+        starts.append(drawn['frame_inds']['clip'][:1])
     with DefaultScope.overwrite_default_scope('mmaction'):
         data_set = VideoDataset(
             str(folder / 'train.txt'), MMACTION2, data_prefix=dict(video=str(folder))
         )
-    return lambda number: list(data_set[number % count]['imgs'].shape)
+    sample_frames = data_set.pipeline.transforms[1]
+
+    def run(number: int) -> dict[str, list[int]]:
+        with mock.patch.object(sample_frames, '_sample_clips', return_value=starts[number]):
+            made = data_set[number % count]
+        return dict(frames=made['frame_inds'].tolist(), shape=list(made['imgs'].shape))
+
+    return run
 
 
 def keyframes(videos: list[Path], whole: bool) -> Callable[[int], Any]:
@@ -133,7 +153,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                     f'a sample of {width}x{height}',
                     {
                         'ours': partial(ours, folder, count),
-                        'mmaction2': partial(mmaction2, folder, count),
+                        'mmaction2': partial(mmaction2, folder, count, args.samples + 1),
                     },
                     'mmaction2',
                     rounds=args.samples,

@@ -47,7 +47,7 @@ def benchmark(tool, module, tmp_path):
     return run
 
 
-def test_data_on_given_files(benchmark, tmp_path, make_video):
+def test_data_on_given_files(benchmark, module, tmp_path, make_video):
     pytest.importorskip('decord', reason='mmaction2 reads its side of the comparison with decord')
     paths = [str(make_video(tmp_path / f'{i}.mp4', num_frames=80, gop=20)) for i in range(2)]
     sample, keyframes = benchmark('data', '--videos', *paths, '--samples', '2')
@@ -55,7 +55,14 @@ def test_data_on_given_files(benchmark, tmp_path, make_video):
     ours, theirs = sample['ways']['ours'], sample['ways']['mmaction2']
     views = {'clip': [3, 16, 112, 112], 'future': [3, 16, 112, 112], 'keyframes': [3, 3, 112, 112]}
     assert ours['results'] == [views] * 2
-    assert theirs['results'] == [[1, 3, 32, 112, 112]] * 2
+    assert [made['shape'] for made in theirs['results']] == [[1, 3, 32, 112, 112]] * 2
+    (tmp_path / 'train.txt').write_text('0.mp4\n1.mp4\n')
+    draw = module('data_speed').samples(tmp_path, 2, module('data_speed').OURS[:1])
+    for number, made in enumerate(theirs['results'], start=1):  # 0 warms up
+        drawn = draw(number)
+        drawn['video_reader'].close()
+        views = drawn['frame_inds']
+        assert made['frames'] == [*views['clip'].tolist(), *views['future'].tolist()]
     ratio = np.median(np.divide(theirs['cpu_seconds'], ours['cpu_seconds']))
     assert ours['cpu_seconds_ratio']['median'] == pytest.approx(ratio)
     assert keyframes['ways']['I-frames']['results'] == [3]
