@@ -79,7 +79,7 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
         return [
             Clip(
                 before + name,
-                partial(_from_folder, str(path), name, start, length, folder.layout),
+                partial(_from_folder, str(path), folder.sha256, name, start, length, folder.layout),
                 f'{_absolute(path)}/{name}',
             )
             for name, start, length in rows
@@ -98,6 +98,8 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
             raise ConfigError(f'{path}: the model reads skeletons, .npz or .npy, not videos')
         return [Clip(name, partial(_from_video, path), _absolute(path))]
     if path.suffix.lower() == '.npz' and path.is_file():
+        status = path.stat()
+        version = status.st_mtime_ns, status.st_size, status.st_ino
         names = _clip_names(path)
         if names is not None:
             if twice := [clip for clip, count in Counter(names).items() if count > 1]:
@@ -105,7 +107,7 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
             return [
                 Clip(
                     f'{name}/{clip}',
-                    partial(_from_table, str(path), number, kind, layout),
+                    partial(_from_table, str(path), version, number, kind, layout),
                     f'{_absolute(path)}/{clip}',
                 )
                 for number, clip in enumerate(names)
@@ -136,26 +138,34 @@ def _from_video(path: Path) -> dict[str, Any]:
     return _results(path.as_posix(), 'RGB')
 
 
-def _from_folder(path: str, name: str, start: int, length: int, layout: str) -> dict[str, Any]:
-    clip = _coordinates(path)[start : start + length]  # (T, M, V, C)
+def _from_folder(
+    path: str, sha256: str, name: str, start: int, length: int, layout: str
+) -> dict[str, Any]:
+    clip = _coordinates(path, sha256)[start : start + length]  # (T, M, V, C)
     return _skeleton(clip.transpose(1, 0, 2, 3), name, layout)
 
 
 @lru_cache(maxsize=1)
-def _coordinates(path: str) -> np.ndarray:
+def _coordinates(path: str, sha256: str) -> np.ndarray:
+    """Coordinates of the last folder that was read; the hash tells it from one in its place."""
     return open_skeleton_folder(path, FIX).open_coordinates()
 
 
-def _from_table(path: str, number: int, kind: str, layout: str) -> dict[str, Any]:
-    keypoints, ends = _table(path)
+def _from_table(
+    path: str, version: tuple[int, ...], number: int, kind: str, layout: str
+) -> dict[str, Any]:
+    keypoints, ends = _table(path, version)
     clip = keypoints[ends[number] : ends[number + 1]]  # (T, V, C) or (T, M, V, C)
     clip = clip[:, None] if clip.ndim == 3 else clip
     return _from_array(clip.transpose(1, 0, 2, 3), path, kind, layout)
 
 
 @lru_cache(maxsize=1)
-def _table(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Joined clips of the last file that was read, and where each begins and ends."""
+def _table(path: str, version: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Joined clips of the last file that was read, and where each begins and ends.
+
+    The version tells the file from one that was written in its place.
+    """
     with reading(path, FIX):
         table = read_arrays(path, FIX)
         ends = np.concatenate([[0], np.cumsum(table['lengths'])])

@@ -77,6 +77,9 @@ class RetrievalInferencer(FeatureInferencer):
         values: list[np.ndarray] = []
         added = 0
         paths = {clip.name: clip.path for clip in todo}
+        if len(paths) < len(todo):
+            twice = next(clip.name for clip in todo if clip.path != paths[clip.name])
+            raise ConfigError(f'two clips are named {twice!r}: give each Clip a name of its own')
         try:
             # One that could not be read before is tried again, and is still no error.
             for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mmact_ssl.apis import load_model
+from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.feature_inferencer import embed
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
@@ -77,6 +78,9 @@ def test_a_clip_is_added_once_and_a_broken_one_named(search, video_model, labele
     assert list(again.add(other)['broken']) == [names[0]], 'tried again, and no error'
     with pytest.raises(ConfigError, match='array 0: an index holds files'):
         again.add(np.zeros((4, 8, 8, 3), np.uint8))
+    clips = [Clip('clip', dict, path) for path in ('/a.mp4', '/b.mp4')]
+    with pytest.raises(ConfigError, match="two clips are named 'clip'"):
+        again.add(clips)
 
 
 def test_a_name_that_is_not_utf8_is_left_out(search, labeled_world, tmp_path):
