@@ -96,10 +96,13 @@ def search(
         rows = left[start : start + chunk]
         whole = multiply_all(queries[rows], gallery, project)  # (chunk, G)
         for row, values in zip(rows, whole):
-            near = np.flatnonzero(values >= np.partition(values, -k)[-k] - slack)
-            if len(near) <= limit:
-                nought = np.zeros(len(near), np.int64)
-                values[near] = multiply_pairs(queries[[row]], gallery, project, nought, near)
+            last = np.partition(values, -k)[-k]
+            near = np.flatnonzero(values >= last - slack)
+            if len(near) > limit:  # those that are as good as equal to the last: the first of them
+                equal = values[near] <= last + slack
+                near = np.sort([*near[~equal], *near[equal][: k - np.sum(~equal)]])
+            nought = np.zeros(len(near), np.int64)
+            values[near] = multiply_pairs(queries[[row]], gallery, project, nought, near)
             near = near[np.argsort(-values[near], kind='stable')[:k]]
             similarities[row], positions[row] = values[near], near
     return similarities, positions

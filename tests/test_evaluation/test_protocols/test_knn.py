@@ -110,6 +110,21 @@ def test_collapsed_features_take_no_more_memory(deviation):
     np.testing.assert_allclose(own, best, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize('queries', [3, 200])
+@pytest.mark.parametrize('k', [1, 5])
+def test_of_a_crowd_of_equal_rows_the_first_are_found(queries, k):
+    """Also behind a nearer row, among others, and whatever number of queries is multiplied."""
+    generator = np.random.default_rng(0)
+    gallery = normalize(generator.normal(size=(1003, 64)))
+    gallery[400:] = gallery[400]
+    nearest_row = normalize(gallery[400:401] + 0.001 * generator.normal(size=(1, 64)))
+    gallery[900] = nearest_row
+    _, position = nearest(np.repeat(nearest_row, queries, axis=0), gallery, k)
+    assert (position == [900, 400, 401, 402, 403][:k]).all()
+    _, position = nearest(np.repeat(gallery[400:401], queries, axis=0), gallery, k)
+    assert (position == 400 + np.arange(k)).all()
+
+
 def test_a_small_temperature_does_not_overflow():
     train = random_features(10, 2, seed=0)
     assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()
