@@ -21,8 +21,14 @@ from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.reporting.provenance import config_hash, data_version, package_versions
+from mmact_ssl.reporting.provenance import (
+    config_hash,
+    data_version,
+    package_versions,
+    portable_path,
+)
 from mmact_ssl.reporting.result import RANDOM, Result
+from mmact_ssl.targets.inspection import cache_version
 
 
 def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
@@ -48,11 +54,13 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     if request.label_lists is not None and is_part:
         part = f'{100 * request.label_fraction:g}pct_seed{seed}'
         save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, drawn)
+    caches: dict[str, str] = {}
     if request.teacher is not None:
         # Named by its cache, that is by its config; the hash covers its weights.
         backbone = Path(request.teacher).stem
         deviation = cfg.get('feature_deviation', False)
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
+        caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
         backbone = cfg.backbone_name
         if checkpoint is None:
@@ -90,7 +98,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 pretrained_on=request.pretrained_on,
                 prefix=request.prefix,
                 students=1 + len(request.joined),
-                caches=measured.caches,
+                caches={**caches, **measured.caches},
             )
         )
     return results
@@ -112,9 +120,8 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
                 '--random for a random encoder'
             )
     if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
-        draw = request.cfg.dataset_name, request.label_fraction, request.seed
         for path in request.students:
-            check_labels_read(path, *draw)
+            check_labels_read(path, request.cfg, request.label_fraction, request.seed)
     if 'joint' in protocols:
         check_labels(str(request.checkpoint), request.label_fraction, request.seed)
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.saved_config import find_value, read_saved_card, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.files import reading
 
 # In the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
@@ -28,6 +29,7 @@ class LabelsRead:
         train_hash: Of the names of the training list; '' if it is not known.
         folder_hash: ``train_hash`` of a folder of one's own, see :func:`describe_folder`; ''
             where the config names none.
+        shared: Pattern by which a label counted for other clips too; '' for none.
     """
 
     dataset: str
@@ -35,12 +37,15 @@ class LabelsRead:
     seed: int
     train_hash: str = ''
     folder_hash: str = ''
+    shared: str = ''
 
 
 def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -> None:
     """Write into a config which labels its training reads, for the checkpoint that carries it."""
     folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
-    cfg[KEY] = asdict(LabelsRead(cfg.dataset_name, fraction, seed, _hash(names), folder_hash))
+    shared = cfg.get('shared_label_pattern') or ''
+    read = LabelsRead(cfg.dataset_name, fraction, seed, _hash(names), folder_hash, shared)
+    cfg[KEY] = asdict(read)
 
 
 def labels_read(checkpoint: str) -> LabelsRead | None:
@@ -54,10 +59,13 @@ def labels_read(checkpoint: str) -> LabelsRead | None:
     targets = find_value(find_value(saved.get('model'), 'data_preprocessor'), 'targets')
     if 'sample.label' not in str(targets):
         return _from_table(saved, checkpoint)
+    loader = saved.get('train_dataloader')
     return LabelsRead(
         str(saved.get('dataset_name')),
-        *drawn_labels(saved.get('train_dataloader')),
+        *drawn_labels(loader),
         folder_hash=find_value(saved.get('own_folder'), 'train_hash') or '',
+        # The other camera's clip of a performance is trained with the label of this one.
+        shared=find_value(loader, 'performance_pattern') or '',
     )
 
 
@@ -76,25 +84,32 @@ def drawn_labels(loader: Any) -> tuple[float, int]:
     return 1.0 if share is None else share, find_value(loader, 'label_seed') or 0
 
 
-def check_labels_read(checkpoint: str, dataset: str, fraction: float, seed: int) -> None:
+def check_labels_read(checkpoint: str, cfg: Config, fraction: float, seed: int) -> None:
     """Refuse a student that knows labels of a data set which an evaluation does not draw.
 
     Args:
         checkpoint: The student's file.
-        dataset, fraction, seed: Of the evaluation's labels.
+        cfg: Of the evaluation. Its data set is the student's where it has the name or the training
+            list of that.
+        fraction, seed: Of the labels that are drawn.
 
     Raises:
         ConfigError: Labels that are not drawn have trained the student.
     """
     read = labels_read(checkpoint)
-    if read is None or read.dataset != dataset or fraction == 1:
+    if read is None or fraction == 1:
         return
-    if seed != read.seed or fraction < read.fraction:
+    if read.dataset != cfg.dataset_name and read.train_hash != _hash(read_splits(cfg)[0].names):
+        return
+    is_shared = read.shared not in ('', cfg.get('shared_label_pattern'))
+    if seed != read.seed or fraction < read.fraction or is_shared:
         draw = '' if read.fraction == 1 else f' --seed {read.seed}'
+        if draw and is_shared:
+            draw += f" --cfg-options 'shared_label_pattern={read.shared}'"
         raise ConfigError(
-            f'{checkpoint} was trained with labels of {dataset} that are not drawn here, so that '
-            f'its features know more than a share of {fraction:g} and seed {seed} would say: give '
-            f'--label-fraction {read.fraction:g}{draw}, or a student that has not read them'
+            f'{checkpoint} was trained with labels of {read.dataset} that are not drawn here, so '
+            f'that its features know more than a share of {fraction:g} and seed {seed} would say: '
+            f'give --label-fraction {read.fraction:g}{draw}, or a student that has not read them'
         )
 
 

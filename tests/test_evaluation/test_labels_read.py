@@ -73,7 +73,9 @@ def test_a_fine_tuned_network_knows_its_labels(
     'fraction, seed, fits',
     [(0.2, 3, True), (0.5, 3, True), (1.0, 0, True), (0.1, 3, False), (0.5, 0, False)],
 )
-def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed, fits):
+def test_a_larger_share_of_the_same_draw_knows_no_more(
+    linear_config, tmp_path, fraction, seed, fits
+):
     joint = save(tmp_path / 'joint.pth', JOINT)
     assert labels_read(joint) == LabelsRead('mine', 0.2, 3)
     tuned = Config(dict(dataset_name='mine'))
@@ -82,12 +84,46 @@ def test_a_larger_share_of_the_same_draw_knows_no_more(tmp_path, fraction, seed,
     for checkpoint in (joint, finetuned):
         check_training_list(checkpoint, 'mine', ['b', 'a'])
         check_training_list(checkpoint, 'another', ['c'])
-        check_labels_read(checkpoint, 'another', fraction, seed)
+        check_labels_read(checkpoint, linear_config, fraction, seed)
         if fits:
-            check_labels_read(checkpoint, 'mine', fraction, seed)
+            check_labels_read(checkpoint, Config(dict(dataset_name='mine')), fraction, seed)
         else:
-            with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3'):
-                check_labels_read(checkpoint, 'mine', fraction, seed)
+            with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3, or'):
+                check_labels_read(checkpoint, Config(dict(dataset_name='mine')), fraction, seed)
+
+
+def test_a_training_list_is_known_under_another_name_of_the_data_set(linear_config, tmp_path):
+    """As that of NW-UCLA's unseen test clips, where the training clips are the same."""
+    names = read_splits(linear_config)[0].names
+    for dataset, list_read, refused in (
+        ('made', [], True),
+        ('other', names, True),
+        ('other', names[1:], False),
+    ):
+        tuned = Config(dict(dataset_name=dataset))
+        note_labels(tuned, 1.0, 0, list_read)
+        checkpoint = save(tmp_path / 'tuned.pth', tuned.pretty_text)
+        if refused:
+            with pytest.raises(ConfigError, match=f'labels of {dataset} that are not drawn here'):
+                check_labels_read(checkpoint, linear_config, 0.5, 0)
+        else:
+            check_labels_read(checkpoint, linear_config, 0.5, 0)
+
+
+def test_labels_that_counted_for_other_clips_are_drawn_the_same_way(tmp_path):
+    pattern = r'(.+)_v\d+$'
+    tuned = Config(dict(dataset_name='mine', shared_label_pattern=pattern))
+    note_labels(tuned, 0.2, 3, ['a'])
+    loader = f'label_fraction=0.2, label_seed=3, performance_pattern={pattern!r}'
+    joint = JOINT.replace('label_fraction=0.2, label_seed=3', loader)
+    for name, config in (('tuned.pth', tuned.pretty_text), ('joint.pth', joint)):
+        checkpoint = save(tmp_path / name, config)
+        shared = Config(dict(dataset_name='mine', shared_label_pattern=pattern))
+        check_labels_read(checkpoint, shared, 0.2, 3)
+        with pytest.raises(
+            ConfigError, match=r"--seed 3 --cfg-options 'shared_label_pattern=\(\.\+"
+        ):
+            check_labels_read(checkpoint, Config(dict(dataset_name='mine')), 0.2, 3)
 
 
 def test_a_published_network_knows_its_labels_too(
