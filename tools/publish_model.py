@@ -24,6 +24,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+# Options of the card, which a .pth file does not have.
+CARD = (
+    *('results', 'variant', 'licence', 'trained_on'),
+    *('method', 'downstream', 'text_encoder', 'half'),
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -40,7 +45,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument(
         '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
     )
-    card.add_argument('--variant', default='full', help="of the results; 'full' by default")
+    card.add_argument('--variant', help="of the results; 'full' by default")
     card.add_argument('--licence', help='of the weights, as the training data allows')
     card.add_argument('--trained-on', help="the data; the config's data set by default")
     card.add_argument('--method', help='row of the tables; that of the results by default')
@@ -75,12 +80,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
     elif args.format == 'safetensors' and (args.strip_prefix or args.classifier):
         parser.error('--strip-prefix and --classifier are of --format pth')
-    told = (args.results, args.licence, args.downstream, args.half, args.text_encoder)
-    if args.format == 'pth' and any(told):
-        parser.error(
-            'a .pth file has no card: drop --results, --licence, --downstream, --half and '
-            '--text-encoder'
-        )
+    told = [name for name in CARD if getattr(args, name)]
+    if args.format == 'pth' and told:
+        options = ', '.join('--' + name.replace('_', '-') for name in told)
+        parser.error(f'a .pth file has no card: drop {options}')
+    args.variant = args.variant or 'full'
     return args
 
 

@@ -316,8 +316,8 @@ def check_folder(
     )
     if changes:
         raise ConfigError(
-            f'{folder} was trained otherwise ({changes}); delete it to train anew, or {file} '
-            'alone to go on with it as it is'
+            f'{folder} was trained otherwise ({changes}); delete it and its results to train '
+            f'anew, or {file} alone to go on with it as it is'
         )
 
 

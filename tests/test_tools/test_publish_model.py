@@ -154,8 +154,13 @@ def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):
 def test_a_wrong_path_is_one_line(tmp_path: Path):
     with pytest.raises(SystemExit, match=r'^error: .*no\.pth is missing: check the path'):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
+
+
+@pytest.mark.parametrize('option', ['--half', '--method=DTG-Net', '--variant=full'])
+def test_an_option_of_the_card_is_none_of_a_pth_file(option, capsys):
     with pytest.raises(SystemExit, match='2'):
-        main(['x.pth', 'y', '--format=pth', '--half'])
+        main(['x.pth', 'y', '--format=pth', option])
+    assert f'has no card: drop {option.split("=")[0]}\n' in capsys.readouterr().err
 
 
 def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
