@@ -56,12 +56,20 @@ def clip_lengths(valid: Tensor) -> Tensor:
 def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
     """Validity of a backbone's map of T' = ``num_frames``, ``(B, M, T)`` to ``(B, M, T')``.
 
-    ``ceil(length * T' / T)`` frames are valid: a frame of the map counts when the clip's frame at
-    which a strided convolution centers it does.
+    A frame of the map counts when the clip's frame at which convolutions of stride 2 center it
+    does: ``ceil(length / s)`` of them after a stride of s = 2, 4, ... in all. Of another number of
+    frames than these leave, ``ceil(length * T' / T)`` count (our choice).
     """
     time = valid.shape[2]
     if time == num_frames:
         return valid
-    lengths = (clip_lengths(valid) * num_frames + time - 1) // time  # (B,), rounded up
+    stride = 2
+    while -(-time // stride) > num_frames:
+        stride *= 2
+    lengths = clip_lengths(valid)  # (B,)
+    if -(-time // stride) == num_frames:
+        lengths = -(-lengths // stride)
+    else:
+        lengths = -(-lengths * num_frames // time)
     within = torch.arange(num_frames, device=valid.device) < lengths[:, None]  # (B, T')
     return valid.any(2)[:, :, None] & within[:, None]

@@ -48,11 +48,18 @@ def test_each_special_clip():
     assert valid.any(2).tolist() == [[True, False], [True, False], [False, True], [True, True]]
 
 
-@settings(deadline=None, max_examples=40)
-@given(time=st.integers(1, 30), data=st.data())
-def test_scaled_lengths_are_rounded_up(time, data):
-    num_frames = data.draw(st.integers(1, 30))
+@settings(deadline=None, max_examples=60)
+@given(time=st.integers(1, 70), strides=st.integers(0, 4), data=st.data())
+def test_frames_count_where_strided_convolutions_center_them(time, strides, data):
     length = data.draw(st.integers(1, time))
-    valid = torch.arange(time)[None, None] < length
-    expected = math.ceil(length * num_frames / time)
-    assert int(clip_lengths(scale_valid(valid, num_frames))) == expected
+    valid = (torch.arange(time) < length)[None, None]
+    centers = torch.arange(time)
+    for _ in range(strides):
+        centers = centers[::2]
+    assert torch.equal(scale_valid(valid, len(centers)), valid[..., centers])
+
+
+def test_a_map_of_another_number_of_frames_counts_its_share():
+    valid = (torch.arange(10) < 4)[None, None]
+    assert int(clip_lengths(scale_valid(valid, 7))) == 3  # of 2.8
+    assert int(clip_lengths(scale_valid(valid, 20))) == 8

@@ -104,9 +104,12 @@ class FrameGenerationHead(PretextHead):
             pair = (real * seen, fake * seen)
             discriminator = self.discriminators[str(side)]
             sides = self.adversarial(discriminator, *pair, iteration=self.iteration)
-            found[f'loss_{side}_generator'] = Term(sides.generator / len(levels))
-            found[f'loss_{side}_discriminator'] = Term(sides.discriminator / len(levels))
-            found[f'{side}_accuracy'] = Term(sides.accuracy)
+            has_frames = weight.any(1).to(weight.dtype)
+            found[f'loss_{side}_generator'] = Term(sides.generator / len(levels), has_frames)
+            found[f'loss_{side}_discriminator'] = Term(
+                sides.discriminator / len(levels), has_frames
+            )
+            found[f'{side}_accuracy'] = Term(sides.accuracy, has_frames)
         answers = dict(mse=fake.detach(), mse_constant=0 * real)
         if last is not None:
             answers['mse_repeat_last'] = resize_frames(last[:, :, None], side)

@@ -72,7 +72,7 @@ class RecognitionHead(PretextHead):
         if not count:
             return dict(**found, loss_cls=Term(scores.sum() * 0))
         samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]
-        outputs = self.cls_head.loss_by_feat(scores[labeled], samples)
+        outputs = self.cls_head.loss_by_feat(scores[labeled].float(), samples)  # numpy reads them
         # Means over unequally many clips a process would not average to the mean over all.
         share = count * get_world_size() / total
         for name, value in outputs.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
@@ -171,4 +172,9 @@ class BaseTeacher(nn.Module):
     def _apply(self, fn: Any, *args: Any, **kwargs: Any) -> BaseTeacher:
         for network in self._external:
             network._apply(fn, *args, **kwargs)
-        return super()._apply(fn, *args, **kwargs)
+        super()._apply(fn, *args, **kwargs)
+        for network in self._external:
+            for module in network.modules():
+                if isinstance(module, BaseDataPreprocessor):  # moves inputs to what its .to() noted
+                    module._device = self.device
+        return self

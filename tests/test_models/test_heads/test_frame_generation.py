@@ -62,6 +62,18 @@ def test_padding_changes_no_loss(later: bool):
         assert torch.equal(value, got[name]), name
 
 
+@pytest.mark.parametrize('iteration', [0, 1])
+def test_a_clip_without_frames_has_no_part_in_the_losses(iteration: int):
+    """As one that ends before its future: real and generated frames of it are alike, blank."""
+    head, inputs = make_head(), make_inputs(later=False)  # nothing is drawn for each clip
+    head.iteration = iteration  # with R1 and without
+    inputs['valid'][1] = False
+    both = run(head, inputs)
+    alone = run(head, {name: value[:1] for name, value in inputs.items()})
+    for name, value in alone.items():
+        torch.testing.assert_close(both[name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
 @pytest.mark.parametrize('later', [True, False])
 def test_each_side_is_trained_by_its_own_losses(later: bool):
     head, inputs = make_head(), make_inputs(later=later)

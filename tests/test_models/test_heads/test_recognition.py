@@ -40,6 +40,17 @@ def test_the_loss_is_the_cross_entropy_of_the_labeled_clips(kind):
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_in_mixed_precision_the_loss_is_nearly_the_same(dtype):
+    torch.manual_seed(0)
+    head = RecognitionHead(HEADS['I3DHead'])
+    inputs = dict(feature_map=torch.randn(5, 4, 2, 3, 3), label=torch.tensor([0, -1, 2, 1, -1]))
+    expected = head.loss(**inputs)['loss_cls']
+    with torch.autocast('cpu', dtype):
+        found = head.loss(**inputs)['loss_cls']
+    assert torch.isclose(found.float(), expected, rtol=0.01)
+
+
 def test_a_data_set_without_labels_is_refused():
     with pytest.raises(ConfigError, match='num_classes is 0: it needs labels'):
         RecognitionHead(dict(HEADS['TSNHead'], num_classes=0))

@@ -72,6 +72,15 @@ def test_statistics_come_back_after_an_error():
     assert layers and all(layer.momentum == 0.1 for layer in layers)
 
 
+def test_a_layer_that_averages_over_its_batches_counts_none():
+    layer, alone = (torch.nn.BatchNorm1d(2, momentum=None) for _ in range(2))
+    for number, batch in enumerate(torch.randn(4, 8, 2)):
+        layer(batch), alone(batch)
+        with frozen_statistics(layer):
+            layer(batch + number)
+    assert torch.equal(layer.running_mean, alone.running_mean)
+
+
 @pytest.mark.parametrize('views', [('clip',), None])
 def test_activation_checkpointing_changes_neither_statistics_nor_gradients(views):
     """It runs layers again in the backward pass, when no view's statistics are frozen any more."""

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.model import ImgDataPreprocessor
 from torch import nn
 
 from mmact_ssl.errors import ConfigError
@@ -38,6 +39,16 @@ def test_it_moves_with_the_student():
     student = Student().to('meta')
     assert student.teacher.device.type == 'meta'
     assert next(student.teacher.network[0].parameters()).device.type == 'meta'
+
+
+def test_the_preprocessor_of_its_network_moves_inputs_along():
+    """mmpose's and mmdetection's networks move frames to where their preprocessor was moved."""
+    teacher = MeanTeacher()
+    network = nn.ModuleDict(dict(data_preprocessor=ImgDataPreprocessor(mean=[0] * 3, std=[1] * 3)))
+    teacher.network += (teacher.freeze_external(network),)
+    teacher.to('meta')
+    frames = network['data_preprocessor'](dict(inputs=[torch.zeros(3, 4, 4)]))['inputs']
+    assert {frame.device.type for frame in frames} == {'meta'}
 
 
 def test_frames_of_any_dtype_are_bytes():

@@ -41,7 +41,8 @@ class NormalizeSkeleton(BaseTransform):
     turns is kept: origin = spine base of the first frame that shows hips, shoulders and spine;
     y = from there to the center of the shoulders, x = from right to left hip and shoulder made
     orthogonal to y, z = x cross y, the direction that the person faces; scale = median length of
-    the torso over the frames that show it, else of the limbs. If no frame shows all of these
+    the torso over the frames that show most of these joints, else over those that show it, else
+    of the limbs. If no frame shows all of these
     joints, the first that shows most of them is taken: origin = mean of what is known of the spine
     base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
 
