@@ -16,7 +16,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 FIX = 'docs/inference.md shows what is read'
@@ -85,7 +85,7 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
             for name, start, length in rows
         ]
     suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
-    files = sorted(file for file in path.rglob('*') if file.suffix.lower() in suffixes)
+    files = [file for file in files_below(path) if file.suffix.lower() in suffixes]
     if not files:
         raise DataError(f'{path}: no {kind} clips in it ({", ".join(suffixes)}): {FIX}')
     named = ((file, before + file.relative_to(path).as_posix()) for file in files)

@@ -21,6 +21,9 @@ from mmact_ssl.errors import BrokenSampleError
 # of a larger file they are read again, from the key frame on.
 HELD_BYTES = 256 * 2**20
 
+# Formats in which FFmpeg puts the time stamps of decoding in place of those of display.
+_WITHOUT_ORDER = ('avi', 'asf', 'mxf')
+
 # Codecs whose non-reference frames the decoder may leave out without any trace in the others.
 # H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
 _SKIPS_NON_REFERENCE = ('h264',)
@@ -35,10 +38,10 @@ class VideoReader:
     """Random access to the frames of one video file, or one in a shard, exact to the frame.
 
     Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
-    number of frames, their order and the key frames without decoding (of AVI files with B-frames
-    and raw streams, which hold no order, the key frames are decoded). ``read`` then decodes from
-    the key frame before each wanted frame to the last wanted one; on the way it leaves out the
-    frames that no other refers to, and converts and scales only what was asked for.
+    number of frames, their order and the key frames without decoding (of AVI, WMV and MXF files
+    with B-frames and of raw streams, which hold no order, the key frames are decoded). ``read``
+    then decodes from the key frame before each wanted frame to the last wanted one; on the way it
+    leaves out the frames that no other refers to, and converts and scales only what was asked for.
 
     Of a file that FFmpeg reads the first video stream is taken. Packets before the first key frame
     cannot be decoded and are not counted. Time stamps give only the order. Transparency is dropped,
@@ -180,6 +183,7 @@ class VideoReader:
         dts: list[int | None] = []
         keys: list[bool] = []
         shown: list[bool] = []
+        places: list[int | None] = []  # in the file, bytes
         held_bytes = 0
         with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
@@ -189,16 +193,16 @@ class VideoReader:
                 dts.append(packet.dts)
                 keys.append(packet.is_keyframe)
                 shown.append(not packet.is_discard)
+                places.append(packet.pos)
                 held_bytes += packet.size
                 if packets is not None:
                     packets.append(packet)
-                    # Unordered time stamps cannot be found again by seeking.
-                    if held_bytes > HELD_BYTES and None not in dts and len(set(dts)) == len(dts):
+                    # Without these packets cannot be found again by seeking.
+                    if held_bytes > HELD_BYTES and _all_differ(dts) and _all_differ(places):
                         packets = None
 
         self._packets = packets
-        # AVI has no time stamps of display; FFmpeg puts those of decoding in their place.
-        guessed = self._container.format.name == 'avi' and codec.has_b_frames
+        guessed = self._container.format.name in _WITHOUT_ORDER and codec.has_b_frames
         self._in_order = None not in pts and not guessed
         self._is_key = np.array(keys, dtype=bool)
         visible = np.array(shown, dtype=bool)
@@ -213,7 +217,7 @@ class VideoReader:
         self._rank = np.full(len(keys), -1, dtype=np.int64)
         self._rank[self._position] = np.arange(self.total_frames)
         self._is_key &= visible
-        self._dts = dts
+        self._dts, self._places = dts, places
         if self.total_frames == 0:
             raise self._broken('has no frames')
         if packets is not None and self._in_order:
@@ -267,15 +271,21 @@ class VideoReader:
         if self._packets is not None:
             yield from enumerate(self._packets[start:stop], start)
             return
-        positions = {stamp: position for position, stamp in enumerate(self._dts)}
+        # Not by time stamps: FFmpeg guesses those of decoding, anew after seeking.
+        positions = {place: position for position, place in enumerate(self._places)}
         self._container.seek(self._dts[start], stream=self._stream)
         for packet in self._container.demux(self._stream):
-            position = positions.get(packet.dts, -1)
+            position = positions.get(packet.pos, -1)
             if position >= stop:
                 break
             if position >= start:
                 packet.pts = int(self._rank[position])
                 yield position, packet
+
+
+def _all_differ(numbers: list[int | None]) -> bool:
+    """Whether all are known (-1: unknown to FFmpeg) and differ."""
+    return not {None, -1}.intersection(numbers) and len(set(numbers)) == len(numbers)
 
 
 def _open(filename: str) -> Any:
@@ -286,14 +296,15 @@ def _open(filename: str) -> Any:
     source: Any = filename
     if split_path(filename):
         source = io.BytesIO(read_video(filename))
-    container = av.open(source, options={'skip_frame': 'all', 'analyzeduration': '1'})
+    options = {'skip_frame': 'all', 'analyzeduration': '1'}
+    container = av.open(source, options=options, metadata_errors='replace')
     streams = container.streams.video
     if streams and streams[0].codec_context is not None and streams[0].codec_context.width > 0:
         return container
     container.close()
     if source is not filename:
         source.seek(0)
-    return av.open(source)
+    return av.open(source, metadata_errors='replace')
 
 
 class _Converter:

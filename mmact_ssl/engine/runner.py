@@ -110,8 +110,19 @@ class PretrainRunner(Runner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
+        asked = self._initial_lrs()
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
+        if (kept := self._initial_lrs()) != asked:
+            self.logger.warning(
+                f'{filename}: goes on with its own learning rates {kept}, not the {asked} of the '
+                'config: begin another run with load_from to change them'
+            )
+
+    def _initial_lrs(self) -> list[float]:
+        """Learning rates before any schedule, each once."""
+        groups = self.optim_wrapper.param_groups
+        return sorted({group.get('initial_lr', group['lr']) for group in groups})
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; of a run that is resumed all of them, and it must be its own."""

@@ -54,8 +54,8 @@ def text_files(
     require(source, fix)
     found = False
     if source.is_dir():
-        for file in sorted(source.rglob(f'*{suffix}')):
-            if match := name.fullmatch(file.stem):
+        for file in files_below(source):
+            if file.suffix == suffix and (match := name.fullmatch(file.stem)):
                 found = True
                 yield match, partial(file.read_text, encoding='utf-8')
     archives = [] if found else sorted(source.glob('*.zip')) if source.is_dir() else [source]
@@ -70,6 +70,20 @@ def text_files(
         raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder, sorted; also in folders that links lead to, each of them once."""
+    found: list[Path] = []
+    entered: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(root) in entered:
+            folders.clear()
+            continue
+        entered.add(os.path.realpath(root))
+        folders.sort()
+        found += [Path(root, name) for name in names]
+    return sorted(found)
+
+
 def _text_of(archive: ZipFile, member: str) -> str:
     return archive.read(member).decode('utf-8')
 
@@ -77,7 +91,7 @@ def _text_of(archive: ZipFile, member: str) -> str:
 def probe_video(path: Path | str) -> str:
     """Return why a video is unusable; '' if it opens and has at least two frames."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors='replace') as container:
             if not container.streams.video:
                 return 'no video stream'
             if next(container.decode(video=0), None) is None:
@@ -139,7 +153,8 @@ def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
     """Put ``source`` at ``target``: a byte-identical 'copy', or a symbolic 'link'."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink() or target.exists():
-        if target.resolve() == source.resolve() and not target.is_symlink():
+        places = {path.parent.resolve() / path.name for path in (source, target)}
+        if len(places) == 1 or (target.resolve() == source.resolve() and not target.is_symlink()):
             return  # prepared in place
         target.unlink()
     if placement == 'link':

@@ -9,7 +9,7 @@ from rich.progress import track
 
 from mmact_ssl.errors import DataError, reason_of
 from mmact_ssl.files import read_text
-from mmact_ssl.preparation.files import require
+from mmact_ssl.preparation.files import files_below, require
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 SETS = {
@@ -74,7 +74,7 @@ def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
 def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """Return the files below a folder whose name contains ``kind``, by the video's name."""
     files: dict[str, Path] = {}
-    for path in sorted(source.rglob('*')):
+    for path in files_below(source):
         folders = path.relative_to(source).parts[:-1]
         if path.suffix in suffixes and any(kind in folder.lower() for folder in folders):
             if path.stem in files:
@@ -126,7 +126,7 @@ def read_split(source: Path, kind: str) -> list[list[str]]:
     It has sections ``Training videos:`` and ``Validataion videos:`` (so written), names between
     commas.
     """
-    found = sorted(source.rglob(f'cross[-_]{kind}*.txt'))
+    found = [path for path in files_below(source) if path.match(f'cross[-_]{kind}*.txt')]
     if len(found) != 1:
         listed = ', '.join(path.name for path in found) or 'none'
         raise DataError(f'{source}: one cross-{kind}*.txt is needed, found {listed}; {FIX}')

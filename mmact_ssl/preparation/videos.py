@@ -12,7 +12,14 @@ import numpy as np
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, read_text, reading
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES, Video, probe_videos, require, write_videos
+from mmact_ssl.preparation.files import (
+    VIDEO_SUFFIXES,
+    Video,
+    files_below,
+    probe_videos,
+    require,
+    write_videos,
+)
 from mmact_ssl.preparation.own_folder import BY_GROUPS, hold_out, write_groups
 
 SETS = {'videos': 'your own videos: any folder tree'}
@@ -56,13 +63,13 @@ def prepare(
         )
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
-    found = sorted(
+    found = [
         path
-        for path in source.rglob('*')
+        for path in files_below(source)
         if path.suffix.lower() in VIDEO_SUFFIXES
         and path.is_file()
         and out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
-    )
+    ]
     if not found:
         raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
     known = read_labels(labels, found, source) if labels else {}

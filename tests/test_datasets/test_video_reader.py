@@ -26,10 +26,12 @@ KINDS = {
     'only_key_frames.mp4': {'gop': 1},
     'time_stamps_absent.avi': {'bframes': 0},
     'reordered.avi': {},
+    'reordered.wmv': {},
     'raw_stream.h264': {},
     'matroska.mkv': {},
     'transport_stream.ts': {},
     'mpeg4.mp4': {'codec': 'mpeg4', 'options': {'bf': '2', 'b': '2000000'}},
+    'mpeg4.mkv': {'codec': 'mpeg4', 'gop': 12, 'options': {'bf': '2', 'b': '2000000'}},
     'hevc.mp4': {'codec': 'libx265', 'options': {'x265-params': 'log-level=none'}},
     'vp9.webm': {'codec': 'libvpx-vp9', 'options': {'cpu-used': '8', 'b': '1000000'}},
     'variable_rate.mp4': {'times': np.cumsum(np.arange(60) % 7 * 11 + 1).tolist()},
@@ -71,7 +73,9 @@ def test_frames_equal_a_full_decode(name, videos, data):
                 np.testing.assert_array_equal(frame, expected[index])
 
 
-@pytest.mark.parametrize('name', ['short_gop.mp4', 'open_gop.mp4', 'matroska.mkv', 'reordered.avi'])
+@pytest.mark.parametrize(
+    'name', ['short_gop.mp4', 'open_gop.mp4', 'matroska.mkv', 'mpeg4.mkv', 'reordered.avi']
+)
 def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch, read_index):
     monkeypatch.setattr(video_reader, 'HELD_BYTES', 0)
     path, _ = videos(name)

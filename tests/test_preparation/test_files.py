@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
+import pytest
 
-from mmact_ssl.preparation.files import place_video, probe_video, probe_videos
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.preparation.files import files_below, place_video, probe_video, probe_videos
 from mmact_ssl.preparation.poses import write_poses
 from tests.pose_file import read_poses
 from tests.test_preparation.helpers import make_video
@@ -36,6 +39,46 @@ def test_placed_videos_have_the_same_bytes(tmp_path):
         assert target.is_symlink() == (placement == 'link')
         place_video(source, source, placement)  # in place: left alone
         assert not source.is_symlink()
+
+
+@pytest.mark.parametrize('placement', ['copy', 'link'])
+def test_a_linked_video_that_is_prepared_in_place_stays(tmp_path, placement):
+    video, link = make_video(tmp_path / 'store' / 'a.mp4'), tmp_path / 'set' / 'b.mp4'
+    link.parent.mkdir()
+    link.symlink_to(video)
+    (tmp_path / 'other').symlink_to(link.parent)
+    for target in (link, tmp_path / 'other' / 'b.mp4'):
+        place_video(link, target, placement)
+        assert link.is_symlink() and link.resolve() == video and video.is_file()
+
+
+def test_files_below_a_folder_lie_behind_links_too(tmp_path):
+    for name in ('source/a/1.mp4', 'disk/b/2.mp4', 'disk/b/c/3.mp4'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    source = tmp_path / 'source'
+    (source / 'b').symlink_to(tmp_path / 'disk' / 'b')
+    (tmp_path / 'disk' / 'b' / 'c' / 'around').symlink_to(source)
+    names = [path.relative_to(source).as_posix() for path in files_below(source)]
+    assert names == ['a/1.mp4', 'b/2.mp4', 'b/c/3.mp4']
+
+
+def test_a_title_in_another_code_is_no_fault_of_a_video(tmp_path):
+    path = make_video(tmp_path / 'a.avi')
+    titled = tmp_path / 'titled.avi'
+    with av.open(str(path)) as source, av.open(str(titled), 'w') as target:
+        target.metadata['title'] = 'cafe'
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    content = titled.read_bytes()
+    assert content.count(b'cafe') == 1
+    titled.write_bytes(content.replace(b'cafe', b'caf\xe9'))
+    assert probe_video(titled) == ''
+    with VideoReader(path) as plain, VideoReader(titled) as reader:
+        assert np.array_equal(reader.read([1])[1], plain.read([1])[1])
 
 
 def test_poses_come_back(tmp_path):

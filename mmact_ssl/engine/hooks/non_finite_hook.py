@@ -148,8 +148,8 @@ KEY = 'non_finite_steps'  # in the checkpoint
 # Steps: the scale starts at 2**16 and is halved at each overflow.
 SCALED_LIMIT = 500
 FIX = (
-    'lower optim_wrapper.optimizer.lr or look at the data, and go on from an earlier checkpoint '
-    'with --resume'
+    'look at the data, or begin a run in another work dir at a lower optim_wrapper.optimizer.lr, '
+    'with load_from=FILE of an earlier checkpoint'
 )
 
 
