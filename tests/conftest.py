@@ -77,7 +77,8 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
-        stream.codec_context.time_base = Fraction(1, 600)
+        # MPEG-2 has no other than that of its frame rate.
+        stream.codec_context.time_base = Fraction(1, 25 if codec == 'mpeg2video' else 600)
         if rotation:
             stream.set_display_rotation(rotation)
         container.start_encoding()  # a file without frames has a header too

@@ -21,7 +21,8 @@ from mmact_ssl.errors import BrokenSampleError
 # of a larger file they are read again, from the key frame on.
 HELD_BYTES = 256 * 2**20
 
-# Formats in which FFmpeg puts the time stamps of decoding in place of those of display.
+# Formats of which FFmpeg may put the time stamps of decoding in place of those of display, which
+# are then in order though there are B-frames.
 _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 
 # Codecs whose non-reference frames the decoder may leave out without any trace in the others.
@@ -38,8 +39,8 @@ class VideoReader:
     """Random access to the frames of one video file, or one in a shard, exact to the frame.
 
     Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
-    number of frames, their order and the key frames without decoding (of AVI, WMV and MXF files
-    with B-frames and of raw streams, which hold no order, the key frames are decoded). ``read``
+    number of frames, their order and the key frames without decoding (of raw streams, and of AVI,
+    WMV and MXF files with B-frames where they hold no order, the key frames are decoded). ``read``
     then decodes from the key frame before each wanted frame to the last wanted one; on the way it
     leaves out the frames that no other refers to, and converts and scales only what was asked for.
 
@@ -184,6 +185,9 @@ class VideoReader:
         keys: list[bool] = []
         shown: list[bool] = []
         places: list[int | None] = []  # in the file, bytes
+        known_stamps: set[int | None] = {None}
+        known_places: set[int | None] = {None, -1}  # -1: FFmpeg does not know it
+        can_seek = True
         held_bytes = 0
         with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
@@ -194,21 +198,24 @@ class VideoReader:
                 keys.append(packet.is_keyframe)
                 shown.append(not packet.is_discard)
                 places.append(packet.pos)
+                # Without stamps and places that differ packets cannot be found again by seeking.
+                can_seek &= packet.dts not in known_stamps and packet.pos not in known_places
+                known_stamps.add(packet.dts)
+                known_places.add(packet.pos)
                 held_bytes += packet.size
                 if packets is not None:
                     packets.append(packet)
-                    # Without these packets cannot be found again by seeking.
-                    if held_bytes > HELD_BYTES and _all_differ(dts) and _all_differ(places):
+                    if held_bytes > HELD_BYTES and can_seek:
                         packets = None
 
         self._packets = packets
         guessed = self._container.format.name in _WITHOUT_ORDER and codec.has_b_frames
-        self._in_order = None not in pts and not guessed
+        stamps = None if None in pts else np.array(pts, dtype=np.int64)
+        self._in_order = stamps is not None and not (guessed and (np.diff(stamps) > 0).all())
         self._is_key = np.array(keys, dtype=bool)
         visible = np.array(shown, dtype=bool)
         order = np.arange(len(keys))
-        if self._in_order and keys:
-            stamps = np.array(pts, dtype=np.int64)
+        if stamps is not None and self._in_order and keys:
             # Frames shown before the first key frame refer to what the file does not hold.
             visible &= stamps >= stamps[0]
             order = np.argsort(stamps, kind='stable')
@@ -281,11 +288,6 @@ class VideoReader:
             if position >= start:
                 packet.pts = int(self._rank[position])
                 yield position, packet
-
-
-def _all_differ(numbers: list[int | None]) -> bool:
-    """Whether all are known (-1: unknown to FFmpeg) and differ."""
-    return not {None, -1}.intersection(numbers) and len(set(numbers)) == len(numbers)
 
 
 def _open(filename: str) -> Any:

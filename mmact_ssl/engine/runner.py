@@ -20,7 +20,7 @@ from torch import nn
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
 from mmact_ssl.engine.terminal import quiet_the_screen
-from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
@@ -121,7 +121,8 @@ class PretrainRunner(Runner):
 
     def _initial_lrs(self) -> list[float]:
         """Learning rates before any schedule, each once."""
-        groups = self.optim_wrapper.param_groups
+        sides = unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper))  # or as it is
+        groups = [group for side in sides for group in side.param_groups]
         return sorted({group.get('initial_lr', group['lr']) for group in groups})
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:

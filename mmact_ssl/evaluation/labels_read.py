@@ -89,8 +89,8 @@ def check_labels_read(checkpoint: str, cfg: Config, fraction: float, seed: int) 
 
     Args:
         checkpoint: The student's file.
-        cfg: Of the evaluation. Its data set is the student's where it has the name or the training
-            list of that.
+        cfg: Of the evaluation. Its data set is the student's where it has the name of that, or its
+            training list (which a joint training notes of a folder of one's own alone).
         fraction, seed: Of the labels that are drawn.
 
     Raises:
@@ -99,8 +99,10 @@ def check_labels_read(checkpoint: str, cfg: Config, fraction: float, seed: int) 
     read = labels_read(checkpoint)
     if read is None or fraction == 1:
         return
-    if read.dataset != cfg.dataset_name and read.train_hash != _hash(read_splits(cfg)[0].names):
-        return
+    if read.dataset != cfg.dataset_name:
+        own = _hash(read_splits(cfg)[0].names)
+        if own not in (read.train_hash, read.folder_hash):
+            return
     is_shared = read.shared not in ('', cfg.get('shared_label_pattern'))
     if seed != read.seed or fraction < read.fraction or is_shared:
         draw = '' if read.fraction == 1 else f' --seed {read.seed}'

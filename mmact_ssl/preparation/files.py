@@ -71,16 +71,22 @@ def text_files(
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; also in folders that links lead to, each of them once."""
+    """All files below a folder, sorted; also in folders elsewhere that links lead to, once each."""
     found: list[Path] = []
     entered: set[str] = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(root) in entered:
-            folders.clear()
-            continue
-        entered.add(os.path.realpath(root))
-        folders.sort()
-        found += [Path(root, name) for name in names]
+    tops = [os.fspath(folder)]
+    while tops:  # what links lead to comes last, so that a folder keeps its own name
+        links: list[str] = []
+        for top in tops:
+            for root, folders, names in os.walk(top):
+                if os.path.realpath(root) in entered:
+                    folders.clear()
+                    continue
+                entered.add(os.path.realpath(root))
+                paths = (os.path.join(root, name) for name in folders)
+                links += [path for path in paths if os.path.islink(path)]
+                found += [Path(root, name) for name in names]
+        tops = sorted(links)
     return sorted(found)
 
 

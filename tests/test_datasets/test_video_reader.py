@@ -27,6 +27,7 @@ KINDS = {
     'time_stamps_absent.avi': {'bframes': 0},
     'reordered.avi': {},
     'reordered.wmv': {},
+    'reordered.mxf': {'codec': 'mpeg2video', 'options': {'bf': '2', 'b': '4000000'}},
     'raw_stream.h264': {},
     'matroska.mkv': {},
     'transport_stream.ts': {},
@@ -74,12 +75,13 @@ def test_frames_equal_a_full_decode(name, videos, data):
 
 
 @pytest.mark.parametrize(
-    'name', ['short_gop.mp4', 'open_gop.mp4', 'matroska.mkv', 'mpeg4.mkv', 'reordered.avi']
+    'name', ['short_gop.mp4', 'open_gop.mp4', 'mpeg4.mkv', 'reordered.avi', 'reordered.mxf']
 )
 def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch, read_index):
     monkeypatch.setattr(video_reader, 'HELD_BYTES', 0)
     path, _ = videos(name)
     with VideoReader(path) as reader:
+        assert reader._packets is None
         for wanted in ([59], [30, 31, 2], range(60), [13]):
             assert {i: read_index(f) for i, f in reader.read(wanted).items()} == {
                 i: i for i in wanted

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from torch.utils.data import Dataset
 
 from mmact_ssl.engine import checkpoint as checkpoint_module
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError
 
 
@@ -109,21 +107,6 @@ def test_log_history_and_numpy_values_come_back(tmp_path: Path):
         np.int64,
         np.bool_,
     ]
-
-
-def test_a_learning_rate_that_resuming_does_not_change_is_said(tmp_path: Path, make_runner):
-    make_runner(tmp_path, OneWeight(), Constants()).train()
-    for lr in (0.01, 0.001):
-        optim_wrapper = dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9))
-        options = dict(runner_class=PretrainRunner, optim_wrapper=optim_wrapper, resume=True)
-        resumed = make_runner(tmp_path, OneWeight(), Constants(), epochs=2, **options)
-        with patch.object(resumed.logger, 'warning') as warning:
-            resumed.train()
-        said = [str(call.args[0]) for call in warning.call_args_list]
-        told = [text for text in said if 'own learning rates [0.01], not the [0.001]' in text]
-        assert len(told) == (lr == 0.001), said
-        (tmp_path / 'epoch_2.pth').unlink()
-        (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
 
 
 @pytest.mark.usefixtures('each_torch')

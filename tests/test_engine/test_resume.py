@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.test_engine.test_checkpoint import Constants, OneWeight
+from tests.test_engine.test_optimizers import TwoSided
 
 
 @pytest.fixture
@@ -48,6 +50,31 @@ def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(CheckpointError, match='empty: no checkpoint in this folder'):
         newest_in(tmp_path / 'empty')
+
+
+@pytest.mark.parametrize('adversary', [None, dict(optimizer=dict(type='Adam', lr=0.02))])
+def test_a_learning_rate_that_resuming_does_not_change_is_said(make_runner, tmp_path, adversary):
+    """Of one optimizer, and of a student's beside its adversary's."""
+    samples = [dict(inputs=torch.ones(4))] * 4
+
+    def make(lr: float, **options):
+        optim_wrapper = dict(optimizer=dict(type='SGD', lr=lr))
+        if adversary:
+            constructor = 'AdversarialOptimWrapperConstructor'
+            optim_wrapper.update(constructor=constructor, adversary=adversary)
+        options.update(optim_wrapper=optim_wrapper, runner_class=PretrainRunner)
+        options['loader'] = dict(collate_fn=dict(type='default_collate'))
+        return make_runner(tmp_path, TwoSided(), samples, **options)
+
+    make(0.01).train()
+    for lr, is_said in ((0.01, False), (0.001, True)):
+        resumed = make(lr, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+        with patch.object(resumed.logger, 'warning') as warning:
+            resumed.train()
+        assert resumed.iter == 4
+        told = ' '.join(str(call.args[0]) for call in warning.call_args_list)
+        kept = [0.01, 0.02] if adversary else [0.01]
+        assert (f'own learning rates {kept}, not the [0.001' in told) == is_said, told
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):

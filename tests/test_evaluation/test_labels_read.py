@@ -108,6 +108,13 @@ def test_a_training_list_is_known_under_another_name_of_the_data_set(linear_conf
                 check_labels_read(checkpoint, linear_config, 0.5, 0)
         else:
             check_labels_read(checkpoint, linear_config, 0.5, 0)
+    # A joint training on a folder of one's own knows the list of that.
+    tuned = Config(dict(dataset_name='other'))
+    note_labels(tuned, 1.0, 0, names)
+    folder = f"own_folder = dict(train_hash='{tuned.labels_read.train_hash}')"
+    joint = save(tmp_path / 'joint.pth', JOINT + folder)
+    with pytest.raises(ConfigError, match='labels of mine that are not drawn here'):
+        check_labels_read(joint, linear_config, 0.1, 3)
 
 
 def test_labels_that_counted_for_other_clips_are_drawn_the_same_way(tmp_path):

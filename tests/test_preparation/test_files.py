@@ -53,14 +53,15 @@ def test_a_linked_video_that_is_prepared_in_place_stays(tmp_path, placement):
 
 
 def test_files_below_a_folder_lie_behind_links_too(tmp_path):
-    for name in ('source/a/1.mp4', 'disk/b/2.mp4', 'disk/b/c/3.mp4'):
+    for name in ('source/wave/1.mp4', 'disk/b/2.mp4', 'disk/b/c/3.mp4'):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     source = tmp_path / 'source'
     (source / 'b').symlink_to(tmp_path / 'disk' / 'b')
     (tmp_path / 'disk' / 'b' / 'c' / 'around').symlink_to(source)
+    (source / 'best').symlink_to(source / 'wave')
     names = [path.relative_to(source).as_posix() for path in files_below(source)]
-    assert names == ['a/1.mp4', 'b/2.mp4', 'b/c/3.mp4']
+    assert names == ['b/2.mp4', 'b/c/3.mp4', 'wave/1.mp4']
 
 
 def test_a_title_in_another_code_is_no_fault_of_a_video(tmp_path):
