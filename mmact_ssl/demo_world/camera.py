@@ -14,7 +14,7 @@ class Camera:
     Attributes:
         azimuth: Radians that the camera stands to the left (of a person with heading 0).
         elevation: Radians above the horizon, looking down.
-        roll: Radians, image turned clockwise.
+        roll: Radians, camera turned clockwise.
         distance: Meters from the target.
         focal: Focal length in widths of the image.
         target: The point looked at, meters.

@@ -34,18 +34,22 @@ def rasterize(figure: Figure) -> np.ndarray:
 
 
 def draw_generated_frames(
-    rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str], first_step: int = 0
+    rows: Mapping[str, Mapping[str, np.ndarray]],
+    titles: Sequence[str],
+    strides: Mapping[str, int],
+    first_step: int = 0,
 ) -> Figure:
     """Some rows a clip, such as real above generated; columns are time, task by task.
 
     Args:
         rows: Label -> task -> its frames, uint8 ``(N, T, R, R, 3)``.
         titles: A name for each clip.
-        first_step: Position in time of the first of the T frames, from 0.
+        strides: By task, frames of the clip from one of the T frames to the next.
+        first_step: How many frames of the task come before these.
     """
     first = next(iter(rows.values()))
     columns = [
-        f'{task} {first_step + step + 1}'
+        f'{task} {strides[task] * (first_step + step) + 1}'
         for task, shown in first.items()
         for step in range(shown.shape[1])
     ]

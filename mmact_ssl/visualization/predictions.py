@@ -81,11 +81,13 @@ class Predictions:
         Columns are those of all tasks that generate frames.
         """
         rows: dict[str, dict[str, Any]] = {'real': {}, 'generated': {}, "by another's\nlatent": {}}
+        strides: dict[str, int] = {}
         with torch.no_grad():
             found = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
         for task, head in self.model.tasks.items():
             if not isinstance(head, FrameGenerationHead):
                 continue
+            strides[task] = head.frame_stride
             given = {name: found[source] for name, source in head.inputs.items()}
             own = self.stack(task, 'frames')
             # The background of later frames stays one's own.
@@ -100,7 +102,7 @@ class Predictions:
                 row: {task: frames[:, steps] for task, frames in tasks.items()}
                 for row, tasks in rows.items()
             }
-            return draw_generated_frames(shown, self.titles, steps.start)
+            return draw_generated_frames(shown, self.titles, strides, steps.start)
 
         length = min(frames.shape[1] for frames in rows['real'].values())
         return over_time(draw, length, animate)

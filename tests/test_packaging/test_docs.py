@@ -146,6 +146,15 @@ def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[
     assert online.model.teachers.imagenet.teacher.type == 'TimmTeacher'
 
 
+def test_configs_that_pages_tell_to_write_have_whole_test_loops(written_configs: dict[str, Path]):
+    """mmengine's runner wants a test loader, loop and metric, or none of them."""
+    for name, path in written_configs.items():
+        cfg = Config.fromfile(path)
+        for part in ('test', 'val'):
+            keys = (f'{part}_dataloader', f'{part}_cfg', f'{part}_evaluator')
+            assert len({cfg.get(key) is None for key in keys}) == 1, (name, part)
+
+
 def test_the_example_of_a_task_builds_with_its_own_loss(
     written_configs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):

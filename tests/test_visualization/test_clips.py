@@ -33,7 +33,7 @@ def strips(current: int, future: int, offset: int) -> dict[str, np.ndarray]:
 
 def test_each_generated_frame_is_below_the_real_one_at_its_time():
     rows = {kind: strips(2, 3, offset) for kind, offset in (('real', 0), ('own', 100), ('b', 50))}
-    figure = draw_generated_frames(rows, ['walk', 'wave'])
+    figure = draw_generated_frames(rows, ['walk', 'wave'], dict(current=1, future=4))
     axes = np.array(figure.axes).reshape(6, 5)
     for clip in range(2):
         for kind, offset in enumerate((0, 100, 50)):
@@ -41,7 +41,7 @@ def test_each_generated_frame_is_below_the_real_one_at_its_time():
                 (image,) = axes[3 * clip + kind, step].get_images()
                 assert np.unique(image.get_array()).tolist() == [offset + 40 * clip + step]
     titles = [axis.get_title() for axis in axes[0]]
-    assert titles == ['current 1', 'current 2', 'future 1', 'future 2', 'future 3']
+    assert titles == ['current 1', 'current 2', 'future 1', 'future 5', 'future 9']
     assert not any(axis.get_title() for axis in axes[1:].flat)
     labels = [row[0].get_ylabel() for row in axes]
     assert labels == [f'{clip}\n{kind}' for clip in ('walk', 'wave') for kind in rows]
