@@ -128,6 +128,11 @@ class MultiTaskPretrainer(BaseModel):
         available = available_inputs(self)
         check_inputs(self.tasks, available)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
+        wanted = {n for head in self.tasks.values() for n in head.inputs.values()}
+        read = {self.adapter_of.get(n.rpartition('.')[2]) for n in wanted & self.student_inputs}
+        for name, adapter in self.adapters.items():
+            if name not in read:  # of a task that is switched off
+                adapter.requires_grad_(False)  # distributed training waits for each gradient
         print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)

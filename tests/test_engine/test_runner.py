@@ -6,12 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mmact_ssl.engine.runner import PretrainRunner, end_process_group
-from mmact_ssl.errors import DataError
+from mmact_ssl.engine.runner import (
+    PretrainRunner,
+    check_views_are_one_batch,
+    end_process_group,
+)
+from mmact_ssl.errors import ConfigError, DataError
 from tests.test_engine.test_checkpoint import OneWeight
 
 GROUP = """
@@ -47,6 +52,14 @@ def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
     monkeypatch.setattr(torch.distributed, 'destroy_process_group', joined.wait)
     end_process_group(patience=0.01)
     joined.set()
+
+
+def test_views_apart_are_not_recomputed_in_several_processes():
+    for views, together in ((('clip',), False), (('clip', 'clip_b'), True)):
+        check_views_are_one_batch(SimpleNamespace(encode_names=views, encode_together=together))
+    apart = SimpleNamespace(encode_names=('clip', 'clip_b'), encode_together=False)
+    with pytest.raises(ConfigError, match=r"the views \('clip', 'clip_b'\) must .* as one batch"):
+        check_views_are_one_batch(apart)
 
 
 class Sleeping(torch.utils.data.Dataset):

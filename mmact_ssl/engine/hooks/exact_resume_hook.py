@@ -42,14 +42,17 @@ class ExactResumeHook(Hook):
         if not self._loaded:
             return
         seen, batches = self._loaded['seen'], len(runner.train_dataloader)
-        if self._loaded['batches'] == batches:
+        before = self._loaded['batches'], len(self._loaded['processes'])
+        now = batches, get_world_size()
+        if before == now:
             runner.train_loop.first_batch = self._batches = seen
         elif seen:
             runner.logger.warning(
                 f'epoch {runner.epoch + 1} begins anew: the checkpoint is from the middle of an '
-                f'epoch of {self._loaded["batches"]} batches, and now there are {batches}'
+                f'epoch of {before[0]} batches in each of {before[1]} processes, and now there are '
+                f'{now[0]} in each of {now[1]}'
             )
-        if len(self._loaded['processes']) == get_world_size():
+        if before[1] == now[1]:
             own, model = self._loaded['processes'][get_rank()], unwrap_model(runner.model)
             for name, value in own['buffers'].items():
                 model.get_buffer(name).copy_(value)

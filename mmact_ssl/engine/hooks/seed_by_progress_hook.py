@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import ClassBalancedDataset, RepeatDataset
-from mmengine.dist import get_rank
+from mmengine.dist import broadcast_object_list, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -49,10 +49,11 @@ class SeedByProgressHook(Hook):
                     'an epoch: take the data set itself, with more epochs (train_cfg.max_epochs)'
                 )
         # mmengine has built it with the config's seed, before the checkpoint told another.
-        loader = runner.train_dataloader
+        loader, seed = runner.train_dataloader, [int(runner.seed)]
+        broadcast_object_list(seed)  # with diff_rank_seed each process has another
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
             if sampler is not None and hasattr(sampler, 'seed'):
-                sampler.seed = int(runner.seed)
+                sampler.seed = seed[0]
 
     def before_train_epoch(self, runner: Runner) -> None:
         # Workers fetch the epoch's first batch after this.

@@ -7,10 +7,10 @@ from typing import Optional
 
 import torch
 from mmaction.structures import ActionDataSample
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses.common import gather, gather_with_gradient
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
@@ -66,18 +66,15 @@ class RecognitionHead(PretextHead):
         )
         if not self.needs_losses:
             return found
-        count = labeled.sum().float()
-        total = count.clone()
-        all_reduce(total, op='sum')
-        if not count:
+        # Of all processes: a loss may weigh classes, and means over unequally many clips would not
+        # average to the mean over all. Single precision, because numpy reads the scores.
+        everyone, labels = gather_with_gradient(scores.float())[0], gather(label)
+        is_labeled = labels >= 0
+        if not is_labeled.any():
             return dict(**found, loss_cls=Term(scores.sum() * 0))
-        samples = [ActionDataSample().set_gt_label(int(one)) for one in label[labeled]]
-        outputs = self.cls_head.loss_by_feat(scores[labeled].float(), samples)  # numpy reads them
-        # Means over unequally many clips a process would not average to the mean over all.
-        share = count * get_world_size() / total
-        for name, value in outputs.items():
-            value = torch.as_tensor(value, device=label.device)
-            found[name] = Term(value * share if 'loss' in name else value)
+        samples = [ActionDataSample().set_gt_label(int(one)) for one in labels[is_labeled]]
+        for name, value in self.cls_head.loss_by_feat(everyone[is_labeled], samples).items():
+            found[name] = Term(torch.as_tensor(value, device=label.device))
         return found
 
     def _scores(self, feature_map: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.hooks import exact_resume_hook
 from mmact_ssl.engine.runner import PretrainRunner
 
 WRAPPER = dict(
@@ -147,6 +148,16 @@ def test_with_other_batches_the_epoch_begins_anew(train, capsys):
     _, read = train('run', kill_at=11, resume=True, loader=dict(batch_size=4))
     assert 'epoch 2 begins anew' in capsys.readouterr().out
     assert len(read) == 3 * 4
+
+
+def test_with_other_processes_the_epoch_begins_anew(train, capsys, monkeypatch):
+    """Though two processes of half a batch have as many batches: their samples are others."""
+    with monkeypatch.context() as patch:
+        patch.setattr(exact_resume_hook, 'all_gather_object', lambda value: [value, value])
+        train('run', kill_at=9)
+    _, read = train('run', kill_at=11, resume=True)
+    assert 'in each of 2 processes, and now there are' in capsys.readouterr().out
+    assert len(read) > 4
 
 
 def one_process(rank: int, folder: str, make_runner) -> None:

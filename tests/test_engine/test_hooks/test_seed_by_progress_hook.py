@@ -15,6 +15,7 @@ from mmengine.dataset import (
 )
 from mmengine.model import BaseModel
 
+from mmact_ssl.engine.hooks import seed_by_progress_hook
 from mmact_ssl.engine.hooks.seed_by_progress_hook import SeedByProgressHook
 from mmact_ssl.errors import ConfigError
 
@@ -113,6 +114,20 @@ def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(train, batches)
     assert first + order('parts', 3, resume=True, seed=1) == whole
     other = order('other', 1, seed=1)
     assert [told[2] for told in other] != [told[2] for told in first], 'the seed decides'
+
+
+def test_processes_with_seeds_of_their_own_shuffle_alike(train, monkeypatch):
+    """As with diff_rank_seed: each would take its share of another order."""
+    loader = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}}
+
+    def order(name, seed):
+        return [told[2] for told, _ in train(name, Dataset(8), 1, loader=loader, seed=seed)]
+
+    expected = order('first', 3)
+    monkeypatch.setattr(
+        seed_by_progress_hook, 'broadcast_object_list', lambda values: values.__setitem__(0, 3)
+    )
+    assert order('second', 4) == expected
 
 
 def test_the_same_sample_twice_an_epoch_is_refused(train):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.logging import MessageHub
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.registry import MODELS
+from tests.shipped import load
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
@@ -227,6 +230,17 @@ def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(t
         got = torch.autograd.grad(gradients.surrogate_loss(factors), parameters, retain_graph=True)
         for one, other in zip(got, wanted):
             torch.testing.assert_close(one, torch.zeros_like(one) if other is None else other)
+
+
+def test_an_adapter_of_a_task_that_is_switched_off_has_no_gradient_to_wait_for():
+    init_default_scope('mmact_ssl')
+    config = load('hcpg_r3d_demo.py').model
+    config.heads.parsing = None
+    model = MODELS.build(config)
+    trained = {
+        name: {p.requires_grad for p in a.parameters()} for name, a in model.adapters.items()
+    }
+    assert trained == dict(appearance={True}, motion={True}, parsing={False})
 
 
 def test_a_frozen_earlier_map_has_no_gradient_to_compare():
