@@ -59,6 +59,7 @@ def write_video(
     drop_packets: int = 0,
     rotation: int = 0,
     options: dict[str, str] | None = None,
+    time_base: int = 600,
 ) -> Path:
     """Write a video of `index_image`s.
 
@@ -69,6 +70,7 @@ def write_video(
         drop_packets: Packets to leave out at the beginning, in the order of decoding.
         rotation: Degrees by which a player shall turn the picture.
         options: More options of the encoder.
+        time_base: Steps of the encoder's clock in a second; 25 is the frame rate.
     """
     if codec == 'libx264':
         options = {'bf': str(bframes), 'crf': '18', 'sc_threshold': '0', **(options or {})}
@@ -77,8 +79,7 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
-        # MPEG-2 has no other than that of its frame rate.
-        stream.codec_context.time_base = Fraction(1, 25 if codec == 'mpeg2video' else 600)
+        stream.codec_context.time_base = Fraction(1, time_base)
         if rotation:
             stream.set_display_rotation(rotation)
         container.start_encoding()  # a file without frames has a header too

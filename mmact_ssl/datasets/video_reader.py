@@ -209,7 +209,9 @@ class VideoReader:
                         packets = None
 
         self._packets = packets
-        guessed = self._container.format.name in _WITHOUT_ORDER and codec.has_b_frames
+        # Of H.264 and HEVC FFmpeg does not always know of B-frames before it decodes.
+        may_reorder = codec.has_b_frames or codec.name in ('h264', 'hevc')
+        guessed = self._container.format.name in _WITHOUT_ORDER and may_reorder
         stamps = None if None in pts else np.array(pts, dtype=np.int64)
         self._in_order = stamps is not None and not (guessed and (np.diff(stamps) > 0).all())
         self._is_key = np.array(keys, dtype=bool)

@@ -58,7 +58,8 @@ class PretrainRunner(Runner):
             ConfigError: The student cannot recompute activations in several processes.
         """
         if self.cfg.get('activation_checkpointing'):
-            if get_world_size() > 1:
+            is_static = (self.cfg.get('model_wrapper_cfg') or {}).get('static_graph')
+            if get_world_size() > 1 and not is_static:
                 check_views_are_one_batch(unwrap_model(self.model))
             keep_statistics_once(self.model)
         try:
@@ -194,11 +195,11 @@ def check_views_are_one_batch(model: Any) -> None:
 
     DistributedDataParallel would count their gradients as ready at the first time.
     """
-    if len(model.encode_names) > 1 and not model.encode_together:
+    if len(getattr(model, 'encode_names', ())) > 1 and not model.encode_together:
         raise ConfigError(
             f'activation_checkpointing: with several processes the views {model.encode_names} must '
-            'go through the backbone as one batch: set model.encode_together=True, or leave '
-            'activation_checkpointing out'
+            'go through the backbone as one batch: set model.encode_together=True, '
+            'model_wrapper_cfg.static_graph=True, or leave activation_checkpointing out'
         )
 
 

@@ -27,7 +27,11 @@ KINDS = {
     'time_stamps_absent.avi': {'bframes': 0},
     'reordered.avi': {},
     'reordered.wmv': {},
-    'reordered.mxf': {'codec': 'mpeg2video', 'options': {'bf': '2', 'b': '4000000'}},
+    'reordered.mxf': {
+        'time_base': 25,
+        'codec': 'mpeg2video',
+        'options': {'bf': '2', 'b': '4000000'},
+    },
     'raw_stream.h264': {},
     'matroska.mkv': {},
     'transport_stream.ts': {},
@@ -141,6 +145,31 @@ def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, re
         assert reader.total_frames == 60 - 12
         frames = reader.read(range(48))
     assert [read_index(frames[i]) for i in range(48)] == list(range(12, 60))
+
+
+def test_an_avi_whose_header_does_not_tell_that_frames_are_reordered(tmp_path):
+    """Without decoding FFmpeg finds no B-frames where cuts and gaps come first."""
+    path = tmp_path / 'cuts.avi'
+    with av.open(str(path), 'w') as container:
+        options = {'bf': '3', 'g': '12', 'x264-params': 'open-gop=1'}
+        stream = container.add_stream('libx264', rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, 'yuv420p'
+        stream.codec_context.max_b_frames, stream.codec_context.gop_size = 3, 12
+        packets = []
+        for index in sorted({*range(60)} - {7, 8, 20, 33, 34, 35}):
+            image = np.zeros((96, 128, 3), np.uint8)
+            for bit in range(6):
+                image[10:50, 10 + 18 * bit : 26 + 18 * bit] = 255 * (index >> bit & 1)
+            image[60:90] = 37 * index % 128
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+            frame.pts = index
+            packets += stream.encode(frame)
+        container.mux(packets + stream.encode())
+    expected = decode_all(path)
+    with VideoReader(path) as reader:
+        assert reader.total_frames == len(expected) == 54
+        found = reader.read(range(54))
+    assert all(np.array_equal(found[index], frame) for index, frame in enumerate(expected))
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
 def test_views_apart_are_not_recomputed_in_several_processes():
     for views, together in ((('clip',), False), (('clip', 'clip_b'), True)):
         check_views_are_one_batch(SimpleNamespace(encode_names=views, encode_together=together))
+    check_views_are_one_batch(OneWeight())
     apart = SimpleNamespace(encode_names=('clip', 'clip_b'), encode_together=False)
     with pytest.raises(ConfigError, match=r"the views \('clip', 'clip_b'\) must .* as one batch"):
         check_views_are_one_batch(apart)

@@ -42,8 +42,9 @@ class ExactResumeHook(Hook):
         if not self._loaded:
             return
         seen, batches = self._loaded['seen'], len(runner.train_dataloader)
-        before = self._loaded['batches'], len(self._loaded['processes'])
         now = batches, get_world_size()
+        # mmengine's own runner does not have the processes collected.
+        before = self._loaded['batches'], len(self._loaded['processes']) or now[1]
         if before == now:
             runner.train_loop.first_batch = self._batches = seen
         elif seen:
@@ -52,7 +53,7 @@ class ExactResumeHook(Hook):
                 f'epoch of {before[0]} batches in each of {before[1]} processes, and now there are '
                 f'{now[0]} in each of {now[1]}'
             )
-        if before[1] == now[1]:
+        if len(self._loaded['processes']) == now[1]:
             own, model = self._loaded['processes'][get_rank()], unwrap_model(runner.model)
             for name, value in own['buffers'].items():
                 model.get_buffer(name).copy_(value)

@@ -160,6 +160,15 @@ def test_with_other_processes_the_epoch_begins_anew(train, capsys, monkeypatch):
     assert len(read) > 4
 
 
+def test_a_runner_that_collects_no_processes_goes_on_too(train, capsys, monkeypatch):
+    """As mmengine's own."""
+    hook = exact_resume_hook.ExactResumeHook
+    monkeypatch.setattr(hook, 'before_saving', lambda *_: None)
+    train('run', kill_at=9)
+    train('run', kill_at=11, resume=True)
+    assert 'begins anew' not in capsys.readouterr().out
+
+
 def one_process(rank: int, folder: str, make_runner) -> None:
     """Batches of its own; of two accumulated ones the first is before the checkpoint."""
     os.environ['LOCAL_RANK'] = str(rank)
