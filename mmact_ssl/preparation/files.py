@@ -75,18 +75,16 @@ def files_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     entered: set[str] = set()
     tops = [os.fspath(folder)]
-    while tops:  # what links lead to comes last, so that a folder keeps its own name
-        links: list[str] = []
-        for top in tops:
-            for root, folders, names in os.walk(top):
-                if os.path.realpath(root) in entered:
-                    folders.clear()
-                    continue
-                entered.add(os.path.realpath(root))
-                paths = (os.path.join(root, name) for name in folders)
-                links += [path for path in paths if os.path.islink(path)]
-                found += [Path(root, name) for name in names]
-        tops = sorted(links)
+    for top in tops:  # it grows: what links lead to comes last, so that a folder keeps its own name
+        for root, folders, names in os.walk(top):
+            if (real := os.path.realpath(root)) in entered:
+                folders.clear()
+                continue
+            entered.add(real)
+            folders.sort()
+            paths = (os.path.join(root, name) for name in folders)
+            tops += [path for path in paths if os.path.islink(path)]
+            found += [Path(root, name) for name in names]
     return sorted(found)
 
 
