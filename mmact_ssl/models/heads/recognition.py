@@ -72,7 +72,7 @@ class RecognitionHead(PretextHead):
         is_labeled = labels >= 0
         if not is_labeled.any():
             return dict(**found, loss_cls=Term(scores.sum() * 0))
-        samples = [ActionDataSample().set_gt_label(int(one)) for one in labels[is_labeled]]
+        samples = [ActionDataSample().set_gt_label(one) for one in labels[is_labeled].tolist()]
         for name, value in self.cls_head.loss_by_feat(everyone[is_labeled], samples).items():
             found[name] = Term(torch.as_tensor(value, device=label.device))
         return found
