@@ -71,8 +71,8 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     # Layers without momentum average over the batches that they have counted.
-    counts = [layer.num_batches_tracked for layer in layers if layer.momentum is None]
-    before = [count.clone() for count in counts if count is not None]
+    tracked = [layer.num_batches_tracked for layer in layers if layer.momentum is None]
+    counts = [(count, count.clone()) for count in tracked if count is not None]
     for layer in layers:
         layer.momentum = 0.0
     try:
@@ -80,8 +80,8 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for layer, momentum in zip(layers, momenta):
             layer.momentum = momentum
-        for count, value in zip((c for c in counts if c is not None), before):
-            count.copy_(value)
+        for count, before in counts:
+            count.copy_(before)
 
 
 def keep_statistics_once(model: nn.Module) -> None:

@@ -42,9 +42,9 @@ class NormalizeSkeleton(BaseTransform):
     y = from there to the center of the shoulders, x = from right to left hip and shoulder made
     orthogonal to y, z = x cross y, the direction that the person faces; scale = median length of
     the torso over the frames that show most of these joints, else over those that show it, else
-    of the limbs. If no frame shows all of these
-    joints, the first that shows most of them is taken: origin = mean of what is known of the spine
-    base, or of all joints if nothing is; no rotation if a joint of an axis is missing.
+    of the limbs. If no frame shows all of these joints, the first that shows most of them is taken:
+    origin = mean of what is known of the spine base, or of all joints if nothing is; no rotation
+    if a joint of an axis is missing.
 
     Required keys: ``keypoint`` float32 (M, T, V, C), C 2 or 3, ``layout``. Modified keys:
     ``keypoint``. Added keys: ``never_missing``, see joints.known_joints.
