@@ -14,6 +14,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
+from mmact_ssl.datasets.h264 import is_referred_to
 from mmact_ssl.datasets.shards import read_video, split_path
 from mmact_ssl.errors import BrokenSampleError
 
@@ -98,6 +99,19 @@ class VideoReader:
         return np.sort(self._rank[nearest])
 
     @cached_property
+    def is_reference(self) -> np.ndarray:
+        """Frames that others may refer to, bool (total_frames,); the rest can be left out.
+
+        True of all frames where the codec does not mark them or the order of display is unknown,
+        and of files that are not held in memory.
+        """
+        marks = np.ones(len(self._is_key), dtype=bool)
+        if self._can_skip and self._in_order and self._packets is not None:
+            extradata = self._stream.codec_context.extradata
+            marks[:] = [is_referred_to(packet, extradata) for packet in self._packets]
+        return marks[self._position]
+
+    @cached_property
     def _decoded_keyframes(self) -> np.ndarray:
         """Indices of the key frames, int64, found by decoding the video from its beginning."""
         keys: list[int] = []
@@ -113,7 +127,7 @@ class VideoReader:
         return np.array(keys, dtype=np.int64)
 
     def read(
-        self, frame_inds: Iterable[int], short_side: int | None = None
+        self, frame_inds: Iterable[int], short_side: int | None = None, deblock: bool = True
     ) -> dict[int, np.ndarray]:
         """Decode frames, each once: by index RGB, uint8 (H, W, 3), that share no memory.
 
@@ -121,6 +135,8 @@ class VideoReader:
             frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
+            deblock: Whether the decoder smooths the edges of blocks, as the codec wants it. Without
+                it frames are near those that were encoded. It counts in the first call.
 
         Raises:
             BrokenSampleError: A frame could not be decoded, or has another size than others.
@@ -128,6 +144,9 @@ class VideoReader:
         wanted = {int(index) for index in frame_inds}
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side, self._sizes)
+        codec = self._stream.codec_context
+        if not deblock and not codec.is_open:
+            codec.options = {**codec.options, 'skip_loop_filter': 'all'}
 
         def keep(index: int, frame: av.VideoFrame) -> None:
             if index in wanted and index not in frames:

@@ -117,6 +117,38 @@ def test_key_frames_are_the_nearest_in_decoding_order(videos):
     assert {kinds[index] for index in everything} == {1}  # AV_PICTURE_TYPE_I
 
 
+@pytest.mark.parametrize(
+    'name',
+    ['long_gop.mp4', 'no_b_frames.mp4', 'open_gop.mp4', 'matroska.mkv', 'transport_stream.ts'],
+)
+def test_reference_frames_are_those_that_a_decoder_keeps(name, videos):
+    path, expected = videos(name)
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.skip_frame = 'NONREF'
+        kept = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+    with VideoReader(path) as reader:
+        marks = reader.is_reference
+        assert len(marks) == 60 and marks.sum() == len(kept)
+        assert marks.all() == (name == 'no_b_frames.mp4')
+    for index, frame in zip(np.flatnonzero(marks), kept):
+        np.testing.assert_array_equal(frame, expected[index])
+
+
+@pytest.mark.parametrize('name', ['hevc.mp4', 'raw_stream.h264', 'reordered.avi', 'mpeg4.mp4'])
+def test_all_are_reference_frames_where_it_is_unknown(name, videos):
+    with VideoReader(videos(name)[0]) as reader:
+        assert reader.is_reference.tolist() == [True] * 60
+
+
+def test_without_deblocking_frames_are_near(videos):
+    path, expected = videos('long_gop.mp4')
+    with VideoReader(path) as reader:
+        frames = reader.read([0, 33, 59], deblock=False)
+    for index, frame in frames.items():
+        # The error grows from the key frame on; slopes are what is smoothed most.
+        assert 0 < np.abs(frame.astype(int) - expected[index]).mean() < 8
+
+
 @pytest.mark.parametrize('name', ['open.avi', 'open.mp4'])
 def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
     """AVI holds no order of display: B-frames are stored behind the key frame they precede."""

@@ -139,6 +139,7 @@ class FramesOnly:
 
     def __init__(self, total_frames):
         self.total_frames = total_frames
+        self.is_reference = np.random.RandomState(total_frames).rand(total_frames) < 0.5
 
     def keyframes_near(self, center, slots):
         return np.array([center])
@@ -166,6 +167,7 @@ OPTIONS = {
     'clip': dict(clip=DRAWN),
     'two clips': dict(clip=DRAWN, clip_b=DRAWN),
     'two speeds': dict(clip=DRAWN, clip_b=DRAWN, differ=True),
+    'on references': dict(clip=DRAWN, clip_b=DRAWN, on_references=True),
     'future': dict(clip=DRAWN, future={'num_frames': 4}),
     'segments': dict(clip=SEGMENTS),
     'two of segments': dict(clip=SEGMENTS, clip_b=SEGMENTS),
@@ -239,6 +241,27 @@ def test_a_second_speed_is_another_one_even_where_it_does_not_fit():
     assert speeds(results) == {'clip': 1, 'clip_b': 2}
     assert valid(results, 'clip') == [True] * 8
     assert valid(results, 'clip_b') == [True] * 5 + [False] * 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(total=st.integers(2, 80), seed=st.integers(0, 2**32 - 1), stride=st.integers(1, 4))
+def test_a_start_moves_to_where_most_frames_are_references(total, seed, stride):
+    views = dict(clip={'num_frames': 4, 'stride': stride}, future={'num_frames': 3})
+
+    def frames(on_references):
+        np.random.seed(seed)
+        inds = draw(SampleViews(**views, on_references=on_references), total)['frame_inds']
+        return np.concatenate([inds['clip'], inds['future']])
+
+    marks = FramesOnly(total).is_reference
+    drawn, moved = frames(False), frames(True)
+    assert moved[0] // stride == drawn[0] // stride
+    latest = max(total - 1 - 6 * stride, 0)
+    for start in range(stride * (drawn[0] // stride), stride * (drawn[0] // stride + 1)):
+        if start <= latest:
+            others = np.minimum(start + stride * np.arange(7), total - 1)
+            assert marks[others].sum() <= marks[moved].sum()
+    assert moved[0] <= latest
 
 
 def test_segments_are_tsns():
@@ -328,6 +351,15 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
         other = results['views']['keyframes'][0]
         different += other.shape != first.shape or not np.array_equal(other, first)
     assert different == 20
+
+
+def test_frames_are_decoded_without_deblocking_where_the_config_says_so(video):
+    near, exact = (
+        DecodeViews(None, deblock)(SampleViews(CLIP, test_mode=True)({'filename': video}))
+        for deblock in (False, True)
+    )
+    apart = np.subtract(near['views']['clip'], exact['views']['clip'], dtype=float)
+    assert 0 < np.abs(apart).mean() < 5
 
 
 def test_a_flip_in_place_turns_a_frame_once_where_it_is_asked_for(video):
