@@ -30,6 +30,7 @@ WHOLE_BODY = {
     'hips up': ('raises the hips', 'comes up with the whole body'),
     'travel': ('walks', 'steps', 'moves the whole body'),
     'trunk': ('leans', 'bends the trunk'),
+    'trunk up': ('straightens up', 'raises the trunk'),
     'turn': ('turns', 'rotates the body'),
 }
 HANDS_AND_FEET = {'hand': 'both hands', 'foot': 'both feet'}
@@ -139,6 +140,8 @@ def _whole_body(movement: Movement, choice: int, sides: bool) -> str:
     key, way = movement.part, movement.direction
     if key == 'hips':
         key, way = 'hips again' if movement.cycles >= 2 else f'hips {way}', ''
+    elif key == 'trunk' and way == 'up':
+        key, way = 'trunk up', ''
     elif key == 'turn':
         way = f'{"around " if movement.amount > 2.5 else ""}to the {movement.side}'
     if not sides:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
+from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import SkeletonLayout
 from mmact_ssl.datasets.transforms.skeleton.joints import part
@@ -17,6 +18,10 @@ STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
 STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
 # Degrees that are as much as one torso length.
 ANGLE_UNIT = 60.0
+# A person stands where shoulders and ankles are this close to their longest distance, with trunk
+# and legs in one line up to so many degrees, and within so many of the first such frame: who falls
+# stands before.
+STRETCHED, STRAIGHT, SAME_WAY = 0.95, 30.0, 45.0
 # Torso lengths between the shoulders of a picture below which the person is seen from the side.
 PROFILE = 0.3
 HEAD_JOINTS = ('head', 'nose', 'face')
@@ -62,7 +67,8 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
-    camera do not matter. Hands, feet and trunk move in the axes that the person has in each frame,
+    camera do not matter. Up is where the person stands in the clip, from the ankles to the
+    shoulders; of one who never stands it is the torso's direction in the first frame. Hands, feet and trunk move in the axes that the person has in each frame,
     so that their words stay true after a turn; travel is told from the first. Of several persons
     the one that moves most is described, each in axes of its own. Nothing is said of a part whose
     joints are never seen, nor in space of a person that no frame shows with hips, shoulders and
@@ -167,13 +173,44 @@ def _liveliest(
         body = uniform_filter1d(
             _fill(moved, known), min(SMOOTHING, len(moved)), axis=0, mode='nearest'
         )
-        persons.append((body, known.any(axis=0)))
+        seen = known.any(axis=0)
+        if not flat and seen[list(layout.index('left_ankle', 'right_ankle'))].all():
+            body = _upright(body, layout)
+        persons.append((body, seen))
     if not persons:
         return None
     body, seen = max(persons, key=lambda one: np.abs(np.diff(one[0], axis=0)).sum())
     left, right = layout.index('left_shoulder', 'right_shoulder')
     from_behind = seen[left] and seen[right] and (body[:, left, 0] - body[:, right, 0]).sum() < 0
     return (body * (-1, 1, 1) if flat and from_behind else body), seen
+
+
+def _upright(body: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    """Turn a person, ``(T, V, 3)``, the shortest way so that y is up, if it stands anywhere."""
+    base, shoulders = (
+        body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
+    )
+    ankles = body[:, layout.index('left_ankle', 'right_ankle')].mean(axis=1)
+    whole = shoulders - ankles
+    length = np.linalg.norm(whole, axis=1)
+    stands = length > STRETCHED * length.max()
+    stands &= _degrees(shoulders - base, base - ankles) < STRAIGHT
+    if not stands.any():
+        return body
+    stands &= _degrees(whole, whole[stands.argmax()]) < SAME_WAY
+    up = _unit(whole)[stands].mean(axis=0)
+    axis = np.cross(up, (0.0, 1.0, 0.0))
+    angle = np.arctan2(np.linalg.norm(axis), up[1])
+    return body @ Rotation.from_rotvec(angle * _unit(axis)).as_matrix().T
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+
+
+def _degrees(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Angles between vectors, ``(..., 3)``."""
+    return np.degrees(np.arccos((_unit(one) * _unit(other)).sum(axis=-1).clip(-1, 1)))
 
 
 def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -264,13 +301,15 @@ def _reach(
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
     """Grade the angle of the trunk, ``(T, 3)``, to its direction in the first frame."""
-    unit = torso / np.maximum(np.linalg.norm(torso, axis=1, keepdims=True), 1e-6)
-    angle = np.degrees(np.arccos((unit @ unit[0]).clip(-1, 1)))
+    angle = _degrees(torso, torso[0])
     farthest = int(angle.argmax())
-    away = unit[farthest] - unit[0]
+    away = _unit(torso)[farthest] - _unit(torso)[0]
     axis = 0 if abs(away[0]) > abs(away[2]) else 2
-    direction = '' if flat else AXES[axis][int(away[axis] < 0)]
-    return _turned('trunk', '', direction, angle, rate)
+    direction = AXES[axis][int(away[axis] < 0)]
+    rises = _degrees(torso[[0, farthest]], np.array([0.0, 1.0, 0.0]))
+    if rises[0] - rises[1] > 0.5 * angle[farthest]:
+        direction = 'up'
+    return _turned('trunk', '', '' if flat else direction, angle, rate)
 
 
 def _turn(heading: np.ndarray, rate: float) -> Movement:

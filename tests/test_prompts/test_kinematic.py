@@ -159,6 +159,56 @@ def test_who_sits_down_leaves_the_feet_where_they_are(layout):
     assert not [found for found in measure(sat, layout) if found.part == 'foot']
 
 
+def bent(layout: SkeletonLayout, angles: np.ndarray) -> np.ndarray:
+    """A standing person who bows in the hips by these angles (T,), the arms with the trunk."""
+    body = standing(layout)
+    legs = [f'{side}_{joint}' for side in ('left', 'right') for joint in ('knee', 'ankle', 'foot')]
+    legs += ['left_hip', 'right_hip', 'spine_base', 'hip_center', 'belly']
+    upper = [joint for joint, name in enumerate(layout.names) if name not in legs]
+    hips = np.float32([0, 0.92, 0])
+    body[:, :, upper] = turned(body[:, :, upper] - hips, angles, axes=(1, 2)) + hips
+    return body
+
+
+@pytest.mark.parametrize('angle', [0.6, 1.4])
+def test_who_begins_with_a_bow_straightens_up(layout, angle):
+    body = bent(layout, angle * (1 - ramp(10, 40)))
+    told = {found.part: found for found in measure(body, layout) if found.part not in 'hand foot'}
+    assert (told['trunk'].direction, told['trunk'].returns) == ('up', False)
+    assert 'hips' not in told
+    assert re.search('straightens up|raises the trunk', describe(body, layout)[0])
+    back = measure(bent(layout, angle * ramp(10, 40)), layout)
+    assert [found.direction for found in back if found.part == 'trunk'] == ['forward']
+    check_mirroring(layout, body)
+
+
+def test_who_walks_leaning_forward_stays_on_the_level(layout):
+    body = bent(layout, 0.2 * (1 - ramp(40, 55)))
+    moved = move(body, layout, list(layout.names), (0, 0, 2), ramp(0, 50))
+    told = [(found.part, found.direction) for found in measure(moved, layout)]
+    assert ('travel', 'forward') in told and 'hips' not in [part for part, _ in told]
+
+
+def test_who_lies_down_stands_before(layout):
+    """Lying is as long as standing: the first of both tells where up is."""
+    lying = turned(standing(layout), -np.pi / 2 * ramp(10, 30), axes=(1, 2))
+    told = {(found.part, found.direction) for found in measure(lying, layout)}
+    assert {('trunk', 'backward'), ('hips', 'down')} <= told
+
+
+def test_of_who_never_stands_the_torso_is_upright_at_first(layout):
+    seat = bent(layout, np.zeros(FRAMES))
+    for joint, name in enumerate(layout.names):
+        if name.endswith(('knee', 'ankle', 'foot')):
+            seat[:, :, joint, 1:] += (0.45, 0.5) if name.endswith('knee') else (0.45, 0.9)
+    tilted = turned(seat, np.full(FRAMES, 0.6), axes=(1, 2))  # the camera looks down
+    way = np.array([[0, 0.9, 0]])
+    move(seat, layout, arm('left'), way[0], ramp(5, 25))
+    move(tilted, layout, arm('left'), turned(way, np.array([0.6]), axes=(1, 2))[0], ramp(5, 25))
+    assert measure(seat, layout)[0].direction == 'up'
+    assert describe(tilted, layout, count=MOST) == describe(seat, layout, count=MOST)
+
+
 def turned(body: np.ndarray, angles: np.ndarray, axes=(2, 0)) -> np.ndarray:
     """Turn the body of each frame by an angle (T,), the first of two axes towards the second."""
     first, second = axes
