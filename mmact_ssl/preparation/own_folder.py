@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation, read_json, write_atomically
@@ -103,9 +104,17 @@ def write_groups(folder: Path, groups: dict[str, str]) -> bool:
 
 
 def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
-    """Groups of samples, str ``(N,)``; a sample that the file does not know is one of its own."""
+    """Groups of samples, str ``(N,)``; a sample that the file does not know is one of its own.
+
+    The file may know a video in a shard by its name there.
+    """
     groups = read_json(path, 'prepare the folder again', dict)
-    return np.asarray([str(groups.get(name, f'{name}\n')) for name in names])
+    found = []
+    for name in names:
+        shard = split_path(name)
+        inside = shard[1] if shard else name
+        found.append(str(groups.get(name, groups.get(inside, f'{name}\n'))))
+    return np.asarray(found)
 
 
 def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:

@@ -14,7 +14,7 @@ from mmact_ssl.datasets.shards import INDEX, members
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation, write_atomically, writing_whole
 from mmact_ssl.preparation.files import write_annotation
-from mmact_ssl.preparation.own_folder import LISTS
+from mmact_ssl.preparation.own_folder import GROUPS, LISTS
 
 SETS = {'shards': 'tar shards of a prepared folder of videos, for slow disks and servers'}
 OPTIONS = {'megabytes': dict(type=float, help='of a shard at most; a larger video has its own')}
@@ -39,7 +39,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
     lists = [source / name for name in sorted(known) if (source / name).is_file()]
     if not lists:
         raise DataError(f'{source}: no train.txt in this folder; {fix}')
-    for name in known:  # of before: what was a test may be in train.txt now
+    for name in (*known, GROUPS):  # of before: what was a test may be in train.txt now
         (out / name).unlink(missing_ok=True)
     counts = {}
     for path in lists:
@@ -60,8 +60,9 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
         write_annotation(out / path.name, ((n, None if i < 0 else i) for n, i in lines))
         counts[path.stem] = len(names)
         counts['shards'] = counts.get('shards', 0) + len(groups)
-    if (source / 'classes.txt').is_file():
-        shutil.copyfile(source / 'classes.txt', out / 'classes.txt')
+    for name in ('classes.txt', GROUPS):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, out / name)
     return counts
 
 

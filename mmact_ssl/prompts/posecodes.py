@@ -68,11 +68,12 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
     camera do not matter. Up is where the person stands in the clip, from the ankles to the
-    shoulders; of one who never stands it is the torso's direction in the first frame. Hands, feet and trunk move in the axes that the person has in each frame,
-    so that their words stay true after a turn; travel is told from the first. Of several persons
-    the one that moves most is described, each in axes of its own. Nothing is said of a part whose
-    joints are never seen, nor in space of a person that no frame shows with hips, shoulders and
-    spine, which tell where its front is.
+    shoulders; of one who never stands it is the torso's direction in the first frame. Hands, feet
+    and trunk move in the axes that the person has in each frame, so that their words stay true
+    after a turn; travel is told from the first. Of several persons the one that moves most is
+    described, each in axes of its own. Nothing is said of a part whose joints are never seen, nor
+    in space of a person that no frame shows with hips, shoulders and spine, which tell where its
+    front is.
 
     Args:
         keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to

@@ -13,7 +13,9 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.preparation.own_folder import read_groups
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetReader
@@ -273,6 +275,21 @@ def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
     assert (tmp_path / 'out/val.txt').read_text() == 'shards/val-000000.tar/e.mp4 1\n'
     prepare(files, tmp_path / 'out')
     assert not (tmp_path / 'out/val.txt').exists(), 'a list of before'
+
+
+def test_what_belongs_together_does_so_in_shards(files, tmp_path):
+    groups = {name: f'subject {i // 3}' for i, name in enumerate(NAMES)}
+    (files / 'groups.json').write_text(json.dumps(groups))
+    try:
+        prepare(files, tmp_path / 'out')
+    finally:
+        (files / 'groups.json').unlink()
+    names, _ = read_annotation(tmp_path / 'out/train.txt', '')
+    found = read_groups(tmp_path / 'out/groups.json', names)
+    assert found.tolist() == [f'subject {i // 3}' for i in range(6)]
+    assert set(names).isdisjoint(groups)
+    prepare(files, tmp_path / 'out')
+    assert not (tmp_path / 'out/groups.json').exists(), 'groups of before'
 
 
 def test_preparing_again_gives_the_same_bytes(files, folder, tmp_path):
