@@ -5,6 +5,6 @@ _base_ = ['_base_/sets/kinetics400.py', '_base_/students/r3d18.py', '_base_/meth
 
 model = dict(backbone=_base_.backbone)
 clip = dict(num_frames=16, stride=4)
-sample_views = dict(_base_.sample_views, clip=clip, future=clip, on_references=True)
+sample_views = dict(_base_.sample_views, clip=clip, future=clip)
 train_pipeline = [sample_views, _base_.load_poses, *_base_.make_views]
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))

@@ -9,6 +9,4 @@ model = dict(
     momentum_encoder=dict(views=('clip_b',), momentum=0.999),
     heads=dict(appearance=queue, motion=queue),
 )
-sample_views = dict(_base_.sample_views, on_references=True)
-train_pipeline = [sample_views, _base_.load_parts, *_base_.make_views]
-train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
+train_dataloader = dict(dataset=_base_.train_set)

@@ -59,6 +59,7 @@ class VideoReader:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
         self._sizes: set[tuple[int, int]] = set()  # of the frames that were read
+        self._deblocks = True
         with self._reported('cannot be opened'):
             self._container = _open(self.filename)
         try:
@@ -136,7 +137,7 @@ class VideoReader:
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
             deblock: Whether the decoder smooths the edges of blocks, as the codec wants it. Without
-                it frames are near those that were encoded. It counts in the first call.
+                it frames are only near the exact ones.
 
         Raises:
             BrokenSampleError: A frame could not be decoded, or has another size than others.
@@ -144,9 +145,9 @@ class VideoReader:
         wanted = {int(index) for index in frame_inds}
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side, self._sizes)
-        codec = self._stream.codec_context
-        if not deblock and not codec.is_open:
-            codec.options = {**codec.options, 'skip_loop_filter': 'all'}
+        if deblock != self._deblocks:
+            self._deblocks = deblock
+            self._set_options()
 
         def keep(index: int, frame: av.VideoFrame) -> None:
             if index in wanted and index not in frames:
@@ -194,8 +195,7 @@ class VideoReader:
             raise self._broken('its codec is unknown')
         # Frame threads delay the effect of skip_frame, and each data worker has one core.
         codec.thread_count = 1
-        # Hold frames back until their order is sure, also where the stream does not say how long.
-        codec.options = {'strict': '1'}
+        self._set_options()
         self._can_skip = codec.name in _SKIPS_NON_REFERENCE
 
         packets: list[av.Packet] | None = []
@@ -251,6 +251,18 @@ class VideoReader:
         if packets is not None and self._in_order:
             for packet, rank in zip(packets, self._rank.tolist()):
                 packet.pts = rank
+
+    def _set_options(self) -> None:
+        codec = self._stream.codec_context
+        if codec.is_open:  # it takes no options any more
+            self._container.close()
+            self._container = _open(self.filename)
+            self._index()
+            return
+        # Hold frames back until their order is sure, also where the stream does not say how long.
+        codec.options = {'strict': '1'}
+        if not self._deblocks:
+            codec.options = {'strict': '1', 'skip_loop_filter': 'all'}
 
     def _runs(self, wanted: set[int]) -> list[tuple[int, int, set[int]]]:
         """Stretches of packets to decode, (start, stop, packets needed), without overlap."""

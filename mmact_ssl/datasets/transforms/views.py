@@ -15,6 +15,8 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
+# Strides of starts below which a video has too few starts to give some of them up.
+FEW_STARTS = 8
 # mmaction2's transforms that leave key points where they were, or left joints on the left.
 FRAMES_ONLY = ('Flip', 'ImgAug', 'PytorchVideoWrapper', 'TorchVisionWrapper')
 # Of torchvision, those that move nothing.
@@ -41,8 +43,10 @@ class SampleViews(BaseTransform):
     the last one and are not valid. Absent key frames repeat the last present one and are not valid.
 
     With ``on_references`` a random start moves, by less than the stride, to where most frames of
-    clip and future are ones that other frames of the video refer to. These are decoded anyway, the
-    rest only if it is wanted: every second frame of usual H.264, of no other codec.
+    clip and future are ones that other frames of the video refer to: these are decoded anyway, the
+    rest only if it is wanted. H.264 alone marks them, in it every second to third frame is without
+    the mark, and where the two take turns such frames are never shown at an even stride. Of videos
+    with fewer than 8 strides of starts these stay as drawn.
 
     Segments before a future are parts of the video before the future's start, which is random in
     the later half of the positions at which the future fits. A video of fewer frames than parts
@@ -88,6 +92,8 @@ class SampleViews(BaseTransform):
         self.on_references = on_references
         if future is not None and clip.get('segments') and 'stride' not in future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
+        if on_references and all(view.get('segments') for view in self.clips.values()):
+            raise ConfigError('SampleViews: on_references moves starts, and segments have none')
         if differ and clip_b is not None and 'stride' in clip and 'stride' in clip_b:
             strides = np.unique(clip_b['stride'])
             if len(strides) == 1 and strides[0] in np.atleast_1d(clip['stride']):
@@ -162,12 +168,14 @@ class SampleViews(BaseTransform):
         count = max(reader.total_frames - self._last(view, stride), 1)
         start = self._pick(view, count)
         drawn = self._offsets(view, stride)
-        if self.on_references and not self.test_mode:
-            offsets = np.concatenate(list(drawn.values()))
-            start -= start % stride
-            starts = np.arange(start, min(start + stride, count))
-            inds = np.minimum(starts[:, None] + offsets, reader.total_frames - 1)
-            start = starts[reader.is_reference[inds].sum(axis=1).argmax()]
+        if self.on_references and not self.test_mode and count >= FEW_STARTS * stride:
+            first = start - start % stride
+            starts = np.arange(first, min(first + stride, count))
+            inds = starts[:, None] + np.concatenate(list(drawn.values()))
+            hits = reader.is_reference[inds].sum(axis=1)
+            # Of equally good starts the drawn one if it is among them, else one that it decides.
+            best = starts[hits == hits.max()]
+            start = int(start if start in best else best[(start - first) % len(best)])
         return {name: start + offsets for name, offsets in drawn.items()}
 
     def _draw_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
@@ -205,8 +213,9 @@ class DecodeViews(BaseTransform):
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
-        deblock: False leaves out the smoothing of block edges that H.264 and HEVC prescribe, which
-            takes a tenth of the time; frames of usual quality are then 1 to 2 levels of 255 away.
+        deblock: False leaves out the smoothing of block edges that H.264, HEVC and VP8 prescribe,
+            which takes a tenth of the time; frames are then some levels of 255 away, in natural
+            video of usual quality 1 to 2 in the mean.
     """
 
     def __init__(self, short_side: int | None = 128, deblock: bool = True) -> None:
