@@ -91,6 +91,7 @@ def prepare(
     num_classes = {'ntu60': 60, 'ntu120': 120}[name]
     listed = read_missing(missing) if missing else frozenset()
     fix = 'point --source at the folder of the .skeleton files or of their zip archives'
+    require(source, fix)  # before the folder is made
     splits: dict[str, list[str]] = {}
     with SkeletonWriter(
         out, f'NTU RGB+D {num_classes}', 'ntu25', CLASSES[:num_classes], NUM_PERSONS

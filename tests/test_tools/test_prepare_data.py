@@ -35,7 +35,8 @@ def test_videos_from_the_command_line(tool, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('name', SOURCED)
-def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, capsys, name):
+def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path / 'data'))
     with pytest.raises(SystemExit) as stop:
         tool.main([name, '--source', str(tmp_path / 'nowhere')])
     message = str(stop.value)
@@ -44,6 +45,7 @@ def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, capsys, name)
     with pytest.raises(SystemExit):
         tool.main([name])
     assert '--source' in capsys.readouterr().err
+    assert not (tmp_path / 'data').exists(), 'a folder in spite of the error'
 
 
 def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tool, tmp_path):
