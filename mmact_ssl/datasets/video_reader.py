@@ -146,8 +146,7 @@ class VideoReader:
         frames: dict[int, np.ndarray] = {}
         convert = _Converter(short_side, self._sizes)
         if deblock != self._deblocks:
-            self._deblocks = deblock
-            self._set_options()
+            self._set_deblocking(deblock)
 
         def keep(index: int, frame: av.VideoFrame) -> None:
             if index in wanted and index not in frames:
@@ -252,17 +251,22 @@ class VideoReader:
             for packet, rank in zip(packets, self._rank.tolist()):
                 packet.pts = rank
 
-    def _set_options(self) -> None:
-        codec = self._stream.codec_context
-        if codec.is_open:  # it takes no options any more
+    def _set_deblocking(self, deblock: bool) -> None:
+        """Decode with the smoothing of block edges from now on, or without."""
+        if self._stream.codec_context.is_open:  # it takes no options any more
+            with self._reported('cannot be opened'):
+                container = _open(self.filename)
             self._container.close()
-            self._container = _open(self.filename)
+            self._container, self._deblocks = container, deblock
             self._index()
-            return
+        else:
+            self._deblocks = deblock
+            self._set_options()
+
+    def _set_options(self) -> None:
         # Hold frames back until their order is sure, also where the stream does not say how long.
-        codec.options = {'strict': '1'}
-        if not self._deblocks:
-            codec.options = {'strict': '1', 'skip_loop_filter': 'all'}
+        options = {'strict': '1'} if self._deblocks else {'strict': '1', 'skip_loop_filter': 'all'}
+        self._stream.codec_context.options = options
 
     def _runs(self, wanted: set[int]) -> list[tuple[int, int, set[int]]]:
         """Stretches of packets to decode, (start, stop, packets needed), without overlap."""

@@ -18,10 +18,10 @@ STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
 STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
 # Degrees that are as much as one torso length.
 ANGLE_UNIT = 60.0
-# A person stands where shoulders and ankles are this close to their longest distance, with trunk
-# and legs in one line up to so many degrees, and within so many of the first such frame: who falls
+# A person stands where shoulders and ankles are nearly as far apart as ever, trunk and legs in one
+# line up to so many degrees, in the direction of the first such frame up to so many: who falls
 # stands before.
-STRETCHED, STRAIGHT, SAME_WAY = 0.95, 30.0, 45.0
+STRETCHED, STRAIGHT, SAME_WAY = 0.95, 30.0, 20.0
 # Torso lengths between the shoulders of a picture below which the person is seen from the side.
 PROFILE = 0.3
 HEAD_JOINTS = ('head', 'nose', 'face')
@@ -171,13 +171,12 @@ def _liveliest(
         moved = normalize.transform(sample)['keypoint'][0].astype(np.float64)
         if flat:
             moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
+        if not flat:
+            moved = _upright(moved, known, layout)
         body = uniform_filter1d(
             _fill(moved, known), min(SMOOTHING, len(moved)), axis=0, mode='nearest'
         )
-        seen = known.any(axis=0)
-        if not flat and seen[list(layout.index('left_ankle', 'right_ankle'))].all():
-            body = _upright(body, layout)
-        persons.append((body, seen))
+        persons.append((body, known.any(axis=0)))
     if not persons:
         return None
     body, seen = max(persons, key=lambda one: np.abs(np.diff(one[0], axis=0)).sum())
@@ -186,23 +185,26 @@ def _liveliest(
     return (body * (-1, 1, 1) if flat and from_behind else body), seen
 
 
-def _upright(body: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Turn a person, ``(T, V, 3)``, the shortest way so that y is up, if it stands anywhere."""
-    base, shoulders = (
-        body[:, part(layout, name)].mean(axis=1) for name in ('spine_base', 'shoulder_center')
-    )
-    ankles = body[:, layout.index('left_ankle', 'right_ankle')].mean(axis=1)
+def _upright(person: np.ndarray, known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    """Turn a person, ``(T, V, 3)``, the shortest way so that y is up, if it is seen to stand."""
+    parts = [part(layout, name) for name in ('shoulder_center', 'spine_base')]
+    parts.append(layout.index('left_ankle', 'right_ankle'))
+    seen = known[:, [joint for joints in parts for joint in joints]].all(axis=1)
+    if not seen.any():
+        return person
+    shoulders, base, ankles = (person[seen][:, joints].mean(axis=1) for joints in parts)
     whole = shoulders - ankles
     length = np.linalg.norm(whole, axis=1)
-    stands = length > STRETCHED * length.max()
+    # A tenth of the frames may have an ankle that is anywhere.
+    stands = length > STRETCHED * np.percentile(length, 90)
     stands &= _degrees(shoulders - base, base - ankles) < STRAIGHT
     if not stands.any():
-        return body
+        return person
     stands &= _degrees(whole, whole[stands.argmax()]) < SAME_WAY
     up = _unit(whole)[stands].mean(axis=0)
     axis = np.cross(up, (0.0, 1.0, 0.0))
     angle = np.arctan2(np.linalg.norm(axis), up[1])
-    return body @ Rotation.from_rotvec(angle * _unit(axis)).as_matrix().T
+    return person @ Rotation.from_rotvec(angle * _unit(axis)).as_matrix().T
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

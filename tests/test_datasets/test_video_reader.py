@@ -164,6 +164,16 @@ def test_without_deblocking_frames_are_near(name, count, videos):
             assert error == 0 if deblock else 0 < error < 8
 
 
+def test_a_file_that_is_gone_before_it_is_opened_again_is_broken(tmp_path, make_video):
+    path = make_video(tmp_path / 'video.mp4')
+    with VideoReader(path) as reader:
+        reader.read([3])
+        path.unlink()
+        for _ in range(2):
+            with pytest.raises(BrokenSampleError, match='cannot be opened'):
+                reader.read([3], deblock=False)
+
+
 @pytest.mark.parametrize('name', ['open.avi', 'open.mp4'])
 def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
     """AVI holds no order of display: B-frames are stored behind the key frame they precede."""

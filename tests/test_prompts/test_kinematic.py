@@ -196,6 +196,43 @@ def test_who_lies_down_stands_before(layout):
     assert {('trunk', 'backward'), ('hips', 'down')} <= told
 
 
+def test_where_up_is_does_not_hang_on_ankles_that_are_not_seen(layout):
+    """Filled in, they would stay behind; so would one that is lost for a moment, or jumps."""
+    body = bent(layout, 0.6 * (1 - ramp(30, 45)))
+    move(body, layout, list(layout.names), (0, 0, 1.5), ramp(0, 50))
+    feet = [joint for joint, name in enumerate(layout.names) if name.endswith(('ankle', 'foot'))]
+
+    def told(body):
+        return [
+            (m.part, m.side, m.direction, m.reach)
+            for m in measure(body, layout)
+            if m.part != 'foot'
+        ]
+
+    jumping = body.copy()
+    jumping[:, 20, feet[:1]] += np.float32([0, -1.5, 1])
+    hidden = body.copy()
+    hidden[:, 10:40, feet] = 0
+    assert ('trunk', '', 'up', '') in told(body)
+    assert told(jumping) == told(body) == told(hidden)
+    never = body.copy()
+    never[:, 2:, feet] = 0
+    without = body.copy()
+    without[:, :, feet] = 0
+    assert told(never) == told(without), 'as if the ankles had never been seen'
+
+
+def test_who_sits_down_stretching_the_legs_has_stood_before(layout):
+    """Reclined, with the legs out, a person is nearly as long as standing, but not upright."""
+    body = standing(layout) - np.float32([0, 0.92, 0])
+    legs = [j for j, name in enumerate(layout.names) if name.endswith(('knee', 'ankle', 'foot'))]
+    reclined = turned(body, -0.5 * ramp(20, 25), axes=(1, 2))
+    reclined[:, :, legs] = turned(body[:, :, legs], -0.8 * ramp(20, 25), axes=(1, 2))
+    move(reclined, layout, list(layout.names), (0, -0.4, -0.2), ramp(15, 25))
+    trunk = [found for found in measure(reclined, layout) if found.part == 'trunk']
+    assert [found.direction for found in trunk] == ['backward']
+
+
 def test_of_who_never_stands_the_torso_is_upright_at_first(layout):
     seat = bent(layout, np.zeros(FRAMES))
     for joint, name in enumerate(layout.names):

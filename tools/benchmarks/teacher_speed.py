@@ -1,9 +1,9 @@
 """Training steps with targets from caches, from teachers that run beside it, and without.
 
 All train the model of one config on the same generated videos, data loading included, without
-workers. Online, each teacher reads the frames of the views that it teaches, at the student's size;
-its cache holds random numbers in the shape of what it predicts. ``without`` reads no cache: its
-targets are constants in the same shape.
+workers: DTG-Net on JHMDB under the two teachers of its recipe. Online, each teacher reads the
+frames of the views that it teaches, at the student's size; its cache holds random numbers in the
+shape of what it predicts. ``without`` reads no cache: its targets are constants in the same shape.
 """
 
 from __future__ import annotations
@@ -43,9 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='TARGET=CONFIG',
         default=[
             f'imagenet={CONFIGS}/teachers/efficientnet_lite0_imagenet.py',
-            f'pose={CONFIGS}/teachers/movenet_lightning.py',
+            f'pose={CONFIGS}/teachers/movenet_thunder.py',
         ],
         help="the teacher behind each of the config's targets; none: no teacher online",
+    )
+    parser.add_argument(
+        '--frames', type=int, default=40, help='length of the videos; that of the longest of JHMDB'
     )
     parser.add_argument('--batch-size', type=int, default=16)
     parser.add_argument('--steps', type=int, default=3, help='timed steps of each kind')
@@ -125,7 +128,8 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.get('default_scope', 'mmact_ssl'))
     with tempfile.TemporaryDirectory() as name:
-        use_videos(cfg, Path(name), make_videos(args.cache, 2), args.batch_size)
+        videos = make_videos(args.cache, 2, num_frames=args.frames)
+        use_videos(cfg, Path(name), videos, args.batch_size)
         ways = {'cached': partial(training, cfg), 'without': partial(training, cfg, without=True)}
         title = f'{Path(args.config).name}, batches of {args.batch_size}'
         found = [compare(title, ways, 'without', args.steps, target=WITHOUT_TARGET)]
