@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,3 +156,8 @@ def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
         words = max(len(line.split()) for line in lines)
         if words > MAX_WORDS:
             raise DataError(f'{path}: {key!r} has a sentence of {words} words; split it')
+
+
+def hash_sentences(sentences: Sequence[str]) -> str:
+    """Hash sentences in their order: the source hash of their embeddings."""
+    return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()

@@ -13,7 +13,6 @@ Reading locks nothing, so do not train on a cache that is still being written.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -228,6 +227,23 @@ class TargetReader:
         poses = self.meta.kind == 'pose'
         return self._read_one(key, lambda name, value: unpack(name, value, frames, poses))
 
+    def get_frames(self, name: str, frames: np.ndarray, total: int) -> np.ndarray:
+        """Find a sample as :meth:`find` does and read some of its ``total`` frames, in one opening.
+
+        Raises TargetCacheError as :meth:`get`, or where the cache has another number of frames.
+        """
+
+        def decode(key: bytes, value: Buffer) -> np.ndarray:
+            there = Header(key, value).shape[0]
+            if there != total:
+                raise TargetCacheError(
+                    f'video {name!r} has {total} frames but {there} targets in {self.path}: the '
+                    f'video has changed, make the cache again with `{self.command} --overwrite`'
+                )
+            return unpack(key, value, frames, poses=self.meta.kind == 'pose')
+
+        return self._read_one(name if len(self.names_of(name)) == 1 else self.find(name), decode)
+
     def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
         found = self._read([key], decode)
         if not found:
@@ -327,11 +343,6 @@ def read_broken(path: str | os.PathLike[str]) -> dict[str, str]:
     listing = broken_listing(path)
     lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
     return dict(line.split('\t', 1) for line in lines if '\t' in line)
-
-
-def hash_sentences(sentences: Sequence[str]) -> str:
-    """Hash sentences in their order: the source hash of their embeddings."""
-    return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()
 
 
 def encode_key(key: str) -> bytes:

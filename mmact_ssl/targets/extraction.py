@@ -27,13 +27,13 @@ from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
     broken_listing,
     encode_key,
-    hash_sentences,
     merge_shards,
     read_broken,
     remove_cache,

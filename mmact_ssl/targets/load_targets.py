@@ -180,13 +180,13 @@ class LoadTargets(BaseTransform):
     def _key_of(self, filename: str) -> str:
         return self.key.replace('{}', filename.removeprefix(self.videos))
 
-    def _find(self, filename: str) -> str:
-        """The cache's key of a sample; a video that extraction could not decode is broken."""
+    def _name_of(self, filename: str) -> str:
+        """The name of a sample in the cache; one that extraction could not decode is broken."""
         name = self._key_of(filename)
         for broken in self.reader.names_of(name):
             if broken in self.broken:
                 raise BrokenSampleError(filename, self.broken[broken])
-        return self.reader.find(name)
+        return name
 
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Sentences or the mean embedding, which belong to the video and not to frames."""
@@ -195,7 +195,7 @@ class LoadTargets(BaseTransform):
         if key is None and self.mask:
             values = np.zeros((1, self._channels), np.float32)
         else:
-            key = key or self._find(filename)
+            key = key or self.reader.find(self._name_of(filename))
             draw = self.sentences == 'draw' and not self.whole
             one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
             values = self.reader.get(key, one)
@@ -205,17 +205,10 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: values.copy(), **valid} for view in self.views}
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        key = self._find(results['filename'])
-        total = self.reader.shape(key)[0]
-        if total != results['total_frames']:
-            raise TargetCacheError(
-                f'video {key!r} has {results["total_frames"]} frames but {total} targets in '
-                f'the cache {self.reader.path}: the video has changed, make the cache again with '
-                f'`{self.reader.command} --overwrite`'
-            )
+        name, total = self._name_of(results['filename']), results['total_frames']
         check_views(self, self.views, results['frame_inds'])
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
-        values = self.reader.get(key, np.concatenate(entries))
+        values = self.reader.get_frames(name, np.concatenate(entries), total)
         ends = np.cumsum([len(part) for part in entries])[:-1]
         parts = np.split(values, ends)
         return {view: {self.target: part.copy()} for view, part in zip(self.views, parts)}

@@ -18,8 +18,8 @@ from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
 from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.prompts.frames import draw_skeletons
-from mmact_ssl.prompts.sentence_file import read_sentences
-from mmact_ssl.targets.cache import TargetReader, hash_sentences
+from mmact_ssl.prompts.sentence_file import hash_sentences, read_sentences
+from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.visualization.gallery import Hit
 
 

@@ -18,7 +18,8 @@ from mmact_ssl.evaluation.protocols.base import Request
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
-from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter, hash_sentences
+from mmact_ssl.prompts.sentence_file import hash_sentences
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.visualization import text_gallery as module
 from mmact_ssl.visualization.text_gallery import text_gallery
 from tools import visualize
