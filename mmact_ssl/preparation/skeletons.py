@@ -232,6 +232,14 @@ class SkeletonWriter:
         write_atomically(self.out / SUMMARY, json.dumps(summary, indent=2) + '\n')
         frames = f'{lengths.min()} to {lengths.max()} frames (median {median:g})'
         print(f'{self.dataset}: {frames}, {100 * missing:.2g} % of joints missing; see {SUMMARY}')
+        notes = [f'{n} frames left out: {why}' for why, n in self._dropped_frames.items() if n]
+        if unlabeled := summary['clips_without_label']:
+            notes.append(f'{unlabeled} of {len(labels)} clips have no label')
+        empty = [name for name, count in zip(self.classes, per_class) if not count]
+        if empty and per_class.any():
+            notes.append(f'{len(empty)} of {len(self.classes)} classes have no clip: {empty[0]!r}')
+        for note in notes:
+            print(f'{self.dataset}: {note}')
 
 
 def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:

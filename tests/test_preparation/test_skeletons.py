@@ -130,7 +130,7 @@ def test_a_summary_that_names_no_list_of_the_folder(tmp_path, summary):
     assert (tmp_path / 'mine.txt').exists() and lines(tmp_path / 'out' / 'all.txt') == ['a 0']
 
 
-def test_frames_of_no_use_are_taken_out(tmp_path):
+def test_frames_of_no_use_are_taken_out(tmp_path, capsys):
     keypoint = clip(2, 6)
     keypoint[0, 1, 3, 2] = np.nan
     keypoint[1, 4, 0, 0] = np.inf
@@ -140,6 +140,8 @@ def test_frames_of_no_use_are_taken_out(tmp_path):
     np.testing.assert_array_equal(read(folder, 'a'), keypoint[:, [0, 3, 5]].astype(np.float32))
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert summary['dropped_frames'] == {'not finite': 2, 'nobody seen': 1}
+    told = capsys.readouterr().out
+    assert '2 frames left out: not finite' in told and '1 frames left out: nobody seen' in told
 
 
 def test_persons_that_are_absent_come_last(tmp_path):
@@ -187,7 +189,7 @@ def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message)
             writer.add(name, label, clip())
 
 
-def test_a_clip_may_have_no_label(tmp_path):
+def test_a_clip_may_have_no_label(tmp_path, capsys):
     options = dict(num_persons=1, may_lack_labels=True)
     with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk', 'run'], **options) as writer:
         for name, label in (('a', 1), ('b', -1)):
@@ -197,6 +199,9 @@ def test_a_clip_may_have_no_label(tmp_path):
     folder = open_skeleton_folder(tmp_path, '')
     assert folder.labels.tolist() == [1, -1]
     assert json.loads((tmp_path / 'summary.json').read_text())['clips_without_label'] == 1
+    told = capsys.readouterr().out
+    assert '1 of 2 clips have no label' in told
+    assert "1 of 2 classes have no clip: 'walk'" in told
 
 
 def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
