@@ -341,7 +341,7 @@ def _finish(
     if dist.is_main_process():
         for job in jobs:
             merge_shards(job.out, job.meta)
-            _list_broken(job.out, keys, total.broken)
+            list_broken(job.out, keys, total.broken)
     dist.barrier()
     if len(total.broken) > max_broken * len(keys):
         raise DataError(
@@ -351,7 +351,7 @@ def _finish(
     return total
 
 
-def _list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
+def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
     """List the broken videos among ``keys`` beside a cache; of others those that it lacks stay."""
     others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
     present = TargetReader(out).source_hash(others)
