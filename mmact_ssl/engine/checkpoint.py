@@ -48,6 +48,10 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     """
     path = os.path.expanduser(os.fspath(path))
     with reading(path, 'check the path, or download or train it again', CheckpointError):
+        if path.endswith('.safetensors'):
+            from safetensors.torch import load_file
+
+            return load_file(path)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
@@ -80,12 +84,7 @@ def read_state_dict(
     """
     path = os.fspath(path)
     with reading(path, 'download or train it again', CheckpointError):
-        if path.endswith('.safetensors'):
-            from safetensors.torch import load_file
-
-            state: Any = load_file(path)
-        else:
-            state = load_checkpoint_safely(path) if loaded is None else loaded
+        state: Any = load_checkpoint_safely(path) if loaded is None else loaded
         for key in ('state_dict', 'model'):
             if isinstance(state.get(key), Mapping):
                 state = state[key]
@@ -287,6 +286,10 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
+    with open(path, 'rb') as file:
+        # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
+        if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
+            raise ValueError('it is no checkpoint')
     if _HAS_NAMED_SAFE_GLOBALS:
         named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
         with torch.serialization.safe_globals(named):
