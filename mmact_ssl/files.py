@@ -109,6 +109,16 @@ def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path
     return folder / path
 
 
+def dangling(path: str | os.PathLike[str]) -> str:
+    """What is wrong with a link that leads nowhere, and the fix; '' of anything else."""
+    if not os.path.islink(path) or os.path.exists(path):
+        return ''
+    return (
+        f'links to {os.readlink(path)}, which is gone: prepare the folder again from where the '
+        'videos are now'
+    )
+
+
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
     """Hash a file's content without reading it whole into memory."""
     digest = hashlib.sha256()

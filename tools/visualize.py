@@ -153,8 +153,8 @@ def save(
 def draw_model(args: argparse.Namespace) -> None:
     """Draw what a pre-trained model predicts."""
     from mmengine.registry import init_default_scope
-    from mmengine.runner import load_checkpoint
 
+    from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.registry import MODELS
@@ -165,7 +165,7 @@ def draw_model(args: argparse.Namespace) -> None:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    loaded = load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    loaded = load_strictly(model, args.checkpoint)
     figures, lines = draw_predictions(
         model, config, args.num_clips, args.pool, args.seed, args.animate
     )

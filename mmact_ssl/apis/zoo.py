@@ -102,7 +102,8 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     """Path of a model's file and, of one with a name, its sha256.
 
     Args:
-        name: A path ending in ``.safetensors``, or a name.
+        name: A path, or a name. What ends in ``.safetensors`` or has a slash is a path, and so is
+            a file that no model is called like.
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)
@@ -110,6 +111,8 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
         return text, None
     base = os.environ.get('MMACT_SSL_ZOO', '')
     known = own_models()
+    if text not in known and os.path.isfile(text):
+        return text, None
     if text not in known and base:
         known = {**other_models(base), **known}
     if text not in known:

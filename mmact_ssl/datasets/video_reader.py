@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 from mmact_ssl.datasets.h264 import is_referred_to
 from mmact_ssl.datasets.shards import read_video, split_path
 from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.files import dangling
 
 # Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
 # of a larger file they are read again, from the key frame on.
@@ -178,7 +179,8 @@ class VideoReader:
         try:
             yield
         except av.FFmpegError as error:
-            raise self._broken(f'{reason} ({error.strerror or type(error).__name__})') from error
+            cause = dangling(self.filename) or error.strerror or type(error).__name__
+            raise self._broken(f'{reason} ({cause})') from error
 
     def _index(self) -> None:
         """Demux the file once and lay down the tables, all in the order of decoding.

@@ -12,8 +12,9 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from textwrap import shorten
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from urllib.parse import urlparse
@@ -22,9 +23,9 @@ import numpy as np
 import torch
 from mmengine.logging import print_log
 from packaging.version import Version
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import reading
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     """
     path = os.path.expanduser(os.fspath(path))
     with reading(path, 'check the path, or download or train it again', CheckpointError):
+        if path.endswith('.safetensors'):
+            from safetensors.torch import load_file
+
+            return load_file(path)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
@@ -79,12 +84,7 @@ def read_state_dict(
     """
     path = os.fspath(path)
     with reading(path, 'download or train it again', CheckpointError):
-        if path.endswith('.safetensors'):
-            from safetensors.torch import load_file
-
-            state: Any = load_file(path)
-        else:
-            state = load_checkpoint_safely(path) if loaded is None else loaded
+        state: Any = load_checkpoint_safely(path) if loaded is None else loaded
         for key in ('state_dict', 'model'):
             if isinstance(state.get(key), Mapping):
                 state = state[key]
@@ -136,17 +136,29 @@ def newest_in(where: str | os.PathLike[str]) -> str:
     return found
 
 
-def load_strictly(runner: Runner, path: str) -> None:
-    """Load a checkpoint into the runner's model, all keys of both.
+def load_strictly(target: Runner | nn.Module, path: str) -> dict[str, Any]:
+    """Load a checkpoint into a runner's model or a model, all keys of both, and return it.
 
     mmengine's own loading before a test only logs what is missing, and would test random heads.
+
+    Raises:
+        CheckpointError: The file cannot be read, or its keys or shapes are not the model's.
     """
+    from mmengine.runner import load_checkpoint
+
+    load: Callable = (
+        partial(load_checkpoint, target)
+        if isinstance(target, nn.Module)
+        else target.load_checkpoint
+    )
     try:
-        runner.load_checkpoint(path, map_location='cpu', strict=True)
+        return load(path, map_location='cpu', strict=True)
+    except MMActSSLError:
+        raise
     except RuntimeError as error:
         raise CheckpointError(
             f'{path}: does not fit the model of the config, give the config (and the '
-            f'--cfg-options) that it was trained with: {" ".join(str(error).split())}'
+            f'--cfg-options) that it was trained with: {shorten(str(error), 300)}'
         ) from error
 
 
@@ -274,6 +286,10 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
+    with open(path, 'rb') as file:
+        # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
+        if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
+            raise ValueError('it is no checkpoint')
     if _HAS_NAMED_SAFE_GLOBALS:
         named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
         with torch.serialization.safe_globals(named):

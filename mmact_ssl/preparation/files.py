@@ -115,8 +115,9 @@ def probe_videos(paths: Sequence[Path], source: Path) -> dict[str, str]:
     """Return why videos are unusable, by their path below ``source``."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         reasons = track(pool.map(probe_video, paths), 'checking videos', total=len(paths))
+        # The bar comes first: zip asks its first argument once more, which ends the bar at 100 %.
         return {
-            path.relative_to(source).as_posix(): why for path, why in zip(paths, reasons) if why
+            path.relative_to(source).as_posix(): why for why, path in zip(reasons, paths) if why
         }
 
 

@@ -48,7 +48,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists, of which the second
         may be missing; of the first ``num_train`` samples and ``train_hash`` of their names;
         ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or None;
-        ``prepare_command``. Of skeletons also
+        ``prepare_command``, and ``test_command``, which makes a test list too. Of skeletons also
         ``layout``, ``num_persons`` and ``num_frames`` of the longest clip.
     """
     root = os.environ.get(VARIABLE) if path is None else path
@@ -64,6 +64,8 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     if (folder / val).is_file() and not (folder / test).is_file():
         test = val
     names, labels = read_annotation(folder / train, f'run `{command}`')
+    labeled = command if is_skeleton else f'{command} --labels TABLE'
+    held_out = '--train-subjects NUMBER ...' if is_skeleton else '--test-fraction 0.25'
     found: dict[str, Any] = {
         'name': folder.resolve().name,
         'root': root,
@@ -73,7 +75,8 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'train_hash': hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16],
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
-        'prepare_command': command if is_skeleton else f'{command} --labels TABLE',
+        'prepare_command': labeled,
+        'test_command': f'{labeled} {held_out}',
     }
     if is_skeleton:
         clips = open_skeleton_folder(folder, f'run `{command}`')

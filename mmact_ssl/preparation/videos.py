@@ -63,13 +63,21 @@ def prepare(
         )
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
-    found = [
+    videos_below = [
         path
         for path in files_below(source)
-        if path.suffix.lower() in VIDEO_SUFFIXES
-        and path.is_file()
-        and out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
     ]
+    found = [
+        path
+        for path in videos_below
+        if out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
+    ]
+    if videos_below and not found:
+        raise DataError(
+            f'{source}: its {len(videos_below)} videos are left out, they lie in --out {out} and '
+            'count as made by an earlier preparation; give an --out beside the source'
+        )
     if not found:
         raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
     known = read_labels(labels, found, source) if labels else {}

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_annotation, write_atomically
+from mmact_ssl.files import dangling, read_annotation, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.targets.cache import (
@@ -128,6 +128,9 @@ def extract_many(
     """
     root = os.fspath(root)
     if not any(_is_there(os.path.join(root, name)) for name in names):
+        link = os.path.join(root, names[0])
+        if reason := dangling(link):
+            raise DataError(f'{link} {reason}')
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
@@ -341,7 +344,7 @@ def _finish(
     if dist.is_main_process():
         for job in jobs:
             merge_shards(job.out, job.meta)
-            _list_broken(job.out, keys, total.broken)
+            list_broken(job.out, keys, total.broken)
     dist.barrier()
     if len(total.broken) > max_broken * len(keys):
         raise DataError(
@@ -351,7 +354,7 @@ def _finish(
     return total
 
 
-def _list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
+def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
     """List the broken videos among ``keys`` beside a cache; of others those that it lacks stay."""
     others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
     present = TargetReader(out).source_hash(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +12,14 @@ from rich.progress import track
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
-from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
+from mmact_ssl.targets.cache import (
+    TargetMeta,
+    TargetReader,
+    TargetWriter,
+    broken_listing,
+    read_broken,
+)
+from mmact_ssl.targets.extraction import list_broken
 
 CHUNK = 64  # frames drawn at once, which bounds the memory
 
@@ -27,7 +35,8 @@ def draw_parts(
     """Draw the parts of every video in a cache of poses; what is in ``out`` already is skipped.
 
     The same maps, with the same fingerprint, as a ``PosePartsTeacher`` makes with the teacher of
-    the poses; poses of a sensor have no such teacher.
+    the poses; poses of a sensor have no such teacher. Videos that are listed as broken beside the
+    poses are listed beside the maps too: training replaces them.
 
     Args:
         poses: Cache of kind 'pose'.
@@ -46,7 +55,10 @@ def draw_parts(
     fingerprint = drawing.fingerprint(reader.meta.identity)
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
     written = 0
+    is_new = overwrite or not os.path.exists(out)
     with TargetWriter(out, meta, overwrite) as writer:
+        if is_new:
+            broken_listing(out).unlink(missing_ok=True)  # of a cache that is gone
         for key in track(reader.keys(), 'drawing parts'):
             if key in writer:
                 continue
@@ -57,4 +69,6 @@ def draw_parts(
             stored = [meta.stored(key, chunk.numpy()) for chunk in maps]
             writer.put_stored(key, np.concatenate(stored))
             written += 1
+    broken = read_broken(poses)
+    list_broken(Path(out), broken, broken)
     return written

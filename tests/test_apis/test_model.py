@@ -176,6 +176,13 @@ def test_other_files_are_refused(published, tmp_path):
         load_model(tmp_path / 'no.safetensors')
 
 
+def test_a_file_in_the_current_folder_needs_no_slash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('mine.pth').write_bytes(b'no model')
+    with pytest.raises(CheckpointError, match='^mine.pth: '):
+        load_model('mine.pth')
+
+
 class Bomb:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -315,6 +315,13 @@ def test_damaged_pictures_are_broken(tmp_path, make_video):
         reader.read(range(60))
 
 
+def test_a_link_whose_target_is_gone_is_named(tmp_path):
+    link = tmp_path / 'link.mp4'
+    link.symlink_to(tmp_path / 'gone.mp4')
+    with pytest.raises(BrokenSampleError, match=r'links to .*gone\.mp4, which is gone: prepare'):
+        VideoReader(link)
+
+
 def test_the_error_crosses_processes():
     error = pickle.loads(pickle.dumps(BrokenSampleError('a.mp4', 'is odd')))
     assert (error.filename, error.reason, str(error)) == ('a.mp4', 'is odd', 'a.mp4: is odd')

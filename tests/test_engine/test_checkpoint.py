@@ -192,10 +192,12 @@ def test_a_broken_or_missing_file_is_named(tmp_path: Path):
     for name, broken in {
         'cut.pth': content[: len(content) // 2],
         'empty.pth': b'',
-        'text.pth': b'<!DOCTYPE html>\n<html></html>\n',
+        'text.pth': b'hello\n',
+        'page.pth': b'<!DOCTYPE html>\n<html></html>\n',
     }.items():
         (tmp_path / name).write_bytes(broken)
-        with pytest.raises(CheckpointError, match=name) as info:
+        what = name if name == 'cut.pth' else f'{name}: it is no checkpoint: check the path'
+        with pytest.raises(CheckpointError, match=what) as info:
             load_checkpoint_safely(tmp_path / name)
         assert '\n' not in str(info.value)
 

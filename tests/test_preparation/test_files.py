@@ -29,6 +29,12 @@ def test_probe_tells_good_from_bad(tmp_path):
     assert set(probe_videos([good, single, empty], tmp_path)) == {'single.mp4', 'empty.mp4'}
 
 
+def test_the_bar_of_checked_videos_ends_full(tmp_path, capsys):
+    videos = [make_video(tmp_path / f'{i}.mp4', num_frames=3) for i in range(3)]
+    assert probe_videos(videos, tmp_path) == {}
+    assert '100%' in capsys.readouterr().out
+
+
 def test_placed_videos_have_the_same_bytes(tmp_path):
     source = make_video(tmp_path / 'a.mp4')
     source.chmod(0o444)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.engine.launch import check_kind_of_data, read_config
 from mmact_ssl.errors import ConfigError, DataError
@@ -21,6 +22,7 @@ from mmact_ssl.preparation.own_folder import (
     split_folder,
     write_groups,
 )
+from mmact_ssl.registry import DATASETS
 
 
 def write_list(folder: Path, name: str, lines: list[str]) -> None:
@@ -64,6 +66,26 @@ def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
         describe_folder(str(tmp_path / 'nothing'))
     with pytest.raises(DataError, match=r'train.txt is missing: run `python tools/prepare_data'):
         describe_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ('config', 'option'),
+    [('dtg_tsm-lite0.py', '--test-fraction'), ('ms2l-twoview_gru.py', '--train-subjects')],
+)
+def test_a_missing_test_list_is_made_by_the_quoted_command(
+    config: str, option: str, tmp_path: Path, skeleton_folder: Path
+):
+    if option == '--test-fraction':
+        folder = tmp_path / 'mine'
+        write_list(folder, 'train.txt', ['a.mp4 0'])
+    else:
+        folder = skeleton_folder
+        (folder / 'xview_test.txt').unlink()
+    cfg = read_config(f'configs/{config}', data=str(folder))
+    assert option not in cfg.train_dataloader.dataset.prepare_command
+    init_default_scope('mmact_ssl')
+    with pytest.raises(DataError, match=f'test.txt is missing: .*--out {folder} .*{option} '):
+        DATASETS.build(cfg.test_dataloader.dataset)
 
 
 def test_without_labels_the_option_is_named(tmp_path: Path):

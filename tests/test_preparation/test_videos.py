@@ -36,6 +36,13 @@ def test_own_videos_without_labels(folder, tmp_path):
     assert not (out / 'test.txt').exists() and not (out / 'classes.txt').exists()
 
 
+def test_a_source_inside_the_folder_to_write_is_named(folder, tmp_path):
+    with pytest.raises(
+        DataError, match=r'my videos: its 11 videos are left out, they lie in --out'
+    ):
+        prepare_videos(folder, tmp_path)
+
+
 def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     out = tmp_path / 'out'
     counts = prepare_videos(

@@ -220,6 +220,11 @@ def test_wrong_uses_are_named(data, names):
     with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):
         extract(data / 'nowhere', names)
     assert not (data / 'nowhere').exists()
+    (data / 'moved').mkdir()
+    (data / 'moved/a.mp4').symlink_to('/gone/a.mp4')
+    message = r'moved/a\.mp4 links to /gone/a\.mp4, which is gone: prepare the folder again'
+    with pytest.raises(DataError, match=message):
+        extract(data / 'moved', ['a.mp4', 'b.mp4'])
 
 
 def test_another_teacher_is_refused_before_any_work(data, names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import tarfile
 from pathlib import Path
@@ -14,11 +15,11 @@ import torch
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets import LoadTargets
-from mmact_ssl.targets.cache import TargetReader, TargetWriter
+from mmact_ssl.targets.cache import TargetReader, TargetWriter, broken_listing, read_broken
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.part_maps import draw_parts
 
@@ -77,6 +78,29 @@ def test_drawn_from_the_cache_they_are_those_of_the_teacher(root: Path, tmp_path
     assert draw_parts(poses, out, root, 16, overwrite=True) == 2
     with pytest.raises(DataError, match="holds 'map': parts are drawn from poses"):
         draw_parts(out, tmp_path / 'more.lmdb', root)
+
+
+def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, tmp_path: Path):
+    """Training replaces what is listed, and stops at what is only missing."""
+    poses, out = tmp_path / 'pose.lmdb', tmp_path / 'parts.lmdb'
+    (root / 'bad.mp4').write_bytes(b'no video')
+    extract_many([ExtractionJob(CornersTeacher(), poses)], root, (*VIDEOS, 'bad.mp4'), max_broken=1)
+    listing = broken_listing(out)
+    listing.write_text('old.mp4\tof a cache that is gone\n')
+    assert draw_parts(poses, out, root, 24) == 2
+    reason = read_broken(poses)['bad.mp4']
+    assert read_broken(out) == {'bad.mp4': reason}
+    sample = dict(filename=str(root / 'bad.mp4'), total_frames=2, frame_inds=dict(clip=[0, 1]))
+    with pytest.raises(BrokenSampleError, match=f'bad.mp4: {re.escape(reason)}'):
+        LoadTargets('parts', str(out), kind='map').bind(tmp_path, str(root))(sample)
+    # Drawing again keeps videos of another list, and takes off those that are drawn by now.
+    listing.write_text('other.mp4\tof another list\nwide.mp4\twas broken\n')
+    assert draw_parts(poses, out, root, 24) == 0
+    assert read_broken(out) == {'other.mp4': 'of another list', 'bad.mp4': reason}
+    # Without a list of the poses nothing is listed.
+    broken_listing(poses).unlink()
+    assert draw_parts(poses, out, root, 24, overwrite=True) == 2
+    assert not listing.exists()
 
 
 def test_the_command_line(root: Path, tmp_path: Path, capsys):

@@ -10,6 +10,8 @@ import json
 
 import cv2
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
 from tools.visualize import main
@@ -39,3 +41,13 @@ def test_what_is_missing_is_said_in_one_line(tmp_path):
     config.write_text('model = dict()\n')
     with pytest.raises(SystemExit, match=r'^error: .*config\.py: has no test_dataloader'):
         main([str(config), 'nowhere.pth'])
+
+
+@pytest.mark.parametrize('name', ['published.pth', 'published.safetensors'])
+def test_a_checkpoint_of_another_model_is_one_short_line(tmp_path, name):
+    weights = {f'layer{i}.weight': torch.ones(2) for i in range(1000)}
+    (save_file if name.endswith('safetensors') else torch.save)(weights, tmp_path / name)
+    complaint = rf'^error: .*{name}: does not fit the model of the config, .* \[\.\.\.\]$'
+    with pytest.raises(SystemExit, match=complaint) as info:
+        main(['configs/csvr_r3d_demo.py', str(tmp_path / name)])
+    assert len(str(info.value)) < 700

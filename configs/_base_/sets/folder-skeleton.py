@@ -10,4 +10,4 @@ pad = dict(type='PadFrames', num_frames=folder.num_frames)  # to the longest cli
 
 lists = dict(data_prefix=dict(skeleton=folder.root), prepare_command=folder.prepare_command)
 train_set = dict(_delete_=True, ann_file=folder.train, **lists)
-test_set = dict(_delete_=True, ann_file=folder.test, **lists)
+test_set = dict(train_set, ann_file=folder.test, prepare_command=folder.test_command)

@@ -13,4 +13,4 @@ num_classes = own_folder['num_classes']
 train_videos = dict(ann_file=own_folder['train'], data_prefix=dict(video=data_root))
 test_videos = dict(ann_file=own_folder['test'], data_prefix=dict(video=data_root))
 train_set = dict(train_videos, prepare_command=prepare_command)
-test_set = dict(test_videos, prepare_command=prepare_command)
+test_set = dict(test_videos, prepare_command=own_folder['test_command'])

@@ -8,7 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.compat import shipped_config
+from mmact_ssl.errors import ConfigError, MMActSSLError
+from mmact_ssl.files import reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -16,13 +18,22 @@ __all__ = ['BaseTeacher', 'build_teacher']
 
 
 def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:
-    """Build a teacher from a config file with a dict ``teacher``, or from such a dict."""
+    """Build a teacher from a config file with a dict ``teacher``, or from such a dict.
+
+    Raises:
+        ConfigError: The file is missing, cannot be read or has no such dict, or this is no teacher.
+    """
     if isinstance(config, Mapping):
         settings = dict(config)
     else:
-        loaded = Config.fromfile(config)
+        path = shipped_config(os.fspath(config))
+        with reading(path, 'give one of configs/teachers/', ConfigError):
+            try:
+                loaded = Config.fromfile(path)
+            except MMActSSLError:  # a config of another kind, which asks for its data
+                loaded = Config()
         if 'teacher' not in loaded:
-            raise ConfigError(f'{os.fspath(config)} has no dict `teacher`, see configs/teachers/')
+            raise ConfigError(f'{path} has no dict `teacher`: give one of configs/teachers/')
         settings = dict(loaded.teacher)
     teacher = MODELS.build({**settings, '_scope_': 'mmact_ssl'})
     if not isinstance(teacher, BaseTeacher):

@@ -68,6 +68,17 @@ def test_build_teacher(tmp_path):
     assert build_teacher(config).fingerprint() == MeanTeacher(3.0).fingerprint()
     assert build_teacher({'type': 'MeanTeacher'}).fingerprint() == MeanTeacher().fingerprint()
     config.write_text('model = dict()\n')
+    # A config without a data set asks for one when it is read.
+    for wrong, message in (
+        (
+            'configs/teachers/movnet.py',
+            r'teachers/movnet\.py is missing: give one of configs/teach',
+        ),
+        ('configs/dtg_tsm-lite0.py', r'dtg_tsm-lite0\.py has no dict `teacher`: give one of'),
+        ('README.md', r'README\.md: .*: give one of configs/teachers/'),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            build_teacher(wrong)
     with pytest.raises(ConfigError, match=r'teacher.py has no dict `teacher`'):
         build_teacher(config)
     with pytest.raises(ConfigError, match='PlainModule is not a teacher'):
