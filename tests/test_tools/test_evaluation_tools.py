@@ -288,6 +288,8 @@ def test_a_study_can_be_cut_down(capsys):
         run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
     with pytest.raises(SystemExit, match='no run fits'):
         run_study.main([study, '--dry-run', '--methods', 'MS2L'])
+    with pytest.raises(SystemExit, match=r'csvr_r3d_demo.py: not a study, it lists no `runs`'):
+        run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
 
 
 def test_tables_are_written_and_checked(tmp_path, made_result):
