@@ -55,7 +55,7 @@ CHEAP = [
 def test_evaluate_prints_and_writes(world, capsys):
     evaluate.main(['linear,retrieval', LINEAR, '--random', '--out', 'results', *CHEAP])
     shown = capsys.readouterr().out
-    assert 'recall@50' in shown
+    assert 'recall@20' in shown and 'recall@50' not in shown, '42 clips are searched'
     assert 'Random init full on jhmdb, seed 0' in shown
     result, retrieval = read_results('results')
     assert result.run == 'random-init_full_jhmdb_linear_seed0'
