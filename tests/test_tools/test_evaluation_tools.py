@@ -193,6 +193,39 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     assert calls[-1][1].label_lists is None
 
 
+def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
+    folders = []
+    monkeypatch.setattr(
+        'mmact_ssl.evaluation.evaluate.evaluate',
+        lambda request, protocols: folders.append(request.work_dir) or [],
+    )
+    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where, seed=0: 'x.pth')
+    torch.save({'state_dict': {}}, 'x.pth')
+    Path('work_dirs/a/run1').mkdir(parents=True)
+    for argv in (
+        ['work_dirs/a'],
+        ['work_dirs/a/run{seed}'],
+        ['work_dirs/a/epoch_4.pth'],
+        ['../b/epoch_4.pth', '--prefix', 'momentum_backbone.'],
+        ['dtg_tsm-lite0_jhmdb'],
+        ['work_dirs/a', '--method', 'CSVR'],
+        ['--random'],
+    ):
+        evaluate.run(evaluate.parse_args(['finetune', FINETUNE, *argv, '--seed', '1']))
+    assert [folder.removeprefix('work_dirs/evaluate/') for folder in folders] == [
+        f'{name}_full_jhmdb_finetune_seed1'
+        for name in (
+            'a',
+            'a-run1',
+            'a-epoch_4',
+            'b-epoch_4-momentum_backbone.',
+            'dtg_tsm-lite0_jhmdb',
+            'csvr',
+            'random-init',
+        )
+    ]
+
+
 def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
     def started(request, protocols):
         raise AssertionError(f'{protocols} run')
