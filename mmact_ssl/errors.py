@@ -51,6 +51,10 @@ class ConfigError(MMActSSLError):
     """A config asks for something that does not exist or cannot be combined."""
 
 
+class KindError(ConfigError):
+    """A config for videos is given a folder of skeletons, or the other way round."""
+
+
 def reason_of(error: BaseException) -> str:
     """One line about any error, with its type where the message alone would say little."""
     text = shorten(' '.join(str(error).split()), 300)

@@ -100,7 +100,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
     )
-    parser.add_argument('--work-dir', help='of fine-tuning; work_dirs/evaluate/... by default')
+    parser.add_argument(
+        '--work-dir',
+        help='of fine-tuning; a folder of work_dirs/evaluate/ by default, named by --method or, '
+        'without one, by the path or name of the checkpoint',
+    )
     parser.add_argument(
         '--cache-dir', default='work_dirs/feature_cache', help='of frozen features; "" for none'
     )
@@ -168,6 +172,14 @@ def find_checkpoint(where: str, seed: int = 0) -> str:
     return find_checked_model(where) if is_name else where
 
 
+def student_name(args: argparse.Namespace, seed: int) -> str:
+    """Name a student that has no ``--method``: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``."""
+    path = Path(args.checkpoint.replace(SEED, str(seed)))
+    parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
+    name = '/'.join(part for part in parts if part not in ('/', '..', 'work_dirs'))
+    return name if args.prefix == 'backbone.' else f'{name}-{args.prefix}'
+
+
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; each result is written as soon as it is there."""
     from mmact_ssl.engine.device import find_device
@@ -185,7 +197,8 @@ def run(args: argparse.Namespace) -> list[Result]:
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
-            names = (method, args.variant, cfg.dataset_name, 'finetune')
+            name = args.method or (args.checkpoint and student_name(args, seed)) or method
+            names = (name, args.variant, cfg.dataset_name, 'finetune')
             work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
         request = Request(
             cfg,

@@ -40,9 +40,11 @@ def load_study(args: argparse.Namespace) -> Config:
     from mmact_ssl.errors import ConfigError
 
     study = read_config(args.study, args.cfg_options)
+    if 'runs' not in study:
+        raise ConfigError(f'{args.study}: not a study, it lists no `runs`; see configs/studies/')
     runs = [
         run
-        for run in study.get('runs', [])
+        for run in study.runs
         if (not args.variants or run.get('variant', 'full') in args.variants)
         and (not args.methods or run.get('method') in args.methods)
     ]

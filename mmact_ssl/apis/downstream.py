@@ -11,11 +11,11 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
-from mmact_ssl.engine.launch import apply_options, read_config
+from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.labels_read import labels_read
-from mmact_ssl.preparation.own_folder import keep_labeled, split_folder
+from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
 
 DOWNSTREAM = CONFIGS / 'downstream'
 
@@ -32,6 +32,11 @@ def config_for(
         checkpoint: What tools/train.py or tools/publish_model.py has written.
         data: Prepared folder.
         options: As of ``--cfg-options``.
+
+    Raises:
+        ConfigError: No downstream config is for the network, or the folder holds skeletons where it
+            reads videos, the other way round, or skeletons of another layout.
+        CheckpointError: The file does not say its network, or names code that is none.
     """
     name, backbone = saved_network(checkpoint)
     path = DOWNSTREAM / f'{"finetune" if trains else "linear"}_{name}.py'
@@ -48,7 +53,16 @@ def config_for(
         raise CheckpointError(
             f'{checkpoint}: {error}; if you trust the file, give a downstream config'
         ) from error
-    cfg = read_config(str(path), data=data)
+    try:
+        cfg = read_config(str(path), data=data)
+        check_kind_of_data(cfg)
+    except KindError as error:
+        kinds = ['videos', 'skeletons']
+        own, other = kinds if 'layout' in describe_folder(data) else reversed(kinds)
+        raise ConfigError(
+            f'{checkpoint} holds a network for {own}, {name!r}, and {data} holds {other}: give a '
+            f'checkpoint that was trained on {other}, or a folder of {own}'
+        ) from error
     layout, bodies = find_value(backbone, 'layout'), cfg.get('bodies')
     if bodies and layout not in (None, bodies.layout):
         raise ConfigError(

@@ -21,7 +21,7 @@ from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.terminal import quiet_the_screen
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.preparation.own_folder import VARIABLE
 
 # What a launcher tells its processes, and the program that starts it.
@@ -107,7 +107,7 @@ def check_kind_of_data(cfg: Config) -> None:
     """Refuse a config for videos on a folder of skeletons; ``folder-skeleton.py`` the other way."""
     folder = cfg.get('own_folder', {})
     if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
-        raise ConfigError(
+        raise KindError(
             f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
             'skeletons, such as configs/ms2l-twoview_gru.py'
         )

@@ -135,6 +135,14 @@ def multiply_all(
     return similarity
 
 
+def below_all(counts: Sequence[int], size: int) -> list[int]:
+    """Numbers of neighbors below the gallery's size, and the smallest one in any case.
+
+    The others are left out of results: where all of the gallery is near, the features do not count.
+    """
+    return [count for count in counts if count < size or count == min(counts)]
+
+
 def nearest_samples(
     train: Features, queries: np.ndarray, k: int, center: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError, DataError, KindError
 from mmact_ssl.files import read_annotation, read_json, write_atomically
 
 VARIABLE = 'MMACT_SSL_FOLDER'
@@ -88,9 +88,9 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
 
 
 def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The folder of :func:`describe_folder`, if it holds skeletons; else a ConfigError."""
+    """The folder of :func:`describe_folder`, if it holds skeletons; else a KindError."""
     if 'layout' not in folder:
-        raise ConfigError(
+        raise KindError(
             f'{folder["root"]} holds videos, and this config reads skeletons: take one for videos, '
             'such as configs/dtg_tsm-lite0.py'
         )

@@ -127,6 +127,16 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
         writer.finish({'all': ['a']})
     with pytest.raises(ConfigError, match='layout kinect20, and .* has ntu25'):
         config_for(checkpoint, str(tmp_path / 'ntu'))
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    (videos / 'train.txt').write_text('a.mp4 0\n')
+    with pytest.raises(ConfigError, match='for skeletons, .*videos holds videos: give'):
+        config_for(checkpoint, str(videos))
+    network = dict(type='mmact_ssl.TemporalShiftNetwork')
+    text = f"backbone_name = 'tsm-lite0'\nmodel = {dict(backbone=network)}"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match='for videos, .*mine holds skeletons: give'):
+        config_for(str(tmp_path / 'a.pth'), str(folder))
     named = str(CONFIGS / 'downstream/linear_gru_nwucla.py')
     with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
         read_config(named, data=str(folder))

@@ -45,8 +45,8 @@ def test_protocols_share_one_extraction(linear_config, student_checkpoint, monke
         assert result.metrics['feature_std'] > 0
         assert 1 <= result.metrics['effective_rank'] <= 6
     assert len(results[0].details['confusion']) == 3
-    assert set(results[2].metrics) >= {f'recall@{k}' for k in (1, 5, 10, 20, 50)}
-    assert results[2].metrics['recall@50'] == 1.0
+    recalls = {name for name in results[2].metrics if name.startswith('recall')}
+    assert recalls == {'recall@1', 'recall@5', 'recall@10'}, 'there are too few clips for more'
 
 
 def test_the_student_and_not_a_random_encoder_is_evaluated(linear_config, student_checkpoint, run):

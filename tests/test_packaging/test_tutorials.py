@@ -150,7 +150,8 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     assert 'test clips' in capsys.readouterr().out
 
     run(finetune)
-    assert 'are in work_dirs/evaluate/unnamed_full_mine_finetune_seed0\n' in capsys.readouterr().out
+    tuned = 'work_dirs/evaluate/dtg_tsm-lite0_mine_full_mine_finetune_seed0'
+    assert f'are in {tuned}\n' in capsys.readouterr().out
     page = (ROOT / 'docs' / 'get_started.md').read_text()
     (code,) = re.findall(r'^```python\n(from mmaction.apis.*?)^```', page, re.DOTALL | re.MULTILINE)
     code = code.replace('epoch_20', 'epoch_1').replace(

@@ -55,7 +55,7 @@ CHEAP = [
 def test_evaluate_prints_and_writes(world, capsys):
     evaluate.main(['linear,retrieval', LINEAR, '--random', '--out', 'results', *CHEAP])
     shown = capsys.readouterr().out
-    assert 'recall@50' in shown
+    assert 'recall@20' in shown and 'recall@50' not in shown, '42 clips are searched'
     assert 'Random init full on jhmdb, seed 0' in shown
     result, retrieval = read_results('results')
     assert result.run == 'random-init_full_jhmdb_linear_seed0'
@@ -193,6 +193,39 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     assert calls[-1][1].label_lists is None
 
 
+def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
+    folders = []
+    monkeypatch.setattr(
+        'mmact_ssl.evaluation.evaluate.evaluate',
+        lambda request, protocols: folders.append(request.work_dir) or [],
+    )
+    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where, seed=0: 'x.pth')
+    torch.save({'state_dict': {}}, 'x.pth')
+    Path('work_dirs/a/run1').mkdir(parents=True)
+    for argv in (
+        ['work_dirs/a'],
+        ['work_dirs/a/run{seed}'],
+        ['work_dirs/a/epoch_4.pth'],
+        ['../b/epoch_4.pth', '--prefix', 'momentum_backbone.'],
+        ['dtg_tsm-lite0_jhmdb'],
+        ['work_dirs/a', '--method', 'CSVR'],
+        ['--random'],
+    ):
+        evaluate.run(evaluate.parse_args(['finetune', FINETUNE, *argv, '--seed', '1']))
+    assert [folder.removeprefix('work_dirs/evaluate/') for folder in folders] == [
+        f'{name}_full_jhmdb_finetune_seed1'
+        for name in (
+            'a',
+            'a-run1',
+            'a-epoch_4',
+            'b-epoch_4-momentum_backbone.',
+            'dtg_tsm-lite0_jhmdb',
+            'csvr',
+            'random-init',
+        )
+    ]
+
+
 def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
     def started(request, protocols):
         raise AssertionError(f'{protocols} run')
@@ -288,6 +321,8 @@ def test_a_study_can_be_cut_down(capsys):
         run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
     with pytest.raises(SystemExit, match='no run fits'):
         run_study.main([study, '--dry-run', '--methods', 'MS2L'])
+    with pytest.raises(SystemExit, match=r'csvr_r3d_demo.py: not a study, it lists no `runs`'):
+        run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
 
 
 def test_tables_are_written_and_checked(tmp_path, made_result):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.neighbors import nearest_samples, vote
+from mmact_ssl.evaluation.neighbors import below_all, nearest_samples, vote
 
 from .base import Measured, Task
 
@@ -21,8 +21,10 @@ def evaluate(
     """Classify the test split by its neighbors in the training split.
 
     Args:
-        k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split.
-        main_k: Which of them is reported as ``top1``, with its confusion matrix.
+        k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split. Of those
+            that reach the number of training samples only the smallest of all is reported.
+        main_k: Which of them is reported as ``top1``, with its confusion matrix; the largest that
+            is reported where that one is not.
         temperature: Of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
         center: Subtract the training mean before normalizing.
     """
@@ -35,6 +37,8 @@ def evaluate(
             'main_k of k'
         )
     train, test = task.train_features, task.test_features
+    k = below_all(k, len(train.labels))
+    main_k = main_k if main_k in k else max(k)
     similarity, position = nearest_samples(train, test.values, max(k), center)
     labels = train.labels[position]  # (Q, max(k))
     top1, details = {}, {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -33,24 +35,40 @@ def fit_lda(train: Features) -> Pipeline:
 
     How far a covariance is drawn toward its diagonal follows from its samples (Ledoit and Wolf, A
     well-conditioned estimator for large-dimensional covariance matrices, 2004; of each class
-    standardized, as scikit-learn does it).
+    standardized, as scikit-learn does it). Where no class has three samples, it is that of all
+    samples around the means of their classes.
 
     Args:
-        train: Labeled features.
+        train: Labeled features, ``(N, D)``.
 
     Raises:
-        ConfigError: One class alone, or no class with two samples, which tell no covariance.
+        ConfigError: One class alone, or neither a class with three samples nor two classes with
+            two, which tell no covariance.
     """
-    sizes = np.unique(train.labels, return_counts=True)[1]
-    if len(sizes) < 2 or sizes.max() < 2:
+    classes, places, sizes = np.unique(train.labels, return_inverse=True, return_counts=True)
+    if len(classes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
         raise ConfigError(
-            f'lda: {len(train.labels)} labeled clips of {len(sizes)} classes are too few; give '
-            'two classes, one of them with two clips, or take linear'
+            f'lda: {len(train.labels)} labeled clips of {len(classes)} classes are too few; give '
+            'two classes two clips each, or one three and another one, or take linear'
         )
-    model = make_pipeline(
-        StandardScaler(), LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')
-    )
+    scaler = StandardScaler()
+    values = scaler.fit_transform(train.values.astype(np.float64))
+    model = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')
+    if sizes.max() < 3:
+        # Two samples deviate from their mean alike: their covariance seems certain, is not
+        # shrunken at all and has rank one. A class with three keeps the mean of all from that.
+        means = np.stack([values[places == place].mean(axis=0) for place in range(len(classes))])
+        around = (values - means[places])[sizes[places] > 1]
+        model.set_params(shrinkage=None, covariance_estimator=_same_for_all(around))
     with warnings.catch_warnings():
         # A class of one sample adds nothing to the covariance.
         warnings.filterwarnings('ignore', 'Only one sample available')
-        return model.fit(train.values.astype(np.float64), train.labels)
+        return make_pipeline(scaler, model.fit(values, train.labels))
+
+
+def _same_for_all(around: np.ndarray) -> SimpleNamespace:
+    """Estimator that finds the same shrunken covariance, of samples around zero, of any class."""
+    scaler = StandardScaler()
+    shrunken = ledoit_wolf(scaler.fit_transform(around))[0]
+    covariance = shrunken * np.outer(scaler.scale_, scaler.scale_)
+    return SimpleNamespace(fit=lambda values: None, covariance_=covariance)

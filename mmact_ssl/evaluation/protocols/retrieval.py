@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmact_ssl.evaluation.neighbors import nearest_samples
+from mmact_ssl.evaluation.neighbors import below_all, nearest_samples
 
 from .base import Measured, Task
 
@@ -15,10 +15,12 @@ def evaluate(
     """Measure ``recall@k``, the share of queries with a sample of their class among the k nearest.
 
     Args:
-        topk: Numbers of neighbors; one above the gallery's size counts the whole gallery.
+        topk: Numbers of neighbors; of those that reach the gallery's size only the smallest of all
+            is reported.
         center: Subtract the gallery's mean before normalizing.
     """
     train, test = task.train_features, task.test_features
+    topk = below_all(topk, len(train.labels))
     _, position = nearest_samples(train, test.values, max(topk), center)
     hit = train.labels[position] == test.labels[:, None]  # (Q, max(topk))
     return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.neighbors import below_all
 from mmact_ssl.evaluation.shared_space import SharedSpace, open_texts
 from mmact_ssl.reporting.provenance import portable_path
 from mmact_ssl.targets.inspection import cache_version
@@ -21,13 +22,15 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
 
     Args:
         texts: Text cache keyed by clip name.
-        topk: Numbers of neighbors.
+        topk: Numbers of neighbors; of those that reach the number of clips only the smallest of all
+            is reported.
 
     Returns:
         ``recall@k``, the mean over clips of the share of their sentences that find them among the k
         most similar; and details: numbers of clips and of clips without a sentence.
     """
     names, space = task.test.names, SharedSpace(str(task.request.checkpoint))
+    topk = below_all(topk, len(names))
     shares, keys = [], []
     for position, key, similarity in _similarities(task.test_features, space, texts, names):
         # Clips that are as similar count before it: a collapsed space finds nothing. So do those

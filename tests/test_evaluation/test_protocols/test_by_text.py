@@ -188,9 +188,9 @@ def test_what_cannot_be_compared_counts_before_the_own_clip(
     rows = [(1, 'a', np.array([[0.1, 0.5, np.nan]])), (2, 'b', np.array([[0.1, 0.5, np.nan]]))]
     monkeypatch.setattr(text_retrieval, '_similarities', lambda *args: iter(rows))
     cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in 'ab'})
-    features = Features(np.ones((3, WIDTH)), np.zeros(3, int))
-    metrics = retrieve(features, identity, cache, ['x', 'y', 'z'], (1, 2, 3)).metrics
-    assert metrics == {'recall@1': 0.0, 'recall@2': 0.5, 'recall@3': 1.0}
+    features = Features(np.ones((4, WIDTH)), np.zeros(4, int))
+    metrics = retrieve(features, identity, cache, ['w', 'x', 'y', 'z'], (1, 2, 3, 4)).metrics
+    assert metrics == {'recall@1': 0.0, 'recall@2': 0.5, 'recall@3': 1.0}, 'all four say nothing'
 
 
 def test_what_lacks_is_named(identity, tmp_path, classify, retrieve):

@@ -141,7 +141,9 @@ def test_separate_classes_are_told_apart(make_task):
 
 
 def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
-    train = Features(np.array([[1, 0], [0.9, 0.1], [0.8, 0.2]], np.float32), np.array([0, 1, 1]))
+    train = Features(
+        np.array([[1, 0], [0.9, 0.1], [0.8, 0.2], [0, 1]], np.float32), np.array([0, 1, 1, 0])
+    )
     query = Features(np.array([[1.0, 0.0]], np.float32), np.array([0]))
     for main_k, top1, confusion in ((1, 1.0, [[1, 0], [0, 0]]), (3, 0.0, [[0, 1], [0, 0]])):
         task = make_task(train, query, 2)
@@ -152,6 +154,14 @@ def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
 def test_one_k_needs_no_list(make_task):
     train = random_features(20, 2, seed=0)
     assert knn.evaluate(make_task(train, train, 2), k=10).metrics.keys() == {'top1', 'top1@k=10'}
+
+
+def test_neighbors_that_are_all_of_the_training_samples_are_left_out(make_task):
+    for count, k in ((21, (5, 10, 20)), (20, (5, 10)), (10, (5,)), (4, (5,))):
+        train = random_features(count, 2, seed=0)
+        metrics = knn.evaluate(make_task(train, random_features(9, 2, seed=1), 2)).metrics
+        assert metrics.keys() == {'top1', *(f'top1@k={each}' for each in k)}
+        assert metrics['top1'] == metrics[f'top1@k={min(10, max(k))}']
 
 
 @pytest.mark.parametrize(

@@ -33,18 +33,24 @@ def ledoit_wolf(values):
     return share * target + (1 - share) * sample
 
 
-def slow_scores(train, queries):
+def slow_scores(train, queries, pooled=False):
     values = train.values.astype(np.float64)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
     values, queries = (values - mean) / deviation, (queries.astype(np.float64) - mean) / deviation
     counts = np.bincount(train.labels)
-    centers, covariance = [], 0
+    centers, covariance, residuals = [], 0, []
     for label, count in enumerate(counts):
         own = values[train.labels == label]
         centers.append(own.mean(axis=0))
+        residuals.extend(own - centers[-1])
+        if pooled:
+            continue
         spread = own.std(axis=0)
         shrunken = ledoit_wolf((own - centers[-1]) / spread) * np.outer(spread, spread)
         covariance = covariance + count / counts.sum() * shrunken
+    if pooled:
+        spread = np.std(residuals, axis=0)
+        covariance = ledoit_wolf(residuals / spread) * np.outer(spread, spread)
     inverse = np.linalg.inv(covariance)
     return np.stack(
         [
@@ -89,7 +95,25 @@ def test_more_channels_than_clips_and_a_class_of_one(make_task):
     assert found.metrics['top1'] > 0.4
 
 
-@pytest.mark.parametrize('sizes', [(5,), (1, 1, 1)])
+def test_two_clips_a_class_against_the_formulas():
+    train, test = blobs((2, 2, 2), 0), blobs((30, 30, 30), 1)
+    scores = fit_lda(train).decision_function(test.values.astype(np.float64))
+    expected = slow_scores(train, test.values, pooled=True)
+    np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    'sizes', [(2,) * 10, (2,) * 5 + (1,) * 5, (3,) + (2,) * 9, (6,) * 5 + (2,) * 5, (3,) * 10]
+)
+def test_few_clips_of_classes_that_lie_apart(make_task, sizes):
+    train, test = blobs(sizes, 0, channels=200), blobs((20,) * 10, 1, channels=200)
+    places = np.random.default_rng(2).normal(size=(10, 200))
+    for part in (train, test):
+        part.values[:] += 5 * places[part.labels]
+    assert lda.evaluate(make_task(train, test, 10)).metrics['top1'] > 0.9
+
+
+@pytest.mark.parametrize('sizes', [(5,), (1, 1, 1), (2, 1, 1)])
 def test_too_few_labels_are_refused(sizes):
     with pytest.raises(ConfigError, match='take linear'):
         fit_lda(blobs(sizes, 0))
