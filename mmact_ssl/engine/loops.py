@@ -23,6 +23,10 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     first_batch = 0
 
+    def recount(self, seen: int) -> None:
+        """Count steps as if all epochs had as many batches as now, ``seen`` of this one."""
+        self._iter = self._epoch * len(self.dataloader) + seen
+
     def run_epoch(self) -> None:
         """Iterate one epoch."""
         self.runner.call_hook('before_train_epoch')
@@ -86,6 +90,13 @@ class StepsTrainLoop(EpochTrainLoop):
         **kwargs: Any,
     ) -> None:
         super().__init__(runner, dataloader, max_epochs=1, **kwargs)
-        steps = len(self.dataloader)
-        self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
-        self._max_iters = self._max_epochs * steps
+        self._asked = max_iters, int(min(max_epochs, max_iters))
+        self.recount(0)
+
+    def recount(self, seen: int) -> None:
+        """Fit the number of epochs to the steps that are left: they are the budget."""
+        steps, begun = len(self.dataloader), self._iter - seen
+        max_iters, max_epochs = self._asked
+        left = max(0, math.ceil((max_iters - begun) / steps))
+        self._max_epochs = min(self._epoch + left, max_epochs)
+        self._max_iters = begun + (self._max_epochs - self._epoch) * steps
