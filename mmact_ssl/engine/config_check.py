@@ -39,7 +39,7 @@ KNOWN = {
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
     *('shared_label_pattern', 'sync_bn', 'text_retrieval', 'zeroshot'),
 }
-# All top-level keys that are read after a config is loaded, by programs and by parts of this package.
+# All top-level keys that programs and parts of this package read after a config is loaded.
 READ = KNOWN | {
     *('backbone_name', 'bodies', 'conflict_batches', 'dataset_name', 'joint', 'lda'),
     *('own_folder', 'prepare_command', 'synthetic', 'dataset', 'runs', 'seeds'),

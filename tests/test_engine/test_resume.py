@@ -143,6 +143,14 @@ def test_a_run_without_last_checkpoint_goes_on(make, folder):
     assert runner.iter == 6 and (folder / 'epoch_3.pth').is_file()
 
 
+def test_that_nothing_is_left_to_train_is_said(make, folder):
+    runner = make(folder, resume=True)
+    with patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    told = ' '.join(str(call.args[0]) for call in warning.call_args_list)
+    assert 'epoch 2 of 2 is done, nothing is left to train' in told
+
+
 def test_a_copied_folder_goes_on_from_its_own_files(make, folder, tmp_path):
     shutil.copytree(folder, tmp_path / 'copy')
     (tmp_path / 'copy' / 'epoch_2.pth').unlink()  # last_checkpoint names that of the original
