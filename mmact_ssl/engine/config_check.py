@@ -39,6 +39,21 @@ KNOWN = {
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
     *('shared_label_pattern', 'sync_bn', 'text_retrieval', 'zeroshot'),
 }
+# All top-level keys that programs and parts of this package read after a config is loaded.
+READ = KNOWN | {
+    *('backbone_name', 'bodies', 'conflict_batches', 'dataset_name', 'joint', 'lda'),
+    *('own_folder', 'prepare_command', 'synthetic', 'dataset', 'runs', 'seeds'),
+}
+# What people call a setting, often as a variable of the config file, and where it is read.
+PLACES = {
+    **dict.fromkeys(('epochs', 'max_epochs'), 'train_cfg.max_epochs'),
+    **dict.fromkeys(('steps', 'max_iters'), 'train_cfg.max_iters'),
+    'batch_size': 'train_dataloader.batch_size',
+    'num_workers': 'train_dataloader.num_workers',
+    'lr': 'optim_wrapper.optimizer.lr',
+    'seed': 'randomness.seed',
+    'vis_backends': 'visualizer.vis_backends',
+}
 _LOADER = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch'}
 _LOADER -= {'self', 'shuffle'}
 _WRAPPER = {'constructor', 'paramwise_cfg', 'adversary', 'loss_scale', 'dtype', 'use_fp16'}
@@ -94,11 +109,22 @@ def checked_merging() -> Iterator[None]:
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Check that options of a command line begin with a key that is read."""
+    """Check that options of a command line begin with a key that is read after a config is loaded.
+
+    Raises:
+        ConfigError: Names the option, and the key that is read in its place.
+    """
     for key in options:
         name = key.partition('.')[0]
-        if name not in {*cfg, *KNOWN}:
-            raise ConfigError(f'--cfg-options {key}: {nearest(name, {*cfg, *KNOWN})}')
+        if name in READ:
+            continue
+        place = f'did you mean {PLACES[name]}?' if name in PLACES else ''
+        if name in cfg:
+            raise ConfigError(
+                f'--cfg-options {key}: {name} is a variable of the config file, which is read only '
+                f'while it loads: {place or "change the part that is made of it"}'
+            )
+        raise ConfigError(f'--cfg-options {key}: {place or nearest(name, READ)}')
 
 
 def check_config(cfg: Config) -> None:

@@ -6,8 +6,7 @@ import argparse
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,7 +21,7 @@ from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.preparation.own_folder import VARIABLE
+from mmact_ssl.preparation.own_folder import telling_folder
 
 # What a launcher tells its processes, and the program that starts it.
 LAUNCHERS = {
@@ -84,7 +83,7 @@ def read_config(
     if not Path(path).is_file():
         raise ConfigError(f'{path}: no such config, see configs/')
     mmengine_config.FormatCode = format_config
-    with checked_merging(), _telling(data):
+    with checked_merging(), telling_folder(data):
         cfg = Config.fromfile(path)
     if data is not None and 'own_folder' not in cfg:
         raise ConfigError(
@@ -111,20 +110,6 @@ def check_kind_of_data(cfg: Config) -> None:
             f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
             'skeletons, such as configs/ms2l-twoview_gru.py'
         )
-
-
-@contextmanager
-def _telling(data: Optional[str]) -> Iterator[None]:
-    """Name the folder that configs without a data set read."""
-    before = os.environ.get(VARIABLE)
-    try:
-        if data is not None:
-            os.environ[VARIABLE] = data
-        yield
-    finally:
-        os.environ.pop(VARIABLE, None)
-        if before is not None:
-            os.environ[VARIABLE] = before
 
 
 def parse_cfg_options(words: Optional[Sequence[str]]) -> dict[str, Any]:

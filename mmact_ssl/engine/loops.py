@@ -8,8 +8,10 @@ from itertools import islice
 from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import LOOPS
 
 
@@ -19,9 +21,31 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     ``first_batch``, which :class:`ExactResumeHook` sets before training, is the batch of the first
     epoch to begin with. ``tools/train.py`` takes this loop wherever a config names mmengine's.
+
+    Raises:
+        ConfigError: ``max_epochs`` is no number of 1 or more.
     """
 
     first_batch = 0
+
+    def __init__(
+        self, runner: Runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs: Any
+    ) -> None:
+        check_count('max_epochs', max_epochs)
+        super().__init__(runner, dataloader, max_epochs, **kwargs)
+
+    def run(self) -> nn.Module:
+        """Train, or say that nothing is left to train."""
+        if self._epoch >= self._max_epochs:
+            self.runner.logger.warning(
+                f'epoch {self._epoch} of {self._max_epochs} is done, nothing is left to train: '
+                'train_cfg says for how long'
+            )
+        return super().run()
+
+    def recount(self, seen: int) -> None:
+        """Count steps as if all epochs had as many batches as now, ``seen`` of this one."""
+        self._iter = self._epoch * len(self.dataloader) + seen
 
     def run_epoch(self) -> None:
         """Iterate one epoch."""
@@ -36,6 +60,12 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.run_iter(index, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+
+def check_count(key: str, value: Any) -> None:
+    """Refuse what is no number of epochs or steps."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
+        raise ConfigError(f'train_cfg.{key}={value!r}: give a number, 1 or more')
 
 
 class LaterBatches:
@@ -85,7 +115,16 @@ class StepsTrainLoop(EpochTrainLoop):
         max_epochs: float = math.inf,
         **kwargs: Any,
     ) -> None:
+        check_count('max_iters', max_iters)
+        check_count('max_epochs', max_epochs)
         super().__init__(runner, dataloader, max_epochs=1, **kwargs)
-        steps = len(self.dataloader)
-        self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
-        self._max_iters = self._max_epochs * steps
+        self._asked = max_iters, int(min(max_epochs, max_iters))
+        self.recount(0)
+
+    def recount(self, seen: int) -> None:
+        """Fit the number of epochs to the steps that are left: they are the budget."""
+        steps, begun = len(self.dataloader), self._iter - seen
+        max_iters, max_epochs = self._asked
+        left = max(0, math.ceil((max_iters - begun) / steps))
+        self._max_epochs = min(self._epoch + left, max_epochs)
+        self._max_iters = begun + (self._max_epochs - self._epoch) * steps

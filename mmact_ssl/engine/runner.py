@@ -25,6 +25,9 @@ from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
+from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
+from mmact_ssl.engine.loops import EpochTrainLoop
+from mmact_ssl.engine.schedule import restore_initial_values, wind_forward
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
@@ -43,6 +46,8 @@ class PretrainRunner(Runner):
     build_dataloader = staticmethod(build_dataloader)
     _resume: Union[bool, str]
     _load_from: Optional[str]
+    _schedule: Any = None  # what the schedulers were first built of
+    _progress: dict[str, Any] = {}  # within its epoch, of the checkpoint
 
     def setup_env(self, env_cfg: dict) -> None:
         super().setup_env(env_cfg)
@@ -89,6 +94,12 @@ class PretrainRunner(Runner):
                 loop.pop('by_epoch', None)
         return super().build_train_loop(loop)
 
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedulers, and keep the config: another batch size needs them anew."""
+        if self._schedule is None:
+            self._schedule = scheduler
+        return super().build_param_scheduler(scheduler)
+
     def load_or_resume(self) -> None:
         """Resume from the newest whole checkpoint of the work dir, unless one is named.
 
@@ -118,7 +129,12 @@ class PretrainRunner(Runner):
             )
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
+        """Continue from a checkpoint; ConfigError if it does not fit this config's training.
+
+        With another number of batches an epoch (batch size, processes) the schedule goes on where a
+        run with the new number is at the beginning of this epoch, or after as many steps where
+        steps are the budget.
+        """
         fix = 'resume from a checkpoint that training with this config has saved'
         asked = self._initial_lrs()
         with reading(filename, fix, ConfigError):
@@ -127,6 +143,20 @@ class PretrainRunner(Runner):
             self.logger.warning(
                 f'{filename}: goes on with its own learning rates {kept}, not the {asked} of the '
                 'config: begin another run with load_from to change them'
+            )
+        before, now = self._progress.get('batches'), len(self.train_dataloader)
+        loop = self.train_loop
+        if before is None or not isinstance(loop, EpochTrainLoop):
+            return
+        loop.recount(self._progress['seen'] if before == now else 0)
+        if before != now:
+            if self._schedule is not None:
+                restore_initial_values(self.optim_wrapper)
+                self.param_schedulers = self.build_param_scheduler(self._schedule)
+                wind_forward(self.param_schedulers, loop.iter, now)
+            self.logger.warning(
+                f'{filename}: its epochs have {before} batches and now they have {now}: the '
+                f'schedule goes on at epoch {loop.epoch + 1}, step {loop.iter + 1}'
             )
 
     def _initial_lrs(self) -> list[float]:
@@ -155,6 +185,7 @@ class PretrainRunner(Runner):
                 f'{filename}: holds weights and no state of a training run: start a new run from '
                 'them with load_from, without --resume'
             )
+        self._progress = loaded.get(EXACT_RESUME, {})
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:

@@ -97,7 +97,7 @@ class ShortLogProcessor(LogProcessor):
             line = f'step {runner.iter + 1:{len(str(runner.max_iters))}}/{runner.max_iters}'
         left = runner.message_hub.runtime_info.get('eta')
         if left is not None:
-            line += f'  left {timedelta(seconds=int(left))}'
+            line += f'  left {timedelta(seconds=max(0, int(left)))}'
         losses: dict[str, float] = {}
         others: dict[str, float] = {}
         shares: dict[str, float] = {}

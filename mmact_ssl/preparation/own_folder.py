@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ LISTS = (
 )
 VIDEOS = 'python tools/prepare_data.py videos --source DIR'
 SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20'
+
+
+@contextmanager
+def telling_folder(path: str | None) -> Iterator[None]:
+    """Name the folder that configs without a data set read; None leaves the variable as it is."""
+    before = os.environ.get(VARIABLE)
+    try:
+        if path is not None:
+            os.environ[VARIABLE] = path
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def describe_folder(path: str | None = None) -> dict[str, Any]:

@@ -30,13 +30,14 @@ class Line(BaseModel):
 
 
 class Rates(Hook):
-    """The learning rate of each step."""
+    """The learning rates of each step, in a dict of optimizers those of all."""
 
     def __init__(self) -> None:
         self.seen: list[float] = []
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self.seen += runner.optim_wrapper.get_lr()['lr']
+        for rates in runner.optim_wrapper.get_lr().values():
+            self.seen += rates
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
@@ -82,3 +84,11 @@ def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner
     tag = processor._collect_scalars([], runner, 'train')
     assert tag['task/accuracy'] == 0.5
     assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'
+
+
+def test_the_time_left_is_never_negative():
+    """A loop of one's own may make more steps than it tells."""
+    hub = SimpleNamespace(runtime_info=dict(eta=-5.0))
+    runner = SimpleNamespace(message_hub=hub, iter=12, max_iters=12)
+    line = ShortLogProcessor(by_epoch=False)._training_line(runner, 0, {})
+    assert line == 'step 13/12  left 0:00:00'

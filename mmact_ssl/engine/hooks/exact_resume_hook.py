@@ -29,8 +29,8 @@ class ExactResumeHook(Hook):
     - buffers of which each process has its own, such as the running statistics of batch
       normalization: momentum copies follow those of all. :class:`PretrainRunner` asks for them.
 
-    Resumed with another number of batches an epoch (processes, batch size), the epoch begins anew.
-    Our choice.
+    Resumed with another number of batches an epoch (processes, batch size), the epoch begins anew,
+    and :class:`PretrainRunner` fits the schedule. Our choice.
     """
 
     def __init__(self) -> None:

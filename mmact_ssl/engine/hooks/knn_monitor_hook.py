@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from mmact_ssl.evaluation.features import (
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.files import read_annotation
-from mmact_ssl.preparation.own_folder import hold_out
+from mmact_ssl.preparation.own_folder import hold_out, telling_folder
 from mmact_ssl.registry import HOOKS
 
 
@@ -45,7 +46,8 @@ class KNNMonitorHook(Hook):
 
     Args:
         config: Path of a downstream config: its training split is read with its test pipeline, data
-            preprocessor and ``feature_pooling``.
+            preprocessor and ``feature_pooling``. One that names no data set reads the prepared
+            folder of the run (``--data``), whatever the environment says.
         interval: Epochs between two runs; it also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the
@@ -64,15 +66,29 @@ class KNNMonitorHook(Hook):
     ) -> None:
         if not 0 < holdout_fraction < 1:
             raise ConfigError(f'KNNMonitorHook: holdout_fraction={holdout_fraction}: give 0 to 1')
-        self.cfg = Config.fromfile(config)
+        self.config = config
         self.interval = interval
         self.k = k
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
-        self.pooling = build_pooling(self.cfg)
-        # Built at first use, so that a run without it pays nothing.
-        self.dataloader: Any = feature_dataloader(self.cfg, 'train')
+        self.folder: Optional[str] = None
+        self.dataloader: Any = None
         self.data_preprocessor: Any = None
+
+    @cached_property
+    def cfg(self) -> Config:
+        """The downstream config, on the run's folder if it names no data set."""
+        with telling_folder(self.folder):
+            return Config.fromfile(self.config)
+
+    @cached_property
+    def pooling(self) -> Optional[nn.Module]:
+        """Makes one feature of a clip's map of features."""
+        return build_pooling(self.cfg)
+
+    def before_run(self, runner: Runner) -> None:
+        self.folder = runner.cfg.get('own_folder', {}).get('root')
+        _ = self.pooling  # mistakes in the config end the run here
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
@@ -93,11 +109,11 @@ class KNNMonitorHook(Hook):
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Scalars by name; changes the model's modes and random states."""
-        if self.data_preprocessor is None:
+        if self.data_preprocessor is None:  # a run that never gets here pays nothing
             import mmaction.datasets  # noqa: F401  (fills the registry)
             from mmaction.registry import MODELS
 
-            self.dataloader = build_dataloader(self.dataloader)
+            self.dataloader = build_dataloader(feature_dataloader(self.cfg, 'train'))
             self.data_preprocessor = MODELS.build(self.cfg.model.data_preprocessor)
         backbone = model.get_submodule('backbone')
         backbone.eval()  # not chained: mmaction2's backbones return None

@@ -15,11 +15,12 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
+from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores
-from mmact_ssl.preparation.own_folder import hold_out
+from mmact_ssl.preparation.own_folder import VARIABLE, hold_out
 from tests.two_processes import run_one_of_two
 
 PREPROCESSOR = dict(
@@ -153,6 +154,20 @@ def test_the_measure_against_the_twin(labeled):
     assert len(held) == 4
     scores = knn_scores(Features(values[rest], labels[rest]), values[held], 2, 2)
     assert found['knn/top1'] == (scores.argmax(axis=1) == labels[held]).mean()
+
+
+def test_a_config_without_a_data_set_reads_the_folder_of_the_run(
+    skeleton_folder, tmp_path, monkeypatch
+):
+    """And not the one that the environment names."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / 'other'))
+    hook = KNNMonitorHook(str(CONFIGS / 'downstream' / 'linear_gru-streams.py'))
+    cfg = Config(dict(own_folder=dict(root=str(skeleton_folder))))
+    hook.before_run(SimpleNamespace(cfg=cfg))
+    assert hook.cfg.own_folder.root == str(skeleton_folder)
+    hook = KNNMonitorHook(hook.config)
+    with pytest.raises(DataError, match='other: no such folder'):
+        hook.before_run(SimpleNamespace(cfg=Config()))
 
 
 def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labeled):

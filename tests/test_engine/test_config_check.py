@@ -1,0 +1,54 @@
+"""Which options of a command line are refused, and that none is that something reads."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from mmengine.config import Config
+
+from mmact_ssl.engine.config_check import READ, check_options
+from mmact_ssl.engine.launch import parse_cfg_options
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.reporting.study import runs_of
+from tests.shipped import CONFIGS, ROOT, load
+
+VARIABLE = 'is a variable of the config file, which is read only while it loads'
+
+
+@pytest.mark.parametrize(
+    ('option', 'answer'),
+    [
+        ('epochs=1', f'{VARIABLE}: did you mean train_cfg.max_epochs'),
+        ('warmup.end=1', f'{VARIABLE}: change the part that is made of it'),
+        ('max_epochs=1', 'max_epochs: did you mean train_cfg.max_epochs'),
+        ('batch_size=4', 'batch_size: did you mean train_dataloader.batch_size'),
+        ('lr=0.1', 'lr: did you mean optim_wrapper.optimizer.lr'),
+        ('modell.encode=[clip]', 'modell.encode: did you mean model'),
+    ],
+)
+def test_an_option_that_nothing_reads_is_refused(option, answer):
+    with pytest.raises(ConfigError, match=f'^--cfg-options .*{re.escape(answer)}'):
+        check_options(load('ms2l-twoview_gru.py'), parse_cfg_options([option]))
+
+
+def test_settings_of_protocols_and_options_of_studies_are_read():
+    options = [f'{name.replace("-", "_")}=1' for name in PROTOCOLS]
+    for path in (CONFIGS / 'studies').glob('*.py'):
+        for run in runs_of(Config.fromfile(path)):
+            options += run.get('cfg_options', [])
+            for evaluation in run['evaluations']:
+                options += evaluation.get('cfg_options', [])
+    check_options(Config(), parse_cfg_options(options))
+
+
+def test_whatever_the_code_reads_of_a_config_may_be_an_option():
+    # Of a Config itself, a hint of the kind of data, and of an optimizer wrapper's config.
+    own = {*dir(Config), *dir(dict), 'filename', 'train_set', 'paramwise_cfg'}
+    for folder in ('mmact_ssl', 'tools'):
+        for path in (ROOT / folder).rglob('*.py'):
+            text = path.read_text(encoding='utf-8')
+            names = re.findall(r"\b(?:cfg|study)\.(?:get\('(?=\w)|(?!get\())(\w+)", text)
+            names += re.findall(r"'(\w+)' (?:not )?in (?:cfg|study)\b(?!\.)", text)
+            assert {*names} - own <= READ, path
