@@ -12,65 +12,8 @@ from hypothesis import strategies as st
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.prompts.kinematic import MOST, describe
 from mmact_ssl.prompts.posecodes import measure
+from tests.bodies import FRAMES, arm, check_mirroring, move, ramp, standing, turned
 from tests.shipped import ROOT
-
-FRAMES = 60
-# A person who stands and faces z, meters, left at +x; joints of other names lie on the spine.
-STANDING = {
-    'hip': (0.1, 0.9, 0.0),
-    'knee': (0.1, 0.5, 0.0),
-    'ankle': (0.1, 0.1, 0.0),
-    'foot': (0.1, 0.05, 0.1),
-    'shoulder': (0.2, 1.4, 0.0),
-    'elbow': (0.25, 1.15, 0.0),
-    'wrist': (0.28, 0.9, 0.0),
-    'hand': (0.28, 0.85, 0.0),
-    'hand_tip': (0.28, 0.8, 0.0),
-    'thumb': (0.26, 0.85, 0.05),
-    'eye': (0.03, 1.65, 0.08),
-    'ear': (0.07, 1.62, 0.0),
-}
-SPINE = {
-    'hip_center': 0.92,
-    'spine_base': 0.92,
-    'belly': 0.92,
-    'spine': 1.1,
-    'spine_mid': 1.1,
-    'spine_shoulder': 1.4,
-    'shoulder_center': 1.4,
-    'neck': 1.45,
-    'head': 1.65,
-    'nose': 1.62,
-    'face': 1.62,
-}
-ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb')
-
-
-def standing(layout: SkeletonLayout) -> np.ndarray:
-    """float32 (M=1, T, V, 3)."""
-    body = np.zeros((1, FRAMES, layout.num_joints, 3), np.float32)
-    for joint, name in enumerate(layout.names):
-        side, _, part = name.partition('_')
-        if side in ('left', 'right'):
-            body[0, :, joint] = np.multiply(STANDING[part], (1 if side == 'left' else -1, 1, 1))
-        else:
-            body[0, :, joint] = (0.001, SPINE[name], 0.001)
-    return body
-
-
-def move(body: np.ndarray, layout: SkeletonLayout, joints: list[str], way, course) -> np.ndarray:
-    """Move joints by ``way`` times ``course`` (T,)."""
-    for joint in layout.index(*[name for name in joints if name in layout.names]):
-        body[0, :, joint] += np.multiply.outer(course, way)
-    return body
-
-
-def ramp(start: int, end: int) -> np.ndarray:
-    return np.interp(np.arange(FRAMES), [start, end], [0, 1])
-
-
-def arm(side: str) -> list[str]:
-    return [f'{side}_{part}' for part in ARM]
 
 
 def acted(layout: SkeletonLayout) -> np.ndarray:
@@ -78,15 +21,6 @@ def acted(layout: SkeletonLayout) -> np.ndarray:
     body = standing(layout)
     move(body, layout, arm('left'), (0.0, 1.0, 0.1), ramp(2, 20))
     return move(body, layout, arm('right'), (0.0, 0.35, 0.5), ramp(25, 45))
-
-
-def mirrored(body: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    return body[:, :, layout.flip_indices] * np.array([-1, 1, 1], np.float32)[: body.shape[-1]]
-
-
-def exchange(sentence: str) -> str:
-    swap = {'left': 'right', 'right': 'left'}
-    return re.sub('left|right', lambda found: swap[found.group()], sentence)
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -159,103 +93,6 @@ def test_who_sits_down_leaves_the_feet_where_they_are(layout):
     assert not [found for found in measure(sat, layout) if found.part == 'foot']
 
 
-def bent(layout: SkeletonLayout, angles: np.ndarray) -> np.ndarray:
-    """A standing person who bows in the hips by these angles (T,), the arms with the trunk."""
-    body = standing(layout)
-    legs = [f'{side}_{joint}' for side in ('left', 'right') for joint in ('knee', 'ankle', 'foot')]
-    legs += ['left_hip', 'right_hip', 'spine_base', 'hip_center', 'belly']
-    upper = [joint for joint, name in enumerate(layout.names) if name not in legs]
-    hips = np.float32([0, 0.92, 0])
-    body[:, :, upper] = turned(body[:, :, upper] - hips, angles, axes=(1, 2)) + hips
-    return body
-
-
-@pytest.mark.parametrize('angle', [0.6, 1.4])
-def test_who_begins_with_a_bow_straightens_up(layout, angle):
-    body = bent(layout, angle * (1 - ramp(10, 40)))
-    told = {found.part: found for found in measure(body, layout) if found.part not in 'hand foot'}
-    assert (told['trunk'].direction, told['trunk'].returns) == ('up', False)
-    assert 'hips' not in told
-    assert re.search('straightens up|raises the trunk', describe(body, layout)[0])
-    back = measure(bent(layout, angle * ramp(10, 40)), layout)
-    assert [found.direction for found in back if found.part == 'trunk'] == ['forward']
-    check_mirroring(layout, body)
-
-
-def test_who_walks_leaning_forward_stays_on_the_level(layout):
-    body = bent(layout, 0.2 * (1 - ramp(40, 55)))
-    moved = move(body, layout, list(layout.names), (0, 0, 2), ramp(0, 50))
-    told = [(found.part, found.direction) for found in measure(moved, layout)]
-    assert ('travel', 'forward') in told and 'hips' not in [part for part, _ in told]
-
-
-def test_who_lies_down_stands_before(layout):
-    """Lying is as long as standing: the first of both tells where up is."""
-    lying = turned(standing(layout), -np.pi / 2 * ramp(10, 30), axes=(1, 2))
-    told = {(found.part, found.direction) for found in measure(lying, layout)}
-    assert {('trunk', 'backward'), ('hips', 'down')} <= told
-
-
-def test_where_up_is_does_not_hang_on_ankles_that_are_not_seen(layout):
-    """Filled in, they would stay behind; so would one that is lost for a moment, or jumps."""
-    body = bent(layout, 0.6 * (1 - ramp(30, 45)))
-    move(body, layout, list(layout.names), (0, 0, 1.5), ramp(0, 50))
-    feet = [joint for joint, name in enumerate(layout.names) if name.endswith(('ankle', 'foot'))]
-
-    def told(body):
-        return [
-            (m.part, m.side, m.direction, m.reach)
-            for m in measure(body, layout)
-            if m.part != 'foot'
-        ]
-
-    jumping = body.copy()
-    jumping[:, 20, feet[:1]] += np.float32([0, -1.5, 1])
-    hidden = body.copy()
-    hidden[:, 10:40, feet] = 0
-    assert ('trunk', '', 'up', '') in told(body)
-    assert told(jumping) == told(body) == told(hidden)
-    never = body.copy()
-    never[:, 2:, feet] = 0
-    without = body.copy()
-    without[:, :, feet] = 0
-    assert told(never) == told(without), 'as if the ankles had never been seen'
-
-
-def test_who_sits_down_stretching_the_legs_has_stood_before(layout):
-    """Reclined, with the legs out, a person is nearly as long as standing, but not upright."""
-    body = standing(layout) - np.float32([0, 0.92, 0])
-    legs = [j for j, name in enumerate(layout.names) if name.endswith(('knee', 'ankle', 'foot'))]
-    reclined = turned(body, -0.5 * ramp(20, 25), axes=(1, 2))
-    reclined[:, :, legs] = turned(body[:, :, legs], -0.8 * ramp(20, 25), axes=(1, 2))
-    move(reclined, layout, list(layout.names), (0, -0.4, -0.2), ramp(15, 25))
-    trunk = [found for found in measure(reclined, layout) if found.part == 'trunk']
-    assert [found.direction for found in trunk] == ['backward']
-
-
-def test_of_who_never_stands_the_torso_is_upright_at_first(layout):
-    seat = bent(layout, np.zeros(FRAMES))
-    for joint, name in enumerate(layout.names):
-        if name.endswith(('knee', 'ankle', 'foot')):
-            seat[:, :, joint, 1:] += (0.45, 0.5) if name.endswith('knee') else (0.45, 0.9)
-    tilted = turned(seat, np.full(FRAMES, 0.6), axes=(1, 2))  # the camera looks down
-    way = np.array([[0, 0.9, 0]])
-    move(seat, layout, arm('left'), way[0], ramp(5, 25))
-    move(tilted, layout, arm('left'), turned(way, np.array([0.6]), axes=(1, 2))[0], ramp(5, 25))
-    assert measure(seat, layout)[0].direction == 'up'
-    assert describe(tilted, layout, count=MOST) == describe(seat, layout, count=MOST)
-
-
-def turned(body: np.ndarray, angles: np.ndarray, axes=(2, 0)) -> np.ndarray:
-    """Turn the body of each frame by an angle (T,), the first of two axes towards the second."""
-    first, second = axes
-    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
-    moved = body.copy()
-    moved[..., first] = cosine * body[..., first] - sine * body[..., second]
-    moved[..., second] = cosine * body[..., second] + sine * body[..., first]
-    return moved
-
-
 @pytest.mark.parametrize('angle', [1.2, -1.2])
 def test_a_turn_is_told_from_the_persons_own_side(angle):
     layout = LAYOUTS['ntu25']
@@ -303,16 +140,6 @@ def test_who_falls_on_a_side_does_not_turn(layout, seed, angle, turns):
     assert [found.side for found in told if found.part == 'turn'] == turns
     assert [found.direction for found in told if found.part == 'trunk'] == ['to the left']
     check_mirroring(layout, body)
-
-
-def check_mirroring(layout: SkeletonLayout, body: np.ndarray) -> None:
-    """A mirrored clip exchanges left and right, and changes nothing where no side is named."""
-    flipped = mirrored(body, layout)
-    plain = describe(body, layout, count=MOST)
-    assert describe(flipped, layout, count=MOST) == [exchange(sentence) for sentence in plain]
-    unsided = describe(body, layout, count=MOST, sides=False)
-    assert describe(flipped, layout, count=MOST, sides=False) == unsided
-    assert not re.search('left|right', ' '.join(unsided))
 
 
 @pytest.mark.parametrize(('high', 'low'), [('left', 'right'), ('right', 'left')])
