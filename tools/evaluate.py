@@ -173,10 +173,14 @@ def find_checkpoint(where: str, seed: int = 0) -> str:
 
 
 def student_name(args: argparse.Namespace, seed: int) -> str:
-    """Name a student that has no ``--method``: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``."""
+    """Name a student that has no ``--method``: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``.
+
+    The path from the last folder ``work_dirs`` on, else its last two parts.
+    """
     path = Path(args.checkpoint.replace(SEED, str(seed)))
     parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
-    name = '/'.join(part for part in parts if part not in ('/', '..', 'work_dirs'))
+    after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
+    name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
     return name if args.prefix == 'backbone.' else f'{name}-{args.prefix}'
 
 

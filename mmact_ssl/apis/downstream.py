@@ -119,7 +119,8 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
         if not splits:
             raise ConfigError(
                 f'{lists["root"]} has no test list, and the student was trained with its labels: '
-                f'prepare the folder with one, `{folder["test_command"]}`, and train again'
+                'prepare the folder with one, '
+                f'`{folder.get("test_command", folder["prepare_command"])}`, and train again'
             )
         said.append(split_folder(lists))
     for line in said:

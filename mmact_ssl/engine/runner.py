@@ -26,6 +26,7 @@ from torch import nn
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
 from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
+from mmact_ssl.engine.hooks.exact_resume_hook import divisions
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.schedule import restore_initial_values, wind_forward
 from mmact_ssl.engine.terminal import quiet_the_screen
@@ -131,9 +132,8 @@ class PretrainRunner(Runner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Continue from a checkpoint; ConfigError if it does not fit this config's training.
 
-        With another number of batches an epoch (batch size, processes) the schedule goes on where a
-        run with the new number is at the beginning of this epoch, or after as many steps where
-        steps are the budget.
+        With another batch size or number of processes the schedule goes on where a run with the new
+        one is at the beginning of this epoch, or after as many steps where steps are the budget.
         """
         fix = 'resume from a checkpoint that training with this config has saved'
         asked = self._initial_lrs()
@@ -144,20 +144,23 @@ class PretrainRunner(Runner):
                 f'{filename}: goes on with its own learning rates {kept}, not the {asked} of the '
                 'config: begin another run with load_from to change them'
             )
-        before, now = self._progress.get('batches'), len(self.train_dataloader)
         loop = self.train_loop
-        if before is None or not isinstance(loop, EpochTrainLoop):
+        if not self._progress or not isinstance(loop, EpochTrainLoop):
             return
-        loop.recount(self._progress['seen'] if before == now else 0)
-        if before != now:
-            if self._schedule is not None:
-                restore_initial_values(self.optim_wrapper)
-                self.param_schedulers = self.build_param_scheduler(self._schedule)
-                wind_forward(self.param_schedulers, loop.iter, now)
-            self.logger.warning(
-                f'{filename}: its epochs have {before} batches and now they have {now}: the '
-                f'schedule goes on at epoch {loop.epoch + 1}, step {loop.iter + 1}'
-            )
+        before, now = divisions(self._progress, len(self.train_dataloader))
+        seen = self._progress['seen']
+        loop.recount(seen if before == now else 0)
+        if before == now or (before[0] == now[0] and not seen):
+            return
+        if self._schedule is not None:
+            restore_initial_values(self.optim_wrapper)
+            self.param_schedulers = self.build_param_scheduler(self._schedule)
+            wind_forward(self.param_schedulers, loop.iter, now[0])
+        self.logger.warning(
+            f'{filename}: its epochs have {before[0]} batches in each of {before[1]} processes, '
+            f'and now {now[0]} in each of {now[1]}: the schedule goes on at epoch '
+            f'{loop.epoch + 1}, step {loop.iter + 1}'
+        )
 
     def _initial_lrs(self) -> list[float]:
         """Learning rates before any schedule, each once."""

@@ -122,8 +122,36 @@ def test_with_another_batch_size_the_schedule_goes_on_at_its_epoch(
     rest, told, runner = rates_of('parts', now, resume=True, max_epochs=6, adversary=adversary)
     assert rest == pytest.approx(whole[len(whole) // 2 :], rel=1e-9)
     assert runner.iter == runner.max_iters == 6 * 12 // now
-    said = f'its epochs have {12 // before} batches and now they have {12 // now}: the schedule'
+    said = f'have {12 // before} batches in each of 1 processes, and now {12 // now} in each of 1: '
     assert (said in told) == (before != now), told
+
+
+@pytest.mark.parametrize(
+    ('loop', 'first', 'steps'),
+    [
+        (dict(max_epochs=6), 18, 36),
+        # The two steps of the epoch that begins anew count, and epochs are whole.
+        (dict(type='StepsTrainLoop', max_iters=36), 20, 38),
+    ],
+)
+def test_with_other_processes_the_schedule_goes_on_where_the_epoch_begins(
+    rates_of, tmp_path, loop, first, steps
+):
+    """Also where the batches are as many: half the samples each, in twice the processes."""
+    whole, _, _ = rates_of('whole', 2, **loop)
+    rates_of('parts', 2, **{**loop, 'max_epochs': 3})
+    path = tmp_path / 'parts/epoch_3.pth'
+    saved = torch.load(path, weights_only=False)
+    saved['exact_resume'].update(seen=2, processes=saved['exact_resume']['processes'] * 2)
+    saved['meta']['iter'] += 2  # as in the middle of the fourth epoch
+    for scheduler in saved['param_schedulers']:
+        scheduler['last_step'] += 2
+    torch.save(saved, path)
+    rest, told, runner = rates_of('parts', 2, resume=True, **loop)
+    assert 'in each of 2 processes' in told
+    if 'type' not in loop:
+        assert rest == pytest.approx(whole[first:], rel=1e-9)
+    assert runner.iter == runner.max_iters == steps == first + len(rest)
 
 
 def test_with_another_batch_size_a_budget_of_steps_is_kept(rates_of):

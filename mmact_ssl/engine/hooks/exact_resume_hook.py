@@ -41,10 +41,8 @@ class ExactResumeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         if not self._loaded:
             return
-        seen, batches = self._loaded['seen'], len(runner.train_dataloader)
-        now = batches, get_world_size()
-        # mmengine's own runner does not have the processes collected.
-        before = self._loaded['batches'], len(self._loaded['processes']) or now[1]
+        seen = self._loaded['seen']
+        before, now = divisions(self._loaded, len(runner.train_dataloader))
         if before == now:
             runner.train_loop.first_batch = self._batches = seen
         elif seen:
@@ -57,7 +55,8 @@ class ExactResumeHook(Hook):
             own, model = self._loaded['processes'][get_rank()], unwrap_model(runner.model)
             for name, value in own['buffers'].items():
                 model.get_buffer(name).copy_(value)
-            for name, value in own['gradients'].items():
+            # Gradients that wait for a step are of samples that an epoch begun anew has again.
+            for name, value in own['gradients'].items() if before == now else ():
                 parameter = model.get_parameter(name)
                 parameter.grad = value.to(parameter.device)
         self._loaded = {}
@@ -95,6 +94,13 @@ class ExactResumeHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # The model is not loaded yet.
         self._loaded = checkpoint.get(KEY, {}) if runner._resume else {}
+
+
+def divisions(saved: dict[str, Any], batches: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Batches an epoch and processes that share them, of a checkpoint's :data:`KEY` and now."""
+    now = batches, get_world_size()
+    # mmengine's own runner does not have the processes collected.
+    return (saved['batches'], len(saved['processes']) or now[1]), now
 
 
 def _checksum(value: Tensor) -> int:

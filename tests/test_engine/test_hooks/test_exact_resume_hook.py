@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -210,3 +211,15 @@ def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tm
         assert equal(whole, resumed)
     names = [n for n, v in states[0][0].items() if not torch.equal(v, states[1][0][n])]
     assert names == ['layers.1.running_mean', 'layers.1.running_var']
+
+
+@pytest.mark.parametrize(('batches', 'kept'), [(3, True), (4, False)])
+def test_gradients_wait_for_their_step_only_in_the_same_epoch(batches: int, kept: bool):
+    """An epoch that begins anew has their samples again."""
+    model = nn.Linear(2, 1)
+    gradients = {'weight': torch.ones(1, 2)}
+    hook = exact_resume_hook.ExactResumeHook()
+    hook._loaded = dict(seen=2, batches=3, processes=[dict(buffers={}, gradients=gradients)])
+    runner = Mock(model=model, train_dataloader=range(batches), epoch=0)
+    hook.before_train(runner)
+    assert (model.weight.grad is not None) == kept
