@@ -110,7 +110,7 @@ def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path
 
 
 def dangling(path: str | os.PathLike[str]) -> str:
-    """What is wrong with a link that leads nowhere, and the fix; '' of anything else."""
+    """Error message for a link whose target is gone, with the fix; '' for any other path."""
     if not os.path.islink(path) or os.path.exists(path):
         return ''
     return (

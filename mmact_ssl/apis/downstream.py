@@ -119,8 +119,7 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
         if not splits:
             raise ConfigError(
                 f'{lists["root"]} has no test list, and the student was trained with its labels: '
-                'prepare the folder with one, '
-                f'`{folder.get("test_command", folder["prepare_command"])}`, and train again'
+                f'prepare the folder with one, `{folder["test_command"]}`, and train again'
             )
         said.append(split_folder(lists))
     for line in said:

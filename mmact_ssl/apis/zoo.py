@@ -103,7 +103,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
 
     Args:
         name: A path, or a name. What ends in ``.safetensors`` or has a slash is a path, and so is
-            a file that no model is called like.
+            an existing file, unless a model has its name.
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)

@@ -1,4 +1,4 @@
-"""What the packets of an H.264 stream say of themselves."""
+"""Reference marks in the packets of an H.264 stream."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _SLICES = (1, 2, 5)
 
 
 def is_referred_to(packet: av.Packet, extradata: bytes | None) -> bool:
-    """Whether other pictures may refer to the picture of a packet; True where it does not say.
+    """True if other pictures may refer to the picture of a packet, or if the packet has no mark.
 
     Args:
         packet: One picture, its NAL units behind their lengths (MP4, Matroska) or behind start
             codes (transport streams, AVI).
-        extradata: Of the stream's codec; it tells which.
+        extradata: Of the stream's codec; it selects the form.
 
     Source: ``nal_ref_idc``, H.264 (ITU-T H.264) 7.4.1; the lengths, ISO/IEC 14496-15.
     """

@@ -289,7 +289,7 @@ def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None
     with open(path, 'rb') as file:
         # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
         if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
-            raise ValueError('it is no checkpoint')
+            raise ValueError('it is not a checkpoint')
     if _HAS_NAMED_SAFE_GLOBALS:
         named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
         with torch.serialization.safe_globals(named):

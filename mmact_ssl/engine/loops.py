@@ -23,7 +23,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     epoch to begin with. ``tools/train.py`` takes this loop wherever a config names mmengine's.
 
     Raises:
-        ConfigError: ``max_epochs`` is no number of 1 or more.
+        ConfigError: ``max_epochs`` is not a number of 1 or more.
     """
 
     first_batch = 0
@@ -63,7 +63,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
 
 def check_count(key: str, value: Any) -> None:
-    """Refuse what is no number of epochs or steps."""
+    """Check a number of epochs or steps; ConfigError unless it is 1 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
         raise ConfigError(f'train_cfg.{key}={value!r}: give a number, 1 or more')
 

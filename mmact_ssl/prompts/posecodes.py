@@ -171,7 +171,7 @@ def _liveliest(
         moved = normalize.transform(sample)['keypoint'][0].astype(np.float64)
         if flat:
             moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
-        if not flat:
+        else:
             moved = _upright(moved, known, layout)
         body = uniform_filter1d(
             _fill(moved, known), min(SMOOTHING, len(moved)), axis=0, mode='nearest'

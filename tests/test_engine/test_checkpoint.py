@@ -196,7 +196,7 @@ def test_a_broken_or_missing_file_is_named(tmp_path: Path):
         'page.pth': b'<!DOCTYPE html>\n<html></html>\n',
     }.items():
         (tmp_path / name).write_bytes(broken)
-        what = name if name == 'cut.pth' else f'{name}: it is no checkpoint: check the path'
+        what = name if name == 'cut.pth' else f'{name}: it is not a checkpoint: check the path'
         with pytest.raises(CheckpointError, match=what) as info:
             load_checkpoint_safely(tmp_path / name)
         assert '\n' not in str(info.value)

@@ -47,7 +47,7 @@ class KNNMonitorHook(Hook):
     Args:
         config: Path of a downstream config: its training split is read with its test pipeline, data
             preprocessor and ``feature_pooling``. One that names no data set reads the prepared
-            folder of the run (``--data``), whatever the environment says.
+            folder of the run (``--data``), not the one in the environment.
         interval: Epochs between two runs; it also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the

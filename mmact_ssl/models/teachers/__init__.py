@@ -21,7 +21,8 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
     """Build a teacher from a config file with a dict ``teacher``, or from such a dict.
 
     Raises:
-        ConfigError: The file is missing, cannot be read or has no such dict, or this is no teacher.
+        ConfigError: The file is missing, cannot be read or has no such dict, or the dict does not
+            build a teacher.
     """
     if isinstance(config, Mapping):
         settings = dict(config)
