@@ -1,7 +1,9 @@
 _base_ = ['../_base_/sets/folder-skeleton.py', '../_base_/downstream/aagcn.py']
 
+bodies = _base_.bodies
+network = dict(num_person=bodies.num_persons, in_channels=bodies.in_channels)
 model = dict(
-    backbone=dict(layout=_base_.bodies.layout, network=dict(num_person=_base_.bodies.num_persons)),
+    backbone=dict(layout=bodies.layout, network=network),
     cls_head=dict(num_classes=_base_.num_classes),
 )
 pipeline = [_base_.normalize, _base_.resample, _base_.format_bodies, _base_.pack]

@@ -1,7 +1,9 @@
 _base_ = ['../_base_/sets/folder-skeleton.py', '../_base_/downstream/stgcn.py']
 
+network = dict(in_channels=_base_.bodies.in_channels)
 model = dict(
-    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
+    backbone=dict(layout=_base_.bodies.layout, network=network),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 pipeline = [_base_.normalize, _base_.resample, _base_.format_bodies, _base_.pack]
 train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))

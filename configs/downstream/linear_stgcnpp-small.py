@@ -1,7 +1,9 @@
 _base_ = ['../_base_/sets/folder-skeleton.py', '../_base_/downstream/stgcnpp-small.py']
 
+network = dict(in_channels=2 * _base_.bodies.in_channels)  # joints and bones
 model = dict(
-    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
+    backbone=dict(layout=_base_.bodies.layout, network=network),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 # As many persons as the folder has; the base's pipelines are for one.
 persons = [_base_.make_streams, _base_.format_bodies, _base_.pack]

@@ -35,7 +35,7 @@ def config_for(
 
     Raises:
         ConfigError: No downstream config is for the network, or the folder holds skeletons where it
-            reads videos, the other way round, or skeletons of another layout.
+            reads videos, the other way round, or skeletons of another layout or dimension.
         CheckpointError: The file does not say its network, or names code that is none.
     """
     name, backbone = saved_network(checkpoint)
@@ -68,6 +68,13 @@ def config_for(
         raise ConfigError(
             f'{checkpoint} was trained on skeletons of the layout {layout}, and {data} has '
             f'{bodies.layout}: a network reads one layout'
+        )
+    trained = find_value(backbone, 'in_channels') or 3
+    found = find_value(cfg.model.backbone, 'in_channels')
+    if bodies and trained != found:
+        raise ConfigError(
+            f'{checkpoint} was trained on {trained} values per joint, and {data}, of '
+            f'{bodies.in_channels} coordinates, gives {found}: give a checkpoint of such skeletons'
         )
     _use_network(cfg, backbone)
     apply_options(cfg, options)

@@ -21,14 +21,24 @@ def find_layout(name: str) -> SkeletonLayout:
     return LAYOUTS[name]
 
 
-def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int, int, int]) -> None:
-    """Compare clips ``(B, M, T, V, C)`` with the ``(M, V, C)`` that a module is built for."""
+def check_skeleton_shape(
+    owner: str, x: Tensor, expected: tuple[int, int, int], options: str
+) -> None:
+    """Compare clips ``(B, M, T, V, C)`` with the ``(M, V, C)`` that a module is built for.
+
+    Args:
+        options: Of ``--cfg-options``, that give the module other coordinates: ``{}`` is C.
+    """
     found = (x.shape[1], *x.shape[3:])
-    if found != expected:
-        raise ConfigError(
-            f'{owner} got clips of (persons, joints, coordinates) {found} but is built for '
-            f'{expected}: set its layout, num_persons and in_channels to what the pipeline gives'
-        )
+    if found == expected:
+        return
+    fix = 'set its layout and num_persons to what the pipeline gives'
+    if found[:2] == expected[:2]:
+        fix = f'give {options.format(found[2])}'
+    raise ConfigError(
+        f'{owner} got clips of (persons, joints, coordinates) {found} but is built for {expected}: '
+        f'{fix}'
+    )
 
 
 def valid_frames(x: Tensor) -> Tensor:

@@ -64,7 +64,8 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         may be missing; of the first ``num_train`` samples and ``train_hash`` of their names;
         ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or None;
         ``prepare_command``, and ``test_command``, which makes a test list too. Of skeletons also
-        ``layout``, ``num_persons`` and ``num_frames`` of the longest clip.
+        ``layout``, ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the longest
+        clip.
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
@@ -98,6 +99,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         found['num_classes'] = clips.num_classes
         found['layout'] = clips.layout
         found['num_persons'] = clips.shape[1]
+        found['num_coordinates'] = clips.shape[3]
         found['num_frames'] = int(clips.lengths.max(initial=1))
     return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.downstream import (
     config_for,
@@ -20,7 +21,7 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.reporting.result import read_results
 from tests.shipped import CONFIGS
 from tools import evaluate, publish_model, visualize
@@ -118,6 +119,26 @@ def test_every_person_of_a_folder_is_read(config: Path, tmp_path: Path):
         assert [count for count in steps if count] == [2]
 
 
+NETWORKS = [*SKELETONS, CONFIGS / 'ms2l-twoview_gru.py', CONFIGS / 'c2vl_gru.py']
+
+
+@pytest.mark.parametrize('config', NETWORKS, ids=lambda path: path.stem)
+def test_key_points_in_a_picture_need_no_option(config: Path, tmp_path: Path):
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(tmp_path, 'flat', 'coco17', ['one'], 1, 2, 'pixels') as writer:
+        writer.add('a', 0, generator.uniform(0, 200, (1, 9, 17, 2)).astype(np.float32))
+        writer.finish({'all': ['a']})
+    cfg = read_config(str(config), data=str(tmp_path))
+    init_default_scope('mmact_ssl')
+    dataset = cfg.train_dataloader.dataset
+    dataset.pipeline = [step for step in dataset.pipeline if step.type != 'LoadTargets']
+    sample = DATASETS.build(dataset)[0]['inputs']
+    clip = sample if torch.is_tensor(sample) else next(iter(sample.values()))
+    clip = clip if clip.ndim == 5 else clip[None]  # (1, M, T, V, C)
+    assert clip.shape[-1] % 2 == 0
+    MODELS.build(cfg.model.backbone)(clip)
+
+
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])
@@ -127,6 +148,11 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
         writer.finish({'all': ['a']})
     with pytest.raises(ConfigError, match='layout kinect20, and .* has ntu25'):
         config_for(checkpoint, str(tmp_path / 'ntu'))
+    with SkeletonWriter(tmp_path / 'flat', 'flat', 'kinect20', ['one'], 1, 2) as writer:
+        writer.add('a', 0, np.ones((1, 9, 20, 2), np.float32))
+        writer.finish({'all': ['a']})
+    with pytest.raises(ConfigError, match='on 3 values per joint, and .*flat.* gives 2: give'):
+        config_for(checkpoint, str(tmp_path / 'flat'))
     videos = tmp_path / 'videos'
     videos.mkdir()
     (videos / 'train.txt').write_text('a.mp4 0\n')

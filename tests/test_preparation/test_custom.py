@@ -63,6 +63,12 @@ def test_splits(tmp_path, tests):
     assert lines(out / 'xsub_test.txt') == ['b 2']
 
 
+@pytest.mark.parametrize('joint', [(200, 90, 0), (0.2, 0.9, 0.7), (200, 90, 2)])
+def test_what_need_not_be_a_score_is_a_coordinate(tmp_path, joint):
+    prepare(tmp_path, table(keypoints=np.tile(np.float32(joint), (10, 20, 1))))
+    assert np.load(tmp_path / 'out' / 'skeletons.npy').shape == (10, 1, 20, 3)
+
+
 def test_unused_clips_and_empty_frames(tmp_path):
     content = table(used=np.array([True, True, True, False]), classes=np.array(['x', 'y', 'z']))
     content['keypoints'][[3, 5]] = 0  # all of b, one frame of c
@@ -129,6 +135,11 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
             table(keypoints=np.ones((10, 20, 2))),
             {'left_handed': True},
             '--left-handed needs key points in 3D; leave it out',
+        ),
+        (
+            table(keypoints=np.tile(np.float32([200, 90, 0.7]), (10, 20, 1))),
+            {},
+            'the third value of the key points is a score, 0..1 beside pixels: keep x and y',
         ),
         (
             table(train_names=np.array(['a']), val_names=np.array(['a'])),

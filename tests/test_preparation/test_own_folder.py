@@ -53,8 +53,9 @@ def test_a_folder_of_skeletons(skeleton_folder: Path):
     found = describe_folder(str(skeleton_folder))
     assert Path(found['train']).name == 'xview_train.txt'
     assert Path(found['test']).name == 'xview_test.txt'
-    shape = [found[key] for key in ('layout', 'num_persons', 'num_classes', 'num_train')]
+    shape = [found[key] for key in ('layout', 'num_persons', 'num_coordinates', 'num_train')]
     assert shape == ['kinect20', 1, 3, 12]
+    assert found['num_classes'] == 3
     assert 5 <= found['num_frames'] <= 12
 
 

@@ -4,7 +4,9 @@ _base_ = 'folder.py'
 from mmact_ssl.preparation.own_folder import require_skeletons  # noqa: E402
 
 folder = require_skeletons(_base_.own_folder)
-bodies = dict(layout=folder.layout, num_persons=folder.num_persons)
+bodies = dict(
+    layout=folder.layout, num_persons=folder.num_persons, in_channels=folder.num_coordinates
+)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=folder.num_persons)
 pad = dict(type='PadFrames', num_frames=folder.num_frames)  # to the longest clip
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.registry import MODELS
 
@@ -47,4 +49,15 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
             ST-GCN++.
     """
     graph = dict(layout=graph_of_layout(layout), mode=mode)
-    return MODELS.build({**network, 'graph_cfg': graph})
+    built = MODELS.build({**network, 'graph_cfg': graph})
+    built.register_forward_pre_hook(partial(_check_channels, network.get('in_channels', 3)))
+    return built
+
+
+def _check_channels(in_channels: int, network: nn.Module, inputs: tuple) -> None:
+    found = inputs[0].shape[-1]
+    if found != in_channels:
+        raise ConfigError(
+            f'{type(network).__name__} got clips of {found} values per joint but is built for '
+            f'{in_channels}: give --cfg-options model.backbone.network.in_channels={found}'
+        )

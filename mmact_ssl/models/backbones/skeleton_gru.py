@@ -17,6 +17,11 @@ from mmact_ssl.models.skeletons import (
 )
 from mmact_ssl.registry import MODELS
 
+OPTIONS = (
+    '--cfg-options model.backbone.in_channels={0} (model.backbone.encoder.in_channels={0} of '
+    'SkeletonStreams)'
+)
+
 
 @MODELS.register_module()
 class SkeletonGRU(BaseModule):
@@ -68,7 +73,7 @@ class SkeletonGRU(BaseModule):
         ``'mean_max'`` the channels are twice as many, means first. ``valid``, bool ``(B, M, T)``,
         is by default that of :func:`valid_frames`.
         """
-        check_skeleton_shape('SkeletonGRU', x, self.shape)
+        check_skeleton_shape('SkeletonGRU', x, self.shape, OPTIONS)
         valid = valid_frames(x) if valid is None else valid
         frames = x.transpose(1, 2).flatten(2)  # (B, T, M*V*C)
         features = run_packed_gru(self.gru, frames, clip_lengths(valid))  # (B, T, 2*hidden)

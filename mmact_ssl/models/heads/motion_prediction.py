@@ -70,7 +70,8 @@ class MotionPredictionHead(PretextHead):
         ``error`` is of all frames, ``error_masked`` of those that were not shown. Beside each
         is that of who copies what is shown and holds its last frame.
         """
-        check_skeleton_shape('MotionPredictionHead', clip, self.shape)
+        option = '--cfg-options model.heads.motion.coordinates={}'
+        check_skeleton_shape('MotionPredictionHead', clip, self.shape, option)
         frames = self._frames(feature_map, valid)
         decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
         prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)

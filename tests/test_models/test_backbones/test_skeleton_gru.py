@@ -74,5 +74,10 @@ def test_a_clip_of_another_layout_is_refused_by_name():
     clips = torch.randn(2, 2, 4, 17, 2)
     with pytest.raises(ConfigError, match=r'\(2, 17, 2\) but is built for \(2, 15, 2\): set its'):
         make()(clips)
+    option = (
+        r'give --cfg-options model.backbone.in_channels=3 \(model.backbone.encoder.in_channels='
+    )
+    with pytest.raises(ConfigError, match=option):
+        make()(torch.randn(2, 2, 4, 15, 3))
     with pytest.raises(ConfigError, match="there is no layout 'kinect'.*'kinect20'"):
         MODELS.build(dict(type='SkeletonGRU', layout='kinect'))
