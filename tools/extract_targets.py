@@ -55,7 +55,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--workers', type=int, help='processes (default: all cores, at most 8 on a GPU)'
     )
     extract.add_argument('--device', help='default: the GPU of this rank if there is one')
-    extract.add_argument('--max-broken', type=float, default=0.05, help='fraction of videos')
+    extract.add_argument(
+        '--max-broken', type=float, default=0.05, help='fraction of videos; one always may be'
+    )
     extract.add_argument(
         '--launcher',
         choices=('none', 'pytorch', 'slurm'),
@@ -174,6 +176,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
     from mmact_ssl.targets import extraction
+    from mmact_ssl.targets.cache import broken_listing
     from mmact_ssl.targets.inspection import doubtful_poses
 
     gpu = torch.cuda.is_available()
@@ -220,6 +223,9 @@ def run_extraction(args: argparse.Namespace) -> None:
             f'({report.frames / max(report.seconds, 1e-9):.0f} {parts}/s): '
             f'{", ".join(map(str, paths))}'
         )
+        if report.broken:
+            name, reason = next(iter(report.broken.items()))
+            print(f'warning: {name}: {reason}; all without targets: {broken_listing(paths[0])}')
         for path in paths:
             if doubt := doubtful_poses(path):
                 print(doubt)

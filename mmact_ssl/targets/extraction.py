@@ -117,7 +117,7 @@ def extract_many(
         names: Videos, as the annotation files write them: the keys of the caches.
         batch_size: Frames decoded and handed to a teacher at once.
         max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
-            ``<out>.broken.txt``.
+            ``<out>.broken.txt``. Above 0 a single one beside others may always be.
         workers: Processes, each with teachers of its own, built from the jobs' configs; fewer for a
             few videos.
 
@@ -346,7 +346,8 @@ def _finish(
             merge_shards(job.out, job.meta)
             list_broken(job.out, keys, total.broken)
     dist.barrier()
-    if len(total.broken) > max_broken * len(keys):
+    is_alone = len(total.broken) == 1 < len(keys) and max_broken > 0
+    if len(total.broken) > max_broken * len(keys) and not is_alone:
         raise DataError(
             f'{len(total.broken)} of {len(keys)} videos cannot be decoded, see '
             f'{broken_listing(jobs[0].out)}: replace them or raise --max-broken'

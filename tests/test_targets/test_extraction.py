@@ -255,6 +255,15 @@ def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video):
     assert not listing.exists()
 
 
+def test_one_broken_video_of_few_is_no_error(data, names):
+    (data / names[0]).write_bytes(b'no video')
+    assert list(extract(data, names[:2]).broken) == names[:1]
+    with pytest.raises(DataError, match='1 of 2 videos cannot be decoded'):
+        extract(data, names[:2], max_broken=0)
+    with pytest.raises(DataError, match='1 of 1 videos cannot be decoded'):
+        extract(data, names[:1])
+
+
 def test_another_list_leaves_what_is_listed_as_broken(data, names):
     (data / names[0]).write_bytes(b'no video')
     extract(data, names[:2], max_broken=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -73,12 +74,21 @@ def config(data, kind):
     return str(data / f'gray_{kind}.py')
 
 
+def test_a_broken_video_is_named(tool, data, capsys):
+    (data / '1.mp4').write_bytes(b'no video')
+    tool([config(data, 'pose'), '--data', str(data)])
+    out = capsys.readouterr().out
+    assert '1 videos written, 0 were there, 1 broken' in out
+    assert re.search(r'warning: 1\.mp4: .*; all without targets: .*pose\.lmdb\.broken\.txt', out)
+
+
 def test_several_teachers_fill_a_cache_each(tool, data, capsys):
     configs = [config(data, kind) for kind in ('pose', 'map', 'embedding')]
     options = ['--data', str(data), '--map-dtype', 'uint8', '--embedding-dtype', 'float16']
     tool([*configs, *options])
     out = capsys.readouterr().out
     assert '2 videos written, 0 were there, 0 broken; 13 frames' in out
+    assert 'warning' not in out
     for name, kind, dtype in (
         ('pose', 'pose', 'float32'),
         ('gray_map', 'map', 'uint8'),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import Counter
 from typing import Any
 
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmact_ssl.errors import DataError
@@ -23,11 +25,13 @@ class BrokenSampleHook(Hook):
     Reads the meta information ``replaced`` of the data samples of each training batch. Every
     ``interval`` iterations and at the end of each epoch the counts of all processes are added up,
     ``<work_dir>/broken_samples.json`` is written (``samples``, ``replaced``, ``fraction``,
-    ``files`` {message: times}) and, above the limit, all processes stop with the same error. The
+    ``files`` {message: times}) and, above the limit, all processes stop with the same error. A
+    warning names a broken file: of the first, and each time that there are twice as many. The
     counts are saved with each checkpoint, and a resumed run goes on from them. Our choice.
 
     Args:
-        max_fraction: Largest fraction of replaced samples among all seen, 0..1.
+        max_fraction: Largest fraction of replaced samples among all seen, 0..1. A single broken
+            file, which may be a large part of a small folder, stops a run only if it is 0.
         interval: Iterations between two checks.
     """
 
@@ -36,6 +40,7 @@ class BrokenSampleHook(Hook):
         self.interval = interval
         self._samples = 0
         self._files: Counter[str] = Counter()
+        self._warned = 0  # broken files at the last warning
         # Of all processes, at the last check: only the main one saves, and it can't ask then.
         self._totals: dict[str, Any] = {'samples': 0, 'files': {}}
 
@@ -81,11 +86,18 @@ class BrokenSampleHook(Hook):
         if not replaced:
             return
         fraction = replaced / samples
+        # One file may be broken in several ways.
+        broken = {message.partition(': ')[0] for message in files}
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)
             write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + '\n')
-        if of_limit and fraction > self.max_fraction:
+            if len(broken) >= max(1, 2 * self._warned):
+                self._warned = len(broken)
+                message = f'{min(files)}: replaced; broken files so far: {len(broken)}, see {path}'
+                print_log(message, 'current', logging.WARNING)
+        is_alone = len(broken) == 1 and self.max_fraction > 0
+        if of_limit and fraction > self.max_fraction and not is_alone:
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='
                 f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '

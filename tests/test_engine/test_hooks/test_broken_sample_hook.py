@@ -12,6 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
 
+from mmact_ssl.engine.hooks import broken_sample_hook
 from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
 
@@ -41,21 +42,35 @@ def test_too_many_stop_the_run(tmp_path):
     def batches():
         for index in range(100):
             seen.append(index)
-            yield batch('', 'a.mp4: cut')
+            yield batch('', f'{index % 2}.mp4: cut')
 
-    with pytest.raises(DataError, match=r'10 of 20 samples .*a\.mp4: cut.*broken_samples\.json'):
+    with pytest.raises(DataError, match=r'10 of 20 samples .*0\.mp4: cut.*broken_samples\.json'):
         run(BrokenSampleHook(max_fraction=0.05, interval=10), tmp_path, batches())
     assert len(seen) == 10
     assert (tmp_path / 'broken_samples.json').is_file()
 
 
+def test_one_broken_file_of_a_small_folder_is_named_and_stops_nothing(tmp_path, monkeypatch):
+    warned = []
+    monkeypatch.setattr(broken_sample_hook, 'print_log', lambda text, *_: warned.append(text))
+    one = [batch('', 'b.mp4: cut'), batch('', 'b.mp4: ends early')] * 2
+    run(BrokenSampleHook(max_fraction=0.05, interval=1), tmp_path, one)
+    assert len(warned) == 1
+    assert warned[0].startswith('b.mp4: cut: replaced; broken files so far: 1, see')
+    more = [batch(f'{index}.mp4: cut', *[''] * 40) for index in range(8)]
+    run(BrokenSampleHook(max_fraction=0.05, interval=1), tmp_path, more)
+    assert [text.split('so far: ')[1][0] for text in warned[1:]] == ['1', '2', '4', '8']
+    with pytest.raises(DataError, match='2 of 4 samples are broken'):
+        run(BrokenSampleHook(max_fraction=0), tmp_path, one[:2])
+
+
 def test_a_checkpoint_of_few_samples_is_saved(tmp_path):
     hook, saved = BrokenSampleHook(max_fraction=0.05), {}
     runner = SimpleNamespace(work_dir=str(tmp_path), iter=0)
-    hook.after_train_iter(runner, 0, batch('', 'a.mp4: cut'), {})
+    hook.after_train_iter(runner, 0, batch('b.mp4: cut', 'a.mp4: cut'), {})
     hook.before_saving(runner)
     hook.before_save_checkpoint(runner, saved)
-    assert saved['broken_samples'] == {'samples': 2, 'files': {'a.mp4: cut': 1}}
+    assert saved['broken_samples'] == {'samples': 2, 'files': {'b.mp4: cut': 1, 'a.mp4: cut': 1}}
 
 
 def test_weights_to_start_from_bring_no_counts(tmp_path):
@@ -98,6 +113,7 @@ def one_process(rank, address, work_dir):
     torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
     # Every third sample of rank 1 is broken, none of rank 0: one in six together.
     data = batch('', '', f'{rank}.mp4: cut' if rank else '')
+    both = [data, batch('', '', '2.mp4: cut' if rank else '')]
     try:
         saved = [run(BrokenSampleHook(max_fraction=0.2), work_dir, [data] * 2)]
         torch.distributed.broadcast_object_list(saved)
@@ -105,7 +121,7 @@ def one_process(rank, address, work_dir):
         if rank == 0:
             assert resumed['broken_samples'] == {'samples': 18, 'files': {'1.mp4: cut': 3}}
         with pytest.raises(DataError, match=r'2 of 12 .*1\.mp4'):
-            run(BrokenSampleHook(max_fraction=0.1), work_dir, [data] * 2)
+            run(BrokenSampleHook(max_fraction=0.1), work_dir, both)
     finally:
         torch.distributed.destroy_process_group()
 
@@ -114,4 +130,7 @@ def test_two_processes_count_together(tmp_path):
     mp.start_processes(
         one_process, (f'file://{tmp_path}/store', str(tmp_path)), nprocs=2, start_method='fork'
     )
-    assert json.loads((tmp_path / 'broken_samples.json').read_text())['files'] == {'1.mp4: cut': 2}
+    assert json.loads((tmp_path / 'broken_samples.json').read_text())['files'] == {
+        '1.mp4: cut': 1,
+        '2.mp4: cut': 1,
+    }
