@@ -16,6 +16,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.labels_read import check_labels_read, check_training_list
+from mmact_ssl.evaluation.overlap import warn_of_tests_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
@@ -45,6 +46,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     train, test = read_splits(cfg)
     for path in request.students:
         check_training_list(path, cfg.dataset_name, train.names)
+        warn_of_tests_read(path, train, test)
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
     labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))

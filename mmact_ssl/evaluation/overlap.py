@@ -1,0 +1,83 @@
+"""Test samples with whose labels a student was trained, under other names of the data set."""
+
+from __future__ import annotations
+
+import filecmp
+import logging
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
+from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.labels_read import labels_read
+from mmact_ssl.files import read_annotation
+
+
+def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
+    """Warn where the list with whose labels a student was trained holds test samples.
+
+    It is the list that the checkpoint's config names. Nothing is said where that is gone, and of
+    published files, which name none. Our choice.
+
+    Args:
+        train, test: Splits of the evaluation; nothing is said of a student that was trained with
+            samples of ``train``.
+    """
+    if checkpoint.endswith('.safetensors') or labels_read(checkpoint) is None:
+        return
+    loader = read_saved_config(checkpoint, ('train_dataloader',))[1].get('train_dataloader')
+    ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
+    with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
+        names, labels = read_annotation(ann_file, '')
+        labeled = [name for name, label in zip(names, labels) if label >= 0]
+        if set(labeled) <= set(train.names):
+            return
+        root = prefix['skeleton' if test.skeletons else 'video']
+        find = _same_skeletons if test.skeletons else _same_videos
+        if shared := find(root, labeled, test):
+            print_log(
+                f'{checkpoint} was trained with labels of {ann_file}, which holds {len(shared)} of '
+                f'the {len(test.names)} test clips of {test.ann_file}, such as {min(shared)}: the '
+                'result says too much, evaluate a student that has not read them',
+                'current',
+                logging.WARNING,
+            )
+
+
+def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
+    """Test videos whose file name and size one of ``names`` has too.
+
+    None of them if no two have the same content: names such as 0001.mp4 repeat by chance.
+    """
+
+    def by_file(root: str, names: Sequence[str]) -> dict[tuple[str, int], tuple[Path, str]]:
+        paths = [(Path(root, name), name) for name in names]
+        return {(p.name, p.stat().st_size): (p, name) for p, name in paths if p.is_file()}
+
+    read, tests = by_file(root, names), by_file(test.root, test.names)
+    shared = [key for key in tests if key in read]
+    same = any(filecmp.cmp(read[key][0], tests[key][0], shallow=False) for key in shared)
+    return [tests[key][1] for key in shared] if same else []
+
+
+def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
+    """Test clips whose length and first frame one of ``names`` has too."""
+    # Not at the top: it imports mmaction2, which videos do without.
+    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+
+    def by_frame(root: str, names: Sequence[str]) -> dict[Hashable, str]:
+        folder = open_skeleton_folder(root, '')
+        coordinates, wanted = folder.open_coordinates(), set(names)
+        clips = zip(folder.names.tolist(), folder.starts.tolist(), folder.lengths.tolist())
+        return {
+            (length, coordinates[start].tobytes()): name
+            for name, start, length in clips
+            if name in wanted
+        }
+
+    read, tests = by_frame(root, names), by_frame(test.root, test.names)
+    return [name for key, name in tests.items() if key in read]
