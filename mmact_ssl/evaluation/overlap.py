@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from mmengine.logging import print_log
 
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
@@ -65,7 +66,7 @@ def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
 
 
 def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
-    """Test clips whose length and first frame one of ``names`` has too."""
+    """Test clips whose length and first frame one of ``names`` has too, if a person is in it."""
     # Not at the top: it imports mmaction2, which videos do without.
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
@@ -76,7 +77,7 @@ def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
         return {
             (length, coordinates[start].tobytes()): name
             for name, start, length in clips
-            if name in wanted
+            if name in wanted and np.any(coordinates[start])
         }
 
     read, tests = by_frame(root, names), by_frame(test.root, test.names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,19 @@ def test_skeletons_of_other_names(skeleton_folder, skeleton_config, tmp_path, wa
     # A student of videos has no skeletons to compare with.
     warn_of_tests_read(joint(other, read, 'video'), train, test)
     assert len(warned) == 1
+
+
+def test_frames_without_a_person_are_like_all_others(
+    skeleton_folder, skeleton_config, tmp_path, warned
+):
+    train, test = read_splits(skeleton_config)
+    other = tmp_path / 'other'
+    shutil.copytree(skeleton_folder, other)
+    coordinates = np.load(other / 'skeletons.npy')
+    np.save(other / 'skeletons.npy', np.zeros_like(coordinates))
+    empty = replace(test, root=str(other))
+    warn_of_tests_read(joint(other, test.names, 'skeleton'), train, empty)
+    assert warned == []
 
 
 def test_a_fine_tuned_network_is_looked_at_in_an_evaluation(
