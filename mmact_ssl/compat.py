@@ -2,13 +2,14 @@
 
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
-:func:`fix_missing_drn` and :func:`fix_checkpoint_loading` act. tests/test_compat.py fails once a
-fix is no longer needed.
+:func:`fix_missing_drn`, :func:`fix_checkpoint_loading` and :func:`fix_video_lists` act.
+tests/test_compat.py fails once a fix is no longer needed.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 import warnings
@@ -212,6 +213,31 @@ def fix_config_names() -> bool:
 
     Config.fromfile = staticmethod(fromfile)
     Config._get_cfg_path = staticmethod(get_cfg_path)
+    return True
+
+
+def fix_video_lists() -> bool:
+    """Make mmaction2's VideoDataset read lists as this package does.
+
+    It takes a byte order mark for a part of the first name, and fails on blank lines, on tabs and
+    on names with blanks. Called before a data set is built, as importing it takes seconds.
+    """
+    from mmaction.datasets import VideoDataset
+
+    from mmact_ssl.files import read_annotation
+
+    read = VideoDataset.load_data_list
+    if read.__module__ == __name__:
+        return False
+
+    def load_data_list(self: VideoDataset) -> list[dict]:
+        if self.multi_class or self.delimiter != ' ' or '://' in self.ann_file:
+            return read(self)
+        folder = self.data_prefix.get('video') or ''
+        found = zip(*read_annotation(self.ann_file, 'correct ann_file'))
+        return [dict(filename=os.path.join(folder, name), label=label) for name, label in found]
+
+    VideoDataset.load_data_list = load_data_list
     return True
 
 

@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,6 +29,7 @@ MAX_CLASSES = 100_000
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
 
 _LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
+_OTHER_SEPARATOR = re.compile(r'.*\S\s*[;,]\s*-?[0-9]+')
 CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff]')  # and bytes that are not UTF-8
 
 
@@ -119,6 +121,28 @@ def dangling(path: str | os.PathLike[str]) -> str:
     )
 
 
+def other_form(name: str, exists: Callable[[str], bool]) -> str:
+    """Error message for a missing name that exists in another Unicode form; '' if it does not.
+
+    macOS writes an accented letter as two characters (NFD), other systems as one (NFC).
+    """
+    for form in ('NFC', 'NFD'):
+        other = unicodedata.normalize(form, name)
+        if other != name and exists(other):
+            return (
+                f'exists with its name in the Unicode form {form}: rename it, or write the list '
+                'with the names as they are'
+            )
+    return ''
+
+
+def why_missing(folder: str | os.PathLike[str], name: str) -> str:
+    """Error message for a missing file that a list names; '' if nothing like it is there."""
+    return dangling(os.path.join(folder, name)) or other_form(
+        name, lambda other: os.path.lexists(os.path.join(folder, other))
+    )
+
+
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
     """Hash a file's content without reading it whole into memory."""
     digest = hashlib.sha256()
@@ -166,12 +190,19 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
         Names and labels in the order of the file; -1 where a line has no label.
 
     Raises:
-        DataError: The file is missing, empty or not UTF-8, or a label is below -1 or too large.
+        DataError: The file is missing, empty or not UTF-8, its labels follow another separator than
+            a blank, or a label is below -1 or too large.
     """
     names, labels = [], []
-    for number, line in enumerate(read_text(path, fix).split('\n'), start=1):
-        if not (line := line.strip()):
-            continue
+    text = read_text(path, fix)
+    lines = {n: line.strip() for n, line in enumerate(text.split('\n'), start=1) if line.strip()}
+    if not lines:
+        raise DataError(f'{path} is empty: {fix}')
+    if all(_OTHER_SEPARATOR.fullmatch(line) for line in lines.values()):
+        raise DataError(
+            f'{path}: a comma or semicolon stands before every label: write a blank, or {fix}'
+        )
+    for number, line in lines.items():
         labeled = _LABELED.fullmatch(line)
         name, label = (labeled[1], int(labeled[2])) if labeled else (line, -1)
         if not -1 <= label < MAX_CLASSES:
@@ -181,6 +212,4 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
             )
         names.append(name)
         labels.append(label)
-    if not names:
-        raise DataError(f'{path} is empty: {fix}')
     return names, labels

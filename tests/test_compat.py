@@ -247,3 +247,23 @@ def test_config_names_fix_is_still_needed():
         'Config._get_cfg_path("mmact_ssl::csvr_r3d_k400.py", "a.py")',
     )
     assert error.startswith('ValueError')
+
+
+def test_video_lists_fix_is_still_needed(tmp_path: Path):
+    """mmaction2 alone makes the mark a part of the first name, and a sample of the blank line."""
+    path = tmp_path / 'list.txt'
+    path.write_bytes(b'\xef\xbb\xbfa.mp4 1\n\nmy b.mp4 0\nc.mp4\t2\n')
+    one_by_one = tmp_path / 'mark.txt'
+    one_by_one.write_bytes(b'\xef\xbb\xbfa.mp4 1\n\n')
+    code = f"""
+        import mmact_ssl
+        from mmact_ssl.compat import fix_video_lists
+        from mmaction.datasets import VideoDataset
+        def read(path):
+            return [(s['filename'], s['label']) for s in VideoDataset(path, []).load_data_list()]
+        print(read({str(one_by_one)!r}))
+        print(fix_video_lists(), fix_video_lists(), read({str(path)!r}))
+    """
+    before, after = run_python(code).splitlines()[-2:]
+    assert before == "[('\\ufeffa.mp4', 1), ('', -1)]"
+    assert after == "True False [('a.mp4', 1), ('my b.mp4', 0), ('c.mp4', 2)]"

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from multiprocessing import get_context
 
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_annotation, reading, sha256_of_file, write_atomically
+from mmact_ssl.files import (
+    read_annotation,
+    reading,
+    sha256_of_file,
+    why_missing,
+    write_atomically,
+)
 
 
 def test_hash_of_a_file_larger_than_one_block(tmp_path):
@@ -76,6 +83,20 @@ def test_annotation_with_and_without_labels(tmp_path):
     assert labels == [3, -1, 12, -1, -1, 0, -1]
 
 
+def test_names_may_end_as_a_label_after_a_comma(tmp_path):
+    (tmp_path / 'train.txt').write_text('walk,1\nrun\nwalk,2 4\n')
+    assert read_annotation(tmp_path / 'train.txt', '') == (['walk,1', 'run', 'walk,2'], [-1, -1, 4])
+
+
+@pytest.mark.parametrize(('here', 'listed'), [('NFD', 'NFC'), ('NFC', 'NFD')])
+def test_a_name_in_another_unicode_form_is_found(tmp_path, here, listed):
+    (tmp_path / unicodedata.normalize(here, 'é')).mkdir()
+    (tmp_path / unicodedata.normalize(here, 'é/ü.mp4')).touch()
+    name = unicodedata.normalize(listed, 'é/ü.mp4')
+    assert f'exists with its name in the Unicode form {here}: ' in why_missing(tmp_path, name)
+    assert why_missing(tmp_path, 'ä.mp4') == why_missing(tmp_path, 'a.mp4') == ''
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
@@ -84,6 +105,8 @@ def test_annotation_with_and_without_labels(tmp_path):
         (b'\xff 1\n', r'train.txt is not UTF-8 \(byte 0\): run it'),
         (b'a 0\n\nb -2\n', r'train\.txt:3: label -2 is neither .*: run it'),
         (b'a 1000000000\n', r'train\.txt:1: label 1000000000 is neither .*: run it'),
+        (b'a.mp4;3\n\nb.mp4;0\n', r'train\.txt: a comma or semicolon stands before every label'),
+        (b'my a.mp4, 3\n', r'train\.txt: a comma or semicolon stands before every label'),
     ],
 )
 def test_a_broken_annotation_names_the_file_and_the_fix(tmp_path, content, message):

@@ -78,7 +78,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument('--seed', type=int, default=0)
     seeds.add_argument('--seeds', type=int, nargs='+', help='several: mean and deviation')
-    parser.add_argument('--method', help='row of the tables, e.g. CSVR')
+    parser.add_argument(
+        '--method',
+        help='row of the tables, e.g. CSVR; by default what a published model states, or the name '
+        'of the config that trained the checkpoint',
+    )
     parser.add_argument('--variant', default='full', help='e.g. no-pose')
     parser.add_argument(
         '--pretrained-on', default='', metavar='DATASET', help='where the student comes from'
@@ -172,6 +176,21 @@ def find_checkpoint(where: str, seed: int = 0) -> str:
     return find_checked_model(where) if is_name else where
 
 
+def known_method(checkpoint: str) -> str:
+    """Method on a published file's card, or name of the config of a pre-training; '' elsewhere."""
+    from mmact_ssl.apis.card import NAME, read_card
+    from mmact_ssl.engine.saved_config import read_saved_config
+    from mmact_ssl.errors import CheckpointError
+
+    try:
+        if checkpoint.endswith('.safetensors'):
+            return read_card(checkpoint).method
+        name, _ = read_saved_config(checkpoint, ())
+    except CheckpointError:  # a missing file has its own error, plain weights have no card
+        return ''
+    return name if NAME.fullmatch(name) and not name.startswith('finetune_') else ''
+
+
 def student_name(args: argparse.Namespace, seed: int) -> str:
     """Name a student that has no ``--method``: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``.
 
@@ -196,7 +215,10 @@ def run(args: argparse.Namespace) -> list[Result]:
     is_random = args.random and not start_hash(cfg)
     # Adapters have no weights to start from.
     steps = plan_steps(args, is_random or (args.random and 'backbone' in cfg.model.backbone))
-    method = args.method or ('Random init' if is_random else 'unnamed')
+    method = args.method or ('Random init' if is_random else None)
+    if method is None and args.checkpoint and not args.join:
+        method = known_method(find_checkpoint(args.checkpoint, args.seeds[0]))
+    method = method or 'unnamed'
     planned = []
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'

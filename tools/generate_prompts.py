@@ -187,13 +187,11 @@ def shuffle(args: argparse.Namespace) -> None:
 
 def describe_classes(args: argparse.Namespace) -> None:
     """Write sentences about classes."""
-    from mmact_ssl.errors import DataError
+    from mmact_ssl.files import read_text
     from mmact_ssl.prompts.class_texts import read_class_texts
     from mmact_ssl.prompts.sentence_file import write_sentences
 
-    if not Path(args.names).is_file():
-        raise DataError(f'no file {args.names} of class names: give classes.txt of the data set')
-    names = Path(args.names).read_text(encoding='utf-8').splitlines()
+    names = read_text(args.names, 'give classes.txt of the data set').splitlines()
     write_sentences(args.out, read_class_texts(args.files, names, args.in_order))
     print(f'{args.out}: {len(args.files)} sentences about each of {len(names)} classes')
 

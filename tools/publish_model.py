@@ -96,6 +96,7 @@ def publish(args: argparse.Namespace) -> Path:
     from mmact_ssl.apis.publish import card_of_checkpoint, figures_of, text_part, write_model
     from mmact_ssl.apis.zoo import INDEX, add_to_index
     from mmact_ssl.apis.zoo_page import update_zoo
+    from mmact_ssl.engine.config_check import find_config
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.files import sha256_of_file
     from mmact_ssl.reporting.result import read_results
@@ -115,7 +116,7 @@ def publish(args: argparse.Namespace) -> Path:
         )
     card = card_of_checkpoint(
         args.checkpoint,
-        downstream=Config.fromfile(args.downstream) if args.downstream else None,
+        downstream=Config.fromfile(find_config(args.downstream)) if args.downstream else None,
         name=args.output.name,
         method=args.method or (own[0].method if own else ''),
         licence=args.licence or '',

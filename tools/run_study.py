@@ -26,8 +26,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
     parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
     parser.add_argument('--results', default='results', help='folder of the results')
-    parser.add_argument('--variants', nargs='+', help='only these, e.g. full no-pose')
-    parser.add_argument('--methods', nargs='+', help='only these, e.g. CSVR')
+    parser.add_argument('--variants', nargs='*', help='only these, e.g. full no-pose')
+    parser.add_argument('--methods', nargs='*', help='only these, e.g. CSVR')
     parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")
     parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
     parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
@@ -42,18 +42,26 @@ def load_study(args: argparse.Namespace) -> Config:
     study = read_config(args.study, args.cfg_options)
     if 'runs' not in study:
         raise ConfigError(f'{args.study}: not a study, it lists no `runs`; see configs/studies/')
-    runs = [
-        run
-        for run in study.runs
-        if (not args.variants or run.get('variant', 'full') in args.variants)
-        and (not args.methods or run.get('method') in args.methods)
-    ]
-    if not runs:
-        raise ConfigError(f'{args.study}: no run fits --methods, --variants')
+    runs = choose_runs(study.runs, '--methods', args.methods)
+    runs = choose_runs(runs, '--variants', args.variants)
     if args.seeds:
         runs = choose_seeds(runs, study, args.seeds)
     study.runs = runs
     return study
+
+
+def choose_runs(runs: list[dict], option: str, names: list[str] | None) -> list[dict]:
+    """Keep the runs whose method or variant an option names; all without the option."""
+    from mmact_ssl.errors import ConfigError
+
+    if names is None:
+        return runs
+    key, default = {'--methods': ('method', ''), '--variants': ('variant', 'full')}[option]
+    known = {run.get(key, default): None for run in runs}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ConfigError(f'{" ".join([option, *unknown])}: there are {", ".join(known)}')
+    return [run for run in runs if run.get(key, default) in names]
 
 
 def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict]:

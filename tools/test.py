@@ -27,7 +27,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )
     parser.add_argument('--out', help='folder for a result file of the pretext tasks')
-    parser.add_argument('--method', default='unnamed', help='row of the tables, for --out')
+    parser.add_argument(
+        '--method', help="row of the tables, for --out; the config's name if not given"
+    )
     parser.add_argument('--variant', default='full', help='e.g. no-pose, for --out')
     parser.add_argument('--seed', type=int, default=0, help='of the pre-training, for --out')
     parser.add_argument(
@@ -119,8 +121,9 @@ def main(argv: list[str] | None = None) -> None:
         # A failure writes nothing: half a result would pass for a whole one, in a study too.
         metrics |= conflict_metrics(runner, args.checkpoint)
         if is_main_process():
+            method = args.method or Path(args.config).stem
             result = make_pretext_result(
-                cfg, metrics, args.checkpoint, args.method, args.variant, args.seed
+                cfg, metrics, args.checkpoint, method, args.variant, args.seed
             )
             print(f'wrote {result.write(args.out)}')
 

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Union, cast
 
+import av
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
@@ -135,6 +136,8 @@ def _clip_names(path: Path) -> list[str] | None:
 def _from_video(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f'{_absolute(path)}: no such video')
+    # decord prints the whole of a file that is not a video, a text or a web page.
+    av.open(str(path), metadata_errors='replace').close()
     return _results(path.as_posix(), 'RGB')
 
 

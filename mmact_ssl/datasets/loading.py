@@ -21,6 +21,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mmact_ssl.compat import fix_video_lists
 from mmact_ssl.errors import DataError
 
 # Seconds that training waits for a batch; a worker that cannot send one says nothing.
@@ -61,6 +62,7 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
 
 def _build_dataset(dataset: Any) -> Any:
     """Build a data set as mmengine's Runner does."""
+    fix_video_lists()
     if isinstance(dataset, Mapping):
         dataset = DATASETS.build(dataset)
         if hasattr(dataset, 'full_init'):

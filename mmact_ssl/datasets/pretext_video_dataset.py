@@ -13,7 +13,7 @@ from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import read_annotation, why_missing
 from mmact_ssl.registry import DATASETS
 
 
@@ -62,10 +62,11 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         paths = [os.path.join(folder, name) for name in names]
         missing = _missing(paths)
         if missing and (not self.skip_missing or len(missing) == len(set(paths))):
-            first = next(path for path in paths if path in missing)
+            first = next(name for name, path in zip(names, paths) if path in missing)
+            why = why_missing(folder, first) or self._fix('data_prefix[video]')
             raise DataError(
                 f'{len(missing)} of {len(paths)} videos of {self.ann_file} are missing, the '
-                f'first is {first}: {self._fix("data_prefix[video]")}'
+                f'first is {os.path.join(folder, first)}: {why}'
             )
         present = [
             {'filename': path, 'label': label}

@@ -14,7 +14,7 @@ from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import other_form, read_annotation
 from mmact_ssl.registry import DATASETS
 
 
@@ -84,7 +84,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         data_list = []
         for name, label in zip(names, labels):
             if name not in positions:
-                raise DataError(f'{self.ann_file}: clip {name} is not in {self.folder.path}: {fix}')
+                why = other_form(name, positions.__contains__) or fix
+                raise DataError(f'{self.ann_file}: clip {name} is not in {self.folder.path}: {why}')
             if label >= classes:
                 raise DataError(
                     f'{self.ann_file}: label {label} of {name} is out of range, '

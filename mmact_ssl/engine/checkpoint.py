@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
+# Bytes of a .safetensors file's header, which its library refuses to exceed.
+MAX_HEADER = 100_000_000
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
 # The first torch whose allow-list takes a name for each object.
@@ -47,10 +50,11 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
     """
     path = os.path.expanduser(os.fspath(path))
-    with reading(path, 'check the path, or download or train it again', CheckpointError):
+    with reading(path, 'check the path, or copy, download or train it again', CheckpointError):
         if path.endswith('.safetensors'):
             from safetensors.torch import load_file
 
+            check_end(path)
             return load_file(path)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -68,6 +72,26 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
             raise ValueError('it holds no weights')
         checkpoint.get('meta', {}).pop('config', None)
         return checkpoint
+
+
+def check_end(path: str) -> None:
+    """Raise a ValueError if the end of a zip archive or of a .safetensors file is missing.
+
+    Their own readers name other reasons.
+    """
+    with open(path, 'rb') as file:
+        start = file.read(8)
+        is_cut = start.startswith(b'PK') and not zipfile.is_zipfile(path)
+        if path.endswith('.safetensors'):
+            size, length = os.path.getsize(path), int.from_bytes(start, 'little')
+            is_cut = size < 8 + length <= MAX_HEADER
+            if 8 + length <= min(size, MAX_HEADER):
+                tensors = json.loads(file.read(length))
+                tensors.pop('__metadata__', None)
+                ends = (tensor['data_offsets'][1] for tensor in tensors.values())
+                is_cut = size < 8 + length + max(ends, default=0)
+    if is_cut:
+        raise ValueError('the file is cut, its end is missing')
 
 
 def read_state_dict(
@@ -286,6 +310,7 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
+    check_end(path)
     with open(path, 'rb') as file:
         # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
         if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle

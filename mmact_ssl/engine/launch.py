@@ -15,9 +15,8 @@ from mmengine.config import Config, DictAction
 from mmengine.config import config as mmengine_config
 from mmengine.logging import MMLogger
 
-from mmact_ssl.compat import shipped_config
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.engine.config_check import check_options, checked_merging
+from mmact_ssl.engine.config_check import check_options, checked_merging, find_config
 from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
@@ -79,9 +78,7 @@ def read_config(
     Args:
         data: Prepared folder, for configs on ``_base_/sets/folder.py``, which name no data set.
     """
-    path = shipped_config(path)
-    if not Path(path).is_file():
-        raise ConfigError(f'{path}: no such config, see configs/')
+    path = find_config(path)
     mmengine_config.FormatCode = format_config
     with checked_merging(), telling_folder(data):
         cfg = Config.fromfile(path)

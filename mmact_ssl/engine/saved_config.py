@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.checkpoint import check_end, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading
 
@@ -51,6 +51,7 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
     path = os.fspath(path)
     fix = 'download it again, or publish it by tools/publish_model.py'
     with reading(path, fix, CheckpointError):
+        check_end(path)
         with safe_open(path, framework='np') as file:
             text = (file.metadata() or {}).get(CARD_KEY)
         return None if text is None else json.loads(text)

@@ -13,7 +13,13 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation, write_atomically
+from mmact_ssl.files import (
+    other_form,
+    read_annotation,
+    read_text,
+    why_missing,
+    write_atomically,
+)
 from mmact_ssl.preparation.own_folder import read_groups
 
 
@@ -66,13 +72,15 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         root, kind = prefix['skeleton'], 'skeleton clip'
         known, skeletons = _read_skeletons(root, prepare_command)
         missing = [name for name in names if name not in known]
+        why = other_form(missing[0], known.__contains__) if missing else ''
     else:
         root, kind, skeletons = prefix.get('video') or '', 'video', ''
         missing = [name for name in names if not os.path.isfile(os.path.join(root, name))]
+        why = why_missing(root, missing[0]) if missing else ''
     if missing:
         raise DataError(
-            f'{os.path.join(root, missing[0])}: no such {kind} ({len(missing)} of {len(names)} in '
-            f'{ann_file} are missing); {prepare_command}'
+            f'{os.path.join(root, missing[0])}: {why or f"no such {kind}"} ({len(missing)} of '
+            f'{len(names)} in {ann_file} are missing); {prepare_command}'
         )
     return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
 
@@ -199,7 +207,7 @@ def class_names(split: Split, num_classes: int) -> list[str]:
     path = Path(split.ann_file).with_name('classes.txt')
     if not path.is_file():
         return [str(label) for label in range(num_classes)]
-    names = path.read_text(encoding='utf-8').splitlines()
+    names = read_text(path, 'prepare the folder again').splitlines()
     if len(names) != num_classes:
         raise DataError(f'{path}: {len(names)} lines for {num_classes} classes; write one a class')
     return names

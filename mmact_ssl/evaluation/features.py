@@ -20,7 +20,7 @@ from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.feature_cache import cache_key
-from mmact_ssl.files import write_atomically
+from mmact_ssl.files import read_arrays, write_atomically
 from mmact_ssl.models.losses.statistics import effective_rank, feature_std
 from mmact_ssl.targets.cache import TargetReader
 
@@ -191,8 +191,8 @@ def extract_features(
         if cache_dir is not None:
             path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split)}.npz'
             if path.is_file():
-                with np.load(path, allow_pickle=False) as stored:
-                    result[name] = Features(stored['values'], stored['labels'])
+                stored = read_arrays(path, 'delete it, then the features are extracted again')
+                result[name] = Features(stored['values'], stored['labels'])
                 print_log(f'{name} features from {path}', logger='current')
                 continue
         batches = build_dataloader(loader)

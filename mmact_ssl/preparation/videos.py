@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import CONTROL, read_text, reading
+from mmact_ssl.files import CONTROL, other_form, read_text, reading
 from mmact_ssl.preparation.files import (
     VIDEO_SUFFIXES,
     Video,
@@ -135,9 +135,9 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
     """Read the class and group of videos from a table; '' where it gives none.
 
     Args:
-        table: CSV in UTF-8 whose first line names its columns: ``video``, the path below
-            ``source``; ``label``, the name of its class; and, if videos belong together, ``group``,
-            such as the person who is seen.
+        table: CSV in UTF-8, with commas, semicolons or tabs, whose first line names its columns:
+            ``video``, the path below ``source``; ``label``, the name of its class; and, if videos
+            belong together, ``group``, such as the person who is seen.
         found: Videos below ``source``. Those that the table does not name have no label.
 
     Raises:
@@ -146,7 +146,9 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
     fix = 'see docs/data.md'
     by_name = {path.relative_to(source).as_posix(): path for path in found}
     with reading(table, fix):
-        rows = [*csv.reader(io.StringIO(read_text(table, fix), newline=''))]
+        text = read_text(table, fix)
+        separator = next((mark for mark in ';\t' if mark in text.partition('\n')[0]), ',')
+        rows = [*csv.reader(io.StringIO(text, newline=''), delimiter=separator)]
     columns = [column.strip() for column in (*rows, [])[0]]
     if not {'video', 'label'} <= {*columns} <= {'video', 'label', 'group'}:
         raise DataError(f'{table}:1: the columns are {columns}, not video,label[,group]; {fix}')
@@ -159,9 +161,8 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
             raise DataError(f'{where}: has {len(cells)} cells for {len(columns)} columns; {fix}')
         row = {column: cell.strip() for column, cell in zip(columns, cells)}
         if row['video'] not in by_name:
-            raise DataError(
-                f'{where}: no video {row["video"]!r} below {source}: write its path from there'
-            )
+            why = other_form(row['video'], by_name.__contains__) or 'write its path from there'
+            raise DataError(f'{where}: no video {row["video"]!r} below {source}: {why}')
         path, name, group = by_name[row['video']], row['label'], row.get('group', '')
         if path in known:
             raise DataError(f'{where}: names {row["video"]!r} again')

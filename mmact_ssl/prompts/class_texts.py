@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_text
 
-_SEPARATOR = re.compile('[;,]')
+_SEPARATOR = re.compile('[;,\t]')
 
 
 def read_class_texts(
     files: Sequence[str | os.PathLike[str]], classes: Sequence[str], in_order: bool = False
 ) -> dict[str, list[str]]:
-    """Read files of lines ``class; description`` or ``class, description``.
+    """Read files of lines ``class; description``, with a semicolon, a comma or a tab.
 
     Case, blanks around the separator and blank lines do not matter. Descriptions and names of
     classes may contain a separator.
@@ -62,7 +62,7 @@ def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
 def _split(line: str, classes: Sequence[str]) -> tuple[str, str]:
     """Split a line into name and description; names with separators must be ``classes``."""
     for name in sorted(classes, key=len, reverse=True):
-        rest = line[len(name) :].lstrip()
+        rest = line[len(name) :].lstrip(' ')
         if line.lower().startswith(name.lower()) and _SEPARATOR.match(rest):
             return name, rest[1:].strip()
     name, *rest_of = _SEPARATOR.split(line, maxsplit=1)

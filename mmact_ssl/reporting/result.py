@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import write_atomically
+from mmact_ssl.files import read_text, write_atomically
 
 # The checkpoint hash of an encoder without a checkpoint.
 RANDOM = 'random'
@@ -217,7 +217,7 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
     lines: dict[str, dict[str, Any]] = {}
     if not path.is_file():
         return lines
-    for number, text in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
+    for number, text in enumerate(read_text(path, 'evaluate again').splitlines(), start=1):
         try:
             line = json.loads(text)
             repeated = lines.setdefault(line['run'], line) is not line

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.shards import is_remote, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import dangling, read_annotation, write_atomically
+from mmact_ssl.files import read_annotation, why_missing, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.targets.cache import (
@@ -128,9 +128,8 @@ def extract_many(
     """
     root = os.fspath(root)
     if not any(_is_there(os.path.join(root, name)) for name in names):
-        link = os.path.join(root, names[0])
-        if reason := dangling(link):
-            raise DataError(f'{link} {reason}')
+        if reason := why_missing(root, names[0]):
+            raise DataError(f'{os.path.join(root, names[0])} {reason}')
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'

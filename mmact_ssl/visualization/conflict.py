@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_text
 
 # More lines than these cannot be told apart; the others are drawn in gray.
 MOST_LINES = 6
@@ -33,7 +34,7 @@ def read_conflict(path: str | os.PathLike) -> list[dict[str, Any]]:
             f'{path}: no such file; train with '
             'default_hooks=dict(gradient_conflict=dict(type="GradientConflictHook"))'
         )
-    lines = path.read_text(encoding='utf-8').splitlines()
+    lines = read_text(path, 'delete it').splitlines()
     records: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
         try:

@@ -191,6 +191,13 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     assert not (tmp_path / 'f.npz.broken.txt').exists(), 'of the call before'
 
 
+def test_a_text_in_the_place_of_a_video_is_named_and_not_printed(inferencer, tmp_path, capfd):
+    (tmp_path / 'page.mp4').write_text('all of a page')
+    with pytest.raises(DataError, match=r'page\.mp4: .*Invalid data'):
+        inferencer(str(tmp_path / 'page.mp4'))
+    assert 'all of a page' not in ''.join(capfd.readouterr())
+
+
 def test_a_name_that_no_file_can_hold_is_broken(inferencer, labeled_world, tmp_path):
     good = min((labeled_world / 'videos').iterdir()).read_bytes()
     names = [b'a.mp4', b'b\nc.mp4', b'd\xff.mp4']

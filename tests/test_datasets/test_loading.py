@@ -143,3 +143,12 @@ def test_videos_of_mmaction2_are_named_also_where_they_are_repeated(tmp_path):
     loader = dict(batch_size=1, sampler=dict(type='mmengine.DefaultSampler', shuffle=False))
     found = build_dataloader({**loader, 'dataset': repeated})
     assert isinstance(found.dataset.dataset.pipeline, NamedDecoding)
+
+
+def test_mmaction2_reads_lists_as_this_package_does(tmp_path):
+    (tmp_path / 'list.txt').write_bytes(b'\xef\xbb\xbfmy a.mp4\t1\n\n')
+    videos = dict(type='mmaction.VideoDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[])
+    videos['data_prefix'] = dict(video='/folder')
+    loader = dict(batch_size=1, sampler=dict(type='mmengine.DefaultSampler', shuffle=False))
+    (sample,) = build_dataloader({**loader, 'dataset': videos}).dataset.load_data_list()
+    assert (sample['filename'], sample['label']) == ('/folder/my a.mp4', 1)

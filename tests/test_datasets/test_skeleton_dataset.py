@@ -84,6 +84,14 @@ def test_what_is_missing_is_named_at_once(folder, lines, options, message):
     assert 'run `python tools/prepare_data.py x`' in str(error.value)
 
 
+def test_a_name_in_another_unicode_form_is_named(tmp_path):
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], num_persons=1) as writer:
+        writer.add('e\u0301', 0, CLIPS['a'])
+        writer.finish({'all': ['e\u0301']})
+    with pytest.raises(DataError, match='clip \xe9 is not in .*: exists .* Unicode form NFD'):
+        build(tmp_path, ['\xe9 0'])
+
+
 def draw(results):
     results['draw'] = float(np.random.rand())
     return results

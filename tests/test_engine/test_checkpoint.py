@@ -16,11 +16,13 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel, BaseModule
+from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import Dataset
 
 from mmact_ssl.engine import checkpoint as checkpoint_module
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.saved_config import read_saved_card
 from mmact_ssl.errors import CheckpointError
 
 
@@ -200,6 +202,32 @@ def test_a_broken_or_missing_file_is_named(tmp_path: Path):
         with pytest.raises(CheckpointError, match=what) as info:
             load_checkpoint_safely(tmp_path / name)
         assert '\n' not in str(info.value)
+
+
+@pytest.mark.usefixtures('each_torch')
+@pytest.mark.parametrize('kept', [0.9, 0.5, 0.002, -1])
+@pytest.mark.parametrize('name', ['x.pth', 'x.safetensors'])
+def test_a_file_that_was_cut_is_named_so(tmp_path: Path, name: str, kept: float):
+    path = tmp_path / name
+    weights = {'weight': torch.ones(1000), 'bias': torch.ones(10)}
+    if name == 'x.pth':
+        torch.save(weights, path)
+    else:
+        save_file(weights, path, {'of': 'a test'})
+    assert len(load_checkpoint_safely(path)) == 2
+    content = path.read_bytes()
+    path.write_bytes(content[: -1 if kept == -1 else int(kept * len(content))])
+    with pytest.raises(CheckpointError, match='the file is cut, its end is missing: .*download'):
+        load_checkpoint_safely(path)
+    if name == 'x.safetensors':
+        with pytest.raises(CheckpointError, match='the file is cut, its end is missing: download'):
+            read_saved_card(path)
+
+
+def test_a_text_that_is_called_safetensors_is_not_said_to_be_cut(tmp_path: Path):
+    (tmp_path / 'x.safetensors').write_text('<!DOCTYPE html>\n<html></html>\n')
+    with pytest.raises(CheckpointError, match=r'x\.safetensors: (?!the file is cut)'):
+        load_checkpoint_safely(tmp_path / 'x.safetensors')
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.config_check import READ, check_options
+from mmact_ssl.engine.config_check import READ, check_options, find_config
 from mmact_ssl.engine.launch import parse_cfg_options
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
@@ -31,6 +31,22 @@ VARIABLE = 'is a variable of the config file, which is read only while it loads'
 def test_an_option_that_nothing_reads_is_refused(option, answer):
     with pytest.raises(ConfigError, match=f'^--cfg-options .*{re.escape(answer)}'):
         check_options(load('ms2l-twoview_gru.py'), parse_cfg_options([option]))
+
+
+@pytest.mark.parametrize(
+    ('name', 'meant'),
+    [
+        ('configs/csvr_r3d_k40.py', 'did you mean configs/csvr_r3d_k400.py?'),
+        ('configs/csvr_r3d_k400', 'did you mean configs/csvr_r3d_k400.py?'),
+        ('mmact_ssl::csvr_r3d_k40.py', 'did you mean mmact_ssl::csvr_r3d_k400.py?'),
+        ('linear_r3d_jhmbd.py', 'did you mean mmact_ssl::downstream/linear_r3d_jhmdb.py?'),
+        ('configs/none.py', 'see configs/'),
+    ],
+)
+def test_the_nearest_config_is_named(name, meant, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ConfigError, match=f'^{re.escape(f"{name}: no such config, {meant}")}$'):
+        find_config(name)
 
 
 def test_settings_of_protocols_and_options_of_studies_are_read():

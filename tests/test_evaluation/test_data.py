@@ -34,10 +34,14 @@ def test_splits_are_read_in_order(linear_config):
         ('', 'is empty: do this'),
         ('a.mp4\n', "'a.mp4' has no label; do this"),
         ('a.mp4 0\nb.mp4 1\n', r'b\.mp4: no such video \(1 of 2 .*do this'),
+        ('gone.mp4 0\n', r'gone\.mp4: links to /gone, which is gone: .* \(1 of 1 .*do this'),
+        ('\xe9.mp4 0\n', r'\xe9\.mp4: exists .* Unicode form NFD: .* \(1 of 1 .*do this'),
     ],
 )
 def test_what_is_missing_is_named_with_the_fix(tmp_path, content, message):
     (tmp_path / 'a.mp4').touch()
+    (tmp_path / 'e\u0301.mp4').touch()
+    (tmp_path / 'gone.mp4').symlink_to('/gone')
     (tmp_path / 'train.txt').write_text(content)
     dataset = dict(ann_file=str(tmp_path / 'train.txt'), data_prefix=dict(video=str(tmp_path)))
     with pytest.raises(DataError, match=message):
@@ -87,7 +91,7 @@ def test_drawn_labels_are_written_once_and_never_silently_changed(tmp_path):
 def test_classes_have_names_or_numbers(tmp_path):
     split = Split(str(tmp_path / 'train.txt'), '', ['a.mp4'], np.array([0]))
     assert class_names(split, 2) == ['0', '1']
-    (tmp_path / 'classes.txt').write_text('stand up\nwave\n')
+    (tmp_path / 'classes.txt').write_text('\ufeffstand up\nwave\n')
     assert class_names(split, 2) == ['stand up', 'wave']
     with pytest.raises(DataError, match=r'classes\.txt: 2 lines for 3 classes'):
         class_names(split, 3)

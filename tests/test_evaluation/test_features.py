@@ -94,6 +94,14 @@ def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkey
     assert len(calls) == 4, 'another pipeline must not read the cache'
 
 
+def test_a_broken_file_of_the_cache_is_named(linear_config, tmp_path):
+    extract(linear_config, cache_dir=str(tmp_path))
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError, match=r'\.npz: .*: delete it, then the features are extracted'):
+        extract(linear_config, cache_dir=str(tmp_path))
+
+
 def test_pooling_averages_positions_then_clips():
     output = torch.arange(2 * 3 * 4 * 1 * 2 * 2, dtype=torch.float32).view(6, 4, 1, 2, 2)
     pooled = pool_features(output, num_clips=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -132,11 +133,28 @@ def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder,
     assert not (tmp_path / 'out' / 'groups.json').exists()
 
 
+@pytest.mark.parametrize('separator', [';', '\t'])
+def test_a_table_may_be_separated_otherwise(folder, tmp_path, separator):
+    table = tmp_path / 'labels.csv'
+    table.write_text(TABLE.replace(',', separator))
+    prepare_videos(folder, tmp_path / 'out', labels=table)
+    assert lines(tmp_path / 'out' / 'classes.txt') == ['kick', 'wave']
+
+
+def test_a_name_in_another_unicode_form_is_named(folder, tmp_path):
+    (tmp_path / 'source').mkdir()
+    shutil.copy(folder / 'loose.MP4', tmp_path / 'source' / 'e\u0301.mp4')
+    table = tmp_path / 'labels.csv'
+    table.write_text('video,label\n\xe9.mp4,x\n')
+    with pytest.raises(DataError, match=r'csv:2: no video .*: exists .* Unicode form NFD'):
+        prepare_videos(tmp_path / 'source', tmp_path / 'out', labels=table)
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
         ('', r'csv:1: the columns are \[\], not video,label'),
-        ('video;label\n', r"csv:1: the columns are \['video;label'\], not video,label"),
+        ('video|label\n', r"csv:1: the columns are \['video\|label'\], not video,label"),
         ('video,label,split\n', 'csv:1: the columns are .*split'),
         ('video,label\na/clip 0.mp4\n', 'csv:2: has 1 cells for 2 columns'),
         ('video,label\n\na/clip.mp4,x\n', "csv:3: no video 'a/clip.mp4' below .*: write its path"),

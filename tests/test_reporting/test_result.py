@@ -165,3 +165,9 @@ def test_a_line_that_lacks_a_field_or_is_there_twice_is_refused(make_result, tmp
     file.write_text(text.replace('"seed"', '"sead"'))
     with pytest.raises(DataError, match=r'csvr_full_demo_linear_seed0: not a result .*sead'):
         read_results(tmp_path)
+
+
+def test_a_file_that_is_not_text_is_refused_by_name(make_result, tmp_path):
+    make_result().write(tmp_path).write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(DataError, match=r'csvr\.jsonl is not UTF-8 .*: evaluate again'):
+        read_results(tmp_path)

@@ -193,6 +193,34 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     assert calls[-1][1].label_lists is None
 
 
+def test_the_method_is_that_of_the_checkpoint_unless_given(world, monkeypatch):
+    methods = []
+    monkeypatch.setattr(
+        'mmact_ssl.evaluation.evaluate.evaluate',
+        lambda request, protocols: methods.append(request.method) or [],
+    )
+    for name, experiment in (
+        ('plain', ''),
+        ('trained', 'ms2l-mine_gru_20250101_120000'),
+        ('tuned', 'finetune_x_140012_20250101_120000'),
+        ('odd', '[/b]'),
+    ):
+        torch.save({'state_dict': {}, 'meta': {'experiment_name': experiment}}, f'{name}.pth')
+    zoo = next((ROOT / 'zoo').glob('csvr_*.safetensors'))
+    for argv in (
+        ['trained.pth'],
+        ['trained.pth', '--method', 'MS2L'],
+        ['trained.pth', '--join', 'plain.pth'],
+        [str(zoo)],
+        ['tuned.pth'],
+        ['plain.pth'],
+        ['odd.pth'],
+        ['--random'],
+    ):
+        evaluate.run(evaluate.parse_args(['knn', LINEAR, *argv]))
+    assert methods == ['ms2l-mine_gru', 'MS2L', 'unnamed', 'CSVR', *3 * ['unnamed'], 'Random init']
+
+
 def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
     folders = []
     monkeypatch.setattr(
@@ -323,8 +351,14 @@ def test_a_study_can_be_cut_down(capsys):
     assert lines and all(' seed 1' in line and 'no-' not in line for line in lines)
     with pytest.raises(SystemExit, match='no run has --seeds 1 5, they have 0;'):
         run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
-    with pytest.raises(SystemExit, match='no run fits'):
-        run_study.main([study, '--dry-run', '--methods', 'MS2L'])
+    capsys.readouterr()
+    for option, *names in (['--methods', 'MS2L'], ['--variants'], ['--variants', 'full', 'no-pos']):
+        with pytest.raises(SystemExit) as end:
+            run_study.main([study, '--dry-run', option, *names])
+        known = 'Random init, CSVR' if option == '--methods' else 'full, no-pose, no-context'
+        assert end.value.code == 2
+        line = f'error: {" ".join([option, *names[-1:]])}: there are {known}'
+        assert capsys.readouterr().err.startswith(line)
     with pytest.raises(SystemExit, match=r'csvr_r3d_demo.py: not a study, it lists no `runs`'):
         run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
 

@@ -146,7 +146,10 @@ SHUFFLE = ['shuffle', '{strangers}', '--fraction', '1', '--out', 'o']
         (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
         (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
         ([*SHUFFLE, '--ann', 'none.txt'], 'none.txt is missing: prepare the data set'),
-        (['classes', 'x', '--names', '{data}/none', '--out', 'o'], 'no file .*none of class names'),
+        (
+            ['classes', 'x', '--names', '{data}/none', '--out', 'o'],
+            'none is missing: give classes.txt',
+        ),
     ],
 )
 def test_errors_are_one_line(tool, tmp_path, data, arguments, message):

@@ -52,6 +52,9 @@ def test_bad_files_are_named(tmp_path):
     path.write_text('')
     with pytest.raises(DataError, match='no measurement'):
         read_conflict(path)
+    path.write_bytes(b'\xff')
+    with pytest.raises(DataError, match='conflict.jsonl is not UTF-8'):
+        read_conflict(path)
     path.write_text('half a li')
     with pytest.raises(DataError, match='no measurement'):
         read_conflict(path)

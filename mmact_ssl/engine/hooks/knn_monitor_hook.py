@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.engine.config_check import find_config
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups
@@ -79,7 +80,7 @@ class KNNMonitorHook(Hook):
     def cfg(self) -> Config:
         """The downstream config, on the run's folder if it names no data set."""
         with telling_folder(self.folder):
-            return Config.fromfile(self.config)
+            return Config.fromfile(find_config(self.config))
 
     @cached_property
     def pooling(self) -> Optional[nn.Module]:

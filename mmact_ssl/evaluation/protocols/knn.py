@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+
+from mmengine.logging import print_log
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
@@ -38,7 +41,14 @@ def evaluate(
         )
     train, test = task.train_features, task.test_features
     k = below_all(k, len(train.labels))
-    main_k = main_k if main_k in k else max(k)
+    if main_k not in k:
+        print_log(
+            f'knn: main_k={main_k} reaches the {len(train.labels)} training samples, top1 is that '
+            f'of k={max(k)}',
+            'current',
+            logging.WARNING,
+        )
+        main_k = max(k)
     similarity, position = nearest_samples(train, test.values, max(k), center)
     labels = train.labels[position]  # (Q, max(k))
     top1, details = {}, {}

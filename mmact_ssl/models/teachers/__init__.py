@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.compat import shipped_config
+from mmact_ssl.engine.config_check import find_config
 from mmact_ssl.errors import ConfigError, MMActSSLError
 from mmact_ssl.files import reading
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -27,7 +27,7 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
     if isinstance(config, Mapping):
         settings = dict(config)
     else:
-        path = shipped_config(os.fspath(config))
+        path = find_config(config)
         with reading(path, 'give one of configs/teachers/', ConfigError):
             try:
                 loaded = Config.fromfile(path)

@@ -72,7 +72,7 @@ def test_build_teacher(tmp_path):
     for wrong, message in (
         (
             'configs/teachers/movnet.py',
-            r'teachers/movnet\.py is missing: give one of configs/teach',
+            r'movnet\.py: no such config, did you mean configs/teachers/movenet_\w+\.py',
         ),
         ('configs/dtg_tsm-lite0.py', r'dtg_tsm-lite0\.py has no dict `teacher`: give one of'),
         ('README.md', r'README\.md: .*: give one of configs/teachers/'),
