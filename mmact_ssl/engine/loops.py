@@ -102,7 +102,7 @@ class StepsTrainLoop(EpochTrainLoop):
     Learning rates go by ``by_epoch=False``.
 
     Args:
-        max_iters: Steps of the optimizer's loop, at least.
+        max_iters: Batches, at least; steps of the optimizer unless gradients are accumulated.
         max_epochs: Ends the run earlier, for a trial.
         **kwargs: As for EpochTrainLoop.
     """

@@ -27,7 +27,7 @@ from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.checkpoint import newest_checkpoint
 from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
 from mmact_ssl.engine.hooks.exact_resume_hook import divisions
-from mmact_ssl.engine.loops import EpochTrainLoop
+from mmact_ssl.engine.loops import EpochTrainLoop, StepsTrainLoop
 from mmact_ssl.engine.schedule import restore_initial_values, wind_forward
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
@@ -118,15 +118,28 @@ class PretrainRunner(Runner):
         super().load_or_resume()
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:
-        """Scale the learning rate if asked to, or tell that it is for another batch."""
-        super().scale_lr(optim_wrapper, auto_scale_lr)
-        settings = auto_scale_lr or {}
+        """Scale the learning rate if asked to, or tell that it is for another batch.
+
+        Batches whose gradients are accumulated are one (our choice): mmengine compares those of the
+        loader.
+        """
+        settings = dict(auto_scale_lr or {})
         base = settings.get('base_batch_size')
-        batch = self.world_size * (self.train_dataloader.batch_size or 0)
+        accumulated = unwrap_optimizers(optim_wrapper)[0]._accumulative_counts
+        batch = accumulated * self.world_size * (self.train_dataloader.batch_size or 0)
+        if base:
+            settings['base_batch_size'] = base / accumulated
+        super().scale_lr(optim_wrapper, settings)
         if base and batch and base != batch and not settings.get('enable'):
             self.logger.warning(
                 f'the learning rate is for batches of {base} and these are of {batch}: '
                 'scale it by --auto-scale-lr, or by hand'
+            )
+        if accumulated > 1 and isinstance(self.train_loop, StepsTrainLoop):
+            self.logger.warning(
+                f'optim_wrapper.accumulative_counts={accumulated}: max_iters and schedules with '
+                f'by_epoch=False count batches, and the optimizer steps once in {accumulated}: '
+                f'multiply them by {accumulated} for as many steps as without'
             )
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:

@@ -71,6 +71,34 @@ class Sleeping(torch.utils.data.Dataset):
         time.sleep(30)
 
 
+@pytest.mark.parametrize('is_steps', [False, True])
+def test_accumulated_batches_are_one_batch_of_the_learning_rate(make_runner, tmp_path, is_steps):
+    """One batch of 8, or four of 2 on which the optimizer steps once."""
+    for batch, accumulated, base, rate in ((8, 1, 8, 0.1), (2, 4, 8, 0.1), (2, 4, 16, 0.05)):
+        optimizer = dict(type='SGD', lr=0.1)
+        loop = dict(type='StepsTrainLoop', max_iters=4) if is_steps else {}
+        runner = make_runner(
+            tmp_path / f'{batch}_{base}',
+            OneWeight(),
+            [dict(inputs=torch.ones(1))] * 8,
+            runner_class=PretrainRunner,
+            loader=dict(batch_size=batch),
+            optim_wrapper=dict(optimizer=optimizer, accumulative_counts=accumulated),
+            train_cfg=loop or dict(by_epoch=True, max_epochs=1),
+        )
+        said: list[str] = []
+        runner.logger.warning = said.append
+        runner._train_loop = runner.build_train_loop(runner._train_loop)
+        wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        runner.scale_lr(wrapper, dict(base_batch_size=base))
+        told = f'is for batches of {base} and these are of 8' in ''.join(said)
+        assert told is (base != 8) and wrapper.get_lr()['lr'] == [0.1]
+        is_told = f'accumulative_counts={accumulated}: max_iters and' in ''.join(said)
+        assert is_told is (is_steps and accumulated > 1)
+        runner.scale_lr(wrapper, dict(base_batch_size=base, enable=True))
+        assert wrapper.get_lr()['lr'] == pytest.approx([rate])
+
+
 def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_path):
     runner = make_runner(
         tmp_path,

@@ -21,6 +21,8 @@ default_hooks = dict(
     non_finite=dict(type='NonFiniteHook'),
     # What collapses, or stays at chance, is named in one line.
     collapse_alarm=dict(type='CollapseAlarmHook'),
+    # Running statistics are averaged over all processes before an epoch's checkpoint.
+    sync_buffers=dict(type='SyncBuffersHook'),
     # Momentum encoders, where a model has one, follow the student.
     momentum=dict(type='MomentumCopyHook'),
     # The log tells how much of the student's gradient each task makes.

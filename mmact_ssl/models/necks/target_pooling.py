@@ -119,7 +119,8 @@ class RunningStandardizer(nn.Module):
         mean = (1 - m) * sum over s of m^(t - s) * batch_mean_s / (1 - m^t)
 
     the same for the mean of squares (Adam's correction of a start at zero, arXiv 1412.6980, section
-    3). Statistics are those of all processes together. Our choice.
+    3). Statistics are those of all processes together, in double precision: the deviation is that
+    of the mean of squares. Our choice.
     """
 
     mean: Tensor
@@ -129,8 +130,8 @@ class RunningStandardizer(nn.Module):
     def __init__(self, channels: int, momentum: float = 0.99) -> None:
         super().__init__()
         self.momentum = momentum
-        self.register_buffer('mean', torch.zeros(channels))
-        self.register_buffer('square', torch.zeros(channels))
+        self.register_buffer('mean', torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer('square', torch.zeros(channels, dtype=torch.float64))
         self.register_buffer('updates', torch.tensor(0))
 
     def restart(self) -> None:
@@ -146,7 +147,7 @@ class RunningStandardizer(nn.Module):
         hardly varies is divided by a hundredth of the mean deviation. Before the first update,
         values are returned as they are.
         """
-        values = values.float()
+        values = values.double()
         everyone = gather(values) if self.training else values[:0]
         if self.training and valid is not None:
             everyone = everyone[gather(valid)]
@@ -155,9 +156,9 @@ class RunningStandardizer(nn.Module):
             self.square.lerp_(everyone.square().mean(0), 1 - self.momentum)
             self.updates += 1
         if not self.updates:
-            return values
+            return values.float()
         correction = 1 - self.momentum ** float(self.updates)
         mean, square = self.mean / correction, self.square / correction
         deviation = (square - mean.square()).clamp(min=0).sqrt()
         floor = (0.01 * deviation.mean()).clamp(min=1e-6)
-        return (values - mean) / torch.maximum(deviation, floor)
+        return ((values - mean) / torch.maximum(deviation, floor)).float()
