@@ -16,7 +16,7 @@ measure what they cost, and sentences about classes, for zero-shot evaluation al
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,7 @@ def generate(args: argparse.Namespace) -> None:
     from rich.progress import track
 
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+    from mmact_ssl.errors import DataError
     from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
 
     folder = open_skeleton_folder(args.data, 'see docs/data.md')
@@ -111,8 +112,15 @@ def generate(args: argparse.Namespace) -> None:
             print(f'{len(unused)} keys of {args.file} are not clips, e.g. {unused[0]}')
     else:
         describe = kinematic(args, folder) if args.source == 'kinematic' else lmm(args, folder)
-        clips = track(read_clips(folder, names), 'describing', total=len(names), transient=True)
-        made = {name: describe(name, keypoint) for name, keypoint in clips}
+        places = folder.places()
+        if unknown := [name for name in names if name not in places]:
+            raise DataError(
+                f'clip {unknown[0]!r} of --ann is not in {folder.path}: prepare it again'
+            )
+        made = {
+            name: describe(name, folder.read(places[name]))
+            for name in track(names, 'describing', transient=True)
+        }
         sentences = {name: lines for name, lines in made.items() if lines}
         missing = [name for name in names if name not in sentences]
     if missing:
@@ -147,24 +155,6 @@ def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.n
         return captioner.describe(sheet, args.count, args.seed)
 
     return describe
-
-
-def read_clips(folder: SkeletonFolder, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the name and the coordinates (M, T, V, C) of clips, and nothing else of them.
-
-    Raises:
-        DataError: A clip is not in the folder.
-    """
-    from mmact_ssl.errors import DataError
-
-    position = {name: i for i, name in enumerate(folder.names.tolist())}
-    starts, coordinates = folder.starts, folder.open_coordinates()
-    for name in names:
-        if name not in position:
-            raise DataError(f'clip {name!r} of --ann is not in {folder.path}: prepare it again')
-        i = position[name]
-        clip = coordinates[starts[i] : starts[i] + folder.lengths[i]]
-        yield name, np.array(clip.transpose(1, 0, 2, 3))
 
 
 def read_names(paths: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
+from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
@@ -76,14 +76,9 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
         folder = open_skeleton_folder(path, FIX)
         if folder.layout != layout:
             raise DataError(f'{path}: its layout is {folder.layout}, the model reads {layout}')
-        rows = zip(folder.names.tolist(), folder.starts.tolist(), folder.lengths.tolist())
         return [
-            Clip(
-                before + name,
-                partial(_from_folder, str(path), folder.sha256, name, start, length, folder.layout),
-                f'{_absolute(path)}/{name}',
-            )
-            for name, start, length in rows
+            Clip(before + name, partial(_from_folder, folder, place), f'{_absolute(path)}/{name}')
+            for place, name in enumerate(folder.names.tolist())
         ]
     suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
     files = [file for file in files_below(path) if file.suffix.lower() in suffixes]
@@ -141,17 +136,8 @@ def _from_video(path: Path) -> dict[str, Any]:
     return _results(path.as_posix(), 'RGB')
 
 
-def _from_folder(
-    path: str, sha256: str, name: str, start: int, length: int, layout: str
-) -> dict[str, Any]:
-    clip = _coordinates(path, sha256)[start : start + length]  # (T, M, V, C)
-    return _skeleton(clip.transpose(1, 0, 2, 3), name, layout)
-
-
-@lru_cache(maxsize=1)
-def _coordinates(path: str, sha256: str) -> np.ndarray:
-    """Coordinates of the last folder that was read; the hash tells it from one in its place."""
-    return open_skeleton_folder(path, FIX).open_coordinates()
+def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
+    return _skeleton(folder.read(place), str(folder.names[place]), folder.layout)
 
 
 def _from_table(

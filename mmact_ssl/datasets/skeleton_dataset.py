@@ -47,8 +47,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     seeded_from_start = False
     sample_kind = 'clips'
 
-    _coordinates: np.ndarray | None = None
-
     def __init__(
         self,
         ann_file: str,
@@ -75,30 +73,28 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         return np.fromiter((info['total_frames'] for info in infos), np.int64, len(self))
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file; name, label, first frame and length of each clip."""
+        """Read the annotation file; name, label, place in the folder and length of each."""
         fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/data.md'
         names, labels = read_annotation(self.ann_file, fix)
         self.folder = open_skeleton_folder(self.data_prefix.get('skeleton', ''), fix)
-        positions = {name: position for position, name in enumerate(self.folder.names.tolist())}
-        starts, classes = self.folder.starts, self.folder.num_classes
+        places, classes = self.folder.places(), self.folder.num_classes
         data_list = []
         for name, label in zip(names, labels):
-            if name not in positions:
-                why = other_form(name, positions.__contains__) or fix
+            if name not in places:
+                why = other_form(name, places.__contains__) or fix
                 raise DataError(f'{self.ann_file}: clip {name} is not in {self.folder.path}: {why}')
             if label >= classes:
                 raise DataError(
                     f'{self.ann_file}: label {label} of {name} is out of range, '
                     f'{self.folder.path} has {classes} classes: {fix}'
                 )
-            clip = positions[name]
             data_list.append(
                 {
                     'frame_dir': name,
                     'filename': name,
                     'label': label,
-                    'total_frames': int(self.folder.lengths[clip]),
-                    'first_frame': int(starts[clip]),
+                    'total_frames': int(self.folder.lengths[places[name]]),
+                    'place': places[name],
                 }
             )
         drop_labels(data_list, self.label_fraction, self.label_seed)
@@ -149,15 +145,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     def _read(self, info: dict[str, Any]) -> dict[str, Any]:
         """Add the coordinates of the clip that ``info`` describes, and their layout."""
-        if self._coordinates is None:
-            self._coordinates = self.folder.open_coordinates()
-        start = info.pop('first_frame')
-        frames = self._coordinates[start : start + info['total_frames']]
-        # Always a copy: with one person the transposed view is contiguous already.
-        info['keypoint'] = np.array(frames.transpose(1, 0, 2, 3), order='C')
+        info['keypoint'] = self.folder.read(info.pop('place'))
         info['layout'] = self.folder.layout
         return info
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the mapped coordinates: a copy or a spawned worker would get them as an array."""
-        return {**self.__dict__, '_coordinates': None}

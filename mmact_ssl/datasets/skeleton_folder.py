@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,10 +45,29 @@ class SkeletonFolder:
     shape: tuple[int, int, int, int]
     sha256: str
 
-    @property
+    @cached_property
     def starts(self) -> np.ndarray:
         """int64 (N,): clip i has the frames ``starts[i] : starts[i] + lengths[i]``."""
         return np.cumsum(self.lengths) - self.lengths
+
+    @cached_property
+    def _coordinates(self) -> np.ndarray:
+        return self.open_coordinates()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the mapped coordinates: a copy or a spawned worker would get them as an array."""
+        return {key: value for key, value in self.__dict__.items() if key != '_coordinates'}
+
+    def places(self) -> dict[str, int]:
+        """Number of each clip by its name."""
+        return {name: place for place, name in enumerate(self.names.tolist())}
+
+    def read(self, place: int) -> np.ndarray:
+        """Coordinates of one clip, float32 (M, T, V, C), a copy that may be changed."""
+        start = self.starts[place]
+        frames = self._coordinates[start : start + self.lengths[place]]
+        # Always a copy: with one person the transposed view is contiguous already.
+        return np.array(frames.transpose(1, 0, 2, 3), order='C')
 
     def open_coordinates(self) -> np.ndarray:
         """float32 (F, M, V, C), read-only and mapped into memory: only what is used is read."""

@@ -88,7 +88,5 @@ def text_gallery(
 
 def _strip(folder: SkeletonFolder, name: str, frames: int) -> np.ndarray:
     """Frames of a clip side by side, uint8 ``(H, frames * H, 3)``."""
-    place = folder.names.tolist().index(name)
-    start, length = folder.starts[place], folder.lengths[place]
-    clip = folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)  # (M, T, V, C)
+    clip = folder.read(folder.places()[name])
     return np.concatenate(draw_skeletons(clip, LAYOUTS[folder.layout], frames), axis=1)
