@@ -66,12 +66,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 'in its other_camera; move what stands before it into the lists of the views'
             )
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64 (N,): frames of each sample, in the order of the samples."""
-        infos = (BaseActionDataset.get_data_info(self, index) for index in range(len(self)))
-        return np.fromiter((info['total_frames'] for info in infos), np.int64, len(self))
-
     def load_data_list(self) -> list[dict]:
         """Read the annotation file; name, label, place in the folder and length of each."""
         fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/data.md'

@@ -107,9 +107,7 @@ def test_skeletons_without_pooling_are_refused(skeleton_config, run):
 
 
 def test_features_are_read_in_order_whatever_the_batches_were(skeleton_config):
-    skeleton_config.test_dataloader['batch_sampler'] = dict(
-        type='mmact_ssl.LengthBucketBatchSampler'
-    )
+    skeleton_config.test_dataloader['batch_sampler'] = dict(type='torch.BatchSampler')
     assert 'batch_sampler' not in feature_dataloader(skeleton_config, 'test')
 
 

@@ -78,7 +78,6 @@ class Killed(Hook):
 VARIANTS = {
     'plain': {},
     'accumulated over the ends of epochs': dict(optim_wrapper=dict(accumulative_counts=3)),
-    'sorted by length': dict(loader=dict(batch_sampler=dict(type='LengthBucketBatchSampler'))),
     'shard by shard': dict(loader=dict(sampler=dict(type='ShardSampler', buffer=5))),
     'workers that live on': dict(loader=dict(num_workers=1, persistent_workers=True)),
     'averaged': dict(hooks=[dict(type='EMAHook', momentum=0.1)]),
