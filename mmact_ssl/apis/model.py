@@ -43,11 +43,6 @@ class PretrainedModel:
     sha256: str
     path: str
 
-    @property
-    def pipeline(self) -> list[dict[str, Any]]:
-        """The transforms that make a sample, as configs write them."""
-        return self.card.pipeline
-
     @cached_property
     def transform(self) -> Any:
         """The pipeline, built: takes what a data set gives it, e.g. ``dict(filename='a.mp4',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
-DEPENDS = 'depends on the student'
+DEPENDS = ''
+NOT_BETTER = 'it is not better, so that the task has not been learned'
 INERT = 'it does not depend on the student, so that its loss does not teach the student'
 UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more of them'
 
@@ -52,7 +54,7 @@ class PretextMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Mean of each metric over the samples for which it is defined; run by one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
-        for warning in [*describe_inert(values), *describe_trivial(values)]:
+        for warning in describe_doubts(values):
             print_log(warning, 'current', logging.WARNING)
         return {name: mean_of_known(value) for name, value in values.items()}
 
@@ -63,51 +65,41 @@ def mean_of_known(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float('nan')
 
 
-def describe_inert(values: Mapping[str, np.ndarray]) -> list[str]:
-    """A warning for each task of which metrics do not, or not for certain, depend on the student.
+def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning for each task of which metrics stay as they are, or do not beat a trivial answer.
 
     Args:
-        values: ``'<task>/<name>'`` and ``'<task>/<name>_other_clip'`` -> one number a clip.
+        values: ``'<task>/<name>'``, ``'<task>/<name>_other_clip'`` and its :func:`trivial_answer`
+            -> one number a clip.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for name, own in values.items():
-        other = values.get(name + OTHER_CLIP)
-        verdict = DEPENDS if other is None else dependence(own, other)
-        if other is not None and verdict != DEPENDS:
-            task, _, metric = name.rpartition('/')
-            text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(other):.4g})'
-            found.setdefault((task, verdict), []).append(text)
-    return [
-        f"the task {task!r}: {', '.join(both)}, with another clip's features in brackets: {verdict}"
-        for (task, verdict), both in found.items()
-    ]
+        task, _, metric = name.rpartition('/')
+        sign = -1 if any(part in metric for part in SMALLER_IS_BETTER) else 1
+        for beside, brackets, verdict_of in (
+            (name + OTHER_CLIP, "with another clip's features in brackets", dependence),
+            (
+                trivial_answer(name, values),
+                'the trivial answer in brackets',
+                partial(advantage, sign=sign),
+            ),
+        ):
+            if beside in values and (verdict := verdict_of(own, values[beside])):
+                text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(values[beside]):.4g})'
+                found.setdefault((task, f'{brackets}: {verdict}'), []).append(text)
+    return [f'the task {task!r}: {", ".join(both)}, {why}' for (task, why), both in found.items()]
 
 
-def describe_trivial(values: Mapping[str, np.ndarray]) -> list[str]:
-    """A warning for each task of which metrics are not better than their trivial answers.
+def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:
+    """:data:`NOT_BETTER` if a metric does not beat its trivial answer, else ''.
 
-    Better is a mean of the clips' differences in the metric's favor by more than
-    :data:`MIN_ERRORS` of its standard errors. One clip alone tells nothing.
-
-    Args:
-        values: ``'<task>/<name>'`` and its :func:`trivial_answer` -> one number a clip.
+    It does if the mean of the clips' differences, times ``sign``, is more than :data:`MIN_ERRORS`
+    of its standard errors. One clip alone tells nothing.
     """
-    found: dict[str, list[str]] = {}
-    for name, own in values.items():
-        if trivial := trivial_answer(name, values):
-            known = ~np.isnan(own) & ~np.isnan(values[trivial])
-            gain = own[known] - values[trivial][known]
-            task, _, metric = name.rpartition('/')
-            if any(part in metric for part in SMALLER_IS_BETTER):
-                gain = -gain
-            if len(gain) > 1 and gain.mean() <= MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
-                answers = mean_of_known(own), mean_of_known(values[trivial])
-                found.setdefault(task, []).append(f'{metric} {answers[0]:.4g} ({answers[1]:.4g})')
-    return [
-        f'the task {task!r}: {", ".join(both)}, the trivial answer in brackets: it is not better, '
-        'so that the task has not been learned'
-        for task, both in found.items()
-    ]
+    gain = sign * (own - trivial)
+    gain = gain[~np.isnan(gain)]
+    is_better = len(gain) < 2 or gain.mean() > MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5
+    return '' if is_better else NOT_BETTER
 
 
 def dependence(own: np.ndarray, other: np.ndarray) -> str:

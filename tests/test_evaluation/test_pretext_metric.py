@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.evaluation import PretextMetric, pretext_metric
-from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence, describe_trivial
+from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence, describe_doubts
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
@@ -136,12 +136,12 @@ def test_a_task_that_is_no_better_than_its_trivial_answer_is_warned_about(monkey
 )
 def test_when_a_task_is_better_than_its_trivial_answer(metric, trivial, own, answer, warned):
     values = {f'task/{metric}': np.array(own), f'task/{trivial}': np.array(answer)}
-    assert bool(describe_trivial(values)) == warned
+    assert bool(describe_doubts(values)) == warned
 
 
 def test_the_name_of_a_task_does_not_tell_which_way_its_metrics_improve():
     values = {'mse/accuracy': np.full(3, 0.9), 'mse/chance': np.full(3, 0.1)}
-    assert not describe_trivial(values)
+    assert not describe_doubts(values)
 
 
 UNCERTAIN = 'over 4 clips it is not certain to depend on the student, test more of them'

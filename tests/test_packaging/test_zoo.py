@@ -58,7 +58,7 @@ def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str):
         samples = [dict(array=clip, modality='RGB', start_index=0) for clip in frames]
         pipeline = [
             dict(type='mmaction.ArrayDecode') if step['type'] == 'mmaction.DecordDecode' else step
-            for step in model.pipeline
+            for step in model.card.pipeline
             if step['type'] != 'mmaction.DecordInit'
         ]
         from mmact_ssl.apis.parts import build_pipeline
