@@ -78,30 +78,20 @@ def _name_files(dataset: Any) -> None:
     while hasattr(dataset, 'dataset'):  # of RepeatDataset
         dataset = dataset.dataset
     if isinstance(dataset, VideoDataset):
-        dataset.pipeline = NamedDecoding(dataset.pipeline)
+        dataset.pipeline = partial(decode_named, dataset.pipeline)
 
 
-class NamedDecoding:
-    """A pipeline whose errors of decord name the file."""
-
-    def __init__(self, pipeline: Callable[[dict], Any]) -> None:
-        self.pipeline = pipeline
-
-    def __call__(self, results: dict) -> Any:
-        """Make a sample.
-
-        Raises:
-            DataError: decord cannot decode its video.
-        """
-        try:
-            return self.pipeline(results)
-        except Exception as error:
-            # By its module: where decord is not installed there is no class to name.
-            if not type(error).__module__.startswith('decord'):
-                raise
-            raise DataError(
-                f'{results["filename"]}: decord cannot decode it; take its line out of the lists'
-            ) from error
+def decode_named(pipeline: Callable[[dict], Any], results: dict) -> Any:
+    """Run a pipeline; DataError with the name of the video if decord cannot decode it."""
+    try:
+        return pipeline(results)
+    except Exception as error:
+        # By its module: where decord is not installed there is no class to name.
+        if not type(error).__module__.startswith('decord'):
+            raise
+        raise DataError(
+            f'{results["filename"]}: decord cannot decode it; take its line out of the lists'
+        ) from error
 
 
 def collate(samples: Sequence[Any]) -> Any:

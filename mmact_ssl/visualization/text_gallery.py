@@ -14,7 +14,7 @@ from mmact_ssl.datasets.skeleton_folder import SkeletonFolder, open_skeleton_fol
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
-from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
+from mmact_ssl.evaluation.protocols.text_retrieval import similarities
 from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.prompts.frames import draw_skeletons
@@ -57,8 +57,10 @@ def text_gallery(
     features = extract_features(cfg, build_recognizer(cfg, 0, checkpoint), {'test': test})['test']
     space = SharedSpace(checkpoint)
     folder = open_skeleton_folder(test.root, 'see docs/data.md')
-    searches = search_by_text(features, space, texts, test.names, queries, top, seed)
-    source_hash = TargetReader(texts).source_hash(search.key for search in searches)
+    rows = list(similarities(features, space, texts, test.names))
+    generator = np.random.default_rng(seed)
+    drawn = [rows[row] for row in generator.permutation(len(rows))[:queries]]
+    source_hash = TargetReader(texts).source_hash(key for _, key, _ in drawn)
     if not all(source_hash.values()):
         print_log(
             f'{texts} does not record its sentences, those of {sentences} may be others: run '
@@ -67,20 +69,24 @@ def text_gallery(
             level=logging.WARNING,
         )
     texts_found, hits = [], []
-    for search in searches:
-        lines = written.get(search.key, [])
-        differ = source_hash[search.key] not in ('', hash_sentences(lines))
-        if differ or search.sentence >= len(lines):
+    for place, key, cosines in drawn:
+        sentence = int(generator.integers(len(cosines)))
+        lines = written.get(key, [])
+        differ = source_hash[key] not in ('', hash_sentences(lines))
+        if differ or sentence >= len(lines):
             raise DataError(
-                f'{sentences}: has other sentences about {search.key!r} than {texts}: give the '
-                'file that the cache was made of'
+                f'{sentences}: has other sentences about {key!r} than {texts}: give the file that '
+                'the cache was made of'
             )
-        texts_found.append(f'“{lines[search.sentence]}” ({test.names[search.position]})')
+        texts_found.append(f'“{lines[sentence]}” ({test.names[place]})')
         row = []
-        for position, similarity in zip(search.nearest.tolist(), search.similarity.tolist()):
-            same = test.labels[position] == test.labels[search.position]
-            mark = 'clip' if position == search.position else 'class' if same else ''
+        # Among equals the own clip comes last, as in the numbers.
+        own = np.arange(len(test.names)) == place
+        for position in np.lexsort((own, -cosines[sentence]))[:top].tolist():
+            same = test.labels[position] == test.labels[place]
+            mark = 'clip' if position == place else 'class' if same else ''
             name = test.names[position]
+            similarity = float(cosines[sentence, position])
             row.append(Hit(name, _strip(folder, name, frames), mark, similarity))
         hits.append(row)
     return texts_found, hits

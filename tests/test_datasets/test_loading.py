@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from mmact_ssl.datasets.loading import NamedDecoding, build_dataloader
+from mmact_ssl.datasets.loading import build_dataloader, decode_named
 from mmact_ssl.errors import DataError
 
 
@@ -129,7 +130,7 @@ def test_a_video_that_decord_cannot_decode_is_named():
     def decode(results):
         raise results['error']
 
-    named = NamedDecoding(decode)
+    named = partial(decode_named, decode)
     with pytest.raises(DataError, match=r'^a\.mp4: decord cannot decode it'):
         named(dict(filename='a.mp4', error=DECORDError('Check failed')))
     with pytest.raises(ValueError, match='^another$'):
@@ -142,7 +143,7 @@ def test_videos_of_mmaction2_are_named_also_where_they_are_repeated(tmp_path):
     repeated = dict(type='mmengine.RepeatDataset', dataset=videos, times=2)
     loader = dict(batch_size=1, sampler=dict(type='mmengine.DefaultSampler', shuffle=False))
     found = build_dataloader({**loader, 'dataset': repeated})
-    assert isinstance(found.dataset.dataset.pipeline, NamedDecoding)
+    assert found.dataset.dataset.pipeline.func is decode_named
 
 
 def test_mmaction2_reads_lists_as_this_package_does(tmp_path):

@@ -73,6 +73,21 @@ def test_all_clips_found_once_and_marked_by_clip_and_class(skeleton_config, part
     assert asked == set(NAMES)
 
 
+def test_the_seed_draws_the_sentences(skeleton_config, parts):
+    drawn = [
+        text_gallery(skeleton_config, **parts, queries=4, top=1, frames=1, seed=seed)[0]
+        for seed in (0, 0, 1)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_among_equals_the_own_clip_comes_last(skeleton_config, parts, monkeypatch):
+    equal = [(place, name, np.ones((2, len(NAMES)))) for place, name in enumerate(NAMES)]
+    monkeypatch.setattr(module, 'similarities', lambda *_: equal)
+    _, hits = text_gallery(skeleton_config, **parts, queries=6, top=6, frames=1)
+    assert [row[-1].mark for row in hits] == ['clip'] * 6
+
+
 def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_path):
     with TargetWriter(tmp_path / 'one', TargetMeta('text', '', 'f')) as writer:
         generator = np.random.default_rng(4)

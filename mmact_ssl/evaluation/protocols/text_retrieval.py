@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
     names, space = task.test.names, SharedSpace(str(task.request.checkpoint))
     topk = below_all(topk, len(names))
     shares, keys = [], []
-    for position, key, similarity in _similarities(task.test_features, space, texts, names):
+    for position, key, similarity in similarities(task.test_features, space, texts, names):
         # Clips that are as similar count before it: a collapsed space finds nothing. So do those
         # that cannot be compared.
         rank = (~(similarity < similarity[:, [position]])).sum(axis=1)
@@ -45,49 +44,7 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
     )
 
 
-class TextSearch(NamedTuple):
-    """Clips that one sentence about a test clip finds."""
-
-    position: int  # of the clip that it is about, in the order of the features
-    key: str  # of that clip in the text cache
-    sentence: int  # which of the clip's, from 0
-    nearest: np.ndarray  # int (k,), positions of the most similar clips, the nearest first
-    similarity: np.ndarray  # (k,), their cosines
-
-
-def search_by_text(
-    test: Features,
-    space: SharedSpace,
-    texts: str,
-    names: Sequence[str],
-    count: int,
-    top: int,
-    seed: int = 0,
-) -> list[TextSearch]:
-    """Search for some sentences, as :func:`evaluate` does for all.
-
-    Args:
-        test: Features of the test split, the gallery.
-        space: Of the pre-training.
-        texts: Text cache keyed by clip name.
-        names: Of the clips, in the order of the features.
-        count, seed: Of clips drawn, of each one sentence.
-        top: Number of clips to find.
-    """
-    rows = list(_similarities(test, space, texts, names))
-    generator = np.random.default_rng(seed)
-    found = []
-    for row in generator.permutation(len(rows))[:count]:
-        position, key, similarity = rows[row]
-        sentence = int(generator.integers(len(similarity)))
-        own = np.arange(len(names)) == position
-        # Among equals the own clip comes last, as in the numbers.
-        nearest = np.lexsort((own, -similarity[sentence]))[:top]
-        found.append(TextSearch(position, key, sentence, nearest, similarity[sentence, nearest]))
-    return found
-
-
-def _similarities(
+def similarities(
     test: Features, space: SharedSpace, texts: str, names: Sequence[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Position and key of each clip with sentences; cosines of these and all clips, ``(S, N)``."""

@@ -13,7 +13,6 @@ import torch
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot
-from mmact_ssl.evaluation.protocols.text_retrieval import search_by_text
 from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
@@ -137,20 +136,11 @@ def test_each_sentence_searches_its_clip(identity, tmp_path, retrieve):
     assert found.details == {'clips': 20, 'without_sentence': 1}
 
 
-def test_which_sentences_search_depends_on_the_seed(identity, tmp_path):
-    generator = np.random.default_rng(0)
-    names = [f'clip{i}' for i in range(20)]
-    cache = write_texts(tmp_path / 'clips', {n: generator.normal(size=(3, WIDTH)) for n in names})
-    features = Features(generator.normal(size=(20, WIDTH)), np.zeros(20, int))
-
-    def drawn(seed: int) -> list[tuple[int, int]]:
-        found = search_by_text(features, identity, cache, names, 5, 2, seed)
-        return [(search.position, search.sentence) for search in found]
-
-    assert drawn(0) == drawn(0) != drawn(1)
-    assert len({position for position, _ in drawn(0)}) == 5
+def test_clips_without_any_sentence_are_refused(identity, tmp_path, retrieve):
+    cache = write_texts(tmp_path / 'clips', {'clip': np.ones((1, WIDTH))})
+    features = Features(np.ones((20, WIDTH)), np.zeros(20, int))
     with pytest.raises(DataError, match='no sentence about any of the 20 test clips'):
-        search_by_text(features, identity, cache, ['x'] * 20, 5, 2)
+        retrieve(features, identity, cache, ['x'] * 20)
 
 
 def test_a_collapsed_space_finds_nothing(identity, tmp_path, retrieve):
@@ -158,8 +148,6 @@ def test_a_collapsed_space_finds_nothing(identity, tmp_path, retrieve):
     cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
     features = Features(np.ones((5, WIDTH)), np.zeros(5, int))
     assert retrieve(features, identity, cache, names).metrics['recall@1'] == 0
-    for search in search_by_text(features, identity, cache, names, 5, 5):
-        assert search.nearest[-1] == search.position, 'among equals the own clip comes last'
 
 
 @pytest.mark.parametrize('broken', [float('nan'), float('inf')])
@@ -186,7 +174,7 @@ def test_what_cannot_be_compared_counts_before_the_own_clip(
     identity, tmp_path, monkeypatch, retrieve
 ):
     rows = [(1, 'a', np.array([[0.1, 0.5, np.nan]])), (2, 'b', np.array([[0.1, 0.5, np.nan]]))]
-    monkeypatch.setattr(text_retrieval, '_similarities', lambda *args: iter(rows))
+    monkeypatch.setattr(text_retrieval, 'similarities', lambda *args: iter(rows))
     cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in 'ab'})
     features = Features(np.ones((4, WIDTH)), np.zeros(4, int))
     metrics = retrieve(features, identity, cache, ['w', 'x', 'y', 'z'], (1, 2, 3, 4)).metrics
