@@ -10,7 +10,7 @@ import pytest
 
 from mmact_ssl.datasets import SkeletonDataset
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.demo_world.actions import Style, perform
 from mmact_ssl.demo_world.body import Morphology, body_joints
 from mmact_ssl.demo_world.camera import CAMERAS

@@ -8,7 +8,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmact_ssl.datasets.transforms import DecodeViews, PackInputs, SampleViews
+from mmact_ssl.datasets.transforms.formatting import PackInputs
+from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews
 from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets import LoadTargets

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.transforms import SampleViews
+from mmact_ssl.datasets.transforms.views import SampleViews
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.transforms import MakeSkeletonViews, PackInputs
+from mmact_ssl.datasets.transforms.formatting import PackInputs
+from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargets

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
+from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.registry import MODELS

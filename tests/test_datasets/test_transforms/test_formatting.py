@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.transforms import PackInputs
+from mmact_ssl.datasets.transforms.formatting import PackInputs
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.targets.cache import TargetMeta
 

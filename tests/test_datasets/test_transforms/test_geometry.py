@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import HorizontalFlip, TransformViews, WholeFrameBox
+from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, WholeFrameBox
+from mmact_ssl.datasets.transforms.views import TransformViews
 from mmact_ssl.targets.cache import TargetMeta
 
 TRANSFORMS = [

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.datasets.transforms import TransformViews
 from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes
+from mmact_ssl.datasets.transforms.views import TransformViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.targets.cache import TargetMeta

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.datasets.transforms import views as views_module
+from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetMeta

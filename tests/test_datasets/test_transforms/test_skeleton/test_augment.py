@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import (
-    BonesAndMotion,
+from mmact_ssl.datasets.transforms.skeleton.augment import (
     JointJitter,
     JointMask,
-    NormalizeSkeleton,
     RandomRotation,
     RandomScale,
     RandomShear,
     SkeletonFlip,
 )
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
 
 ALL = [

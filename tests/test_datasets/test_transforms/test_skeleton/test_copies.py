@@ -7,7 +7,8 @@ import pytest
 from mmaction.datasets.transforms import FormatGCNInput
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import BonesAndMotion, TurnedCopies
+from mmact_ssl.datasets.transforms.skeleton.copies import TurnedCopies
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import BonesAndMotion, NormalizeSkeleton, SkeletonFlip
+from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
@@ -17,6 +17,8 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     part,
     transform_points,
 )
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import DataError
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.errors import ConfigError
 
 # NTU's joints counted from 1, as in the paper: spine base, left hip, right hip, spine middle.

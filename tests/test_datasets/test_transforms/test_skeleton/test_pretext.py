@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms import MaskFuture, ShuffleSegments
+from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture, ShuffleSegments
 
 
 @settings(max_examples=40, deadline=None)

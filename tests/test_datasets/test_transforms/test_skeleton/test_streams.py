@@ -8,14 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms import (
-    BonesAndMotion,
-    MaskFuture,
-    NormalizeSkeleton,
-    ResampleFrames,
-    SkeletonFlip,
-)
+from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
 from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, parents
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
+from mmact_ssl.datasets.transforms.skeleton.temporal import ResampleFrames
 
 
 def twin(clip, parent):

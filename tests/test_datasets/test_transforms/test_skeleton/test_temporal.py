@@ -10,12 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms import (
-    NormalizeSkeleton,
-    PadFrames,
-    ResampleFrames,
-    TemporalCrop,
-)
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
+from mmact_ssl.datasets.transforms.skeleton.temporal import PadFrames, ResampleFrames, TemporalCrop
 
 
 def resample_twin(clip, num_frames):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.transforms import MakeSkeletonViews
+from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
 from mmact_ssl.errors import ConfigError
 
 MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
