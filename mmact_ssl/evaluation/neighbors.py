@@ -25,6 +25,7 @@ def nearest(
     gallery: np.ndarray,
     k: int,
     project: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    types: Sequence[torch.dtype] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the k most similar gallery rows of each query; equal ones in gallery order.
 
@@ -38,36 +39,16 @@ def nearest(
         k: Neighbors; at most G are found.
         project: Makes unit rows of gallery rows, each by itself. It is called for a part of the
             gallery at a time, so that there is no whole gallery in double precision.
+        types: Of the rough products, from the coarsest on. Each serves the queries whose neighbors
+            the one before could not tell from many other rows; what is left in the end is
+            multiplied in double precision. None: by the processor and the number of queries.
 
     Returns:
         similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
     """
-    types = [torch.bfloat16] if multiplies_bfloat16() else []
-    return search(
-        queries, gallery, k, project, [*types, torch.float32] if len(queries) >= FEW else []
-    )
-
-
-def search(
-    queries: np.ndarray,
-    gallery: np.ndarray,
-    k: int,
-    project: Callable[[np.ndarray], np.ndarray],
-    types: Sequence[torch.dtype],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find neighbors, see :func:`nearest`, by rough products of these types in turn.
-
-    Each serves the queries whose neighbors the one before could not tell from many other rows. What
-    is left in the end is multiplied in double precision.
-
-    Args:
-        queries, gallery: ``(Q, D)`` and ``(N, D)``.
-        project: Makes unit vectors in double precision of some rows.
-        types: Of the rough products, from the coarsest on.
-
-    Returns:
-        similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
-    """
+    if types is None:
+        fast = [torch.bfloat16] if multiplies_bfloat16() else []
+        types = [*fast, torch.float32] if len(queries) >= FEW else []
     k = min(k, len(gallery))
     similarities = np.empty((len(queries), k))
     positions = np.empty((len(queries), k), np.int64)

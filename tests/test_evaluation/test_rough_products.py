@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation import neighbors, rough_products
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.neighbors import nearest, search
+from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.evaluation.rough_products import GalleryCopy, multiplies_bfloat16
 
 TYPES = [[torch.bfloat16], [torch.float32], [torch.bfloat16, torch.float32], []]
@@ -31,7 +31,7 @@ def slow_neighbors(queries, gallery, k):
 def test_neighbors_are_those_of_a_full_sort(rows, k, types):
     generator = np.random.default_rng(0)
     queries, gallery = (normalize(generator.normal(size=(n, 32))) for n in (40, rows))
-    similarity, position = search(queries, gallery, k, np.asarray, types)
+    similarity, position = nearest(queries, gallery, k, np.asarray, types)
     best, order = slow_neighbors(queries, gallery, k)
     np.testing.assert_array_equal(position, order)
     np.testing.assert_allclose(similarity, best, rtol=0, atol=1e-14)
@@ -42,7 +42,7 @@ def test_neighbors_are_those_of_a_full_sort(rows, k, types):
 def test_equal_neighbors_keep_the_gallery_order(rows, k, types):
     generator = np.random.default_rng(0)
     queries, gallery = (generator.integers(-1, 2, size=(n, 4)) / 2 for n in (40, rows))
-    similarity, position = search(queries, gallery, k, np.asarray, types)
+    similarity, position = nearest(queries, gallery, k, np.asarray, types)
     best, order = slow_neighbors(queries, gallery, k)  # of small integers: ties are exact
     np.testing.assert_array_equal(position, order)
     np.testing.assert_array_equal(similarity, best)
@@ -65,7 +65,7 @@ def test_any_features_have_the_neighbors_of_double_precision(
     centers = generator.normal(size=(8, channels)) + offset
     rows = centers[generator.integers(8, size=600)] + noise * generator.normal(size=(600, channels))
     queries, gallery = normalize(rows[:30]), normalize(rows)
-    similarity, position = search(queries, gallery, k, np.asarray, types)
+    similarity, position = nearest(queries, gallery, k, np.asarray, types)
     whole = queries @ gallery.T
     best = np.sort(whole, axis=1)[:, ::-1][:, :k]
     np.testing.assert_allclose(similarity, best, rtol=0, atol=1e-14)
@@ -125,7 +125,7 @@ def test_collapsed_features_take_little_memory(noise, types):
     generator = np.random.default_rng(0)
     gallery = normalize(1 + noise * generator.normal(size=(3000, 64)))
     tracemalloc.start()  # it sees the arrays of numpy alone
-    similarity, position = search(gallery[:100], gallery, 5, np.asarray, types)
+    similarity, position = nearest(gallery[:100], gallery, 5, np.asarray, types)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * 100 * 3000 * 8, 'a few times what all similarities take'
@@ -152,7 +152,7 @@ def test_types_take_over_from_each_other(monkeypatch):
         asked.clear()
         near = query[:1] + step * generator.normal(size=(1000, 64))
         gallery = normalize(np.concatenate([near, generator.normal(size=(2000, 64))]))
-        similarity, _ = search(query, gallery, 5, np.asarray, TYPES[2])
+        similarity, _ = nearest(query, gallery, 5, np.asarray, TYPES[2])
         assert [is_clear for _, is_clear in asked] == clear
         best = np.sort(gallery @ query[0])[::-1][:5]
         np.testing.assert_allclose(similarity, [best, best], rtol=0, atol=1e-14)
@@ -162,14 +162,20 @@ def test_types_take_over_from_each_other(monkeypatch):
 def test_the_type_is_that_of_the_processor(monkeypatch, native):
     asked = []
 
-    def search(queries, gallery, k, project, types):
-        asked.append(types)
+    class NothingClear:
+        def __init__(self, gallery, project, dtype):
+            asked.append(dtype)
 
-    monkeypatch.setattr(neighbors, 'search', search)
+        def candidates(self, queries, k):
+            none = np.zeros(0, np.int64)
+            return (none, none), np.zeros(len(queries), bool)
+
+    monkeypatch.setattr(neighbors, 'GalleryCopy', NothingClear)
     monkeypatch.setattr(neighbors, 'multiplies_bfloat16', lambda: native)
-    for count in (neighbors.FEW - 1, neighbors.FEW):
-        nearest(np.eye(count), np.eye(count), 1)
-    assert asked == [[], TYPES[2] if native else TYPES[1]]
+    nearest(np.eye(neighbors.FEW)[1:], np.eye(neighbors.FEW), 1)
+    assert asked == []
+    nearest(np.eye(neighbors.FEW), np.eye(neighbors.FEW), 1)
+    assert asked == (TYPES[2] if native else TYPES[1])
 
 
 @pytest.mark.parametrize(
@@ -216,7 +222,7 @@ def test_copies_of_a_row_keep_the_gallery_order(rows, types):
     several = normalize(generator.normal(size=(100, 512)))
     number = np.arange(rows[1]) % 100
     queries = normalize(generator.normal(size=(rows[0], 512)))
-    similarity, position = search(queries, several[number], 5, np.asarray, types)
+    similarity, position = nearest(queries, several[number], 5, np.asarray, types)
     for row, (found, values) in enumerate(zip(position, similarity)):
         classes = np.argsort(-(several @ queries[row]), kind='stable')
         expected = np.concatenate([np.flatnonzero(number == one) for one in classes[:5]])[:5]
@@ -228,4 +234,4 @@ def test_features_that_are_not_finite_are_refused():
     gallery = normalize(np.random.default_rng(0).normal(size=(2000, 8)))
     gallery[1500, 3] = np.nan
     with pytest.raises(DataError, match='features 1280 to 1535 are not all finite'):
-        search(gallery[:99], gallery, 5, np.asarray, [torch.float32])
+        nearest(gallery[:99], gallery, 5, np.asarray, [torch.float32])
