@@ -90,7 +90,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 seed=seed,
                 metrics=measured.metrics,
                 label_fraction=request.label_fraction,
-                config=os.path.relpath(cfg.filename),
+                config=os.path.relpath(os.path.realpath(cfg.filename)),
                 config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
                 checkpoint_hash=checkpoint_hash,
                 data_version=version,

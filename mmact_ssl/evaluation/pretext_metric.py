@@ -98,8 +98,9 @@ def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:
     """
     gain = sign * (own - trivial)
     gain = gain[~np.isnan(gain)]
-    is_better = len(gain) < 2 or gain.mean() > MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5
-    return '' if is_better else NOT_BETTER
+    if len(gain) > 1 and gain.mean() <= MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
+        return NOT_BETTER
+    return ''
 
 
 def dependence(own: np.ndarray, other: np.ndarray) -> str:
