@@ -16,7 +16,7 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
-class SeededSamples:
+class SeededSamples(BaseDataset):
     """Mixin for mmengine data sets, written before the data set's class in the list of bases.
 
     All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it (in
@@ -50,15 +50,6 @@ class SeededSamples:
     seeded_from_start = True
     sample_kind = 'samples'  # in error messages
 
-    # Declared here for mypy; they come from mmengine's BaseDataset.
-    ann_file: str
-    data_prefix: dict
-    test_mode: bool
-    pipeline: Compose
-    _fully_initialized: bool
-    get_data_info: Callable[[int], dict[str, Any]]
-    __len__: Callable[[], int]
-
     def __init__(
         self,
         ann_file: str,
@@ -78,7 +69,7 @@ class SeededSamples:
         self._progress = torch.zeros(4, dtype=torch.int64).share_memory_()
         # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
         # first thing to name, not the target cache that a transform opens.
-        super().__init__(ann_file, pipeline=[], **kwargs)  # type: ignore[call-arg]
+        super().__init__(ann_file, pipeline=[], **kwargs)
         root = os.path.dirname(self.ann_file)
         videos = self.data_prefix.get('video') or ''
         self.pipeline = build_pipeline(pipeline, root, target_caches, videos)
@@ -96,7 +87,7 @@ class SeededSamples:
     def full_init(self) -> None:
         """Read the annotation, if that was put off by ``lazy_init``."""
         if not self._fully_initialized:
-            super().full_init()  # type: ignore[misc]
+            super().full_init()
             self._check_names()
 
     def _check_names(self) -> None:

@@ -201,7 +201,33 @@ class _Run:
         return Chain(self.name, steps)
 
     def _check_folder(self) -> None:
-        check_folder(self.folder, self.root, self.pretrain, self.options, self.dataset)
+        """Record in the folder what decides its pre-training, or check that the record is the same.
+
+        That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
+        """
+        record = dict(
+            dataset=self.dataset,
+            pretrain=self.pretrain,
+            cfg_options=self.options,
+            # Of the config with all that it inherits.
+            config_hash=config_hash(Config.fromfile(Path(self.root) / self.pretrain).to_dict()),
+        )
+        file = self.folder / RECORD
+        if not file.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+            return
+        found = json.loads(file.read_text(encoding='utf-8'))
+        changes = '; '.join(
+            f'{key}: {found.get(key)} there, {value} now'
+            for key, value in record.items()
+            if found.get(key) != value
+        )
+        if changes:
+            raise ConfigError(
+                f'{self.folder} was trained otherwise ({changes}); delete it and its results to '
+                f'train anew, or {file} alone to go on with it as it is'
+            )
 
     def _train_command(self) -> list[str]:
         self._check_folder()
@@ -291,34 +317,6 @@ def _options(part: dict, seed: int) -> list[str]:
 
 def _cfg_options(options: list[str]) -> list[str]:
     return ['--cfg-options', *options] if options else []
-
-
-def check_folder(
-    folder: Path, root: str, pretrain: str, options: Sequence[str], dataset: str
-) -> None:
-    """Record in a folder what decides its pre-training, or check that the record is the same.
-
-    That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
-    """
-    # Of the config with all that it inherits.
-    digest = config_hash(Config.fromfile(Path(root) / pretrain).to_dict())
-    record = dict(dataset=dataset, pretrain=pretrain, cfg_options=list(options), config_hash=digest)
-    file = folder / RECORD
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
-        return
-    found = json.loads(file.read_text(encoding='utf-8'))
-    changes = '; '.join(
-        f'{key}: {found.get(key)} there, {value} now'
-        for key, value in record.items()
-        if found.get(key) != value
-    )
-    if changes:
-        raise ConfigError(
-            f'{folder} was trained otherwise ({changes}); delete it and its results to train '
-            f'anew, or {file} alone to go on with it as it is'
-        )
 
 
 def run_study(

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.reporting.study import check_folder, plan_study, run_study
+from mmact_ssl.reporting.study import _Run, plan_study, run_study
 
 # Stand-ins that record how they were called, in place of hours of training.
 TRAIN = """
@@ -327,12 +327,13 @@ def test_results_of_a_pre_training_by_another_config_are_not_taken_for_done(work
 
 def test_where_the_data_lie_does_not_make_another_training(workshop, monkeypatch):
     (workshop / 'pretrain.py').write_text("ann_file = '{{$MMACT_SSL_DATA:data}}/demo/train.txt'")
+    run = dict(method='CSVR', pretrain='pretrain.py', evaluations=[])
     for place in (None, '/mnt/one', '/mnt/two/'):
         if place is None:
             monkeypatch.delenv('MMACT_SSL_DATA', raising=False)
         else:
             monkeypatch.setenv('MMACT_SSL_DATA', place.rstrip('/'))
-        check_folder(workshop / 'run', str(workshop), 'pretrain.py', [], 'demo')  # raises nothing
+        _Run(run, 0, 'demo', workshop, workshop, str(workshop))._check_folder()  # raises nothing
 
 
 def test_two_runs_with_one_folder_or_result_are_refused(workshop):
