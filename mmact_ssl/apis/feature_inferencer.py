@@ -254,7 +254,7 @@ class FeatureInferencer(BaseInferencer):
         The first half opens a video. Of frames that are there already, nothing is opened and
         mmaction2's ``ArrayDecode`` picks them.
         """
-        steps = self.pretrained.pipeline
+        steps = self.pretrained.card.pipeline
         opens = [i for i, step in enumerate(steps) if step['type'].endswith('Init')]
         cut = opens[0] + 1 if opens else 0
         decoded = [
