@@ -74,15 +74,17 @@ def test_streams_are_contrasted_apart_and_summed():
     views = make_pooled(('one', 'two'))
     head = make(target='pair', views=tuple(views), streams=2)
     pooled = {view: values.requires_grad_() for view, values in views.items()}
-    total = torch.zeros(())
+    total, hits = torch.zeros(()), []
     for i, projector in enumerate(head.projectors):
         alone = ContrastHead(2, tuple(views), 'pair', hidden_dim=8, embedding_dim=5)
         alone.projectors[0].load_state_dict(projector.state_dict())
-        total = (
-            total + alone.loss(**{v: f[:, 2 * i : 2 * i + 2] for v, f in pooled.items()})['loss']
-        )
-    loss = head.loss(**pooled)['loss']
+        found = alone.loss(**{v: f[:, 2 * i : 2 * i + 2] for v, f in pooled.items()})
+        total = total + found['loss']
+        hits.append(float(found['accuracy']))
+    both = head.loss(**pooled)
+    loss = both['loss']
     torch.testing.assert_close(loss, total)
+    assert float(both['accuracy']) == pytest.approx(sum(hits) / 2) and 0 < sum(hits) < 2
     for one, two in zip(*(torch.autograd.grad(x, list(pooled.values())) for x in (loss, total))):
         torch.testing.assert_close(one, two)
     assert head.predict(**pooled)['projection'].shape == (6, 2, 10)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.losses.hinge_gan import AdversarialTerms
 from mmact_ssl.models.networks.video_gan import GeneratedLevel, blur, resize_frames
 
 GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
@@ -198,3 +199,22 @@ def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: 
     for name in ('static', 'dynamic'):
         given = dict(inputs, **{name: other[name]})
         assert not torch.allclose(head.predict(**given)['frames'], own['frames'], atol=1e-2), name
+
+
+def test_each_resolution_has_its_share_of_the_losses(monkeypatch):
+    """Two of them: a half of the distance to the frames each, and of both sides' losses."""
+    head, inputs = make_head(), make_inputs(later=False)
+    positions = torch.tensor([1, 3, 5])
+    levels = [GeneratedLevel(torch.zeros(2, 3, 3, side, side), positions) for side in (16, 32)]
+    monkeypatch.setattr(head.generator, 'forward', lambda *latent: levels)
+    one = torch.ones(2)
+    told = AdversarialTerms(3 * one, 5 * one, one, None)
+    monkeypatch.setattr(head.adversarial, 'forward', lambda *samples, **settings: told)
+    found = run(head, inputs)
+    seen = inputs['valid'][:, positions]
+    for side in (16, 32):
+        real = resize_frames(inputs['frames'][:, :, positions], side)
+        distance = head.loss_module(torch.zeros_like(real), real)[seen].mean()
+        assert found[f'loss_{side}'].item() == pytest.approx(distance.item() / 2, rel=1e-5)
+        assert found[f'loss_{side}_generator'].item() == pytest.approx(1.5)
+        assert found[f'loss_{side}_discriminator'].item() == pytest.approx(2.5)

@@ -141,3 +141,22 @@ def test_descent_finds_the_parts_of_every_frame():
         losses['loss'].backward()
         optimizer.step()
     assert losses['mean_iou'] > 0.95
+
+
+@pytest.mark.parametrize(('pixels', 'counts'), [(14, False), (15, True)])
+def test_a_person_of_just_the_least_share_counts(pixels, counts):
+    head, values = make(min_person=0.5), batch()  # frames of 30 pixels
+    values['parts'][:] = nobody(values['parts'])
+    values['parts'][0, 0] = shrink(values['parts'][0, 0], pixels)
+    assert head.loss(**values)['valid_fraction'].item() == pytest.approx(counts / (B * T))
+
+
+@pytest.mark.parametrize('num_parts', [1, 3])
+def test_the_picture_shows_probabilities(num_parts):
+    head, values = make(num_parts).eval(), batch(num_parts)
+    logits = head.decoder(values['features'], (T, H, W))
+    if num_parts == 1:
+        expected = 1 / (1 + (-logits).exp())
+    else:
+        expected = logits.exp() / logits.exp().sum(2, keepdim=True)
+    torch.testing.assert_close(head.predict(**values)['maps'], expected)

@@ -34,9 +34,20 @@ def test_info_nce_against_the_formula():
             total = math.log(sum(math.exp(value) for value in cosines.values()))
             assert float(found['loss'][i]) == pytest.approx(total - cosines[i])
             assert float(found['hit'][i]) == float(cosines[i] == max(cosines.values()))
-        (gradient,) = torch.autograd.grad(found['loss'].sum(), queries)
+        gradient, of_keys = torch.autograd.grad(
+            found['loss'].sum(), (queries, keys), allow_unused=True
+        )
         assert gradient.any(1).nonzero()[:, 0].tolist() == list(columns)
-    assert not found['loss'].isnan().any() and keys.grad is None
+        assert of_keys is None
+    assert not found['loss'].isnan().any()
+
+
+def test_similarities_are_of_single_precision_in_mixed_precision():
+    queries, keys = torch.randn(2, 6, 40, generator=torch.Generator().manual_seed(0))
+    expected = info_nce(queries, keys, 0.01)['loss']
+    with torch.autocast('cpu', torch.bfloat16):
+        found = info_nce(queries, keys, 0.01)['loss']
+    torch.testing.assert_close(found, expected)
 
 
 def test_several_positives_against_the_formula_and_one_is_plain_info_nce():
