@@ -12,12 +12,10 @@ from typing import Any, Optional
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.config import config as mmengine_config
 from mmengine.logging import MMLogger
 
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.engine.config_check import check_options, checked_merging, find_config
-from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.preparation.own_folder import telling_folder
@@ -79,7 +77,6 @@ def read_config(
         data: Prepared folder, for configs on ``_base_/sets/folder.py``, which name no data set.
     """
     path = find_config(path)
-    mmengine_config.FormatCode = format_config
     with checked_merging(), telling_folder(data):
         cfg = Config.fromfile(path)
     if data is not None and 'own_folder' not in cfg:
@@ -88,6 +85,9 @@ def read_config(
             'such as configs/dtg_tsm-lite0.py'
         )
     apply_options(cfg, options)
+    # yapf would take a second or more, four times before the first step and for each checkpoint;
+    # fromfile loses mmengine's own argument against it.
+    object.__setattr__(cfg, '_format_python_code', False)
     return cfg
 
 

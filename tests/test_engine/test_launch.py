@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import os
 import subprocess
@@ -9,12 +10,12 @@ import sys
 from argparse import Namespace
 
 import pytest
+from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.registry import VISUALIZERS, DefaultScope
 
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.config_check import check_config
-from mmact_ssl.engine.config_text import format_config
 from mmact_ssl.engine.launch import load_config, read_config
 from mmact_ssl.preparation.own_folder import VARIABLE
 
@@ -71,10 +72,12 @@ def test_one_option_sends_curves_to_tensorboard(tmp_path):
     assert list(tmp_path.rglob('events.out.tfevents.*'))
 
 
-def test_reading_a_config_replaces_yapf(monkeypatch):
+@pytest.mark.parametrize('name', ['csvr_r3d_k400.py', 'ms2l-c2vl_gru_nwucla.py'])
+def test_the_text_of_a_config_needs_no_yapf_and_reads_the_same(name, monkeypatch, tmp_path):
     monkeypatch.setattr(mmengine_config, 'FormatCode', None)
-    read_config(str(CONFIGS / 'ms2l_gru_nwucla.py'))
-    assert mmengine_config.FormatCode is format_config
+    config = copy.deepcopy(read_config(str(CONFIGS / name)))  # as runners do
+    config.dump(tmp_path / 'config.py')
+    assert Config.fromfile(tmp_path / 'config.py').to_dict() == config.to_dict()
 
 
 def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
