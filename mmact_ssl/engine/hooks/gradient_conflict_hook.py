@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
@@ -17,7 +16,7 @@ from mmact_ssl.files import write_atomically
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.registry import HOOKS
 
-from .step_observer import StepObserver, factors_of
+from .step_observer import StepObserver
 
 FILE_NAME = 'gradient_conflict.jsonl'
 
@@ -41,30 +40,19 @@ class GradientConflictHook(StepObserver):
 
     def __init__(self, interval: int = 50) -> None:
         super().__init__(interval)
-        self._measured: Optional[tuple[list[str], Tensor]] = None
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         if is_main_process():
             keep_measurements(Path(runner.work_dir) / FILE_NAME, runner.iter)
 
-    def measure(
-        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
-    ) -> None:
-        """Take the weighted gradients' inner products, in the middle of a step."""
+    def measure(self, gradients: SharedGradients, factors: Tensor) -> tuple[list[str], Tensor]:
         gram = gradients.gram(self.scale).double()
-        factors = factors_of(gradients, weights).to(gram)
-        self._measured = gradients.tasks, factors[:, None] * gram * factors
+        factors = factors.to(gram)
+        return gradients.tasks, factors[:, None] * gram * factors
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
-        if self._measured is None:
-            return
-        tasks, gram = self._measured
-        self._measured = None
-        norms, cosines = norms_and_cosines(tasks, gram)
+    def log(self, runner: Runner, measured: tuple[list[str], Tensor]) -> None:
+        norms, cosines = norms_and_cosines(*measured)
         named = {f'norm/{task}': norm for task, norm in norms.items()} | cosines
         scalars = {f'conflict/{name}': v for name, v in named.items() if v is not None}
         for name, value in scalars.items():

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Optional, Union
-
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.registry import HOOKS
 
-from .step_observer import StepObserver, factors_of
+from .step_observer import StepObserver
 
 
 @HOOKS.register_module()
@@ -30,22 +27,14 @@ class GradientShareHook(StepObserver):
 
     def __init__(self, interval: int = 20) -> None:
         super().__init__(interval)
-        self._shares: Optional[dict[str, Tensor]] = None
 
-    def measure(
-        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
-    ) -> None:
-        """Take the shares, in the middle of a step."""
+    def measure(self, gradients: SharedGradients, factors: Tensor) -> dict[str, Tensor]:
         norms = gradients.norms_on_maps(self.scale)
-        norms = norms * factors_of(gradients, weights).to(norms)
+        norms = norms * factors.to(norms)
         # Where one overflows in half precision, none is known.
         total = norms.sum() if norms.isfinite().all() else norms.new_tensor(float('nan'))
-        self._shares = dict(zip(gradients.tasks, norms / total))
+        return dict(zip(gradients.tasks, norms / total))
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
-        for task, share in (self._shares or {}).items():
+    def log(self, runner: Runner, measured: dict[str, Tensor]) -> None:
+        for task, share in measured.items():
             runner.message_hub.update_scalar(f'train/share/{task}', float(share))
-        self._shares = None

@@ -18,7 +18,7 @@ from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
 class StepObserver(Hook):
-    """Calls :meth:`measure` in the first step and in each so many steps after it.
+    """Measures and logs the first step and each so many steps after it.
 
     Args:
         interval: Iterations from one measurement to the next.
@@ -27,31 +27,44 @@ class StepObserver(Hook):
     def __init__(self, interval: int) -> None:
         self.interval = interval
         self.scale = 1.0  # of the losses in mixed precision
+        self._measured: Any = None
 
     @abstractmethod
-    def measure(
-        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
-    ) -> None:
-        """Look at a step, between its forward and its backward pass."""
+    def measure(self, gradients: SharedGradients, factors: Tensor) -> Any:
+        """Look at a step, between its forward and its backward pass.
+
+        Args:
+            factors: The tasks' weights in the order of the gradients, ``(K,)``.
+        """
+
+    @abstractmethod
+    def log(self, runner: Runner, measured: Any) -> None:
+        """Log what :meth:`measure` has returned, after the step."""
 
     def before_train(self, runner: Runner) -> None:
-        self.pretrainer(runner)
+        self._pretrainer(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if runner.iter % self.interval == 0:
             scaler = getattr(unwrap_optimizers(runner.optim_wrapper)[0], 'loss_scaler', None)
             self.scale = 1.0 if scaler is None else float(scaler.get_scale())
-            self.pretrainer(runner).loss_observers.append(self.measure)
+            self._pretrainer(runner).loss_observers.append(self._observe)
+
+    def _observe(
+        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
+    ) -> None:
+        factors = torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks])
+        self._measured = self.measure(gradients, factors.detach())
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        observers = self.pretrainer(runner).loss_observers
-        if self.measure in observers:
-            observers.remove(self.measure)
+        if self._measured is not None:
+            self._pretrainer(runner).loss_observers.remove(self._observe)
+            measured, self._measured = self._measured, None
+            self.log(runner, measured)
 
-    def pretrainer(self, runner: Runner) -> MultiTaskPretrainer:
-        """The model without its wrapper."""
+    def _pretrainer(self, runner: Runner) -> MultiTaskPretrainer:
         model = unwrap_model(runner.model)
         if not isinstance(model, MultiTaskPretrainer):
             raise ConfigError(
@@ -59,8 +72,3 @@ class StepObserver(Hook):
                 f'{type(model).__name__}: take the hook out of default_hooks'
             )
         return model
-
-
-def factors_of(gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
-    """The tasks' weights in the order of the gradients, ``(K,)``."""
-    return torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks]).detach()
