@@ -186,11 +186,6 @@ def load_strictly(target: Runner | nn.Module, path: str) -> dict[str, Any]:
         ) from error
 
 
-def load_from_local(filename: str, map_location: MapLocation = None) -> Any:
-    """Load a file for mmengine's ``CheckpointLoader``; see :func:`load_checkpoint_safely`."""
-    return load_checkpoint_safely(filename, map_location)
-
-
 def load_from_http(
     filename: str, map_location: MapLocation = None, model_dir: str | None = None
 ) -> Any:
@@ -257,13 +252,13 @@ def register_safe_loaders() -> bool:
     """Replace mmengine's loaders of local and HTTP checkpoints; False if that was done already."""
     from mmengine.runner import checkpoint
 
-    if checkpoint.load_from_local is load_from_local:
+    if checkpoint.load_from_local is load_checkpoint_safely:
         return False
     loader = checkpoint.CheckpointLoader
-    loader.register_scheme('', load_from_local, force=True)
+    loader.register_scheme('', load_checkpoint_safely, force=True)
     loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
     # The schemes torchvision:// and open-mmlab:// call these two by name.
-    checkpoint.load_from_local = load_from_local
+    checkpoint.load_from_local = load_checkpoint_safely
     checkpoint.load_from_http = load_from_http
     return True
 

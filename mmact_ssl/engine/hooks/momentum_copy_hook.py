@@ -9,10 +9,6 @@ from mmengine.runner import Runner
 from torch.optim import Optimizer
 
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
-from mmact_ssl.models.balancers.balancer import Balancer
-from mmact_ssl.models.balancers.teacher_weights import LearnedTeacherWeights
-from mmact_ssl.models.momentum.queue import FeatureQueue
-from mmact_ssl.models.necks.target_pooling import RunningStandardizer
 from mmact_ssl.registry import HOOKS
 
 
@@ -26,7 +22,7 @@ class MomentumCopyHook(Hook):
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over
     student and heads: copies start from them, queues are emptied, because their keys are of other
     weights and other videos; balancers, learned weights of teachers and the statistics of their
-    targets restart.
+    targets restart, as every module that has a ``restart`` does.
     """
 
     def __init__(self) -> None:
@@ -37,9 +33,7 @@ class MomentumCopyHook(Hook):
             wrapper.optimizer.register_step_post_hook(self._note_step)
         if not runner._resume:
             for module in runner.model.modules():
-                if isinstance(module, FeatureQueue):
-                    module.clear()
-                elif isinstance(module, (Balancer, LearnedTeacherWeights, RunningStandardizer)):
+                if hasattr(module, 'restart'):
                     module.restart()
         for copy, source in _pairs(runner):
             copy.start(source, anew=not runner._resume)

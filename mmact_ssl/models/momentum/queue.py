@@ -32,7 +32,7 @@ class FeatureQueue(nn.Module):
         self.register_buffer('pointer', torch.tensor(0))
         self.register_buffer('filled', torch.zeros(size, dtype=torch.bool))
 
-    def clear(self) -> None:
+    def restart(self) -> None:
         """Forget all keys, as a run must that starts from the weights of another."""
         for buffer in self.buffers():
             buffer.zero_()
