@@ -14,6 +14,8 @@ from mmact_ssl.registry import MODELS
 
 from .shared_gradients import SharedGradients
 
+ByTask = Mapping[str, Tensor]
+
 
 class Balancer(BaseModule):
     """Makes one loss of the tasks' losses.
@@ -38,7 +40,7 @@ class Balancer(BaseModule):
         """Factor of a task's loss in this step, at ``progress`` 0..1 of the training."""
         return self.weights.get(task, 1.0)
 
-    def weighted_sum(self, losses: Mapping[str, Tensor], progress: float) -> Tensor:
+    def weighted_sum(self, losses: ByTask, progress: float) -> Tensor:
         """Sum of the losses by :meth:`weight`, a scalar."""
         weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
         return torch.stack(weighted).sum()
@@ -47,11 +49,7 @@ class Balancer(BaseModule):
         """Forget what was learned of the tasks, as at the start of a training."""
 
     def forward(
-        self,
-        losses: Mapping[str, Tensor],
-        progress: float,
-        gradients: SharedGradients,
-        sizes: Mapping[str, Tensor],
+        self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
         """One scalar to minimize; here :meth:`weighted_sum`.
 
@@ -91,7 +89,7 @@ class ScheduledWeights(Balancer):
         return first + (last - first) * progress
 
 
-def refuse_half_precision(balancer: Balancer, losses: Mapping[str, Tensor]) -> None:
+def refuse_half_precision(balancer: Balancer, losses: ByTask) -> None:
     """Refuse float16, in which a task's gradient vanishes without the optimizer's loss scale."""
     # The type of a product tells the precision of the step; torch's own question is new in 2.4.
     one = torch.ones(1, 1, device=next(iter(losses.values())).device)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
-from .balancer import Balancer, refuse_half_precision
+from .balancer import Balancer, ByTask, refuse_half_precision
 from .shared_gradients import SharedGradients
 
 
@@ -69,11 +69,7 @@ class GradNorm(Balancer):
         self._checked = False
 
     def forward(
-        self,
-        losses: Mapping[str, Tensor],
-        progress: float,
-        gradients: SharedGradients,
-        sizes: Mapping[str, Tensor],
+        self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
         """The sum by the present weights; in training mode those of the next step are made."""
         refuse_half_precision(self, losses)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from mmact_ssl.registry import MODELS
 
-from .balancer import Balancer, refuse_half_precision
+from .balancer import Balancer, ByTask, refuse_half_precision
 from .shared_gradients import SharedGradients
 
 
@@ -32,11 +31,7 @@ class PCGrad(Balancer):
     """
 
     def forward(
-        self,
-        losses: Mapping[str, Tensor],
-        progress: float,
-        gradients: SharedGradients,
-        sizes: Mapping[str, Tensor],
+        self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
         """The plain weighted sum, with the projected gradient on the shared backbone."""
         refuse_half_precision(self, losses)

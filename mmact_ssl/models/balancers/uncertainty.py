@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .balancer import Balancer
+from .balancer import Balancer, ByTask
 from .shared_gradients import SharedGradients
 
 
@@ -54,16 +54,9 @@ class UncertaintyWeights(Balancer):
             log_variance.data.zero_()
 
     def forward(
-        self,
-        losses: Mapping[str, Tensor],
-        progress: float,
-        gradients: SharedGradients,
-        sizes: Mapping[str, Tensor],
+        self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
-        """One scalar of the losses, a scalar each, by the formula of the class.
-
-        A task that counts in no process in this step (its size is 0) leaves its variance as it is.
-        """
+        """One scalar of the losses, by the formula of the class."""
         total = self.weighted_sum(losses, progress)
         counts = torch.stack([sizes[task] != 0 for task in losses]).to(torch.int64)
         all_reduce(counts, op='max')  # each process has its share of what counts
