@@ -30,6 +30,7 @@ from mmact_ssl.registry import MODELS
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
 # The names of maps, in what :meth:`MultiTaskPretrainer.features` gives.
 MAP = re.compile('feature_map|level[0-9]+')
+MONITOR_INTERVAL = 10  # steps between two logs of the features' deviation and effective rank
 # View -> name -> (B, ...).
 Targets = Mapping[str, Mapping[str, Tensor]]
 
@@ -63,8 +64,6 @@ class MultiTaskPretrainer(BaseModel):
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
             ``dtype='bfloat16'``: under autocast to it; its features are float32 again.
-        monitor_interval: Log the features' deviation and effective rank every so many steps, and in
-            shorter epochs once in each.
 
     Raises:
         ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
@@ -85,7 +84,6 @@ class MultiTaskPretrainer(BaseModel):
         shared_weights: Optional[str] = None,
         teachers: Optional[dict[str, dict]] = None,
         momentum_encoder: Optional[dict] = None,
-        monitor_interval: int = 10,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -93,7 +91,6 @@ class MultiTaskPretrainer(BaseModel):
         self.encode_together = encode_together
         self.statistics_views = None if statistics_views is None else tuple(statistics_views)
         self.frame_wise = frame_wise
-        self.monitor_interval = monitor_interval
         self.backbone = MODELS.build(backbone)
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
@@ -158,13 +155,12 @@ class MultiTaskPretrainer(BaseModel):
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
             kept = self.statistics_views is None or view in self.statistics_views
-            key = (inputs[view].shape, kept) if self.encode_together else view
-            groups.setdefault(key, []).append(view)
+            together = inputs[view].shape if self.encode_together else view
+            groups.setdefault((together, kept), []).append(view)
         maps: dict[str, list[Tensor]] = {}
-        for views in groups.values():
+        for (_, kept), views in groups.items():
             masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
-            kept = self.statistics_views is None or views[0] in self.statistics_views
             with nullcontext() if kept else frozen_statistics(self.backbone):
                 joint = encode_view(
                     self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
@@ -336,15 +332,14 @@ class MultiTaskPretrainer(BaseModel):
             sizes[task] = torch.stack(plain or list(own.values())).sum().detach()
         # Short epochs, each of which is logged, are measured once each.
         epoch = hub.get_info('max_iters', 1) // max(hub.get_info('max_epochs', 1), 1)
-        if iteration % max(1, min(self.monitor_interval, epoch)) == 0:
+        if iteration % max(1, min(MONITOR_INTERVAL, epoch)) == 0:
             for view in self.encode_names:
                 named = {name: found[f'{view}.{name}'] for name in ('pooled', *self.adapters)}
                 logs.update(collapse_statistics(view, named))
-        parts = {name: name.partition('.') for name in found}
         maps = [
-            found[name]
-            for name, (view, _, feature) in parts.items()
-            if view in self.encode_names and MAP.fullmatch(feature) and found[name].requires_grad
+            value
+            for name, value in found.items()
+            if MAP.fullmatch(name.partition('.')[2]) and value.requires_grad
         ]
         gradients = SharedGradients(losses, maps, self.backbone, self.shared_weights)
         # Before the balancer, which may move them for the next step.

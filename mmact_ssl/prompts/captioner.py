@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mmact_ssl.errors import ConfigError, DataError, reason_of
+from mmact_ssl.models.teachers.weights import import_extra
 
 # No class is named, and none is asked for.
 QUESTION = (
@@ -77,10 +78,7 @@ def _load(folder: str, device: str) -> Any:
         raise DataError(
             f'no file {folder}/config.json: `huggingface-cli download NAME --local-dir FOLDER`'
         )
-    try:
-        import transformers
-    except ImportError as error:
-        raise ConfigError("no transformers: pip install 'mmact_ssl[teachers]'") from error
+    transformers = import_extra('transformers', 'Captioner')
     local: dict[str, Any] = dict(local_files_only=True, trust_remote_code=False)
     try:
         processor = transformers.AutoProcessor.from_pretrained(folder, **local)

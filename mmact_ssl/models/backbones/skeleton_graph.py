@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse.csgraph import shortest_path
 from torch import nn
 
 from mmact_ssl.errors import ConfigError
@@ -22,11 +23,9 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
     """
     skeleton = find_layout(layout)
     num_joints = skeleton.num_joints
-    distance = np.where(np.eye(num_joints, dtype=bool), 0, num_joints)  # (V, V)
-    for start, end in skeleton.limbs:
-        distance[start, end] = distance[end, start] = 1
-    for middle in range(num_joints):  # Floyd and Warshall
-        distance = np.minimum(distance, distance[:, middle, None] + distance[middle])
+    limbs = np.zeros((num_joints, num_joints))
+    limbs[tuple(zip(*skeleton.limbs))] = 1
+    distance = shortest_path(limbs, directed=False)  # (V, V)
     middle_joints = np.flatnonzero(skeleton.flip_indices == np.arange(num_joints)).tolist()
     center = min(middle_joints, key=lambda joint: distance[joint].sum())
     from_center = distance[center]

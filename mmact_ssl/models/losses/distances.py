@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
+MIN_SCORE = 0.2  # of a joint that is known; MoveNet's is below it where nobody is to be seen
+
 
 @MODELS.register_module()
 class JointLoss(nn.Module):
@@ -129,13 +131,13 @@ class FrameLoss(nn.Module):
         return F.smooth_l1_loss(fake, real, reduction='none').mean((1, 3, 4))
 
 
-def centered(pose: Tensor, valid: Tensor, min_score: float = 0.2) -> tuple[Tensor, Tensor]:
+def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Coordinates centered to -1..1 and weights, ``(B, T, V, 2)`` and ``(B, T, V)``.
 
-    The weight is the visibility, 0 for padding and for joints that score less than ``min_score``,
-    which are guesses (our choice, as in TargetPooling). The coordinates of joints without weight
+    The weight is the visibility, 0 for padding and for joints that score less than
+    :data:`MIN_SCORE`, which are guesses (our choice). The coordinates of joints without weight
     become 0: they may be any number, NaN included, and 0 * nan is nan.
     """
     score = pose[..., 2]
-    weight = score.where(valid[..., None] & (score >= min_score), 0.0)
+    weight = score.where(valid[..., None] & (score >= MIN_SCORE), 0.0)
     return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight

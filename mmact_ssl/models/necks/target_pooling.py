@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.common import gather
+from mmact_ssl.models.losses.distances import MIN_SCORE
 
 
 class PooledTarget(nn.Module):
@@ -19,27 +20,20 @@ class PooledTarget(nn.Module):
     features behind a ReLU all point one way. Poses are moved into the body's frame
     (:func:`body_frame`), and each joint has its own valid frames, those in which it is known; one
     that is never known stays at the body's center. A pose network names a place for every joint,
-    in an empty frame too, so that a joint is known from a score on.
+    in an empty frame too, so that a joint is known from the score MIN_SCORE on (our choice).
 
     Args:
         channels: Number of values of the target per frame.
         joints: Number of joints of a pose teacher, in place of channels.
         deviation: Append the deviation over the clip's frames: what moves.
-        min_score: A joint of a smaller score is not known (our choice, MoveNet's is below it
-            where nobody is to be seen).
     """
 
     def __init__(
-        self,
-        channels: int = 0,
-        joints: Optional[int] = None,
-        deviation: bool = False,
-        min_score: float = 0.2,
+        self, channels: int = 0, joints: Optional[int] = None, deviation: bool = False
     ) -> None:
         super().__init__()
         self.is_pose = joints is not None
         self.deviation = deviation
-        self.min_score = min_score
         values = channels if joints is None else 2 * joints
         self.channels = values * (2 if deviation else 1)
         self.standardizer = RunningStandardizer(self.channels)
@@ -55,7 +49,7 @@ class PooledTarget(nn.Module):
         raw, counts = [], []
         for target, mask in zip(targets, valid):
             if self.is_pose:
-                known = target[..., 2] >= self.min_score  # (B, T, V): each joint by itself
+                known = target[..., 2] >= MIN_SCORE  # (B, T, V): each joint by itself
                 mask = mask[..., None] & known
                 target = body_frame(target * known[..., None])
             raw.append(pool_target(target, mask, self.deviation))

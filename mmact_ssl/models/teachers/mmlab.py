@@ -38,8 +38,7 @@ class MMLabTeacher(BaseTeacher):
             recognizer, single frames for all others. These average over the frames of a window;
             one that shifts features between frames (TSM) needs its ``num_segments`` frames.
         input_size: None: as the config's test pipeline resizes, and its center crop. Else a side or
-            (height, width) of the input.
-        resize: How the whole frame gets a given ``input_size``: ``'stretch'`` or ``'letterbox'``.
+            (height, width) of the input, to which the whole frame is stretched.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -51,7 +50,6 @@ class MMLabTeacher(BaseTeacher):
         checkpoint: str,
         window: Sequence[int] | None = None,
         input_size: int | Sequence[int] | None = None,
-        resize: str = 'stretch',
         batch_size: int = 8,
         precision: str = 'float32',
     ) -> None:
@@ -64,7 +62,7 @@ class MMLabTeacher(BaseTeacher):
         built = {name: model[name] for name in ('type', 'backbone')}
         network = build_network(built if recognizer else model['backbone'], loaded.default_scope)
         is_3d = recognizer and _is_3d(network, config)
-        frame_input = read_input(loaded, config, input_size, resize)
+        frame_input = read_input(loaded, config, input_size)
         clip_window = _find_window(loaded, config, is_3d, window)
         backbone = network.backbone if recognizer else network
         segments = getattr(backbone, 'num_segments', None)

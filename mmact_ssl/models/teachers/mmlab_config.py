@@ -73,9 +73,7 @@ def load_parts(
     load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
 
 
-def read_input(
-    loaded: Config, config: str, input_size: int | Sequence[int] | None, resize: str = 'stretch'
-) -> FrameInput:
+def read_input(loaded: Config, config: str, input_size: int | Sequence[int] | None) -> FrameInput:
     """Read how frames become a model's input from its config, which ``config`` names in errors.
 
     Mean, deviation and channel order are its data_preprocessor's. The size is that to which the
@@ -92,7 +90,7 @@ def read_input(
         'std': tuple(float(v) for v in settings.get('std') or (1, 1, 1)),
     }
     if input_size is not None:
-        return FrameInput(pair(input_size), resize=resize, **values)
+        return FrameInput(pair(input_size), **values)
     return FrameInput(**_read_geometry(loaded, config), **values)
 
 

@@ -57,7 +57,6 @@ class SentenceTeacher(TextTeacher):
         folder: A folder that sentence-transformers has saved, or transformers, of which the mean
             over the tokens is taken; or ``package://NAME/FOLDER`` inside an installed package.
         normalize: Scale embeddings to length 1, whatever the folder's modules do.
-        max_tokens: Longer sentences are cut. None: what the folder sets.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -65,7 +64,6 @@ class SentenceTeacher(TextTeacher):
         self,
         folder: str,
         normalize: bool = False,
-        max_tokens: int | None = None,
         batch_size: int = 32,
         precision: str = 'float32',
     ) -> None:
@@ -74,8 +72,6 @@ class SentenceTeacher(TextTeacher):
             path = Path(find_in_package(folder[10:], 'folder of SentenceTeacher'))
         files = _check_folder(path)
         encoder = _load(path)
-        limit = encoder.max_seq_length
-        encoder.max_seq_length = min(max_tokens or limit, limit) if limit else max_tokens
         identity = {'normalize': normalize, 'max_tokens': encoder.max_seq_length}
         super().__init__(identity, files, batch_size, precision)
         self._name = path.parent.name if path.name == 'model' else path.name

@@ -105,7 +105,6 @@ def test_a_joint_of_low_score_is_not_known_wherever_it_is():
     guess[3, ..., 2] = 0.19
     seen = pooled([guess, other], valid)[2]
     assert seen.tolist() == [n != 3 for n in range(BATCH)], 'nobody is found in the clip'
-    assert PooledTarget(joints=4, min_score=0.1)([guess, other], valid)[2].all()
 
 
 class Unstandardized(nn.Module):

@@ -70,7 +70,6 @@ def test_each_view_is_encoded_and_pooled_with_its_own_validity(together):
         encode=('clip', 'masked'),
         encode_together=together,
         pooling=dict(type=ValidMean),
-        monitor_interval=1,
     )
     logs = model(inputs, targets, mode='loss')
     assert len(model.backbone.calls) == (1 if together else 2)

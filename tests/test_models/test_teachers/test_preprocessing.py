@@ -111,8 +111,8 @@ def test_the_input_is_read_from_a_config(scope, steps, wanted, swaps):
     # mmaction2 reads RGB and swaps to BGR, the others the other way round.
     bgr = swaps if scope == 'mmaction' else not swaps
     assert found == {'mean': (1, 2, 3), 'std': (4, 5, 6), 'bgr': bgr, **wanted}
-    given = read_input(loaded, 'x.py', (20, 30), 'letterbox').identity()
-    assert (given['size'], given['resize']) == ((20, 30), 'letterbox')
+    given = read_input(loaded, 'x.py', (20, 30)).identity()
+    assert (given['size'], given['resize']) == ((20, 30), 'stretch')
 
 
 def test_a_normalization_beside_the_model_is_found():

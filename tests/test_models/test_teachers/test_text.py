@@ -82,13 +82,8 @@ def test_neighbors_order_and_blanks_do_not_matter(full_folder):
 
 def test_long_sentences_are_cut(bert_folder, tmp_path):
     folder = str(save(bert_folder, tmp_path / 'short', models.Pooling(WIDTH), max_seq_length=5))
-    for teacher in (SentenceTeacher(folder), SentenceTeacher(str(bert_folder), max_tokens=5)):
-        cut, same = teacher.embed(['a person waves one hand', 'a person waves down'])
-        torch.testing.assert_close(cut, same)
-    shorter = SentenceTeacher(folder, max_tokens=4)
-    assert shorter.fingerprint() != SentenceTeacher(folder).fingerprint()
-    longer = SentenceTeacher(folder, max_tokens=50)
-    assert longer.fingerprint() == SentenceTeacher(folder).fingerprint()
+    cut, same = SentenceTeacher(folder).embed(['a person waves one hand', 'a person waves down'])
+    torch.testing.assert_close(cut, same)
 
 
 def test_it_is_frozen_known_by_its_content_and_moves(full_folder, tmp_path):
