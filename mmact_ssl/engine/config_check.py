@@ -14,7 +14,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 from string import Formatter
-from typing import Any, Optional
+from typing import Any
 
 import mmengine.registry
 from mmengine.config import Config
@@ -176,7 +176,7 @@ def _check(path: str, value: Any, root: str, scope: str) -> None:
         return
     given = dict(value)
     kind = given.pop('type', DEFAULT_TYPES.get(path))
-    allowed: Optional[dict[str, Any]] = None
+    allowed: dict[str, Any] | None = None
     if isinstance(kind, str):
         own = value.get('_scope_', scope)
         allowed = _arguments(path, kind, {*given, *EXTRA.get(root, ())} - {'_scope_'}, own)
@@ -195,7 +195,7 @@ def _check(path: str, value: Any, root: str, scope: str) -> None:
         _check(f'{path}.{key}', part, root, scope)
 
 
-def _arguments(path: str, kind: str, given: set[str], scope: str) -> Optional[dict[str, Any]]:
+def _arguments(path: str, kind: str, given: set[str], scope: str) -> dict[str, Any] | None:
     """Arguments of a registered part with their defaults; None if it takes any."""
     found = _find(kind, scope)
     if not found:
@@ -222,7 +222,7 @@ def _find(kind: str, scope: str) -> list[Any]:
     return found
 
 
-def _knows(one: Optional[registry.Registry], name: str) -> bool:
+def _knows(one: registry.Registry | None, name: str) -> bool:
     """Return whether a registry or one above it has a name; ``get`` would import it as a module."""
     while one is not None:
         one.import_from_location()
@@ -232,7 +232,7 @@ def _knows(one: Optional[registry.Registry], name: str) -> bool:
     return False
 
 
-def _accepted(part: Any) -> Optional[dict[str, Any]]:
+def _accepted(part: Any) -> dict[str, Any] | None:
     """Arguments by name, through all classes that hand ``**kwargs`` on; None: any."""
     makers = [part]
     if inspect.isclass(part):

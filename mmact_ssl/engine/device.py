@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from mmengine.device import get_device
 
 from mmact_ssl.errors import ConfigError
 
 
-def find_device(name: Optional[str] = None) -> str:
+def find_device(name: str | None = None) -> str:
     """A device that this machine has; without a name a GPU where there is one.
 
     Raises:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -68,9 +68,7 @@ def join_launcher(launcher: str) -> None:
         end_with_parent()  # or ranks train on when torchrun is killed
 
 
-def read_config(
-    path: str, options: Optional[Sequence[str]] = None, data: Optional[str] = None
-) -> Config:
+def read_config(path: str, options: Sequence[str] | None = None, data: str | None = None) -> Config:
     """Read a config and lay options over it, see :func:`parse_cfg_options`.
 
     Args:
@@ -91,7 +89,7 @@ def read_config(
     return cfg
 
 
-def apply_options(cfg: Config, options: Optional[Sequence[str]]) -> None:
+def apply_options(cfg: Config, options: Sequence[str] | None) -> None:
     """Lay the words of ``--cfg-options`` over a config."""
     parsed = parse_cfg_options(options)
     check_options(cfg, parsed)
@@ -109,7 +107,7 @@ def check_kind_of_data(cfg: Config) -> None:
         )
 
 
-def parse_cfg_options(words: Optional[Sequence[str]]) -> dict[str, Any]:
+def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
     """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``, as mmengine does.
 
     Programs take the words as they are: importing DictAction takes seconds that ``--help`` must

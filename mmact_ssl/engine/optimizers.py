@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Optional
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
@@ -49,8 +48,8 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     def update_params(
         self,
         loss: Tensor,
-        step_kwargs: Optional[dict] = None,
-        zero_kwargs: Optional[dict] = None,
+        step_kwargs: dict | None = None,
+        zero_kwargs: dict | None = None,
     ) -> None:
         """Back-propagate once; step both sides when enough gradients have accumulated."""
         student = self['student']
@@ -87,7 +86,7 @@ class AdversarialOptimWrapperConstructor:
         paramwise_cfg: As in mmengine, for both sides.
     """
 
-    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         # A copy, for mmengine takes settings such as clip_grad.type out of the dict that it reads.
         config = copy.deepcopy(dict(optim_wrapper_cfg))
         config.setdefault('type', 'OptimWrapper')
@@ -125,7 +124,7 @@ def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
 class _SubsetConstructor(DefaultOptimWrapperConstructor):
     """mmengine's constructor, for some of a model's parameters."""
 
-    def __init__(self, config: dict, paramwise_cfg: Optional[dict], members: set[int]) -> None:
+    def __init__(self, config: dict, paramwise_cfg: dict | None, members: set[int]) -> None:
         # mmengine looks at single parameters only where a param-wise setting exists.
         settings = dict(paramwise_cfg or {})
         settings.setdefault('custom_keys', {})

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import torch
 from mmengine.dist import (
@@ -45,8 +45,8 @@ class PretrainRunner(Runner):
         return logger
 
     build_dataloader = staticmethod(build_dataloader)
-    _resume: Union[bool, str]
-    _load_from: Optional[str]
+    _resume: bool | str
+    _load_from: str | None
     _schedule: Any = None  # what the schedulers were first built of
     _progress: dict[str, Any] = {}  # within its epoch, of the checkpoint
 
@@ -117,7 +117,7 @@ class PretrainRunner(Runner):
             self._resume, self._load_from = newest[0] is not None, newest[0] or self._load_from
         super().load_or_resume()
 
-    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Optional[dict] = None) -> None:
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
         """Scale the learning rate if asked to, or tell that it is for another batch.
 
         Batches whose gradients are accumulated are one (our choice): mmengine compares those of the

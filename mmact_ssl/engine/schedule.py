@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any, Union
+from typing import Any
 
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from mmact_ssl.engine.unwrap import unwrap_optimizers
 
 
-def restore_initial_values(wrapper: Union[OptimWrapper, OptimWrapperDict]) -> None:
+def restore_initial_values(wrapper: OptimWrapper | OptimWrapperDict) -> None:
     """Give all that is scheduled, such as learning rates, the values before any schedule."""
     mark = 'initial_'
     for side in unwrap_optimizers(wrapper):
@@ -19,7 +19,7 @@ def restore_initial_values(wrapper: Union[OptimWrapper, OptimWrapperDict]) -> No
             group.update({key[len(mark) :]: value for key, value in initial.items()})
 
 
-def wind_forward(schedulers: Union[list[Any], dict[str, list]], steps: int, batches: int) -> None:
+def wind_forward(schedulers: list[Any] | dict[str, list], steps: int, batches: int) -> None:
     """Do with new schedulers what ``steps`` of training, ``batches`` of them an epoch, do.
 
     One after the other: several change one rate, each from what the others left.

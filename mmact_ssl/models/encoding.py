@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from mmact_ssl.errors import ConfigError
 
 
 def encode_view(
-    backbone: nn.Module, view: Tensor, valid: Optional[Tensor], frame_wise: bool
+    backbone: nn.Module, view: Tensor, valid: Tensor | None, frame_wise: bool
 ) -> list[Tensor]:
     """The maps of a backbone, the last one last, which is told what is padding if it asks for it.
 

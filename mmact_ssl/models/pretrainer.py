@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Optional, Union, cast
+from typing import Any, Union, cast
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -72,19 +72,19 @@ class MultiTaskPretrainer(BaseModel):
     def __init__(
         self,
         backbone: dict,
-        heads: dict[str, Optional[dict]],
+        heads: dict[str, dict | None],
         data_preprocessor: dict,
         encode: Sequence[str] = ('clip',),
         encode_together: bool = False,
-        statistics_views: Optional[Sequence[str]] = None,
+        statistics_views: Sequence[str] | None = None,
         frame_wise: bool = False,
-        adapters: Optional[dict[str, Union[dict, str, None]]] = None,
-        pooling: Optional[dict] = None,
+        adapters: dict[str, dict | str | None] | None = None,
+        pooling: dict | None = None,
         balancer: dict = dict(type='mmact_ssl.FixedWeights'),
-        shared_weights: Optional[str] = None,
-        teachers: Optional[dict[str, dict]] = None,
-        momentum_encoder: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        shared_weights: str | None = None,
+        teachers: dict[str, dict] | None = None,
+        momentum_encoder: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.encode_names = tuple(encode)
@@ -97,7 +97,7 @@ class MultiTaskPretrainer(BaseModel):
         # Of mmengine: initialization does not reach into torch's own containers.
         self.adapters = ModuleDict(_build_all(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
-        self.pooling: Optional[nn.Module] = None if pooling is None else MODELS.build(pooling)
+        self.pooling: nn.Module | None = None if pooling is None else MODELS.build(pooling)
         self.heads = ModuleDict(_build_all(heads))
         if unknown := set(balancer.get('weights') or ()) - set(heads):
             raise ConfigError(
@@ -119,7 +119,7 @@ class MultiTaskPretrainer(BaseModel):
         if dtype not in (None, 'bfloat16'):
             raise ConfigError(f"model.momentum_encoder.dtype={dtype!r}: give 'bfloat16' or None")
         self.momentum_dtype = torch.bfloat16 if dtype else None
-        self.momentum_encoder: Optional[MomentumCopy] = None
+        self.momentum_encoder: MomentumCopy | None = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
         available = available_inputs(self)
@@ -172,7 +172,7 @@ class MultiTaskPretrainer(BaseModel):
         return maps
 
     def features(
-        self, maps: Sequence[Tensor], valid: Optional[Tensor], adapters: nn.ModuleDict
+        self, maps: Sequence[Tensor], valid: Tensor | None, adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
         """All features of a view from its maps, of the student and of its momentum copy alike.
 
@@ -204,7 +204,7 @@ class MultiTaskPretrainer(BaseModel):
         self,
         inputs: Mapping[str, Tensor],
         targets: Targets,
-        data_samples: Optional[list] = None,
+        data_samples: list | None = None,
     ) -> dict[str, Tensor]:
         """Everything that a head may name as its input (docs/inputs.md has names and shapes)."""
         found = dict(inputs)
@@ -227,7 +227,7 @@ class MultiTaskPretrainer(BaseModel):
         return found
 
     @torch.no_grad()
-    def _momentum_features(self, view: Tensor, valid: Optional[Tensor]) -> dict[str, Tensor]:
+    def _momentum_features(self, view: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
         momentum = cast(MomentumCopy, self.momentum_encoder)
         if self.training and not momentum.started:
             raise ConfigError(
@@ -243,7 +243,7 @@ class MultiTaskPretrainer(BaseModel):
         return {name: value.float() for name, value in found.items()} if dtype else found
 
     @torch.no_grad()
-    def _teach(self, name: str, view: str, frames: Tensor, samples: Optional[list]) -> Tensor:
+    def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:
         """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
 
         One that reads whole clips gives one for each, ``(B, 1, ...)``.
@@ -258,10 +258,10 @@ class MultiTaskPretrainer(BaseModel):
     def forward(
         self,
         inputs: dict[str, Tensor],
-        targets: Optional[Targets] = None,
-        data_samples: Optional[list] = None,
+        targets: Targets | None = None,
+        data_samples: list | None = None,
         mode: str = 'tensor',
-    ) -> Union[dict[str, Tensor], list[dict[str, dict[str, Tensor]]]]:
+    ) -> dict[str, Tensor] | list[dict[str, dict[str, Tensor]]]:
         """Run the student and, by mode, the heads.
 
         Args:
@@ -356,12 +356,12 @@ class MultiTaskPretrainer(BaseModel):
         return losses['loss'], OrderedDict(losses)
 
 
-def _valid(targets: Targets, view: str) -> Optional[Tensor]:
+def _valid(targets: Targets, view: str) -> Tensor | None:
     """Which frames (and persons) of a view are no padding; None: all."""
     return targets.get(view, {}).get('valid')
 
 
-def _build_all(configs: Optional[Mapping[str, Optional[dict]]]) -> dict[str, nn.Module]:
+def _build_all(configs: Mapping[str, dict | None] | None) -> dict[str, nn.Module]:
     """Build what is configured; None switches an inherited entry off."""
     chosen = {name: config for name, config in (configs or {}).items() if config is not None}
     return {name: MODELS.build(config) for name, config in chosen.items()}

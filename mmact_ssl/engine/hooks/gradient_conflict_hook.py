@@ -6,7 +6,6 @@ import json
 import math
 from itertools import combinations
 from pathlib import Path
-from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
@@ -87,7 +86,7 @@ def _step(line: str) -> int:
 
 def norms_and_cosines(
     tasks: list[str], gram: Tensor
-) -> tuple[dict[str, Optional[float]], dict[str, Optional[float]]]:
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
     """Norms by task and cosines by ``'<a>~<b>'`` of inner products ``(K, K)``.
 
     None is a norm that half precision has made infinite, and a cosine with it or a norm of 0.
@@ -96,7 +95,7 @@ def norms_and_cosines(
     squares = [rows[k][k] for k in range(len(tasks))]
     known = [math.isfinite(square) for square in squares]
     norms = {t: s**0.5 if k else None for t, s, k in zip(tasks, squares, known)}
-    cosines: dict[str, Optional[float]] = {}
+    cosines: dict[str, float | None] = {}
     for (i, a), (j, b) in combinations(enumerate(tasks), 2):
         size = (squares[i] * squares[j]) ** 0.5 if known[i] and known[j] else 0.0
         cosines[f'{a}~{b}'] = rows[i][j] / size if size > 0 else None

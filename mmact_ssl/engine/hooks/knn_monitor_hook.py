@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class KNNMonitorHook(Hook):
         self.k = k
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
-        self.folder: Optional[str] = None
+        self.folder: str | None = None
         self.dataloader: Any = None
         self.data_preprocessor: Any = None
 
@@ -83,7 +83,7 @@ class KNNMonitorHook(Hook):
             return Config.fromfile(find_config(self.config))
 
     @cached_property
-    def pooling(self) -> Optional[nn.Module]:
+    def pooling(self) -> nn.Module | None:
         """Makes one feature of a clip's map of features."""
         return build_pooling(self.cfg)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -50,9 +50,7 @@ class StepObserver(Hook):
             self.scale = 1.0 if scaler is None else float(scaler.get_scale())
             self._pretrainer(runner).loss_observers.append(self._observe)
 
-    def _observe(
-        self, gradients: SharedGradients, weights: Mapping[str, Union[float, Tensor]]
-    ) -> None:
+    def _observe(self, gradients: SharedGradients, weights: Mapping[str, float | Tensor]) -> None:
         factors = torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks])
         self._measured = self.measure(gradients, factors.detach())
 

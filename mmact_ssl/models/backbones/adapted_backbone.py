@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -30,9 +29,9 @@ class AdaptedBackbone(BaseModule):
     def __init__(
         self,
         backbone: dict,
-        adapters: dict[str, Optional[dict]],
+        adapters: dict[str, dict | None],
         outputs: Sequence[str],
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.outputs = tuple(outputs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -50,8 +48,8 @@ class SkeletonGRU(BaseModule):
         in_channels: int = 3,
         hidden_size: int = 300,
         num_layers: int = 2,
-        pool: Optional[str] = None,
-        init_cfg: Optional[dict] = None,
+        pool: str | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.shape = (num_persons, find_layout(layout).num_joints, in_channels)
@@ -66,7 +64,7 @@ class SkeletonGRU(BaseModule):
             else:
                 nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """``(B, M, T, V, C)`` to ``(B, 1, C', T', 1)``, mmaction2's order of axes.
 
         C' is ``2 * hidden_size``, T' is T, and padded frames are 0; with ``pool`` T' is 1, and with

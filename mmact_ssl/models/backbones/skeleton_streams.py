@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
@@ -28,11 +26,11 @@ class SkeletonStreams(BaseModule):
 
     reads_valid = True
 
-    def __init__(self, encoder: dict, num_streams: int, init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, encoder: dict, num_streams: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
 
-    def forward(self, x: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """``(B, M, T, V, num_streams * C)`` to ``(B, M', num_streams * C', T', V')``."""
         # From all streams together: a body that stands still has no motion, all zeros.
         valid = valid_frames(x) if valid is None else valid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -47,12 +47,12 @@ class TemporalShiftNetwork(BaseModule):
         model: str,
         num_segments: int = 8,
         shift_div: int = 8,
-        checkpoint: Optional[str] = None,
+        checkpoint: str | None = None,
         match: str = 'name',
         frozen_stages: int = -1,
         norm_eval: bool = False,
-        model_args: Optional[Mapping[str, Any]] = None,
-        init_cfg: Optional[dict] = None,
+        model_args: Mapping[str, Any] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         timm = import_extra('timm', 'TemporalShiftNetwork')

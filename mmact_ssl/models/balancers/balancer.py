@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -30,13 +29,13 @@ class Balancer(BaseModule):
     learns = False
 
     def __init__(
-        self, weights: Optional[Mapping[str, float]] = None, tasks: Sequence[str] = ()
+        self, weights: Mapping[str, float] | None = None, tasks: Sequence[str] = ()
     ) -> None:
         super().__init__()
         self.weights = dict(weights or {})
         self.tasks = tuple(tasks)
 
-    def weight(self, task: str, progress: float) -> Union[float, Tensor]:
+    def weight(self, task: str, progress: float) -> float | Tensor:
         """Factor of a task's loss in this step, at ``progress`` 0..1 of the training."""
         return self.weights.get(task, 1.0)
 
@@ -76,7 +75,7 @@ class ScheduledWeights(Balancer):
     """
 
     def __init__(
-        self, weights: dict[str, Union[float, Sequence[float]]], tasks: Sequence[str] = ()
+        self, weights: dict[str, float | Sequence[float]], tasks: Sequence[str] = ()
     ) -> None:
         super().__init__(tasks=tasks)
         self.schedules = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
@@ -47,7 +47,7 @@ class GradNorm(Balancer):
 
     def __init__(
         self,
-        weights: Optional[Mapping[str, float]] = None,
+        weights: Mapping[str, float] | None = None,
         alpha: float = 1.5,
         rate: float = 0.025,
         tasks: Sequence[str] = (),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
 import torch
 from mmengine.dist import all_reduce
@@ -30,7 +29,7 @@ class SharedGradients:
         losses: Mapping[str, Tensor],
         maps: Sequence[Tensor],
         backbone: nn.Module,
-        prefix: Optional[str] = None,
+        prefix: str | None = None,
     ) -> None:
         self.losses = dict(losses)
         self.tasks = list(losses)  # the order of all rows and columns
@@ -38,7 +37,7 @@ class SharedGradients:
         self.backbone = backbone
         self.prefix = prefix
         self._on_maps: list[list[Tensor]] = []
-        self._rows: Optional[Tensor] = None
+        self._rows: Tensor | None = None
 
     def gram(self, scale: float = 1.0) -> Tensor:
         """Inner products of the tasks' gradients on the shared weights, ``(K, K)``, K tasks."""
@@ -82,7 +81,7 @@ class SharedGradients:
         """Each task's gradient on each input, in float32; 0 where the task does not read it."""
         rows = []
         for loss in self.losses.values():
-            gradients: Sequence[Optional[Tensor]] = [None] * len(inputs)
+            gradients: Sequence[Tensor | None] = [None] * len(inputs)
             if loss.requires_grad:
                 gradients = torch.autograd.grad(
                     loss * scale, inputs, retain_graph=True, allow_unused=True
@@ -113,7 +112,7 @@ class SharedGradients:
         return total - total.detach()
 
 
-def shared_weights(backbone: nn.Module, prefix: Optional[str] = None) -> list[nn.Parameter]:
+def shared_weights(backbone: nn.Module, prefix: str | None = None) -> list[nn.Parameter]:
     """The parameters of a backbone on which tasks are compared.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 from mmengine.model import BaseModule
@@ -48,7 +47,7 @@ class FixedTeacherWeights(TeacherWeights):
 
     weights: Tensor
 
-    def __init__(self, teachers: Sequence[str], weights: Optional[dict[str, float]] = None) -> None:
+    def __init__(self, teachers: Sequence[str], weights: dict[str, float] | None = None) -> None:
         super().__init__(teachers)
         weights = weights or {}
         if set(weights) - set(teachers):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
 import torch
 from mmengine.dist import all_reduce
@@ -38,7 +37,7 @@ class UncertaintyWeights(Balancer):
     learns = True
 
     def __init__(
-        self, weights: Optional[Mapping[str, float]] = None, tasks: Sequence[str] = ()
+        self, weights: Mapping[str, float] | None = None, tasks: Sequence[str] = ()
     ) -> None:
         super().__init__(weights, tasks)
         # By name: a checkpoint of other tasks must not be mistaken for one of these.

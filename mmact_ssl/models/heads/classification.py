@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 
@@ -38,10 +36,10 @@ class ClassificationHead(PretextHead):
         self,
         in_channels: int,
         num_classes: int,
-        hidden_dim: Optional[int] = None,
+        hidden_dim: int | None = None,
         loss: dict = dict(type='LabelLoss'),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.classifier: nn.Module

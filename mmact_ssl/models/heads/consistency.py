@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 
@@ -60,8 +58,8 @@ class ConsistencyHead(PretextHead):
         hidden_dim: int = 512,
         embedding_dim: int = 128,
         loss: dict = dict(type='MultiPositiveInfoNCELoss', temperature=0.1),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         key = f'momentum_{adapter}' if queue_size else adapter
         if consistency == 'motion':

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -45,8 +43,8 @@ class ContextMatchingHead(PretextHead):
         embedding_dim: int = 128,
         hidden_dim: int = 512,
         loss: dict = dict(type='MultiInstanceInfoNCELoss', temperature=0.07),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.frame_encoder = MODELS.build(frame_encoder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Optional
 
 import torch
 from mmengine.dist import get_world_size
@@ -52,8 +51,8 @@ class ContrastHead(PretextHead):
         embedding_dim: int = 1024,
         streams: int = 1,
         loss: dict = dict(type='NTXentLoss', temperature=0.9, self_similarity=-1.0),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__({**{v: f'{v}.pooled' for v in views}, **(inputs or {})}, loss, init_cfg)
         self.target = target

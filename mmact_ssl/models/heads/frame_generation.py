@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
 from torch import Tensor, nn
 
@@ -57,16 +56,16 @@ class FrameGenerationHead(PretextHead):
         resolutions: Sequence[int] = (16, 32, 64),
         frame_stride: int = 1,
         loss: dict = dict(type='FrameLoss'),
-        adversarial: Optional[dict] = dict(
+        adversarial: dict | None = dict(
             type='HingeGANLoss', weight=0.1, r1_weight=1.0, r1_interval=16
         ),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.frame_stride = frame_stride
         self.generator = VideoGenerator(in_channels, channels, resolutions)
-        self.adversarial: Optional[nn.Module] = None
+        self.adversarial: nn.Module | None = None
         if adversarial is not None:
             self.adversarial = build_loss(adversarial)
             self.discriminators = nn.ModuleDict(
@@ -82,7 +81,7 @@ class FrameGenerationHead(PretextHead):
         dynamic: Tensor,
         frames: Tensor,
         valid: Tensor,
-        continued: Optional[Tensor] = None,
+        continued: Tensor | None = None,
     ) -> Terms:
         """Losses of both sides of each resolution; the distance beside those of trivial answers."""
         pool = nn.AdaptiveAvgPool3d((1, LATENT_SIZE, LATENT_SIZE))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool1d, cosine_similarity
@@ -43,8 +41,8 @@ class FrameGuidanceHead(PretextHead):
         self,
         in_channels: int,
         channels: int,
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, init_cfg=init_cfg)
         self.standardizer = RunningStandardizer(channels)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
 
 from mmact_ssl.registry import MODELS
 
@@ -33,8 +32,8 @@ class JigsawHead(ClassificationHead):
         segments: int = 3,
         hidden_dim: int = 2048,
         loss: dict = dict(type='LabelLoss'),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         orders = math.factorial(segments)
         super().__init__(in_channels, orders, hidden_dim, loss, inputs, init_cfg)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 
@@ -56,8 +54,8 @@ class MotionPredictionHead(PretextHead):
         hidden_size: int = 600,
         num_layers: int = 2,
         loss: dict = dict(type='MotionLoss'),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.shape = (num_persons, find_layout(layout).num_joints, coordinates)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
 
 from torch import Tensor
 
@@ -67,8 +66,8 @@ class ParsingDistillationHead(PretextHead):
         background_share: float = 0.9,
         view: str = 'clip',
         loss: dict = dict(type='PartMapDivergenceLoss', temperature=2.0),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg, view=view, adapter=adapter)
         self.map_size = tuple(map_size)

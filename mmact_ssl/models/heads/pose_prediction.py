@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 
@@ -62,9 +60,9 @@ class PosePredictionHead(PretextHead):
         samples: int = 4,
         hint_dropout: float = 0.5,
         loss: dict = dict(type='JointLoss', beta=0.05),
-        adversarial: Optional[dict] = dict(type='HingeGANLoss', weight=0.03),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        adversarial: dict | None = dict(type='HingeGANLoss', weight=0.03),
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, loss, init_cfg)
         self.observed_frames = observed_frames
@@ -72,7 +70,7 @@ class PosePredictionHead(PretextHead):
         self.hint_dropout = hint_dropout
         self.reader = nn.Linear(in_channels, observed_frames * num_joints * 2)
         self.generator = PoseGenerator(in_channels, num_joints, noise_dim, hidden_dim)
-        self.adversarial: Optional[nn.Module] = None
+        self.adversarial: nn.Module | None = None
         if adversarial is not None:
             self.adversarial = build_loss(adversarial)
             self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar
 
 import torch
 from mmengine.model import BaseModule
@@ -54,9 +54,9 @@ class PretextHead(BaseModule):
 
     def __init__(
         self,
-        inputs: Optional[dict[str, str]] = None,
-        loss: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        loss: dict | None = None,
+        init_cfg: dict | None = None,
         **names: str,
     ) -> None:
         super().__init__(init_cfg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -67,8 +67,8 @@ class PromptMatchingHead(PretextHead):
         momentum: float = 0.999,
         streams: int = 1,
         loss: dict = dict(type='SoftTargetInfoNCELoss'),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         average = dict(momentum_pooled=f'{view}.momentum_pooled') if cross_consistency else {}
         super().__init__({**average, **(inputs or {})}, loss, init_cfg, view=view, target=target)

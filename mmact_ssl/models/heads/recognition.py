@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import Optional
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -36,8 +35,8 @@ class RecognitionHead(PretextHead):
     def __init__(
         self,
         cls_head: dict,
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(inputs, init_cfg=init_cfg)
         if not cls_head.get('num_classes', 1):

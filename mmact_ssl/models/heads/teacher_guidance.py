@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +61,8 @@ class TeacherGuidanceHead(PretextHead):
         agreement: float = 0.0,
         hidden_dim: int = 512,
         loss: dict = dict(type='InfoNCELoss', temperature=0.1),
-        inputs: Optional[dict[str, str]] = None,
-        init_cfg: Optional[dict] = None,
+        inputs: dict[str, str] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         teachers = {name: settings for name, settings in teachers.items() if settings}
         own = {view: f'{view}.pooled' for view in views}

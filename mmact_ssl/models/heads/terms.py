@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Union
 
 from torch import Tensor
 
@@ -16,7 +16,7 @@ class Term(NamedTuple):
     """
 
     value: Tensor
-    weight: Optional[Tensor] = None
+    weight: Tensor | None = None
 
 
 # What a head's equation gives, by name.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -106,7 +104,7 @@ class MotionLoss(nn.Module):
             longer clips the next multiple. None counts valid frames.
     """
 
-    def __init__(self, padded_frames: Optional[int] = None) -> None:
+    def __init__(self, padded_frames: int | None = None) -> None:
         super().__init__()
         self.padded_frames = padded_frames
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +50,7 @@ class AdversarialTerms(NamedTuple):
     generator: Tensor
     discriminator: Tensor
     accuracy: Tensor
-    matched: Optional[Tensor]
+    matched: Tensor | None
 
 
 @MODELS.register_module()
@@ -80,7 +80,7 @@ class HingeGANLoss(nn.Module):
         real: Tensor,
         fake: Tensor,
         *condition: Tensor,
-        wrong: Optional[Sequence[Tensor]] = None,
+        wrong: Sequence[Tensor] | None = None,
         iteration: int = 0,
     ) -> AdversarialTerms:
         """Losses of both sides; the discriminator's sends no gradient to ``fake``.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from mmengine.dist import get_rank
@@ -15,7 +13,7 @@ from .common import full_precision, gather, unit_rows
 
 
 def info_nce(
-    queries: Tensor, keys: Tensor, temperature: float, valid: Optional[Tensor] = None
+    queries: Tensor, keys: Tensor, temperature: float, valid: Tensor | None = None
 ) -> dict[str, Tensor]:
     """InfoNCE of each query against the keys of the whole batch, of which its own is right.
 
@@ -58,6 +56,6 @@ class InfoNCELoss(nn.Module):
         self.temperature = temperature
 
     def forward(
-        self, queries: Tensor, keys: Tensor, valid: Optional[Tensor] = None
+        self, queries: Tensor, keys: Tensor, valid: Tensor | None = None
     ) -> dict[str, Tensor]:
         return info_nce(queries, keys, self.temperature, valid)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from torch import Tensor, nn
 
@@ -63,7 +61,7 @@ class MultiPositiveInfoNCELoss(nn.Module):
         return multi_positive_info_nce(queries, keys, positive, negative, self.temperature)
 
 
-def clip_labels(video: Tensor, speed: Optional[Tensor], valid: Optional[Tensor]) -> Tensor:
+def clip_labels(video: Tensor, speed: Tensor | None, valid: Tensor | None) -> Tensor:
     """Identity of clips: video, speed, and 1 if no frame is padding; int64 ``(B, 3)``."""
     zeros = torch.zeros_like(video)
     usable = torch.ones_like(video) if valid is None else valid.all(1).to(video.dtype)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +12,7 @@ from .common import full_precision, gather_with_gradient, unit_rows
 
 
 def nt_xent(
-    first: Tensor, second: Tensor, temperature: float, self_similarity: Optional[float]
+    first: Tensor, second: Tensor, temperature: float, self_similarity: float | None
 ) -> dict[str, Tensor]:
     """Normalized temperature-scaled cross-entropy of 2N rows, both directions.
 
@@ -60,7 +58,7 @@ def nt_xent(
 class NTXentLoss(nn.Module):
     """Normalized temperature-scaled cross-entropy, see :func:`nt_xent`."""
 
-    def __init__(self, temperature: float, self_similarity: Optional[float] = -1.0) -> None:
+    def __init__(self, temperature: float, self_similarity: float | None = -1.0) -> None:
         super().__init__()
         self.temperature = temperature
         self.self_similarity = self_similarity

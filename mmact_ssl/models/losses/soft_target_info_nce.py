@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 from mmengine.dist import get_rank
@@ -52,7 +51,7 @@ def soft_targets(
     alpha: float,
     own: Tensor,
     temperature: float,
-    momentum: Optional[tuple[Tensor, Tensor]] = None,
+    momentum: tuple[Tensor, Tensor] | None = None,
     beta: float = 1.0,
 ) -> Tensor:
     """Distributions over all pairs, between one's own pair and the pairs that are alike.
@@ -107,7 +106,7 @@ class SoftTargetInfoNCELoss(nn.Module):
         keys: Tensor,
         valid: Tensor,
         alpha: float,
-        momentum: Optional[tuple[Tensor, Tensor]] = None,
+        momentum: tuple[Tensor, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """``loss`` and ``hit``, ``(N,)``, of :func:`soft_target_info_nce`, and ``perplexity``.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
 
 import torch
 from mmengine.dist import all_reduce_params
@@ -45,9 +44,7 @@ class MomentumCopy(AveragedModel):
         return [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
 
     @torch.no_grad()
-    def _move(
-        self, own: Sequence[Tensor], others: Sequence[Tensor], updates: Union[Tensor, int]
-    ) -> None:
+    def _move(self, own: Sequence[Tensor], others: Sequence[Tensor], updates: Tensor | int) -> None:
         """Move tensors of one type towards those of the source."""
         if not own[0].is_floating_point():  # the number of batches, which nobody reads
             return

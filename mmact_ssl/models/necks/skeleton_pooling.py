@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -29,7 +27,7 @@ class SkeletonPooling(BaseModule):
         self.streams = streams
         self.mode = mode
 
-    def forward(self, feature_map: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def forward(self, feature_map: Tensor, valid: Tensor | None = None) -> Tensor:
         """``(B, M', C', T', V')`` to ``(B, C')``, or to ``(B, 2 * C')``.
 
         Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ class PooledTarget(nn.Module):
     """
 
     def __init__(
-        self, channels: int = 0, joints: Optional[int] = None, deviation: bool = False
+        self, channels: int = 0, joints: int | None = None, deviation: bool = False
     ) -> None:
         super().__init__()
         self.is_pose = joints is not None
@@ -134,7 +133,7 @@ class RunningStandardizer(nn.Module):
             buffer.zero_()
 
     @torch.no_grad()
-    def forward(self, values: Tensor, valid: Optional[Tensor] = None) -> Tensor:
+    def forward(self, values: Tensor, valid: Tensor | None = None) -> Tensor:
         """Standardize ``(N, D)``; in training mode after an update with them. No gradient.
 
         Rows that are not ``valid``, bool ``(N,)``, do not enter the statistics. A channel that

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -26,7 +24,7 @@ class ConvolutionAdapter(BaseModule):
         in_channels: int,
         out_channels: int,
         level: int = -1,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.level = level
@@ -52,7 +50,7 @@ class GatedAdapter(BaseModule):
         in_channels: int,
         out_channels: int,
         reduction: int = 4,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         hidden = max(in_channels // reduction, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +112,7 @@ class VideoGenerator(nn.Module):
             )
 
     def forward(
-        self, latent: Tensor, num_frames: int, background: Optional[Tensor] = None
+        self, latent: Tensor, num_frames: int, background: Tensor | None = None
     ) -> list[GeneratedLevel]:
         """Frames of a latent ``(B, C, 8, 8)``, perhaps on a background ``(B, 3, H, W)``."""
         value = self.enter(latent)
@@ -138,7 +138,7 @@ class VideoGenerator(nn.Module):
                 levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
         return levels
 
-    def _first_picture(self, hidden: Tensor, background: Optional[Tensor]) -> Tensor:
+    def _first_picture(self, hidden: Tensor, background: Tensor | None) -> Tensor:
         """Drawn from ``(B, T, C, 8, 8)``, or the blurred background where it is shown.
 
         No other way leads around the latent.
