@@ -1,0 +1,62 @@
+"""What becomes of a head's terms: weighted means to train on and to log, samples to look at."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads.terms import Terms
+
+
+class Named(PretextHead):
+    """Gives the terms that it is made with."""
+
+    inputs = dict(clip='clip.pooled')
+
+    def __init__(self, **found: Term | Tensor) -> None:
+        super().__init__()
+        self.found = found
+
+    def terms(self, clip: Tensor) -> Terms:
+        return self.found
+
+
+def made() -> tuple[Named, Tensor]:
+    values = torch.tensor([1.0, 2.0, 6.0], requires_grad=True)
+    counts = torch.tensor([1.0, 3.0, 0.0])
+    head = Named(
+        loss_a=Term(values, counts),
+        loss_b=Term(values),
+        accuracy=Term(values, counts),
+        known=Term(values, counts > 0),
+        plain=Term(values),
+        fraction=Term(counts.mean()),
+        picture=torch.ones(3, 2),
+    )
+    return head, values
+
+
+def test_losses_and_metrics_are_weighted_means():
+    head, values = made()
+    found = head.loss(clip=torch.zeros(3, 1))
+    expected = dict(loss_a=7 / 4, loss_b=3, accuracy=7 / 4, known=3 / 2, plain=3, fraction=4 / 3)
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(expected)
+    (found['loss_a'] + found['loss_b']).backward()
+    assert values.grad.tolist() == pytest.approx([1 / 4 + 1 / 3, 3 / 4 + 1 / 3, 1 / 3])
+    assert not any(found[name].requires_grad for name in ('accuracy', 'known', 'plain'))
+
+
+def test_a_metric_of_which_nothing_counts_is_not_a_number():
+    head = Named(accuracy=Term(torch.ones(3), torch.zeros(3)))
+    assert head.loss(clip=torch.zeros(3, 1))['accuracy'].isnan()
+
+
+def test_a_prediction_has_metrics_of_each_sample_and_outputs():
+    head, values = made()
+    found = head.predict(clip=torch.zeros(3, 1))
+    assert set(found) == {'accuracy', 'known', 'plain', 'picture'}
+    for name in ('accuracy', 'known'):
+        assert found[name].tolist() == pytest.approx([1, 2, float('nan')], nan_ok=True)
+    assert found['plain'].tolist() == values.tolist() and found['picture'].shape == (3, 2)
