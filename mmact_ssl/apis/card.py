@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from mmact_ssl.engine.saved_config import read_saved_card
@@ -117,15 +117,20 @@ def card_from(values: Any) -> Card:
     """Make a card of what a file says; ValueError for what no card says."""
     if not isinstance(values, dict):
         raise ValueError('its card is not a table')
+    known = {item.name: item for item in fields(Card)}
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f'its card says {unknown[0]!r}, which this version does not know')
+    for name, item in known.items():
+        if name not in values:
+            if item.default is MISSING and item.default_factory is MISSING:
+                raise ValueError(f'its card does not say {name!r}')
+            continue
+        kinds = _KINDS[str(item.type)]
+        if type(values[name]) not in kinds:
+            raise ValueError(f'its card has {name!r} of {type(values[name]).__name__}')
     _check_values(values)
-    for item in fields(Card):
-        if item.name in values and type(values[item.name]) not in _KINDS[str(item.type)]:
-            raise ValueError(f'its card has {item.name!r} of {type(values[item.name]).__name__}')
-    parts = {key: _with_tuples(values[key]) for key in PARTS if key in values}
-    try:
-        card = Card(**{**values, **parts})
-    except TypeError as error:
-        raise ValueError(f'its card is not of this version ({error})') from error
+    parts = {key: _with_tuples(values.get(key)) for key in PARTS}
+    card = Card(**{**values, **parts})
     for name in (card.name, card.text_encoder or 'none'):
         if not NAME.fullmatch(name):
             raise ValueError(f'its card has the name {name!r}')
