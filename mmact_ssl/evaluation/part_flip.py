@@ -104,9 +104,10 @@ def find_part_layout(
     return PART_LAYOUTS[name]
 
 
-def mirror_part_maps(maps: Tensor, layout: PartLayout) -> Tensor:
-    """Part maps ``(..., C, h, w)`` of the mirrored clip, left and right parts exchanged."""
-    return maps.flip(-1)[..., layout.flip_indices.tolist(), :, :]
+def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) -> Tensor:
+    """Part maps ``(..., C, h, w)`` of the mirrored clip, left and right parts exchanged or not."""
+    mirrored = maps.flip(-1)
+    return mirrored[..., layout.flip_indices.tolist(), :, :] if exchange else mirrored
 
 
 def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dict[str, Tensor]:
@@ -124,10 +125,10 @@ def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dic
         same where the layout has no sides.
     """
     own = as_distribution(maps)
-    backs = dict(
-        exchanged=mirror_part_maps(of_mirrored, layout), not_exchanged=of_mirrored.flip(-1)
-    )
-    return {
-        name: part_overlap(as_distribution(back), own, own.sum(2) > 0)
-        for name, back in backs.items()
-    }
+    counted = own.sum(2) > 0
+
+    def overlap(exchange: bool) -> Tensor:
+        back = mirror_part_maps(of_mirrored, layout, exchange)
+        return part_overlap(as_distribution(back), own, counted)
+
+    return dict(exchanged=overlap(True), not_exchanged=overlap(False))

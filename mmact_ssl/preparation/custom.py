@@ -81,14 +81,17 @@ def prepare(
         if keypoints.ndim == 3:
             keypoints = keypoints[:, None]
         names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
-        classes = numbered_classes(labels, source)
-        if 'classes' in table:
-            classes = table['classes'].astype(str).tolist()
+        with_names = 'classes' in table
+        classes = (
+            table['classes'].astype(str).tolist()
+            if with_names
+            else numbered_classes(labels, source)
+        )
         splits = split_names(source, table, names, train_subjects)
         used = table.get('used', np.ones(len(names), dtype=bool))
         clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
         sizes = keypoints.shape[1], keypoints.shape[3]
-        with SkeletonWriter(out, out.name, layout, classes, *sizes, unit) as writer:
+        with SkeletonWriter(out, out.name, layout, classes, *sizes, unit, True) as writer:
             for name, label, clip, is_used in zip(names, labels, clips, used):
                 if is_used:
                     writer.add(name, label, clip.transpose(1, 0, 2, 3))

@@ -170,9 +170,8 @@ def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
 
 
 def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> None:
-    """Write lines ``path label``, or ``path`` alone where the label is None or -1."""
-    lines = (name if label in (None, -1) else f'{name} {label}' for name, label in entries)
-    write_lines(path, lines)
+    """Write lines ``path label``, or ``path`` alone where the label is None."""
+    write_lines(path, (name if label is None else f'{name} {label}' for name, label in entries))
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

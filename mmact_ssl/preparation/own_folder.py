@@ -114,11 +114,13 @@ def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
     return folder
 
 
-def write_groups(folder: Path, groups: dict[str, str]) -> None:
-    """Keep which samples belong together (of a subject, a session), if some do."""
+def write_groups(folder: Path, groups: dict[str, str]) -> bool:
+    """Keep which samples belong together (of a subject, a session); False if none do."""
     (folder / GROUPS).unlink(missing_ok=True)
-    if len(set(groups.values())) < len(groups):
+    together = len(set(groups.values())) < len(groups)
+    if together:
         write_atomically(folder / GROUPS, json.dumps(groups, indent=1) + '\n')
+    return together
 
 
 def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:

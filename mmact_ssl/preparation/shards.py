@@ -57,7 +57,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
             _write(shard, source, chosen)
             written.update({name: shard.relative_to(out).as_posix() for name in chosen})
         lines = [(f'{written[name]}/{name}', label) for name, label in zip(names, labels)]
-        write_annotation(out / path.name, lines)
+        write_annotation(out / path.name, ((n, None if i < 0 else i) for n, i in lines))
         counts[path.stem] = len(names)
         counts['shards'] = counts.get('shards', 0) + len(groups)
     for name in ('classes.txt', GROUPS):

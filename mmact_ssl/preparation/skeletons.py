@@ -39,6 +39,7 @@ class SkeletonWriter:
         classes: Names of the classes, in the order of the labels.
         num_persons: Persons M of the set; a clip may have fewer.
         num_coordinates: Coordinates C of a joint, 2 or 3.
+        may_lack_labels: Clips of label -1, that is without one, are written too.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class SkeletonWriter:
         num_persons: int,
         num_coordinates: int = 3,
         unit: str = 'metres',
+        may_lack_labels: bool = False,
     ) -> None:
         self.out, self.dataset, self.layout, self.unit = out, dataset, layout, unit
         self.classes = list(classes)
         self.frame_shape = (num_persons, LAYOUTS[layout].num_joints, num_coordinates)
         self.left_out: dict[str, str] = {}
+        self._lowest_label = -1 if may_lack_labels else 0
         self._clips: dict[str, tuple[int, int, int]] = {}  # label, length, persons
         self._digests: dict[str, bytes] = {}  # of the coordinates
         self._dropped_frames: Counter[str] = Counter()
@@ -77,13 +80,13 @@ class SkeletonWriter:
 
         Args:
             name: Of the clip; no blanks, because annotation lines are ``name label``.
-            label: From 0, or -1 where the clip has none.
+            label: From 0, or -1 where the clip has none, if the writer takes such clips.
             keypoint: (M or fewer, T, V, C); zero where a person or joint is not seen.
         """
         if name.split() != [name] or not name.isprintable() or name in self._clips:
             what = 'comes twice' if name in self._clips else 'is empty or has blanks'
             raise DataError(f'{self.dataset}: clip name {name!r} {what}; rename it')
-        if not -1 <= label < len(self.classes):
+        if not self._lowest_label <= label < len(self.classes):
             classes = f'{len(self.classes)} classes from 0'
             raise DataError(f'{self.dataset}: label {label} of {name} is not one of {classes}')
         persons, joints, coordinates = self.frame_shape
@@ -148,7 +151,8 @@ class SkeletonWriter:
             kept = [(name, self._clips[name][0]) for name in names if name in self._clips]
             lists[split].unlink(missing_ok=True)
             if kept:
-                write_annotation(lists[split], kept)
+                lines = ((name, None if label < 0 else label) for name, label in kept)
+                write_annotation(lists[split], lines)
                 counts[split] = len(kept)
         report_left_out(self.out, self.left_out)
         self._write_summary(labels, lengths, persons, counts)
