@@ -137,7 +137,7 @@ def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, 
 
 
 def test_sentences_need_the_pretraining(model, clips, tmp_path):
-    with pytest.raises(SystemExit, match='reads no sentences: publish'):
+    with pytest.raises(SystemExit, match='reads no sentences: give checkpoint='):
         main(['gallery', model, str(clips / 'blue'), '--out', str(tmp_path), '--text', 'waves'])
 
 
