@@ -91,6 +91,7 @@ def page_parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument('clips', nargs='+', help='videos or skeleton files, or folders of them')
     parser.add_argument('--out', default='gallery', help='folder of the pages and of their index')
     parser.add_argument('--device', help='of the network; a GPU where there is one')
+    parser.set_defaults(checkpoint=None, text_encoder=None)
     return parser
 
 
@@ -99,6 +100,8 @@ def parse_gallery(argv: list[str]) -> argparse.Namespace:
     parser = page_parser('gallery')
     parser.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
     parser.add_argument('--text', nargs='+', default=(), help='sentences that search too')
+    parser.add_argument('--checkpoint', help='of --text: pre-training that the model comes from')
+    parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
     return parser.parse_args(argv)
 
 
@@ -209,7 +212,8 @@ def make_pages(args: argparse.Namespace) -> Any:
     from mmact_ssl.visualization.pages import ClipPages
 
     folder = Path(args.out)
-    search = RetrievalInferencer(args.model, folder / 'clips.index', device=args.device)
+    texts = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder)
+    search = RetrievalInferencer(args.model, folder / 'clips.index', device=args.device, **texts)
     pages = ClipPages(search, args.clips, folder)
     for name, reason in pages.broken.items():
         print(f'left out: {name}: {reason}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,10 @@ class RetrievalInferencer(FeatureInferencer):
         model: See FeatureInferencer.
         index: File; made where it is missing, of this model alone.
         window, stride, unit: Of the rows, see FeatureInferencer; None: a row a clip.
+        checkpoint: Pre-training with sentences that the model was published from, to search by
+            sentences; not needed where it was published with what reads them.
+        text_encoder: Config of the teacher that embedded its sentences, as
+            ``configs/teachers/minilm.py``; by default the one that the card names.
         device, show_progress: See FeatureInferencer.
     """
 
@@ -39,6 +44,8 @@ class RetrievalInferencer(FeatureInferencer):
         window: float | None = None,
         stride: float | None = None,
         unit: str = 'seconds',
+        checkpoint: str | None = None,
+        text_encoder: str | None = None,
         device: str | None = None,
         show_progress: bool = True,
     ) -> None:
@@ -48,6 +55,7 @@ class RetrievalInferencer(FeatureInferencer):
         # One cut has one form, however it was asked for.
         windows = None if window is None else [float(window), float(stride or window), unit]
         self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
+        self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
 
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
@@ -99,7 +107,7 @@ class RetrievalInferencer(FeatureInferencer):
             inputs: Clips as of a FeatureInferencer, each searching by its mean feature; or
                 features, float ``(C,)`` or ``(Q, C)``.
             top: Hits of each.
-            text: Sentences in place of clips, of a model that was published with what reads them.
+            text: Sentences in place of clips.
             batch_size: Of the windows of clips.
 
         Returns:
@@ -138,23 +146,29 @@ class RetrievalInferencer(FeatureInferencer):
     def _open_space(self) -> tuple[SharedSpace, Any]:
         """The projectors of the pre-training, and the encoder of sentences."""
         if self._space is None:
+            card = self.pretrained.card
+            source = self.checkpoint or (self.pretrained.path if card.text_encoder else None)
+            config = self.text_encoder or CONFIGS / 'teachers' / f'{card.text_encoder}.py'
+            if source is None or not (self.text_encoder or card.text_encoder):
+                raise ConfigError(
+                    f'{card.name} is a backbone alone and reads no sentences: give checkpoint=, '
+                    'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
+                )
+            wanted = card.source_sha256 if self.checkpoint else self.pretrained.sha256
+            if sha256_of_file(source) != wanted:
+                raise CheckpointError(
+                    f'{source}: {card.name} was published from another file, so that these '
+                    'projectors belong to other features'
+                )
             from mmact_ssl.models.teachers import build_teacher
 
-            card, path = self.pretrained.card, self.pretrained.path
-            if not card.text_encoder:
-                raise ConfigError(
-                    f'{card.name} is a backbone alone and reads no sentences: publish its C2VL '
-                    'pre-training with --text-encoder, e.g. minilm'
-                )
-            if sha256_of_file(path) != self.pretrained.sha256:
-                raise CheckpointError(f'{path}: is another file than was loaded: load it again')
-            encoder = build_teacher(CONFIGS / 'teachers' / f'{card.text_encoder}.py')
+            encoder = build_teacher(os.fspath(config))
             if encoder.kind != 'text':
-                raise CheckpointError(f'{path}: {card.text_encoder!r} reads no sentences')
+                raise ConfigError(f'{config}: reads no sentences, it is {encoder.kind}')
             if card.text_fingerprint not in ('', encoder.fingerprint()):
                 raise ConfigError(
-                    f'{card.name} learned from the sentences of another encoder than '
-                    f'{card.text_encoder!r} here: its weights have to be those of then'
+                    f'{config}: {card.name} learned from the sentences of another encoder: give '
+                    f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
                 )
-            self._space = SharedSpace(path), encoder
+            self._space = SharedSpace(source), encoder
         return self._space

@@ -175,14 +175,42 @@ def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
     return model, str(tmp_path / 'epoch.pth'), Words()
 
 
+def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tmp_path):
+    model, checkpoint, encoder = by_text
+    search = RetrievalInferencer(
+        model,
+        tmp_path / 't.index',
+        checkpoint=checkpoint,
+        text_encoder='words.py',
+        show_progress=False,
+    )
+    assert search.add(skeleton_folder)['added'] == 18
+    sentences = ['they carry', 'they wave and wave']
+    found = search(text=sentences, top=5)
+    space = SharedSpace(checkpoint)
+    prompts = space.embed('prompt', encoder.embed(sentences).numpy())
+    similarity = prompts @ space.embed('skeleton', embed(model, skeleton_folder)).T
+    names = [window.name for window in search.index.windows()]
+    assert names[0] == f'{skeleton_folder.as_posix()}/a00_v1_0'
+    for query, hits in zip(similarity, found['hits']):
+        check_hits(hits, dict(zip(names, query)), 5)
+    assert found['queries'] == sentences
+
+
 def test_a_backbone_alone_says_that_it_reads_no_sentences(by_text, skeleton_folder, tmp_path):
-    search = RetrievalInferencer(by_text[0], tmp_path / 't.index', show_progress=False)
+    model, checkpoint, _ = by_text
+    search = RetrievalInferencer(model, tmp_path / 't.index', show_progress=False)
     search.add(skeleton_folder)
-    with pytest.raises(ConfigError, match=r'is a backbone alone and reads no sentences: publish'):
+    with pytest.raises(ConfigError, match=r'is a backbone alone and reads no sentences: give chec'):
+        search(text='somebody waves')
+    state = torch.load(checkpoint)
+    torch.save({**state, 'epoch': 9}, tmp_path / 'later.pth')
+    search.checkpoint, search.text_encoder = str(tmp_path / 'later.pth'), 'words.py'
+    with pytest.raises(CheckpointError, match=r'later\.pth: .* was published from another file'):
         search(text='somebody waves')
 
 
-def test_sentences_find_skeletons_by_the_projectors(
+def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     by_text, publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
 ):
     bare, checkpoint, encoder = by_text
@@ -195,26 +223,18 @@ def test_sentences_find_skeletons_by_the_projectors(
     assert model.card.text_encoder == 'minilm'
     features = [embed(one, skeleton_folder) for one in (model, bare)]
     np.testing.assert_array_equal(*features)
-    search = RetrievalInferencer(model, tmp_path / 't.index', show_progress=False)
-    assert search.add(skeleton_folder)['added'] == 18
-    sentences = ['they carry', 'they wave and wave']
-    found = search(text=sentences, top=5)
-    space = SharedSpace(checkpoint)
-    prompts = space.embed('prompt', encoder.embed(sentences).numpy())
-    similarity = prompts @ space.embed('skeleton', features[0]).T
-    names = [window.name for window in search.index.windows()]
-    assert names[0] == f'{skeleton_folder.as_posix()}/a00_v1_0'
-    for query, hits in zip(similarity, found['hits']):
-        check_hits(hits, dict(zip(names, query)), 5)
-    assert found['queries'] == sentences
-    search._space = None
+    searches = [
+        RetrievalInferencer(bare, tmp_path / 'a', checkpoint=checkpoint, text_encoder='words.py'),
+        RetrievalInferencer(model, tmp_path / 'b'),
+    ]
+    for search in searches:
+        search.add(skeleton_folder)
+    of_checkpoint, of_file = (search(text='they wave', top=5)['hits'] for search in searches)
+    assert of_file == of_checkpoint
     monkeypatch.setattr(type(encoder), 'fingerprint', lambda self: 'other weights')
-    with pytest.raises(ConfigError, match="sentences of another encoder than 'minilm' here"):
-        search(text='they wave')
-    with open(model.path, 'ab') as file:
-        file.write(b' ')
-    with pytest.raises(CheckpointError, match='another file than was loaded'):
-        search(text='they wave')
+    searches[1]._space = None
+    with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
+        searches[1](text='they wave')
 
 
 def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
