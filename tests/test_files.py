@@ -86,6 +86,8 @@ def test_annotation_with_and_without_labels(tmp_path):
 def test_names_may_end_as_a_label_after_a_comma(tmp_path):
     (tmp_path / 'train.txt').write_text('walk,1\nrun\nwalk,2 4\n')
     assert read_annotation(tmp_path / 'train.txt', '') == (['walk,1', 'run', 'walk,2'], [-1, -1, 4])
+    (tmp_path / 'train.txt').write_text('walk,1\nwalk,2\n')
+    assert read_annotation(tmp_path / 'train.txt', '')[0] == ['walk,1', 'walk,2']
 
 
 @pytest.mark.parametrize(('here', 'listed'), [('NFD', 'NFC'), ('NFC', 'NFD')])

@@ -65,7 +65,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
             first = next(name for name, path in zip(names, paths) if path in missing)
             why = why_missing(folder, first) or self._fix('data_prefix[video]')
             if len(missing) < len(set(paths)):
-                why += '; or leave them out by train_dataloader.dataset.skip_missing=True'
+                why += '; or leave them out by skip_missing=True of the data set'
             raise DataError(
                 f'{len(missing)} of {len(paths)} videos of {self.ann_file} are missing, the '
                 f'first is {os.path.join(folder, first)}: {why}'

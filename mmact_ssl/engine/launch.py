@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import ctypes
 import os
 import sys
@@ -86,6 +87,14 @@ def read_config(path: str, options: Sequence[str] | None = None, data: str | Non
     # yapf would take a second or more, four times before the first step and for each checkpoint;
     # fromfile loses mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
+    try:
+        ast.parse(cfg.pretty_text)
+    except SyntaxError as error:
+        raise ConfigError(
+            f'{path}: checkpoints hold the config as text, which could not be read again: '
+            f'{(error.text or "").strip()!r}: take numbers, texts and lists as values, and as keys '
+            'names that are no words of Python'
+        ) from error
     return cfg
 
 

@@ -90,7 +90,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 seed=seed,
                 metrics=measured.metrics,
                 label_fraction=request.label_fraction,
-                config=os.path.relpath(os.path.realpath(cfg.filename)),
+                config=_relative(cfg.filename),
                 config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
                 checkpoint_hash=checkpoint_hash,
                 data_version=version,
@@ -173,3 +173,11 @@ def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
 def _config_key(name: str) -> str:
     """Return the name of a protocol's settings in a config, where ``-`` cannot be."""
     return name.replace('-', '_')
+
+
+def _relative(path: str) -> str:
+    """Write a path relative to the working folder where it lies inside."""
+    try:
+        return Path(path).resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)

@@ -21,8 +21,8 @@ from mmact_ssl.files import read_annotation
 def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
     """Warn where the list with whose labels a student was trained holds test samples.
 
-    It is the list that the checkpoint's config names. Nothing is said where that is gone, and of
-    published files, which name none. Our choice.
+    It is the list that the checkpoint's config names. Published files name none, and a list may be
+    gone: there is no warning then. Our choice.
 
     Args:
         train, test: Splits of the evaluation; nothing is said of a student that was trained with
@@ -43,26 +43,26 @@ def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
             print_log(
                 f'{checkpoint} was trained with labels of {ann_file}, which holds {len(shared)} of '
                 f'the {len(test.names)} test clips of {test.ann_file}, such as {min(shared)}: the '
-                'result says too much, evaluate a student that has not read them',
+                'result is too high, evaluate a student that has not read them',
                 'current',
                 logging.WARNING,
             )
 
 
 def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
-    """Test videos whose file name and size one of ``names`` has too.
-
-    None of them if no two have the same content: names such as 0001.mp4 repeat by chance.
-    """
+    """Test videos whose file name, size and content one of ``names`` has too."""
 
     def by_file(root: str, names: Sequence[str]) -> dict[tuple[str, int], tuple[Path, str]]:
         paths = [(Path(root, name), name) for name in names]
         return {(p.name, p.stat().st_size): (p, name) for p, name in paths if p.is_file()}
 
-    read, tests = by_file(root, names), by_file(test.root, test.names)
-    shared = [key for key in tests if key in read]
-    same = any(filecmp.cmp(read[key][0], tests[key][0], shallow=False) for key in shared)
-    return [tests[key][1] for key in shared] if same else []
+    read = {key: path for key, (path, _) in by_file(root, names).items()}
+    tests = by_file(test.root, test.names)
+    return [
+        name
+        for key, (path, name) in tests.items()
+        if key in read and filecmp.cmp(read[key], path, shallow=False)
+    ]
 
 
 def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:

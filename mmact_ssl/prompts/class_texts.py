@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_text
 
-_SEPARATOR = re.compile('[;,\t]')
+_SEPARATOR = re.compile(r'\s*[;,]|\s*\t')
 
 
 def read_class_texts(
@@ -62,8 +62,8 @@ def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
 def _split(line: str, classes: Sequence[str]) -> tuple[str, str]:
     """Split a line into name and description; names with separators must be ``classes``."""
     for name in sorted(classes, key=len, reverse=True):
-        rest = line[len(name) :].lstrip(' ')
-        if line.lower().startswith(name.lower()) and _SEPARATOR.match(rest):
-            return name, rest[1:].strip()
+        mark = _SEPARATOR.match(line[len(name) :])
+        if line.lower().startswith(name.lower()) and mark:
+            return name, line[len(name) + mark.end() :].strip()
     name, *rest_of = _SEPARATOR.split(line, maxsplit=1)
     return name.strip(), rest_of[0].strip() if rest_of else ''

@@ -126,7 +126,7 @@ class ClipPages:
         if not (self.folder / name).is_file():
             try:
                 write_atomically(self.folder / name, animate(clip_frames(clip)))
-            except DataError:  # the pipeline's reader reads files that this one does not
+            except DataError:
                 return ''
         return name
 

@@ -22,7 +22,10 @@ from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, names_a_set,
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
-OWN_HOOKS = {'seed_by_progress', 'broken_samples', 'momentum', 'target_caches', 'gradient_share'}
+OWN_HOOKS = {
+    *('seed_by_progress', 'broken_samples', 'momentum', 'target_caches', 'gradient_share'),
+    'sync_buffers',
+}
 
 
 def targets_made(pipeline: list) -> set[str]:

@@ -77,7 +77,11 @@ def test_samples(folder):
 @pytest.mark.parametrize(
     ('lines', 'options', 'message'),
     [
-        (['a.mp4', 'gone.mp4 1'], {}, r'1 of 2 .* are missing, .*gone\.mp4: .*skip_missing=True$'),
+        (
+            ['a.mp4', 'gone.mp4 1'],
+            {},
+            r'1 of 2 .* are missing, .*gone\.mp4: .*skip_missing=True of the data set$',
+        ),
         (['x/a.mp4'], {'skip_missing': True}, r'1 of 1 videos of .* are missing'),
         (['a.mp4'], {'data_prefix': {'video': '/no/such'}}, 'video folder /no/such is missing'),
     ],

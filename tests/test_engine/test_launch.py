@@ -17,6 +17,7 @@ from mmengine.registry import VISUALIZERS, DefaultScope
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.config_check import check_config
 from mmact_ssl.engine.launch import load_config, read_config
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.preparation.own_folder import VARIABLE
 
 
@@ -78,6 +79,14 @@ def test_the_text_of_a_config_needs_no_yapf_and_reads_the_same(name, monkeypatch
     config = copy.deepcopy(read_config(str(CONFIGS / name)))  # as runners do
     config.dump(tmp_path / 'config.py')
     assert Config.fromfile(tmp_path / 'config.py').to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize('note', ["{'class': 1}", "{'it\\'s': 1}", 'object()', '{True: 1}'])
+def test_a_config_that_checkpoints_could_not_hold_is_refused(note, tmp_path):
+    base = CONFIGS / 'ms2l_gru_nwucla.py'
+    (tmp_path / 'mine.py').write_text(f'_base_ = {str(base)!r}\nnote = {note}\n')
+    with pytest.raises(ConfigError, match=r'mine\.py: checkpoints hold the config as text'):
+        read_config(str(tmp_path / 'mine.py'))
 
 
 def test_the_work_dir_of_a_folder_has_its_name(tmp_path):

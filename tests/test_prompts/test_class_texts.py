@@ -24,7 +24,7 @@ def test_all_separators_any_order_several_files(tmp_path):
     first = write(
         tmp_path, 'Sit down ; lowers; and rests.\n\nbend, then rise, bows.\nsit,is seated, upright'
     )
-    second = write(tmp_path, '\ufeffsit;a\nsit down\tb\nbend, then rise \tc\n', 'second.txt')
+    second = write(tmp_path, '\ufeffsit;a\nsit down\tb\nbend, then rise \t; c\n', 'second.txt')
     assert read_class_texts([first, second], CLASSES) == {
         'sit': ['is seated, upright', 'a'],
         'sit down': ['lowers; and rests.', 'b'],

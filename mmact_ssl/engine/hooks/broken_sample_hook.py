@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections import Counter
 from typing import Any
 
@@ -86,8 +87,8 @@ class BrokenSampleHook(Hook):
         if not replaced:
             return
         fraction = replaced / samples
-        # One file may be broken in several ways.
-        broken = {message.partition(': ')[0] for message in files}
+        # One file may be broken in several ways, and its name may have a colon.
+        broken = {re.sub(r'(.*?\.\w+|[^:]*): .*', r'\1', message) for message in files}
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)

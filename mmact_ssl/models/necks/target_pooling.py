@@ -106,25 +106,21 @@ def body_frame(poses: Tensor) -> Tensor:
 class RunningStandardizer(nn.Module):
     """Subtract the running mean of each channel and divide by its running deviation.
 
-    Unlike in batch normalization, all batches of late training share one map. With ``m`` the
-    momentum, after ``t`` updates::
-
-        mean = (1 - m) * sum over s of m^(t - s) * batch_mean_s / (1 - m^t)
-
-    the same for the mean of squares (Adam's correction of a start at zero, arXiv 1412.6980, section
-    3). Statistics are those of all processes together, in double precision: the deviation is that
-    of the mean of squares. Our choice.
+    Unlike in batch normalization, all batches of late training share one map. Mean and variance are
+    those of all rows so far, where a batch counts ``m`` times as much as the one after it, with
+    ``m`` the momentum (an average as Adam's, corrected for its start at zero, arXiv 1412.6980,
+    section 3). They are those of all processes together. Our choice.
     """
 
     mean: Tensor
-    square: Tensor
+    variance: Tensor
     updates: Tensor
 
     def __init__(self, channels: int, momentum: float = 0.99) -> None:
         super().__init__()
         self.momentum = momentum
-        self.register_buffer('mean', torch.zeros(channels, dtype=torch.float64))
-        self.register_buffer('square', torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer('mean', torch.zeros(channels))
+        self.register_buffer('variance', torch.zeros(channels))
         self.register_buffer('updates', torch.tensor(0))
 
     def restart(self) -> None:
@@ -140,18 +136,21 @@ class RunningStandardizer(nn.Module):
         hardly varies is divided by a hundredth of the mean deviation. Before the first update,
         values are returned as they are.
         """
-        values = values.double()
+        values = values.float()
         everyone = gather(values) if self.training else values[:0]
         if self.training and valid is not None:
             everyone = everyone[gather(valid)]
         if len(everyone):
-            self.mean.lerp_(everyone.mean(0), 1 - self.momentum)
-            self.square.lerp_(everyone.square().mean(0), 1 - self.momentum)
             self.updates += 1
+            share = (1 - self.momentum) / (1 - self.momentum ** float(self.updates))
+            # Not by the mean of squares: where a mean is a thousand deviations, rounding is all
+            # that would be left of its difference to the squared mean.
+            step = everyone.mean(0) - self.mean
+            self.mean += share * step
+            self.variance.lerp_(everyone.var(0, unbiased=False), share)
+            self.variance += share * (1 - share) * step.square()
         if not self.updates:
-            return values.float()
-        correction = 1 - self.momentum ** float(self.updates)
-        mean, square = self.mean / correction, self.square / correction
-        deviation = (square - mean.square()).clamp(min=0).sqrt()
+            return values
+        deviation = self.variance.sqrt()
         floor = (0.01 * deviation.mean()).clamp(min=1e-6)
-        return ((values - mean) / torch.maximum(deviation, floor)).float()
+        return (values - self.mean) / torch.maximum(deviation, floor)

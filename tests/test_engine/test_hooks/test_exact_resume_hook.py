@@ -169,7 +169,7 @@ def test_a_runner_that_collects_no_processes_goes_on_too(train, capsys, monkeypa
     assert 'begins anew' not in capsys.readouterr().out
 
 
-def one_process(rank: int, folder: str, make_runner) -> None:
+def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
     """Batches of its own; of two accumulated ones the first is before the checkpoint."""
     os.environ['LOCAL_RANK'] = str(rank)
     torch.distributed.init_process_group(
@@ -182,7 +182,7 @@ def one_process(rank: int, folder: str, make_runner) -> None:
             Path(folder, name),
             Model(),
             Seen(),
-            hooks=[dict(type='ExactResumeHook'), *([Killed(kill_at)] if kill_at else [])],
+            hooks=[dict(type='ExactResumeHook'), *sync, *([Killed(kill_at)] if kill_at else [])],
             runner_class=PretrainRunner,
             train_cfg=dict(by_epoch=True, max_epochs=3),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=2),
@@ -203,13 +203,16 @@ def one_process(rank: int, folder: str, make_runner) -> None:
     torch.save(found, Path(folder, f'{rank}.pt'))
 
 
-def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tmp_path: Path):
-    mp.start_processes(one_process, (str(tmp_path), make_runner), nprocs=2, start_method='fork')
+@pytest.mark.parametrize('sync', [[], [dict(type='SyncBuffersHook')]], ids=['own', 'averaged'])
+def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tmp_path, sync):
+    """The statistics until the end of an epoch, at which a hook may average them."""
+    arguments = str(tmp_path), make_runner, sync
+    mp.start_processes(one_process, arguments, nprocs=2, start_method='fork')
     states = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for whole, resumed in states:
         assert equal(whole, resumed)
     names = [n for n, v in states[0][0].items() if not torch.equal(v, states[1][0][n])]
-    assert names == ['layers.1.running_mean', 'layers.1.running_var']
+    assert names == ([] if sync else ['layers.1.running_mean', 'layers.1.running_var'])
 
 
 @pytest.mark.parametrize(('batches', 'kept'), [(3, True), (4, False)])

@@ -32,7 +32,7 @@ def test_the_running_statistics_are_weighted_means_of_the_batches(
     square = (shares[:, None] * (batches**2).mean(1)).sum(0)
     deviation = np.sqrt(square - mean**2)
     deviation = np.maximum(deviation, 0.01 * deviation.mean())
-    np.testing.assert_allclose(found, (batches[-1] - mean) / deviation, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(found, (batches[-1] - mean) / deviation, atol=2e-3, rtol=2e-3)
 
 
 def test_a_dead_channel_is_not_blown_up():
