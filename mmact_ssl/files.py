@@ -29,7 +29,7 @@ MAX_CLASSES = 100_000
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
 
 _LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
-_OTHER_SEPARATOR = re.compile(r'.*\.[^\s.]+\s*[;,]\s*-?[0-9]+')  # after a suffix
+_OTHER_SEPARATOR = re.compile(r'.*\.[^\s./]+\s*[;,]\s*-?[0-9]+')  # after a suffix
 CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff]')  # and bytes that are not UTF-8
 
 

@@ -132,7 +132,7 @@ def _from_video(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f'{_absolute(path)}: no such video')
     # decord prints the whole of a file that is not a video, a text or a web page.
-    with reading(path, 'take it out of the inputs'):
+    with reading(_absolute(path), 'take it out of the inputs'):
         av.open(str(path), metadata_errors='replace').close()
     return _results(path.as_posix(), 'RGB')
 

@@ -44,6 +44,7 @@ def load_config(args: argparse.Namespace) -> Config:
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
     cfg = read_config(args.config, args.cfg_options, data)
     check_kind_of_data(cfg)
+    check_text(cfg)
     # mmengine switches hooks of its own names off by None, and asserts for all others.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
@@ -87,15 +88,19 @@ def read_config(path: str, options: Sequence[str] | None = None, data: str | Non
     # yapf would take a second or more, four times before the first step and for each checkpoint;
     # fromfile loses mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
+    return cfg
+
+
+def check_text(cfg: Config) -> None:
+    """Refuse a config of which checkpoints would hold a text that is not Python."""
     try:
         ast.parse(cfg.pretty_text)
     except SyntaxError as error:
         raise ConfigError(
-            f'{path}: checkpoints hold the config as text, which could not be read again: '
-            f'{(error.text or "").strip()!r}: take numbers, texts and lists as values, and as keys '
-            'names that are no words of Python'
+            f'{cfg.filename}: checkpoints hold the config as text, and could not read this: '
+            f'{(error.text or "").strip()!r}: name what is imported by its module (`import '
+            'pathlib`), and take keys that are not keywords of Python'
         ) from error
-    return cfg
 
 
 def apply_options(cfg: Config, options: Sequence[str] | None) -> None:

@@ -26,7 +26,7 @@ def read_saved_config(
     Returns:
         The name of the config, '' if there is none, and the values of those ``names`` that the
         config assigns; of ``*_name`` only what may become a part of a file's name. No values if the
-        text is not a config, or one of them is not plain.
+        text is not a config.
     """
     meta = load_checkpoint_safely(checkpoint).get('meta', {})
     values = {}
@@ -58,7 +58,10 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
-    """Read plain values, and calls of ``dict``, that a dumped config assigns to some names."""
+    """Read plain values, and calls of ``dict``, that a dumped config assigns to some names.
+
+    A part that is neither, such as ``inf``, is its text.
+    """
     found = {}
     for node in ast.parse(text).body:
         name = getattr(node.targets[0], 'id', '') if isinstance(node, ast.Assign) else ''
@@ -75,7 +78,10 @@ def _value(node: ast.AST) -> Any:
         return dict(zip(keys, map(_value, node.values)))
     if isinstance(node, (ast.List, ast.Tuple)):
         return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
-    return ast.literal_eval(node)  # type: ignore[arg-type]
+    try:
+        return ast.literal_eval(node)  # type: ignore[arg-type]
+    except ValueError:
+        return ast.unparse(node)
 
 
 def find_value(part: Any, key: str) -> Any:

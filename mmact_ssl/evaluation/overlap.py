@@ -51,18 +51,17 @@ def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
 
 def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
     """Test videos whose file name, size and content one of ``names`` has too."""
-
-    def by_file(root: str, names: Sequence[str]) -> dict[tuple[str, int], tuple[Path, str]]:
-        paths = [(Path(root, name), name) for name in names]
-        return {(p.name, p.stat().st_size): (p, name) for p, name in paths if p.is_file()}
-
-    read = {key: path for key, (path, _) in by_file(root, names).items()}
-    tests = by_file(test.root, test.names)
-    return [
-        name
-        for key, (path, name) in tests.items()
-        if key in read and filecmp.cmp(read[key], path, shallow=False)
-    ]
+    read: dict[tuple[str, int], list[Path]] = {}
+    for path in (Path(root, name) for name in names):
+        if path.is_file():
+            read.setdefault((path.name, path.stat().st_size), []).append(path)
+    shared = []
+    for name in test.names:
+        path = Path(test.root, name)
+        alike = read.get((path.name, path.stat().st_size), []) if path.is_file() else []
+        if any(filecmp.cmp(path, one, shallow=False) for one in alike):
+            shared.append(name)
+    return shared
 
 
 def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:

@@ -35,7 +35,7 @@ def read_class_texts(
             raise DataError(f'{file}: {len(lines)} lines for {len(classes)} classes: give as many')
         found: dict[str, str] = {}
         for position, (number, line) in enumerate(lines):
-            name, text = _split(line, [] if in_order else classes)
+            name, text = _split(line, [classes[position]] if in_order else classes)
             name = classes[position] if in_order else name
             if not text:
                 raise DataError(f'{file}:{number}: no description after the name: {line[:60]!r}')

@@ -85,8 +85,9 @@ def test_the_text_of_a_config_needs_no_yapf_and_reads_the_same(name, monkeypatch
 def test_a_config_that_checkpoints_could_not_hold_is_refused(note, tmp_path):
     base = CONFIGS / 'ms2l_gru_nwucla.py'
     (tmp_path / 'mine.py').write_text(f'_base_ = {str(base)!r}\nnote = {note}\n')
+    config = dict(config=str(tmp_path / 'mine.py'), cfg_options=None, launcher='none')
     with pytest.raises(ConfigError, match=r'mine\.py: checkpoints hold the config as text'):
-        read_config(str(tmp_path / 'mine.py'))
+        load_config(Namespace(**config, work_dir=None))
 
 
 def test_the_work_dir_of_a_folder_has_its_name(tmp_path):

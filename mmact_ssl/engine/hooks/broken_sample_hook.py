@@ -16,7 +16,11 @@ from mmengine.runner import Runner
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import write_atomically
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 from mmact_ssl.registry import HOOKS
+
+# A file's name, which may have a colon itself, and the reason.
+_MESSAGE = re.compile(rf'(.*?({"|".join(map(re.escape, VIDEO_SUFFIXES))})|[^:]*): .*', re.I)
 
 
 @HOOKS.register_module()
@@ -87,8 +91,7 @@ class BrokenSampleHook(Hook):
         if not replaced:
             return
         fraction = replaced / samples
-        # One file may be broken in several ways, and its name may have a colon.
-        broken = {re.sub(r'(.*?\.\w+|[^:]*): .*', r'\1', message) for message in files}
+        broken = {_MESSAGE.sub(r'\1', message) for message in files}  # some in several ways
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)

@@ -62,7 +62,7 @@ def test_one_broken_file_of_a_small_folder_is_named_and_stops_nothing(tmp_path, 
     assert [text.split('so far: ')[1][0] for text in warned[1:]] == ['1', '2', '4', '8']
     with pytest.raises(DataError, match='2 of 4 samples are broken'):
         run(BrokenSampleHook(max_fraction=0), tmp_path, one[:2])
-    folder = [batch('', f'/Show: one/{name}.mp4: cut: early') for name in 'ab']
+    folder = [batch('', f'/My.Show: one/{name}.mp4: cut: early') for name in 'ab']
     with pytest.raises(DataError, match='2 of 4 samples are broken'):
         run(BrokenSampleHook(max_fraction=0.05), tmp_path, folder)
 

@@ -15,7 +15,7 @@ from mmact_ssl.models.necks.target_pooling import RunningStandardizer
     st.integers(1, 6),
     st.integers(2, 9),
     st.integers(1, 5),
-    st.sampled_from([0, 3, 5000]),
+    st.sampled_from([0, 3, 1000]),
     st.integers(0, 999),
 )
 def test_the_running_statistics_are_weighted_means_of_the_batches(
@@ -32,7 +32,9 @@ def test_the_running_statistics_are_weighted_means_of_the_batches(
     square = (shares[:, None] * (batches**2).mean(1)).sum(0)
     deviation = np.sqrt(square - mean**2)
     deviation = np.maximum(deviation, 0.01 * deviation.mean())
-    np.testing.assert_allclose(found, (batches[-1] - mean) / deviation, atol=2e-3, rtol=2e-3)
+    # Up to what single precision rounds so far from zero.
+    rounding = 2e-6 * (offset + 20)
+    np.testing.assert_allclose(found * deviation, batches[-1] - mean, atol=rounding, rtol=2e-3)
 
 
 def test_a_dead_channel_is_not_blown_up():
