@@ -17,15 +17,13 @@ from mmact_ssl.apis.card import Card, card_from
 from mmact_ssl.apis.downstream import find_downstream
 from mmact_ssl.apis.parts import plain_part
 from mmact_ssl.compat import CONFIGS
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
-from mmact_ssl.evaluation.shared_space import PROMPTS, projector_weights
+from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
-from mmact_ssl.targets.target_cache_hook import META_KEY
 
 
 def make_card(cfg: Config, **known: Any) -> Card:
@@ -129,15 +127,8 @@ def text_part(
     config = CONFIGS / 'teachers' / f'{encoder}.py'
     if not config.is_file():
         raise ConfigError(f'{encoder}: no such config in {config.parent}')
-    fingerprint = build_teacher(config).fingerprint()
-    caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
-    known = caches.get('train', {}).get('prompt', {})
-    if known and fingerprint not in known:
-        raise ConfigError(
-            f'{checkpoint} learned from sentences of {", ".join(known.values())}, another teacher '
-            f'or other weights than {encoder}'
-        )
-    card = dict(text_encoder=encoder, text_fingerprint=fingerprint if known else '')
+    fingerprint = check_encoder(os.fspath(checkpoint), build_teacher(config))
+    card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
 

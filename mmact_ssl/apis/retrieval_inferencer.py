@@ -16,7 +16,7 @@ from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.files import sha256_of_file
 
 
@@ -170,5 +170,7 @@ class RetrievalInferencer(FeatureInferencer):
                     f'{config}: {card.name} learned from the sentences of another encoder: give '
                     f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
                 )
+            if self.checkpoint:
+                check_encoder(self.checkpoint, encoder)
             self._space = SharedSpace(source), encoder
         return self._space

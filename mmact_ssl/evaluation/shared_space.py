@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors
+from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.target_cache_hook import META_KEY
 
 # What each side of the space reads, as the fix of another size.
 SIDES = {
@@ -44,6 +46,25 @@ def projector_weights(checkpoint: str) -> dict[str, Tensor]:
         )
     prefixes = tuple(f'heads.{tasks[0]}.{side}_projector.' for side in SIDES)
     return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
+
+
+def check_encoder(checkpoint: str, encoder: BaseTeacher) -> str:
+    """Compare an encoder with the one whose sentences a pre-training has read.
+
+    Returns:
+        Its fingerprint; '' where the checkpoint does not record the other one.
+
+    Raises:
+        ConfigError: It is another encoder, or has other weights.
+    """
+    caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
+    known = caches.get('train', {}).get('prompt', {})
+    if known and encoder.fingerprint() not in known:
+        raise ConfigError(
+            f'{checkpoint} learned from sentences of {", ".join(known.values())}, another teacher '
+            f'or other weights than {encoder.source}: give the config of that one'
+        )
+    return encoder.fingerprint() if known else ''
 
 
 class SharedSpace:

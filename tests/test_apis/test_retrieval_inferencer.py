@@ -17,7 +17,7 @@ from mmact_ssl.apis.publish import text_part
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 
@@ -162,6 +162,7 @@ def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
 
     class Words:
         kind = 'text'
+        source = 'Words'
 
         def embed(self, sentences):
             words = ('carry', 'sit', 'wave')
@@ -235,6 +236,22 @@ def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     searches[1]._space = None
     with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
         searches[1](text='they wave')
+    with pytest.raises(ConfigError, match='learned from sentences of words, another teacher or'):
+        check_encoder(str(tmp_path / 'told.pth'), encoder)
+
+
+def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(
+    by_text, publish, skeleton_config, skeleton_folder, tmp_path
+):
+    _, checkpoint, _ = by_text
+    record = {'train': {'prompt': {'others': 'other words'}}}
+    told = str(tmp_path / 'told.pth')
+    torch.save({**torch.load(checkpoint), 'meta': {'target_caches': record}}, told)
+    bare = load_model(str(publish(skeleton_config, told, tmp_path, 'bare')))
+    search = RetrievalInferencer(bare, tmp_path / 'a', checkpoint=told, text_encoder='words.py')
+    search.add(skeleton_folder)
+    with pytest.raises(ConfigError, match='learned from sentences of other words, another teacher'):
+        search(text='they wave')
 
 
 def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
