@@ -26,7 +26,7 @@ def read_saved_config(
     Returns:
         The name of the config, '' if there is none, and the values of those ``names`` that the
         config assigns; of ``*_name`` only what may become a part of a file's name. No values if the
-        text is not a config.
+        text is not a config, or one of them is not plain.
     """
     meta = load_checkpoint_safely(checkpoint).get('meta', {})
     values = {}
@@ -60,7 +60,7 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
     """Read plain values, and calls of ``dict``, that a dumped config assigns to some names.
 
-    A part that is neither, such as ``inf``, is its text.
+    Names such as ``inf`` and ``torch.bfloat16`` are read as texts.
     """
     found = {}
     for node in ast.parse(text).body:
@@ -78,10 +78,9 @@ def _value(node: ast.AST) -> Any:
         return dict(zip(keys, map(_value, node.values)))
     if isinstance(node, (ast.List, ast.Tuple)):
         return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
-    try:
-        return ast.literal_eval(node)  # type: ignore[arg-type]
-    except ValueError:
+    if isinstance(node, (ast.Name, ast.Attribute)):
         return ast.unparse(node)
+    return ast.literal_eval(node)  # type: ignore[arg-type]
 
 
 def find_value(part: Any, key: str) -> Any:

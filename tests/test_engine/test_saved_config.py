@@ -11,9 +11,12 @@ from mmact_ssl.engine.saved_config import find_value, read_assignments, read_sav
 
 
 def test_assignments_are_read_and_not_run():
-    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = [print(1), inf]"
+    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
     assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
-    assert read_assignments(text, ['b']) == {'b': ['print(1)', 'inf']}
+    with pytest.raises(ValueError):
+        read_assignments(text, ['b'])
+    names = 'c = [inf, torch.bfloat16]'
+    assert read_assignments(names, ['c']) == {'c': ['inf', 'torch.bfloat16']}
 
 
 @pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])
