@@ -1,4 +1,4 @@
-"""What becomes of a head's terms: weighted means to train on and to log, samples to look at."""
+"""Terms of a head: weighted means to train on and to log, samples to look at."""
 
 from __future__ import annotations
 
