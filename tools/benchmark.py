@@ -22,6 +22,8 @@
 
 ``index``: search among millions of rows, against exact search.
 
+``gpu``: training steps on a GPU, in single and mixed precision, against supervised steps.
+
 Each prints ratios of interleaved runs and is a file in tools/benchmarks/, which describes what is
 compared.
 """
@@ -47,6 +49,7 @@ MODES = {
     'startup': 'startup_speed',
     'scale': 'scale_speed',
     'index': 'index_speed',
+    'gpu': 'gpu_speed',
 }
 PACKAGES = ('torch', 'mmengine', 'mmaction2', 'numpy', 'scikit-learn', 'av', 'decord')
 sys.path.insert(0, str(Path(__file__).resolve().parent / 'benchmarks'))
@@ -61,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('options', nargs=argparse.REMAINDER, help='see benchmark.py MODE --help')
     args = parser.parse_args(argv)
 
+    # What is compared runs in forked processes, which CUDA refuses once it was asked for GPUs here.
+    os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
     # Not before: `--help` does not wait for torch.
     import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
     from mmact_ssl.errors import one_line_errors

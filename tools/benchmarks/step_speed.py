@@ -87,8 +87,11 @@ def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[
     return [data_set[index] for index in range(count)]
 
 
-def stepper(runner: Runner, samples: list[dict[str, Any]]) -> Callable[[int], dict[str, float]]:
-    """A function that runs one iteration of a runner's loop and returns its losses."""
+def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[int], dict[str, Any]]:
+    """A function that runs one iteration of a runner's loop and returns its losses.
+
+    Iteration n reads batch n, from the first on again after the last.
+    """
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner._init_model_weights()
@@ -106,8 +109,8 @@ def stepper(runner: Runner, samples: list[dict[str, Any]]) -> Callable[[int], di
     runner.model.train_step = keep
 
     def run(number: int) -> dict[str, float]:
-        loop.run_iter(number, pseudo_collate(samples))
-        return {name: float(value.detach()) for name, value in logged.items() if 'loss' in name}
+        loop.run_iter(number, pseudo_collate(batches[number % len(batches)]))
+        return {name: value.detach() for name, value in logged.items() if 'loss' in name}
 
     return run
 
@@ -122,46 +125,71 @@ def pretext(
     torch.manual_seed(0)
     cfg.work_dir = str(folder / f'work_dir_{padded}')
     cfg.train_dataloader = loader(samples)
-    return stepper(quiet(PretrainRunner, cfg), samples)
+    return in_numbers(stepper(quiet(PretrainRunner, cfg), [samples]))
 
 
 def supervised(cfg: Config, samples: list[dict[str, Any]], folder: Path) -> Callable[[int], Any]:
     """The step of mmaction2's recognizer on the first view of the same samples."""
     torch.manual_seed(0)
-    backbone = {**cfg.model.backbone, 'out_indices': (3,)}
-    is_graph = cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor'
-    if is_graph:
-        backbone.pop('out_indices')
-    channels = 256 if is_graph else 8 * backbone['base_channels']
-    head = dict(type='mmaction.GCNHead' if is_graph else 'mmaction.I3DHead', in_channels=channels)
+    runner = supervised_config(cfg, folder / 'work_dir_supervised')
+    labeled = label(cfg, samples)
+    runner.train_dataloader = loader(labeled)
+    return in_numbers(stepper(quiet(Runner, runner), [labeled]))
+
+
+def supervised_config(cfg: Config, work_dir: Path) -> Config:
+    """Training of mmaction2's recognizer with a method's backbone."""
+    backbone = dict(cfg.model.backbone)
+    head: dict[str, Any] = dict(num_classes=400)
     preprocessor: dict[str, Any] = dict(type='mmaction.ActionDataPreprocessor')
-    if not is_graph:
-        pretext = cfg.model.data_preprocessor
+    pretext = cfg.model.data_preprocessor
+    if pretext.type == 'SkeletonDataPreprocessor':
+        kind = 'RecognizerGCN'
+        head.update(type='mmaction.GCNHead', in_channels=256)
+    elif cfg.model.get('frame_wise'):
+        kind = 'Recognizer2D'
+        segments = backbone['num_segments']
+        head.update(type='mmaction.TSMHead', in_channels=2048, num_segments=segments)
+        preprocessor.update(mean=pretext.mean, std=pretext.std, format_shape='NCHW')
+    else:
+        kind = 'Recognizer3D'
+        backbone['out_indices'] = (3,)
+        head.update(type='mmaction.I3DHead', in_channels=8 * backbone['base_channels'])
         preprocessor.update(mean=pretext.mean, std=pretext.std, format_shape='NCTHW')
-    labeled = []
-    for sample in samples:
-        clip = sample['inputs']['clip'][None]  # (1, C, T, H, W) or (1, M, T, V, C)
-        labeled.append(dict(inputs=clip, data_samples=ActionDataSample().set_gt_label(0)))
-    runner = Config(
+    return Config(
         dict(
             default_scope='mmaction',
-            work_dir=str(folder / 'work_dir_supervised'),
+            work_dir=str(work_dir),
             model=dict(
-                type='mmaction.RecognizerGCN' if is_graph else 'mmaction.Recognizer3D',
+                type=f'mmaction.{kind}',
                 backbone=backbone,
-                cls_head=dict(head, num_classes=400),
+                cls_head=head,
                 data_preprocessor=preprocessor,
             ),
             train_cfg=dict(by_epoch=True, max_epochs=1),
             optim_wrapper=dict(
+                type='OptimWrapper',
                 optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
                 clip_grad=dict(max_norm=40),
             ),
             log_level='WARNING',
         )
     )
-    runner.train_dataloader = loader(labeled)
-    return stepper(quiet(Runner, runner), labeled)
+
+
+def label(cfg: Config, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first views of samples as mmaction2's recognizers read them, all of class 0."""
+    clips = [sample['inputs']['clip'] for sample in samples]
+    if cfg.model.get('frame_wise'):
+        inputs = [clip.transpose(0, 1).contiguous() for clip in clips]  # (T, C, H, W)
+    else:
+        inputs = [clip[None] for clip in clips]  # (1, C, T, H, W) or (1, M, T, V, C)
+    return [dict(inputs=x, data_samples=ActionDataSample().set_gt_label(0)) for x in inputs]
+
+
+def in_numbers(step: Callable[[int], dict[str, Tensor]]) -> Callable[[int], dict[str, float]]:
+    """A step whose losses are numbers."""
+    return lambda number: {name: float(value) for name, value in step(number).items()}
 
 
 def quiet(kind: type[Runner], cfg: Config) -> Runner:
@@ -169,7 +197,13 @@ def quiet(kind: type[Runner], cfg: Config) -> Runner:
     names = ('model', 'work_dir', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'default_hooks')
     given = {name: cfg[name] for name in names if name in cfg}
     scope = cfg.default_scope
-    return kind(**given, default_scope=scope, log_level='ERROR', experiment_name=cfg.work_dir)
+    return kind(
+        **given,
+        randomness=dict(seed=0),
+        default_scope=scope,
+        log_level='ERROR',
+        experiment_name=cfg.work_dir,
+    )
 
 
 def loader(samples: list[dict[str, Any]]) -> DataLoader:

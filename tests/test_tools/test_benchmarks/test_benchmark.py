@@ -34,7 +34,7 @@ def module(tool, monkeypatch):
 
 
 @pytest.fixture
-def benchmark(tool, module, tmp_path):
+def run_benchmark(tool, module, tmp_path):
     """Run a mode; gives the results that it wrote."""
 
     def run(mode: str, *options: str) -> list[dict]:
@@ -47,10 +47,10 @@ def benchmark(tool, module, tmp_path):
     return run
 
 
-def test_data_on_given_files(benchmark, module, tmp_path, make_video):
+def test_data_on_given_files(run_benchmark, module, tmp_path, make_video):
     pytest.importorskip('decord', reason='mmaction2 reads its side of the comparison with decord')
     paths = [str(make_video(tmp_path / f'{i}.mp4', num_frames=80, gop=20)) for i in range(2)]
-    sample, keyframes = benchmark('data', '--videos', *paths, '--samples', '2')
+    sample, keyframes = run_benchmark('data', '--videos', *paths, '--samples', '2')
     assert '160x120' in sample['title'] and sample['target'] is None
     ours, theirs = sample['ways']['ours'], sample['ways']['mmaction2']
     views = {'clip': [3, 16, 112, 112], 'future': [3, 16, 112, 112], 'keyframes': [3, 3, 112, 112]}
@@ -92,15 +92,15 @@ def test_drawn_lengths_are_like_those_of_the_set(module):
     assert lengths.min() >= 20 and lengths.max() == 300
 
 
-def test_skeletons(benchmark):
-    (found,) = benchmark('skeletons', '--clips', '3', '--rounds', '1')
+def test_skeletons(run_benchmark):
+    (found,) = run_benchmark('skeletons', '--clips', '3', '--rounds', '1')
     assert found['ways']['ours']['results'] == [[2, 64, 25, 3]]
     assert found['ways']['mmaction2']['results'] == [[2, 64, 25, 3]]
 
 
-def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(benchmark):
+def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(run_benchmark):
     options = ('--clips', '2', '--skeletons', '2', '--steps', '1')
-    video, skeleton = benchmark('step', '--methods', 'csvr', 'c2vl', *options)
+    video, skeleton = run_benchmark('step', '--methods', 'csvr', 'c2vl', *options)
     for found, tasks in (
         (video, ('pose', 'context', 'current', 'future')),
         (skeleton, ('prompts',)),
@@ -113,8 +113,8 @@ def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(benchmark):
         assert 0 < losses['loss_cls'] < 2 * np.log(400)
 
 
-def test_padding_that_the_gru_reads_changes_ms2l(benchmark):
-    (found,) = benchmark('step', '--methods', 'ms2l', '--skeletons', '2', '--steps', '1')
+def test_padding_that_the_gru_reads_changes_ms2l(run_benchmark):
+    (found,) = run_benchmark('step', '--methods', 'ms2l', '--skeletons', '2', '--steps', '1')
     (ours,), (padded,) = (way['results'] for way in found['ways'].values())
     assert found['faster'] and set(ours) == set(padded)
     assert abs(ours['contrast/loss'] - padded['contrast/loss']) > 1e-4
@@ -146,14 +146,14 @@ class NoiseTeacher(BaseTeacher):
         return torch.randn(len(frames), 1200)
 
 
-def test_extraction(benchmark, module, tmp_path, monkeypatch):
+def test_extraction(run_benchmark, module, tmp_path, monkeypatch):
     extract = module('extract_speed')
     monkeypatch.setattr(extract.subprocess, 'run', lambda words, **options: None)
     monkeypatch.setattr(extract.os, 'sched_getaffinity', lambda _: {0, 1})
     config = tmp_path / 'noise.py'
     config.write_text("teacher = dict(type='NoiseTeacher')")
     options = ('--teachers', str(config), '--every', '4', '--videos', '2', '--rounds', '1')
-    one_core, programs = benchmark('extract', *options)
+    one_core, programs = run_benchmark('extract', *options)
     assert one_core['target'] == pytest.approx(3.6)
     assert list(programs['ways']) == ['one process', 'all 2 cores']
     ways = one_core['ways']
@@ -182,16 +182,16 @@ def test_the_extraction_runs_the_tool_on_all_its_videos(module, tmp_path, monkey
     assert env['OMP_NUM_THREADS'] == '1'
 
 
-def test_evaluation_agrees_with_scikit_learn(benchmark):
+def test_evaluation_agrees_with_scikit_learn(run_benchmark):
     options = ('--probe', '60', '8', '3', '--neighbors', '20', '100', '8', '--rounds', '1')
-    probe, votes, neighbors = benchmark('evaluate', *options)
+    probe, votes, neighbors = run_benchmark('evaluate', *options)
     assert probe['agreement'] > 0.9
     assert votes['agreement'] == 1
     assert neighbors['agreement'] > 0.99  # all but near ties in single precision
 
 
-def test_help_of_all_tools(benchmark):
-    (found,) = benchmark('startup', '--methods', '--runs', '1')
+def test_help_of_all_tools(run_benchmark):
+    (found,) = run_benchmark('startup', '--methods', '--runs', '1')
     assert {'train', 'evaluate', 'benchmark'} <= set(found['ways'])
     assert max(way['cpu_seconds'][0] for way in found['ways'].values()) < 10
 
@@ -242,14 +242,14 @@ def test_scale_reads_the_times_of_trainings_at_once(module, tmp_path, monkeypatc
         scale.train(tmp_path / 'config.py', [[0, 1]], tmp_path / 'two')
 
 
-def test_an_index_is_searched_by_codes_and_exactly(benchmark, monkeypatch):
+def test_an_index_is_searched_by_codes_and_exactly(run_benchmark, monkeypatch):
     pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
     monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
     monkeypatch.setattr(compressed_search, 'PROBES', 8)
     few = ('--channels', '32', '--queries', '20')
-    (found,) = benchmark('index', '--rows', '4000', *few)
+    (found,) = run_benchmark('index', '--rows', '4000', *few)
     assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
-    blurred = benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
+    blurred = run_benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
     assert blurred['recall'] < found['recall'], 'rows without clusters lie in lists not searched'
 
 
