@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('options', nargs=argparse.REMAINDER, help='see benchmark.py MODE --help')
     args = parser.parse_args(argv)
 
-    # What is compared runs in forked processes, which CUDA refuses once it was asked for GPUs here.
+    # What `step` compares runs in forked processes, which CUDA refuses once it was asked for GPUs.
     os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
     # Not before: `--help` does not wait for torch.
     import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)

@@ -62,6 +62,14 @@ def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     return torch.where(kept, feature_map, mean)
 
 
+def use_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of convolutions, and thereby their maps, with channels last."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in network.parameters():
+        if parameter.ndim in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+
+
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Keep the running statistics of batch normalization as they are, whatever runs meanwhile.

@@ -18,7 +18,7 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, frozen_statistics
+from mmact_ssl.models.encoding import encode_view, frozen_statistics, use_channels_last
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics
@@ -64,6 +64,8 @@ class MultiTaskPretrainer(BaseModel):
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
             ``dtype='bfloat16'``: under autocast to it; its features are float32 again.
+        channels_last: Maps of convolutions lie in memory with channels last: faster on a GPU in
+            mixed precision. On a CPU batch normalization then rounds more (docs/benchmarks.md).
 
     Raises:
         ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
@@ -84,6 +86,7 @@ class MultiTaskPretrainer(BaseModel):
         shared_weights: str | None = None,
         teachers: dict[str, dict] | None = None,
         momentum_encoder: dict | None = None,
+        channels_last: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -122,6 +125,7 @@ class MultiTaskPretrainer(BaseModel):
         self.momentum_encoder: MomentumCopy | None = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
+        self.channels_last = channels_last
         available = available_inputs(self)
         check_inputs(self.tasks, available)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
@@ -133,6 +137,12 @@ class MultiTaskPretrainer(BaseModel):
         print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)
+
+    def init_weights(self) -> None:
+        """Draw the weights, or load those that ``init_cfg`` names."""
+        super().init_weights()
+        if self.channels_last:  # not before: weights are drawn in the order of memory
+            use_channels_last(self)
 
     @property
     def tasks(self) -> dict[str, PretextHead]:

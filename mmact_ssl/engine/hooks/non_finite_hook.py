@@ -89,8 +89,7 @@ class NonFiniteHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        losses = {n: torch.as_tensor(v) for n, v in (outputs or {}).items() if 'loss' in n}
-        wrong = [name for name, value in losses.items() if not value.isfinite().all()]
+        wrong = _not_finite({n: v for n, v in (outputs or {}).items() if 'loss' in n})
         if wrong:
             self._wrong += wrong
             self._samples += _names(data_batch)
@@ -151,6 +150,15 @@ FIX = (
     'look at the data, or begin a run in another work dir at a lower optim_wrapper.optimizer.lr, '
     'with load_from=FILE of an earlier checkpoint'
 )
+
+
+def _not_finite(losses: dict[str, Any]) -> list[str]:
+    """Names of losses that are not finite; a GPU is waited for once."""
+    values = {name: torch.as_tensor(value) for name, value in losses.items()}
+    device = next((v.device for v in values.values() if v.is_cuda), None)
+    finite = [value.isfinite().all().to(device) for value in values.values()]
+    known = torch.stack(finite).tolist() if finite else []
+    return [name for name, is_finite in zip(values, known) if not is_finite]
 
 
 def _are_finite(tensors: list[Tensor]) -> bool:

@@ -85,8 +85,8 @@ class HingeGANLoss(nn.Module):
     ) -> AdversarialTerms:
         """Losses of both sides; the discriminator's sends no gradient to ``fake``.
 
-        ``discriminator(samples, *condition)`` gives ``(B,)`` of samples ``(B, ...)``. ``wrong`` is
-        a condition that does not belong to the real samples.
+        ``discriminator(samples, *condition)`` gives ``(B,)`` of samples ``(B, ...)``, each score of
+        its own sample alone. ``wrong`` is a condition that does not belong to the real samples.
         """
         fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()
@@ -99,13 +99,17 @@ class HingeGANLoss(nn.Module):
                 real, fake = real.detach().float().requires_grad_(), fake.float()
                 condition = tuple(value.float() for value in condition)
                 wrong = wrong and tuple(value.float() for value in wrong)
-            of_real = discriminator(real, *condition)
-            of_fake = discriminator(fake, *condition)
-            of_wrong = None if wrong is None else discriminator(real.detach(), *wrong)
-            fakes = torch.stack([of_fake] if of_wrong is None else [of_fake, of_wrong])
+            asked = [(real, *condition), (fake, *condition)]
+            if wrong is not None:
+                asked.append((real.detach(), *wrong))
+            if penalized:  # a second derivative, of the real samples alone
+                scores = [discriminator(*given) for given in asked]
+            else:
+                scores = list(discriminator(*map(torch.cat, zip(*asked))).chunk(len(asked)))
+            of_real, fakes = scores[0], torch.stack(scores[1:])
             told = F.relu(1 - of_real) + F.relu(1 + fakes).mean(0)
             if penalized:
                 told = told + self.r1_weight * self.r1_interval * r1_penalty(of_real, real)
         right = ((of_real > 0).to(told.dtype) + (fakes < 0).to(told.dtype).mean(0)) / 2
-        matched = None if of_wrong is None else (of_real > of_wrong).to(told.dtype)
+        matched = None if wrong is None else (of_real > fakes[-1]).to(told.dtype)
         return AdversarialTerms(fooling, told, right, matched)
