@@ -106,6 +106,25 @@ def read_index() -> Callable[[np.ndarray], int]:
     return index_of
 
 
+@pytest.fixture(scope='session', autouse=True)
+def exact_convolutions() -> None:
+    """Let a GPU compute as a CPU does: TF32 has three digits, and cuDNN's fastest gradients differ
+    in the last bits from run to run.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+
+
+@pytest.fixture
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have mmengine take the CPU where there is a GPU too.
+
+    For training that must be the same to the bit: on a GPU the gradients of max pooling and of
+    trilinear interpolation never are.
+    """
+    monkeypatch.setattr('mmengine.device.utils.DEVICE', 'cpu')
+
+
 @pytest.fixture(autouse=True)
 def no_scope():
     """Forget the default scope that a runner of an earlier test has set for good."""
@@ -115,7 +134,8 @@ def no_scope():
 @pytest.fixture(scope='session')
 def in_two_processes() -> Callable[[str, Path], list[Any]]:
     """Run a test's file as a program twice at once; what ``run_one_of_two`` saved in the folder."""
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    # Without GPUs, of which each process would need its own.
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'CUDA_VISIBLE_DEVICES': ''}
 
     def run(file: str, folder: Path) -> list[Any]:
         processes = [

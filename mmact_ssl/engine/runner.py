@@ -55,6 +55,19 @@ class PretrainRunner(Runner):
         if torch.distributed.is_initialized():
             atexit.register(end_process_group)
 
+    def set_randomness(
+        self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
+    ) -> None:
+        """Seed all generators; ``deterministic`` as far as torch has such algorithms."""
+        if deterministic:
+            # cuBLAS reads it once, before its first product.
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+        super().set_randomness(seed, diff_rank_seed, deterministic)
+        if deterministic:
+            # On a GPU max pooling and trilinear interpolation have no deterministic gradient, and
+            # mmengine's setting would end the training at its first step.
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
     def train(self) -> nn.Module:
         """Train to the end of the schedule.
 

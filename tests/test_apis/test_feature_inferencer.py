@@ -15,6 +15,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
@@ -47,7 +48,8 @@ def evaluated(cfg, model) -> tuple[list[str], np.ndarray]:
     recognizer = build_recognizer(cfg, 0)
     recognizer.backbone.load_state_dict(model.backbone.state_dict())
     _, test = read_splits(cfg)
-    return test.names, extract_features(cfg, recognizer, {'test': test})['test'].values
+    found = extract_features(cfg, recognizer, {'test': test}, find_device())
+    return test.names, found['test'].values
 
 
 def test_features_of_videos_are_those_of_the_evaluation(

@@ -75,7 +75,9 @@ def train(config: Config, work_dir: Path, *arguments: str) -> dict:
 
 
 @pytest.mark.slow
-def test_a_resumed_run_has_the_same_state_and_accepts_no_other_parser(hcpg_config, tmp_path):
+def test_a_resumed_run_has_the_same_state_and_accepts_no_other_parser(
+    hcpg_config, tmp_path, on_cpu
+):
     whole = train(hcpg_config, tmp_path / 'whole')
     half = str(tmp_path / 'whole' / 'epoch_1.pth')
     resumed = train(hcpg_config, tmp_path / 'resumed', '--resume', half)

@@ -213,7 +213,7 @@ def test_paramwise_settings_hold_for_both_sides():
 
 
 @pytest.fixture
-def amp_on_cpu(monkeypatch):
+def amp_on_cpu(monkeypatch, on_cpu):
     """mmengine's mixed precision, which asks for a GPU, with torch's real scaler on CPU."""
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     scaler = partial(torch.amp.GradScaler, 'cpu')

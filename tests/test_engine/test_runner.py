@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -109,3 +110,25 @@ def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_p
     )
     with pytest.raises(DataError, match=r'no batch has come for 1 seconds: .*dataloader\.timeout'):
         runner.train()
+
+
+@pytest.fixture
+def random_settings(monkeypatch):
+    """Put back what makes torch deterministic."""
+    monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', '')  # noted, to be put back
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG')
+    for name in ('deterministic', 'benchmark'):
+        monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_layers_without_deterministic_gradients_do_not_end_a_deterministic_run(
+    make_runner, tmp_path, random_settings
+):
+    randomness = dict(seed=0, deterministic=True)
+    options = dict(runner_class=PretrainRunner, randomness=randomness)
+    make_runner(tmp_path, OneWeight(), [], **options)
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'

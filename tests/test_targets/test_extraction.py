@@ -381,6 +381,7 @@ def test_when_a_rank_dies_the_next_run_goes_on(data, names):
         **os.environ,
         'PYTHONPATH': f'{ROOT}:{data}',
         'OMP_NUM_THREADS': '1',
+        'CUDA_VISIBLE_DEVICES': '',  # each process would need a GPU of its own
         'NUMBERS': str(data),
     }
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)

@@ -66,7 +66,8 @@ def fit_linear_layer(
     values = torch.from_numpy(train.values).float()  # (N, D)
     labels = torch.from_numpy(train.labels)  # (N,)
     # The seed decides alone, and decides nothing else.
-    with torch.random.fork_rng(devices=()), torch.enable_grad():
+    devices = range(torch.cuda.device_count())  # whose generators it sets too
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
         torch.manual_seed(seed)
         layer = nn.Linear(values.shape[1], num_classes)
         nn.init.xavier_normal_(layer.weight)

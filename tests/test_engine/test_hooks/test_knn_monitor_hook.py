@@ -55,7 +55,7 @@ class Pretrainer(BaseModel):
     def forward(self, x, mode='loss'):
         # Randomness of all three generators, as transforms and losses draw it.
         noise = torch.rand(1) + float(np.random.rand()) + random.random()
-        return dict(loss=(self.backbone(x) * noise).square().mean())
+        return dict(loss=(self.backbone(x) * noise.to(x.device)).square().mean())
 
 
 class Noise(torch.utils.data.Dataset):

@@ -38,7 +38,7 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
     def spy_epoch(self):
         if self.epoch == 0:
             state = self.runner.model.state_dict()
-            at_start.update({key: value.clone() for key, value in state.items()})
+            at_start.update({key: value.clone().cpu() for key, value in state.items()})
         return run_epoch(self)
 
     def spy_test(self):
@@ -55,7 +55,7 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
         if key.startswith('backbone.'):
             assert torch.equal(at_start[key], value), key
     moved = recognizers[0].state_dict()['backbone.layer4.1.conv2.conv.weight']
-    assert not torch.equal(moved, stored['backbone.layer4.1.conv2.conv.weight'])
+    assert not torch.equal(moved.cpu(), stored['backbone.layer4.1.conv2.conv.weight'])
     assert tested == [2], 'tested once, after the last epoch'
     assert set(metrics) == {'top1', 'mean_class', 'n_test'}
     assert 0 <= metrics['top1'] <= 1
@@ -110,7 +110,7 @@ def test_few_labels_are_repeated(finetune_config, tmp_path, monkeypatch, run):
     assert lengths == [2, 6]
 
 
-def test_a_seed_decides_everything(finetune_config, tmp_path, run, recognizers):
+def test_a_seed_decides_everything(finetune_config, tmp_path, run, recognizers, on_cpu):
     finetune_config.train_cfg.max_epochs = 1
     for number in range(2):
         run(finetune_config, ['finetune'], work_dir=str(tmp_path / str(number)), seed=3)
@@ -132,7 +132,7 @@ def test_only_a_pretrained_backbone_learns_slowly(
     resting = {
         name.split('.')[0]
         for name, value in recognizers[0].named_parameters()
-        if torch.equal(value, before[name])
+        if torch.equal(value.cpu(), before[name])
     }
     assert resting == (set() if moves else {'backbone'})
 

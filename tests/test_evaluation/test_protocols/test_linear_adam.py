@@ -78,12 +78,17 @@ def test_classes_are_told_apart_on_unseen_samples(make_task):
     assert details['steps'] % 100 == 0
 
 
+def random_states() -> list[torch.Tensor]:
+    return [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+
+
 def test_the_seed_decides_alone():
     train = blobs(20, 0)
     torch.manual_seed(1)
-    state = torch.get_rng_state()
+    before = random_states()
     first = fit_linear_layer(train, 3, seed=0, round_steps=9, max_rounds=1)[0].weight
-    assert torch.equal(torch.get_rng_state(), state), 'what comes after draws as before'
+    same = map(torch.equal, random_states(), before)
+    assert all(same), 'what comes after draws as before'
     with torch.no_grad():  # as inside an evaluation
         again = fit_linear_layer(train, 3, seed=0, round_steps=9, max_rounds=1)[0].weight
     assert torch.equal(first, again)
