@@ -41,3 +41,33 @@ def test_lost_weights_of_any_part_are_an_error(config, part):
     model = build(config, **{f'model.{part}.init_cfg': {**LOST, **instead}})
     with pytest.raises(CheckpointError, match='/nowhere/weights.pth'):
         model.init_weights()
+
+
+@pytest.mark.parametrize('config', ['csvr_r3d_jhmdb', 'dtg_tsm-r50_k400'])
+def test_channels_last_changes_the_layout_alone(config):
+    """In double precision, for the sums of batch normalization round otherwise."""
+    start = {'model.backbone.pretrained': None, 'model.backbone.pretrained2d': False}
+    options = start if 'tsm' in config else {}
+    plain, laid_out = (
+        build(config, **options, **{'model.channels_last': last}) for last in (False, True)
+    )
+    for model in (plain, laid_out):
+        torch.manual_seed(0)
+        model.init_weights()
+        model.double().train()
+    for (name, weight), other in zip(plain.named_parameters(), laid_out.parameters()):
+        assert torch.equal(weight, other), name
+    first = laid_out.backbone.conv1.conv.weight
+    assert first.stride(1) == 1 and not first.is_contiguous()
+    laid_out.load_state_dict(plain.state_dict())
+    frames = 8 if 'tsm' in config else 16
+    view = torch.randn(2, 3, frames, 32, 32, dtype=torch.double)
+    maps = [
+        model.encode(dict.fromkeys(model.encode_names, view), {}) for model in (plain, laid_out)
+    ]
+    for one, other in zip(maps[0]['clip'], maps[1]['clip']):
+        torch.testing.assert_close(other, one)
+    for model, found in zip((plain, laid_out), maps):
+        found['clip'][-1].square().mean().backward()
+    gradients = [model.backbone.conv1.conv.weight.grad for model in (plain, laid_out)]
+    torch.testing.assert_close(*gradients)

@@ -28,7 +28,7 @@ def module(tool, monkeypatch):
     def make_small(folder, count, size=(96, 64), num_frames=80):
         return make(folder, count, (96, 64), 80)
 
-    for name in ('step_speed', 'startup_speed', 'teacher_speed', 'extract_speed'):
+    for name in ('step_speed', 'startup_speed', 'teacher_speed', 'extract_speed', 'gpu_speed'):
         monkeypatch.setattr(importlib.import_module(name), 'make_videos', make_small)
     return importlib.import_module
 
@@ -111,6 +111,23 @@ def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(run_benchmark):
         assert all(np.isfinite(value) for value in losses.values())
         (losses,) = found['ways']['supervised']['results']
         assert 0 < losses['loss_cls'] < 2 * np.log(400)
+
+
+def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
+    """Here without a GPU, so that mixed precision is left out."""
+    monkeypatch.setattr(module('gpu_speed'), 'enable_mixed_precision', lambda cfg: None)
+    few = ('--clips', '2', '--batches', '2', '--steps', '2', '--rounds', '1', '--seconds', '0.1')
+    recipes = ('dtg_r3d_jhmdb.py', 'ms2l_gru_ntu60-xsub.py')
+    video, skeleton = run_benchmark('gpu', '--recipes', *recipes, *few, '--workers', '1')
+    assert video['loader'] > 0 and video['clips'] == 2
+    assert list(skeleton['ways']) == ['float32', 'amp'], 'mmaction2 has no GRU'
+    ways = video['ways']
+    assert {'supervised', 'supervised-channels-last', 'float32', 'channels-last'} <= set(ways)
+    for name, found in ways.items():
+        assert len(found['seconds']) == 1 and min(found['seconds']) > 0
+        first = 'supervised' if name.startswith('supervised') else 'float32'
+        expected = ways[first]['losses'][0][0]
+        assert found['losses'][0][0] == pytest.approx(expected, rel=1e-3), name
 
 
 def test_padding_that_the_gru_reads_changes_ms2l(run_benchmark):
