@@ -24,8 +24,8 @@
 
 ``gpu``: training steps on a GPU, in single and mixed precision, against supervised steps.
 
-Each prints ratios of interleaved runs and is a file in tools/benchmarks/, which describes what is
-compared.
+Each prints ratios of runs, interleaved but for ``gpu``, and is a file in tools/benchmarks/, which
+describes what is compared.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ def main(argv: list[str] | None = None) -> None:
     # What `step` compares runs in forked processes, which CUDA refuses once it was asked for GPUs.
     os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
     # Not before: `--help` does not wait for torch.
+    import torch
+
     import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
     from mmact_ssl.errors import one_line_errors
 
@@ -90,7 +92,12 @@ def main(argv: list[str] | None = None) -> None:
             'benchmark': args.mode,
             'options': options,
             'results': results,
-            'machine': {'processor': platform.machine(), 'cores': os.cpu_count()},
+            'machine': {
+                'processor': platform.machine(),
+                'cores': os.cpu_count(),
+                'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+                'cuda': torch.version.cuda,
+            },
             'versions': {name: version(name) for name in PACKAGES},
         }
         chosen.json.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from mmact_ssl.errors import ConfigError
 
@@ -62,12 +63,14 @@ def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     return torch.where(kept, feature_map, mean)
 
 
-def use_channels_last(network: nn.Module) -> None:
-    """Lay out the weights of convolutions, and thereby their maps, with channels last."""
+def lay_out(network: nn.Module, channels_last: bool) -> None:
+    """Keep weights of convolutions, and thereby their maps, in memory with channels last or not."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in network.parameters():
-        if parameter.ndim in formats:
-            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+    for layer in network.modules():
+        weight = layer.weight if isinstance(layer, _ConvNd) else None
+        if weight is not None and weight.ndim in formats:
+            chosen = formats[weight.ndim] if channels_last else torch.contiguous_format
+            weight.data = weight.data.contiguous(memory_format=chosen)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, frozen_statistics, use_channels_last
+from mmact_ssl.models.encoding import encode_view, frozen_statistics, lay_out
 from mmact_ssl.models.heads import PretextHead
 from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
 from mmact_ssl.models.losses.statistics import collapse_statistics
@@ -64,8 +64,9 @@ class MultiTaskPretrainer(BaseModel):
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
             ``dtype='bfloat16'``: under autocast to it; its features are float32 again.
-        channels_last: Maps of convolutions lie in memory with channels last: faster on a GPU in
-            mixed precision. On a CPU batch normalization then rounds more (docs/benchmarks.md).
+        channels_last: Weights and maps of convolutions lie in memory with channels last: faster on
+            most GPUs in mixed precision. On a CPU batch normalization then rounds more
+            (docs/benchmarks.md).
 
     Raises:
         ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
@@ -137,12 +138,22 @@ class MultiTaskPretrainer(BaseModel):
         print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)
+        if channels_last:
+            # Before DistributedDataParallel, which keeps gradients in the layout that it finds.
+            self._lay_out(True)
 
     def init_weights(self) -> None:
         """Draw the weights, or load those that ``init_cfg`` names."""
+        if self.channels_last:
+            self._lay_out(False)  # weights are drawn in the order of memory
         super().init_weights()
-        if self.channels_last:  # not before: weights are drawn in the order of memory
-            use_channels_last(self)
+        if self.channels_last:
+            self._lay_out(True)
+
+    def _lay_out(self, channels_last: bool) -> None:
+        for part in self.children():
+            if part is not self.teachers:  # whose targets are those of caches
+                lay_out(part, channels_last)
 
     @property
     def tasks(self) -> dict[str, PretextHead]:

@@ -6,10 +6,11 @@ the same backbone on the first clip of the same samples. ``amp`` is what ``tools
 does; ``channels-last`` has ``model.channels_last`` besides, and ``compiled`` a student that
 ``torch.compile`` has compiled too.
 
-``waits`` is the share of a step in which the GPU runs no kernel: what Python, launches and copies
-take. ``loss`` is the mean of the last round against that of single precision (``float32``, in which
-torch lets convolutions round to TF32). The line of each config tells how many samples a second its
-own loader gives: where this is below the clips a second of a step, the GPU waits for data.
+``waits`` is the share of a step in which the GPU has nothing to do: it waits for Python and
+launches. ``loss`` is the mean of the last round against that of single precision (``float32``, in
+which torch lets convolutions round to TF32). The line of each config tells how many samples a
+second its own pipeline gives: where this is below the clips a second of a step, the GPU waits for
+data too.
 
 The ways follow each other, for nothing else runs on the GPU; the first round of each is not
 counted. Videos, skeletons and targets are generated, weights are random.
@@ -21,9 +22,10 @@ import argparse
 import gc
 import itertools
 import os
+import pickle
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl.engine.launch import enable_mixed_precision, read_config
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.models.encoding import use_channels_last
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.encoding import lay_out
 from mmact_ssl.registry import DATASETS
 
 RECIPES = (
@@ -69,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[list[Any], float]:
-    """Batches of a config's own pipeline on generated data, and samples a second of its loader."""
+    """Batches of a config's own pipeline on generated data, and samples a second that it gives."""
     size = args.clips or cfg.train_dataloader.batch_size
     count = size * args.batches
     if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
@@ -81,11 +84,13 @@ def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[l
     data_set.set_progress(0, 0)
     # Single samples, so that all workers work on the first batch.
     endless = itertools.chain.from_iterable(itertools.repeat(range(count)))
-    reader = iter(DataLoader(data_set, None, sampler=endless, num_workers=args.workers))
-    samples = [next(reader) for _ in range(count)]
+    options: dict[str, Any] = dict(sampler=endless, num_workers=args.workers)
+    # As bytes: each tensor of a sample that is kept would hold a file descriptor open.
+    reader = iter(DataLoader(data_set, None, collate_fn=pickle.dumps, **options))
+    samples = [pickle.loads(next(reader)) for _ in range(count)]
     start, given = time.perf_counter(), 0
     while time.perf_counter() < start + args.seconds:
-        next(reader)
+        pickle.loads(next(reader))
         given += 1
     rate = given / (time.perf_counter() - start)
     return [samples[first : first + size] for first in range(0, count, size)], rate
@@ -94,11 +99,11 @@ def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[l
 def measure(
     cfg: Config, batches: list[Any], way: str, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Seconds of a step by round, seconds of kernels, GiB at most, losses."""
+    """Of a step: seconds by round, those in which the GPU is busy, GiB at most, losses."""
     runner, batches = build(cfg, batches, way, folder)
     step = stepper(runner, batches)
     if way == 'supervised-channels-last':
-        use_channels_last(runner.model)
+        lay_out(runner.model, True)
     if way == 'compiled':
         runner.model.backbone.compile()
     on_gpu = torch.cuda.is_available()
@@ -115,8 +120,14 @@ def measure(
         seconds.append((time.perf_counter() - start) / args.steps)
         losses.append([float(loss) for loss in taken])
     peak = torch.cuda.max_memory_allocated() / 2**30 if on_gpu else 0.0
-    kernels = kernel_seconds(lambda: step(next(numbers))) if on_gpu else float('nan')
-    return dict(seconds=seconds[1:], kernels=kernels, peak_gib=peak, losses=losses)
+    busy = None
+    if on_gpu:
+        with profile(activities=[ProfilerActivity.CUDA]) as found:
+            for _ in range(args.steps):
+                step(next(numbers))
+            wait()
+        busy = busy_seconds(found.key_averages()) / args.steps
+    return dict(seconds=seconds[1:], busy=busy, peak_gib=peak, losses=losses)
 
 
 def build(cfg: Config, batches: list[Any], way: str, folder: Path) -> tuple[Runner, list[Any]]:
@@ -135,18 +146,22 @@ def build(cfg: Config, batches: list[Any], way: str, folder: Path) -> tuple[Runn
     return quiet(kind, cfg), batches
 
 
-def kernel_seconds(step: Callable[[], Any]) -> float:
-    """Seconds in which the GPU runs kernels of a step."""
-    with profile(activities=[ProfilerActivity.CUDA]) as found:
-        step()
-        torch.cuda.synchronize()
+def busy_seconds(events: Iterable[Any]) -> float:
+    """Seconds in which the GPU computes or copies."""
     # Ranges such as "Optimizer.step#Adam.step" cover kernels that are listed themselves.
-    kernels = [event for event in found.key_averages() if '#' not in event.key]
-    return sum(event.self_device_time_total for event in kernels) / 1e6
+    own = [event for event in events if not event.key.startswith(('Optimizer.', 'ProfilerStep'))]
+    return sum(event.self_device_time_total for event in own) / 1e6
+
+
+def check_gpu() -> None:
+    """ConfigError without a GPU."""
+    if not torch.cuda.is_available():
+        raise ConfigError('this benchmark needs a GPU and torch sees none')
 
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare the ways of each recipe."""
+    check_gpu()
     found = []
     for recipe in args.recipes:
         cfg = read_config(str(CONFIGS / recipe), [])
@@ -160,7 +175,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
             shape = list(batches[0][0]['inputs']['clip'].shape)
             print(
                 f'{recipe}, {len(batches[0])} clips of {shape}; '
-                f'the loader gives {rate:.0f} samples a second from {args.workers} workers'
+                f'its pipeline gives {rate:.0f} samples a second from {args.workers} workers'
             )
             print(COLUMNS.format('', 'clips/s', 'time (range)', 'GiB', 'waits', 'loss'))
             ways: dict[str, Any] = {}
@@ -183,7 +198,7 @@ def print_row(way: str, ways: dict[str, Any], clips: int) -> None:
     seconds = np.median(own['seconds'])
     ratios = np.divide(own['seconds'], np.median(base['seconds']))
     cost = f'{np.median(ratios):.2f} ({ratios.min():.2f}..{ratios.max():.2f})'
-    waits = f'{1 - own["kernels"] / seconds:.0%}'
+    waits = '' if own['busy'] is None else f'{1 - own["busy"] / seconds:.0%}'
     loss = ''
     if 'float32' in ways and way not in SUPERVISED:
         last, exact = (np.mean(one['losses'][-1]) for one in (own, ways['float32']))

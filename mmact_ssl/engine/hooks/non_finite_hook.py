@@ -155,7 +155,7 @@ FIX = (
 def _not_finite(losses: dict[str, Any]) -> list[str]:
     """Names of losses that are not finite; a GPU is waited for once."""
     values = {name: torch.as_tensor(value) for name, value in losses.items()}
-    device = next((v.device for v in values.values() if v.is_cuda), None)
+    device = next((v.device for v in values.values() if v.device.type != 'cpu'), None)
     finite = [value.isfinite().all().to(device) for value in values.values()]
     known = torch.stack(finite).tolist() if finite else []
     return [name for name, is_finite in zip(values, known) if not is_finite]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -71,3 +72,35 @@ def test_channels_last_changes_the_layout_alone(config):
         found['clip'][-1].square().mean().backward()
     gradients = [model.backbone.conv1.conv.weight.grad for model in (plain, laid_out)]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.fixture
+def process_group():
+    """Of this process alone."""
+    torch.distributed.init_process_group(
+        'gloo', store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('unused', [True, False])
+def test_channels_last_are_laid_out_before_gradients_are_shared(process_group, unused):
+    """The runner wraps first: DistributedDataParallel scrambles gradients of a later layout."""
+    view = torch.randn(2, 3, 8, 32, 32, dtype=torch.double)
+    gradients = []
+    for wrap in (False, True):
+        off = {f'model.heads.{task}': None for task in ('context', 'current', 'future')}
+        balancer = dict(_delete_=True, type='FixedWeights')
+        options = {**off, 'model.balancer': balancer, 'model.channels_last': True}
+        model = build('csvr_r3d_jhmdb', **options).double()
+        model.heads.requires_grad_(False)
+        model.adapters.requires_grad_(False)
+        wrapped = MMDistributedDataParallel(model, find_unused_parameters=unused) if wrap else model
+        torch.manual_seed(0)
+        model.init_weights()
+        maps = wrapped(dict.fromkeys(model.encode_names, view), mode='tensor')
+        sum(one.square().mean() for one in maps.values()).backward()
+        gradients.append([p.grad for p in model.backbone.parameters()])
+    for alone, shared in zip(*gradients):
+        torch.testing.assert_close(shared, alone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,7 +116,8 @@ def test_steps_of_a_method_on_videos_and_of_one_on_skeletons(run_benchmark):
 
 def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
     """Here without a GPU, so that mixed precision is left out."""
-    monkeypatch.setattr(module('gpu_speed'), 'enable_mixed_precision', lambda cfg: None)
+    for name in ('enable_mixed_precision', 'check_gpu'):
+        monkeypatch.setattr(module('gpu_speed'), name, lambda *cfg: None)
     few = ('--clips', '2', '--batches', '2', '--steps', '2', '--rounds', '1', '--seconds', '0.1')
     recipes = ('dtg_r3d_jhmdb.py', 'ms2l_gru_ntu60-xsub.py')
     video, skeleton = run_benchmark('gpu', '--recipes', *recipes, *few, '--workers', '1')
@@ -128,6 +130,13 @@ def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
         first = 'supervised' if name.startswith('supervised') else 'float32'
         expected = ways[first]['losses'][0][0]
         assert found['losses'][0][0] == pytest.approx(expected, rel=1e-3), name
+
+
+def test_a_gpu_is_busy_with_kernels_and_not_with_ranges_around_them(module):
+    """The profiler lists both; names of kernels hold signs of all kinds."""
+    names = ('direct_copy(…)::{lambda()#3}', 'sgemm', 'Memcpy HtoD', 'Optimizer.step#Adam.step')
+    events = [SimpleNamespace(key=name, self_device_time_total=5e5) for name in names]
+    assert module('gpu_speed').busy_seconds(events) == 1.5
 
 
 def test_padding_that_the_gru_reads_changes_ms2l(run_benchmark):
