@@ -166,7 +166,9 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     for recipe in args.recipes:
         cfg = read_config(str(CONFIGS / recipe), [])
         if cfg.model.backbone.get('pretrained'):
-            cfg.model.backbone.update(pretrained=None, pretrained2d=False)
+            cfg.model.backbone.pretrained = None
+            if 'TSM' in cfg.model.backbone.type:  # which would ask for the file all the same
+                cfg.model.backbone.pretrained2d = False
         init_default_scope(cfg.default_scope)
         is_gru = cfg.model.backbone.type.endswith('SkeletonGRU')  # mmaction2 has none
         with tempfile.TemporaryDirectory() as name:
