@@ -153,12 +153,14 @@ FIX = (
 
 
 def _not_finite(losses: dict[str, Any]) -> list[str]:
-    """Names of losses that are not finite; a GPU is waited for once."""
-    values = {name: torch.as_tensor(value) for name, value in losses.items()}
-    device = next((v.device for v in values.values() if v.device.type != 'cpu'), None)
-    finite = [value.isfinite().all().to(device) for value in values.values()]
-    known = torch.stack(finite).tolist() if finite else []
-    return [name for name, is_finite in zip(values, known) if not is_finite]
+    """Names of losses that are not finite; a GPU is asked once."""
+    values = [torch.as_tensor(value).detach() for value in losses.values()]
+    if not values:
+        return []
+    device = next((v.device for v in values if v.device.type != 'cpu'), None)
+    totals = [value.sum() if value.ndim else value for value in values]
+    known = torch.stack([total.to(device, torch.float32) for total in totals]).isfinite().tolist()
+    return [name for name, is_finite in zip(losses, known) if not is_finite]
 
 
 def _are_finite(tensors: list[Tensor]) -> bool:

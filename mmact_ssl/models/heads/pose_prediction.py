@@ -95,11 +95,13 @@ class PosePredictionHead(PretextHead):
         start = known[:, -1].where(shown[..., None], read[:, -1])
         count = self.samples if self.training else DRAWS
         draws = self.generator(feature, start, shown, target.shape[1], count)
-        distances = [mean_term(self.loss_module(draw, target, weight), weight) for draw in draws]
-        best = torch.stack([distance.value for distance in distances]).amin(0)
+        # All draws as one batch: a GPU waits for each operation that is started.
+        targets, weights = (x.expand(count, *x.shape).flatten(0, 1) for x in (target, weight))
+        distances = mean_term(self.loss_module(draws.flatten(0, 1), targets, weights), weights)
+        best = distances.value.unflatten(0, (count, -1)).amin(0)
         found: Terms = dict(
             loss_read=mean_term(self.loss_module(read, known, known_weight), known_weight),
-            loss_joints=Term(best, distances[0].weight),
+            loss_joints=Term(best, weight.flatten(1).sum(1)),
         )
         if self.adversarial is not None:
             condition, has_future = feature.detach(), weight.flatten(1).any(1).to(weight.dtype)

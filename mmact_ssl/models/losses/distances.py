@@ -79,10 +79,10 @@ def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> 
     """
 
     def error(poses: Tensor) -> Tensor:
-        distance = (joint_distance(poses, target, weight) * weight).flatten(1).sum(1)
-        return distance / weight.flatten(1).sum(1).clamp(min=1e-12) / 2
+        distance = (joint_distance(poses, target, weight) * weight).sum((-2, -1))
+        return distance / weight.sum((-2, -1)).clamp(min=1e-12) / 2
 
-    each = torch.stack([error(draw) for draw in draws])  # (K, B)
+    each = error(draws)  # (K, B)
     return dict(
         error=each.mean(0),
         error_best=each.amin(0),
