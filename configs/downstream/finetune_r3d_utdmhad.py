@@ -11,7 +11,7 @@ train_pipeline = [
     *_base_.pack,
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-# As many steps as pre-training has, and 480 with a tenth of the labels.
+# As many steps as pre-training has, and 660 with a tenth of the labels.
 train_cfg = dict(max_epochs=60)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=60)]
 # Chosen with one subject of the training split left out, all labels: 55.6 % at the classifier's
