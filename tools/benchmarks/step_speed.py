@@ -108,7 +108,7 @@ def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[in
 
     runner.model.train_step = keep
 
-    def run(number: int) -> dict[str, float]:
+    def run(number: int) -> dict[str, Tensor]:
         loop.run_iter(number, pseudo_collate(batches[number % len(batches)]))
         return {name: value.detach() for name, value in logged.items() if 'loss' in name}
 

@@ -158,8 +158,9 @@ def _not_finite(losses: dict[str, Any]) -> list[str]:
     if not values:
         return []
     device = next((v.device for v in values if v.device.type != 'cpu'), None)
-    totals = [value.sum() if value.ndim else value for value in values]
-    known = torch.stack([total.to(device, torch.float32) for total in totals]).isfinite().tolist()
+    values = [value.to(device, torch.float32) for value in values]
+    totals = torch.stack([value.sum() if value.ndim else value for value in values])
+    known = totals.isfinite().tolist()
     return [name for name, is_finite in zip(losses, known) if not is_finite]
 
 
