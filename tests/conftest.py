@@ -108,8 +108,9 @@ def read_index() -> Callable[[np.ndarray], int]:
 
 @pytest.fixture(scope='session', autouse=True)
 def exact_convolutions() -> None:
-    """Let a GPU compute as a CPU does: TF32 has three digits, and cuDNN's fastest gradients differ
-    in the last bits from run to run.
+    """Switch off what makes a GPU less exact than a CPU.
+
+    TF32 has three digits, and cuDNN's fastest gradients differ in the last bits from run to run.
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True

@@ -43,7 +43,6 @@ for protocol in args[0].split(','):
         with open(file, 'a') as results:
             results.write(json.dumps(dict(run=run)) + '\\n')
 """
-
 # Leaves a checkpoint in its folder.
 FINE_TUNE = """
 if args[0] == 'finetune':

@@ -16,12 +16,7 @@ from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets import extraction as module_of_extraction
 from mmact_ssl.targets import run_teachers as module
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter, read_broken
-from mmact_ssl.targets.extraction import (
-    ExtractionJob,
-    extract_many,
-    extract_sentences,
-    read_annotations,
-)
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many, extract_sentences
 from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
 from mmact_ssl.targets.values import spread
 
@@ -73,7 +68,7 @@ def data(tmp_path, make_video):
 
 @pytest.fixture
 def names(data):
-    return read_annotations([data / 'train.txt'])
+    return module_of_extraction.read_annotations([data / 'train.txt'])
 
 
 def extract(data, names, teacher=None, out='pose.lmdb', **options):
@@ -276,15 +271,6 @@ def test_another_list_leaves_what_is_listed_as_broken(data, names):
     assert list(read_broken(data / 'pose.lmdb')) == [names[0], names[2]]
     extract(data, names[3:], overwrite=True)
     assert read_broken(data / 'pose.lmdb') == {}
-
-
-def test_annotations_name_each_video_once(tmp_path):
-    (tmp_path / 'a.txt').write_text('x/a b.mp4 3\nc.mp4\n')
-    (tmp_path / 'b.txt').write_text('c.mp4 1\nf.mp4 0\n')
-    names = read_annotations([tmp_path / 'a.txt', tmp_path / 'b.txt'])
-    assert names == ['x/a b.mp4', 'c.mp4', 'f.mp4']
-    with pytest.raises(DataError, match=r'd.txt is missing: prepare the data set.*--ann'):
-        read_annotations([tmp_path / 'd.txt'])
 
 
 def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names):

@@ -9,7 +9,7 @@ import torch
 from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetReader, shard_path
-from mmact_ssl.targets.extraction import ExtractionReport, extract_sentences
+from mmact_ssl.targets.extraction import ExtractionReport, extract_sentences, read_annotations
 
 SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
 
@@ -87,3 +87,12 @@ def test_a_file_without_any_key_of_the_cache_does_not_empty_it(cache):
     teacher = TextTeacher()
     extract_sentences(teacher, {'sit': ['x']}, cache, overwrite=True)
     assert TargetReader(cache).keys() == ['sit']
+
+
+def test_annotations_name_each_video_once(tmp_path):
+    (tmp_path / 'a.txt').write_text('x/a b.mp4 3\nc.mp4\n')
+    (tmp_path / 'b.txt').write_text('c.mp4 1\nf.mp4 0\n')
+    names = read_annotations([tmp_path / 'a.txt', tmp_path / 'b.txt'])
+    assert names == ['x/a b.mp4', 'c.mp4', 'f.mp4']
+    with pytest.raises(DataError, match=r'd.txt is missing: prepare the data set.*--ann'):
+        read_annotations([tmp_path / 'd.txt'])
