@@ -19,7 +19,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from mmact_ssl.compat import fix_video_lists
 from mmact_ssl.errors import DataError
@@ -31,9 +31,10 @@ TIMEOUT = 1800
 def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
     """Build a data loader as mmengine's Runner does, whose workers are not left alone.
 
-    Batches are of the form of ``pseudo_collate``; the lists in them travel as one piece each. torch
-    sends every tensor by a file descriptor of its own: a batch of 256 clips of 13 tensors needs
-    3,328 of them, and a worker that has no more left hangs.
+    Batches are of the form of ``pseudo_collate``, but views and targets of one shape are stacked by
+    the worker; other lists travel as one piece each. torch sends every tensor by a file descriptor
+    of its own: a batch of 256 clips of 13 tensors needs 3,328 of them, and a worker that has no
+    more left hangs. Without a GPU ``pin_memory`` is left out, of which torch would only warn.
 
     Fewer samples than a batch, of which ``drop_last`` would leave nothing, are one batch.
 
@@ -48,6 +49,8 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.setdefault('timeout', TIMEOUT)
     else:
         config.pop('persistent_workers', None)  # torch refuses it
+    if not torch.cuda.is_available():
+        config.pop('pin_memory', None)
     config['dataset'] = dataset = _build_dataset(config['dataset'])
     _name_files(dataset)
     if config.get('drop_last'):
@@ -95,14 +98,31 @@ def decode_named(pipeline: Callable[[dict], Any], results: dict) -> Any:
 
 
 def collate(samples: Sequence[Any]) -> Any:
-    """Collate as ``pseudo_collate`` does, into lists that are sent as one piece."""
-    return _pieces(pseudo_collate(samples))
+    """Collate as ``pseudo_collate`` does, with stacked views and targets, and lists in one piece.
+
+    What is named, as views and targets are, is stacked where its tensors have one shape.
+    """
+    batch = pseudo_collate(samples)
+    if not isinstance(batch, Mapping):
+        return _piece(batch)
+    # mmaction2's models want the list of `inputs` that they pack.
+    return {
+        key: _stack(value) if isinstance(value, Mapping) else _piece(value)
+        for key, value in batch.items()
+    }
 
 
-def _pieces(batch: Any) -> Any:
-    if isinstance(batch, Mapping):
-        return {key: _pieces(value) for key, value in batch.items()}
-    return Piece(batch) if isinstance(batch, list) else batch
+def _stack(named: Any) -> Any:
+    if isinstance(named, Mapping):
+        return {name: _stack(value) for name, value in named.items()}
+    is_stack = isinstance(named, list) and all(isinstance(item, Tensor) for item in named)
+    if is_stack and len({(item.shape, item.dtype) for item in named}) == 1:
+        return default_collate(named)  # in a worker at once into memory that is shared
+    return _piece(named)
+
+
+def _piece(value: Any) -> Any:
+    return Piece(value) if isinstance(value, list) else value
 
 
 class Piece(list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Union
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -12,6 +12,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.registry import MODELS
+
+Samples = Union[Sequence[Tensor], Tensor]  # of a batch, the latter (B, ...)
 
 
 class ViewsPreprocessor(BaseDataPreprocessor):
@@ -23,7 +25,9 @@ class ViewsPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(self, views: Sequence[str], targets: Sequence[str] = ()) -> None:
-        super().__init__()
+        super().__init__(
+            non_blocking=True
+        )  # which waits all the same for memory that is not pinned
         self.views = tuple(views)
         self.targets = tuple(targets)
 
@@ -36,15 +40,14 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
 
         Lists of tensors in ``inputs``: view -> ..., and ``targets``: view -> name -> ..., become
-        tensors ``(B, ...)``.
+        tensors ``(B, ...)``, unless the loader has stacked them already.
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
         try:
             for target in self.targets:
                 view, name = target.split('.', 1)
-                stacked = torch.stack(tuple(data['targets'][view][name]))
-                targets.setdefault(view, {})[name] = stacked
+                targets.setdefault(view, {})[name] = stack(data['targets'][view][name])
             for view in self.views:
                 inputs[view] = self.batch(view, data['inputs'][view], targets.setdefault(view, {}))
         except KeyError as error:
@@ -58,9 +61,14 @@ class ViewsPreprocessor(BaseDataPreprocessor):
             dict(inputs=inputs, targets=targets, data_samples=data.get('data_samples'))
         )
 
-    def batch(self, view: str, samples: Sequence[Tensor], targets: dict[str, Tensor]) -> Tensor:
+    def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
         """One tensor ``(B, ...)`` of a view's samples; may add to the view's ``targets``."""
         raise NotImplementedError
+
+
+def stack(samples: Samples) -> Tensor:
+    """Samples as one tensor ``(B, ...)``."""
+    return samples if isinstance(samples, Tensor) else torch.stack(tuple(samples))
 
 
 @MODELS.register_module()
@@ -85,8 +93,8 @@ class PretextDataPreprocessor(ViewsPreprocessor):
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), False)
 
-    def batch(self, view: str, samples: Sequence[Tensor], targets: dict[str, Tensor]) -> Tensor:
-        return torch.stack(tuple(samples))
+    def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
+        return stack(samples)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         data = super().forward(data, training)
@@ -119,7 +127,7 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
     def made_targets(self) -> tuple[str, ...]:
         return (*self.targets, *(f'{view}.valid' for view in self.views))
 
-    def batch(self, view: str, samples: Sequence[Tensor], targets: dict[str, Tensor]) -> Tensor:
+    def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
         shapes = {(clip.shape[0], *clip.shape[2:]) for clip in samples}
         if len(shapes) > 1:
             raise DataError(

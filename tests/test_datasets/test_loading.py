@@ -18,7 +18,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from mmact_ssl.datasets.loading import build_dataloader, decode_named
+from mmact_ssl.datasets.loading import build_dataloader, collate, decode_named
 from mmact_ssl.errors import DataError
 
 
@@ -37,7 +37,7 @@ class Samples(Dataset):
         sample = ActionDataSample(metainfo={'filename': f'{index}.mp4'}).set_gt_label(index)
         targets = {f'target{i}': torch.tensor([index, i]) for i in range(4)}
         return {
-            'inputs': {'clip': clip, 'masked': clip.bool()},
+            'inputs': {'clip': clip, 'masked': clip.bool(), 'frames': clip[:, :3]},
             'targets': {'clip': targets, 'sample': {'video': torch.tensor(index)}},
             'data_samples': sample,
             'name': str(index),
@@ -65,10 +65,38 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_batches_are_those_of_pseudo_collate(workers):
+def test_batches_are_those_of_pseudo_collate_with_views_and_targets_stacked(workers):
     dataset = Samples(6)
     (batch,) = loader(dataset, 6, num_workers=workers)
-    assert equal(pseudo_collate([dataset[i] for i in range(6)]), batch)
+    plain = pseudo_collate([dataset[i] for i in range(6)])
+    plain['inputs']['frames'] = torch.stack(plain['inputs']['frames'])
+    targets = plain['targets']
+    targets['clip'] = {name: torch.stack(values) for name, values in targets['clip'].items()}
+    targets['sample']['video'] = torch.stack(targets['sample']['video'])
+    assert equal(plain, batch)
+    assert batch['inputs']['frames'].is_shared() == (workers == 1)  # the worker has stacked it
+
+
+def test_the_list_that_models_of_mmaction2_read_stays_a_list():
+    frames = torch.arange(24, dtype=torch.uint8).view(2, 3, 4)
+    batch = collate([dict(inputs=frames, data_samples=ActionDataSample())] * 2)
+    assert isinstance(batch['inputs'], list) and equal(list(batch['inputs']), [frames, frames])
+
+
+def test_views_of_one_shape_and_other_types_are_not_stacked():
+    views = [torch.zeros(2), torch.zeros(2, dtype=torch.float64)]
+    batch = collate([dict(inputs=dict(clip=view)) for view in views])
+    assert [view.dtype for view in batch['inputs']['clip']] == [torch.float32, torch.float64]
+
+
+def test_pinned_memory_is_not_asked_for_without_a_gpu(monkeypatch, recwarn):
+    options = dict(pin_memory=True, num_workers=0)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert loader(Samples(4), 2, **options).pin_memory
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    plain = loader(Samples(4), 2, **options)
+    assert len(list(plain)) == 2
+    assert not plain.pin_memory and not [w for w in recwarn if 'pin_memory' in str(w.message)]
 
 
 def test_a_large_batch_needs_few_file_descriptors():

@@ -53,6 +53,29 @@ def test_frames_are_normalized_by_channel_and_targets_stacked():
     assert out['data_samples'] == ['a', 'b']
 
 
+def test_what_the_loader_has_stacked_gives_the_same_batch():
+    def stacked(named):
+        if isinstance(named, dict):
+            return {name: stacked(value) for name, value in named.items()}
+        return torch.stack(named)
+
+    data = videos()
+    ready = {**data, **{key: stacked(data[key]) for key in ('inputs', 'targets')}}
+    targets = ('clip.pose', 'clip.valid', 'sample.label')
+    preprocessor = PretextDataPreprocessor(**IMAGENET, views=('clip', 'clip_b'), targets=targets)
+    found, expected = preprocessor(ready), preprocessor(data)
+    for key in ('inputs', 'targets'):
+        torch.testing.assert_close(found[key], expected[key], rtol=0, atol=0)
+
+    clips = skeletons([4, 4, 4])
+    data = dict(inputs=dict(clip=clips), targets={}, data_samples=list('abc'))
+    ready = {**data, 'inputs': dict(clip=torch.stack(clips))}
+    preprocessor = SkeletonDataPreprocessor(views=('clip',))
+    found, expected = preprocessor(ready), preprocessor(data)
+    assert torch.equal(found['inputs']['clip'], expected['inputs']['clip'])
+    assert torch.equal(found['targets']['clip']['valid'], expected['targets']['clip']['valid'])
+
+
 @pytest.mark.parametrize(
     ('mean', 'std'),
     [

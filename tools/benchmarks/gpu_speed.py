@@ -142,7 +142,7 @@ def build(cfg: Config, batches: list[Any], way: str, folder: Path) -> tuple[Runn
     if way not in ('supervised', 'float32'):
         enable_mixed_precision(cfg)
     cfg.work_dir = str(folder / way)
-    cfg.train_dataloader = loader(batches[0])
+    cfg.train_dataloader = loader(batches[0], None if way in SUPERVISED else cfg)
     return quiet(kind, cfg), batches
 
 

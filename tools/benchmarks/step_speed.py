@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 
+from mmact_ssl.datasets.loading import collate
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.models.backbones import skeleton_gru
@@ -90,7 +91,8 @@ def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[
 def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[int], dict[str, Any]]:
     """A function that runs one iteration of a runner's loop and returns its losses.
 
-    Iteration n reads batch n, from the first on again after the last.
+    Iteration n reads batch n, from the first on again after the last. Batches are ones of the
+    runner's loader: workers have collated them, a thread has pinned them.
     """
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -99,6 +101,9 @@ def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[in
         runner.call_hook(point)
     runner.model.train()
     runner.optim_wrapper.initialize_count_status(runner.model, 0, loop.max_iters)
+    given = loop.dataloader
+    options = dict(collate_fn=given.collate_fn, pin_memory=given.pin_memory)
+    ready = [next(iter(DataLoader(batch, len(batch), **options))) for batch in batches]
     logged: dict[str, Any] = {}
     train_step = runner.model.train_step
 
@@ -109,7 +114,7 @@ def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[in
     runner.model.train_step = keep
 
     def run(number: int) -> dict[str, Tensor]:
-        loop.run_iter(number, pseudo_collate(batches[number % len(batches)]))
+        loop.run_iter(number, ready[number % len(ready)])
         return {name: value.detach() for name, value in logged.items() if 'loss' in name}
 
     return run
@@ -124,7 +129,7 @@ def pretext(
             mock.patch.object(module, 'run_packed_gru', run_over_padding).start()
     torch.manual_seed(0)
     cfg.work_dir = str(folder / f'work_dir_{padded}')
-    cfg.train_dataloader = loader(samples)
+    cfg.train_dataloader = loader(samples, cfg)
     return in_numbers(stepper(quiet(PretrainRunner, cfg), [samples]))
 
 
@@ -206,9 +211,16 @@ def quiet(kind: type[Runner], cfg: Config) -> Runner:
     )
 
 
-def loader(samples: list[dict[str, Any]]) -> DataLoader:
-    """Loader of one batch in memory, an epoch of a hundred steps for schedules and hooks."""
-    return DataLoader(samples * 100, batch_size=len(samples), collate_fn=pseudo_collate)
+def loader(samples: list[dict[str, Any]], cfg: Config | None = None) -> DataLoader:
+    """Loader of one batch in memory, an epoch of a hundred steps for schedules and hooks.
+
+    With a method's config as its own, without as mmaction2's configs have it.
+    """
+    options: dict[str, Any] = dict(collate_fn=pseudo_collate)
+    if cfg is not None:
+        pin = cfg.train_dataloader.get('pin_memory', False) and torch.cuda.is_available()
+        options = dict(collate_fn=collate, pin_memory=pin)
+    return DataLoader(samples * 100, batch_size=len(samples), **options)
 
 
 def run_over_padding(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
