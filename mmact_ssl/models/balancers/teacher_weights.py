@@ -58,7 +58,7 @@ class FixedTeacherWeights(TeacherWeights):
         self.register_buffer('weights', (shares / shares.sum()).float(), persistent=False)
 
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        return (self.weights * mean_losses(losses, counts)).sum(), self.weights
+        return (self.weights * global_mean(losses, counts.to(losses.dtype))).sum(), self.weights
 
 
 @MODELS.register_module()
@@ -94,7 +94,9 @@ class LearnedTeacherWeights(TeacherWeights):
         number = max(int(present.sum()), 1)
         divergence = (weights * (log_weights + math.log(number))).sum()  # from all alike
         divergence = divergence * present.any()  # without any, a loss of 0 as other tasks have
-        loss = (weights * mean_losses(losses, counts)).sum() + self.temperature * divergence
+        loss = (
+            weights * global_mean(losses, counts.to(losses.dtype))
+        ).sum() + self.temperature * divergence
         return loss, weights.detach()
 
 
@@ -112,8 +114,3 @@ class ConfidenceTeacherWeights(TeacherWeights):
         taught = counts.any(0).to(losses.dtype)
         loss = global_mean((weights * losses).sum(0), taught)
         return loss, weights.sum(1) / taught.sum().clamp(min=1)
-
-
-def mean_losses(losses: Tensor, counts: Tensor) -> Tensor:
-    """Each teacher's mean over its counted clips of all processes, ``(K, N)`` -> ``(K,)``."""
-    return torch.stack([global_mean(*row) for row in zip(losses, counts.to(losses.dtype))])

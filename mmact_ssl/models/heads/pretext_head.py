@@ -14,7 +14,7 @@ from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS, SCOPE
 
-from .terms import Term, Terms
+from .terms import Term, Terms, stack_terms
 
 
 def build_loss(config: dict) -> nn.Module:
@@ -86,26 +86,26 @@ class PretextHead(BaseModule):
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
         """Means of all terms: of losses over all processes, of metrics over this one's samples."""
-        means = {}
-        for name, term in self.terms(**inputs).items():
+        terms = self.terms(**inputs)
+        losses: dict[str, Term] = {}
+        metrics: dict[str, Term] = {}
+        means: dict[str, Tensor] = {}
+        for name, term in terms.items():
             if not isinstance(term, Term):
                 if 'loss' in name:
-                    raise ConfigError(
-                        f'{type(self).__name__}: {name!r} is not a Term and would not be trained: '
-                        'return Term(value)'
-                    )
-                continue
-            value, weight = term
-            if value.ndim == 0:
-                means[name] = value
-                continue
-            weight = torch.ones_like(value) if weight is None else weight.to(value.dtype)
-            if 'loss' in name:
-                means[name] = global_mean(value, weight)
+                    why = 'is not a Term and would not be trained: return Term(value)'
+                    raise ConfigError(f'{type(self).__name__}: {name!r} {why}')
+            elif term.value.ndim == 0:
+                means[name] = term.value
             else:
-                # 0 / 0 is NaN, which ShortLogProcessor leaves out: nothing counts in this batch.
-                means[name] = (value.detach() * weight).sum() / weight.sum()
-        return means
+                (losses if 'loss' in name else metrics)[name] = term
+        if losses:
+            means.update(zip(losses, global_mean(*stack_terms(losses))))
+        if metrics:
+            values, weight = stack_terms(metrics)
+            # 0 / 0 is NaN, which ShortLogProcessor leaves out: nothing counts in this batch.
+            means.update(zip(metrics, (values.detach() * weight).sum(1) / weight.sum(1)))
+        return {name: means[name] for name in terms if name in means}
 
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Union
 
+import torch
 from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
 
 
 class Term(NamedTuple):
@@ -33,6 +37,25 @@ def mean_term(values: Tensor, weight: Tensor) -> Term:
     weight = weight.to(values.dtype).expand_as(values).flatten(1)
     total = weight.sum(1)
     return Term((values.flatten(1) * weight).sum(1) / total.clamp(min=1e-12), total)
+
+
+def stack_terms(terms: Mapping[str, Term]) -> tuple[Tensor, Tensor]:
+    """Values and weights of K terms ``(B,)`` as rows, ``(K, B)``: one operation then sums all.
+
+    Raises:
+        ConfigError: A term is not one number of each sample.
+    """
+    for name, (value, _) in terms.items():
+        if value.ndim != 1:
+            raise ConfigError(
+                f'the term {name!r} has the shape {tuple(value.shape)}, and not one number of each '
+                'sample: take mean_term(values, weight)'
+            )
+    weights = [
+        torch.ones_like(value) if weight is None else weight.to(value.dtype)
+        for value, weight in terms.values()
+    ]
+    return torch.stack([value for value, _ in terms.values()]), torch.stack(weights)
 
 
 def known_term(values: Tensor) -> Term:

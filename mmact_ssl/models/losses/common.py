@@ -53,13 +53,13 @@ def of_another_sample(values: Tensor) -> Tensor:
 
 
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean over all processes, as a share that distributed averaging completes.
+    """Weighted means of rows over all processes, as shares that distributed averaging completes.
 
     Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
     average over processes, which distributed training takes of the gradients, is the global mean
     even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
-    ``values`` and ``weight``, which gets no gradient, have the same shape ``(N, ...)``.
+    ``values`` and ``weight``, which gets no gradient, are ``(..., N)``, the means ``(...)``.
     """
-    total = weight.detach().sum().float()
+    total = weight.detach().sum(-1).float()
     all_reduce(total)
-    return (values * weight).sum() * get_world_size() / total.clamp(min=1e-6)
+    return (values * weight).sum(-1) * get_world_size() / total.clamp(min=1e-6)

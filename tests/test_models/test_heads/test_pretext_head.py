@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.heads.terms import Terms
 
@@ -46,6 +47,22 @@ def test_losses_and_metrics_are_weighted_means():
     (found['loss_a'] + found['loss_b']).backward()
     assert values.grad.tolist() == pytest.approx([1 / 4 + 1 / 3, 3 / 4 + 1 / 3, 1 / 3])
     assert not any(found[name].requires_grad for name in ('accuracy', 'known', 'plain'))
+
+
+def test_a_loss_of_which_nothing_counts_is_0_beside_one_that_is_nan():
+    nothing, broken = torch.ones(2, requires_grad=True), torch.tensor([1.0, float('nan')])
+    head = Named(loss_a=Term(nothing, torch.zeros(2)), loss_b=Term(broken))
+    found = head.loss(clip=torch.zeros(2, 1))
+    assert found['loss_a'] == 0 and found['loss_b'].isnan()
+    found['loss_a'].backward()
+    assert nothing.grad.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize('name', ['loss_frames', 'error'])
+def test_a_term_that_is_not_one_number_of_each_sample_is_named(name: str):
+    head = Named(**{name: Term(torch.ones(3, 4)), 'loss': Term(torch.ones(3))})
+    with pytest.raises(ConfigError, match=rf"'{name}' has the shape \(3, 4\).*mean_term"):
+        head.loss(clip=torch.zeros(3, 1))
 
 
 def test_a_metric_of_which_nothing_counts_is_not_a_number():

@@ -26,3 +26,13 @@ def test_a_global_mean_needs_no_weight_of_1_and_may_have_none():
     assert values.grad.tolist() == pytest.approx([0.25, 0.75, 0])
     (gradient,) = torch.autograd.grad(nothing := global_mean(values, 0 * weight.detach()), values)
     assert nothing == 0 and not gradient.any()
+
+
+def test_rows_have_means_of_their_own():
+    generator = torch.Generator().manual_seed(0)
+    values, weight = torch.rand(2, 3, 5, dtype=torch.float64, generator=generator)
+    expected = [
+        sum(v * w for v, w in zip(*row)) / sum(row[1])
+        for row in zip(values.tolist(), weight.tolist())
+    ]
+    assert global_mean(values, weight).tolist() == pytest.approx(expected, rel=1e-6)
