@@ -18,6 +18,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+# Threads that a test has started would leave processes that a later one forks waiting for ever.
+torch.set_num_threads(1)
+
 NUM_BITS = 10
 ROOT = Path(__file__).parents[1]
 NUM_CLASSES = 3  # of the labeled world
@@ -124,6 +127,13 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     trilinear interpolation never are.
     """
     monkeypatch.setattr('mmengine.device.utils.DEVICE', 'cpu')
+
+
+@pytest.fixture
+def forked() -> None:
+    """Of tests whose forked processes train: none can once this process has used a GPU."""
+    if torch.cuda.is_initialized():
+        pytest.skip('this process has used a GPU, which one that it forks cannot')
 
 
 @pytest.fixture(autouse=True)

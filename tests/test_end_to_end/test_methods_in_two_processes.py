@@ -111,6 +111,7 @@ def one_process(rank: int, folder: str, cases: dict[str, tuple]) -> None:
     torch.save(found, Path(folder, f'{rank}.pt'))
 
 
+@pytest.mark.usefixtures('forked')
 def test_two_processes_equal_one_with_both_batches(data: Path, tmp_path: Path, monkeypatch):
     """In batches of two, in last ones of one sample, and where one process has no target."""
     monkeypatch.setenv('MMACT_SSL_DATA', str(data))

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--steps', type=int, default=10, help='of a round')
     parser.add_argument('--rounds', type=int, default=4, help='timed ones')
     parser.add_argument('--videos', type=int, default=4, help='generated ones, of 300 frames')
+    parser.add_argument(
+        '--size', type=int, nargs=2, default=(340, 256), metavar=('WIDTH', 'HEIGHT'), help='of them'
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='of the loader')
     parser.add_argument('--seconds', type=float, default=10, help='of measuring the loader')
 
@@ -79,7 +82,7 @@ def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[l
         bodies = cfg.bodies
         use_skeletons(cfg, folder, draw_lengths(count), bodies.layout, bodies.num_persons)
     else:
-        use_videos(cfg, folder, make_videos(args.cache, args.videos), count)
+        use_videos(cfg, folder, make_videos(args.cache, args.videos, tuple(args.size)), count)
     data_set = DATASETS.build(cfg.train_dataloader.dataset)
     data_set.set_progress(0, 0)
     # Single samples, so that all workers work on the first batch.

@@ -129,6 +129,7 @@ def one_process(rank, address, work_dir):
         torch.distributed.destroy_process_group()
 
 
+@pytest.mark.usefixtures('forked')
 def test_two_processes_count_together(tmp_path):
     mp.start_processes(
         one_process, (f'file://{tmp_path}/store', str(tmp_path)), nprocs=2, start_method='fork'

@@ -203,6 +203,7 @@ def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
     torch.save(found, Path(folder, f'{rank}.pt'))
 
 
+@pytest.mark.usefixtures('forked')
 @pytest.mark.parametrize('sync', [[], [dict(type='SyncBuffersHook')]], ids=['own', 'averaged'])
 def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tmp_path, sync):
     """The statistics until the end of an epoch, at which a hook may average them."""

@@ -206,6 +206,7 @@ def one_process(rank, address):
         torch.distributed.destroy_process_group()
 
 
+@pytest.mark.usefixtures('forked')
 def test_all_processes_skip_what_one_finds_wrong(tmp_path):
     address = f'file://{tmp_path}/store'
     mp.start_processes(one_process, (address,), nprocs=2, start_method='fork')

@@ -108,6 +108,7 @@ def one_process(rank: int, folder: str, make, backend: str) -> None:
         Path(folder, str(rank)).write_text(str(end.code))
 
 
+@pytest.mark.usefixtures('forked')
 @pytest.mark.parametrize(('backend', 'stopped_after'), [('gloo', 3), ('nccl', 4)])
 def test_all_processes_stop_after_the_same_step_when_one_is_told(
     make, backend, stopped_after, tmp_path: Path
