@@ -131,9 +131,9 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def forked() -> None:
-    """Of tests whose forked processes train: none can once this process has used a GPU."""
-    if torch.cuda.is_initialized():
-        pytest.skip('this process has used a GPU, which one that it forks cannot')
+    """Of tests whose forked processes train, each on a GPU of its own where there are GPUs."""
+    if torch.cuda.is_available():
+        pytest.skip('forked processes cannot use the GPU that this one has used')
 
 
 @pytest.fixture(autouse=True)
