@@ -100,29 +100,23 @@ def decode_named(pipeline: Callable[[dict], Any], results: dict) -> Any:
 def collate(samples: Sequence[Any]) -> Any:
     """Collate as ``pseudo_collate`` does, with stacked views and targets, and lists in one piece.
 
-    What is named, as views and targets are, is stacked where its tensors have one shape.
+    Views and targets, named as PackInputs names them, are stacked where they have one shape.
     """
     batch = pseudo_collate(samples)
-    if not isinstance(batch, Mapping):
-        return _piece(batch)
-    # mmaction2's models want the list of `inputs` that they pack.
-    return {
-        key: _stack(value) if isinstance(value, Mapping) else _piece(value)
-        for key, value in batch.items()
-    }
+    # Samples of mmaction2 have no targets, and its models want their inputs as lists.
+    named = isinstance(batch, Mapping) and isinstance(batch.get('targets'), Mapping)
+    return _join(batch, named)
 
 
-def _stack(named: Any) -> Any:
-    if isinstance(named, Mapping):
-        return {name: _stack(value) for name, value in named.items()}
-    is_stack = isinstance(named, list) and all(isinstance(item, Tensor) for item in named)
-    if is_stack and len({(item.shape, item.dtype) for item in named}) == 1:
-        return default_collate(named)  # in a worker at once into memory that is shared
-    return _piece(named)
-
-
-def _piece(value: Any) -> Any:
-    return Piece(value) if isinstance(value, list) else value
+def _join(batch: Any, stack: bool) -> Any:
+    if isinstance(batch, Mapping):
+        return {key: _join(value, stack) for key, value in batch.items()}
+    if not isinstance(batch, list):
+        return batch
+    kinds = {(item.shape, item.dtype) if isinstance(item, Tensor) else None for item in batch}
+    if stack and len(kinds) == 1 and None not in kinds:
+        return default_collate(batch)  # in a worker at once into memory that is shared
+    return Piece(batch)
 
 
 class Piece(list):

@@ -77,15 +77,16 @@ def test_batches_are_those_of_pseudo_collate_with_views_and_targets_stacked(work
     assert batch['inputs']['frames'].is_shared() == (workers == 1)  # the worker has stacked it
 
 
-def test_the_list_that_models_of_mmaction2_read_stays_a_list():
+def test_the_lists_that_models_of_mmaction2_read_stay_lists():
     frames = torch.arange(24, dtype=torch.uint8).view(2, 3, 4)
-    batch = collate([dict(inputs=frames, data_samples=ActionDataSample())] * 2)
-    assert isinstance(batch['inputs'], list) and equal(list(batch['inputs']), [frames, frames])
+    for inputs in (frames, dict(imgs=frames, heatmap_imgs=frames)):  # of RGBPose
+        samples = [dict(inputs=inputs, data_samples=ActionDataSample().set_gt_label(1))] * 2
+        assert equal(pseudo_collate(samples), collate(samples))
 
 
 def test_views_of_one_shape_and_other_types_are_not_stacked():
     views = [torch.zeros(2), torch.zeros(2, dtype=torch.float64)]
-    batch = collate([dict(inputs=dict(clip=view)) for view in views])
+    batch = collate([dict(inputs=dict(clip=view), targets={}) for view in views])
     assert [view.dtype for view in batch['inputs']['clip']] == [torch.float32, torch.float64]
 
 

@@ -91,8 +91,8 @@ def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[
 def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[int], dict[str, Any]]:
     """A function that runs one iteration of a runner's loop and returns its losses.
 
-    Iteration n reads batch n, from the first on again after the last. Batches are ones of the
-    runner's loader: workers have collated them, a thread has pinned them.
+    Iteration n reads batch n, from the first on again after the last. Batches are as the runner's
+    loader gives them: collated, and pinned where it pins.
     """
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)

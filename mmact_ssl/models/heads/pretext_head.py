@@ -85,16 +85,16 @@ class PretextHead(BaseModule):
         """
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
-        """Means of all terms: of losses over all processes, of metrics over this one's samples."""
+        """Means of all terms: of losses over all processes, of metrics over this one's samples.
+
+        The losses share one graph: their sum is what can be differentiated.
+        """
         terms = self.terms(**inputs)
-        losses: dict[str, Term] = {}
-        metrics: dict[str, Term] = {}
-        means: dict[str, Tensor] = {}
+        losses, metrics, means = dict[str, Term](), dict[str, Term](), dict[str, Tensor]()
         for name, term in terms.items():
             if not isinstance(term, Term):
                 if 'loss' in name:
-                    why = 'is not a Term and would not be trained: return Term(value)'
-                    raise ConfigError(f'{type(self).__name__}: {name!r} {why}')
+                    raise ConfigError(f'{type(self).__name__}: {name!r} is not a Term(value)')
             elif term.value.ndim == 0:
                 means[name] = term.value
             else:

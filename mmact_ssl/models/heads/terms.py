@@ -43,13 +43,15 @@ def stack_terms(terms: Mapping[str, Term]) -> tuple[Tensor, Tensor]:
     """Values and weights of K terms ``(B,)`` as rows, ``(K, B)``: one operation then sums all.
 
     Raises:
-        ConfigError: A term is not one number of each sample.
+        ConfigError: A term, or its weight, is not one number of each sample.
     """
-    for name, (value, _) in terms.items():
-        if value.ndim != 1:
+    samples = len(next(iter(terms.values())).value)
+    for name, term in terms.items():
+        shapes = [tuple(part.shape) for part in term if part is not None]
+        if set(shapes) != {(samples,)}:
             raise ConfigError(
-                f'the term {name!r} has the shape {tuple(value.shape)}, and not one number of each '
-                'sample: take mean_term(values, weight)'
+                f'the term {name!r} has the shapes {shapes} of value and weight, and not one '
+                f'number of each of {samples} samples: take mean_term(values, weight)'
             )
     weights = [
         torch.ones_like(value) if weight is None else weight.to(value.dtype)

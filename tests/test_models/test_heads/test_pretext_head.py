@@ -59,9 +59,14 @@ def test_a_loss_of_which_nothing_counts_is_0_beside_one_that_is_nan():
 
 
 @pytest.mark.parametrize('name', ['loss_frames', 'error'])
-def test_a_term_that_is_not_one_number_of_each_sample_is_named(name: str):
-    head = Named(**{name: Term(torch.ones(3, 4)), 'loss': Term(torch.ones(3))})
-    with pytest.raises(ConfigError, match=rf"'{name}' has the shape \(3, 4\).*mean_term"):
+@pytest.mark.parametrize(
+    ('value', 'weight'), [((3, 4), None), ((4,), None), ((3,), (3, 1)), ((3,), (1,)), ((3,), ())]
+)
+def test_a_term_that_is_not_one_number_of_each_sample_is_named(name: str, value, weight):
+    term = Term(torch.ones(value), None if weight is None else torch.ones(weight))
+    whole = Term(torch.ones(3))
+    head = Named(loss=whole, accuracy=whole, **{name: term})
+    with pytest.raises(ConfigError, match=f"'{name}' has the shapes .* 3 samples: take mean_term"):
         head.loss(clip=torch.zeros(3, 1))
 
 
