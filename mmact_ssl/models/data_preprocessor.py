@@ -25,9 +25,8 @@ class ViewsPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(self, views: Sequence[str], targets: Sequence[str] = ()) -> None:
-        super().__init__(
-            non_blocking=True
-        )  # which waits all the same for memory that is not pinned
+        # Copies of pinned memory go on beside Python.
+        super().__init__(non_blocking=True)
         self.views = tuple(views)
         self.targets = tuple(targets)
 
