@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.logistic_path import LogisticPath
 
 from .base import Measured, Task
 
@@ -87,8 +87,10 @@ def fit_probe(
         single = train.values.astype(np.float32, copy=False)
         scores = fold_scores(single, train.labels, splits, candidates, max_iter)
         penalty = float(candidates[choose(scores, one_standard_error)])
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=max_iter))
-    return model.fit(train.values.astype(np.float64), train.labels), penalty, len(splits)
+    scaler = StandardScaler()
+    values = scaler.fit_transform(train.values.astype(np.float64))
+    model = LogisticPath(values, train.labels).fit(penalty, max_iter)
+    return make_pipeline(scaler, model), penalty, len(splits)
 
 
 def fold_scores(
@@ -103,7 +105,7 @@ def fold_scores(
     Args:
         values, labels: Features ``(N, D)`` and classes ``(N,)``.
         splits: Positions to train on and to test on, of each fold.
-        penalties: Inverse strengths, ascending: each fit starts from the one before.
+        penalties: Inverse strengths, ascending, so that weights grow from fit to fit.
     """
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
@@ -114,10 +116,9 @@ def fold_scores(
             # the fit is the same but faster.
             basis = np.linalg.qr(train.T)[0]  # (D, samples)
             train, test = train @ basis, test @ basis
-        model = LogisticRegression(max_iter=max_iter, warm_start=True)
+        path = LogisticPath(train, labels[fitted])
         for place, penalty in enumerate(penalties):
-            model.set_params(C=penalty).fit(train, labels[fitted])
-            scores[fold, place] = model.score(test, labels[held_out])
+            scores[fold, place] = path.fit(penalty, max_iter).score(test, labels[held_out])
     return scores
 
 
