@@ -38,7 +38,7 @@ def make_pretext_result(
         skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
-            # Names and lengths are not in the data version, which earlier results have too.
+            # Names and lengths stand here, so that the data version stays that of earlier results.
             folder = open_skeleton_folder(skeletons, cfg.get('prepare_command', 'see docs/data.md'))
             caches[portable_path(skeletons)] = folder.content_hash
     for path in sorted({path for _, path in caches_read_by(loaders)}):
