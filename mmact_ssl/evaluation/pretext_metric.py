@@ -74,12 +74,11 @@ def describe_unknown(values: Mapping[str, np.ndarray]) -> list[str]:
         if not name.endswith(OTHER_CLIP)
     }
     few = [f'{name} ({share:.0%})' for name, share in shares.items() if share < MIN_KNOWN]
-    if not few:
-        return []
-    return [
-        f'known for fewer than half of the clips: {", ".join(few)}; the means leave out the others, '
-        'whose targets are missing or on which the head has diverged'
-    ]
+    warning = (
+        f'known for fewer than half of the clips: {", ".join(few)}; the means leave out the '
+        'others, whose targets are missing or on which the head has diverged'
+    )
+    return [warning] if few else []
 
 
 def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:

@@ -135,9 +135,10 @@ def test_windows_are_the_same_whatever_opens_the_video(
     other = load_model(str(publish(linear_config, student_checkpoint, tmp_path / kind)))
     path = next((labeled_world / 'videos').iterdir())
     options = dict(window=8, unit='frames', return_windows=True)
-    found = FeatureInferencer(other, show_progress=False)(path, **options)
-    assert len(found['features']) == 3
-    np.testing.assert_allclose(found['features'], inferencer(path, **options)['features'], rtol=0.01)
+    expected = inferencer(path, **options)['features']
+    found = FeatureInferencer(other, show_progress=False)(path, **options)['features']
+    assert len(found) == 3
+    np.testing.assert_allclose(found, expected, rtol=0.01)
 
 
 def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):

@@ -67,7 +67,8 @@ def test_skeletons_are_recorded_by_coordinates_names_and_lengths(cfg, tmp_path, 
     before = make(cfg, tmp_path)
     cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(skeleton_folder))
     first = make(cfg, tmp_path)
-    assert first.data_version != before.data_version and list(first.caches) == [str(skeleton_folder)]
+    assert first.data_version != before.data_version
+    assert list(first.caches) == [str(skeleton_folder)]
     with np.load(skeleton_folder / 'clips.npz') as clips:
         np.savez(skeleton_folder / 'clips.npz', **{**clips, 'names': clips['names'][::-1]})
     second = replace(make(cfg, tmp_path), seed=2)
