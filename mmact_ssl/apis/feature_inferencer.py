@@ -28,6 +28,8 @@ from mmact_ssl.files import CONTROL, reading, write_atomically
 
 FIX = 'repair it or leave it out'
 UNITS = ('seconds', 'frames')
+# What these open is read at any frame, in any order; PyAVDecode goes on from where it stopped.
+RANDOM_ACCESS = ('DecordInit', 'OpenCVInit')
 
 
 @dataclass(frozen=True)
@@ -221,9 +223,9 @@ class FeatureInferencer(BaseInferencer):
             return
         try:
             with reading(clip.path or clip.name, FIX):
-                results = clip.read()
-                opener, rest = self.pipeline['array' not in results]
-                results = opener(results)
+                given = clip.read()
+                opener, rest = self.pipeline['array' not in given]
+                results = opener(dict(given))
                 total = results['total_frames']
                 if not total:
                     raise ValueError('it has no frames')
@@ -232,7 +234,10 @@ class FeatureInferencer(BaseInferencer):
                 rate = results.get('avg_fps') or (1.0 if window is None else 0.0)
                 if not rate:
                     raise ConfigError(f"{clip.name}: seconds are not known; set unit='frames'")
-            for start, stop in spans(total, window, stride, rate):
+            for number, (start, stop) in enumerate(spans(total, window, stride, rate)):
+                if number and self.opens_anew:
+                    with reading(clip.path or clip.name, FIX):
+                        results = opener(dict(given))
                 part = {**results, 'total_frames': stop - start, 'start_index': start}
                 if 'keypoint' in results:
                     part['keypoint'] = results['keypoint'][:, start:stop].copy()
@@ -257,6 +262,7 @@ class FeatureInferencer(BaseInferencer):
         steps = self.pretrained.card.pipeline
         opens = [i for i, step in enumerate(steps) if step['type'].endswith('Init')]
         cut = opens[0] + 1 if opens else 0
+        self.opens_anew = bool(cut) and not steps[cut - 1]['type'].endswith(RANDOM_ACCESS)
         decoded = [
             dict(type='mmaction.ArrayDecode') if step['type'].endswith('Decode') else step
             for step in steps[cut:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,13 @@ class SkeletonFolder:
     def starts(self) -> np.ndarray:
         """int64 (N,): clip i has the frames ``starts[i] : starts[i] + lengths[i]``."""
         return np.cumsum(self.lengths) - self.lengths
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the coordinates, and of which clip each frame belongs to."""
+        names, lengths = self.names.tolist(), self.lengths.tolist()
+        content = f'{self.sha256} {self.layout} {names} {lengths}'
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @cached_property
     def _coordinates(self) -> np.ndarray:

@@ -91,9 +91,7 @@ def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
     folder = open_skeleton_folder(root, prepare_command)
-    names, lengths = folder.names.tolist(), folder.lengths.tolist()
-    content = hashlib.sha256(f'{folder.sha256} {folder.layout} {names} {lengths}'.encode())
-    return set(names), content.hexdigest()
+    return set(folder.names.tolist()), folder.content_hash
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:

@@ -20,6 +20,7 @@ SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
+MIN_KNOWN = 0.5  # of the clips: with fewer, a mean gets a warning (our choice)
 DEPENDS = ''
 NOT_BETTER = 'it is not better, so that the task has not been learned'
 INERT = 'it does not depend on the student, so that its loss does not teach the student'
@@ -32,8 +33,8 @@ class PretextMetric(BaseMetric):
 
     NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``, and with
     the features of another clip ``'<task>/<name>_other_clip'``, see
-    :meth:`MultiTaskPretrainer.predict`. A task of which a metric stays as it is gets a warning, and
-    so does one that is not better than its trivial answer.
+    :meth:`MultiTaskPretrainer.predict`. A task gets a warning if one of its metrics stays as it
+    is or is not better than its trivial answer, and a metric if it is NaN for most samples.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.
@@ -54,7 +55,7 @@ class PretextMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Mean of each metric over the samples for which it is defined; run by one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
-        for warning in describe_doubts(values):
+        for warning in [*describe_doubts(values), *describe_unknown(values)]:
             print_log(warning, 'current', logging.WARNING)
         return {name: mean_of_known(value) for name, value in values.items()}
 
@@ -63,6 +64,21 @@ def mean_of_known(values: np.ndarray) -> float:
     """Mean of what is not NaN; NaN if nothing is known."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float('nan')
+
+
+def describe_unknown(values: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning that names the metrics which are NaN for most clips, if there are any."""
+    shares = {
+        name: 1 - float(np.isnan(value).mean())
+        for name, value in values.items()
+        if not name.endswith(OTHER_CLIP)
+    }
+    few = [f'{name} ({share:.0%})' for name, share in shares.items() if share < MIN_KNOWN]
+    warning = (
+        f'known for fewer than half of the clips: {", ".join(few)}; the means leave out the '
+        'others, whose targets are missing or on which the head has diverged'
+    )
+    return [warning] if few else []
 
 
 def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:

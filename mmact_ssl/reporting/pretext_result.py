@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.reporting.provenance import config_hash, package_versions, portable_path
@@ -31,13 +32,17 @@ def make_pretext_result(
         if key not in cfg:
             raise ConfigError(f'{cfg.filename}: has no {key}, which a result carries; add it')
     loaders = [cfg.train_dataloader, cfg.test_dataloader]
-    data = hashlib.sha256()
+    data, caches = hashlib.sha256(), {}
     for loader in loaders:
         data.update(Path(loader.dataset.ann_file).read_bytes())
         skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
-    caches = sorted({path for _, path in caches_read_by(loaders)})
+            # Names and lengths stand here, so that the data version stays that of earlier results.
+            folder = open_skeleton_folder(skeletons, cfg.get('prepare_command', 'see docs/data.md'))
+            caches[portable_path(skeletons)] = folder.content_hash
+    for path in sorted({path for _, path in caches_read_by(loaders)}):
+        caches[portable_path(path)] = cache_version(path)
     # What the metrics of the tasks depend on.
     settings = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
     return Result(
@@ -55,5 +60,5 @@ def make_pretext_result(
         data_version=data.hexdigest(),
         synthetic=cfg.get('synthetic', False),
         versions=package_versions(),
-        caches={portable_path(path): cache_version(path) for path in caches},
+        caches=caches,
     )

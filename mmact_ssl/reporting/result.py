@@ -43,7 +43,8 @@ class Result:
             test clips that the others rest on.
         label_fraction: Share of the training labels that was used.
         config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
-            path, beside the data version's. Early results do not record it.
+            path, beside the data version's; of pretext tasks also the folders of skeletons. Early
+            results do not record it.
         checkpoint_hash: Sha256 of the file, without one of that of the weights that the config
             starts from, or 'random'.
         details: What is not a metric: the ``confusion`` matrix, the names of its ``classes``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import statistics
@@ -198,9 +199,11 @@ def trivial_answer(metric: str, known: Container[str]) -> str:
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:
-    """A metric of those results of a group that have it."""
+    """A metric of those results of a group that have it, and how many these are if some are NaN."""
     values = [r.metrics[metric] for r in group if metric in r.metrics]
-    return format_cell([value for value in values if value == value], 4)  # NaN: nothing counted
+    known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
+    few = f' ({len(known)} of {_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
+    return format_cell(known, 4) + few
 
 
 def format_cell(values: Sequence[float], digits: int = 1) -> str:

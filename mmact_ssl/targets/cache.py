@@ -28,7 +28,7 @@ import lmdb
 import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
-from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
+from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_keys, check_meta, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
 TOOL = 'python tools/extract_targets.py'
@@ -189,12 +189,14 @@ class TargetReader:
         return key
 
     def lookup_all(self, names: Sequence[str]) -> list[str | None]:
-        """Find the keys of many samples as :meth:`find` does; None where there is none."""
+        """Find many samples' keys as :meth:`find`, or None; TargetCacheError if two share one."""
         with reading(self.path, self.command) as transaction:
-            return [
+            keys = [
                 next((key for key in self.names_of(name) if _has(transaction, key)), None)
                 for name in names
             ]
+        check_keys(self.path, names, keys)
+        return keys
 
     def names_of(self, name: str) -> list[str]:
         """Names that the key of a sample may have, by its annotated name, the first one first.

@@ -119,7 +119,7 @@ def import_skeletons(
     matched = _match(source, folder.names.tolist(), folder.lengths, annotated)
     coordinates = folder.open_coordinates()
     camera = {'focal': focal, 'center': list(center), 'size': list(size)}
-    identity = json.dumps([folder.sha256, camera], sort_keys=True)
+    identity = json.dumps([folder.content_hash, camera], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()
     meta = TargetMeta('pose', folder.layout, fingerprint, f'import-skeletons {source} {camera}')
 

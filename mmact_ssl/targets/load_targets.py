@@ -142,11 +142,12 @@ class LoadTargets(BaseTransform):
         return f'{TOOL} {config} {lists}' + ('' if named and 'data' in lists else f' --out {out}')
 
     def check_names(self, filenames: Iterable[str]) -> None:
-        """Refuse to mask all videos of a data set, and log how many are masked."""
-        if not self.mask:
+        """Refuse one entry for two samples and a mask of all of them; log how many are masked."""
+        if not self.mask and self.reader.meta.kind != 'text':
             return
         names = [self._key_of(name) for name in filenames]
-        masked = self.reader.lookup_all(names).count(None)
+        keys = self.reader.lookup_all(names)
+        masked = keys.count(None) if self.mask else 0
         if masked and masked == len(names):
             raise TargetCacheError(
                 f'target cache {self.reader.path} has none of the {len(names)} annotated samples, '

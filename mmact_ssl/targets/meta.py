@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -175,6 +175,19 @@ def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMe
             raise TargetCacheError(
                 f'target cache {path} is stale: its {field} is {str(old)[:12]}, wanted '
                 f'{str(new)[:12]}. Make it again with --overwrite, or name another --out'
+            )
+
+
+def check_keys(
+    path: str | os.PathLike[str], names: Sequence[str], keys: Sequence[str | None]
+) -> None:
+    """Raise TargetCacheError if samples of different names have one key in a cache."""
+    serves: dict[str, str] = {}
+    for name, key in zip(names, keys):
+        if key is not None and serves.setdefault(key, name) != name:
+            raise TargetCacheError(
+                f'target cache {path}: {key!r} is the only entry for two samples, {serves[key]!r} '
+                f'and {name!r}: name its entries as annotated and make it again with --overwrite'
             )
 
 

@@ -126,6 +126,21 @@ def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
         embed(video_model, frames, window=1)
 
 
+@pytest.mark.parametrize('kind', ['PyAV', 'OpenCV'])
+def test_windows_are_the_same_whatever_opens_the_video(
+    inferencer, publish, linear_config, student_checkpoint, labeled_world, tmp_path, kind
+):
+    for step in linear_config.test_dataloader.dataset.pipeline:
+        step['type'] = step['type'].replace('Decord', kind)
+    other = load_model(str(publish(linear_config, student_checkpoint, tmp_path / kind)))
+    path = next((labeled_world / 'videos').iterdir())
+    options = dict(window=8, unit='frames', return_windows=True)
+    expected = inferencer(path, **options)['features']
+    found = FeatureInferencer(other, show_progress=False)(path, **options)['features']
+    assert len(found) == 3
+    np.testing.assert_allclose(found, expected, rtol=0.01)
+
+
 def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):
     clip = np.random.default_rng(0).normal(size=(1, 9, 20, 3)).astype(np.float32)
     parts = embed(skeleton_model, [clip[:, :4], clip[:, 4:8], clip[:, 5:]])

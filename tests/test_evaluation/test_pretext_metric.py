@@ -41,6 +41,18 @@ def test_a_metric_that_no_sample_defines_is_not_a_number():
     assert math.isnan(metric.evaluate(size=1)['pose/error'])
 
 
+def test_metrics_that_most_samples_leave_out_are_warned_about(monkeypatch):
+    lines: list[str] = []
+    monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))
+    metric = PretextMetric()
+    metric.process(None, [sample(1.0, 1.0), sample(math.nan, math.nan)])
+    assert metric.evaluate(size=2)['pose/error'] == 1 and not lines
+    metric.process(None, [sample(0.1, 1.0), *[sample(math.nan, 1.0)] * 9])
+    assert metric.evaluate(size=10)['pose/error'] == pytest.approx(0.1)
+    (line,) = lines
+    assert line.startswith('known for fewer than half of the clips: pose/error (10%); the means')
+
+
 def measure(lines: list[str], monkeypatch, **heads: type) -> dict[str, float]:
     """Metrics of heads over 40 clips in batches of 8, and one that is alone."""
     monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))

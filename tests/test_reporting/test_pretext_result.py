@@ -60,12 +60,27 @@ def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):
     cfg.test_dataloader.batch_size = 3
     assert make(cfg, tmp_path).config_hash != first.config_hash
     (tmp_path / 'test.txt').write_text('another.mp4\n')
-    versions = {first.data_version, make(cfg, tmp_path).data_version}
-    cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(tmp_path))
-    for coordinates in ('one', 'two'):
-        (tmp_path / 'meta.json').write_text(coordinates)
-        versions.add(make(cfg, tmp_path).data_version)
-    assert len(versions) == 4
+    assert make(cfg, tmp_path).data_version != first.data_version
+
+
+def test_skeletons_are_recorded_by_coordinates_names_and_lengths(cfg, tmp_path, skeleton_folder):
+    before = make(cfg, tmp_path)
+    cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(skeleton_folder))
+    first = make(cfg, tmp_path)
+    assert first.data_version != before.data_version
+    assert list(first.caches) == [str(skeleton_folder)]
+    with np.load(skeleton_folder / 'clips.npz') as clips:
+        np.savez(skeleton_folder / 'clips.npz', **{**clips, 'names': clips['names'][::-1]})
+    second = replace(make(cfg, tmp_path), seed=2)
+    assert second.data_version == first.data_version
+    with pytest.raises(ConfigError, match=r'different contents of .*skeletons'):
+        make_pretext_table([first, second], 'made/CSVR')
+    # Earlier results recorded the coordinates alone: they are taken as they are.
+    make_pretext_table([replace(first, caches={}), second], 'made/CSVR')
+    (skeleton_folder / 'meta.json').write_text(
+        (skeleton_folder / 'meta.json').read_text().replace('"sha256": "', '"sha256": "0')
+    )
+    assert make(cfg, tmp_path).data_version != first.data_version
 
 
 def test_every_cache_that_is_read_is_recorded(cfg, tmp_path):

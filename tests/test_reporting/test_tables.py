@@ -293,6 +293,13 @@ def test_the_table_of_pretext_tasks_sets_trivial_answers_beside(result, pretext)
     assert 'pose/error' not in make_table(results, 'demo')
 
 
+def test_a_mean_tells_that_seeds_are_missing_from_it(pretext):
+    known = [pretext(seed, **{'x/l1': 0.1 + seed}) for seed in (0, 2)]
+    table = make_pretext_table([*known, pretext(1, **{'x/l1': float('nan')})], 'demo/CSVR')
+    assert ', 3 seeds.' in table
+    assert '| x/l1 | 1.1000 ± 1.4142 (2 of 3 seeds) | - |' in table
+
+
 def test_variants_of_pretext_tasks_stand_side_by_side(result, pretext):
     shared = result(
         protocol='pretext',

@@ -168,6 +168,18 @@ def test_skeletons_are_projected_into_their_videos(tmp_path, skeletons):
         import_skeletons(folder, tmp_path / 'x', 131.0, *camera[1:], list(LENGTHS))
 
 
+@pytest.mark.parametrize('change', [dict(names=['b', 'a']), dict(lengths=[2, 3])])
+def test_a_cache_of_skeletons_is_stale_once_their_table_was_corrected(tmp_path, skeletons, change):
+    folder, _ = skeletons
+    arguments = folder, tmp_path / 'x', 130.0, (79.0, 60.0), (160, 120)
+    import_skeletons(*arguments)
+    assert import_skeletons(*arguments) == 0  # all there
+    with np.load(folder / 'clips.npz') as clips:
+        np.savez(folder / 'clips.npz', **{**clips, **change})
+    with pytest.raises(TargetCacheError, match='stale'):
+        import_skeletons(*arguments)
+
+
 def test_skeletons_that_do_not_fit_are_refused(tmp_path, skeletons):
     folder, _ = skeletons
     camera = ((79.0, 60.0), (160, 120))

@@ -79,6 +79,15 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     assert 'prompt_valid' not in packed(path, 'a', missing='error')['one']
 
 
+@pytest.mark.parametrize('missing', ['mask', 'error'])
+def test_an_entry_for_two_samples_is_refused(tmp_path, missing):
+    texts = load(write(tmp_path / 't', entries={'b/1': SENTENCES, '2': SENTENCES}), missing=missing)
+    texts.check_names(['b/1.mp4', 'jump/2.mp4', 'jump/2.mp4'])
+    message = r"'2' is the only entry for two samples, 'jump/2.mp4' and 'run/2.mp4': name its"
+    with pytest.raises(TargetCacheError, match=message):
+        texts.check_names(['b/1.mp4', 'jump/2.mp4', 'run/2.mp4'])
+
+
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     frames = write(tmp_path / 'e', 'embedding')
     empty = write(tmp_path / 'n', entries={})

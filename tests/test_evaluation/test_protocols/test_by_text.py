@@ -143,6 +143,13 @@ def test_clips_without_any_sentence_are_refused(identity, tmp_path, retrieve):
         retrieve(features, identity, cache, ['x'] * 20)
 
 
+def test_clips_that_share_their_sentences_are_refused(identity, tmp_path, retrieve):
+    cache = write_texts(tmp_path / 'clips', {'2': np.ones((1, WIDTH))})
+    features = Features(np.ones((2, WIDTH)), np.zeros(2, int))
+    with pytest.raises(DataError, match="'2' is the only entry for two samples, 'jump/2.mp4' and"):
+        retrieve(features, identity, cache, ['jump/2.mp4', 'run/2.mp4'])
+
+
 def test_a_collapsed_space_finds_nothing(identity, tmp_path, retrieve):
     names = [f'clip{i}' for i in range(5)]
     cache = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
