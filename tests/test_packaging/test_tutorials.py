@@ -141,7 +141,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
     )
     run(publish)
-    assert list(desk.glob('mine-*.safetensors'))
+    assert list(desk.glob('mine-*.pth'))
     videos = [p.relative_to(desk / 'my_videos').as_posix() for p in desk.glob('my_videos/*/*')]
     table = [f'{name},{name[:6]}' for name in sorted(videos)]
     Path('labels.csv').write_text('\n'.join(['video,label', *table]))
