@@ -23,6 +23,7 @@ NEEDS = {
     '../README.md': 'a video or skeleton archive; the same lines as get_started and few_labels',
     '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
     'add_a_dataset.md': 'videos',
+    'add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
     'benchmarks.md': 'the data sets measured, and hours',
     'evaluation.md': 'trained checkpoints',
     'faq.md': 'a trained checkpoint',
