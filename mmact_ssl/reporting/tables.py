@@ -328,9 +328,17 @@ def _caption(
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
     seeds = _seeds([len(cell) for row in filled for cell in row.values()])
     spread = '' if seeds == '1 seed' else ' ± deviation'
-    caption = f'Top-1 accuracy and recall in %, {data}, {backbone}, mean{spread} over {seeds}.'
+    shown = {heading for row in filled for heading in row}
+    kinds = {
+        'recall' if metric.startswith('recall') else 'top-1 accuracy'
+        for heading, _, metric, _ in COLUMNS
+        if heading in shown
+    }
+    measures = ' and '.join(sorted(kinds, reverse=True)).capitalize()
+    caption = f'{measures} in %, {data}, {backbone}, mean{spread} over {seeds}.'
     # A deviation that leaves out the largest part must not pass for one of the whole method.
-    once, mixed = set(), set()
+    once: dict[str, set[str]] = defaultdict(set)
+    mixed = set()
     for row in filled:
         weights = defaultdict(set)
         for result in (result for cell in row.values() for result in cell):
@@ -344,13 +352,24 @@ def _caption(
             if len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
         ]
         if alone:
-            columns = '' if len(alone) == len(several) else f' in *{"*, *".join(alone)}*'
-            once.add(several[alone[0]][0].method + columns)
+            where = f'column{"s" if len(alone) > 1 else ""} *{_listed(alone, "*")}*'
+            where = 'all columns' if len(alone) == len(several) else where
+            once[where].add(several[alone[0]][0].method)
     if once:
+        groups = sorted(f'{_listed(sorted(methods))} ({where})' for where, methods in once.items())
         caption += (
-            f' {", ".join(sorted(once))}: pre-trained once, so that the deviation is that of the '
-            'drawn labels and of training on them.'
+            ' One pre-training alone, so that ± covers only the drawn labels and the training on '
+            f'them: {"; ".join(groups)}.'
         )
     if mixed:
-        caption += f' {", ".join(sorted(mixed))}: not all columns of a seed are of one checkpoint.'
+        caption += (
+            ' The columns of one seed come from more than one checkpoint: '
+            f'{"; ".join(sorted(mixed))}.'
+        )
     return caption
+
+
+def _listed(names: Sequence[str], mark: str = '') -> str:
+    """Write names as ``a, b and c``, with ``mark`` on both sides of each but the outer ones."""
+    *first, last = names
+    return f'{mark} and {mark}'.join([f'{mark}, {mark}'.join(first), last] if first else [last])

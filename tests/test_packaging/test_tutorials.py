@@ -23,6 +23,7 @@ NEEDS = {
     '../README.md': 'a video or skeleton archive; the same lines as get_started and few_labels',
     '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
     'add_a_dataset.md': 'videos',
+    'add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
     'benchmarks.md': 'the data sets measured, and hours',
     'evaluation.md': 'trained checkpoints',
     'faq.md': 'a trained checkpoint',
@@ -141,7 +142,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
     )
     run(publish)
-    assert list(desk.glob('mine-*.safetensors'))
+    assert list(desk.glob('mine-*.pth'))
     videos = [p.relative_to(desk / 'my_videos').as_posix() for p in desk.glob('my_videos/*/*')]
     table = [f'{name},{name[:6]}' for name in sorted(videos)]
     Path('labels.csv').write_text('\n'.join(['video,label', *table]))

@@ -49,7 +49,7 @@ def results(result) -> list:
 
 def test_the_table_of_a_data_set(results):
     assert make_table(results, 'demo') == (
-        'Top-1 accuracy and recall in %, demo (synthetic data), r3d18-small, '
+        'Top-1 accuracy in %, demo (synthetic data), r3d18-small, '
         'mean ± deviation over 1 to 2 seeds.\n'
         '\n'
         '| Method | Linear | kNN | Fine-tuned, 10 % |\n'
@@ -66,7 +66,7 @@ def test_the_table_of_a_data_set(results):
 def test_data_sets_joined_in_a_marker_share_a_table_in_its_order(results):
     table = make_table(results, 'jhmdb/CSVR;demo/CSVR@full;demo/MS2L?linear')
     assert table == (
-        'Top-1 accuracy and recall in %, demo (synthetic data), jhmdb (real data), r3d18-small, '
+        'Top-1 accuracy in %, demo (synthetic data), jhmdb (real data), r3d18-small, '
         'mean ± deviation over 1 to 2 seeds.\n'
         '\n'
         '| Data | Method | Linear | kNN | Fine-tuned, 10 % |\n'
@@ -158,6 +158,8 @@ def test_every_protocol_and_share_of_labels_has_a_column(result):
     assert make_table(rows, 'demo').splitlines()[2] == f'| {" | ".join(heading)} |'
     some = make_table(rows, 'demo/CSVR?linear-adam,knn').splitlines()[2]
     assert some == '| Method | Linear (Adam) | kNN |'
+    assert make_table(rows, 'demo').startswith('Top-1 accuracy and recall in %')
+    assert make_table(rows, 'demo/CSVR?retrieval').startswith('Recall in %')
 
 
 def test_a_marker_may_pick_variants(result):
@@ -180,15 +182,27 @@ def test_one_pretraining_is_not_passed_off_as_several(result):
         ]
         return make_table(rows, 'demo').splitlines()[0]
 
-    assert 'CSVR: pre-trained once, so that the deviation is that of' in caption('a', 'a')
+    assert caption('a', 'a').endswith(
+        ' One pre-training alone, so that ± covers only the drawn labels and the training on them: '
+        'CSVR (all columns).'
+    )
     for hashes in (['a', 'b'], ['random', 'random'], ['a']):
-        assert 'pre-trained once' not in caption(*hashes)
+        assert 'One pre-training' not in caption(*hashes)
     rows = [
-        result(seed=seed, checkpoint_hash=name, protocol=protocol)
-        for protocol, names in (('linear', 'ab'), ('finetune', 'cc'))
+        result(method, seed=seed, checkpoint_hash=name, protocol=protocol, label_fraction=fraction)
+        for method in ('HCPG', 'CSVR', 'DTG-Net')
+        for protocol, fraction, names in (
+            ('linear', 1.0, 'ab'),
+            ('finetune', 0.1, 'cd' if method == 'DTG-Net' else 'cc'),
+            ('finetune', 1.0, 'cc'),
+        )
         for seed, name in enumerate(names)
     ]
-    assert ' CSVR in *Fine-tuned*: pre-trained once' in make_table(rows, 'demo').splitlines()[0]
+    assert (
+        ': CSVR and HCPG (columns *Fine-tuned, 10 %* and *Fine-tuned*); '
+        'DTG-Net (column *Fine-tuned*). The columns of one seed come from more than one '
+        'checkpoint: CSVR; DTG-Net; HCPG.'
+    ) in make_table(rows, 'demo').splitlines()[0]
 
 
 def test_what_no_seed_changes_counts_once(result):
@@ -197,7 +211,7 @@ def test_what_no_seed_changes_counts_once(result):
 
     table = make_table([*rows('a', 'a'), *rows('a', 'a', protocol='finetune')], 'demo')
     assert '| CSVR | 50.0 | 50.0 ± 0.0 |' in table
-    assert ' CSVR in ' not in table, 'of the only column that has a deviation'
+    assert 'CSVR (all columns)' in table, 'the only column that has a deviation'
     assert '| CSVR | 50.0 |' in make_table(rows('a', 'a'), 'demo')
     assert 'mean over 1 seed.' in make_table(rows('a', 'a'), 'demo')
     for several in (
@@ -220,9 +234,10 @@ def test_a_row_of_several_pre_trainings_says_so(result):
         ]
         return make_table(rows, 'demo').splitlines()[0]
 
-    assert caption('ab', 'ac').endswith(' CSVR: not all columns of a seed are of one checkpoint.')
-    assert 'of one checkpoint' not in caption('ab', 'ab')
-    assert 'of one checkpoint' not in caption('abc', 'ab')
+    several = ' The columns of one seed come from more than one checkpoint: CSVR.'
+    assert caption('ab', 'ac').endswith(several)
+    assert several not in caption('ab', 'ab')
+    assert several not in caption('abc', 'ab')
 
 
 def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path, results):
