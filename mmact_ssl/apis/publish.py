@@ -127,7 +127,8 @@ def text_part(
     config = CONFIGS / 'teachers' / f'{encoder}.py'
     if not config.is_file():
         raise ConfigError(f'{encoder}: no such config in {config.parent}')
-    fingerprint = check_encoder(os.fspath(checkpoint), build_teacher(config))
+    teacher = build_teacher(config)
+    fingerprint = check_encoder(os.fspath(checkpoint), teacher.fingerprint(), teacher.source)
     card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
