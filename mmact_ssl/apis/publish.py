@@ -21,6 +21,7 @@ from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_confi
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
+from mmact_ssl.evaluation.trained_network import check_network
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
@@ -202,7 +203,7 @@ def card_of_checkpoint(
     network, dataset = (str(found.get(key, '')) for key in keys)
     if downstream is None:
         downstream = find_downstream(network, dataset, os.fspath(checkpoint))
-    return make_card(
+    card = make_card(
         downstream,
         name=name or config or Path(checkpoint).stem,
         method=method or config.split('_')[0] or 'not stated',
@@ -214,3 +215,5 @@ def card_of_checkpoint(
         source_sha256=sha256_of_file(checkpoint),
         precision='float32',
     )
+    check_network(downstream, os.fspath(checkpoint))
+    return card
