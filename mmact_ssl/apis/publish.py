@@ -21,8 +21,9 @@ from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_confi
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
-from mmact_ssl.evaluation.trained_network import check_network
+from mmact_ssl.evaluation.trained_network import check_network, default_arguments
 from mmact_ssl.files import sha256_of_file, write_atomically
+from mmact_ssl.models.encoding import check_sampling
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
 
@@ -42,6 +43,9 @@ def make_card(cfg: Config, **known: Any) -> Card:
         pooled = None if pooling is None else plain_part(pooling, 'MODELS', 'pooling')
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
+    named = [backbone, default_arguments(backbone['type'])]
+    segments = find_value(named, 'num_segments') or 1
+    check_sampling(segments, pipeline, 'cannot be published, give another --downstream: ')
     deviation = bool(cfg.get('feature_deviation', False))
     doubled = pooling is not None and pooling.get('mode') == 'mean_max'
     is_skeleton = dataset.type == 'mmact_ssl.SkeletonDataset'
