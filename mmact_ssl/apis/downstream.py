@@ -83,15 +83,13 @@ def config_for(
 
 def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> Config:
     """Find the config that evaluates a student: of its network and, where there is one, its set."""
-    for path in sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py')):
+    base = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
+    of_set = sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py'))
+    for path in (*of_set, *([base] if base.is_file() else [])):
         cfg = Config.fromfile(path)
-        if cfg.backbone_name == backbone_name:
-            return cfg
-    path = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
-    if path.is_file():
-        cfg = Config.fromfile(path)
-        if cfg.test_dataloader.dataset.get('pipeline'):
-            # With the arguments that the set gave it, such as the layout of its skeletons.
+        fits = cfg.get('backbone_name') == backbone_name
+        if fits and cfg.test_dataloader.dataset.get('pipeline'):
+            # With the arguments that it was trained with, such as the layout of its skeletons.
             _use_network(cfg, saved_network(checkpoint)[1])
             return cfg
     raise ConfigError(

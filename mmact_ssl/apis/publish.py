@@ -21,7 +21,9 @@ from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_confi
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
+from mmact_ssl.evaluation.trained_network import check_network, default_arguments
 from mmact_ssl.files import sha256_of_file, write_atomically
+from mmact_ssl.models.encoding import check_sampling
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
 
@@ -41,6 +43,9 @@ def make_card(cfg: Config, **known: Any) -> Card:
         pooled = None if pooling is None else plain_part(pooling, 'MODELS', 'pooling')
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
+    named = [backbone, default_arguments(backbone['type'])]
+    segments = find_value(named, 'num_segments') or 1
+    check_sampling(segments, pipeline, 'cannot be published, give another --downstream: ')
     deviation = bool(cfg.get('feature_deviation', False))
     doubled = pooling is not None and pooling.get('mode') == 'mean_max'
     is_skeleton = dataset.type == 'mmact_ssl.SkeletonDataset'
@@ -127,7 +132,8 @@ def text_part(
     config = CONFIGS / 'teachers' / f'{encoder}.py'
     if not config.is_file():
         raise ConfigError(f'{encoder}: no such config in {config.parent}')
-    fingerprint = check_encoder(os.fspath(checkpoint), build_teacher(config))
+    teacher = build_teacher(config)
+    fingerprint = check_encoder(os.fspath(checkpoint), teacher.fingerprint(), teacher.source)
     card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
@@ -201,7 +207,7 @@ def card_of_checkpoint(
     network, dataset = (str(found.get(key, '')) for key in keys)
     if downstream is None:
         downstream = find_downstream(network, dataset, os.fspath(checkpoint))
-    return make_card(
+    card = make_card(
         downstream,
         name=name or config or Path(checkpoint).stem,
         method=method or config.split('_')[0] or 'not stated',
@@ -213,3 +219,5 @@ def card_of_checkpoint(
         source_sha256=sha256_of_file(checkpoint),
         precision='float32',
     )
+    check_network(downstream, os.fspath(checkpoint))
+    return card

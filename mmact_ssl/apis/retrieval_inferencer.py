@@ -171,6 +171,6 @@ class RetrievalInferencer(FeatureInferencer):
                     f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
                 )
             if self.checkpoint:
-                check_encoder(self.checkpoint, encoder)
+                check_encoder(self.checkpoint, encoder.fingerprint(), encoder.source)
             self._space = SharedSpace(source), encoder
         return self._space

@@ -21,6 +21,7 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.feature_cache import cache_key
 from mmact_ssl.files import read_arrays, write_atomically
+from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.losses.statistics import effective_rank, feature_std
 from mmact_ssl.targets.cache import TargetReader
 
@@ -117,8 +118,13 @@ def encode(
     pooling: nn.Module | None = None,
     deviation: bool = False,
 ) -> torch.Tensor:
-    """Features ``(B, D)`` of a normalized batch ``(B, num_clips, ...)``, as in forward_features."""
+    """Features ``(B, D)`` of a normalized batch ``(B, num_clips, ...)``, as in forward_features.
+
+    Of a network that shifts channels in time, ``num_clips`` are frames, of one clip or of several
+    one after the other.
+    """
     num_clips, clips = inputs.shape[1], inputs.flatten(0, 1)
+    check_whole_clips(shift_length(backbone), num_clips)
     output = backbone(clips)
     if pooling is not None:
         from mmact_ssl.models.skeletons import valid_frames

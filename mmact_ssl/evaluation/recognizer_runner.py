@@ -13,6 +13,7 @@ from torch import nn
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
+from mmact_ssl.models.encoding import check_sampling, shift_length
 
 NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
 
@@ -32,6 +33,9 @@ def make_runner(
     cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
 ) -> Runner:
     """Make the Runner that tests a recognizer and, if asked, trains it by the config's schedule."""
+    for name in ('train_dataloader', 'test_dataloader')[not train :]:
+        backbone = recognizer.get_submodule('backbone')
+        check_sampling(shift_length(backbone), cfg[name], f'{name}: ')
     several = isinstance(cfg.test_evaluator, (list, tuple))
     evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')

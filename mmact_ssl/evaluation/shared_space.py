@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
+from mmact_ssl.engine.saved_config import find_value, read_saved_card
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors
-from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.target_cache_hook import META_KEY
 
@@ -25,6 +25,7 @@ SIDES = {
 }
 # The name of the head that reads sentences in the configs.
 PROMPTS = 'prompts'
+FIX = 'give the config of that one'
 
 
 def projector_weights(checkpoint: str) -> dict[str, Tensor]:
@@ -48,23 +49,34 @@ def projector_weights(checkpoint: str) -> dict[str, Tensor]:
     return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
 
 
-def check_encoder(checkpoint: str, encoder: BaseTeacher) -> str:
+def check_encoder(checkpoint: str, fingerprint: str, source: str, fix: str = FIX) -> str:
     """Compare an encoder with the one whose sentences a pre-training has read.
 
+    Args:
+        checkpoint: Of the pre-training, or a file that was published with its projectors.
+        fingerprint, source: Of the encoder, as a teacher or a cache has them.
+        fix: Ends the error.
+
     Returns:
-        Its fingerprint; '' where the checkpoint does not record the other one.
+        The fingerprint; '' where the checkpoint does not record the other one.
 
     Raises:
         ConfigError: It is another encoder, or has other weights.
     """
-    caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
-    known = caches.get('train', {}).get('prompt', {})
-    if known and encoder.fingerprint() not in known:
+    if checkpoint.endswith('.safetensors'):
+        card = read_saved_card(checkpoint)
+        recorded = str(find_value(card, 'text_fingerprint') or '')
+        known = {recorded: find_value(card, 'text_encoder')} if recorded else {}
+    else:
+        caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
+        known = caches.get('train', {}).get('prompt', {})
+    if known and fingerprint not in known:
+        sources = ', '.join(map(str, known.values()))
         raise ConfigError(
-            f'{checkpoint} learned from sentences of {", ".join(known.values())}, another teacher '
-            f'or other weights than {encoder.source}: give the config of that one'
+            f'{checkpoint} learned from sentences of {sources}, another teacher or other weights '
+            f'than {source}: {fix}'
         )
-    return encoder.fingerprint() if known else ''
+    return fingerprint if known else ''
 
 
 class SharedSpace:
@@ -121,9 +133,17 @@ def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProj
     return projector.double().eval()
 
 
-def open_texts(path: str) -> TargetReader:
-    """Open a cache of embedded sentences; anything else is a DataError."""
+def open_texts(path: str, checkpoint: str) -> TargetReader:
+    """Open a cache of embedded sentences for the space of a checkpoint, see :func:`check_encoder`.
+
+    Raises:
+        DataError: It is a cache of something else.
+        ConfigError: It is of another encoder than the one that the checkpoint has learned from.
+    """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
     if reader.meta.kind != 'text':
         raise DataError(f'{path}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')
+    source = f'{reader.meta.source or "the encoder"} of {path}'
+    fix = 'extract its sentences with that one, tools/extract_targets.py CONFIG --sentences FILE'
+    check_encoder(checkpoint, reader.meta.fingerprint, source, fix)
     return reader

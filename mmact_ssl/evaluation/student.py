@@ -15,6 +15,7 @@ from torch import nn
 
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
+from mmact_ssl.evaluation.trained_network import check_network
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.models.teachers.weights import find_weights
 
@@ -90,6 +91,8 @@ def build_recognizer(
         recognizer.init_weights()
         logger.setLevel(level)
     if checkpoint is not None:
+        if prefix.endswith('backbone.'):  # elsewhere may lie another network
+            check_network(cfg, checkpoint)
         load_student(recognizer.backbone, checkpoint, prefix)
     return recognizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,41 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from mmact_ssl.engine.saved_config import find_value
 from mmact_ssl.errors import ConfigError
+
+
+def shift_length(backbone: nn.Module) -> int:
+    """Frames of the clips within which a backbone shifts channels; 1: it sees each by itself."""
+    inner = getattr(backbone, 'backbone', backbone)  # of one with adapters
+    return getattr(inner, 'num_segments', None) or 1
+
+
+def check_whole_clips(num_segments: int, frames: int, where: str = '') -> None:
+    """Refuse samples that are not one clip or several clips, one after the other, of a shift.
+
+    A shift cuts all frames of a batch into clips: the last frames of such a sample would be in one
+    clip with the first ones of the next.
+
+    Args:
+        num_segments: See :func:`shift_length`.
+        frames: Of a sample.
+        where: Names the samples in the error.
+    """
+    if frames % num_segments:
+        raise ConfigError(
+            f'{where}the student shifts channels within clips of num_segments={num_segments} '
+            f'frames, but a sample has {frames}, so that frames of different videos would mix: let '
+            f'its transform pick num_clips={num_segments} with clip_len=1, or a multiple, e.g. '
+            f'test_dataloader.dataset.pipeline.1.num_clips={num_segments}'
+        )
+
+
+def check_sampling(num_segments: int, part: Any, where: str) -> None:
+    """Apply :func:`check_whole_clips` to what a pipeline, or a data loader, picks of a video."""
+    counts = [find_value(part, key) for key in ('clip_len', 'num_clips')]
+    if any(counts):
+        check_whole_clips(num_segments, math.prod(count or 1 for count in counts), where)
 
 
 def encode_view(
@@ -33,7 +68,7 @@ def encode_view(
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)
     elif frame_wise:
-        wanted = getattr(backbone, 'num_segments', 1)
+        wanted = shift_length(backbone)
         if wanted > 1 and view.shape[2] != wanted:
             raise ConfigError(
                 f'the student shifts channels within clips of num_segments={wanted} frames, but a '

@@ -16,7 +16,7 @@ from mmact_ssl.apis.downstream import (
     may_hold_out,
     saved_network,
 )
-from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
@@ -74,6 +74,31 @@ def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_pa
     weights = torch.load(checkpoint)['state_dict']
     file = str(write_model(weights, tmp_path / 'small', card))
     assert config_for(file, str(folder)).model.to_dict() == cfg.model.to_dict()
+
+
+@pytest.fixture
+def unshifted(tmp_path: Path) -> str:
+    """Checkpoint of a training on JHMDB without the shift that its configs have."""
+    options = ['model.backbone.num_segments=1', 'model.backbone.checkpoint=None']
+    cfg = read_config(str(CONFIGS / 'dtg_tsm-lite0_jhmdb.py'), options)
+    meta = dict(cfg=cfg.pretty_text, experiment_name='dtg_tsm-lite0_jhmdb')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'unshifted.pth')
+    return str(tmp_path / 'unshifted.pth')
+
+
+def test_the_config_of_a_data_set_takes_the_network_too(unshifted: str):
+    found = find_downstream('tsm-lite0', 'jhmdb', unshifted)
+    assert found.dataset_name == 'jhmdb'
+    assert found.model.backbone.num_segments == 1
+    assert card_of_checkpoint(unshifted).backbone['num_segments'] == 1
+
+
+def test_a_config_of_another_network_makes_no_card(unshifted: str):
+    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    with pytest.raises(ConfigError, match='trained with model.backbone.num_segments=1, but the'):
+        card_of_checkpoint(unshifted, named)
+    named.model.backbone.num_segments = 1
+    assert card_of_checkpoint(unshifted, named).backbone['num_segments'] == 1
 
 
 def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypatch, capsys):

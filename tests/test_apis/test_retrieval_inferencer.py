@@ -237,7 +237,7 @@ def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
         searches[1](text='they wave')
     with pytest.raises(ConfigError, match='learned from sentences of words, another teacher or'):
-        check_encoder(str(tmp_path / 'told.pth'), encoder)
+        check_encoder(str(tmp_path / 'told.pth'), encoder.fingerprint(), encoder.source)
 
 
 def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(

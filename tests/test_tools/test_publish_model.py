@@ -178,7 +178,8 @@ def demo_checkpoint(tmp_path: Path) -> Path:
     config = Config.fromfile('configs/downstream/linear_r3d_demo.py')
     backbone = MODELS.build(config.model.backbone)
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    text = "backbone_name = 'r3d18-small'\ndataset_name = 'demo'\n"
+    model = dict(backbone=config.model.backbone.to_dict())
+    text = f"backbone_name = 'r3d18-small'\ndataset_name = 'demo'\nmodel = {model}\n"
     meta = {'cfg': text, 'experiment_name': 'csvr_r3d_demo_20260101_010101'}
     torch.save({'meta': meta, 'state_dict': state}, tmp_path / 'epoch_1.pth')
     return tmp_path / 'epoch_1.pth'

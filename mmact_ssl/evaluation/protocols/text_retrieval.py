@@ -48,7 +48,7 @@ def similarities(
     test: Features, space: SharedSpace, texts: str, names: Sequence[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Position and key of each clip with sentences; cosines of these and all clips, ``(S, N)``."""
-    reader, known = open_texts(texts), False
+    reader, known = open_texts(texts, space.checkpoint), False
     gallery = space.embed('skeleton', test.values)  # (N, E)
     for position, key in enumerate(reader.lookup_all(names)):
         if key is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from mmact_ssl.engine.saved_config import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot
@@ -134,6 +137,33 @@ def test_each_sentence_searches_its_clip(identity, tmp_path, retrieve):
     assert metrics == pytest.approx({f'recall@{k}': np.mean(v) for k, v in shares.items()})
     assert 0 < metrics['recall@1'] < metrics['recall@3'] < 1
     assert found.details == {'clips': 20, 'without_sentence': 1}
+
+
+@pytest.mark.parametrize('ending', ['pth', 'safetensors'])
+def test_sentences_of_another_encoder_are_refused(ending, identity, tmp_path, classify, retrieve):
+    """They have the same size and other directions."""
+    state = torch.load(identity.checkpoint)['state_dict']
+
+    def space(fingerprint: str) -> SharedSpace:
+        path = f'{tmp_path}/told-{fingerprint}.{ending}'
+        if ending == 'pth':
+            record = {'train': {'prompt': {fingerprint: 'words'}} if fingerprint else {}}
+            torch.save(dict(state_dict=state, meta=dict(target_caches=record)), path)
+        else:
+            card = dict(text_encoder='words', text_fingerprint=fingerprint)
+            save_file(state, path, {CARD_KEY: json.dumps(card)})
+        return SharedSpace(path)
+
+    cache = write_texts(tmp_path / 'texts', {name: np.eye(WIDTH)[:2] for name in CLASSES})
+    features = Features(np.eye(WIDTH)[:3], np.arange(3))
+    for known in ('f', ''):  # that of the cache; a checkpoint that does not say it
+        assert classify(features, space(known), cache).metrics
+        assert retrieve(features, space(known), cache, CLASSES).metrics
+    refusal = 'learned from sentences of words, another .* than the encoder of .*texts: extract its'
+    with pytest.raises(ConfigError, match=refusal):
+        classify(features, space('other'), cache)
+    with pytest.raises(ConfigError, match=refusal):
+        retrieve(features, space('other'), cache, CLASSES)
 
 
 def test_clips_without_any_sentence_are_refused(identity, tmp_path, retrieve):
