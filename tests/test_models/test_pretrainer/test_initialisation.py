@@ -53,8 +53,11 @@ STUDENTS = {
 }
 
 
-@pytest.mark.parametrize('config', STUDENTS)
-@pytest.mark.parametrize('form', ['whole', 'prefix', 'backbone', 'classifier'])
+@pytest.mark.parametrize(
+    ('config', 'form'),
+    [(config, 'whole') for config in STUDENTS]
+    + [('ms2l-twoview_gru_nwucla', form) for form in ('prefix', 'backbone', 'classifier')],
+)
 def test_a_backbone_of_any_kind_starts_from_a_file(tmp_path, config, form):
     """From one of a whole model, whatever its names, or of a backbone alone."""
     path = str(tmp_path / 'start.pth')
