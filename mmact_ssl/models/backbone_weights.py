@@ -38,7 +38,7 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
     module.load_state_dict(state)
 
 
-def take_pretrained(backbone: nn.Module) -> list[dict[str, Any]]:
+def take_pretrained(backbone: Any) -> list[dict[str, Any]]:
     """Take what is ``Pretrained`` out of a backbone's ``init_cfg`` and return it, without types.
 
     mmengine would load it as far as it fits, and backbones that initialize themselves, such as

@@ -101,15 +101,15 @@ def keep_statistics_once(model: nn.Module) -> None:
     Activation checkpointing runs parts of the network again there, and would count a batch twice,
     also that of a view whose statistics are not kept.
     """
-    kept: dict[_BatchNorm, tuple[float | None, Tensor]] = {}
+    kept: dict[nn.Module, tuple[float | None, Tensor]] = {}
 
-    def freeze(layer: _BatchNorm, *_: Any) -> None:
+    def freeze(layer: Any, *_: Any) -> None:
         if torch._C._current_graph_task_id() != -1:  # as torch.utils.checkpoint finds it out
             kept[layer] = layer.momentum, layer.num_batches_tracked.clone()
             # Not track_running_stats: torch refuses to recompute other tensors than before.
             layer.momentum = 0.0
 
-    def thaw(layer: _BatchNorm, *_: Any) -> None:
+    def thaw(layer: Any, *_: Any) -> None:
         if layer in kept:
             layer.momentum, count = kept.pop(layer)
             layer.num_batches_tracked.copy_(count)
