@@ -2,7 +2,8 @@
 
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
-:func:`fix_missing_drn`, :func:`fix_checkpoint_loading` and :func:`fix_video_lists` act.
+:func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing` and
+:func:`fix_video_lists` act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 
@@ -13,6 +14,7 @@ import os
 import re
 import sys
 import warnings
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +22,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 import torch
+import torch.utils.checkpoint
 from packaging.version import Version
 
 # module: (distributions that provide it, minimum included, maximum excluded, how to install it)
@@ -75,6 +78,7 @@ def apply_fixes() -> list[str]:
         fix_missing_mmcv_operators,
         fix_cuda_set_device,
         fix_checkpoint_loading,
+        fix_activation_checkpointing,
         fix_config_names,
     ]
     acted = [fix.__name__ for fix in fixes if fix()]
@@ -183,6 +187,22 @@ def fix_checkpoint_loading() -> bool:
     from mmact_ssl.engine.checkpoint import register_safe_loaders
 
     return register_safe_loaders()
+
+
+def fix_activation_checkpointing() -> bool:
+    """Make mmengine's ``activation_checkpointing`` give gradients to all modules that it names.
+
+    It leaves the variant to torch, whose default, the reentrant one, gives none to a module whose
+    input needs none: the stem, or the first stage after frozen ones.
+    """
+    from mmengine.runner import activation_checkpointing
+
+    if activation_checkpointing.checkpoint is not torch.utils.checkpoint.checkpoint:
+        return False
+    activation_checkpointing.checkpoint = partial(
+        torch.utils.checkpoint.checkpoint, use_reentrant=False
+    )
+    return True
 
 
 def shipped_config(name: str | Path) -> str:

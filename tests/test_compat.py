@@ -249,6 +249,20 @@ def test_config_names_fix_is_still_needed():
     assert error.startswith('ValueError')
 
 
+def test_activation_checkpointing_fix_is_still_needed():
+    """mmengine alone leaves the stem, whose input needs no gradient, without one."""
+    code = """
+        import torch
+        from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+        network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+        turn_on_activation_checkpointing(network, ['0'])
+        network(torch.ones(1, 2)).sum().backward()
+        print(network[0].weight.grad is None)
+    """
+    assert run_python(code) == 'True'
+    assert run_python('import mmact_ssl\n' + textwrap.dedent(code)) == 'False'
+
+
 def test_video_lists_fix_is_still_needed(tmp_path: Path):
     """mmaction2 alone makes the mark a part of the first name, and a sample of the blank line."""
     path = tmp_path / 'list.txt'

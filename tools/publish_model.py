@@ -10,7 +10,7 @@ folder with an ``index.json`` the model is entered there, and for the package's 
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
-``pretrained2d=False`` (ResNet3d does not read ``init_cfg``).
+``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``).
 """
 
 from __future__ import annotations

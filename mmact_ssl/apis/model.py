@@ -16,8 +16,8 @@ from mmact_ssl.apis.parts import build_model, build_pipeline
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
-from mmact_ssl.evaluation.student import require_fit
 from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.models.backbone_weights import require_fit
 
 PREFIX = 'backbone.'
 

@@ -11,13 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import (
-    broadcast_object_list,
-    get_rank,
-    get_world_size,
-    is_main_process,
-    master_only,
-)
+from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner
@@ -74,12 +68,10 @@ class PretrainRunner(Runner):
         Raises:
             TrainingError: Another process of the training has ended.
             DataError: No batch came in time.
-            ConfigError: The student cannot recompute activations in several processes.
         """
-        if self.cfg.get('activation_checkpointing'):
-            is_static = (self.cfg.get('model_wrapper_cfg') or {}).get('static_graph')
-            if get_world_size() > 1 and not is_static:
-                check_views_are_one_batch(unwrap_model(self.model))
+        # Some of mmaction2's backbones recompute their blocks by themselves.
+        by_itself = any(getattr(part, 'with_cp', False) for part in self.model.modules())
+        if by_itself or self.cfg.get('activation_checkpointing'):
             keep_statistics_once(self.model)
         try:
             return super().train()
@@ -248,19 +240,6 @@ class PretrainRunner(Runner):
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
         return super().test()
-
-
-def check_views_are_one_batch(model: Any) -> None:
-    """Refuse to recompute activations of layers that run several times a step in several processes.
-
-    DistributedDataParallel would count their gradients as ready at the first time.
-    """
-    if len(getattr(model, 'encode_names', ())) > 1 and not model.encode_together:
-        raise ConfigError(
-            f'activation_checkpointing: with several processes the views {model.encode_names} must '
-            'go through the backbone as one batch: set model.encode_together=True, '
-            'model_wrapper_cfg.static_graph=True, or leave activation_checkpointing out'
-        )
 
 
 def end_process_group(patience: float = 30.0) -> None:

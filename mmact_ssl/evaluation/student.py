@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,33 +15,11 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.trained_network import check_network
 from mmact_ssl.files import sha256_of_file
+from mmact_ssl.models.backbone_weights import load_all
 from mmact_ssl.models.teachers.weights import find_weights
 
 # Arguments of a backbone that name the weights which it starts from.
 START_KEYS = ('checkpoint', 'pretrained')
-
-
-def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
-    """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
-    own, given = (
-        {key: list(value.shape) for key, value in part.items()}
-        for part in (module.state_dict(), state)
-    )
-    differing = [
-        f'{key} {given.get(key, "missing")}≠{own.get(key, "unexpected")}'
-        for key in {**own, **given}
-        if own.get(key) != given.get(key)
-    ]
-    if differing:
-        raise CheckpointError(
-            f'{checkpoint}: {len(differing)} weights do not fit ({", ".join(differing[:3])}): {fix}'
-        )
-
-
-def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
-    """Load all weights of a module, or none: see :func:`require_fit`."""
-    require_fit(module, state, checkpoint, fix)
-    module.load_state_dict(state)
 
 
 def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:

@@ -136,15 +136,21 @@ def keep_statistics_once(model: nn.Module) -> None:
     Activation checkpointing runs parts of the network again there, and would count a batch twice,
     also that of a view whose statistics are not kept.
     """
+    kept: dict[nn.Module, tuple[float | None, Tensor]] = {}
 
-    def freeze(layer: _BatchNorm, *_: Any) -> None:
+    def freeze(layer: Any, *_: Any) -> None:
         if torch._C._current_graph_task_id() != -1:  # as torch.utils.checkpoint finds it out
-            layer.track_running_stats = False
+            kept[layer] = layer.momentum, layer.num_batches_tracked.clone()
+            # Not track_running_stats: torch refuses to recompute other tensors than before.
+            layer.momentum = 0.0
 
-    def thaw(layer: _BatchNorm, *_: Any) -> None:
-        layer.track_running_stats = True
+    def thaw(layer: Any, *_: Any) -> None:
+        if layer in kept:
+            layer.momentum, count = kept.pop(layer)
+            layer.num_batches_tracked.copy_(count)
 
     for layer in model.modules():
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
             layer.register_forward_pre_hook(freeze)
-            layer.register_forward_hook(thaw)
+            # Recomputation ends by an exception, once it has all that it needs.
+            layer.register_forward_hook(thaw, always_call=True)

@@ -14,6 +14,7 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.backbone_weights import load_pretrained, take_pretrained
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
@@ -146,7 +147,10 @@ class MultiTaskPretrainer(BaseModel):
         """Draw the weights, or load those that ``init_cfg`` names."""
         if self.channels_last:
             self._lay_out(False)  # weights are drawn in the order of memory
+        pretrained = take_pretrained(self.backbone)
         super().init_weights()
+        for start in pretrained:
+            load_pretrained(self.backbone, **start)
         if self.channels_last:
             self._lay_out(True)
 

@@ -17,6 +17,12 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 # Strides of starts below which a video has too few starts to give some of them up.
 FEW_STARTS = 8
+# Settings of each view.
+SETTINGS = {
+    **dict.fromkeys(('clip', 'clip_b'), ('num_frames', 'stride', 'segments')),
+    'future': ('num_frames', 'stride'),
+    'keyframes': ('num_frames',),
+}
 # mmaction2's transforms that leave key points where they were, or left joints on the left.
 FRAMES_ONLY = ('Flip', 'ImgAug', 'PytorchVideoWrapper', 'TorchVisionWrapper')
 # Of torchvision, those that move nothing.
@@ -90,6 +96,15 @@ class SampleViews(BaseTransform):
         self.test_mode = test_mode
         self.differ = differ
         self.on_references = on_references
+        views = dict(clip=clip, clip_b=clip_b, future=future, keyframes=keyframes)
+        for view, settings in views.items():
+            for key in settings or ():
+                if key not in SETTINGS[view]:
+                    known = ', '.join(SETTINGS[view])
+                    raise ConfigError(f'SampleViews: {view}.{key} is not a setting, use {known}')
+        for view, settings in self.clips.items():
+            if settings.get('segments') and 'stride' in settings:
+                raise ConfigError(f'SampleViews: {view} has segments and stride, leave one out')
         if future is not None and clip.get('segments') and 'stride' not in future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
         if on_references and all(view.get('segments') for view in self.clips.values()):

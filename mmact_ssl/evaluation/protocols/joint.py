@@ -13,7 +13,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.labels_read import drawn_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
-from mmact_ssl.evaluation.student import load_all
+from mmact_ssl.models.backbone_weights import load_all
 
 from .base import Measured, Task
 

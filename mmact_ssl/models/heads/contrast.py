@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
@@ -55,6 +56,8 @@ class ContrastHead(PretextHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__({**{v: f'{v}.pooled' for v in views}, **(inputs or {})}, loss, init_cfg)
+        if target not in ('mean', 'pair'):
+            raise ConfigError(f"ContrastHead: target={target!r}: use 'mean' or 'pair'")
         self.target = target
         self.projectors = nn.ModuleList(
             make_projector(in_channels // streams, hidden_dim, embedding_dim)

@@ -6,6 +6,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import scale_valid
 from mmact_ssl.registry import MODELS
 
@@ -24,6 +25,8 @@ class SkeletonPooling(BaseModule):
 
     def __init__(self, mode: str = 'mean', streams: int = 1) -> None:
         super().__init__()
+        if mode not in ('mean', 'mean_max'):
+            raise ConfigError(f"SkeletonPooling: mode={mode!r}: use 'mean' or 'mean_max'")
         self.streams = streams
         self.mode = mode
 

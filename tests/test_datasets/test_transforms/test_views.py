@@ -305,7 +305,7 @@ def test_segments_before_a_future_leave_it_room():
     for _ in range(10):  # where the future does not fit, all frames but the first are its own
         assert draw(transform, 3)['frame_inds']['future'].tolist() == [1, 2, 2, 2]
     with pytest.raises(ConfigError, match='set future.stride'):
-        SampleViews(clip=dict(SEGMENTS, stride=2), future={'num_frames': 4})
+        SampleViews(clip=SEGMENTS, future={'num_frames': 4})
 
 
 def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index):

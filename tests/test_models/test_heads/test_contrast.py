@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.losses.nt_xent import nt_xent
 
@@ -102,3 +103,8 @@ def test_features_of_no_use_hit_as_often_as_chance(target):
         hits.append(found['accuracy'].mean())
     assert found['chance'].tolist() == pytest.approx([1 / 11] * 6)
     assert float(torch.stack(hits).mean()) == pytest.approx(1 / 11, abs=0.015)
+
+
+def test_a_target_that_is_neither_is_refused():
+    with pytest.raises(ConfigError, match="target='pairs': use 'mean' or 'pair'"):
+        make(target='pairs')

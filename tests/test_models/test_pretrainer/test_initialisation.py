@@ -30,6 +30,7 @@ def build(config: str, **options) -> nn.Module:
 @pytest.mark.parametrize(
     ('config', 'part'),
     [
+        ('csvr_r3d_jhmdb', 'backbone'),
         ('csvr_r3d_jhmdb', 'heads.context'),
         ('csvr_r3d_jhmdb', 'heads.context.frame_encoder'),
         ('csvr_r3d_jhmdb', 'adapters.dynamic'),
@@ -41,6 +42,53 @@ def test_lost_weights_of_any_part_are_an_error(config, part):
     instead = dict(_delete_=True) if part.endswith('frame_encoder') else {}
     model = build(config, **{f'model.{part}.init_cfg': {**LOST, **instead}})
     with pytest.raises(CheckpointError, match='/nowhere/weights.pth'):
+        model.init_weights()
+
+
+STUDENTS = {
+    'csvr_r3d_jhmdb': {},
+    'dtg_tsm-lite0_jhmdb': {'model.backbone.checkpoint': None},
+    'dtg_tsn-r18_k400': {'model.backbone.pretrained': None},
+    'ms2l-twoview_gru_nwucla': {},
+}
+
+
+@pytest.mark.parametrize(
+    ('config', 'form'),
+    [(config, 'whole') for config in STUDENTS]
+    + [('ms2l-twoview_gru_nwucla', form) for form in ('prefix', 'backbone', 'classifier')],
+)
+def test_a_backbone_of_any_kind_starts_from_a_file(tmp_path, config, form):
+    """From one of a whole model, whatever its names, or of a backbone alone."""
+    path = str(tmp_path / 'start.pth')
+    start = dict(type='Pretrained', checkpoint=path)
+    if form == 'prefix':
+        start['prefix'] = 'encoder'
+    model = build(config, **STUDENTS[config], **{'model.backbone.init_cfg': start})
+    before = {'whole': 'backbone.', 'prefix': 'encoder.'}.get(form, '')
+    expected = {
+        key: torch.full_like(value, 3) for key, value in model.backbone.state_dict().items()
+    }
+    more = {'backbone': {}, 'classifier': {'fc.weight': torch.ones(1)}}
+    state = {f'{before}{key}': value for key, value in expected.items()}
+    torch.save(dict(state_dict={**state, **more.get(form, {'heads.x': torch.ones(1)})}), path)
+    model.init_weights()
+    for key, value in model.backbone.state_dict().items():
+        assert torch.equal(value, expected[key]), key
+
+
+@pytest.mark.parametrize('config', STUDENTS)
+def test_a_file_that_does_not_fit_the_backbone_is_an_error(tmp_path, config):
+    path = str(tmp_path / 'other.pth')
+    start = dict(type='Pretrained', checkpoint=path)
+    model = build(config, **STUDENTS[config], **{'model.backbone.init_cfg': [start]})
+    state = model.backbone.state_dict()
+    missing = next(iter(state))
+    del state[missing]
+    torch.save(state, path)
+    with pytest.raises(
+        CheckpointError, match=rf'other\.pth: 1 weights .*{missing} missing.*init_cfg'
+    ):
         model.init_weights()
 
 
