@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 # Nats of the mean cross-entropy: a fit ends with the step that gains less.
-TOLERANCE = 1e-5
+TOLERANCE = 1e-6
 
 
 class LogisticPath:
