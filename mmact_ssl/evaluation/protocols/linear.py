@@ -83,14 +83,18 @@ def fit_probe(
         )
         splits = []
     else:
-        # Choosing needs no more than single precision; the probe itself is fitted in double.
-        single = train.values.astype(np.float32, copy=False)
-        scores = fold_scores(single, train.labels, splits, candidates, max_iter)
+        scores = fold_scores(train.values, train.labels, splits, candidates, max_iter)
         penalty = float(candidates[choose(scores, one_standard_error)])
     scaler = StandardScaler()
-    values = scaler.fit_transform(train.values.astype(np.float64))
-    model = LogisticPath(values, train.labels).fit(penalty, max_iter)
+    path = LogisticPath(standardize(scaler, train.values), train.labels)
+    for candidate in candidates[: candidates.index(penalty) + 1]:
+        model = path.fit(candidate, max_iter)
     return make_pipeline(scaler, model), penalty, len(splits)
+
+
+def standardize(scaler: StandardScaler, values: np.ndarray) -> np.ndarray:
+    """Fit a scaler in double precision, and scale in single, which is enough for the fits."""
+    return scaler.fit_transform(values.astype(np.float64)).astype(np.float32)
 
 
 def fold_scores(
@@ -109,8 +113,9 @@ def fold_scores(
     """
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
-        scaler = StandardScaler().fit(values[fitted])
-        train, test = scaler.transform(values[fitted]), scaler.transform(values[held_out])
+        scaler = StandardScaler()
+        train = standardize(scaler, values[fitted])
+        test = scaler.transform(values[held_out])
         if train.shape[1] > len(train):
             # The best weights are sums of samples: in a basis of these there are fewer of them, and
             # the fit is the same but faster.

@@ -123,7 +123,7 @@ def test_groups_stay_together(monkeypatch):
     assert fit_probe(train, groups, penalties=(1.0,), folds=5)[2] == 4
     group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float32), groups)}
     for values in fitted[:-1]:
-        present = {group_of[row.tobytes()] for row in values}
+        present = {group_of[row.astype(np.float32).tobytes()] for row in values}
         assert len(present) == 3
         assert len(values) == 27, 'all samples of the groups that are present'
 
