@@ -107,7 +107,9 @@ class SampleViews(BaseTransform):
             if settings is not None
         }
         clip, clip_b, future = given['clip'], given.get('clip_b'), given.get('future')
-        self.clips = {view: given[view] for view in ('clip', 'clip_b') if view in given}
+        self.clips: dict[str, dict[str, Any]] = {
+            view: given[view] for view in ('clip', 'clip_b') if view in given
+        }
         self.future = future
         for view, settings in self.clips.items():
             if settings.get('segments') and 'stride' in settings:
