@@ -15,6 +15,7 @@ from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_conf
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.labels_read import labels_read
+from mmact_ssl.evaluation.trained_network import saved_backbone
 from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
 
 DOWNSTREAM = CONFIGS / 'downstream'
@@ -46,13 +47,7 @@ def config_for(
             f'{checkpoint}: holds the network {name!r} and there is no {path.name}: give a '
             f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
         )
-    # The file may be anybody's, and a registry calls whatever function a `type` is the path of.
-    try:
-        backbone = plain_part(backbone, 'MODELS', 'backbone')
-    except ValueError as error:
-        raise CheckpointError(
-            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
-        ) from error
+    backbone = _plain_backbone(backbone, checkpoint)
     try:
         cfg = read_config(str(path), data=data)
         check_kind_of_data(cfg)
@@ -82,20 +77,39 @@ def config_for(
 
 
 def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> Config:
-    """Find the config that evaluates a student: of its network and, where there is one, its set."""
+    """Find the config that evaluates a student: of its network and, where there is one, its set.
+
+    Raises:
+        ConfigError: There is no such config.
+        CheckpointError: The file names code that is no network, or no network where no config of
+            its data set has one.
+    """
     base = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
     of_set = sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py'))
     for path in (*of_set, *([base] if base.is_file() else [])):
         cfg = Config.fromfile(path)
         fits = cfg.get('backbone_name') == backbone_name
         if fits and cfg.test_dataloader.dataset.get('pipeline'):
-            # With the arguments that it was trained with, such as the layout of its skeletons.
-            _use_network(cfg, saved_network(checkpoint)[1])
+            # With the arguments that it was trained with, such as the layout of its skeletons. The
+            # config of a set has some itself, for a file without a record of its network.
+            if path == base or saved_backbone(checkpoint):
+                backbone = saved_network(checkpoint)[1]
+                _use_network(cfg, _plain_backbone(backbone, checkpoint))
             return cfg
     raise ConfigError(
         f'{checkpoint}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '
         f'{dataset_name!r}: give one by --downstream'
     )
+
+
+def _plain_backbone(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:
+    # The file may be anybody's, and a registry calls whatever function a `type` is the path of.
+    try:
+        return plain_part(backbone, 'MODELS', 'backbone')
+    except ValueError as error:
+        raise CheckpointError(
+            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
+        ) from error
 
 
 def _use_network(cfg: Config, backbone: dict[str, Any]) -> None:

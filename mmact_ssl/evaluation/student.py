@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import logging
+from hashlib import sha256
 
 import torch
 from mmengine.config import Config
@@ -15,7 +15,12 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.trained_network import check_network
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.models.backbone_weights import load_all
+from mmact_ssl.models.backbone_weights import (
+    load_all,
+    load_pretrained,
+    pretrained_files,
+    take_pretrained,
+)
 from mmact_ssl.models.teachers.weights import find_weights
 
 # Arguments of a backbone that name the weights which it starts from.
@@ -60,13 +65,17 @@ def build_recognizer(
             for key in START_KEYS:
                 backbone.pop(key, None)
         recognizer = MODELS.build(model)
+        pretrained = take_pretrained(recognizer.backbone)
         # mmengine logs four lines for every parameter that it initializes.
         logger = MMLogger.get_current_instance()
         level = logger.level
         logger.setLevel(logging.WARNING)
         recognizer.init_weights()
         logger.setLevel(level)
-    if checkpoint is not None:
+    if checkpoint is None:
+        for part, start in pretrained:
+            load_pretrained(part, **start)
+    else:
         if prefix.endswith('backbone.'):  # elsewhere may lie another network
             check_network(cfg, checkpoint)
         load_student(recognizer.backbone, checkpoint, prefix)
@@ -76,18 +85,20 @@ def build_recognizer(
 def start_hash(cfg: Config) -> str:
     """Hash the weights that a downstream config's backbone starts from; '' for random ones.
 
-    Those are its ``checkpoint`` or ``pretrained``: the start of a student that was not trained from
-    scratch.
+    Those are its ``checkpoint`` or ``pretrained``, and what an ``init_cfg`` of type ``Pretrained``
+    names: the start of a student that was not trained from scratch.
     """
     backbone = cfg.model.backbone
-    backbone = backbone.get('backbone', backbone)  # of one with adapters
-    where = next((backbone[key] for key in START_KEYS if backbone.get(key)), None)
-    return '' if where is None else sha256_of_file(find_weights(where, 'model.backbone.checkpoint'))
+    start = backbone.get('backbone', backbone)  # of one with adapters
+    files = [(start[key], f'model.backbone.{key}') for key in START_KEYS if start.get(key)][:1]
+    files += [(file, 'model.backbone.init_cfg') for file in pretrained_files(backbone)]
+    hashes = [sha256_of_file(find_weights(*file)) for file in files]
+    return ''.join(hashes) if len(hashes) < 2 else sha256(' '.join(hashes).encode()).hexdigest()
 
 
 def weights_hash(module: nn.Module) -> str:
     """Hash a module's names, shapes and values, sha256."""
-    digest = hashlib.sha256()
+    digest = sha256()
     for key, value in sorted(module.state_dict().items()):
         array = value.detach().cpu().contiguous()
         digest.update(f'{key} {array.dtype} {list(array.shape)}'.encode())

@@ -20,7 +20,7 @@ from mmact_ssl.errors import ConfigError
 FREE = re.compile(
     r'(.*\.)?(_scope_|checkpoint|\w*pretrain\w*|match|init_cfg|zero_init_residual|frozen_stages'
     r'|norm_eval|partial_bn|with_cp|out_indices|pool|\w*drop\w*'
-    r'|norm_cfg\.(type|requires_grad|momentum))'
+    r'|act_cfg\.inplace|norm_cfg\.(type|requires_grad|momentum))'
 )
 
 
@@ -52,11 +52,10 @@ def saved_backbone(checkpoint: str) -> Mapping[str, Any]:
         part = read_saved_card(checkpoint)
     else:
         part = read_saved_config(checkpoint, ('model',))[1].get('model')
-    if not isinstance(part, Mapping) or 'backbone' not in part:
-        return {}
+    found = False
     while isinstance(part, Mapping) and 'backbone' in part:  # one with adapters has another inside
-        part = part['backbone']
-    return part if isinstance(part, Mapping) else {}
+        part, found = part['backbone'], True
+    return part if found and isinstance(part, Mapping) else {}
 
 
 def differences(
@@ -70,7 +69,7 @@ def differences(
             continue
         if isinstance(value or {}, Mapping) and isinstance(wanted or {}, Mapping):
             yield from differences(value or {}, wanted or {}, f'{path}{key}.')
-        elif _plain(key, value) != _plain(key, wanted):
+        elif not _same(key, value, wanted):
             yield path + key, value, wanted
 
 
@@ -91,6 +90,18 @@ def _name(kind: Any) -> str:
     return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
-def _plain(key: str, value: Any) -> str:
-    """Text of a value, of lists as of tuples."""
-    return _name(value) if key == 'type' else json.dumps(value, default=str)
+def _same(key: str, value: Any, wanted: Any) -> bool:
+    """True for equal values, lists being equal to tuples."""
+    if key == 'type':
+        return _name(value) == _name(wanted)
+    return _equal(*(json.loads(json.dumps(part, default=str)) for part in (value, wanted)))
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """Compare values; one that is no list stands for a list of it, as for stages of a network."""
+    if isinstance(value, list) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(_equal, value, wanted))
+    if isinstance(value, list) or isinstance(wanted, list):
+        items, other = (value, wanted) if isinstance(value, list) else (wanted, value)
+        return bool(items) and all(_equal(item, other) for item in items)
+    return bool(value == wanted)

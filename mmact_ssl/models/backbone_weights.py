@@ -14,6 +14,11 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.models.teachers.weights import select_parts
 
+PRETRAINED = ('Pretrained', PretrainedInit)
+# Counts of batches, which only batch normalization without a momentum reads; converted weights have
+# none.
+COUNT = 'num_batches_tracked'
+
 
 def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
     """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
@@ -38,34 +43,53 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
     module.load_state_dict(state)
 
 
-def take_pretrained(backbone: Any) -> list[dict[str, Any]]:
-    """Take what is ``Pretrained`` out of a backbone's ``init_cfg`` and return it, without types.
+def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
+    """Take what is ``Pretrained`` out of each ``init_cfg`` in a backbone.
 
     mmengine would load it as far as it fits, and backbones that initialize themselves, such as
     mmaction2's ResNet3d, would not read it.
+
+    Returns:
+        Modules with arguments of :func:`load_pretrained`; a module comes after those inside of it.
     """
-    given = getattr(backbone, 'init_cfg', None) or []
-    configs = [given] if isinstance(given, dict) else list(given)
-    taken = [config for config in configs if config['type'] in ('Pretrained', PretrainedInit)]
-    if taken:
-        backbone.init_cfg = [config for config in configs if config not in taken] or None
-    return [{key: value for key, value in config.items() if key != 'type'} for config in taken]
+    taken: list[tuple[Any, dict[str, Any]]] = []
+    module: Any  # torch types no attribute of a module but weights
+    for module in reversed(list(backbone.modules())):
+        given = getattr(module, 'init_cfg', None) or []
+        configs = [given] if isinstance(given, dict) else list(given)
+        found = [config for config in configs if config.get('type') in PRETRAINED]
+        taken += [(module, {k: v for k, v in config.items() if k != 'type'}) for config in found]
+        if found:
+            module.init_cfg = [config for config in configs if config not in found] or None
+    return taken
+
+
+def pretrained_files(config: Any) -> list[str]:
+    """Files that a backbone's config names in any ``init_cfg`` of type ``Pretrained``."""
+    if isinstance(config, Mapping):
+        if config.get('type') in PRETRAINED:
+            return [config['checkpoint']]
+        config = list(config.values())
+    if not isinstance(config, (list, tuple)):
+        return []
+    return [file for part in config for file in pretrained_files(part)]
 
 
 def load_pretrained(
-    backbone: nn.Module, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
+    module: nn.Module, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
 ) -> None:
-    """Load all weights of a backbone, the arguments being those of mmengine's ``Pretrained``.
+    """Load all weights of a module, the arguments being those of mmengine's ``Pretrained``.
 
     Args:
-        backbone: Of any kind.
+        module: A backbone of any kind, or a part of one.
         checkpoint: A path, or an address that mmengine knows.
-        prefix: Of the backbone's keys. None: ``'backbone.'`` where any key begins with it, else the
+        prefix: Of the module's keys. None: ``'backbone.'`` where any key begins with it, else the
             file is of a backbone alone, whose classifier is left out.
         map_location: Where they are loaded to at first.
 
     Raises:
-        CheckpointError: A weight is missing, unexpected or of another shape.
+        CheckpointError: A weight is missing, unexpected or of another shape. Counts of batches
+            may be missing.
     """
     state = read_state_dict(checkpoint, CheckpointLoader.load_checkpoint(checkpoint, map_location))
     if prefix is None:
@@ -73,6 +97,8 @@ def load_pretrained(
         state = select_parts(state, ('backbone',))
     prefix = f'{prefix.rstrip(".")}.'
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    fix = 'use the model.backbone that it was trained with, or correct model.backbone.init_cfg'
-    load_all(backbone, own, checkpoint, fix)
-    print_log(f'backbone from {checkpoint}: {len(own)} keys', logger='current')
+    kind = type(module).__name__
+    fix = f'use the {kind} that it was trained with, or correct its init_cfg in model.backbone'
+    counts = {key: value for key, value in module.state_dict().items() if key.endswith(COUNT)}
+    load_all(module, {**counts, **own}, checkpoint, fix)
+    print_log(f'{kind} from {checkpoint}: {len(own)} keys', logger='current')

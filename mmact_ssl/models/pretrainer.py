@@ -149,8 +149,8 @@ class MultiTaskPretrainer(BaseModel):
             self._lay_out(False)  # weights are drawn in the order of memory
         pretrained = take_pretrained(self.backbone)
         super().init_weights()
-        for start in pretrained:
-            load_pretrained(self.backbone, **start)
+        for part, start in pretrained:
+            load_pretrained(part, **start)
         if self.channels_last:
             self._lay_out(True)
 

@@ -93,6 +93,22 @@ def test_the_config_of_a_data_set_takes_the_network_too(unshifted: str):
     assert card_of_checkpoint(unshifted).backbone['num_segments'] == 1
 
 
+def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str):
+    known = torch.load(unshifted)
+    names = "backbone_name = 'tsm-lite0'\ndataset_name = 'jhmdb'"
+    known['meta']['cfg'] = names
+    torch.save(known, unshifted)
+    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    assert card_of_checkpoint(unshifted).backbone['num_segments'] == 8
+    assert find_downstream('tsm-lite0', 'jhmdb', unshifted).model.backbone == named.model.backbone
+    with pytest.raises(CheckpointError, match='does not say which network'):
+        find_downstream('tsm-lite0', 'mine', unshifted)
+    known['meta']['cfg'] = f"{names}\nmodel = dict(backbone=dict(type='os.mkdir', path='a'))"
+    torch.save(known, unshifted)
+    with pytest.raises(CheckpointError, match=r'os\.mkdir.*refused: .* give a downstream config'):
+        find_downstream('tsm-lite0', 'jhmdb', unshifted)
+
+
 def test_a_config_of_another_network_makes_no_card(unshifted: str):
     named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
     with pytest.raises(ConfigError, match='trained with model.backbone.num_segments=1, but the'):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import CheckpointError, DataError
 from mmact_ssl.evaluation.student import (
@@ -12,6 +13,8 @@ from mmact_ssl.evaluation.student import (
     start_hash,
     weights_hash,
 )
+from mmact_ssl.files import sha256_of_file
+from tests.shipped import load
 
 
 @pytest.fixture
@@ -35,6 +38,28 @@ def test_the_weights_to_start_from_need_not_be_there(linear_config, student_chec
     assert linear_config.model.backbone.pretrained == '/no/such/start.pth'
     with pytest.raises(DataError, match=r'start\.pth'):
         start_hash(linear_config)
+
+
+@pytest.mark.parametrize(
+    ('name', 'part'),
+    [('r3d_jhmdb', ''), ('gru-streams_nwucla', ''), ('gru-streams_nwucla', 'encoder.')],
+)
+def test_the_file_of_an_init_cfg_is_a_start_too(name, part, tmp_path):
+    init_default_scope('mmaction')
+    config, path = f'downstream/linear_{name}.py', str(tmp_path / 'start.pth')
+    cfg = load(config, [f'model.backbone.{part}init_cfg.type=Pretrained'])
+    cfg.merge_from_dict({f'model.backbone.{part}init_cfg.checkpoint': path})
+    student = build_recognizer(load(config), 0).backbone
+    state = {key: torch.full_like(value, 3) for key, value in student.state_dict().items()}
+    torch.save({f'backbone.{key}': value for key, value in state.items()}, tmp_path / 'a.pth')
+    build_recognizer(cfg, 0, str(tmp_path / 'a.pth'))
+    with pytest.raises(DataError, match=r'start\.pth'):
+        start_hash(cfg)
+    start = student.encoders[0] if part else student
+    torch.save({key: torch.full_like(v, 3) for key, v in start.state_dict().items()}, path)
+    assert start_hash(cfg) == sha256_of_file(path)
+    found = build_recognizer(cfg, 0).backbone.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in found.items())
 
 
 @pytest.mark.parametrize(

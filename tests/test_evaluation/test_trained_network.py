@@ -79,11 +79,21 @@ def test_what_changes_no_feature_may_differ(record):
         norm_cfg=dict(type='SyncBN', requires_grad=False),
         num_stages=4,  # the default
         strides=[1, 2, 2, 2],
+        act_cfg=dict(type='ReLU', inplace=False),
     )
     del text.model.backbone.num_segments
     check_network(load(SHIFT), record(text))
     stgcn = 'downstream/linear_stgcn_nwucla.py'
     check_network(load(stgcn), record(load(stgcn, ['model.backbone.network.tcn_dropout=0.5'])))
+    r3d = load('downstream/linear_r3d_jhmdb.py')
+    alike = load('downstream/linear_r3d_jhmdb.py')
+    # (0, 0, 0, 0) and 1 by default.
+    alike.model.backbone.update(
+        non_local=False,
+        inflate=(1, (1,), 1, 1),
+        base_channels=float(r3d.model.backbone.base_channels),
+    )
+    check_network(r3d, record(alike))
     # The student of a network with adapters, and one of another class, say nothing of the config.
     adapted = load('downstream/linear_r3d-adapted_jhmdb.py')
     check_network(adapted, record(load('downstream/linear_r3d_jhmdb.py')))

@@ -90,8 +90,6 @@ class SampleViews(BaseTransform):
         differ: bool = False,
         on_references: bool = False,
     ) -> None:
-        self.clips = {'clip': clip} if clip_b is None else {'clip': clip, 'clip_b': clip_b}
-        self.future = future
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
@@ -102,9 +100,23 @@ class SampleViews(BaseTransform):
                 if key not in SETTINGS[view]:
                     known = ', '.join(SETTINGS[view])
                     raise ConfigError(f'SampleViews: {view}.{key} is not a setting, use {known}')
+        # A config that inherits another one cannot take a setting out, but set it to None.
+        given = {
+            view: {key: value for key, value in settings.items() if value is not None}
+            for view, settings in views.items()
+            if settings is not None
+        }
+        clip, clip_b, future = given['clip'], given.get('clip_b'), given.get('future')
+        self.clips: dict[str, dict[str, Any]] = {
+            view: given[view] for view in ('clip', 'clip_b') if view in given
+        }
+        self.future = future
         for view, settings in self.clips.items():
             if settings.get('segments') and 'stride' in settings:
-                raise ConfigError(f'SampleViews: {view} has segments and stride, leave one out')
+                raise ConfigError(
+                    f'SampleViews: {view} has segments and stride, set {view}.stride=None or '
+                    f'{view}.segments=None'
+                )
         if future is not None and clip.get('segments') and 'stride' not in future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
         if on_references and all(view.get('segments') for view in self.clips.values()):
