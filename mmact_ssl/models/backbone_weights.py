@@ -14,6 +14,8 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.models.teachers.weights import select_parts
 
+# Backbones of mmaction2 that read their ``init_cfg`` and rename what the file holds.
+OWN_READERS = ('MobileOneTSM', 'MViT')
 PRETRAINED = ('Pretrained', PretrainedInit)
 # Counts of batches, which only batch normalization without a momentum reads; converted weights have
 # none.
@@ -44,7 +46,7 @@ def load_all(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: 
 
 
 def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
-    """Take what is ``Pretrained`` out of each ``init_cfg`` in a backbone.
+    """Take what is ``Pretrained`` out of each ``init_cfg`` in a backbone, but of ``OWN_READERS``.
 
     mmengine would load it as far as it fits, and backbones that initialize themselves, such as
     mmaction2's ResNet3d, would not read it.
@@ -55,6 +57,8 @@ def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]
     taken: list[tuple[Any, dict[str, Any]]] = []
     module: Any  # torch types no attribute of a module but weights
     for module in reversed(list(backbone.modules())):
+        if type(module).__name__ in OWN_READERS:
+            continue
         given = getattr(module, 'init_cfg', None) or []
         configs = [given] if isinstance(given, dict) else list(given)
         found = [config for config in configs if config.get('type') in PRETRAINED]
