@@ -81,8 +81,8 @@ def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> C
 
     Raises:
         ConfigError: There is no such config.
-        CheckpointError: The file names code that is no network, or no network where no config of
-            its data set has one.
+        CheckpointError: The file names a type that is not a network, or records none and its data
+            set has no config.
     """
     base = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
     of_set = sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py'))

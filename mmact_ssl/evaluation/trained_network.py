@@ -98,7 +98,7 @@ def _same(key: str, value: Any, wanted: Any) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """Compare values; one that is no list stands for a list of it, as for stages of a network."""
+    """Compare values; a single value equals a list of copies of it, as of stages of a network."""
     if isinstance(value, list) and isinstance(wanted, list):
         return len(value) == len(wanted) and all(map(_equal, value, wanted))
     if isinstance(value, list) or isinstance(wanted, list):

@@ -30,7 +30,7 @@ def draw(samples: int, channels: int, classes: int, seed: int) -> tuple[np.ndarr
 def objective(
     model: LogisticRegression, values: np.ndarray, labels: np.ndarray, penalty: float
 ) -> float:
-    """What scikit-learn minimizes, a sample's share of it, by its plain formula."""
+    """Objective of scikit-learn, divided by the number of samples, by its plain formula."""
     values = values.astype(np.float64)
     likelihood = model.predict_proba(values)[np.arange(len(labels)), labels]
     square = (model.coef_**2).sum()
