@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Place in a config -> full names of parts, or names of layers in mmengine's root registry.
+# Place in a config -> full names of parts, or names of layers as they are.
 ALLOWED_TYPES: Mapping[str, set[str]] = {
     'backbone': {
         'mmact_ssl.AdaptedBackbone',
@@ -25,7 +25,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmaction.MobileNetV2',
         'mmaction.MobileNetV2TSM',
         'mmaction.ResNet',
-        'mmaction.ResNet2Plus1d',
         'mmaction.ResNet3d',
         'mmaction.ResNet3dCSN',
         'mmaction.ResNet3dSlowFast',
@@ -72,7 +71,7 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.PadFrames',
         'mmact_ssl.ResampleFrames',
     },
-    'convolution': {'Conv', 'Conv1d', 'Conv2d', 'Conv3d', 'mmaction.Conv2plus1d'},
+    'convolution': {'Conv', 'Conv1d', 'Conv2d', 'Conv3d'},
     'normalization': {
         'BN', 'BN1d', 'BN2d', 'BN3d', 'GN', 'IN', 'IN1d', 'IN2d', 'IN3d', 'LN', 'SyncBN',
     },
@@ -110,7 +109,7 @@ MAX_BY_KEY = {'max_hop': 16, 'num_filter': 16, 'num_node': 256, 'num_person': 32
 # pixels with three crops are 6.3e7.
 MAX_PIXELS = 2**26
 # Modules, parameters and buffers of a network; the largest networks of timm have some 3,000.
-MAX_MODULES = 20_000
+MAX_MODULES = 10_000
 # Values that a network may have beyond the bytes of its file: timm builds a classifier of up to
 # 22,000 classes, which is dropped.
 SPARE_VALUES = 2**26

@@ -137,6 +137,8 @@ def card_from(values: Any) -> Card:
             raise ValueError(f'its card has the name {name!r}')
     if card.kind not in ('video', 'skeleton'):
         raise ValueError(f'its card is of the kind {card.kind!r}')
+    if not 0 < card.feature_dim < 10**6 or not 0 <= card.num_persons < 100:
+        raise ValueError('its card has a feature_dim or num_persons of no network')
     check_part(card.backbone, 'backbone', 'backbone')
     check_part(card.preprocessor, 'preprocessor', 'preprocessor')
     if card.pooling is not None:

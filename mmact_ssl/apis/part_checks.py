@@ -129,7 +129,7 @@ def check_pipeline(steps: Any) -> None:
             frames *= _largest(step.get(key))
         # A single number is a factor, of frames that are taken for 1,000 pixels wide.
         scale = step.get('scale')
-        factor = 1 if isinstance(scale, (list, tuple)) else 1000
+        factor = 1000 if isinstance(scale, (int, float)) else 1
         side = max(side, factor * _largest(scale), _largest(step.get('crop_size')))
     if frames * side**2 > MAX_PIXELS:
         raise ValueError(

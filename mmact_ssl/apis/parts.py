@@ -21,7 +21,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 from mmact_ssl.apis.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
-from mmact_ssl.apis.part_checks import SCOPES, check_part, check_pipeline
+from mmact_ssl.apis.part_checks import check_part, check_pipeline
 from mmact_ssl.errors import reason_of
 
 # Changing Registry.get is for one thread at a time.
@@ -41,7 +41,7 @@ def known_class(name: str, place: str) -> Any:
     root = ROOT_TRANSFORMS if place.endswith('transform') else ROOT_MODELS
     scope, _, part = name.rpartition('.')
     registry = root.children.get(scope) if scope else root
-    if registry is None or scope not in ('', *SCOPES):
+    if registry is None:
         return None
     registry.import_from_location()
     return registry.module_dict.get(part)
@@ -57,7 +57,7 @@ def listed_types_only() -> Iterator[None]:
     """
     names = {name: place for place, types in ALLOWED_TYPES.items() for name in types}
     listed = [part for part in map(known_class, names, names.values()) if part is not None]
-    plain, owner = Registry.get, threading.get_ident()
+    owner = threading.get_ident()
 
     def get(self: Registry, key: str) -> Any:
         if threading.get_ident() != owner:
@@ -74,7 +74,7 @@ def listed_types_only() -> Iterator[None]:
         return found
 
     with _lock:
-        Registry.get = get
+        plain, Registry.get = Registry.get, get
         try:
             yield
         finally:
@@ -116,15 +116,20 @@ def build_model(config: dict[str, Any], place: str, where: str, size: float = ma
 
     Args:
         config, place, where: As of :func:`check_part`.
-        size: Bytes of the file that holds its weights: its parameters and buffers may have little more
-            values, so that a config cannot ask for a network of any size.
+        size: Bytes of the file that holds its weights, which has fewer values; a config cannot ask
+            for a network of any size.
     """
     from mmact_ssl.registry import MODELS
 
     check_part(config, place, where)
+    with _bounded(size):
+        return _build(MODELS, config, where)
+
+
+def _build(registry: Registry, config: dict[str, Any], where: str) -> Any:
     try:
-        with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only(), _bounded(size):
-            return MODELS.build(dict(config))
+        with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only():
+            return registry.build(dict(config))
     except Exception as error:  # mmaction2 answers some unknown arguments by a bare assertion
         given = ', '.join(key for key in config if key != 'type')
         raise ValueError(
@@ -142,6 +147,8 @@ def build_pipeline(steps: list[dict[str, Any]]) -> Any:
     """Check and build the transforms of a pipeline."""
     from mmengine.dataset import Compose
 
+    from mmact_ssl.registry import TRANSFORMS
+
     check_pipeline(steps)
-    with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only():
-        return Compose([dict(step) for step in steps])
+    built = [_build(TRANSFORMS, step, f'pipeline[{i}]') for i, step in enumerate(steps)]
+    return Compose(built)
