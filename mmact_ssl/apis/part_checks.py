@@ -82,7 +82,7 @@ def _check(value: Any, where: str, key: str, types: set[str]) -> None:
                 raise ValueError(f'{where}.{name} is refused: it leads out of the file')
             if key in HANDED_ON and name not in HANDED_ON[key]:
                 raise ValueError(f'{where}.{name} is refused: unknown in {key}')
-            if name == 'type' and 'type' in value:
+            if name == 'type':
                 continue
             inner = ALLOWED_TYPES[PLACES[name]] if name in PLACES else PATHWAYS.get(name, types)
             _check(item, f'{where}.{name}', name, inner)
