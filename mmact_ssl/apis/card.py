@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from mmact_ssl.apis.part_checks import check_part, check_pipeline
 from mmact_ssl.engine.saved_config import read_saved_card
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
@@ -28,7 +29,7 @@ class Card:
     """Card of a published file: its network, its data, its results.
 
     Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
-    file: :mod:`mmact_ssl.apis.parts` builds them.
+    file. What :mod:`mmact_ssl.apis.part_checks` refuses is not a card.
 
     Attributes:
         name: Of the model, e.g. ``csvr_r3d_demo``.
@@ -131,11 +132,18 @@ def card_from(values: Any) -> Card:
     _check_values(values)
     parts = {key: _with_tuples(values.get(key)) for key in PARTS}
     card = Card(**{**values, **parts})
-    for name in (card.name, card.text_encoder or 'none'):
+    for name in (card.name, card.backbone_name, card.text_encoder or 'none'):
         if not NAME.fullmatch(name):
             raise ValueError(f'its card has the name {name!r}')
     if card.kind not in ('video', 'skeleton'):
         raise ValueError(f'its card is of the kind {card.kind!r}')
+    if not 0 < card.feature_dim < 10**6 or not 0 <= card.num_persons < 100:
+        raise ValueError('its card has a feature_dim or num_persons of no network')
+    check_part(card.backbone, 'backbone', 'backbone')
+    check_part(card.preprocessor, 'preprocessor', 'preprocessor')
+    if card.pooling is not None:
+        check_part(card.pooling, 'pooling', 'pooling')
+    check_pipeline(card.pipeline)
     return card
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import Card, card_from
 from mmact_ssl.apis.downstream import find_downstream
-from mmact_ssl.apis.parts import plain_part
+from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -37,10 +37,10 @@ def make_card(cfg: Config, **known: Any) -> Card:
     """
     dataset, pooling = cfg.test_dataloader.dataset, cfg.get('feature_pooling')
     try:
-        backbone = plain_part(cfg.model.backbone.to_dict(), 'MODELS', 'backbone')
-        preprocessor = plain_part(cfg.model.data_preprocessor, 'MODELS', 'preprocessor')
-        pipeline = [plain_part(step, 'TRANSFORMS', 'pipeline') for step in dataset.pipeline]
-        pooled = None if pooling is None else plain_part(pooling, 'MODELS', 'pooling')
+        backbone = plain_part(cfg.model.backbone.to_dict(), 'backbone', 'backbone')
+        preprocessor = plain_part(cfg.model.data_preprocessor, 'preprocessor', 'preprocessor')
+        pipeline = [plain_part(step, 'transform', 'pipeline') for step in dataset.pipeline]
+        pooled = None if pooling is None else plain_part(pooling, 'pooling', 'pooling')
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
     named = [backbone, default_arguments(backbone['type'])]
