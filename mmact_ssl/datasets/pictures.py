@@ -47,12 +47,20 @@ def picture_in(codec: str, packet: bytes, extradata: bytes | None) -> Picture | 
         is_intra = packet[0] & 1 == 0
         return Picture(bool(packet[0] >> 4 & 1), is_intra, is_intra)
     if codec == 'vp9':
-        # Of a superframe the last frame is shown.
-        bits = packet[0] << (packet[0] >> 4 & 3 == 3)  # profile 3 has one bit more
-        return Picture(packet[-1] >> 5 == 6 or bool(bits & 0b1010))
+        return Picture(_vp9_is_shown(packet))
     if codec in ALL_INTRA:
         return Picture(True, True)
     return Picture(True) if codec in ONE_PICTURE else None
+
+
+def _vp9_is_shown(packet: bytes) -> bool:
+    last = packet[-1]
+    if last >> 5 == 6:  # the mark of a superframe, whose last frame is shown
+        index_bytes = 2 + ((last >> 3 & 3) + 1) * ((last & 7) + 1)
+        if packet[-index_bytes:][0] == last and len(packet) >= index_bytes:
+            return True
+    head = packet[0] << (packet[0] >> 4 & 3 == 3)  # profile 3 has one bit more
+    return bool(head & 0b1010)  # an earlier frame is shown, or this one
 
 
 def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
@@ -65,9 +73,10 @@ def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
         if kind == 6:
             has_recovery_point |= unit[1] == RECOVERY_POINT
         if kind in (1, 2, 5):
-            bits = _Bits(unit[1:12])
-            bits.exp_golomb()  # the first macroblock
-            is_intra = bits.exp_golomb() % 5 in (2, 4)
+            if unit[1] < 128:  # the first slice is not there
+                return None
+            code = unit[1] & 127  # of the slice's type: 2, 7 (I), 4 or 9 (SI)
+            is_intra = code >> 4 == 0b011 or code >> 2 == 0b00101 or code in (0b0001000, 0b0001010)
             return Picture(True, is_intra, is_intra and (kind == 5 or has_recovery_point))
     return None
 
@@ -131,8 +140,8 @@ class _Bits:
     """Bits of a NAL unit, one after the other; zeros after its end."""
 
     def __init__(self, unit: bytes) -> None:
-        payload = unit.replace(b'\0\0\3', b'\0\0')
-        self._bits = ''.join(f'{byte:08b}' for byte in payload)
+        payload = b'\1' + unit.replace(b'\0\0\3', b'\0\0')
+        self._bits = bin(int.from_bytes(payload, 'big'))[3:]
         self._at = 0
 
     def take(self, count: int) -> int:
