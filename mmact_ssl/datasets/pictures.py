@@ -38,10 +38,10 @@ def picture_in(codec: str, packet: bytes, extradata: bytes | None) -> Picture | 
     if codec == 'h264':
         return _h264_picture(packet, extradata)
     if codec == 'mpeg4':
-        at = packet.find(b'\0\0\1\xb6')
-        if at < 0 or packet.find(b'\0\0\1\xb6', at + 4) > 0 or len(packet) < MPEG4_LEAST:
+        _, *pictures = packet.split(b'\0\0\1\xb6')
+        if len(pictures) != 1 or not pictures[0] or len(packet) < MPEG4_LEAST:
             return None  # several pictures, or one that repeats the last
-        is_intra = packet[at + 4] >> 6 == 0
+        is_intra = pictures[0][0] >> 6 == 0
         return Picture(True, is_intra, is_intra)
     if codec == 'vp8':
         is_intra = packet[0] & 1 == 0
@@ -83,32 +83,39 @@ def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
 
 def parameter_sets(extradata: bytes | None) -> Iterator[bytes]:
     """Sequence parameter sets in the extradata of H.264, each a NAL unit."""
-    if not extradata or extradata[0] != 1:
-        yield from (unit for unit in h264_units(extradata or b'', None) if unit[0] & 31 == 7)
+    data = extradata or b''
+    if not _has_lengths(data):
+        yield from (unit for unit in h264_units(data, None) if unit[0] & 31 == 7)
         return
     at = 6
-    for _ in range(extradata[5] & 31 if len(extradata) > 5 else 0):
-        size = int.from_bytes(extradata[at : at + 2], 'big')
-        yield extradata[at + 2 : at + 2 + size]
+    for _ in range(data[5] & 31):
+        size = int.from_bytes(data[at : at + 2], 'big')
+        if at + 4 < len(data) and size > 1:
+            yield data[at + 2 : at + 2 + size]
         at += 2 + size
 
 
 def h264_units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
     """NAL units of a packet, behind their lengths (MP4, Matroska) or start codes (others)."""
-    if extradata and extradata[0] == 1:
+    if extradata and _has_lengths(extradata):
         length_bytes = (extradata[4] & 3) + 1
         at = 0
         while at + length_bytes < len(packet):
             first = at + length_bytes
             at = first + int.from_bytes(packet[at:first], 'big')
-            if at > first:
+            if at > first + 1:
                 yield packet[first:at]
         return
     at = packet.find(b'\0\0\1')
-    while 0 <= at < len(packet) - 3:
+    while 0 <= at < len(packet) - 4:
         following = packet.find(b'\0\0\1', at + 3)
-        yield packet[at + 3 : following if following > 0 else None]
+        if following != at + 4:
+            yield packet[at + 3 : following if following > 0 else None]
         at = following
+
+
+def _has_lengths(extradata: bytes) -> bool:
+    return len(extradata) > 6 and extradata[0] == 1
 
 
 def allows_fields(unit: bytes) -> bool:
@@ -123,13 +130,10 @@ def allows_fields(unit: bytes) -> bool:
             return True
     bits.exp_golomb()
     order = bits.exp_golomb()
+    if order == 1:  # as rare
+        return True
     if order == 0:
         bits.exp_golomb()
-    elif order == 1:
-        bits.take(1)
-        bits.exp_golomb(), bits.exp_golomb()
-        for _ in range(bits.exp_golomb()):
-            bits.exp_golomb()
     bits.exp_golomb()
     bits.take(1)
     bits.exp_golomb(), bits.exp_golomb()  # width and height

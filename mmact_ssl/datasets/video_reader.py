@@ -277,7 +277,7 @@ class VideoReader:
             raise self._broken('has no frames')
         self._position = order
         self.total_frames = len(order)
-        self._rank = np.full(len(table), -1, dtype=np.int64)
+        self._rank: np.ndarray = np.full(len(table), -1, dtype=np.int64)
         self._rank[order] = np.arange(len(order))
         self._starts = self._starts[self._rank[self._starts] >= 0]
 
