@@ -10,11 +10,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Union, cast
 
-import av
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
+from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
@@ -133,7 +133,7 @@ def _from_video(path: Path) -> dict[str, Any]:
         raise DataError(f'{_absolute(path)}: no such video')
     # decord prints the whole of a file that is not a video, a text or a web page.
     with reading(_absolute(path), 'take it out of the inputs'):
-        av.open(str(path), metadata_errors='replace').close()
+        open_video(str(path)).close()
     return _results(path.as_posix(), 'RGB')
 
 

@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import av
 from rich.progress import track
 
+from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import open_archive, path_inside
 
@@ -95,15 +96,13 @@ def _text_of(archive: ZipFile, member: str) -> str:
 def probe_video(path: Path | str) -> str:
     """Return why a video is unusable; '' if it opens and has at least two frames."""
     try:
-        with av.open(str(path), metadata_errors='replace') as container:
+        with open_video(str(path)) as container:
             if not container.streams.video:
                 return 'no video stream'
-            if next(container.decode(video=0), None) is None:
+            frames = container.decode(video=0)
+            if next(frames, None) is None:
                 return 'no frame'
-            # One packet may already be buffered by the decoder, so count from the start.
-            container.seek(0)
-            packets = (packet for packet in container.demux(video=0) if packet.size)
-            if next(packets, None) is None or next(packets, None) is None:
+            if next(frames, None) is None:
                 return 'fewer than 2 frames'
     except (av.FFmpegError, OSError, EOFError) as error:
         reason = getattr(error, 'strerror', None) or str(error)
