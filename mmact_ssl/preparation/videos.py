@@ -98,7 +98,7 @@ def prepare(
     names = target_names(kept, source)
     (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
     labeled_as = {path: known.get(path, ('', '')) for path in kept}  # class, group
-    classes = sorted({name for name, _ in labeled_as.values()} - {''})
+    classes = class_order({name for name, _ in labeled_as.values()} - {''})
     if test_fraction and not classes:
         raise DataError(f'--test-fraction: no video of {source} that can be used has a label')
     # A video without a group is one of its own.
@@ -170,6 +170,14 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
             raise DataError(f'{where}: {name!r}, {group!r}: leave out control characters')
         known[path] = (name, group)
     return known
+
+
+def class_order(names: set[str]) -> list[str]:
+    """Sort names of classes: whole numbers by their size, if all are such, else by their text."""
+    try:
+        return sorted(names, key=lambda name: (int(name), name))
+    except ValueError:
+        return sorted(names)
 
 
 def labels_of_folders(found: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:

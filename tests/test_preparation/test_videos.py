@@ -10,8 +10,8 @@ import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.own_folder import hold_out
+from mmact_ssl.preparation.videos import class_order, target_names
 from mmact_ssl.preparation.videos import prepare as prepare_videos
-from mmact_ssl.preparation.videos import target_names
 from tests.test_preparation.helpers import lines, make_video
 
 
@@ -123,6 +123,27 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, ca
     assert ('videos/a/clip_3.mp4' in named) == (held == 'bob')
     assert ('videos/b_c/clip_3.mp4' in named) == (held == 'anna')
     assert {'videos/loose.MP4', 'videos/b_c/clip_4.mp4'} <= named
+
+
+@pytest.mark.parametrize('by', ['table', 'folders'])
+def test_classes_that_are_numbers_keep_their_order(tmp_path, make_video, by):
+    video = make_video(tmp_path / 'one.mp4', 4)
+    for number in range(12):
+        (tmp_path / f'in/{number}').mkdir(parents=True)
+        shutil.copy(video, tmp_path / f'in/{number}/a.mp4')
+    rows = ''.join(f'{number}/a.mp4,{number}\n' for number in range(12))
+    (tmp_path / 'table.csv').write_text(f'video,label\n{rows}')
+    how = {'labels': tmp_path / 'table.csv'} if by == 'table' else {'labels_from_folders': True}
+    prepare_videos(tmp_path / 'in', tmp_path / 'out', **how)
+    assert set(lines(tmp_path / 'out/train.txt')) == {
+        f'videos/{number}/a.mp4 {number}' for number in range(12)
+    }
+    assert lines(tmp_path / 'out/classes.txt') == [str(number) for number in range(12)]
+
+
+def test_the_order_of_classes():
+    assert class_order({'10', '9', '-1', '09'}) == ['-1', '09', '9', '10']
+    assert class_order({'10', '9', 'jump'}) == ['10', '9', 'jump']
 
 
 def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder, tmp_path):

@@ -23,6 +23,7 @@ from mmact_ssl.targets.cache import (
     remove_cache,
     shard_path,
 )
+from mmact_ssl.targets.meta import parse_meta
 
 META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
 LONG = 'v/' * 300 + 'a.mp4'  # over LMDB's limit: kept under its hash
@@ -383,3 +384,13 @@ def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
 def write_much(path):
     with TargetWriter(path, META) as writer:
         writer.put('much.mp4', pose(9000))  # 1.8 MB
+
+
+def test_a_cache_of_every_nth_frame_without_the_last_one_is_refused(monkeypatch):
+    meta = TargetMeta('pose', 'coco17', 'abc', every=4)
+    assert parse_meta('x.lmdb', meta.encode()) == meta
+    with monkeypatch.context() as patch:
+        patch.setattr('mmact_ssl.targets.meta.FORMAT_OF_SOME_FRAMES', 2)
+        value = meta.encode()
+    with pytest.raises(TargetCacheError, match='not of format 3'):
+        parse_meta('x.lmdb', value)
