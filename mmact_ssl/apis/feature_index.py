@@ -32,8 +32,10 @@ FIX = 'delete it and add the clips again'
 TABLES = (
     'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
     'CREATE TABLE chunks (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, features BLOB NOT NULL)',
-    'CREATE TABLE windows (id INTEGER PRIMARY KEY, name TEXT NOT NULL,'
-    + ' start REAL NOT NULL, stop REAL NOT NULL, UNIQUE (name, start, stop))',
+    (
+        'CREATE TABLE windows (id INTEGER PRIMARY KEY, name TEXT NOT NULL,'
+        ' start REAL NOT NULL, stop REAL NOT NULL, UNIQUE (name, start, stop))'
+    ),
 )
 
 
