@@ -12,12 +12,12 @@ from typing import Any, Union, cast
 
 import numpy as np
 
-from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
+from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 FIX = 'docs/inference.md shows what is read'
@@ -181,13 +181,10 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
         if array.dtype != np.uint8 or array.ndim != 4 or shape[-1] != 3:
             raise DataError(f'{name}: {array.dtype} {shape} are no frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
-    joints = LAYOUTS[layout].num_joints
-    if array.ndim != 4 or shape[2] != joints or shape[3] not in (2, 3) or array.dtype.kind != 'f':
-        raise DataError(
-            f'{name}: {array.dtype} {shape} is no skeleton of the layout {layout}, float '
-            f'[M, T, {joints}, 2 or 3]'
-        )
-    return _skeleton(array, name, layout)
+    try:
+        return _skeleton(usable_clip(array, layout)[0], name, layout)
+    except ValueError as error:
+        raise DataError(f'{name}: {error}') from None
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:

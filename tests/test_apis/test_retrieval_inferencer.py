@@ -114,6 +114,26 @@ def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeyp
     assert sorted(w.name for w in search.index.windows()) == [str(video) for video in videos]
 
 
+def test_a_folder_that_two_add_is_held_once(video_model, labeled_world, tmp_path, monkeypatch):
+    videos = sorted(str(video) for video in (labeled_world / 'videos').iterdir())
+    first, second = (
+        RetrievalInferencer(video_model, tmp_path / 'two.index', show_progress=False)
+        for _ in range(2)
+    )
+    features, reports = video_model.features, []
+
+    def meanwhile(samples):
+        monkeypatch.setattr(video_model, 'features', features)
+        reports.append(second.add(videos[:3]))
+        return features(samples)
+
+    monkeypatch.setattr(video_model, 'features', meanwhile)
+    reports.append(first.add(labeled_world / 'videos'))
+    left = len(videos) - 3
+    assert [(report['added'], report['known']) for report in reports] == [(3, 0), (left, 3)]
+    assert sorted(window.name for window in first.index.windows()) == videos
+
+
 def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tmp_path):
     backbone = build_recognizer(linear_config, seed=8).backbone
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
