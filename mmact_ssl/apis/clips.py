@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Union, cast
 
-import av
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
@@ -129,12 +128,7 @@ def _clip_names(path: Path) -> list[str] | None:
 
 
 def _from_video(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DataError(f'{_absolute(path)}: no such video')
-    # decord prints the whole of a file that is not a video, a text or a web page.
-    with reading(_absolute(path), 'take it out of the inputs'):
-        av.open(str(path), metadata_errors='replace').close()
-    return _results(path.as_posix(), 'RGB')
+    return _results(_absolute(path), 'RGB')
 
 
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
