@@ -29,7 +29,7 @@ class ReadVideo(BaseTransform):
         if 'array' not in results:
             reader = VideoReader(results['filename'])
             total = reader.total_frames
-            rate = total / reader.duration if reader.duration else None
+            rate = total / reader.duration
             results.update(total_frames=total, avg_fps=rate, video_reader=reader)
         return results
 
@@ -52,17 +52,12 @@ class DecodeFrames(BaseTransform):
         return put_frames(results, read_frames(results, results['frame_inds'].ravel()))
 
 
-def read_frames(results: dict[str, Any], frame_inds: np.ndarray, **options: Any) -> dict[int, Any]:
-    """Decode frames by ``results['video_reader']``, which is removed and closed.
-
-    Args:
-        options: Of ``VideoReader.read``.
-
-    Returns:
-        {index: RGB uint8 (H, W, 3)}.
-    """
+def read_frames(
+    results: dict[str, Any], frame_inds: np.ndarray, short_side: int | None = None
+) -> dict[int, np.ndarray]:
+    """Decode frames by ``results['video_reader']``, which is removed and closed."""
     with results.pop('video_reader') as reader:
-        return reader.read(frame_inds, **options)
+        return reader.read(frame_inds, short_side)
 
 
 def put_frames(
