@@ -13,9 +13,9 @@ version writes it and the figures of ``--results`` that were measured with that 
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
-``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2 reads videos by decord,
-which gives other frames of some files; ``mmact_ssl.ReadVideo`` and ``mmact_ssl.DecodeFrames`` in its
-pipelines give those of the training.
+``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2 reads videos by
+decord, which gives other frames of some files; ``mmact_ssl.ReadVideo`` and
+``mmact_ssl.DecodeFrames`` in its pipelines give those of the training.
 """
 
 from __future__ import annotations

@@ -160,9 +160,9 @@ def test_a_broken_video_of_an_evaluation_is_named_in_one_line(tmp_path, workers)
     pipeline = [dict(type='mmact_ssl.ReadVideo')]
     videos = dict(type='mmaction.VideoDataset', ann_file=str(tmp_path / 'list.txt'))
     videos.update(data_prefix=dict(video=str(tmp_path)), pipeline=pipeline, test_mode=True)
-    with pytest.raises(SystemExit, match=r'^error: .*a\.mp4: cannot be opened \(Invalid data'):
-        with one_line_errors():
-            next(iter(loader(videos, 1, num_workers=workers)))
+    message = r'^error: .*a\.mp4: cannot be opened \(Invalid data'
+    with pytest.raises(SystemExit, match=message), one_line_errors():
+        next(iter(loader(videos, 1, num_workers=workers)))
 
 
 def test_mmaction2_reads_lists_as_this_package_does(tmp_path):
