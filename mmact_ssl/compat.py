@@ -2,8 +2,8 @@
 
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
-:func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing` and
-:func:`fix_video_lists` act.
+:func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
+:func:`fix_video_lists` and, with numpy 2, :func:`fix_color_jitter` act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
+import numpy as np
 import torch
 import torch.utils.checkpoint
 from packaging.version import Version
@@ -259,6 +260,30 @@ def fix_video_lists() -> bool:
 
     VideoDataset.load_data_list = load_data_list
     return True
+
+
+def fix_color_jitter() -> bool:
+    """Make mmaction2's ColorJitter shift hues below zero with numpy 2.
+
+    It adds a negative number to unsigned bytes, which numpy 2 refuses. Called after transforms are
+    built, as importing them takes seconds.
+    """
+    processing = sys.modules.get('mmaction.datasets.transforms.processing')
+    if processing is None or Version(np.__version__) < Version('2'):
+        return False
+    if processing.ColorJitter.adjust_hue is adjust_hue:
+        return False
+    processing.ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    return True
+
+
+def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+    """Shift the hue of an image (H, W, 3), values 0 to 255, by ``factor`` x 510 degrees."""
+    import cv2
+
+    hsv = cv2.cvtColor(np.clip(img, 0, 255).astype(np.uint8), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + int(factor * 255)) % 180  # in steps of 2 degrees
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:

@@ -38,21 +38,29 @@ def picture_in(codec: str, packet: bytes, extradata: bytes | None) -> Picture | 
     if codec == 'h264':
         return _h264_picture(packet, extradata)
     if codec == 'mpeg4':
-        at = packet.find(b'\0\0\1\xb6')
-        if at < 0 or packet.find(b'\0\0\1\xb6', at + 4) > 0 or len(packet) < MPEG4_LEAST:
+        _, *pictures = packet.split(b'\0\0\1\xb6')
+        if len(pictures) != 1 or not pictures[0] or len(packet) < MPEG4_LEAST:
             return None  # several pictures, or one that repeats the last
-        is_intra = packet[at + 4] >> 6 == 0
+        is_intra = pictures[0][0] >> 6 == 0
         return Picture(True, is_intra, is_intra)
     if codec == 'vp8':
         is_intra = packet[0] & 1 == 0
         return Picture(bool(packet[0] >> 4 & 1), is_intra, is_intra)
     if codec == 'vp9':
-        # Of a superframe the last frame is shown.
-        bits = packet[0] << (packet[0] >> 4 & 3 == 3)  # profile 3 has one bit more
-        return Picture(packet[-1] >> 5 == 6 or bool(bits & 0b1010))
+        return Picture(_vp9_is_shown(packet))
     if codec in ALL_INTRA:
         return Picture(True, True)
     return Picture(True) if codec in ONE_PICTURE else None
+
+
+def _vp9_is_shown(packet: bytes) -> bool:
+    last = packet[-1]
+    if last >> 5 == 6:  # the mark of a superframe, whose last frame is shown
+        index_bytes = 2 + ((last >> 3 & 3) + 1) * ((last & 7) + 1)
+        if packet[-index_bytes:][0] == last and len(packet) >= index_bytes:
+            return True
+    head = packet[0] << (packet[0] >> 4 & 3 == 3)  # profile 3 has one bit more
+    return bool(head & 0b1010)  # an earlier frame is shown, or this one
 
 
 def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
@@ -65,41 +73,49 @@ def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
         if kind == 6:
             has_recovery_point |= unit[1] == RECOVERY_POINT
         if kind in (1, 2, 5):
-            bits = _Bits(unit[1:12])
-            bits.exp_golomb()  # the first macroblock
-            is_intra = bits.exp_golomb() % 5 in (2, 4)
+            if unit[1] < 128:  # the first slice is not there
+                return None
+            code = unit[1] & 127  # of the slice's type: 2, 7 (I), 4 or 9 (SI)
+            is_intra = code >> 4 == 0b011 or code >> 2 == 0b00101 or code in (0b0001000, 0b0001010)
             return Picture(True, is_intra, is_intra and (kind == 5 or has_recovery_point))
     return None
 
 
 def parameter_sets(extradata: bytes | None) -> Iterator[bytes]:
     """Sequence parameter sets in the extradata of H.264, each a NAL unit."""
-    if not extradata or extradata[0] != 1:
-        yield from (unit for unit in h264_units(extradata or b'', None) if unit[0] & 31 == 7)
+    data = extradata or b''
+    if not _has_lengths(data):
+        yield from (unit for unit in h264_units(data, None) if unit[0] & 31 == 7)
         return
     at = 6
-    for _ in range(extradata[5] & 31 if len(extradata) > 5 else 0):
-        size = int.from_bytes(extradata[at : at + 2], 'big')
-        yield extradata[at + 2 : at + 2 + size]
+    for _ in range(data[5] & 31):
+        size = int.from_bytes(data[at : at + 2], 'big')
+        if at + 4 < len(data) and size > 1:
+            yield data[at + 2 : at + 2 + size]
         at += 2 + size
 
 
 def h264_units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
     """NAL units of a packet, behind their lengths (MP4, Matroska) or start codes (others)."""
-    if extradata and extradata[0] == 1:
+    if extradata and _has_lengths(extradata):
         length_bytes = (extradata[4] & 3) + 1
         at = 0
         while at + length_bytes < len(packet):
             first = at + length_bytes
             at = first + int.from_bytes(packet[at:first], 'big')
-            if at > first:
+            if at > first + 1:
                 yield packet[first:at]
         return
     at = packet.find(b'\0\0\1')
-    while 0 <= at < len(packet) - 3:
+    while 0 <= at < len(packet) - 4:
         following = packet.find(b'\0\0\1', at + 3)
-        yield packet[at + 3 : following if following > 0 else None]
+        if following != at + 4:
+            yield packet[at + 3 : following if following > 0 else None]
         at = following
+
+
+def _has_lengths(extradata: bytes) -> bool:
+    return len(extradata) > 6 and extradata[0] == 1
 
 
 def allows_fields(unit: bytes) -> bool:
@@ -114,13 +130,10 @@ def allows_fields(unit: bytes) -> bool:
             return True
     bits.exp_golomb()
     order = bits.exp_golomb()
+    if order == 1:  # as rare
+        return True
     if order == 0:
         bits.exp_golomb()
-    elif order == 1:
-        bits.take(1)
-        bits.exp_golomb(), bits.exp_golomb()
-        for _ in range(bits.exp_golomb()):
-            bits.exp_golomb()
     bits.exp_golomb()
     bits.take(1)
     bits.exp_golomb(), bits.exp_golomb()  # width and height
@@ -131,8 +144,8 @@ class _Bits:
     """Bits of a NAL unit, one after the other; zeros after its end."""
 
     def __init__(self, unit: bytes) -> None:
-        payload = unit.replace(b'\0\0\3', b'\0\0')
-        self._bits = ''.join(f'{byte:08b}' for byte in payload)
+        payload = b'\1' + unit.replace(b'\0\0\3', b'\0\0')
+        self._bits = bin(int.from_bytes(payload, 'big'))[3:]
         self._at = 0
 
     def take(self, count: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
 
+from mmact_ssl.compat import fix_color_jitter
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
@@ -155,6 +156,7 @@ def build_pipeline(
                 loaded.add(transform.target)
                 transform.bind(root, videos)
             transforms.append(transform)
+    fix_color_jitter()
     unread = sorted(caches.keys() - loaded)
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')

@@ -27,6 +27,10 @@ HELD_BYTES = 256 * 2**20
 # are then in order though there are B-frames.
 _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 
+# Lets FFmpeg find out what a header lacks without decoding frames. Before PyAV 18 options end the
+# process where streams are found after the header, as in MPEG program streams.
+_OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
+
 # Codecs whose non-reference frames the decoder may leave out without any trace in the others.
 # H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
 _SKIPS_NON_REFERENCE = ('h264',)
@@ -228,24 +232,24 @@ class VideoReader:
         dts_seen: set[int | None] = {None}
         places_seen: set[int | None] = {None, -1}  # -1: FFmpeg does not know it
         can_seek = is_whole = True
+        is_h264, plain = codec.name == 'h264', Picture(True)
         held_bytes = 0
         with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
                 if packet.size == 0:
                     continue
-                if not (table or packet.is_keyframe):
+                is_key, dts, place = packet.is_keyframe, packet.dts, packet.pos
+                if not (table or is_key):
                     is_whole = False
                     continue
                 # Without stamps and places that differ packets cannot be found again by seeking.
-                can_seek &= packet.dts not in dts_seen and packet.pos not in places_seen
-                dts_seen.add(packet.dts)
-                places_seen.add(packet.pos)
+                can_seek &= dts not in dts_seen and place not in places_seen
+                dts_seen.add(dts)
+                places_seen.add(place)
                 # H.264 has its parameter sets with key pictures.
-                is_plain = codec.name == 'h264' and not packet.is_keyframe
-                pictures.append(Picture(True) if is_plain else self._picture(packet))
-                table.append(
-                    (packet.pts, packet.dts, packet.pos, packet.is_keyframe, packet.is_discard)
-                )
+                is_plain = is_h264 and not is_key
+                pictures.append(plain if is_plain else self._picture(packet))
+                table.append((packet.pts, dts, place, is_key, packet.is_discard))
                 held_bytes += packet.size
                 if packets is not None:
                     packet.pts = len(packets)  # the decoder hands it on to the frame
@@ -261,7 +265,7 @@ class VideoReader:
         self._starts = np.flatnonzero(starts)
         hidden = np.array([p is not None and not p.is_shown for p in pictures])
         order = self._order(np.array(edited), hidden)
-        sets = parameter_sets(codec.extradata) if codec.name == 'h264' else ()
+        sets = parameter_sets(codec.extradata) if is_h264 else ()
         is_known = is_whole and starts[0] and None not in pictures and order is not None
         self._is_decoded = not is_known or any(map(allows_fields, sets))
         if self._is_decoded:
@@ -273,7 +277,7 @@ class VideoReader:
             raise self._broken('has no frames')
         self._position = order
         self.total_frames = len(order)
-        self._rank = np.full(len(table), -1, dtype=np.int64)
+        self._rank: np.ndarray = np.full(len(table), -1, dtype=np.int64)
         self._rank[order] = np.arange(len(order))
         self._starts = self._starts[self._rank[self._starts] >= 0]
 
@@ -390,17 +394,13 @@ class VideoReader:
 
 
 def open_video(source: Any) -> Any:
-    """Open a file for PyAV to read, whatever bytes its title and other texts are.
-
-    Without options of codecs: those of a program stream have to be found first, and before PyAV 18
-    options for them end the process.
-    """
+    """Open a file for PyAV to read, whatever bytes its title and other texts are."""
     try:
-        return av.open(source)
+        return av.open(source, options=_OPEN_OPTIONS)
     except UnicodeDecodeError:  # not from PyAV 19 on, which has no such argument either
         if hasattr(source, 'seek'):
             source.seek(0)
-        return av.open(source, metadata_errors='replace')
+        return av.open(source, options=_OPEN_OPTIONS, metadata_errors='replace')
 
 
 def _open(filename: str) -> Any:

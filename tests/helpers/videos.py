@@ -332,7 +332,7 @@ def video_cases() -> dict[str, Callable[[Path], Path]]:
     add('h264_refresh.mp4', bframes=0, gop=15, options={'intra-refresh': '1'})
     add('h264_refresh_cut.mkv', bframes=0, gop=10, options={'intra-refresh': '1'}, change=cut(1))
     # Pictures of type I at which no decoder can start.
-    add('h264_scenes.mp4', gop=250, scenes=(7, 19), options={'sc_threshold': '40'})
+    add('h264_scenes.mp4', gop=250, scenes=(7, 19), options={'x264-params': 'scenecut=400'})
     add('h264_edit.mp4', write_edited, edits=[(17, 9)])
     add('hevc_edit.mp4', write_edited, edits=[(17, 9)], **codecs['hevc'][0])
     add('h264_edits.mp4', write_edited, edits=[(15, 6), (2, 5)])
