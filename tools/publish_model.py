@@ -111,6 +111,7 @@ def publish(args: argparse.Namespace) -> Path:
     from mmact_ssl.files import sha256_of_file
     from mmact_ssl.reporting.result import read_results
 
+    weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
     sha256 = sha256_of_file(args.checkpoint)
     results = [result for folder in args.results for result in read_results(folder)]
     own = [result for result in results if result.checkpoint_hash == sha256]
@@ -148,7 +149,6 @@ def publish(args: argparse.Namespace) -> Path:
             f'{args.variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
             'or leave --results out'
         )
-    weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
     if args.text_encoder:
         projectors, told = text_part(args.checkpoint, args.text_encoder)
         weights, card = {**weights, **projectors}, replace(card, **told)

@@ -182,7 +182,7 @@ def renew_model(
     folder: Path,
     results: Iterable[Result] = (),
     variant: str = 'full',
-    **changes: str,
+    **changes: Any,
 ) -> Path:
     """Write a published file anew: the same weights, with a card as this version writes it.
 
