@@ -103,7 +103,7 @@ def h264_units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
         while at + length_bytes < len(packet):
             first = at + length_bytes
             at = first + int.from_bytes(packet[at:first], 'big')
-            if at > first + 1:
+            if min(at, len(packet)) > first + 1:
                 yield packet[first:at]
         return
     at = packet.find(b'\0\0\1')

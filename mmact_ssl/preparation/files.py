@@ -99,12 +99,10 @@ def probe_video(path: Path | str) -> str:
         with open_video(str(path)) as container:
             if not container.streams.video:
                 return 'no video stream'
-            if next(container.decode(video=0), None) is None:
+            frames = container.decode(video=0)
+            if next(frames, None) is None:
                 return 'no frame'
-            # One packet may already be buffered by the decoder, so count from the start.
-            container.seek(0)
-            packets = (packet for packet in container.demux(video=0) if packet.size)
-            if next(packets, None) is None or next(packets, None) is None:
+            if next(frames, None) is None:
                 return 'fewer than 2 frames'
     except (av.FFmpegError, OSError, EOFError) as error:
         reason = getattr(error, 'strerror', None) or str(error)

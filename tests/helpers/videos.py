@@ -273,6 +273,7 @@ def _codecs() -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
     mpeg4 = {'codec': 'mpeg4', 'time_base': 25}
     mpeg2 = {'codec': 'mpeg2video', 'time_base': 25}
     usual = ('mp4', 'mkv', 'avi', 'mov', 'ts')
+    ffv1_too = ('mp4',) if int(av.__version__.split('.')[0]) >= 15 else ()
     return {
         'h264': ({}, usual),
         'h264_no_b': ({'bframes': 0}, usual),
@@ -287,7 +288,7 @@ def _codecs() -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
         'mpeg2_no_b': ({**mpeg2, 'options': {'b': '900000'}}, (*usual, 'mpg')),
         'mjpeg': ({'codec': 'mjpeg', 'pix_fmt': 'yuvj420p', 'time_base': 25}, usual[:4]),
         'prores': ({'codec': 'prores_ks', 'pix_fmt': 'yuv422p10le'}, ('mov', 'mkv')),
-        'ffv1': ({'codec': 'ffv1', 'time_base': 25}, ('mkv', 'avi', 'mp4')),
+        'ffv1': ({'codec': 'ffv1', 'time_base': 25}, ('mkv', 'avi', *ffv1_too)),
         'gif': ({'codec': 'gif', 'pix_fmt': 'rgb8', 'time_base': 100}, ('gif', 'mov')),
     }
 
