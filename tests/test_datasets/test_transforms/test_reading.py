@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -90,6 +91,13 @@ def test_all_doors_give_the_frames_of_a_decode_in_order(name, tmp_path):
     times = np.linspace(0, len(expected) - 1, FRAMES).round().astype(int)
     found = [index_of(frame) for frame in clip_frames(clip)]
     assert found == expected[list(dict.fromkeys(times.tolist()))].tolist()
+
+
+def test_no_pipeline_names_a_decoder_of_mmaction2():
+    decoders = re.compile(r"'(mmaction\.)?(Decord|PyAV|OpenCV|PIMS)(Init|Decode)'|VideoCapture")
+    files = [*ROOT.glob('configs/**/*.py'), *ROOT.glob('mmact_ssl/**/*.py')]
+    assert len(files) > 300
+    assert [file.name for file in files if decoders.search(file.read_text())] == []
 
 
 def test_frames_share_no_memory(tmp_path):
