@@ -21,6 +21,8 @@ from mmact_ssl.files import CONTROL, reading
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
+DECODERS = re.compile(r'mmaction\.(?:Decord|PyAV|OpenCV)(Init|Decode)')
+OWN_READER = dict(Init='mmact_ssl.ReadVideo', Decode='mmact_ssl.DecodeFrames')
 NAME = re.compile(r'\w[\w.+-]{0,99}')
 
 
@@ -131,6 +133,7 @@ def card_from(values: Any) -> Card:
             raise ValueError(f'its card has {name!r} of {type(values[name]).__name__}')
     _check_values(values)
     parts = {key: _with_tuples(values.get(key)) for key in PARTS}
+    parts['pipeline'] = [by_own_reader(step) for step in values['pipeline']]
     card = Card(**{**values, **parts})
     for name in (card.name, card.backbone_name, card.text_encoder or 'none'):
         if not NAME.fullmatch(name):
@@ -155,6 +158,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     'dict[str, Any] | None': (dict, type(None)),
     'list[dict[str, Any]]': (list,),
 }
+
+
+def by_own_reader(step: Any) -> Any:
+    """Replace a decoder of mmaction2, as early cards name one: they give other frames."""
+    name = str(step.get('type', '')) if isinstance(step, dict) else ''
+    replaced = DECODERS.fullmatch(name)
+    return dict(type=OWN_READER[replaced[1]]) if replaced else _with_tuples(step)
 
 
 def _with_tuples(value: Any) -> Any:

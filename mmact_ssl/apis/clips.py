@@ -13,7 +13,6 @@ from typing import Any, Union, cast
 import numpy as np
 
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
-from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
@@ -129,12 +128,7 @@ def _clip_names(path: Path) -> list[str] | None:
 
 
 def _from_video(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DataError(f'{_absolute(path)}: no such video')
-    # decord prints the whole of a file that is not a video, a text or a web page.
-    with reading(_absolute(path), 'take it out of the inputs'):
-        open_video(str(path)).close()
-    return _results(path.as_posix(), 'RGB')
+    return _results(_absolute(path), 'RGB')
 
 
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:

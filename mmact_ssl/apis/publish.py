@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl import __version__
-from mmact_ssl.apis.card import Card, card_from
+from mmact_ssl.apis.card import Card, card_from, read_card
 from mmact_ssl.apis.downstream import find_downstream
 from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
@@ -161,8 +162,6 @@ def write_model(
         ConfigError: Two results give one figure different values.
         CheckpointError: A weight is too large for float16.
     """
-    from safetensors.torch import save
-
     results = list(results)
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
@@ -171,16 +170,48 @@ def write_model(
                 raise CheckpointError(f'{key} is too large for float16: publish without --half')
     card = replace(card, precision='float16' if half else 'float32')
 
-    def content(figures: list[dict[str, Any]], of: str) -> bytes:
-        marked = [{**figure, 'weights': of} for figure in figures]
-        filled = replace(card, results=marked)
-        return save(dict(weights), metadata={CARD_KEY: filled.to_json()})
-
-    data = content(figures_of(results, card.source_sha256, card, variant), 'checkpoint')
+    figures = figures_of(results, card.source_sha256, card, variant)
+    data = _content(weights, card, figures, 'checkpoint')
     if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card, variant):
-        data = content(of_file, 'file')
-    digest = hashlib.sha256(data).hexdigest()
-    path = folder / f'{card.name}-{digest[:8]}.safetensors'
+        data = _content(weights, card, of_file, 'file')
+    return _write(data, folder, card)
+
+
+def renew_model(
+    path: str | os.PathLike[str],
+    folder: Path,
+    results: Iterable[Result] = (),
+    variant: str = 'full',
+    **changes: Any,
+) -> Path:
+    """Write a published file anew: the same weights, with a card as this version writes it.
+
+    Args:
+        path: Of the file.
+        folder: Where the new one goes.
+        results: Those that name the file's hash take the place of the card's figures.
+        variant: Of the results that become figures.
+        changes: Other fields of the card, e.g. ``name``.
+    """
+    card = replace(read_card(path), version=__version__, **changes)
+    weights = read_state_dict(path)
+    figures = figures_of(results, sha256_of_file(path), card, variant)
+    return _write(_content(weights, card, figures, 'file'), folder, card)
+
+
+def _content(
+    weights: Mapping[str, Tensor], card: Card, figures: Sequence[dict[str, Any]], of: str
+) -> bytes:
+    """The bytes of a file with these figures, or the card's own if there are none."""
+    from safetensors.torch import save
+
+    if figures:
+        card = replace(card, results=[{**figure, 'weights': of} for figure in figures])
+    return save(dict(weights), metadata={CARD_KEY: card.to_json()})
+
+
+def _write(data: bytes, folder: Path, card: Card) -> Path:
+    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors'
     write_atomically(path, data)
     return path
 

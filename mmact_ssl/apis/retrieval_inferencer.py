@@ -54,7 +54,10 @@ class RetrievalInferencer(FeatureInferencer):
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
         # One cut has one form, however it was asked for.
         windows = None if window is None else [float(window), float(stride or window), unit]
-        self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
+        meta = dict(model=self.pretrained.sha256, windows=windows)
+        if self.pretrained.card.kind == 'video':
+            meta['reader'] = 'VideoReader'  # earlier indexes hold features of decord's frames
+        self.index = FeatureIndex(index, meta)
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
 

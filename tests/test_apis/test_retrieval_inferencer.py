@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,11 @@ def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tm
         RetrievalInferencer(str(path), search.index.path)
     with pytest.raises(DataError, match=r'its windows is null, now \[8'):
         RetrievalInferencer(search.pretrained, search.index.path, window=8, unit='frames')
+    with sqlite3.connect(search.index.path) as file:  # as of a version that read by decord
+        file.execute("DELETE FROM meta WHERE key = 'reader'")
+    file.close()
+    with pytest.raises(DataError, match='its reader is None, now "VideoReader"'):
+        RetrievalInferencer(search.pretrained, search.index.path)
 
 
 def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path):

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views, targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
+from mmact_ssl.datasets.transforms.reading import copy_frames, read_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
@@ -224,14 +225,9 @@ class DecodeViews(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
-        with results.pop('video_reader') as reader:
-            wanted = np.concatenate(list(frame_inds.values()))
-            frames = reader.read(wanted, self.short_side)
-        # Flips work in place, and a frame may be in several places: each has a copy of its own.
-        results['views'] = {
-            view: [frames[index].copy() for index in inds.tolist()]
-            for view, inds in frame_inds.items()
-        }
+        wanted = np.concatenate(list(frame_inds.values()))
+        frames = read_frames(results, wanted, self.short_side)
+        results['views'] = {view: copy_frames(frames, inds) for view, inds in frame_inds.items()}
         for view, frames in results['views'].items():
             for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
