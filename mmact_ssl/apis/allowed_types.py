@@ -50,8 +50,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.TurnedCopies',
         'mmaction.ArrayDecode',
         'mmaction.CenterCrop',
-        'mmaction.DecordDecode',
-        'mmaction.DecordInit',
         'mmaction.DenseSampleFrames',
         'mmaction.FormatGCNInput',
         'mmaction.FormatShape',

@@ -149,7 +149,7 @@ REFUSED = [
     (dict(backbone=dict(RESNET, base_channels=9999)), 'its network is larger than the file'),
     (dict(backbone=dict(RESNET, base_channels=4)), 'weights do not fit'),
     (dict(pipeline=[dict(type='mmaction.TorchVisionWrapper', op='x')]), 'Wrapper.*refused'),
-    (dict(pipeline=[dict(type='mmaction.PIMSInit', io_backend='http')]), 'io_backend is refused'),
+    (dict(pipeline=[dict(type='mmaction.PIMSInit', io_backend='http')]), 'PIMSInit.*refused'),
     (dict(pipeline=[dict(type='builtins.eval')]), r"pipeline\[0\] is a 'builtins.eval'"),
     (dict(pipeline=['x']), r'pipeline\[0\] is not a table'),
     (dict(preprocessor=dict(type='mmaction.PoseDataPreprocessor')), 'refused'),
