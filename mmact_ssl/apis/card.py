@@ -53,7 +53,7 @@ class Card:
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
-            of the 'file'.
+            of the 'file', ``version`` of the measurement (1 in early cards).
         dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
         labels_read: Of a training that read labels: which, see :class:`LabelsRead`.
         source_sha256: Of the training checkpoint.

@@ -73,13 +73,15 @@ def figures_of(
 ) -> list[dict[str, Any]]:
     """Figures of one file: those of the results that name its hash and read it as the card does.
 
+    Of several versions of a result the newest is taken.
+
     Args:
         variant: Of the results; another one may be the same file evaluated in another way.
 
     Raises:
-        ConfigError: Two results give one figure different values.
+        ConfigError: Two results of a version give one figure different values.
     """
-    results = list(results)
+    results = sorted(results, key=lambda result: -result.version)
     # A confusion matrix counts each clip of a test split once.
     counted = {
         (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))
@@ -98,6 +100,7 @@ def figures_of(
             synthetic=result.synthetic,
             config=result.config,
             test_clips=counted.get((result.dataset, result.data_version), 0),
+            version=result.version,
         )
         for heading, protocol, metric, fraction in COLUMNS
         for result in results
@@ -109,10 +112,12 @@ def figures_of(
     known: dict[tuple[Any, ...], dict[str, Any]] = {}
     for figure in figures:
         key = figure['name'], figure['dataset'], figure['seed']
-        if known.setdefault(key, figure) != figure:  # two folders may hold the same result
+        first = known.setdefault(key, figure)
+        # Two folders may hold the same result.
+        if first != figure and first['version'] == figure['version']:
             raise ConfigError(
                 f'{card.name}: {figure["name"]} on {figure["dataset"]} with seed {figure["seed"]} '
-                f'is {known[key]["value"]} ({known[key]["config"]}) and {figure["value"]} '
+                f'is {first["value"]} ({first["config"]}) and {figure["value"]} '
                 f'({figure["config"]}): give --results that hold one of them'
             )
     return [*known.values()]
