@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.shards import FILES_ALONE, video_source
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
@@ -133,7 +134,7 @@ def _from_video(path: Path) -> dict[str, Any]:
         raise DataError(f'{_absolute(path)}: no such video')
     # decord prints the whole of a file that is not a video, a text or a web page.
     with reading(_absolute(path), 'take it out of the inputs'):
-        av.open(str(path), metadata_errors='replace').close()
+        av.open(video_source(path), options=FILES_ALONE, metadata_errors='replace').close()
     return _results(path.as_posix(), 'RGB')
 
 

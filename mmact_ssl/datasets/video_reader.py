@@ -15,7 +15,7 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 from mmact_ssl.datasets.h264 import is_referred_to
-from mmact_ssl.datasets.shards import read_video, split_path
+from mmact_ssl.datasets.shards import FILES_ALONE, video_source
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import dangling
 
@@ -334,18 +334,16 @@ def _open(filename: str) -> Any:
 
     Where the header is not enough, as in a transport stream, the file is examined in full.
     """
-    source: Any = filename
-    if split_path(filename):
-        source = io.BytesIO(read_video(filename))
-    options = {'skip_frame': 'all', 'analyzeduration': '1'}
+    source = video_source(filename)
+    options = {'skip_frame': 'all', 'analyzeduration': '1', **FILES_ALONE}
     container = av.open(source, options=options, metadata_errors='replace')
     streams = container.streams.video
     if streams and streams[0].codec_context is not None and streams[0].codec_context.width > 0:
         return container
     container.close()
-    if source is not filename:
+    if isinstance(source, io.BytesIO):
         source.seek(0)
-    return av.open(source, metadata_errors='replace')
+    return av.open(source, options=FILES_ALONE, metadata_errors='replace')
 
 
 class _Converter:

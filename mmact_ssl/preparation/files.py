@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import av
 from rich.progress import track
 
+from mmact_ssl.datasets.shards import FILES_ALONE, video_source
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import open_archive, path_inside
 
@@ -95,7 +96,8 @@ def _text_of(archive: ZipFile, member: str) -> str:
 def probe_video(path: Path | str) -> str:
     """Return why a video is unusable; '' if it opens and has at least two frames."""
     try:
-        with av.open(str(path), metadata_errors='replace') as container:
+        source = video_source(path)
+        with av.open(source, options=FILES_ALONE, metadata_errors='replace') as container:
             if not container.streams.video:
                 return 'no video stream'
             if next(container.decode(video=0), None) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import posixpath
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ import torch
 from tqdm import tqdm
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.shards import is_remote, members, split_path
+from mmact_ssl.datasets.shards import is_remote, members, split_path, video_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation, why_missing, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
@@ -127,9 +128,9 @@ def extract_many(
             invalid target, or an existing cache is of another teacher.
     """
     root = os.fspath(root)
-    if not any(_is_there(os.path.join(root, name)) for name in names):
+    if not any(_is_there(video_path(root, name)) for name in names):
         if reason := why_missing(root, names[0]):
-            raise DataError(f'{os.path.join(root, names[0])} {reason}')
+            raise DataError(f'{video_path(root, names[0])} {reason}')
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
@@ -176,13 +177,13 @@ def _run(
     """Run some of the teachers over a video."""
     keep = [partial(metas[i].stored, key) for i in todo]
     chosen = [teachers[i] for i in todo]
-    return run_teachers(chosen, os.path.join(root, key), batch_size, keep, metas[0].every)
+    return run_teachers(chosen, video_path(root, key), batch_size, keep, metas[0].every)
 
 
 def _is_there(path: str) -> bool:
     parts = split_path(path)
     if parts and is_remote(path):
-        return parts[1] in members(parts[0])
+        return posixpath.normpath(parts[1]) in members(parts[0])
     return os.path.isfile(parts[0] if parts else path)
 
 
