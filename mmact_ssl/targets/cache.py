@@ -6,7 +6,7 @@ the video, see ``values.py``. The key ``__meta__`` holds a TargetMeta as JSON.
 
 Writing is safe against a kill at any moment (a video is one transaction) and against other
 processes on the same machine (LMDB's lock). It is not safe between machines that share a network
-file system: there each rank writes its own shard, see :func:`shard_path` and :func:`merge_shards`.
+file system: there each rank writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
 Reading locks nothing, so do not train on a cache that is still being written.
 """
 
@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, TypeVar
 
@@ -35,7 +33,6 @@ TOOL = 'python tools/extract_targets.py'
 RESERVED = b'__'  # begins the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit
-MOVED_AT_ONCE = 100  # videos in a transaction of a merge, each of which waits for the disk
 INITIAL_MAP_BYTES = 1 << 26  # doubles when full
 
 Result = TypeVar('Result')
@@ -63,6 +60,7 @@ class TargetWriter:
         self.path = Path(path)
         self.meta = meta
         if overwrite:
+            _refuse_foreign(self.path)
             remove_cache(self.path)
         if (self.path / 'data.mdb').is_file():
             with reading(self.path, TOOL) as transaction:  # refuses a damaged file
@@ -296,39 +294,19 @@ def remove_cache(path: Path) -> None:
         path.rmdir()
 
 
-def shard_path(path: str | os.PathLike[str], rank: int) -> Path:
-    """Name the shard that one rank writes, e.g. ``pose.lmdb.rank0``."""
-    return Path(f'{os.fspath(path)}.rank{rank}')
+def _refuse_foreign(path: Path) -> None:
+    """Raise TargetCacheError for an LMDB that another program has filled; a damaged one passes."""
+    is_foreign = False
+    with suppress(TargetCacheError):
+        is_foreign = not is_empty(path)
+        with reading(path, TOOL) as transaction:
+            is_foreign &= transaction.get(META_KEY) is None
+    if is_foreign:
+        raise TargetCacheError(f'{path} is the database of another program: give another --out')
 
 
-def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
-    """Move the videos of all shards beside a cache into it; returns the number of videos moved.
-
-    A video that both have is taken from the shard if its source differs. Shards that an earlier,
-    killed run left are merged too; killed while merging, it can be called again.
-    """
-    path = Path(path)
-    moved = 0
-    for shard in sorted(path.parent.glob(f'{path.name}.rank*')):
-        if _is_empty(shard):  # its rank was killed before the first write
-            shutil.rmtree(shard)
-            continue
-        reader = TargetReader(shard)
-        check_meta(shard, reader.meta, meta)
-        new = reader.source_hash(reader.keys())
-        TargetWriter(path, meta).close()  # LMDB opens a cache once: create it, read it, write it
-        old = TargetReader(path).source_hash(new)
-        with TargetWriter(path, meta) as writer, reading(shard, TOOL) as transaction:
-            names = {encode_key(key) for key in new if old.get(key) != new[key]}
-            items = ((bytes(n), value) for n, value in transaction.cursor() if bytes(n) in names)
-            while batch := list(islice(items, MOVED_AT_ONCE)):
-                writer.put_packed(batch)
-                moved += len(batch)
-        shutil.rmtree(shard)
-    return moved
-
-
-def _is_empty(path: Path) -> bool:
+def is_empty(path: Path) -> bool:
+    """True of a cache that nothing was written to."""
     if not data_bytes(path):
         return True
     with reading(path, TOOL) as transaction:

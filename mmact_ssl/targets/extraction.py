@@ -35,11 +35,9 @@ from mmact_ssl.targets.cache import (
     TargetWriter,
     broken_listing,
     encode_key,
-    merge_shards,
     read_broken,
-    remove_cache,
-    shard_path,
 )
+from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
 
 VIDEOS_A_WORKER = 8  # a process takes seconds to start
@@ -261,7 +259,7 @@ def _fill(
     interval = 0.1 if sys.stderr.isatty() else SECONDS_IN_LOG
     start = time.perf_counter()
     with ExitStack() as stack:
-        outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
+        outs = [job.out if world_size == 1 else make_shard(job.out, rank) for job in jobs]
         writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
         begun = _begun_ahead(((key, begin(key, todo[key])) for key in mine), ahead)
         bar = tqdm(begun, total=len(mine), unit=unit, mininterval=interval, disable=rank > 0)
@@ -304,8 +302,7 @@ def _prepare(
     # Refuses a stale cache before hours of work.
     TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
-        for shard in job.out.parent.glob(f'{job.out.name}.rank*'):
-            remove_cache(shard)
+        remove_shards(job.out)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
     present = set(reader.keys())

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import re
 import zlib
-from dataclasses import replace
 
 import lmdb
 import numpy as np
@@ -18,10 +17,8 @@ from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
-    merge_shards,
     read_meta,
     remove_cache,
-    shard_path,
 )
 
 META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
@@ -307,55 +304,6 @@ def test_the_source_hash_belongs_to_the_value(tmp_path):
         writer.put('a', pose())
         writer.remove([LONG])
     assert reader.source_hash(['a', LONG]) == {'a': ''}
-
-
-def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
-    path = tmp_path / 'x'
-
-    def fill(path, **entries):
-        with TargetWriter(path, META) as writer:
-            for key, (frames, source_hash) in entries.items():
-                writer.put(key, pose(frames), source_hash)
-
-    fill(path, video=(1, ''), same=(2, 'one'), changed=(3, 'two'), old=(4, ''))
-    new = {'video': (10, ''), 'same': (20, 'one'), 'changed': (30, 'new'), 'old': (40, 'three')}
-    fill(shard_path(path, 0), **new, **{LONG: (50, 'four')})
-    assert merge_shards(path, META) == 3
-    reader = TargetReader(path)
-    frames = {'video': 1, 'same': 2, 'changed': 30, 'old': 40, LONG: 50}
-    assert {key: reader.shape(key)[0] for key in frames} == frames
-    np.testing.assert_array_equal(reader.get(LONG), pose(50))
-    assert list(reader.source_hash(frames).values()) == ['', 'one', 'new', 'three', 'four']
-    assert len(reader.keys()) == 5 and not shard_path(path, 0).exists()
-
-
-def test_a_shard_that_was_killed_while_it_opened_is_removed(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    shard_path(path, 0).mkdir()
-    lmdb.open(str(shard_path(path, 1))).close()
-    write(shard_path(path, 2), ['new.mp4'])
-    assert merge_shards(path, META) == 1
-    assert TargetReader(path).keys() == ['a.mp4', 'b/c d.mp4', 'new.mp4']
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_shard_of_another_teacher_is_refused(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
-    with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
-        merge_shards(path, META)
-
-
-def test_shards_of_int8_are_merged_and_those_of_another_type_refused(tmp_path):
-    path, rows = tmp_path / 'x', np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
-    for rank, dtype in enumerate(('int8', 'float16')):
-        with TargetWriter(shard_path(path, rank), replace(METAS[7], dtype=dtype)) as writer:
-            writer.put('a', rows)
-    wanted = TargetReader(shard_path(path, 0)).get('a')
-    with pytest.raises(TargetCacheError, match='rank1 is stale: its dtype is float16, wanted int8'):
-        merge_shards(path, METAS[7])
-    np.testing.assert_array_equal(TargetReader(path).get('a'), wanted)
-    assert not shard_path(path, 0).exists()
 
 
 def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
