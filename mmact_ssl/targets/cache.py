@@ -13,7 +13,9 @@ Reading locks nothing, so do not train on a cache that is still being written.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
+import shutil
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,7 +69,14 @@ class TargetWriter:
                 transaction.get(META_KEY)
         self.path.mkdir(parents=True, exist_ok=True)
         map_bytes = max(INITIAL_MAP_BYTES, 2 * data_bytes(self.path))
-        self._environment = lmdb.open(str(self.path), map_size=map_bytes)
+        try:
+            # LMDB writes to this file through a map, which on a full disk would end the process.
+            with open(self.path / 'lock.mdb', 'ab') as lock:
+                if hasattr(os, 'posix_fallocate'):
+                    os.posix_fallocate(lock.fileno(), 0, 2 * mmap.PAGESIZE)
+            self._environment = lmdb.open(str(self.path), map_size=map_bytes)
+        except (lmdb.Error, OSError) as error:
+            raise _unwritten(self.path, error) from error
         try:
             check_meta(self.path, self._transact(self._take_up), meta)
         except TargetCacheError:
@@ -134,6 +143,8 @@ class TargetWriter:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
             except lmdb.MapResizedError:  # by another process
                 self._environment.set_mapsize(0)
+            except lmdb.Error as error:
+                raise _unwritten(self.path, error) from error
         # Pages that a transaction allocates last and frees again are never written, and the file
         # would look truncated to `reading`.
         needed = needed_bytes(self._environment)
@@ -280,6 +291,14 @@ class TargetReader:
         )
 
 
+def _unwritten(path: Path, error: Exception) -> TargetCacheError:
+    free = shutil.disk_usage(path).free / 1e6
+    return TargetCacheError(
+        f'target cache {path} cannot be written ({error}; its disk has {free:.0f} MB left): make '
+        'room, or correct its permissions, and go on with the same command; what is there stays'
+    )
+
+
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
     """Read what a cache holds; TargetCacheError if it is missing or damaged."""
     with reading(Path(path), command) as transaction:
@@ -297,20 +316,10 @@ def remove_cache(path: Path) -> None:
 def _refuse_foreign(path: Path) -> None:
     """Raise TargetCacheError for an LMDB that another program has filled; a damaged one passes."""
     is_foreign = False
-    with suppress(TargetCacheError):
-        is_foreign = not is_empty(path)
-        with reading(path, TOOL) as transaction:
-            is_foreign &= transaction.get(META_KEY) is None
+    with suppress(TargetCacheError), reading(path, TOOL) as transaction:
+        is_foreign = transaction.stat()['entries'] > 0 and transaction.get(META_KEY) is None
     if is_foreign:
         raise TargetCacheError(f'{path} is the database of another program: give another --out')
-
-
-def is_empty(path: Path) -> bool:
-    """True of a cache that nothing was written to."""
-    if not data_bytes(path):
-        return True
-    with reading(path, TOOL) as transaction:
-        return not transaction.stat()['entries']
 
 
 def broken_listing(path: str | os.PathLike[str]) -> Path:

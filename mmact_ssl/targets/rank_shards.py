@@ -12,7 +12,6 @@ from mmact_ssl.targets.cache import (
     TargetWriter,
     data_bytes,
     encode_key,
-    is_empty,
     reading,
     remove_cache,
 )
@@ -61,7 +60,7 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
     """
     moved = 0
     for shard in find_shards(path):
-        if is_empty(shard):  # its rank was killed before the first write
+        if _is_empty(shard):  # its rank was killed before the first write
             _remove(shard)
             continue
         reader = TargetReader(shard)
@@ -77,3 +76,10 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
                 moved += len(batch)
         _remove(shard)
     return moved
+
+
+def _is_empty(path: Path) -> bool:
+    if not data_bytes(path):
+        return True
+    with reading(path, TOOL) as transaction:
+        return not transaction.stat()['entries']

@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import re
+import resource
 import zlib
+from contextlib import contextmanager
 
 import lmdb
 import numpy as np
@@ -17,6 +19,7 @@ from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
+    data_bytes,
     read_meta,
     remove_cache,
 )
@@ -331,3 +334,42 @@ def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
 def write_much(path):
     with TargetWriter(path, META) as writer:
         writer.put('much.mp4', pose(9000))  # 1.8 MB
+
+
+@contextmanager
+def files_of_at_most(size):
+    """As on a full disk, no file may grow beyond ``size`` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line_and_what_is_written_stays(tmp_path):
+    path = tmp_path / 'x.lmdb'
+    for size in (0, 1 << 13):  # not even the lock, not the first page
+        with (
+            files_of_at_most(size),
+            pytest.raises(
+                TargetCacheError, match=r'x\.lmdb cannot be written \(.*its disk has \d+ MB left\)'
+            ),
+        ):
+            TargetWriter(path, META)
+    with TargetWriter(path, META) as writer:
+        writer.put('a', pose(500))
+        with (
+            files_of_at_most(data_bytes(path)),
+            pytest.raises(
+                TargetCacheError, match=r'cannot be written .*go on with the same command'
+            ),
+        ):
+            for number in range(99):
+                writer.put(f'b{number}', pose(500))
+    kept = TargetReader(path).keys()
+    assert 'a' in kept and 'b98' not in kept
+    with TargetWriter(path, META) as writer:
+        writer.put('b98', pose(500))
+    assert TargetReader(path).keys() == sorted([*kept, 'b98'])
+    assert all(len(TargetReader(path).get(key)) == 500 for key in kept)
