@@ -10,7 +10,6 @@ tests/test_compat.py fails once a fix is no longer needed.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import sys
 import warnings
@@ -245,6 +244,7 @@ def fix_video_lists() -> bool:
     """
     from mmaction.datasets import VideoDataset
 
+    from mmact_ssl.datasets.shards import video_path
     from mmact_ssl.files import read_annotation
 
     read = VideoDataset.load_data_list
@@ -256,7 +256,7 @@ def fix_video_lists() -> bool:
             return read(self)
         folder = self.data_prefix.get('video') or ''
         found = zip(*read_annotation(self.ann_file, 'correct ann_file'))
-        return [dict(filename=os.path.join(folder, name), label=label) for name, label in found]
+        return [dict(filename=video_path(folder, name), label=label) for name, label in found]
 
     VideoDataset.load_data_list = load_data_list
     return True

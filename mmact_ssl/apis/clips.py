@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any, Union, cast
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
 from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
@@ -80,11 +82,23 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
             for place, name in enumerate(folder.names.tolist())
         ]
     suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
-    files = [file for file in files_below(path) if file.suffix.lower() in suffixes]
-    if not files:
-        raise DataError(f'{path}: no {kind} clips in it ({", ".join(suffixes)}): {FIX}')
-    named = ((file, before + file.relative_to(path).as_posix()) for file in files)
-    return [clip for file, name in named for clip in _from_file(file, name, kind, layout)]
+    files, unread, others = choose_files(path, suffixes)
+    if others:
+        print_log(others, 'current', logging.WARNING)
+    if not files and not unread:
+        raise DataError(f'{path}: no {kind} clips in it ({others or "it is empty"}): {FIX}')
+    clips = []
+    for file in sorted([*files, *unread]):
+        name = before + file.relative_to(path).as_posix()
+        if file in unread:
+            clips.append(Clip(name, partial(_fail, f'{_absolute(file)}: {unread[file]}')))
+        else:
+            clips += _from_file(file, name, kind, layout)
+    return clips
+
+
+def _fail(message: str) -> dict[str, Any]:
+    raise DataError(message)
 
 
 def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:

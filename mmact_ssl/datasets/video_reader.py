@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from av.video.frame import PictureType
 
 from mmact_ssl.datasets.frame_conversion import FrameConverter
 from mmact_ssl.datasets.pictures import Picture, allows_fields, parameter_sets, picture_in
-from mmact_ssl.datasets.shards import read_video, split_path
+from mmact_ssl.datasets.shards import video_source
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import dangling
 
@@ -30,6 +29,9 @@ _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 # Lets FFmpeg find out what a header lacks without decoding frames. Before PyAV 18 options end the
 # process where streams are found after the header, as in MPEG program streams.
 _OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
+
+# A file that is a playlist or a session description reaches no network.
+_FILES_ALONE = {'protocol_whitelist': 'file'}
 
 
 class VideoReader:
@@ -59,7 +61,7 @@ class VideoReader:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
         with self._reported('cannot be opened'):
-            self._container = _open(self.filename)
+            self._container = open_video(self.filename)
         try:
             self._index()
         except BaseException:
@@ -383,18 +385,10 @@ class VideoReader:
                 yield position, packet
 
 
-def open_video(source: Any) -> Any:
-    """Open a file for PyAV to read, whatever bytes its title and other texts are."""
+def open_video(path: str | os.PathLike[str]) -> Any:
+    """Open a video for PyAV to read, whatever bytes its title and other texts are."""
+    given: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
     try:
-        return av.open(source, options=_OPEN_OPTIONS)
+        return av.open(video_source(path), **given)
     except UnicodeDecodeError:  # not from PyAV 19 on, which has no such argument either
-        if hasattr(source, 'seek'):
-            source.seek(0)
-        return av.open(source, options=_OPEN_OPTIONS, metadata_errors='replace')
-
-
-def _open(filename: str) -> Any:
-    source: Any = filename
-    if split_path(filename):
-        source = io.BytesIO(read_video(filename))
-    return open_video(source)
+        return av.open(video_source(path), **given, metadata_errors='replace')

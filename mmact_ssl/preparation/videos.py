@@ -15,7 +15,7 @@ from mmact_ssl.files import CONTROL, other_form, read_text, reading
 from mmact_ssl.preparation.files import (
     VIDEO_SUFFIXES,
     Video,
-    files_below,
+    choose_files,
     probe_videos,
     require,
     write_videos,
@@ -41,10 +41,10 @@ def prepare(
     seed: int = 0,
     placement: str = 'link',
 ) -> dict[str, int]:
-    """List all videos below a folder; those that do not open are left out and named.
+    """List all videos below a folder; those that cannot be read are left out and named.
 
     Args:
-        source: Folder; mp4, mov, avi, mkv and webm files at any depth.
+        source: Folder; files at any depth that have one of VIDEO_SUFFIXES.
         out: Folder to write ``videos/``, ``train.txt``, ``left_out.txt`` and, with labels,
             ``classes.txt``, ``test.txt`` and ``groups.json`` to.
         labels: Table of labels and groups, see :func:`read_labels`. Without it and
@@ -63,25 +63,25 @@ def prepare(
         )
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
-    videos_below = [
-        path
-        for path in files_below(source)
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-    ]
-    found = [
-        path
-        for path in videos_below
-        if out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
-    ]
+    videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
+    made = out.resolve()
+    found, unread_paths = (
+        [path for path in paths if made not in (path.parent.resolve() / 'x').parents]
+        for paths in (videos_below, unread)
+    )
     if videos_below and not found:
         raise DataError(
             f'{source}: its {len(videos_below)} videos are left out, they lie in --out {out} and '
             'count as made by an earlier preparation; give an --out beside the source'
         )
     if not found:
-        raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
+        why = others or next((f'{path} {unread[path]}' for path in unread_paths), 'it is empty')
+        raise DataError(f'{source}: no video below this folder ({why}); {fix}')
+    if others:
+        print(others.encode(errors='backslashreplace').decode())
     known = read_labels(labels, found, source) if labels else {}
-    left_out = probe_videos(found, source)
+    left_out = {path.relative_to(source).as_posix(): unread[path] for path in unread_paths}
+    left_out.update(probe_videos(found, source))
     for path in found:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from mmact_ssl.datasets import video_reader
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.preparation.files import probe_video
 from tests.helpers.videos import index_of, video_cases, write_video
 
 # Files that ask for more than the cases do, beside their own.
@@ -355,3 +356,14 @@ def test_a_link_whose_target_is_gone_is_named(tmp_path):
 def test_the_error_crosses_processes():
     error = pickle.loads(pickle.dumps(BrokenSampleError('a.mp4', 'is odd')))
     assert (error.filename, error.reason, str(error)) == ('a.mp4', 'is odd', 'a.mp4: is odd')
+
+
+def test_a_name_with_a_colon_is_a_file(make_video, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / '2023-05-01T10:30:00.mp4', num_frames=9)
+    with VideoReader('2023-05-01T10:30:00.mp4') as reader:
+        assert reader.total_frames == 9
+    assert probe_video('2023-05-01T10:30:00.mp4') == ''
+    for name in ('concat:2023-05-01T10:30:00.mp4', 'http://127.0.0.1:9/a.mp4'):
+        with pytest.raises(BrokenSampleError, match='No such file'):
+            VideoReader(name)
