@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torchvision.models import resnet50
