@@ -3,7 +3,7 @@
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
 :func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
-:func:`fix_video_lists` and, with numpy 2, :func:`fix_color_jitter` act.
+:func:`fix_initializer_scopes` and :func:`fix_video_lists` act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 
@@ -79,6 +79,7 @@ def apply_fixes() -> list[str]:
         fix_cuda_set_device,
         fix_checkpoint_loading,
         fix_activation_checkpointing,
+        fix_initializer_scopes,
         fix_config_names,
     ]
     acted = [fix.__name__ for fix in fixes if fix()]
@@ -202,6 +203,33 @@ def fix_activation_checkpointing() -> bool:
     activation_checkpointing.checkpoint = partial(
         torch.utils.checkpoint.checkpoint, use_reentrant=False
     )
+    return True
+
+
+def fix_initializer_scopes() -> bool:
+    """Make the ``init_cfg`` of a module from an OpenMMLab package be read in that package's scope.
+
+    mmengine reads it in the scope of the config, where ``ConvBranch`` of mmaction2's AAGCN is not.
+    Nor is it in mmaction2's own before ``mmaction.engine`` is imported.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+    from mmengine.model import base_module
+    from mmengine.registry import DefaultScope
+
+    initialize = base_module.initialize
+    if initialize.__module__ == __name__:
+        return False
+    openmmlab = frozenset(MODULE2PACKAGE)  # before this package is in it
+
+    def initialize_in_own_scope(module: torch.nn.Module, init_cfg: Any) -> None:
+        packages = [kind.__module__.partition('.')[0] for kind in type(module).__mro__]
+        scope = next((name for name in packages if name in openmmlab), None)
+        if scope == 'mmaction' and init_cfg:
+            importlib.import_module('mmaction.engine')
+        with DefaultScope.overwrite_default_scope(scope):
+            initialize(module, init_cfg)
+
+    base_module.initialize = initialize_in_own_scope
     return True
 
 

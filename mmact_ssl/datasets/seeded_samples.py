@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
+from mmengine.logging import print_log
 
 from mmact_ssl.compat import fix_color_jitter
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
@@ -146,11 +148,19 @@ def build_pipeline(
     """
     caches = caches or {}
     transforms, loaded = [], set()
-    with seeded((0,)):  # mmaction2's ColorJitter draws the order of its steps when built
+    with seeded((0,)):  # alike in all processes
         for part in pipeline:
             transform: Any = part
             if isinstance(part, dict):
+                before = _generators()
                 transform = TRANSFORMS.build({'_scope_': SCOPE, **part})
+                if _generators() != before:
+                    print_log(
+                        f'{part["type"]}: a part of it draws random numbers when it is built, and '
+                        'keeps them for all samples',
+                        'current',
+                        logging.WARNING,
+                    )
             if hasattr(transform, 'bind'):
                 transform.cache = caches.get(transform.target, transform.cache)
                 loaded.add(transform.target)
@@ -182,6 +192,12 @@ def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
             inner = list(with_inner(part, first))
             yield from inner
             first = max(before + len(one) for one, before in inner)
+
+
+def _generators() -> tuple[Any, ...]:
+    """States of Python's, numpy's and torch's global generators, to compare."""
+    _, keys, *position = np.random.get_state()
+    return random.getstate(), keys.tobytes(), position, torch.get_rng_state().numpy().tobytes()
 
 
 @contextmanager

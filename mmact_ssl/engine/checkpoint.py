@@ -39,6 +39,7 @@ MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 MAX_HEADER = 100_000_000
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
+STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
 # The first torch whose allow-list takes a name for each object.
 _HAS_NAMED_SAFE_GLOBALS = Version(torch.__version__) >= Version('2.6')
 
@@ -121,31 +122,45 @@ def read_state_dict(
         return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
 
 
-def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
-    """Find the last whole checkpoint that training has saved in a folder; None without any.
+def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
+    """List the readable checkpoints that training has saved in a folder, oldest first.
 
-    By the time in the files, which a copied folder keeps; mmengine's ``last_checkpoint`` holds an
-    absolute path, and is missing after some kills.
+    Ordered by what training counts, its starts in this folder and then its iterations: clocks are
+    set back, and a container's may show another time zone. Checkpoints without starts count as 0.
+
+    Returns:
+        Starts of the training in this folder, iterations, and path of each.
     """
-    saved: list[tuple[str, int, str]] = []
-    paths = [os.fspath(path) for path in Path(folder).glob('*.pth') if _SAVED.match(path.name)]
-    for path in paths:
+    saved = []
+    for path in map(str, Path(folder).glob('*.pth')):
+        if not _SAVED.match(os.path.basename(path)):
+            continue
         try:
             with reading(path, 'it is damaged', CheckpointError):
                 meta = _load_as_data(path, 'cpu', mmap=True)['meta']
-                saved.append((str(meta['time']), int(meta['iter']), path))
+                saved.append((int(meta.get(STARTS, 0)), int(meta['iter']), path))
         except CheckpointError as error:
-            print_log(f'{error}: looking for another one', 'current', logging.WARNING)
-    for _, _, path in sorted(saved, reverse=True):
+            print_log(f'{error}: it is left out', 'current', logging.WARNING)
+    return sorted(saved)
+
+
+def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
+    """Find the last whole checkpoint that training has saved in a folder; None without any.
+
+    See :func:`saved_checkpoints`. mmengine's ``last_checkpoint`` holds an absolute path, and is
+    missing after some kills.
+    """
+    for _, _, path in reversed(saved_checkpoints(folder)):
         try:
             load_checkpoint_safely(path)
         except CheckpointError as error:
             print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
         else:
             return path
-    if paths:
+    count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob('*.pth'))
+    if count:
         raise CheckpointError(
-            f'{folder}: none of its {len(paths)} checkpoints is whole: give --resume another one, '
+            f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
             'or delete them to train from the beginning'
         )
     return None

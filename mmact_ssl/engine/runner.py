@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.checkpoint import newest_checkpoint
+from mmact_ssl.engine.checkpoint import STARTS, newest_checkpoint, saved_checkpoints
 from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
 from mmact_ssl.engine.hooks.exact_resume_hook import divisions
 from mmact_ssl.engine.loops import EpochTrainLoop, StepsTrainLoop
@@ -43,6 +46,7 @@ class PretrainRunner(Runner):
     _load_from: str | None
     _schedule: Any = None  # what the schedulers were first built of
     _progress: dict[str, Any] = {}  # within its epoch, of the checkpoint
+    _starts: int | None = None  # of training in the folder of its checkpoints, with this one
 
     def setup_env(self, env_cfg: dict) -> None:
         super().setup_env(env_cfg)
@@ -66,7 +70,8 @@ class PretrainRunner(Runner):
         """Train to the end of the schedule.
 
         Raises:
-            TrainingError: Another process of the training has ended.
+            TrainingError: Another process of the training has ended, or another training writes to
+                the work dir.
             DataError: No batch came in time.
         """
         # Some of mmaction2's backbones recompute their blocks by themselves.
@@ -74,7 +79,8 @@ class PretrainRunner(Runner):
         if by_itself or self.cfg.get('activation_checkpointing'):
             keep_statistics_once(self.model)
         try:
-            return super().train()
+            with only_training_in(self.work_dir):
+                return super().train()
         except RuntimeError as error:
             if re.search('Connection (closed|reset) by peer', str(error)):
                 raise TrainingError(
@@ -220,6 +226,11 @@ class PretrainRunner(Runner):
 
     @master_only
     def _save_whole(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        if self._starts is None:
+            self._starts = 1 + max(
+                (starts for starts, _, _ in saved_checkpoints(out_dir)), default=0
+            )
+        kwargs['meta'] = {**(kwargs.get('meta') or {}), STARTS: self._starts}
         path, part = os.path.join(out_dir, filename), os.path.join(out_dir, f'{filename}.part')
         try:
             super().save_checkpoint(out_dir, f'{filename}.part', *args, **kwargs)
@@ -240,6 +251,44 @@ class PretrainRunner(Runner):
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
         return super().test()
+
+
+@contextmanager
+def only_training_in(folder: str) -> Iterator[None]:
+    """Hold a work dir for one training, of one or several processes; called in all of them.
+
+    The main process holds a lock of POSIX on ``training.lock``: it ends with the process, however
+    that ends, and workers that are forked do not hold it. Across machines it needs the lock service
+    of the file system (NFS has one); without one it is said that nothing guards the folder.
+
+    Raises:
+        TrainingError: Another process holds it.
+    """
+    import fcntl  # Unix only
+
+    problem: list[str | None] = [None]
+    file = None
+    if is_main_process():
+        file = open(os.path.join(folder, 'training.lock'), 'a')
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            problem = ['another training writes to it']
+        except OSError as error:
+            print_log(
+                f'{folder}: its file system has no locks ({error.strerror}), so nothing keeps a '
+                'second training out',
+                'current',
+                logging.WARNING,
+            )
+    broadcast_object_list(problem)
+    try:
+        if problem[0]:
+            raise TrainingError(f'{folder}: {problem[0]}, wait for it or give another --work-dir')
+        yield
+    finally:
+        if file is not None:
+            file.close()
 
 
 def end_process_group(patience: float = 30.0) -> None:

@@ -53,7 +53,6 @@ def build_recognizer(
     batch normalization's identity running statistics, as is usual for this baseline. Where a
     checkpoint is loaded, the weights that the config's backbone starts from need not be there.
     """
-    import mmaction.engine.model
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
 

@@ -74,6 +74,26 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
                 )
 
 
+def check_last_map(model: MultiTaskPretrainer) -> None:
+    """Check that a task trains the backbone's last map, which evaluation reads, else ConfigError."""
+    last = len(getattr(model.backbone, 'out_indices', None) or (0,)) - 1
+    levels = {n: getattr(model.adapters[a], 'level', -1) for n, a in model.adapter_of.items()}
+    of_last_map = {'feature_map', 'pooled', *(n for n, v in levels.items() if v in (-1, last))}
+    inputs = {
+        name
+        for task, head in model.tasks.items()
+        if model.balancer.weights.get(task) != 0
+        for name in head.inputs.values()
+        if name in model.student_inputs
+    }
+    if not any(name.rpartition('.')[2] in of_last_map for name in inputs):
+        raise ConfigError(
+            f'model.heads: its tasks read {", ".join(sorted(inputs)) or "nothing"} of the student, '
+            'and none trains the last map, which evaluation reads: switch on a task that reads '
+            'feature_map, pooled or an adapter with level=-1'
+        )
+
+
 def describe_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> str:
     """A table of tasks, their inputs and what makes these."""
     lines = [

@@ -21,7 +21,12 @@ from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_s
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
 from mmact_ssl.models.encoding import encode_view, frozen_statistics, lay_out
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.inputs import available_inputs, check_inputs, describe_inputs
+from mmact_ssl.models.inputs import (
+    available_inputs,
+    check_inputs,
+    check_last_map,
+    describe_inputs,
+)
 from mmact_ssl.models.losses.statistics import collapse_statistics
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -70,7 +75,8 @@ class MultiTaskPretrainer(BaseModel):
             (docs/benchmarks.md).
 
     Raises:
-        ConfigError: A head reads what nothing makes, or the backbone has no such parameter.
+        ConfigError: A head reads what nothing makes, no task trains the last map, or the backbone
+            has no such parameter.
     """
 
     def __init__(
@@ -131,6 +137,7 @@ class MultiTaskPretrainer(BaseModel):
         available = available_inputs(self)
         check_inputs(self.tasks, available)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
+        check_last_map(self)
         wanted = {n for head in self.tasks.values() for n in head.inputs.values()}
         read = {self.adapter_of.get(n.rpartition('.')[2]) for n in wanted & self.student_inputs}
         for name, adapter in self.adapters.items():

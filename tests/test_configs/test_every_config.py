@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.datasets.seeded_samples import build_pipeline
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
@@ -24,7 +26,7 @@ DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstre
 READ_LABELS = re.compile('joint|moving')
 OWN_HOOKS = {
     *('seed_by_progress', 'broken_samples', 'momentum', 'target_caches', 'gradient_share'),
-    'sync_buffers',
+    *('sync_buffers', 'untrained_weights'),
 }
 
 
@@ -91,6 +93,15 @@ def test_a_config_agrees_with_its_data_set(name: str):
             assert moved[0] == head.map_size
     if 'bodies' in names:
         assert config.model.backbone.get('layout', 'kinect20') == names.bodies.layout
+
+
+@pytest.mark.parametrize('name', [*TOP_LEVEL, *DOWNSTREAM])
+def test_pipelines_draw_for_each_sample_not_when_they_are_built(name: str):
+    for loader in loaders(load(name)):
+        with mock.patch('mmact_ssl.datasets.seeded_samples.print_log') as warn:
+            pipeline = loader.dataset.pipeline
+            build_pipeline([step for step in pipeline if not step.type.endswith('LoadTargets')])
+        assert not warn.called
 
 
 @pytest.mark.parametrize('name', TOP_LEVEL)

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from torch.utils.data import ConcatDataset as Joined
 from torch.utils.data import Subset
 
+from mmact_ssl.datasets import seeded_samples
 from mmact_ssl.datasets.seeded_samples import (
     SeededSamples,
     build_pipeline,
@@ -18,6 +19,7 @@ from mmact_ssl.datasets.seeded_samples import (
     tell_progress,
 )
 from mmact_ssl.errors import BrokenSampleError, DataError
+from tests.shipped import load
 
 
 class Numbers(SeededSamples, BaseDataset):
@@ -126,3 +128,40 @@ def test_transforms_are_found_whatever_the_default_scope_and_learn_the_folder():
     pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, binder], 'data/x', videos='y')
     assert len(pipeline.transforms) == 2 and binder.bound[:2] == ('data/x', 'y')
     assert (np.random.get_state()[1] == state).all()
+
+
+class Drawn:
+    """A transform that draws when it is built, in one of three ways."""
+
+    def __init__(self, draw):
+        self.value = draw()
+
+    def __call__(self, results):
+        return results
+
+
+@pytest.mark.parametrize('draw', [random.random, np.random.rand, lambda: torch.rand(1), None])
+def test_a_transform_that_draws_when_it_is_built_is_named(draw, monkeypatch):
+    said = []
+    monkeypatch.setattr(seeded_samples, 'print_log', lambda message, *_: said.append(message))
+    build_pipeline([dict(type=Drawn, draw=draw or (lambda: 1))])
+    assert len(said) == (draw is not None)
+    assert all(
+        'Drawn' in message and 'draws random numbers when it is built' in message
+        for message in said
+    )
+
+
+def test_the_order_of_the_color_jitter_is_drawn_for_each_sample():
+    """Of one picture and one strength each, some samples differ by the order of the steps alone."""
+    jitter = load('dtg_r3d_jhmdb.py').jitter
+    jitter.update(brightness=(1.4, 1.4), contrast=(0.5, 0.5), saturation=(0.3, 0.3), hue=(0.1, 0.1))
+    pipeline = build_pipeline([jitter])
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    found = set()
+    for seed in range(20):
+        with seeded((seed,)):
+            one, other = pipeline({'imgs': [picture, picture.copy()]})['imgs']
+        np.testing.assert_array_equal(one, other)  # all frames of a view alike
+        found.add(one.tobytes())
+    assert len(found) > 4

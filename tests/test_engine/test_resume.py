@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +19,7 @@ from torch import nn
 from mmact_ssl.engine.checkpoint import newest_checkpoint, newest_in, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
 from tests.test_engine.test_checkpoint import Constants, OneWeight
 from tests.test_engine.test_loops import Rates
 from tests.test_engine.test_optimizers import TwoSided
@@ -185,11 +189,67 @@ def test_a_copied_folder_goes_on_from_its_own_files(make, folder, tmp_path):
     assert newest_checkpoint(tmp_path / 'copy') == str(tmp_path / 'copy' / 'epoch_1.pth')
 
 
-def test_the_newest_is_the_one_saved_last_not_that_of_the_largest_number(folder):
-    older = torch.load(folder / 'epoch_1.pth', weights_only=False)
-    older['meta'].update(time='20200101_000000', iter=900)
-    torch.save(older, folder / 'epoch_90.pth')
+@pytest.mark.parametrize('zone', ['UTC+12', 'UTC-12'])
+def test_clocks_do_not_order_checkpoints(make, folder, monkeypatch, zone):
+    """Resumed where the local time is earlier, or later, by half a day."""
+    monkeypatch.setenv('TZ', zone)
+    time.tzset()
+    try:
+        make(folder, epochs=3, resume=True).train()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert newest_checkpoint(folder) == str(folder / 'epoch_3.pth')
+    for path in folder.glob('*.pth'):
+        os.utime(path, (0, 0) if path.stem == 'epoch_3' else None)
+    assert newest_checkpoint(folder) == str(folder / 'epoch_3.pth')
+
+
+def test_a_later_start_in_a_folder_counts_before_more_iterations(make, folder):
+    """Of a training begun anew, and of one that goes on from an earlier checkpoint."""
+    make(folder, epochs=4, resume=True).train()
+    make(folder, epochs=1).train()
+    assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
+    runner = make(folder, epochs=3, resume=True, load_from=str(folder / 'epoch_2.pth'))
+    runner.train()
+    assert runner.iter == 6 and (folder / 'epoch_4.pth').is_file()
+    assert newest_checkpoint(folder) == str(folder / 'epoch_3.pth')
+
+
+def test_checkpoints_of_earlier_versions_are_older(make, folder):
+    for path in folder.glob('epoch_*.pth'):
+        content = torch.load(path, weights_only=False)
+        del content['meta']['starts']
+        torch.save(content, path)
     assert newest_checkpoint(folder) == str(folder / 'epoch_2.pth')
+    make(folder, epochs=1).train()
+    assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
+
+
+HOLD = """
+import os, sys
+import mmact_ssl
+from mmact_ssl.engine.runner import only_training_in
+with only_training_in(sys.argv[1]):
+    if os.fork() == 0:  # as a worker of a data loader, which may live a little longer
+        sys.stdin.read()
+        os._exit(0)
+    print('held', flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_training_in_a_work_dir_is_refused_until_the_first_is_killed(make, folder):
+    command = [sys.executable, '-c', HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout.readline() == b'held\n'
+        with pytest.raises(TrainingError, match='another training writes to it'):
+            make(folder, epochs=3, resume=True).train()
+        assert not (folder / 'epoch_3.pth').exists()
+        first.kill()
+        first.wait()
+        make(folder, epochs=3, resume=True).train()
+        assert (folder / 'epoch_3.pth').is_file()
 
 
 def cut(path: Path) -> None:

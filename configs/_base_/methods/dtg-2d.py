@@ -10,7 +10,7 @@ augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
     dict(type='mmaction.Resize', scale=(224, 224), keep_ratio=False),
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-    dict(type='mmaction.ColorJitter'),
+    _base_.jitter,
 ]
 make_views = [
     dict(type='DecodeViews', short_side=256),

@@ -2,7 +2,6 @@
 crop = dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0))
 resize = dict(type='mmaction.Resize', scale=(64, 64), keep_ratio=False)
 flip = dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5)
-jitter = dict(type='mmaction.ColorJitter')
 decode = dict(type='DecodeViews', short_side=80)
 decode_test = dict(type='DecodeViews', short_side=64)
 center_crop = dict(type='mmaction.CenterCrop', crop_size=64)

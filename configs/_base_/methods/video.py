@@ -18,3 +18,13 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='PretextVideoDataset'),
 )
+# Drawn for each sample, its order too, and the same for all frames of a view. mmaction2's own
+# ColorJitter draws its order once, when it is built; its hue=0.1 is a turn of 0.14 at most.
+jitter = dict(
+    type='mmaction.TorchVisionWrapper',
+    op='ColorJitter',
+    brightness=0.5,
+    contrast=0.5,
+    saturation=0.5,
+    hue=0.14,
+)

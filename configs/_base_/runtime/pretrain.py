@@ -19,6 +19,8 @@ default_hooks = dict(
     broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Steps that are not finite are skipped and named; too many stop the run.
     non_finite=dict(type='NonFiniteHook'),
+    # A student that no task trains, in part or as a whole, is an error before the first step.
+    untrained_weights=dict(type='UntrainedWeightsHook'),
     # What collapses, or stays at chance, is named in one line.
     collapse_alarm=dict(type='CollapseAlarmHook'),
     # Running statistics are averaged over all processes before an epoch's checkpoint.

@@ -1,0 +1,134 @@
+"""Every shipped config is initialized and takes one step of its own optimizers on made data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from torchvision.models import resnet50
+
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from mmact_ssl.targets.load_targets import caches_read_by
+from tests.conftest import write_video
+from tests.shipped import TOP_LEVEL, load, steps
+
+FRAMES, SIZE = 100, 48  # of a made video
+CROP = (32, 32)  # each network strides by at most 32
+LENGTHS = ('TemporalCrop', 'ResampleFrames')
+LABELS = (0, 1)  # of the two samples
+
+
+def lists_in(part: Any) -> Iterator[Any]:
+    """Data sets that read a list, within one that joins several."""
+    if isinstance(part, dict) and 'ann_file' in part:
+        yield part
+    elif isinstance(part, (dict, list, tuple)):
+        for value in part.values() if isinstance(part, dict) else part:
+            yield from lists_in(value)
+
+
+def shape_of(target: Any, config: Config) -> tuple[int, ...]:
+    """Shape of a target of a video as the config's heads read it."""
+    kind, heads = target.get('kind', target.target), [h for h in config.model.heads.values() if h]
+    if kind == 'pose':
+        return FRAMES, LAYOUTS[target.layout].num_joints, 3
+    if kind == 'map':
+        return FRAMES, len(PART_LAYOUTS[target.layout].names), 8, 8
+    if kind == 'text':
+        return 3, next(head.prompt_channels for head in heads if 'prompt_channels' in head)
+    if target.target == 'frames':
+        return FRAMES, next(
+            head.prompt_channels for head in heads if head.get('target') == 'frames'
+        )
+    return FRAMES, next(
+        head.teachers[target.target].channels for head in heads if 'teachers' in head
+    )
+
+
+def make_set(dataset: Any, config: Config, folder: Path) -> None:
+    """Point a data set at two samples made for it, with their targets."""
+    is_skeleton = 'skeleton' in dataset.data_prefix
+    names = ['a01_s01_e00_v01', 'a01_s01_e00_v02'] if is_skeleton else ['0.mp4', '1.mp4']
+    random = np.random.default_rng(0)
+    if is_skeleton:
+        bodies = config.bodies
+        persons, joints = bodies.num_persons, LAYOUTS[bodies.layout].num_joints
+        with SkeletonWriter(folder, 'made', bodies.layout, ['one', 'two'], persons) as writer:
+            for name, label in zip(names, LABELS):
+                clip = random.normal(size=(persons, 30, joints, 3)).astype(np.float32)
+                writer.add(name, label, clip)
+            writer.finish({'train': names})
+    else:
+        folder.mkdir()
+        for name in names:
+            write_video(folder / name, FRAMES, SIZE, SIZE, gop=FRAMES, bframes=0)
+        lines = (f'{name} {label}\n' for name, label in zip(names, LABELS))
+        (folder / 'train.txt').write_text(''.join(lines))
+    dataset.ann_file = str(folder / 'train.txt')
+    dataset.data_prefix = {key: str(folder) for key in dataset.data_prefix}
+    for target in steps(dataset.pipeline, 'LoadTargets'):
+        target.cache = Path(target.cache).name  # one is of another set
+    paths = dict(caches_read_by(dataset))
+    for target in steps(dataset.pipeline, 'LoadTargets'):
+        meta = TargetMeta(
+            target.get('kind', target.target), target.get('layout', ''), 'made', 'made'
+        )
+        with TargetWriter(paths[target.target], meta) as writer:
+            for name in names:
+                values = random.uniform(0.1, 0.9, shape_of(target, config)).astype(np.float32)
+                is_map = meta.kind == 'map'
+                values = values / values.sum(1, keepdims=True) if is_map else values
+                writer.put(target.get('key', '{}').format(name), values)
+
+
+def cut_down(config: Config, folder: Path) -> None:
+    """One batch of two small samples; models, losses, optimizers and hooks stay as they are."""
+    loader = config.train_dataloader
+    loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
+    for number, dataset in enumerate(lists_in(loader.dataset)):
+        make_set(dataset, config, folder / f'set{number}')
+    for resize in steps(loader.dataset, 'Resize'):
+        resize.scale = CROP
+    for change in steps(loader.dataset, *LENGTHS):
+        change.num_frames = min(change.num_frames, 16)
+    config.train_cfg.max_epochs = 1
+    config.work_dir = str(folder / 'work')
+    config.default_hooks.logger.interval = 1
+    config.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1, save_last=False)
+
+
+@pytest.fixture(autouse=True)
+def resnet50_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights in the place of those that one config starts from and downloads."""
+    load = CheckpointLoader.load_checkpoint
+
+    def load_made(filename: str, *args: Any, **kwargs: Any) -> Any:
+        if filename == 'torchvision://resnet50':
+            return resnet50().state_dict()
+        return load(filename, *args, **kwargs)
+
+    monkeypatch.setattr(CheckpointLoader, 'load_checkpoint', load_made)
+
+
+@pytest.mark.parametrize('name', TOP_LEVEL)
+def test_a_shipped_config_takes_its_first_step(name: str, tmp_path: Path):
+    config = load(name)
+    cut_down(config, tmp_path)
+    runner = PretrainRunner.from_cfg(config)
+    runner.train()
+    assert runner.iter == len(runner.train_dataloader)  # 2 where two sets are joined
+    losses = {
+        key: history.current()
+        for key, history in runner.message_hub.log_scalars.items()
+        if 'loss' in key
+    }
+    assert losses and all(np.isfinite(value) for value in losses.values()), losses
+    assert 'skipped_steps' not in runner.message_hub.runtime_info
