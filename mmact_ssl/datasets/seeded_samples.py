@@ -196,7 +196,8 @@ def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
 
 def _generators() -> tuple[Any, ...]:
     """States of Python's, numpy's and torch's global generators, to compare."""
-    _, keys, *position = np.random.get_state()
+    numpy_state: Any = np.random.get_state()
+    _, keys, *position = numpy_state
     return random.getstate(), keys.tobytes(), position, torch.get_rng_state().numpy().tobytes()
 
 
