@@ -320,7 +320,6 @@ ADDRESSES = [
     'reference::memory://x.tar/a.mp4',
     'simplecache::http://127.0.0.1:9/x.tar/a.mp4',
     'http://127.0.0.1:9/x.tar/a.mp4',
-    'http://127.0.0.1:9/a.mp4',
     'file:///x.tar/a.mp4',
     'a::b.tar/a.mp4',
     '~/x.tar/a.mp4',
