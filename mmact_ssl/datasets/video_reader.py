@@ -31,10 +31,6 @@ _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 # process where streams are found after the header, as in MPEG program streams.
 _OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
 
-# Codecs whose non-reference frames the decoder may leave out without any trace in the others.
-# H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
-_SKIPS_NON_REFERENCE = ('h264',)
-
 
 class VideoReader:
     """Random access to the frames of one video file, or one in a shard, exact to the frame.
@@ -141,20 +137,18 @@ class VideoReader:
                 types[self._rank[position]] = is_intra
         return np.array(types, dtype=bool)
 
-    def read(
-        self, frame_inds: Iterable[int], short_side: int | None = None
-    ) -> dict[int, np.ndarray]:
+    def read(self, indices: Iterable[int], short_side: int | None = None) -> dict[int, np.ndarray]:
         """Decode frames, each once: by index RGB, uint8 (H, W, 3), that share no memory.
 
         Args:
-            frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
+            indices: Of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
 
         Raises:
             BrokenSampleError: A frame could not be decoded.
         """
-        wanted = {int(index) for index in frame_inds}
+        wanted = {int(index) for index in indices}
         frames: dict[int, np.ndarray] = {}
         sizes = set()
         convert = FrameConverter(short_side, self._size)
@@ -172,10 +166,8 @@ class VideoReader:
                 # A key frame needs more than the file says: decode all from the beginning.
                 self._decode(0, len(self._stamps), set(), keep)
         if len(frames) < len(wanted):
-            missing = sorted(wanted - set(frames))
-            raise self._broken(
-                f'{len(missing)} frames cannot be decoded, the first is {missing[0]}'
-            )
+            missing = wanted - set(frames)
+            raise self._broken(f'{len(missing)} frames cannot be decoded, first {min(missing)}')
         if not self._is_sized and sizes - {self._size}:
             # Either the stream changes its size, or the container errs.
             self._find_size()
@@ -190,8 +182,7 @@ class VideoReader:
                 self._size = frame.width, frame.height
 
         with self._reported('cannot be decoded'):
-            for run in self._runs({0}):
-                self._decode(*run, keep)
+            self._decode(*self._runs({0})[0], keep)
         self._is_sized = True
 
     def _broken(self, reason: str) -> BrokenSampleError:
@@ -247,8 +238,7 @@ class VideoReader:
                 dts_seen.add(dts)
                 places_seen.add(place)
                 # H.264 has its parameter sets with key pictures.
-                is_plain = is_h264 and not is_key
-                pictures.append(plain if is_plain else self._picture(packet))
+                pictures.append(plain if is_h264 and not is_key else self._picture(packet))
                 table.append((packet.pts, dts, place, is_key, packet.is_discard))
                 held_bytes += packet.size
                 if packets is not None:
@@ -288,23 +278,22 @@ class VideoReader:
             edited: Packets that the file's edit list takes out, bool.
             hidden: Packets whose picture is only referred to, bool.
         """
-        codec = self._stream.codec_context
         shown = np.flatnonzero(~hidden)
-        if not len(shown) or any(self._stamps[position] is None for position in shown):
+        stamps = [self._stamps[position] for position in shown.tolist()]
+        if not stamps or None in stamps or len(set(stamps)) < len(stamps):
             return None
-        stamps = np.array([self._stamps[position] for position in shown], dtype=np.int64)
-        order = shown[np.argsort(stamps, kind='stable')]
+        times = np.array(stamps, dtype=np.int64)
+        order = shown[np.argsort(times)]
         kept = np.flatnonzero(~edited[order])
-        if len(np.unique(stamps)) < len(stamps) or (np.diff(kept) > 1).any():
-            return None
-        # Frames shown before the first key frame refer to what the file does not hold.
-        if order[0] != shown[0]:
-            return None
         # Of H.264 and HEVC FFmpeg does not always know of B-frames before it decodes.
+        codec = self._stream.codec_context
         may_reorder = codec.has_b_frames or codec.name in ('h264', 'hevc')
-        if self._container.format.name in _WITHOUT_ORDER and may_reorder:
-            return None if (np.diff(stamps) > 0).all() else order[kept]
-        return order[kept]
+        is_guessed = self._container.format.name in _WITHOUT_ORDER and may_reorder
+        if is_guessed and (np.diff(times) > 0).all():
+            return None
+        # Frames shown before the first key frame refer to what the file does not hold. After an
+        # edit list of several parts frames come in another order.
+        return order[kept] if order[0] == shown[0] and (np.diff(kept) == 1).all() else None
 
     def _picture(self, packet: av.Packet) -> Picture | None:
         codec = self._stream.codec_context
@@ -355,7 +344,8 @@ class VideoReader:
         empty ``needed`` leaves out none.
         """
         codec = self._stream.codec_context
-        may_skip = codec.name in _SKIPS_NON_REFERENCE and bool(needed) and not self._is_decoded
+        # H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
+        may_skip = codec.name == 'h264' and bool(needed) and not self._is_decoded
         skipping = False
 
         def hand_out(packet: av.Packet | None) -> None:
