@@ -94,8 +94,10 @@ PLACES = {
 PATHWAYS = {'slow_pathway': {'resnet3d'}, 'fast_pathway': {'resnet3d'}}
 # Key of a dict that is handed on to another package -> the keys that it may have.
 HANDED_ON = {
-    'model_args': {'bn_eps', 'bn_momentum', 'drop_path_rate', 'drop_rate', 'in_chans'},
-}
+    'model_args': {
+        'bn_eps', 'bn_momentum', 'drop_path_rate', 'drop_rate', 'in_chans', 'zero_init_last',
+    },
+}  # fmt: skip
 
 # Shipped configs: 512 channels, 3 levels, 30 values a part.
 MAX_NUMBER = 10_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import sqlite3
@@ -159,12 +158,6 @@ def test_pages_that_lead_to_each_other_many_times_are_refused(index):
     content[28:32] = struct.pack('>I', len(content) // size)
     index.path.write_bytes(content)
     assert_refused(index.path, 'its pages form a loop: delete it')
-
-
-def test_ctrl_c_ends_a_statement_as_itself(index):
-    index._file.create_function('press', 0, _thread.interrupt_main)
-    with pytest.raises(KeyboardInterrupt):
-        index._fetch(f'SELECT press() UNION ALL SELECT * FROM ({ENDLESS} SELECT x FROM n)')
 
 
 def test_an_id_that_leads_out_of_the_folder_is_refused(index):
