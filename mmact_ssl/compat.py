@@ -3,7 +3,8 @@
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
 :func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
-:func:`fix_initializer_scopes` and :func:`fix_video_lists` act.
+:func:`fix_initializer_scopes`, :func:`fix_synchronized_normalization` and :func:`fix_video_lists`
+act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 
@@ -80,6 +81,7 @@ def apply_fixes() -> list[str]:
         fix_checkpoint_loading,
         fix_activation_checkpointing,
         fix_initializer_scopes,
+        fix_synchronized_normalization,
         fix_config_names,
     ]
     acted = [fix.__name__ for fix in fixes if fix()]
@@ -230,6 +232,28 @@ def fix_initializer_scopes() -> bool:
             initialize(module, init_cfg)
 
     base_module.initialize = initialize_in_own_scope
+    return True
+
+
+def fix_synchronized_normalization() -> bool:
+    """Make ``sync_bn='torch'`` keep the activations that timm's batch normalization holds.
+
+    mmengine, and torch, put a plain layer in its place: an EfficientNet is linear from then on.
+    """
+    from mmengine.runner import runner
+
+    convert = runner.convert_sync_batchnorm
+    if convert.__module__ == __name__:
+        return False
+
+    def convert_with_activations(module: torch.nn.Module, kind: str = 'torch') -> torch.nn.Module:
+        if kind != 'torch' or 'timm' not in sys.modules:
+            return convert(module, kind)
+        from timm.layers import convert_sync_batchnorm
+
+        return convert_sync_batchnorm(module)
+
+    runner.convert_sync_batchnorm = convert_with_activations
     return True
 
 

@@ -5,6 +5,7 @@ A test named ``..._is_still_needed`` fails once upstream is fixed: then delete t
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import textwrap
@@ -285,6 +286,24 @@ def test_initializer_scopes_fix_is_still_needed():
         assert 'ConvBranch is not in' in run_python(code.format(scope=scope, initialize=upstream))
         own = run_python(code.format(scope=scope, initialize='base.initialize'))
         assert own.splitlines()[-1] == '0.0'
+
+
+def test_synchronized_normalization_fix_is_still_needed():
+    """mmengine alone takes the activations out of a network of timm."""
+    pytest.importorskip('timm')
+    from mmengine.model import convert_sync_batchnorm
+    from mmengine.runner import runner
+    from timm.models.efficientnet import tf_efficientnet_lite0
+
+    network = tf_efficientnet_lite0().eval()
+    images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = network(images)
+        fixed = runner.convert_sync_batchnorm(copy.deepcopy(network), 'torch')
+        torch.testing.assert_close(fixed(images), wanted)
+        assert not torch.allclose(convert_sync_batchnorm(network, 'torch')(images), wanted)
+    plain = [layer for layer in fixed.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert not plain and any(isinstance(x, torch.nn.SyncBatchNorm) for x in fixed.modules())
 
 
 def test_video_lists_fix_is_still_needed(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import ctypes
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.engine.config_check import check_options, checked_merging, find_config
@@ -163,7 +164,11 @@ def keep_freed_memory() -> None:
 
 
 def fit_to_cpu(cfg: Config) -> None:
-    """Choose memory, threads, the communication backend and the model wrapper for a CPU."""
+    """Choose memory, threads, the communication backend and the model wrapper for a CPU.
+
+    Several processes are told that each has its own batch statistics: torch synchronizes them on
+    GPUs alone.
+    """
     keep_freed_memory()
     processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
     if 'OMP_NUM_THREADS' not in os.environ:
@@ -171,6 +176,12 @@ def fit_to_cpu(cfg: Config) -> None:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     if cfg.launcher == 'none':
         return
+    if cfg.pop('sync_bn', None):
+        print_log(
+            'sync_bn is for GPUs: each process normalizes by the statistics of its own samples',
+            'current',
+            logging.WARNING,
+        )
     cfg.model_wrapper_cfg = {
         'type': 'MMDistributedDataParallel',
         'find_unused_parameters': cfg.get('find_unused_parameters', False),

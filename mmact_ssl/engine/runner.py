@@ -267,11 +267,11 @@ def only_training_in(folder: str) -> Iterator[None]:
     import fcntl  # Unix only
 
     problem: list[str | None] = [None]
-    file = None
+    lock = None
     if is_main_process():
-        file = open(os.path.join(folder, 'training.lock'), 'a')
+        lock = os.open(os.path.join(folder, 'training.lock'), os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             problem = ['another training writes to it']
         except OSError as error:
@@ -287,8 +287,8 @@ def only_training_in(folder: str) -> Iterator[None]:
             raise TrainingError(f'{folder}: {problem[0]}, wait for it or give another --work-dir')
         yield
     finally:
-        if file is not None:
-            file.close()
+        if lock is not None:
+            os.close(lock)  # gives it back
 
 
 def end_process_group(patience: float = 30.0) -> None:

@@ -75,7 +75,7 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
 
 
 def check_last_map(model: MultiTaskPretrainer) -> None:
-    """Check that a task trains the backbone's last map, which evaluation reads, else ConfigError."""
+    """Check that a task trains the last map, which evaluation reads, else ConfigError."""
     last = len(getattr(model.backbone, 'out_indices', None) or (0,)) - 1
     levels = {n: getattr(model.adapters[a], 'level', -1) for n, a in model.adapter_of.items()}
     of_last_map = {'feature_map', 'pooled', *(n for n, v in levels.items() if v in (-1, last))}

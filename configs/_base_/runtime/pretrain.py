@@ -30,6 +30,9 @@ default_hooks = dict(
     # The log tells how much of the student's gradient each task makes.
     gradient_share=dict(type='GradientShareHook'),
 )
+# Batch normalization has the statistics of all processes, as contrast has their negatives: by those
+# of its own samples alone a process could tell its clips from the others'.
+sync_bn = 'torch'
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
