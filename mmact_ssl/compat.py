@@ -11,7 +11,6 @@ tests/test_compat.py fails once a fix is no longer needed.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import sys
 import warnings
@@ -22,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
+import numpy as np
 import torch
 import torch.utils.checkpoint
 from packaging.version import Version
@@ -296,6 +296,7 @@ def fix_video_lists() -> bool:
     """
     from mmaction.datasets import VideoDataset
 
+    from mmact_ssl.datasets.shards import video_path
     from mmact_ssl.files import read_annotation
 
     read = VideoDataset.load_data_list
@@ -307,10 +308,34 @@ def fix_video_lists() -> bool:
             return read(self)
         folder = self.data_prefix.get('video') or ''
         found = zip(*read_annotation(self.ann_file, 'correct ann_file'))
-        return [dict(filename=os.path.join(folder, name), label=label) for name, label in found]
+        return [dict(filename=video_path(folder, name), label=label) for name, label in found]
 
     VideoDataset.load_data_list = load_data_list
     return True
+
+
+def fix_color_jitter() -> bool:
+    """Make mmaction2's ColorJitter shift hues below zero with numpy 2.
+
+    It adds a negative number to unsigned bytes, which numpy 2 refuses. Called after transforms are
+    built, as importing them takes seconds.
+    """
+    processing = sys.modules.get('mmaction.datasets.transforms.processing')
+    if processing is None or Version(np.__version__) < Version('2'):
+        return False
+    if processing.ColorJitter.adjust_hue is adjust_hue:
+        return False
+    processing.ColorJitter.adjust_hue = staticmethod(adjust_hue)
+    return True
+
+
+def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+    """Shift the hue of an image (H, W, 3), values 0 to 255, by ``factor`` x 510 degrees."""
+    import cv2
+
+    hsv = cv2.cvtColor(np.clip(img, 0, 255).astype(np.uint8), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + int(factor * 255)) % 180  # in steps of 2 degrees
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:

@@ -26,17 +26,18 @@ class BrokenSampleError(DataError):
 
     Args:
         filename: The file at fault.
-        reason: What is wrong with it, in a few words.
+        reason: What is wrong with it, in a few words; '' if ``filename`` is the whole message.
     """
 
-    def __init__(self, filename: str, reason: str) -> None:
+    def __init__(self, filename: str, reason: str = '') -> None:
         # Both go to the base class: an exception crosses from a worker process by being pickled.
+        # torch makes that of a data loader's worker anew, of its text alone.
         super().__init__(filename, reason)
         self.filename = filename
         self.reason = reason
 
     def __str__(self) -> str:
-        return f'{self.filename}: {self.reason}'
+        return f'{self.filename}: {self.reason}' if self.reason else self.filename
 
 
 class CheckpointError(MMActSSLError):

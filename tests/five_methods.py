@@ -8,7 +8,7 @@ import numpy as np
 
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
-from tests.conftest import write_video
+from tests.helpers.videos import write_video
 
 SAMPLES = 7  # an odd number: the last batch is smaller
 FRAMES, SIZE = 20, 32

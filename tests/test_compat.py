@@ -11,6 +11,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -324,3 +325,22 @@ def test_video_lists_fix_is_still_needed(tmp_path: Path):
     before, after = run_python(code).splitlines()[-2:]
     assert before == "[('\\ufeffa.mp4', 1), ('', -1)]"
     assert after == "True False [('a.mp4', 1), ('my b.mp4', 0), ('c.mp4', 2)]"
+
+
+def test_color_jitter_fix_is_still_needed():
+    """With numpy 2 mmaction2 alone fails; with numpy 1 it shifts hues as the fix does."""
+    code = """
+        import numpy as np, mmact_ssl
+        from mmaction.datasets.transforms import ColorJitter
+        from mmact_ssl.compat import adjust_hue, fix_color_jitter
+        image = np.random.RandomState(0).uniform(0, 255, (32, 32, 3)).astype(np.float32)
+        try:
+            shifted = [ColorJitter.adjust_hue(image, factor) for factor in (-0.1, 0.03, 0.1)]
+        except OverflowError:
+            print('broken', fix_color_jitter(), ColorJitter.adjust_hue(image, -0.1).shape)
+        else:
+            fixed = [adjust_hue(image, factor) for factor in (-0.1, 0.03, 0.1)]
+            print('whole', fix_color_jitter(), np.array_equal(shifted, fixed))
+    """
+    expected = 'whole False True' if np.__version__.startswith('1.') else 'broken True (32, 32, 3)'
+    assert run_python(code).splitlines()[-1] == expected

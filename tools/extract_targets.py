@@ -233,6 +233,7 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
+    from mmact_ssl.datasets.shards import video_path
     from mmact_ssl.datasets.video_reader import VideoReader
     from mmact_ssl.targets import importers
     from mmact_ssl.targets.extraction import read_annotations
@@ -251,7 +252,7 @@ def run_import(args: argparse.Namespace) -> None:
         root = args.videos or Path(args.ann[0]).parent
         lengths = {}
         for name in names or ():
-            with VideoReader(os.path.join(root, name)) as reader:
+            with VideoReader(video_path(root, name)) as reader:
                 lengths[name] = reader.total_frames
         written = importers.import_coco(args.source, out, lengths, args.layout, args.overwrite)
     print(f'{written} videos written: {out}')

@@ -8,9 +8,14 @@ folder with an ``index.json`` the model is entered there, and for the package's 
     python tools/publish_model.py work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
         --results results --licence 'Apache-2.0; trained on generated videos'
 
+A published file in place of the checkpoint is written anew: the same weights, with a card as this
+version writes it and the figures of ``--results`` that were measured with that file.
+
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
-``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``).
+``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2 reads videos by
+decord, which gives other frames of some files; ``mmact_ssl.ReadVideo`` and
+``mmact_ssl.DecodeFrames`` in its pipelines give those of the training.
 """
 
 from __future__ import annotations
@@ -36,7 +41,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('checkpoint', type=Path, help='checkpoint that tools/train.py wrote')
+    parser.add_argument(
+        'checkpoint', type=Path, help='checkpoint that tools/train.py wrote, or a published file'
+    )
     parser.add_argument(
         'output', type=Path, help='where to, ending in the name; the hash and the ending are added'
     )
@@ -92,10 +99,13 @@ def publish(args: argparse.Namespace) -> Path:
     """Write the file with its card, and enter it where there is an index."""
     from mmengine.config import Config
 
-    from mmact_ssl.apis.model import load_file
-    from mmact_ssl.apis.publish import card_of_checkpoint, figures_of, text_part, write_model
-    from mmact_ssl.apis.zoo import INDEX, add_to_index
-    from mmact_ssl.apis.zoo_page import update_zoo
+    from mmact_ssl.apis.publish import (
+        card_of_checkpoint,
+        figures_of,
+        renew_model,
+        text_part,
+        write_model,
+    )
     from mmact_ssl.engine.config_check import find_config
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.files import sha256_of_file
@@ -110,6 +120,16 @@ def publish(args: argparse.Namespace) -> Path:
             f'{args.checkpoint}: no results in {", ".join(args.results)} are of this file (sha256 '
             f'{sha256[:12]}...): evaluate it by tools/evaluate.py --out'
         )
+    if args.checkpoint.suffix == '.safetensors':
+        if args.half or args.downstream or args.text_encoder or args.adapters:
+            raise ConfigError(
+                f'{args.checkpoint}: is published, and keeps its weights and parts: give '
+                '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
+            )
+        told = dict(licence=args.licence, method=args.method, trained_on=args.trained_on)
+        changes = {'name': args.output.name, **{k: v for k, v in told.items() if v}}
+        path = renew_model(args.checkpoint, args.output.parent, own, args.variant, **changes)
+        return enter(path, changes['name'])
     if args.adapters and not args.downstream:
         raise ConfigError(
             '--adapters: give --downstream configs/downstream/linear_r3d-adapted_*.py'
@@ -133,13 +153,23 @@ def publish(args: argparse.Namespace) -> Path:
         projectors, told = text_part(args.checkpoint, args.text_encoder)
         weights, card = {**weights, **projectors}, replace(card, **told)
     path = write_model(weights, args.output.parent, card, results, args.half, args.variant)
+    return enter(path, card.name)
+
+
+def enter(path: Path, name: str) -> Path:
+    """Load a written file, as whoever receives it, and enter it where there is an index."""
+    from mmact_ssl.apis.model import load_file
+    from mmact_ssl.apis.zoo import INDEX, add_to_index
+    from mmact_ssl.apis.zoo_page import update_zoo
+    from mmact_ssl.errors import CheckpointError
+
     try:
-        load_file(path)  # as whoever receives it
+        load_file(path)
     except CheckpointError:
         path.unlink()
         raise
     if (path.parent / INDEX).is_file():
-        add_to_index(path, card.name)
+        add_to_index(path, name)
         if path.parent.resolve() == ROOT / 'zoo':
             update_zoo(path.parent, ROOT / 'docs' / 'model_zoo.md', ROOT / 'model-index.yml')
     return path

@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from mmact_ssl.apis.part_checks import check_part, check_pipeline
 from mmact_ssl.engine.saved_config import read_saved_card
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
+DECODERS = re.compile(r'mmaction\.(?:Decord|PyAV|OpenCV)(Init|Decode)')
+OWN_READER = dict(Init='mmact_ssl.ReadVideo', Decode='mmact_ssl.DecodeFrames')
 NAME = re.compile(r'\w[\w.+-]{0,99}')
 
 
@@ -28,7 +31,7 @@ class Card:
     """Card of a published file: its network, its data, its results.
 
     Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
-    file: :mod:`mmact_ssl.apis.parts` builds them.
+    file. What :mod:`mmact_ssl.apis.part_checks` refuses is not a card.
 
     Attributes:
         name: Of the model, e.g. ``csvr_r3d_demo``.
@@ -50,7 +53,7 @@ class Card:
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
-            of the 'file'.
+            of the 'file', ``version`` of the measurement (1 in early cards).
         dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
         labels_read: Of a training that read labels: which, see :class:`LabelsRead`.
         source_sha256: Of the training checkpoint.
@@ -130,12 +133,20 @@ def card_from(values: Any) -> Card:
             raise ValueError(f'its card has {name!r} of {type(values[name]).__name__}')
     _check_values(values)
     parts = {key: _with_tuples(values.get(key)) for key in PARTS}
+    parts['pipeline'] = [by_own_reader(step) for step in values['pipeline']]
     card = Card(**{**values, **parts})
-    for name in (card.name, card.text_encoder or 'none'):
+    for name in (card.name, card.backbone_name, card.text_encoder or 'none'):
         if not NAME.fullmatch(name):
             raise ValueError(f'its card has the name {name!r}')
     if card.kind not in ('video', 'skeleton'):
         raise ValueError(f'its card is of the kind {card.kind!r}')
+    if not 0 < card.feature_dim < 10**6 or not 0 <= card.num_persons < 100:
+        raise ValueError('its card has a feature_dim or num_persons of no network')
+    check_part(card.backbone, 'backbone', 'backbone')
+    check_part(card.preprocessor, 'preprocessor', 'preprocessor')
+    if card.pooling is not None:
+        check_part(card.pooling, 'pooling', 'pooling')
+    check_pipeline(card.pipeline)
     return card
 
 
@@ -147,6 +158,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     'dict[str, Any] | None': (dict, type(None)),
     'list[dict[str, Any]]': (list,),
 }
+
+
+def by_own_reader(step: Any) -> Any:
+    """Replace a decoder of mmaction2, as early cards name one: they give other frames."""
+    name = str(step.get('type', '')) if isinstance(step, dict) else ''
+    replaced = DECODERS.fullmatch(name)
+    return dict(type=OWN_READER[replaced[1]]) if replaced else _with_tuples(step)
 
 
 def _with_tuples(value: Any) -> Any:

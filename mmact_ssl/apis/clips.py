@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,14 +11,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Union, cast
 
-import av
 import numpy as np
+from mmengine.logging import print_log
 
-from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
+from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 FIX = 'docs/inference.md shows what is read'
@@ -81,11 +82,23 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
             for place, name in enumerate(folder.names.tolist())
         ]
     suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
-    files = [file for file in files_below(path) if file.suffix.lower() in suffixes]
-    if not files:
-        raise DataError(f'{path}: no {kind} clips in it ({", ".join(suffixes)}): {FIX}')
-    named = ((file, before + file.relative_to(path).as_posix()) for file in files)
-    return [clip for file, name in named for clip in _from_file(file, name, kind, layout)]
+    files, unread, others = choose_files(path, suffixes)
+    if others:
+        print_log(others, 'current', logging.WARNING)
+    if not files and not unread:
+        raise DataError(f'{path}: no {kind} clips in it ({others or "it is empty"}): {FIX}')
+    clips = []
+    for file in sorted([*files, *unread]):
+        name = before + file.relative_to(path).as_posix()
+        if file in unread:
+            clips.append(Clip(name, partial(_fail, f'{_absolute(file)}: {unread[file]}')))
+        else:
+            clips += _from_file(file, name, kind, layout)
+    return clips
+
+
+def _fail(message: str) -> dict[str, Any]:
+    raise DataError(message)
 
 
 def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
@@ -129,12 +142,7 @@ def _clip_names(path: Path) -> list[str] | None:
 
 
 def _from_video(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DataError(f'{_absolute(path)}: no such video')
-    # decord prints the whole of a file that is not a video, a text or a web page.
-    with reading(_absolute(path), 'take it out of the inputs'):
-        av.open(str(path), metadata_errors='replace').close()
-    return _results(path.as_posix(), 'RGB')
+    return _results(_absolute(path), 'RGB')
 
 
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
@@ -181,13 +189,10 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
         if array.dtype != np.uint8 or array.ndim != 4 or shape[-1] != 3:
             raise DataError(f'{name}: {array.dtype} {shape} are no frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
-    joints = LAYOUTS[layout].num_joints
-    if array.ndim != 4 or shape[2] != joints or shape[3] not in (2, 3) or array.dtype.kind != 'f':
-        raise DataError(
-            f'{name}: {array.dtype} {shape} is no skeleton of the layout {layout}, float '
-            f'[M, T, {joints}, 2 or 3]'
-        )
-    return _skeleton(array, name, layout)
+    try:
+        return _skeleton(usable_clip(array, layout)[0], name, layout)
+    except ValueError as error:
+        raise DataError(f'{name}: {error}') from None
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:

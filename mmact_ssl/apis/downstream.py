@@ -9,16 +9,20 @@ from typing import Any
 from mmengine.config import Config
 
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.parts import plain_part
+from mmact_ssl.apis.part_checks import plain_part
+from mmact_ssl.apis.parts import build_without_memory
 from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.trained_network import saved_backbone
+from mmact_ssl.files import reading
 from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
 
 DOWNSTREAM = CONFIGS / 'downstream'
+# Ends the error of a network that is refused.
+TRUSTED = 'if you trust the file, give a downstream config'
 
 
 def config_for(
@@ -71,7 +75,7 @@ def config_for(
             f'{checkpoint} was trained on {trained} values per joint, and {data}, of '
             f'{bodies.in_channels} coordinates, gives {found}: give a checkpoint of such skeletons'
         )
-    _use_network(cfg, backbone)
+    _use_network(cfg, backbone, checkpoint)
     apply_options(cfg, options)
     return cfg
 
@@ -93,8 +97,8 @@ def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> C
             # With the arguments that it was trained with, such as the layout of its skeletons. The
             # config of a set has some itself, for a file without a record of its network.
             if path == base or saved_backbone(checkpoint):
-                backbone = saved_network(checkpoint)[1]
-                _use_network(cfg, _plain_backbone(backbone, checkpoint))
+                _, backbone = saved_network(checkpoint)
+                _use_network(cfg, _plain_backbone(backbone, checkpoint), checkpoint)
             return cfg
     raise ConfigError(
         f'{checkpoint}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '
@@ -103,19 +107,18 @@ def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> C
 
 
 def _plain_backbone(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:
-    # The file may be anybody's, and a registry calls whatever function a `type` is the path of.
-    try:
-        return plain_part(backbone, 'MODELS', 'backbone')
-    except ValueError as error:
-        raise CheckpointError(
-            f'{checkpoint}: {error}; if you trust the file, give a downstream config'
-        ) from error
+    with reading(checkpoint, TRUSTED, CheckpointError):
+        return plain_part(backbone, 'backbone', 'backbone')
 
 
-def _use_network(cfg: Config, backbone: dict[str, Any]) -> None:
+def _use_network(cfg: Config, backbone: dict[str, Any], checkpoint: str) -> None:
+    """Give a config the backbone of a file, once it is known what building it does."""
     # Tasks may read earlier maps too; what is evaluated is the last one.
     backbone.pop('out_indices', None)
     cfg.merge_from_dict({'model': {'backbone': backbone}})
+    with reading(checkpoint, TRUSTED, CheckpointError):
+        merged = plain_part(cfg.model.backbone.to_dict(), 'backbone', 'model.backbone')
+        build_without_memory(merged, 'model.backbone', os.path.getsize(checkpoint))
 
 
 def fit_lists(cfg: Config, splits: bool = True) -> None:

@@ -6,7 +6,8 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,11 +26,11 @@ from mmact_ssl.apis.parts import build_pipeline
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
+from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
 UNITS = ('seconds', 'frames')
-# What these open is read at any frame, in any order; PyAVDecode goes on from where it stopped.
-RANDOM_ACCESS = ('DecordInit', 'OpenCVInit')
+MOMENT = 1e-6  # to which times are rounded, in seconds or frames
 
 
 @dataclass(frozen=True)
@@ -221,56 +222,68 @@ class FeatureInferencer(BaseInferencer):
             shown = clip.name.encode('unicode_escape').decode()
             self.broken[shown] = 'its name is not UTF-8 or has control characters, rename it'
             return
+        path = clip.path or clip.name
+        samples = self._samples(clip, window, stride, unit)
         try:
-            with reading(clip.path or clip.name, FIX):
-                given = clip.read()
-                opener, rest = self.pipeline['array' not in given]
-                results = opener(dict(given))
-                total = results['total_frames']
-                if not total:
-                    raise ValueError('it has no frames')
-            rate = 1.0
-            if unit == 'seconds':
-                rate = results.get('avg_fps') or (1.0 if window is None else 0.0)
-                if not rate:
-                    raise ConfigError(f"{clip.name}: seconds are not known; set unit='frames'")
-            for number, (start, stop) in enumerate(spans(total, window, stride, rate)):
-                if number and self.opens_anew:
-                    with reading(clip.path or clip.name, FIX):
-                        results = opener(dict(given))
-                part = {**results, 'total_frames': stop - start, 'start_index': start}
-                if 'keypoint' in results:
-                    part['keypoint'] = results['keypoint'][:, start:stop].copy()
-                    part['start_index'] = 0
-                with reading(clip.path or clip.name, FIX):
-                    sample = rest(part)
-                yield (start / rate, stop / rate), sample
+            while True:
+                with reading(path, FIX):
+                    sample = next(samples, None)
+                if sample is None:
+                    return
+                yield sample
         except DataError as error:
             reason = reason_of(error).removesuffix(f': {FIX}')
-            self.broken[clip.name] = reason.removeprefix(f'{clip.path or clip.name}: ')
+            self.broken[clip.name] = reason.removeprefix(f'{path}: ')
+
+    def _samples(
+        self, clip: Clip, window: float | None, stride: float | None, unit: str
+    ) -> Iterator[tuple[tuple[float, float], Any]]:
+        """Samples of a clip's windows, in order; a video is opened once."""
+        results = self.open_clip(clip.read())
+        reader = results.pop('video_reader', None)
+        total = results['total_frames']
+        if not total:
+            raise ValueError('it has no frames')
+        with reader or nullcontext():
+            if unit == 'seconds' and reader is not None:
+                times, length = reader.seconds, reader.duration
+            elif unit == 'frames' or window is None:
+                times, length = np.arange(total), total
+                window, stride = (step and max(round(step), 1) for step in (window, stride))
+            else:
+                raise ConfigError(f"{clip.name}: seconds are not known; set unit='frames'")
+            parts = (
+                (span, self._part(results, *frames_shown(times, *span)))
+                for span in spans(length, window, stride, total)
+            )
+            if reader is None:
+                yield from ((span, self.finish(part)) for span, part in parts)
+                return
+            for block, wanted in in_blocks(parts, BLOCK_BYTES // reader.frame_bytes):
+                frames = reader.read(wanted)
+                for span, part in block:
+                    yield span, self.finish({**part, 'array': frames})
+
+    def _part(self, results: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
+        """Choose the frames of a window, those from ``start`` to ``stop - 1``."""
+        part = {**results, 'total_frames': stop - start, 'start_index': start}
+        if 'keypoint' in results:
+            part.update(keypoint=results['keypoint'][:, start:stop].copy(), start_index=0)
+        return self.sample(part)
 
     def _init_model(self, cfg: Any, weights: Any, device: str = 'cpu') -> PretrainedModel:
         """The network that is loaded already."""
         return self.pretrained.to(device)
 
-    def _init_pipeline(self, cfg: Any) -> Any:
-        """Two halves of the pipeline, of arrays (False) and of what the pipeline opens (True).
-
-        The first half opens a video. Of frames that are there already, nothing is opened and
-        mmaction2's ``ArrayDecode`` picks them.
-        """
+    def _init_pipeline(self, cfg: Any) -> None:
+        """Three parts of the pipeline: it opens a video, chooses frames, and decodes them."""
         steps = self.pretrained.card.pipeline
-        opens = [i for i, step in enumerate(steps) if step['type'].endswith('Init')]
-        cut = opens[0] + 1 if opens else 0
-        self.opens_anew = bool(cut) and not steps[cut - 1]['type'].endswith(RANDOM_ACCESS)
-        decoded = [
-            dict(type='mmaction.ArrayDecode') if step['type'].endswith('Decode') else step
-            for step in steps[cut:]
-        ]
-        return {
-            True: (build_pipeline(steps[:cut]), build_pipeline(steps[cut:])),
-            False: (build_pipeline([]), build_pipeline(decoded)),
-        }
+        names = [step['type'].rpartition('.')[2] for step in steps]
+        opened = 'ReadVideo' in names
+        decoded = names.index('DecodeFrames') if opened else 0
+        self.open_clip = build_pipeline(steps[:opened])
+        self.sample = build_pipeline(steps[opened:decoded])
+        self.finish = build_pipeline(steps[decoded:])
 
 
 def check_cut(window: float | None, stride: float | None, unit: str) -> None:
@@ -285,22 +298,60 @@ def check_cut(window: float | None, stride: float | None, unit: str) -> None:
 
 
 def spans(
-    total: int, window: float | None, stride: float | None, rate: float = 1.0
-) -> list[tuple[int, int]]:
-    """Where the windows of a clip begin and end, in frames; the last is flush with its end.
+    length: float, window: float | None, stride: float | None, total: int
+) -> Iterator[tuple[float, float]]:
+    """Where the windows of a clip begin and end; the last is flush with its end.
 
     Args:
-        total: Frames of the clip; one no longer than the window is one window.
-        window, stride: Lengths in units of ``1 / rate`` frames; None: the whole clip, the window.
-        rate: Frames in a unit.
+        length: Of the clip; one no longer than the window is one window.
+        window, stride: In the unit of the length; None: the whole clip, the window.
+        total: Frames of the clip.
+
+    Raises:
+        DataError: There are more than a thousand windows for each frame.
     """
-    if window is None:
-        return [(0, total)]
-    length = max(round(window * rate), 1)
-    step = max(round((stride or window) * rate), 1)
-    last = max(total - length, 0)
-    starts = [*range(0, last, step), last]
-    return [(start, min(start + length, total)) for start in starts]
+    if window is None or window >= length:
+        yield 0, length
+        return
+    step = stride or window
+    last = round(length - window, 6)
+    count = math.ceil(round(last / step, 6))
+    if count > 1000 * total:
+        raise DataError(f'{count} windows of {total} frames: its time stamps are damaged')
+    for number in range(count):
+        start = round(number * step, 6)
+        yield start, round(start + window, 6)
+    yield last, length
+
+
+def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int]:
+    """The first frame shown from ``start`` to ``stop``, and the one after the last.
+
+    Args:
+        times: ``(T,)``: when each frame appears; it is shown until the next one appears.
+    """
+    first = max(int(np.searchsorted(times, start + MOMENT, 'right')) - 1, 0)
+    return first, max(int(np.searchsorted(times, stop - MOMENT)), first + 1)
+
+
+def in_blocks(
+    parts: Iterable[tuple[Any, dict[str, Any]]], limit: int
+) -> Iterator[tuple[list[tuple[Any, dict[str, Any]]], set[int]]]:
+    """Yield windows together as long as they have ``limit`` frames or fewer, and their frames.
+
+    A read decodes from the key frame before it, so that one for each window is slow.
+    """
+    block: list[tuple[Any, dict[str, Any]]] = []
+    wanted: set[int] = set()
+    for span, part in parts:
+        chosen = set(part['frame_inds'].ravel().tolist())
+        if block and len(wanted) + len(chosen - wanted) > limit:
+            yield block, wanted
+            block, wanted = [], set()
+        block.append((span, part))
+        wanted |= chosen
+    if block:
+        yield block, wanted
 
 
 def mean_of(clip: Embedded) -> Embedded:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.apis.card import FIX, Card, read_card
-from mmact_ssl.apis.parts import build_model, build_pipeline
+from mmact_ssl.apis.parts import build_model, build_pipeline, build_without_memory
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
@@ -89,13 +89,14 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     state = {key: value for key, value in read_state_dict(path).items() if key.startswith(PREFIX)}
     state = {key[len(PREFIX) :]: value for key, value in state.items()}
     with reading(path, FIX, CheckpointError):
-        # Without memory at first: a card may ask for a network of any size.
-        with torch.device('meta'):
-            require_fit(build_model(card.backbone, 'backbone'), state, path, FIX)
-        backbone = build_model(card.backbone, 'backbone')
+        size = os.path.getsize(path)
+        require_fit(build_without_memory(card.backbone, 'backbone', size), state, path, FIX)
+        backbone = build_model(card.backbone, 'backbone', 'backbone')
         backbone.load_state_dict(state)
-        preprocessor = build_model(card.preprocessor, 'preprocessor')
-        pooling = None if card.pooling is None else build_model(card.pooling, 'pooling')
+        preprocessor = build_model(card.preprocessor, 'preprocessor', 'preprocessor')
+        pooling = None
+        if card.pooling is not None:
+            pooling = build_model(card.pooling, 'pooling', 'pooling')
         model = PretrainedModel(backbone, preprocessor, pooling, card, sha256, path)
         model.transform  # noqa: B018  (built now, so that what is refused is refused here)
     for part in (backbone, preprocessor, pooling):

@@ -1,145 +1,135 @@
-"""Build the parts that a published file names: registered networks and transforms, nothing else.
+"""Build the parts that a file from outside names.
 
-A card comes from outside. What a config may do, such as importing modules, starting from weights
-at an address or reading other files, a card may not.
+:mod:`mmact_ssl.apis.part_checks` has checked them; while they are built, the registries know the
+types of the list alone, and a network grows no larger than the file.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from mmengine.registry import MODELS as ROOT_MODELS
-from mmengine.registry import DefaultScope
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import DefaultScope, Registry
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
 
+from mmact_ssl.apis.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
+from mmact_ssl.apis.part_checks import check_part, check_pipeline
 from mmact_ssl.errors import reason_of
 
-# Where the parts of a published model are defined.
-FOLDERS = (
-    'mmact_ssl.models.backbones.',
-    'mmact_ssl.models.necks.',
-    'mmact_ssl.datasets.transforms.',
-    'mmaction.models.backbones.',
-    'mmaction.models.data_preprocessors.',
-    'mmaction.datasets.transforms.',
-)
-# Transforms that call whatever function they are told to.
-WRAPPERS = 'mmaction.datasets.transforms.wrappers'
-# Layers such as ReLU and BN3d, which networks name in their own arguments.
-LAYERS = ('torch.nn.modules.', 'mmcv.cnn.')
-# Words in the names of arguments that lead to files, addresses or weights.
-OUTSIDE = re.compile(
-    r'(^|_)(pretrained|checkpoint|weights|init_cfg|path|file|dir|root|url|backend|client|cache'
-    r'|cfg_overlay)(_|$)'
-)
-# Names and modes: no address, no path, no expression.
-PLAIN = re.compile(r'[\w.+-]{0,100}')
+# Changing Registry.get is for one thread at a time.
+_lock = threading.RLock()
 
 
-def known_class(name: str, registry: str) -> type | None:
-    """The class of ``mmact_ssl.X`` or ``mmaction.X`` in a registry, 'MODELS' or 'TRANSFORMS'."""
+def known_class(name: str, place: str) -> Any:
+    """The registered class or function of ``mmact_ssl.X``, ``mmaction.X`` or a layer ``X``.
+
+    None if there is none. ``place`` is a key of :data:`ALLOWED_TYPES`.
+    """
     import mmaction.datasets
     import mmaction.models  # noqa: F401  (fill the registries)
-    from mmaction import registry as theirs
 
-    from mmact_ssl import registry as ours
+    import mmact_ssl.registry  # noqa: F401
 
-    scope, _, part = name.partition('.')
-    registries = {'mmact_ssl': ours, 'mmaction': theirs}
-    if scope not in registries:
+    root = ROOT_TRANSFORMS if place.endswith('transform') else ROOT_MODELS
+    scope, _, part = name.rpartition('.')
+    registry = root.children.get(scope) if scope else root
+    if registry is None:
         return None
-    parts = getattr(registries[scope], registry)
-    parts.import_from_location()
-    return parts.module_dict.get(part)
+    registry.import_from_location()
+    return registry.module_dict.get(part)
 
 
-def check_part(config: Any, registry: str, where: str) -> None:
-    """Raise ValueError unless a part, and all parts inside of it, may be built.
+@contextmanager
+def listed_types_only() -> Iterator[None]:
+    """Let the registries know the listed types alone, in this thread.
+
+    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and takes a name
+    that is not registered for a path to any object. Networks look up more than what a config calls
+    ``type``: the ``padding_mode`` of mmcv's ``ConvModule`` is one.
+    """
+    names = {name: place for place, types in ALLOWED_TYPES.items() for name in types}
+    listed = [part for part in map(known_class, names, names.values()) if part is not None]
+    owner = threading.get_ident()
+
+    def get(self: Registry, key: str) -> Any:
+        if threading.get_ident() != owner:
+            return plain(self, key)
+        scope, _, name = key.rpartition('.')
+        registry: Registry | None = self
+        if scope and scope != self.scope:
+            registry = self._get_root_registry().children.get(scope)
+        while registry is not None and name not in registry.module_dict:
+            registry = None if scope else registry.parent
+        found = None if registry is None else registry.module_dict[name]
+        if not any(found is part for part in listed):
+            raise ValueError(f'{key[:60]!r} is refused: not on the list of types')
+        return found
+
+    with _lock:
+        plain, Registry.get = Registry.get, get
+        try:
+            yield
+        finally:
+            Registry.get = plain
+
+
+class _LinspaceOnCPU(TorchFunctionMode):
+    """Keep ``torch.linspace`` off the meta device: networks read rates of drop path from it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        return func(*args, **({'device': 'cpu', **kwargs} if func is torch.linspace else kwargs))
+
+
+@contextmanager
+def _bounded(most_values: float) -> Iterator[None]:
+    """Stop a network that grows beyond a number of values, or of parts, in this thread."""
+    owner, parts, values = threading.get_ident(), 0, 0
+
+    def count(module: nn.Module, name: str, part: Any) -> None:
+        nonlocal parts, values
+        if threading.get_ident() == owner and part is not None:
+            parts, values = parts + 1, values + (part.numel() if isinstance(part, Tensor) else 0)
+            if parts > MAX_MODULES or values > most_values + SPARE_VALUES:
+                raise ValueError('its network is larger than the file')
+
+    with ExitStack() as stack:
+        for register in (
+            hooks.register_module_parameter_registration_hook,
+            hooks.register_module_buffer_registration_hook,
+            hooks.register_module_module_registration_hook,
+        ):
+            stack.callback(register(count).remove)
+        yield
+
+
+def build_model(config: dict[str, Any], place: str, where: str, size: float = math.inf) -> Any:
+    """Check and build a network, a preprocessor or a pooling.
 
     Args:
-        config: Dict of plain values with ``type``.
-        registry: ``'MODELS'`` or ``'TRANSFORMS'``.
-        where: Names the part in errors.
+        config, place, where: As of :func:`check_part`.
+        size: Bytes of the file that holds its weights, which has fewer values; a config cannot ask
+            for a network of any size.
     """
-    if not isinstance(config, dict) or not isinstance(config.get('type'), str):
-        raise ValueError(f'{where} is not a table with a type')
-    name = config['type']
-    found = known_class(name, registry)
-    if found is None or not _may_be_built(found):
-        raise ValueError(
-            f'{where} is a {name!r}, refused: not a registered backbone, neck or transform of '
-            'mmact_ssl or mmaction2 (import the module that registers yours first)'
-        )
-    _check_arguments(config, registry, where)
-
-
-def _may_be_built(found: type) -> bool:
-    if found.__module__.split('.')[0] not in ('mmact_ssl', 'mmaction'):
-        return True  # somebody's own, whose module they have imported
-    return f'{found.__module__}.'.startswith(FOLDERS) and found.__module__ != WRAPPERS
-
-
-def _check_arguments(value: Any, registry: str, where: str) -> None:
-    """Refuse arguments that lead out of the file, at any depth."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key.startswith('_') or (OUTSIDE.search(key) and item not in (None, False)):
-                raise ValueError(f'{where}.{key} is refused: it leads out of the file')
-            inside = f'{where}.{key}'
-            if isinstance(item, dict) and 'type' in item:
-                layer = ROOT_MODELS.module_dict.get(item['type'])
-                if layer is None or not layer.__module__.startswith(LAYERS):
-                    check_part(item, registry, inside)
-                    continue
-            _check_arguments(item, registry, inside)
-    elif isinstance(value, (list, tuple)):
-        for number, item in enumerate(value):
-            inside = f'{where}[{number}]'
-            if isinstance(item, dict) and 'type' in item:
-                check_part(item, registry, inside)
-            else:
-                _check_arguments(item, registry, inside)
-    elif isinstance(value, str):
-        if not PLAIN.fullmatch(value):
-            raise ValueError(f'{where} is {value[:60]!r}, refused: not a name')
-    elif value is not None and not isinstance(value, (bool, int, float)):
-        raise ValueError(f'{where} is a {type(value).__name__}, refused')
-
-
-def without_outside(value: Any, registry: str) -> Any:
-    """Copy a part of a config without what leads to files, with the full names of its types."""
-    if isinstance(value, Mapping):
-        part = {k: without_outside(v, registry) for k, v in value.items() if not OUTSIDE.search(k)}
-        name = part.get('type')
-        if isinstance(name, str) and '.' not in name:
-            scopes = (f'{scope}.{name}' for scope in ('mmact_ssl', 'mmaction'))
-            part['type'] = next((n for n in scopes if known_class(n, registry)), name)
-        return part
-    if isinstance(value, (list, tuple)):
-        items = [without_outside(item, registry) for item in value]
-        return items if isinstance(value, list) else tuple(items)
-    return value
-
-
-def plain_part(config: Any, registry: str, where: str) -> dict[str, Any]:
-    """Write a part of a config as a card does: plain values, full names, nothing to start from.
-
-    ValueError if a card may not hold it, see :func:`check_part`.
-    """
-    part = without_outside(config, registry)
-    check_part(part, registry, where)
-    return part
-
-
-def build_model(config: dict[str, Any], where: str) -> Any:
-    """Check and build a network, a preprocessor or a pooling."""
     from mmact_ssl.registry import MODELS
 
-    check_part(config, 'MODELS', where)
+    check_part(config, place, where)
+    with _bounded(size):
+        return _build(MODELS, config, where)
+
+
+def _build(registry: Registry, config: dict[str, Any], where: str) -> Any:
     try:
-        with DefaultScope.overwrite_default_scope('mmact_ssl'):
-            return MODELS.build(dict(config))
+        with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only():
+            return registry.build(dict(config))
     except Exception as error:  # mmaction2 answers some unknown arguments by a bare assertion
         given = ', '.join(key for key in config if key != 'type')
         raise ValueError(
@@ -147,11 +137,18 @@ def build_model(config: dict[str, Any], where: str) -> Any:
         ) from error
 
 
+def build_without_memory(config: dict[str, Any], where: str, size: float) -> nn.Module:
+    """Build a backbone by :func:`build_model` on torch's meta device."""
+    with torch.device('meta'), _LinspaceOnCPU():
+        return build_model(config, 'backbone', where, size)
+
+
 def build_pipeline(steps: list[dict[str, Any]]) -> Any:
     """Check and build the transforms of a pipeline."""
     from mmengine.dataset import Compose
 
-    for number, step in enumerate(steps):
-        check_part(step, 'TRANSFORMS', f'pipeline[{number}]')
-    with DefaultScope.overwrite_default_scope('mmact_ssl'):
-        return Compose([dict(step) for step in steps])
+    from mmact_ssl.registry import TRANSFORMS
+
+    check_pipeline(steps)
+    built = [_build(TRANSFORMS, step, f'pipeline[{i}]') for i, step in enumerate(steps)]
+    return Compose(built)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl import __version__
-from mmact_ssl.apis.card import Card, card_from
+from mmact_ssl.apis.card import Card, card_from, read_card
 from mmact_ssl.apis.downstream import find_downstream
-from mmact_ssl.apis.parts import plain_part
+from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.compat import CONFIGS
+from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
@@ -37,10 +38,10 @@ def make_card(cfg: Config, **known: Any) -> Card:
     """
     dataset, pooling = cfg.test_dataloader.dataset, cfg.get('feature_pooling')
     try:
-        backbone = plain_part(cfg.model.backbone.to_dict(), 'MODELS', 'backbone')
-        preprocessor = plain_part(cfg.model.data_preprocessor, 'MODELS', 'preprocessor')
-        pipeline = [plain_part(step, 'TRANSFORMS', 'pipeline') for step in dataset.pipeline]
-        pooled = None if pooling is None else plain_part(pooling, 'MODELS', 'pooling')
+        backbone = plain_part(cfg.model.backbone.to_dict(), 'backbone', 'backbone')
+        preprocessor = plain_part(cfg.model.data_preprocessor, 'preprocessor', 'preprocessor')
+        pipeline = [plain_part(step, 'transform', 'pipeline') for step in dataset.pipeline]
+        pooled = None if pooling is None else plain_part(pooling, 'pooling', 'pooling')
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
     named = [backbone, default_arguments(backbone['type'])]
@@ -72,13 +73,15 @@ def figures_of(
 ) -> list[dict[str, Any]]:
     """Figures of one file: those of the results that name its hash and read it as the card does.
 
+    Of several versions of a result the newest is taken.
+
     Args:
         variant: Of the results; another one may be the same file evaluated in another way.
 
     Raises:
-        ConfigError: Two results give one figure different values.
+        ConfigError: Two results of a version give one figure different values.
     """
-    results = list(results)
+    results = sorted(results, key=lambda result: -result.version)
     # A confusion matrix counts each clip of a test split once.
     counted = {
         (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))
@@ -97,6 +100,7 @@ def figures_of(
             synthetic=result.synthetic,
             config=result.config,
             test_clips=counted.get((result.dataset, result.data_version), 0),
+            version=result.version,
         )
         for heading, protocol, metric, fraction in COLUMNS
         for result in results
@@ -108,10 +112,12 @@ def figures_of(
     known: dict[tuple[Any, ...], dict[str, Any]] = {}
     for figure in figures:
         key = figure['name'], figure['dataset'], figure['seed']
-        if known.setdefault(key, figure) != figure:  # two folders may hold the same result
+        first = known.setdefault(key, figure)
+        # Two folders may hold the same result.
+        if first != figure and first['version'] == figure['version']:
             raise ConfigError(
                 f'{card.name}: {figure["name"]} on {figure["dataset"]} with seed {figure["seed"]} '
-                f'is {known[key]["value"]} ({known[key]["config"]}) and {figure["value"]} '
+                f'is {first["value"]} ({first["config"]}) and {figure["value"]} '
                 f'({figure["config"]}): give --results that hold one of them'
             )
     return [*known.values()]
@@ -161,8 +167,6 @@ def write_model(
         ConfigError: Two results give one figure different values.
         CheckpointError: A weight is too large for float16.
     """
-    from safetensors.torch import save
-
     results = list(results)
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
@@ -171,16 +175,48 @@ def write_model(
                 raise CheckpointError(f'{key} is too large for float16: publish without --half')
     card = replace(card, precision='float16' if half else 'float32')
 
-    def content(figures: list[dict[str, Any]], of: str) -> bytes:
-        marked = [{**figure, 'weights': of} for figure in figures]
-        filled = replace(card, results=marked)
-        return save(dict(weights), metadata={CARD_KEY: filled.to_json()})
-
-    data = content(figures_of(results, card.source_sha256, card, variant), 'checkpoint')
+    figures = figures_of(results, card.source_sha256, card, variant)
+    data = _content(weights, card, figures, 'checkpoint')
     if of_file := figures_of(results, hashlib.sha256(data).hexdigest(), card, variant):
-        data = content(of_file, 'file')
-    digest = hashlib.sha256(data).hexdigest()
-    path = folder / f'{card.name}-{digest[:8]}.safetensors'
+        data = _content(weights, card, of_file, 'file')
+    return _write(data, folder, card)
+
+
+def renew_model(
+    path: str | os.PathLike[str],
+    folder: Path,
+    results: Iterable[Result] = (),
+    variant: str = 'full',
+    **changes: Any,
+) -> Path:
+    """Write a published file anew: the same weights, with a card as this version writes it.
+
+    Args:
+        path: Of the file.
+        folder: Where the new one goes.
+        results: Those that name the file's hash take the place of the card's figures.
+        variant: Of the results that become figures.
+        changes: Other fields of the card, e.g. ``name``.
+    """
+    card = replace(read_card(path), version=__version__, **changes)
+    weights = read_state_dict(path)
+    figures = figures_of(results, sha256_of_file(path), card, variant)
+    return _write(_content(weights, card, figures, 'file'), folder, card)
+
+
+def _content(
+    weights: Mapping[str, Tensor], card: Card, figures: Sequence[dict[str, Any]], of: str
+) -> bytes:
+    """The bytes of a file with these figures, or the card's own if there are none."""
+    from safetensors.torch import save
+
+    if figures:
+        card = replace(card, results=[{**figure, 'weights': of} for figure in figures])
+    return save(dict(weights), metadata={CARD_KEY: card.to_json()})
+
+
+def _write(data: bytes, folder: Path, card: Card) -> Path:
+    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors'
     write_atomically(path, data)
     return path
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from mmact_ssl.apis.clips import Input
-from mmact_ssl.apis.feature_index import CHUNK, FeatureIndex, Window
+from mmact_ssl.apis.feature_index import PIECE, FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, check_cut, mean_of
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.compat import CONFIGS
@@ -54,7 +54,10 @@ class RetrievalInferencer(FeatureInferencer):
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
         # One cut has one form, however it was asked for.
         windows = None if window is None else [float(window), float(stride or window), unit]
-        self.index = FeatureIndex(index, dict(model=self.pretrained.sha256, windows=windows))
+        meta = dict(model=self.pretrained.sha256, windows=windows)
+        if self.pretrained.card.kind == 'video':
+            meta['reader'] = 'VideoReader'  # earlier indexes hold features of decord's frames
+        self.index = FeatureIndex(index, meta)
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
 
@@ -62,7 +65,7 @@ class RetrievalInferencer(FeatureInferencer):
         """Embed the clips that the index does not hold yet, and append them.
 
         A clip is known by its path: of a file that was replaced the index keeps the earlier
-        content. A killed call goes on where it was.
+        content. A killed call goes on where it was, and several processes may add at the same time.
 
         Returns:
             ``added`` and ``known``: counts of clips; ``broken``: reason by clip.
@@ -75,7 +78,7 @@ class RetrievalInferencer(FeatureInferencer):
         self.broken = {}
         windows: list[Window] = []
         values: list[np.ndarray] = []
-        added = 0
+        added: set[str] = set()
         paths = {clip.name: clip.path for clip in todo}
         if len(paths) < len(todo):
             twice = next(clip.name for clip in todo if clip.path != paths[clip.name])
@@ -85,14 +88,14 @@ class RetrievalInferencer(FeatureInferencer):
             for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):
                 windows += [Window(paths[clip.name], *span) for span in clip.spans.tolist()]
                 values.append(clip.values)
-                added += 1
-                if len(windows) >= CHUNK:
-                    self.index.add(windows, np.concatenate(values))
+                if len(windows) >= PIECE:
+                    added |= self.index.add(windows, np.concatenate(values))
                     windows, values = [], []
         finally:
             if windows:
-                self.index.add(windows, np.concatenate(values))
-        return dict(added=added, known=len(known), broken=dict(self.broken))
+                added |= self.index.add(windows, np.concatenate(values))
+        held = len(todo) - len(self.broken) - len(added)  # that another process added meanwhile
+        return dict(added=len(added), known=len(known) + held, broken=dict(self.broken))
 
     def __call__(  # type: ignore[override]
         self,

@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from mmengine.logging import print_log
 
 from mmact_ssl.apis.card import NAME
 from mmact_ssl.apis.download import fetch
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.download import MEGABYTES, check_hash
+from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
 
 INDEX = 'index.json'
+INDEX_BYTES = 1 << 20
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -28,7 +31,7 @@ class Entry:
     """A model in an index.
 
     Attributes:
-        file: Its name in the folder of the index, with the beginning of its sha256.
+        file: Its name in the folder of the index, ``NAME-<8 digits of its sha256>.safetensors``.
         sha256: Of the file.
         size: In bytes.
     """
@@ -53,9 +56,10 @@ def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
             entry = Entry(**values)
             good = (
                 NAME.fullmatch(name)
-                and NAME.fullmatch(entry.file)
                 and re.fullmatch('[0-9a-f]{64}', entry.sha256)
-                and entry.size > 0
+                and entry.file == f'{name}-{entry.sha256[:8]}.safetensors'
+                and type(entry.size) is int
+                and 0 < entry.size <= MEGABYTES << 20
             )
         except TypeError:
             good = None
@@ -81,11 +85,19 @@ def other_models(base: str) -> dict[str, Entry]:
     """The models of another zoo, by the list that lies at its address."""
     folder = cache_folder() / sha256(base.encode()).hexdigest()[:12]
     try:
-        path = fetch(base, INDEX, folder, None)
+        path = fetch(base, INDEX, folder, _check_index, INDEX_BYTES)
     except CheckpointError as error:
         path = folder / INDEX  # of the last time
         print_log(f'{error}; using the last known list of models', 'current', logging.WARNING)
     return read_index(path) if path.is_file() else {}
+
+
+def _check_index(path: Path, where: str) -> None:
+    try:
+        read_index(path)
+    except MMActSSLError as error:
+        fix = 'is MMACT_SSL_ZOO the right address?'
+        raise CheckpointError(f'{where} is not a list of models: {fix}') from error
 
 
 def list_models(pattern: str = '*') -> list[str]:
@@ -124,11 +136,13 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     entry = known[text]
     folder = folder or cache_folder()
     path = zoo_folder() / entry.file
-    if not path.is_file() and base:
-        path = fetch(base, entry.file, folder, entry.sha256)
-    elif not path.is_file():
+    if not path.is_file():
         path = folder / entry.file
-        if not path.is_file():
+        is_there = path.is_file()
+        if base and not (is_there and sha256_of_file(path) == entry.sha256):
+            accept = partial(check_hash, expected=entry.sha256)
+            path = fetch(base, entry.file, folder, accept, entry.size)
+        elif not is_there:
             raise CheckpointError(
                 f'{text} does not come with the package: set MMACT_SSL_ZOO to the address of a '
                 f'zoo with {entry.file}, http(s)://, hf://owner/repository or a folder'

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mmact_ssl.apis.card import Card, read_card
 from mmact_ssl.apis.zoo import INDEX, Entry, read_index
-from mmact_ssl.reporting.tables import renew_file
+from mmact_ssl.evaluation.protocols import version_of
+from mmact_ssl.reporting.tables import EARLIER, EARLIER_CAPTION, renew_file
 
 BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
 TOP = (
@@ -27,14 +28,15 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
         dataset = card.dataset_name or card.config.rpartition('_')[2]
         figures = {one['name']: one for one in card.results if one['dataset'] == dataset}
         shown = [figures.get(key) for key in ('Linear', 'kNN')]
-        linear, knn = map(_percent, shown)
+        linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         rows.append(
             f'| [{name}](#{name}) | {card.method} | {card.trained_on} | {linear} | {knn} | {clips} '
             f'| {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
         sections.append(_section(card, entry))
-    return TOP + ''.join(rows) + ''.join(sections) + '\n'
+    text = TOP + ''.join(rows) + ''.join(sections) + '\n'
+    return text + (f'{EARLIER_CAPTION}\n\n' if EARLIER in text else '')
 
 
 def _section(card: Card, entry: Entry) -> str:
@@ -57,14 +59,18 @@ def _section(card: Card, entry: Entry) -> str:
     for figure in card.results:
         kind = ' (synthetic)' if figure['synthetic'] else ''
         text += (
-            f'| {figure["name"]} | {_percent(figure)} | {figure["dataset"]}{kind} | '
+            f'| {figure["name"]} | {_percent(card, figure)} | {figure["dataset"]}{kind} | '
             f'{figure["test_clips"] or "-"} | {figure["weights"]} |\n'
         )
     return text
 
 
-def _percent(figure: dict | None) -> str:
-    return '-' if figure is None else f'{100 * figure["value"]:.1f}'
+def _percent(card: Card, figure: dict | None) -> str:
+    if figure is None:
+        return '-'
+    newest = version_of(figure['protocol'], card.layout or 'video')
+    mark = EARLIER if figure.get('version', 1) < newest else ''
+    return f'{100 * figure["value"]:.1f}{mark}'
 
 
 def update_zoo(

@@ -40,10 +40,17 @@ class _Layout:
 class SkeletonLayout(_Layout):
     """Joint order of one kind of skeleton; ``pose[..., flip_indices, :]`` is its mirror image.
 
-    ``limbs`` are pairs of joint indices.
+    Attributes:
+        limbs: Pairs of joint indices, the lines of a drawing.
+        edges: Pairs of joint indices that graph networks connect; mmaction2's ``Graph`` where it
+            has the layout.
+        parents: The joint at which the bone of each joint begins; the root's is itself. mmaction2's
+            ``JointToBone`` where it has the layout.
     """
 
     limbs: tuple[tuple[int, int], ...]
+    edges: tuple[tuple[int, int], ...]
+    parents: tuple[int, ...]
 
     @property
     def num_joints(self) -> int:
@@ -62,13 +69,24 @@ def _mirrored(name: str) -> str:
     return f'{other}_{rest}' if other and rest else name
 
 
-def _layout(name: str, joints: str, limbs: str) -> SkeletonLayout:
-    """Build a layout from joint names, and limbs written ``joint-joint``, separated by blanks."""
+def _layout(name: str, joints: str, edges: str, bones: str = '', limbs: str = '') -> SkeletonLayout:
+    """Build a layout from joint names, and pairs written ``joint-joint``, separated by blanks.
+
+    Args:
+        edges: Each from the joint nearer to the root of the bones, which are these edges.
+        bones: Those that are not an edge, from the parent.
+        limbs: The lines of a drawing; the edges by default.
+    """
     names = tuple(joints.split())
-    pairs = (limb.split('-') for limb in limbs.split())
-    return SkeletonLayout(
-        name, names, tuple((names.index(start), names.index(end)) for start, end in pairs)
-    )
+
+    def pairs(text: str) -> tuple[tuple[int, int], ...]:
+        split = (pair.split('-') for pair in text.split())
+        return tuple((names.index(start), names.index(end)) for start, end in split)
+
+    parents = list(range(len(names)))
+    for parent, joint in (*pairs(edges), *pairs(bones)):
+        parents[joint] = parent
+    return SkeletonLayout(name, names, pairs(limbs or edges), pairs(edges), tuple(parents))
 
 
 LAYOUTS: dict[str, SkeletonLayout] = {
@@ -80,12 +98,18 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow '
             'right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle '
             'right_ankle',
-            'left_ankle-left_knee left_knee-left_hip right_ankle-right_knee right_knee-right_hip '
-            'left_hip-right_hip left_shoulder-left_hip right_shoulder-right_hip '
-            'left_shoulder-right_shoulder left_shoulder-left_elbow right_shoulder-right_elbow '
-            'left_elbow-left_wrist right_elbow-right_wrist left_eye-right_eye nose-left_eye '
-            'nose-right_eye left_eye-left_ear right_eye-right_ear left_ear-left_shoulder '
-            'right_ear-right_shoulder',
+            'nose-left_eye left_eye-left_ear nose-right_eye right_eye-right_ear '
+            'nose-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
+            'nose-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist '
+            'left_shoulder-left_hip left_hip-left_knee left_knee-left_ankle '
+            'right_shoulder-right_hip right_hip-right_knee right_knee-right_ankle',
+            bones='nose-left_hip nose-right_hip',
+            limbs='left_ankle-left_knee left_knee-left_hip right_ankle-right_knee '
+            'right_knee-right_hip left_hip-right_hip left_shoulder-left_hip '
+            'right_shoulder-right_hip left_shoulder-right_shoulder left_shoulder-left_elbow '
+            'right_shoulder-right_elbow left_elbow-left_wrist right_elbow-right_wrist '
+            'left_eye-right_eye nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear '
+            'left_ear-left_shoulder right_ear-right_shoulder',
         ),
         # Kinect v1: NW-UCLA, MSR Action3D, UTKinect and (reordered) UTD-MHAD.
         _layout(
@@ -107,21 +131,22 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'right_shoulder right_elbow right_wrist right_hand left_hip left_knee left_ankle '
             'left_foot right_hip right_knee right_ankle right_foot spine_shoulder left_hand_tip '
             'left_thumb right_hand_tip right_thumb',
-            'spine_base-spine_mid spine_mid-spine_shoulder spine_shoulder-neck neck-head '
+            'spine_shoulder-spine_mid spine_mid-spine_base spine_shoulder-neck neck-head '
             'spine_shoulder-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
-            'left_wrist-left_hand left_hand-left_hand_tip left_wrist-left_thumb '
+            'left_wrist-left_hand left_hand-left_hand_tip left_hand-left_thumb '
             'spine_shoulder-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist '
-            'right_wrist-right_hand right_hand-right_hand_tip right_wrist-right_thumb '
+            'right_wrist-right_hand right_hand-right_hand_tip right_hand-right_thumb '
             'spine_base-left_hip left_hip-left_knee left_knee-left_ankle left_ankle-left_foot '
             'spine_base-right_hip right_hip-right_knee right_knee-right_ankle '
             'right_ankle-right_foot',
+            bones='left_thumb-left_hand_tip right_thumb-right_hand_tip',
         ),
         # J-HMDB's puppet annotation (Jhuang et al. 2013).
         _layout(
             'jhmdb15',
             'neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow '
             'left_elbow right_knee left_knee right_wrist left_wrist right_ankle left_ankle',
-            'neck-belly neck-face neck-right_shoulder neck-left_shoulder belly-right_hip '
+            'belly-neck neck-face neck-right_shoulder neck-left_shoulder belly-right_hip '
             'belly-left_hip right_shoulder-right_elbow left_shoulder-left_elbow '
             'right_hip-right_knee left_hip-left_knee right_elbow-right_wrist '
             'left_elbow-left_wrist right_knee-right_ankle left_knee-left_ankle',

@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from mmact_ssl.compat import fix_video_lists
-from mmact_ssl.errors import DataError
 
 # Seconds that training waits for a batch; a worker that cannot send one says nothing.
 TIMEOUT = 1800
@@ -52,7 +51,6 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
     if not torch.cuda.is_available():
         config.pop('pin_memory', None)
     config['dataset'] = dataset = _build_dataset(config['dataset'])
-    _name_files(dataset)
     if config.get('drop_last'):
         share = -(-len(dataset) // get_world_size())  # of this process
         if share < config['batch_size']:
@@ -71,30 +69,6 @@ def _build_dataset(dataset: Any) -> Any:
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
     return dataset
-
-
-def _name_files(dataset: Any) -> None:
-    """Put the name of the file into the errors of decord, in data sets of mmaction2."""
-    # Not at the top: every tool reads this file, and it takes seconds.
-    from mmaction.datasets import VideoDataset
-
-    while hasattr(dataset, 'dataset'):  # of RepeatDataset
-        dataset = dataset.dataset
-    if isinstance(dataset, VideoDataset):
-        dataset.pipeline = partial(decode_named, dataset.pipeline)
-
-
-def decode_named(pipeline: Callable[[dict], Any], results: dict) -> Any:
-    """Run a pipeline; DataError with the name of the video if decord cannot decode it."""
-    try:
-        return pipeline(results)
-    except Exception as error:
-        # By its module: where decord is not installed there is no class to name.
-        if not type(error).__module__.startswith('decord'):
-            raise
-        raise DataError(
-            f'{results["filename"]}: decord cannot decode it; take its line out of the lists'
-        ) from error
 
 
 def collate(samples: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ from mmaction.datasets import VideoDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
-from mmact_ssl.datasets.shards import is_remote, members, split_path
+from mmact_ssl.datasets.shards import is_remote, members, split_path, video_path
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation, why_missing
 from mmact_ssl.registry import DATASETS
@@ -59,7 +59,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         folder = self.data_prefix.get('video') or ''
         if folder and not is_remote(folder) and not os.path.isdir(folder):
             raise DataError(f'video folder {folder} is missing: {self._fix("data_prefix[video]")}')
-        paths = [os.path.join(folder, name) for name in names]
+        paths = [video_path(folder, name) for name in names]
         missing = _missing(paths)
         if missing and (not self.skip_missing or len(missing) == len(set(paths))):
             first = next(name for name, path in zip(names, paths) if path in missing)
@@ -68,7 +68,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
                 why += '; or leave them out by skip_missing=True of the data set'
             raise DataError(
                 f'{len(missing)} of {len(paths)} videos of {self.ann_file} are missing, the '
-                f'first is {os.path.join(folder, first)}: {why}'
+                f'first is {video_path(folder, first)}: {why}'
             )
         present = [
             {'filename': path, 'label': label}

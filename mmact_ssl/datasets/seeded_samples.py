@@ -14,6 +14,7 @@ import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
+from mmact_ssl.compat import fix_color_jitter
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
@@ -165,6 +166,7 @@ def build_pipeline(
                 loaded.add(transform.target)
                 transform.bind(root, videos)
             transforms.append(transform)
+    fix_color_jitter()
     unread = sorted(caches.keys() - loaded)
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
@@ -194,7 +196,8 @@ def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
 
 def _generators() -> tuple[Any, ...]:
     """States of Python's, numpy's and torch's global generators, to compare."""
-    _, keys, *position = np.random.get_state()
+    numpy_state: Any = np.random.get_state()
+    _, keys, *position = numpy_state
     return random.getstate(), keys.tobytes(), position, torch.get_rng_state().numpy().tobytes()
 
 

@@ -2,14 +2,17 @@
 
 A video's path is that of its shard, ``/`` and its name in it: ``shards/train-000007.tar/a/b.mp4``,
 ``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``. Any file system of fsspec will do that
-reads ranges. What is read of a shard is its index ``x.tar.json``, ``{name: [offset, size]}``, once,
-or, where there is none, the headers of all its members; and of a video one range.
+reads ranges. A path is an address only where the root that a config gives is one, see
+:func:`video_path`. What is read of a shard is its index ``x.tar.json``, ``{name: [offset, size]}``,
+once, or, where there is none, the headers of all its members; and of a video one range.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import posixpath
 import re
 import tarfile
 import time
@@ -25,6 +28,7 @@ INDEX = '.json'  # after the name of the shard
 SHARDS_KNOWN = 64  # whose indexes a process holds, some 100 kB each
 ATTEMPTS = 3
 _MEMBER = re.compile(r'(.+?\.tar)/(.+)')
+_ADDRESS = re.compile(r'([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://', re.I)  # as fsspec chains them
 
 Result = TypeVar('Result')
 Members = dict[str, tuple[int, int]]  # offset and size of each file
@@ -40,13 +44,36 @@ def split_path(path: str) -> tuple[str, str] | None:
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
     """True of an address that is not a path of this machine's file system."""
-    return '://' in os.fspath(path)
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def video_path(root: str | os.PathLike[str] | None, name: str) -> str:
+    """Path of a video that a list names: below ``root``, an address only where ``root`` is one.
+
+    Without a root, the path of any file on this machine.
+
+    Raises:
+        DataError: The name leads out of the root.
+    """
+    root = os.fspath(root or '')
+    if root and (name.startswith('/') or '..' in name.split('/')):
+        raise DataError(f'{name!r} leads out of {root}: list the videos by their paths from there')
+    if is_remote(root) and ('::' in name or '://' in name):
+        raise DataError(f'{name!r} holds an address: list the videos by their paths from {root}')
+    return os.path.join(root or '.', name) if is_remote(name) else os.path.join(root, name)
+
+
+def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:
+    """What PyAV opens for a video: a file, whose name FFmpeg takes for no address, or its bytes."""
+    path = os.fspath(path)
+    return io.BytesIO(read_video(path)) if split_path(path) else f'file:{path}'
 
 
 def read_video(path: str) -> bytes:
     """Read a video in a shard; BrokenSampleError if it is not there, or in another place."""
     shard, name = split_path(path) or ('', path)
     try:
+        name = posixpath.normpath(name)
         offset, size = members(shard)[name]
         system, place = _open(shard)
         block = tarfile.BLOCKSIZE
@@ -57,10 +84,11 @@ def read_video(path: str) -> bytes:
                 'server does not give ranges'
             )
         # The header, which lies before the data, proves that shard and index belong together. A
-        # long or foreign name stands before it.
+        # long or foreign name stands before it. Of a link it is the header of what it leads to.
         header = tarfile.TarInfo.frombuf(data[:block], 'utf-8', 'surrogateescape')
         is_short = name.isascii() and len(name) <= tarfile.LENGTH_NAME
-        if header.size != size or (is_short and header.name != name):
+        is_other = members(shard).get(posixpath.normpath(header.name)) != (offset, size)
+        if header.size != size or (is_short and is_other):
             raise ValueError(f'{shard} is not the shard of its index')
     except KeyError:
         raise BrokenSampleError(path, f'is not in {shard}') from None
@@ -71,7 +99,7 @@ def read_video(path: str) -> bytes:
 
 @lru_cache(maxsize=SHARDS_KNOWN)
 def members(shard: str) -> Members:
-    """Read the places of the files in a shard.
+    """Read the places of the files in a shard, by their names without ``./``.
 
     Raises:
         ConfigError: fsspec cannot read from there.
@@ -80,7 +108,8 @@ def members(shard: str) -> Members:
     system, place = _open(shard)
     try:
         index = json.loads(_try(lambda: system.cat_file(place + INDEX)))
-        return {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
+        places = {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
+        return {posixpath.normpath(name): place for name, place in places.items()}
     except FileNotFoundError:
         pass
     except Exception as error:  # a damaged index ends in almost any
@@ -96,11 +125,25 @@ def members(shard: str) -> Members:
 def _scan(system: Any, place: str) -> Members:
     file = system.open(place, 'rb', cache_type='none')
     with file, tarfile.open(fileobj=file, mode='r:') as tar:
-        return {entry.name: (entry.offset_data, entry.size) for entry in tar if entry.isfile()}
+        entries = tar.getmembers()
+    places = {
+        posixpath.normpath(entry.name): (entry.offset_data, entry.size)
+        for entry in entries
+        if entry.isfile()
+    }
+    for entry in entries:
+        if entry.islnk() or entry.issym():
+            folder = posixpath.dirname(entry.name) if entry.issym() else ''
+            target = posixpath.normpath(posixpath.join(folder, entry.linkname))
+            if target in places:
+                places[posixpath.normpath(entry.name)] = places[target]
+    return places
 
 
 def _open(shard: str) -> tuple[Any, str]:
     """File system and place in it; in each process its own, as fsspec sees to."""
+    if not is_remote(shard):  # fsspec gives '::', '~' and 'file:' in a name a meaning
+        return fsspec.filesystem('file'), os.path.abspath(shard)
     try:
         return fsspec.core.url_to_fs(shard)
     except (ImportError, ValueError) as error:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
-from av.video.reformatter import VideoReformatter
+from av.video.frame import PictureType
 
-from mmact_ssl.datasets.h264 import is_referred_to
-from mmact_ssl.datasets.shards import read_video, split_path
+from mmact_ssl.datasets.frame_conversion import FrameConverter
+from mmact_ssl.datasets.pictures import Picture, allows_fields, parameter_sets, picture_in
+from mmact_ssl.datasets.shards import video_source
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import dangling
 
@@ -27,27 +26,29 @@ HELD_BYTES = 256 * 2**20
 # are then in order though there are B-frames.
 _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 
-# Codecs whose non-reference frames the decoder may leave out without any trace in the others.
-# H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
-_SKIPS_NON_REFERENCE = ('h264',)
+# Lets FFmpeg find out what a header lacks without decoding frames. Before PyAV 18 options end the
+# process where streams are found after the header, as in MPEG program streams.
+_OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
 
-# swscale starts a thread per core unless told otherwise; older PyAV has one thread and no option.
-_REFORMAT_OPTIONS: dict[str, Any] = (
-    {'threads': 1} if 'threads' in (VideoReformatter.reformat.__doc__ or '') else {}
-)
+# A file that is a playlist or a session description reaches no network.
+_FILES_ALONE = {'protocol_whitelist': 'file'}
 
 
 class VideoReader:
     """Random access to the frames of one video file, or one in a shard, exact to the frame.
 
-    Frames are counted in the order of display, from 0. The file is demuxed once, which gives the
-    number of frames, their order and the key frames without decoding (of raw streams, and of AVI,
-    WMV and MXF files with B-frames where they hold no order, the key frames are decoded). ``read``
-    then decodes from the key frame before each wanted frame to the last wanted one; on the way it
-    leaves out the frames that no other refers to, and converts and scales only what was asked for.
+    Frames are those that decoding the file in order gives, counted in the order of display from 0.
+    The file is demuxed once, which gives their number, order and times without decoding where each
+    packet is known to be one frame. Elsewhere the file is decoded once when it is opened: H.264
+    that allows for fields, MPEG-2 and less usual codecs, files that begin amid a group of pictures,
+    several edits, and time stamps that are absent, equal or no order of display (raw streams; AVI,
+    WMV and MXF with B-frames). ``read`` then decodes from the key frame before each wanted frame to
+    the last wanted one; on the way it leaves out the frames that no other refers to, and converts
+    and scales only what was asked for.
 
-    Of a file that FFmpeg reads the first video stream is taken. Packets before the first key frame
-    cannot be decoded and are not counted. Time stamps give only the order. Transparency is dropped,
+    Of a file that FFmpeg reads the first video stream is taken, of an edit list the part that is
+    shown. Packets before the first key packet are not counted: what they refer to is not in the
+    file. A frame of another size than the first one is scaled to its size. Transparency is dropped,
     a rotation or mirroring that the file's metadata asks for is applied.
 
     Raises:
@@ -59,10 +60,8 @@ class VideoReader:
     def __init__(self, filename: str | os.PathLike) -> None:
         self.filename = os.fspath(filename)
         self._packets: list[av.Packet] | None = None
-        self._sizes: set[tuple[int, int]] = set()  # of the frames that were read
-        self._deblocks = True
         with self._reported('cannot be opened'):
-            self._container = _open(self.filename)
+            self._container = open_video(self.filename)
         try:
             self._index()
         except BaseException:
@@ -78,97 +77,115 @@ class VideoReader:
     @property
     def frame_bytes(self) -> int:
         """Size of a decoded frame."""
-        return 3 * self._stream.codec_context.width * self._stream.codec_context.height
+        return 3 * self._size[0] * self._size[1]
 
     def close(self) -> None:
         """Close the file."""
         self._packets = None
         self._container.close()
 
+    @cached_property
+    def seconds(self) -> np.ndarray:
+        """When each frame is shown, in seconds from the first one, float64 (total_frames,), rising.
+
+        By the file's time stamps. Where a file has none, or none that rise (raw streams), by its
+        mean frame rate; where it has no rate either, by 25 frames a second.
+        """
+        stamps = [self._stamps[position] for position in self._position.tolist()]
+        if None not in stamps and self._stream.time_base:
+            # Sorted, as stamps of decoding may stand in place of those of display.
+            times = np.sort(np.array(stamps, dtype=np.int64))
+            if (np.diff(times) > 0).all():
+                return (times - times[0]) * float(self._stream.time_base)
+        return np.arange(self.total_frames) / self._rate
+
+    @property
+    def duration(self) -> float:
+        """When the last frame ends, in seconds: it is shown as long as the one before it."""
+        last = self.seconds[-2:]
+        return float(last[-1] + (last[-1] - last[0] if len(last) > 1 else 1 / self._rate))
+
+    @property
+    def _rate(self) -> float:
+        """Mean frames a second."""
+        return float(self._stream.average_rate or self._stream.base_rate or 25)
+
     def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
         """Up to ``count`` key frames nearest to a frame, int64 indices in the order of the video.
 
-        Nearness is counted in packets, in the order of decoding; of two the earlier comes first.
-        Where the order of display is unknown it is counted in frames, and the video is decoded.
+        Key frames are pictures of type I, whether decoding can start there or not. The headers of
+        H.264, MPEG-4 and VP8 tell the type; a video of most other codecs, and one that is not held
+        in memory, is decoded once. Nearness is counted in packets, in the order of decoding; of two
+        the earlier comes first.
         """
-        if not self._in_order:
-            keys = self._decoded_keyframes
-            nearest = np.argsort(np.abs(keys - frame_ind), kind='stable')[:count]
-            return np.sort(keys[nearest])
-        keys = np.flatnonzero(self._is_key)
+        keys = self._position[self._is_intra]
+        if not len(keys):
+            raise self._broken('has no key frame')
+        keys.sort()
         distance = np.abs(keys - self._position[frame_ind])
         nearest = keys[np.argsort(distance, kind='stable')[:count]]
         return np.sort(self._rank[nearest])
 
     @cached_property
-    def is_reference(self) -> np.ndarray:
-        """Frames that others may refer to, bool (total_frames,); the rest can be left out.
+    def _is_intra(self) -> np.ndarray:
+        """Frames that are pictures of type I, bool (total_frames,)."""
+        types: list[bool | None] = [None]
+        if self._packets is not None:
+            pictures = (self._picture(self._packets[p]) for p in self._position.tolist())
+            types = [picture and picture.is_intra for picture in pictures]
+        if None in types:
+            types = [False] * self.total_frames
+            for position, is_intra in self._decode_once():
+                types[self._rank[position]] = is_intra
+        return np.array(types, dtype=bool)
 
-        True of all frames where the codec does not mark them or the order of display is unknown,
-        and of files that are not held in memory.
-        """
-        marks = np.ones(len(self._is_key), dtype=bool)
-        if self._can_skip and self._in_order and self._packets is not None:
-            extradata = self._stream.codec_context.extradata
-            marks[:] = [is_referred_to(packet, extradata) for packet in self._packets]
-        return marks[self._position]
-
-    @cached_property
-    def _decoded_keyframes(self) -> np.ndarray:
-        """Indices of the key frames, int64, found by decoding the video from its beginning."""
-        keys: list[int] = []
-
-        def keep(index: int, frame: av.VideoFrame) -> None:
-            if frame.key_frame and index < self.total_frames:
-                keys.append(index)
-
-        with self._reported('cannot be decoded'):
-            self._decode(0, len(self._is_key), set(), keep, count=True)
-        if not keys:
-            raise self._broken('has no key frame that can be decoded')
-        return np.array(keys, dtype=np.int64)
-
-    def read(
-        self, frame_inds: Iterable[int], short_side: int | None = None, deblock: bool = True
-    ) -> dict[int, np.ndarray]:
+    def read(self, indices: Iterable[int], short_side: int | None = None) -> dict[int, np.ndarray]:
         """Decode frames, each once: by index RGB, uint8 (H, W, 3), that share no memory.
 
         Args:
-            frame_inds: Indices of frames, 0 <= index < total_frames, in any order, repeated or not.
+            indices: Of frames, 0 <= index < total_frames, in any order, repeated or not.
             short_side: Length of the short side in pixels that frames are scaled to while they
                 are converted; None keeps the size.
-            deblock: Whether the decoder smooths the edges of blocks, as the codec wants it. Without
-                it frames are only near the exact ones.
 
         Raises:
-            BrokenSampleError: A frame could not be decoded, or has another size than others.
+            BrokenSampleError: A frame could not be decoded.
         """
-        wanted = {int(index) for index in frame_inds}
+        wanted = {int(index) for index in indices}
         frames: dict[int, np.ndarray] = {}
-        convert = _Converter(short_side, self._sizes)
-        if deblock != self._deblocks:
-            self._set_deblocking(deblock)
+        sizes = set()
+        convert = FrameConverter(short_side, self._size)
 
-        def keep(index: int, frame: av.VideoFrame) -> None:
+        def keep(position: int, frame: av.VideoFrame) -> None:
+            index = int(self._rank[position])
             if index in wanted and index not in frames:
+                sizes.add((frame.width, frame.height))
                 frames[index] = convert(frame)
 
         with self._reported('cannot be decoded'):
-            if self._in_order:
-                for start, stop, skip in self._runs(wanted):
-                    self._decode(start, stop, skip, keep)
+            for start, stop, needed in self._runs(wanted):
+                self._decode(start, stop, needed, keep)
             if len(frames) < len(wanted):
-                # Either the order of display is unknown or a frame needs more than the file
-                # says, as with intra refresh: decode all from the beginning.
-                self._decode(0, len(self._is_key), set(), keep, count=not self._in_order)
+                # A key frame needs more than the file says: decode all from the beginning.
+                self._decode(0, len(self._stamps), set(), keep)
         if len(frames) < len(wanted):
-            missing = sorted(wanted - set(frames))
-            raise self._broken(
-                f'{len(missing)} frames cannot be decoded, the first is {missing[0]}'
-            )
-        if len(self._sizes) > 1:
-            raise self._broken(f'its frames have several sizes, {sorted(self._sizes)}')
+            missing = wanted - set(frames)
+            raise self._broken(f'{len(missing)} frames cannot be decoded, first {min(missing)}')
+        if not self._is_sized and sizes - {self._size}:
+            # Either the stream changes its size, or the container errs.
+            self._find_size()
+            return self.read(wanted, short_side)
         return frames
+
+    def _find_size(self) -> None:
+        """Take the first frame's size in place of the one that the container gives."""
+
+        def keep(position: int, frame: av.VideoFrame) -> None:
+            if self._rank[position] == 0:
+                self._size = frame.width, frame.height
+
+        with self._reported('cannot be decoded'):
+            self._decode(*self._runs({0})[0], keep)
+        self._is_sized = True
 
     def _broken(self, reason: str) -> BrokenSampleError:
         return BrokenSampleError(self.filename, reason)
@@ -185,8 +202,9 @@ class VideoReader:
     def _index(self) -> None:
         """Demux the file once and lay down the tables, all in the order of decoding.
 
-        ``_rank[p]`` is the frame that packet p shows, -1 for none; ``_position`` is its inverse;
-        ``_is_key[p]`` is True where decoding can start.
+        ``_position[i]`` is the packet that shows frame i, or the first of several; ``_rank`` is its
+        inverse, -1 for packets that show none; ``_starts`` are the packets where decoding can
+        start, ``_stamps`` their times of display.
         """
         if not self._container.streams.video:
             raise self._broken('has no video stream')
@@ -196,119 +214,157 @@ class VideoReader:
             raise self._broken('its codec is unknown')
         # Frame threads delay the effect of skip_frame, and each data worker has one core.
         codec.thread_count = 1
-        self._set_options()
-        self._can_skip = codec.name in _SKIPS_NON_REFERENCE
+        # Hold frames back until their order is sure, also where the stream does not say how long.
+        codec.options = {'strict': '1'}
+        self._size = codec.width, codec.height
+        self._is_sized = False  # the size is known to be the first frame's
 
         packets: list[av.Packet] | None = []
-        pts: list[int | None] = []
-        dts: list[int | None] = []
-        keys: list[bool] = []
-        shown: list[bool] = []
-        places: list[int | None] = []  # in the file, bytes
-        known_stamps: set[int | None] = {None}
-        known_places: set[int | None] = {None, -1}  # -1: FFmpeg does not know it
-        can_seek = True
+        table: list[tuple[int | None, int | None, int | None, bool, bool]] = []
+        pictures: list[Picture | None] = []
+        dts_seen: set[int | None] = {None}
+        places_seen: set[int | None] = {None, -1}  # -1: FFmpeg does not know it
+        can_seek = is_whole = True
+        is_h264, plain = codec.name == 'h264', Picture(True)
         held_bytes = 0
         with self._reported('cannot be read to its end'):
             for packet in self._container.demux(self._stream):
-                if packet.size == 0 or not (keys or packet.is_keyframe):
+                if packet.size == 0:
                     continue
-                pts.append(packet.pts)
-                dts.append(packet.dts)
-                keys.append(packet.is_keyframe)
-                shown.append(not packet.is_discard)
-                places.append(packet.pos)
+                is_key, dts, place = packet.is_keyframe, packet.dts, packet.pos
+                if not (table or is_key):
+                    is_whole = False
+                    continue
                 # Without stamps and places that differ packets cannot be found again by seeking.
-                can_seek &= packet.dts not in known_stamps and packet.pos not in known_places
-                known_stamps.add(packet.dts)
-                known_places.add(packet.pos)
+                can_seek &= dts not in dts_seen and place not in places_seen
+                dts_seen.add(dts)
+                places_seen.add(place)
+                # H.264 has its parameter sets with key pictures.
+                pictures.append(plain if is_h264 and not is_key else self._picture(packet))
+                table.append((packet.pts, dts, place, is_key, packet.is_discard))
                 held_bytes += packet.size
                 if packets is not None:
+                    packet.pts = len(packets)  # the decoder hands it on to the frame
                     packets.append(packet)
                     if held_bytes > HELD_BYTES and can_seek:
                         packets = None
-
-        self._packets = packets
-        # Of H.264 and HEVC FFmpeg does not always know of B-frames before it decodes.
-        may_reorder = codec.has_b_frames or codec.name in ('h264', 'hevc')
-        guessed = self._container.format.name in _WITHOUT_ORDER and may_reorder
-        stamps = None if None in pts else np.array(pts, dtype=np.int64)
-        self._in_order = stamps is not None and not (guessed and (np.diff(stamps) > 0).all())
-        self._is_key = np.array(keys, dtype=bool)
-        visible = np.array(shown, dtype=bool)
-        order = np.arange(len(keys))
-        if stamps is not None and self._in_order and keys:
-            # Frames shown before the first key frame refer to what the file does not hold.
-            visible &= stamps >= stamps[0]
-            order = np.argsort(stamps, kind='stable')
-        self._position = order[visible[order]]
-        self.total_frames = len(self._position)
-        self._rank = np.full(len(keys), -1, dtype=np.int64)
-        self._rank[self._position] = np.arange(self.total_frames)
-        self._is_key &= visible
-        self._dts, self._places = dts, places
-        if self.total_frames == 0:
+        if not table:
             raise self._broken('has no frames')
-        if packets is not None and self._in_order:
-            for packet, rank in zip(packets, self._rank.tolist()):
-                packet.pts = rank
+        self._packets = packets
+        self._stamps, self._dts, self._places, keys, edited = zip(*table)
 
-    def _set_deblocking(self, deblock: bool) -> None:
-        """Decode with the smoothing of block edges from now on, or without."""
-        if self._stream.codec_context.is_open:  # it takes no options any more
-            with self._reported('cannot be opened'):
-                container = _open(self.filename)
-            self._container.close()
-            self._container, self._deblocks = container, deblock
-            self._index()
-        else:
-            self._deblocks = deblock
-            self._set_options()
+        starts = [key and (p is None or p.can_start) for key, p in zip(keys, pictures)]
+        self._starts = np.flatnonzero(starts)
+        hidden = np.array([p is not None and not p.is_shown for p in pictures])
+        order = self._order(np.array(edited), hidden)
+        sets = parameter_sets(codec.extradata) if is_h264 else ()
+        is_known = is_whole and starts[0] and None not in pictures and order is not None
+        self._is_decoded = not is_known or any(map(allows_fields, sets))
+        if self._is_decoded:
+            decoded = self._decode_once()
+            order = np.array([position for position, _ in decoded], dtype=np.int64)
+            intra = [position for position, is_intra in decoded if is_intra]
+            self._starts = self._starts[np.isin(self._starts, intra)]
+        if order is None or not len(order):
+            raise self._broken('has no frames')
+        self._position = order
+        self.total_frames = len(order)
+        self._rank: np.ndarray = np.full(len(table), -1, dtype=np.int64)
+        self._rank[order] = np.arange(len(order))
+        self._starts = self._starts[self._rank[self._starts] >= 0]
 
-    def _set_options(self) -> None:
-        # Hold frames back until their order is sure, also where the stream does not say how long.
-        options = {'strict': '1'} if self._deblocks else {'strict': '1', 'skip_loop_filter': 'all'}
-        self._stream.codec_context.options = options
+    def _order(self, edited: np.ndarray, hidden: np.ndarray) -> np.ndarray | None:
+        """Packets in the order in which their pictures are shown; None if the file does not tell.
+
+        Args:
+            edited: Packets that the file's edit list takes out, bool.
+            hidden: Packets whose picture is only referred to, bool.
+        """
+        shown = np.flatnonzero(~hidden)
+        stamps = [self._stamps[position] for position in shown.tolist()]
+        if not stamps or None in stamps or len(set(stamps)) < len(stamps):
+            return None
+        times = np.array(stamps, dtype=np.int64)
+        order = shown[np.argsort(times)]
+        kept = np.flatnonzero(~edited[order])
+        # Of H.264 and HEVC FFmpeg does not always know of B-frames before it decodes.
+        codec = self._stream.codec_context
+        may_reorder = codec.has_b_frames or codec.name in ('h264', 'hevc')
+        is_guessed = self._container.format.name in _WITHOUT_ORDER and may_reorder
+        if is_guessed and (np.diff(times) > 0).all():
+            return None
+        # Frames shown before the first key frame refer to what the file does not hold. After an
+        # edit list of several parts frames come in another order.
+        return order[kept] if order[0] == shown[0] and (np.diff(kept) == 1).all() else None
+
+    def _picture(self, packet: av.Packet) -> Picture | None:
+        codec = self._stream.codec_context
+        return picture_in(codec.name, bytes(packet), codec.extradata)
+
+    def _decode_once(self) -> list[tuple[int, bool]]:
+        """Decode the whole video: for each frame its packet, and if it is a picture of type I."""
+        found: list[tuple[int, bool]] = []
+
+        def keep(position: int, frame: av.VideoFrame) -> None:
+            if not found:
+                self._size, self._is_sized = (frame.width, frame.height), True
+            found.append((position, frame.pict_type == PictureType.I))
+
+        with self._reported('cannot be decoded'):
+            self._decode(0, len(self._stamps), set(), keep)
+        if len({position for position, _ in found}) < len(found):
+            raise self._broken('its frames cannot be told apart')
+        return found
 
     def _runs(self, wanted: set[int]) -> list[tuple[int, int, set[int]]]:
         """Stretches of packets to decode, (start, stop, packets needed), without overlap."""
-        keys = np.flatnonzero(self._is_key)
-        key_ranks = self._rank[keys]
+        shown = np.sort(self._position)
+        start_ranks = self._rank[self._starts]
         runs: list[tuple[int, int, set[int]]] = []
         for position in sorted(int(self._position[index]) for index in wanted):
             # A frame decoded after a key frame and shown before it may refer to frames before
             # the key frame: the start must come first in both orders.
-            before = keys[(keys <= position) & (key_ranks <= self._rank[position])]
+            is_before = (self._starts <= position) & (start_ranks <= self._rank[position])
+            before = self._starts[is_before]
             start = int(before[-1]) if len(before) else 0
+            # A frame may have several packets, as of two fields: up to the next one's.
+            following = int(np.searchsorted(shown, position, side='right'))
+            stop = int(shown[following]) if following < len(shown) else len(self._stamps)
             if runs and start < runs[-1][1]:
                 runs[-1][2].add(position)
-                runs[-1] = (min(start, runs[-1][0]), position + 1, runs[-1][2])
+                runs[-1] = (min(start, runs[-1][0]), stop, runs[-1][2])
             else:
-                runs.append((start, position + 1, {position}))
+                runs.append((start, stop, {position}))
         return runs
 
-    def _decode(self, start, stop, needed, keep, count=False) -> None:
-        """Decode packets start to stop - 1 and hand out their frames.
+    def _decode(
+        self, start: int, stop: int, needed: set[int], keep: Callable[[int, av.VideoFrame], None]
+    ) -> None:
+        """Decode packets start to stop - 1 and hand out their frames, with the packet of each.
 
         Of packets that are not in ``needed`` those that others do not refer to are left out; an
         empty ``needed`` leaves out none.
         """
         codec = self._stream.codec_context
-        shown = 0
+        # H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
+        may_skip = codec.name == 'h264' and bool(needed) and not self._is_decoded
         skipping = False
+
+        def hand_out(packet: av.Packet | None) -> None:
+            for frame in codec.decode(packet):
+                # A decoder that starts amid a video may give frames before it has all it needs.
+                if not (start and frame.is_corrupt):
+                    keep(frame.pts, frame)
+
         try:
             for position, packet in self._packets_between(start, stop):
-                skip = self._can_skip and bool(needed) and position not in needed
+                skip = may_skip and position not in needed
                 if skip != skipping:
                     codec.skip_frame = 'NONREF' if skip else 'DEFAULT'
                     skipping = skip
-                for frame in codec.decode(packet):
-                    keep(shown if count else frame.pts, frame)
-                    shown += 1
+                hand_out(packet)
             codec.skip_frame = 'DEFAULT'
-            for frame in codec.decode(None):
-                keep(shown if count else frame.pts, frame)
-                shown += 1
+            hand_out(None)
         finally:
             codec.flush_buffers()
 
@@ -325,63 +381,14 @@ class VideoReader:
             if position >= stop:
                 break
             if position >= start:
-                packet.pts = int(self._rank[position])
+                packet.pts = position
                 yield position, packet
 
 
-def _open(filename: str) -> Any:
-    """Open a file without decoding frames, as FFmpeg does to guess what a header lacks.
-
-    Where the header is not enough, as in a transport stream, the file is examined in full.
-    """
-    source: Any = filename
-    if split_path(filename):
-        source = io.BytesIO(read_video(filename))
-    options = {'skip_frame': 'all', 'analyzeduration': '1'}
-    container = av.open(source, options=options, metadata_errors='replace')
-    streams = container.streams.video
-    if streams and streams[0].codec_context is not None and streams[0].codec_context.width > 0:
-        return container
-    container.close()
-    if source is not filename:
-        source.seek(0)
-    return av.open(source, metadata_errors='replace')
-
-
-class _Converter:
-    """Converts decoded frames to RGB arrays, scaled; keeps swscale's tables between frames.
-
-    The sizes that frames came in, (width, height), are added to ``sizes``.
-    """
-
-    def __init__(self, short_side: int | None, sizes: set[tuple[int, int]]) -> None:
-        self.short_side = short_side
-        self.sizes = sizes
-        self._scaler = VideoReformatter()
-        self._painter = VideoReformatter()
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        """RGB, uint8 (H, W, 3), upright."""
-        self.sizes.add((frame.width, frame.height))
-        short_side = min(frame.width, frame.height)
-        scale = 1 if self.short_side is None else self.short_side / short_side
-        width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
-        # AREA averages where it scales down: fine texture does not alias, and it is quick.
-        options = {'width': width, 'height': height, 'interpolation': 'AREA', **_REFORMAT_OPTIONS}
-        if frame.format.name in ('yuv420p', 'yuvj420p'):
-            # Scaling before the conversion to RGB has half as many numbers to average.
-            frame = self._scaler.reformat(frame, **options)
-        array = self._painter.reformat(frame, format='rgb24', **options).to_ndarray()
-        placed = frame.side_data.get(SideData.DISPLAYMATRIX)
-        return array if placed is None else _upright(array, np.frombuffer(placed, np.int32))
-
-
-def _upright(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn and mirror a frame (H, W, 3) as a display matrix asks, by quarters of a turn.
-
-    A place (x, y) is shown at (a x + c y, b x + d y), ``matrix`` being (a, b, _, c, d, ...).
-    """
-    a, b, c, d = matrix[[0, 1, 3, 4]].tolist()
-    if abs(b) > abs(a):  # lines become columns
-        array, a, d = array.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(array[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+def open_video(path: str | os.PathLike[str]) -> Any:
+    """Open a video for PyAV to read, whatever bytes its title and other texts are."""
+    given: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
+    try:
+        return av.open(video_source(path), **given)
+    except UnicodeDecodeError:  # not from PyAV 19 on, which has no such argument either
+        return av.open(video_source(path), **given, metadata_errors='replace')

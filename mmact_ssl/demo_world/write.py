@@ -21,6 +21,7 @@ from mmact_ssl.demo_world.render import LIP_LABELS, Clothes, render, visibility
 from mmact_ssl.demo_world.scene import FRAME_SIZE, draw_scene
 from mmact_ssl.demo_world.sentences import describe
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import read_json, write_atomically
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
 
@@ -226,11 +227,12 @@ def _description(seed: int, size: str) -> dict:
 def _clear(out: Path) -> None:
     """Remove an older world, and nothing else."""
     marker = out / 'world.json'
-    if not marker.exists() and any((out / folder).exists() for folder in FOLDERS):
+    is_ours = marker.is_file() and '"part_labels"' in marker.read_text(errors='replace')
+    if not is_ours and any((out / folder).exists() for folder in (*FOLDERS, marker.name)):
         raise DataError(f'{out}: holds other data than a demo world; choose another --out')
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
-    if marker.exists() and (out / 'targets').exists():
+    if is_ours and (out / 'targets').exists():
         print(f'{out / "targets"}: made from the old world; remove it or make it again')
 
 
@@ -246,13 +248,14 @@ def write_demo_world(
     """
     description = _description(seed, size)
     marker = out / 'world.json'
-    if marker.exists() and json.loads(marker.read_text()) == {**description, 'complete': True}:
+    complete = {**description, 'complete': True}
+    if marker.is_file() and read_json(marker, 'give another --out') == complete:
         return description['clips']
     _clear(out)
     frames = [f'{kind}_frames/{part}' for kind in ('pose', 'part') for part in ('train', 'val')]
     for folder in ('videos', 'parts', *frames):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps({**description, 'complete': False}))
+    write_atomically(marker, json.dumps({**description, 'complete': False}))
 
     tasks = [
         (split, index) for split, count in description['clips'].items() for index in range(count)
@@ -266,5 +269,5 @@ def write_demo_world(
         clips = [make(task) for task in track(tasks, 'demo world')]
     _write_tables(out, clips)
     _write_teacher_lists(out, clips)
-    marker.write_text(json.dumps({**description, 'complete': True}, indent=1))
+    write_atomically(marker, json.dumps(complete, indent=1))
     return description['clips']

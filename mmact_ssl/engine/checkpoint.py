@@ -26,6 +26,7 @@ from mmengine.logging import print_log
 from packaging.version import Version
 from torch import Tensor, nn
 
+from mmact_ssl.download import check_hash, download
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import reading
 
@@ -237,17 +238,13 @@ def download_checkpoint(
     # Each machine may have a disk of its own, so that the first process of all is not enough.
     if local_rank() == 0 and not os.path.exists(path):
         try:
-            os.makedirs(folder, exist_ok=True)
-            # Written beside and moved when whole: machines that share a disk may do so together.
-            torch.hub.download_url_to_file(address, path, sha256)
-        except (OSError, RuntimeError) as error:
+            download(address, path, partial(check_hash, expected=sha256 or ''))
+        except (OSError, MMActSSLError) as error:
             problem = str(error) or repr(error)
     # The others wait for it here, and all hear of a failure.
     problems = [found for found in all_gather_object(problem) if found]
     if problems:
-        raise CheckpointError(
-            f'{address}: download failed ({problems[0]}), fetch it to {path} by hand'
-        )
+        raise CheckpointError(problems[0])
     return path
 
 

@@ -30,7 +30,7 @@ def read_saved_config(
     """
     meta = load_checkpoint_safely(checkpoint).get('meta', {})
     values = {}
-    with suppress(SyntaxError, ValueError):
+    with suppress(SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         values = read_assignments(str(meta.get('cfg', '')), names)
     plain = {
         key: value

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
+from mmact_ssl.datasets.shards import video_path
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     other_form,
@@ -50,7 +51,7 @@ class Split:
         """Hash the samples and their content; a video counts by its size and time of change."""
         digest = hashlib.sha256(self.skeletons.encode())
         for name in [] if self.skeletons else self.names:
-            state = os.stat(os.path.join(self.root, name))
+            state = os.stat(video_path(self.root, name))
             digest.update(f'{state.st_size} {state.st_mtime_ns}\n'.encode())
         digest.update(''.join(self.lines()).encode())
         return digest.hexdigest()
@@ -75,7 +76,7 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         why = other_form(missing[0], known.__contains__) if missing else ''
     else:
         root, kind, skeletons = prefix.get('video') or '', 'video', ''
-        missing = [name for name in names if not os.path.isfile(os.path.join(root, name))]
+        missing = [name for name in names if not os.path.isfile(video_path(root, name))]
         why = why_missing(root, missing[0]) if missing else ''
     if missing:
         raise DataError(

@@ -12,12 +12,13 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.engine.saved_config import find_value
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.labels_read import check_labels_read, check_training_list
 from mmact_ssl.evaluation.overlap import warn_of_tests_read
-from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
 from mmact_ssl.evaluation.student import start_hash
@@ -71,9 +72,13 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
             hashes = [sha256_of_file(path) for path in request.students]
             joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
             checkpoint_hash = joined if request.joined else hashes[0]
-    version = data_version(train, test)
+    kind = find_value(cfg.model.backbone, 'layout') or 'video'
+    if request.teacher is not None:
+        kind = 'embedding'  # read long before
+    data = data_version(train, test)
     results = []
     for name in protocols:
+        version = version_of(name, kind)
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
         measured.metrics['n_test'] = len(test.names)
         if PROTOCOLS[name].frozen:
@@ -91,15 +96,18 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 metrics=measured.metrics,
                 label_fraction=request.label_fraction,
                 config=_relative(cfg.filename),
-                config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
+                config_hash=config_hash(
+                    hashed_config(cfg, name, version), train.lines(), test.lines()
+                ),
                 checkpoint_hash=checkpoint_hash,
-                data_version=version,
+                data_version=data,
                 synthetic=cfg.get('synthetic', False),
                 details=measured.details,
                 versions=package_versions(),
                 pretrained_on=request.pretrained_on,
                 prefix=request.prefix,
                 students=1 + len(request.joined),
+                version=version,
                 caches={**caches, **measured.caches},
             )
         )
@@ -158,8 +166,8 @@ def _check(request: Request, name: str) -> None:
         raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
 
 
-def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
-    """Pick the parts of a config that a protocol's numbers depend on."""
+def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
+    """Pick what a protocol's numbers depend on: parts of a config, and a version above 1."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
     optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
@@ -167,7 +175,8 @@ def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
         optional = ['custom_hooks']
     keys += [key for key in (*optional, 'shared_label_pattern') if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
-    return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
+    parts = {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
+    return parts if version == 1 else {**parts, 'version': version}
 
 
 def _config_key(name: str) -> str:

@@ -17,7 +17,7 @@ from mmact_ssl.reporting.provenance import package_versions
 
 PACKAGE = Path(__file__).parents[1]
 EXTRACTION_PACKAGES = (
-    *('mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'timm', 'decord', 'av'),
+    *('mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'timm', 'av'),
     *('opencv-python', 'opencv-python-headless'),
 )
 

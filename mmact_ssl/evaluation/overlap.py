@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import logging
+import os
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
     loader = read_saved_config(checkpoint, ('train_dataloader',))[1].get('train_dataloader')
     ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
     with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
+        if not os.path.isfile(ann_file):  # the checkpoint names it: a device or pipe never ends
+            return
         names, labels = read_annotation(ann_file, '')
         labeled = [name for name, label in zip(names, labels) if label >= 0]
         if set(labeled) <= set(train.names):

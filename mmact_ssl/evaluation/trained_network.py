@@ -12,7 +12,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.engine.saved_config import read_saved_card, read_saved_config
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
+from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.engine.saved_config import find_value, read_saved_card, read_saved_config
 from mmact_ssl.errors import ConfigError
 
 # Arguments that change no evaluated feature: where weights start, what is trained and regularized,
@@ -22,6 +25,8 @@ FREE = re.compile(
     r'|norm_eval|partial_bn|with_cp|out_indices|pool|\w*drop\w*'
     r'|act_cfg\.inplace|norm_cfg\.(type|requires_grad|momentum))'
 )
+# Layouts of which checkpoints that do not record their bones had others than now.
+CHANGED_BONES = ('ntu25', 'coco17')
 
 
 def check_network(cfg: Config, checkpoint: str) -> None:
@@ -31,7 +36,7 @@ def check_network(cfg: Config, checkpoint: str) -> None:
     without a record of its network is accepted, and so is a backbone of another class.
 
     Raises:
-        ConfigError: Names the first argument that differs.
+        ConfigError: Names the first argument that differs, or the layout whose bones do.
     """
     own, trained, place = cfg.model.backbone, saved_backbone(checkpoint), 'model.backbone'
     if 'backbone' in own:  # of one with adapters
@@ -43,6 +48,22 @@ def check_network(cfg: Config, checkpoint: str) -> None:
         raise ConfigError(
             f'{checkpoint}: was trained with {place}.{key}={wanted}, but the config has {value}: '
             f'give --cfg-options {option}, or the config of that network'
+        )
+    if (layout := find_value(trained, 'layout')) in LAYOUTS and checkpoint.endswith('.pth'):
+        _check_bones(cfg, checkpoint, layout)
+
+
+def _check_bones(cfg: Config, checkpoint: str, layout: str) -> None:
+    steps = cfg.test_dataloader.dataset.get('pipeline') or ()
+    found = [step for step in steps if _name(step.type) == BonesAndMotion.__name__]
+    if not any('bone' in str(step.get('streams', 'bone')) for step in found):
+        return
+    bones = list(LAYOUTS[layout].parents)
+    meta = load_checkpoint_safely(checkpoint).get('meta', {}).get('dataset_meta') or {}
+    if meta.get('bones', None if layout in CHANGED_BONES else bones) != bones:
+        raise ConfigError(
+            f'{checkpoint}: was trained with other bones of the layout {layout} than '
+            'BonesAndMotion gives now: train it again'
         )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_arrays, reading
 from mmact_ssl.preparation.files import require
@@ -62,20 +61,8 @@ def prepare(
     with reading(source, 'docs/data.md shows how to write it'):
         table = read_table(source)
         keypoints = table['keypoints']
-        shape, num_joints = list(keypoints.shape), LAYOUTS[layout].num_joints
-        if shape[-2] != num_joints or shape[-1] not in (2, 3):
-            raise DataError(
-                f'{source}: keypoints of shape {shape}, layout {layout} needs '
-                f'[frames, {num_joints} joints, 2 or 3]; choose another --layout'
-            )
-        planes, last = keypoints[..., :2], keypoints[..., -1]
-        if shape[-1] == 3 and np.abs(planes).max(initial=0) > 10 and _are_scores(last):
-            raise DataError(
-                f'{source}: the third value of the key points is a score, 0..1 beside pixels: keep '
-                'x and y, both 0 where a joint is not seen'
-            )
         if left_handed:
-            if shape[-1] == 2:
+            if keypoints.shape[-1] == 2:
                 raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
             keypoints = keypoints * np.array([1, 1, -1], np.float32)
         if keypoints.ndim == 3:
@@ -101,11 +88,6 @@ def prepare(
         subjects = table.get('subjects', np.arange(0)).tolist()
         write_groups(out, dict(zip(names, map(str, subjects))))
         return counts
-
-
-def _are_scores(values: np.ndarray) -> bool:
-    """True for values of 0..1; zeros alone are skeletons that lie in a plane."""
-    return values.min(initial=0) >= 0 and 0 < values.max(initial=0) <= 1
 
 
 def read_table(source: Path) -> dict[str, np.ndarray]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -15,10 +16,17 @@ from zipfile import ZipFile
 import av
 from rich.progress import track
 
+from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import open_archive, path_inside
+from mmact_ssl.files import CONTROL, open_archive, path_inside
 
-VIDEO_SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv', '.webm')
+# Of files that FFmpeg reads as videos; what is in one of them is found out by opening it.
+_VIDEO_NAMES = """
+mp4 mov avi mkv webm m4v mpg mpeg mpe m1v m2v m2p mpv vob evo ts mts m2ts m2t trp mod tod wmv asf
+flv f4v 3gp 3g2 3gpp qt mj2 ogv ogm ogg divx xvid dv dif mxf gxf nut rm rmvb wtv ivf y4m h264 264
+avc h265 265 hevc h263 vc1 obu av1 mjpg mjpeg amv mk3d fli flc gif apng
+"""
+VIDEO_SUFFIXES = tuple(f'.{name}' for name in _VIDEO_NAMES.split())
 
 
 def data_root() -> Path:
@@ -70,13 +78,19 @@ def text_files(
         raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
 
 
-def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; also in folders elsewhere that links lead to, once each."""
+def files_below(folder: Path, unread: dict[Path, str] | None = None) -> list[Path]:
+    """All files below a folder, sorted; also in folders elsewhere that links lead to, once each.
+
+    Args:
+        unread: Takes the reason of each folder that cannot be read and each link or other entry
+            that leads to no file. Without it the first of them is a DataError.
+    """
     found: list[Path] = []
     entered: set[str] = set()
+    lost: dict[Path, str] = {}
     tops = [os.fspath(folder)]
     for top in tops:  # it grows: what links lead to comes last, so that a folder keeps its own name
-        for root, folders, names in os.walk(top):
+        for root, folders, names in os.walk(top, onerror=lambda error: _note(error, lost)):
             if (real := os.path.realpath(root)) in entered:
                 folders.clear()
                 continue
@@ -84,8 +98,55 @@ def files_below(folder: Path) -> list[Path]:
             folders.sort()
             paths = (os.path.join(root, name) for name in folders)
             tops += [path for path in paths if os.path.islink(path)]
-            found += [Path(root, name) for name in names]
+            for name in names:
+                path = Path(root, name)
+                if os.path.isfile(path):
+                    found.append(path)
+                elif not name.startswith('.'):  # editors lock files by links to nowhere
+                    lost[path] = _why_no_file(path)
+    if unread is not None:
+        unread.update(sorted(lost.items()))
+    elif lost:
+        first = min(lost)
+        raise DataError(f'{first} {lost[first]}: make it readable, or take it away')
     return sorted(found)
+
+
+def _note(error: OSError, lost: dict[Path, str]) -> None:
+    lost[Path(os.fsdecode(error.filename))] = f'cannot be read ({error.strerror})'
+
+
+def _why_no_file(path: Path) -> str:
+    try:
+        os.stat(path)
+    except OSError as error:
+        target = f'links to {os.readlink(path)}, which ' if path.is_symlink() else ''
+        return f'{target}cannot be read ({error.strerror})'
+    return 'is not a file'
+
+
+def choose_files(
+    folder: Path, suffixes: Collection[str]
+) -> tuple[list[Path], dict[Path, str], str]:
+    """Files below a folder that have one of the suffixes, and an account of all else.
+
+    Returns:
+        The files, sorted; the reason of each folder or link that cannot be read; and a line that
+        counts the other files by their suffix, '' if there are none.
+    """
+    unread: dict[Path, str] = {}
+    files = files_below(folder, unread)
+    others = Counter(
+        CONTROL.sub('?', file.suffix.lower()) or 'without a suffix'
+        for file in files
+        if file.suffix.lower() not in suffixes and not file.name.startswith('.')
+    )
+    ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    counts = [f'{count} {suffix}' for suffix, count in ranked[:9]]
+    if more := sum(count for _, count in ranked[9:]):
+        counts.append(f'{more} others')
+    line = f'{folder}: files that are not read, by their suffix: {", ".join(counts)}'
+    return [f for f in files if f.suffix.lower() in suffixes], unread, line if counts else ''
 
 
 def _text_of(archive: ZipFile, member: str) -> str:
@@ -95,15 +156,13 @@ def _text_of(archive: ZipFile, member: str) -> str:
 def probe_video(path: Path | str) -> str:
     """Return why a video is unusable; '' if it opens and has at least two frames."""
     try:
-        with av.open(str(path), metadata_errors='replace') as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 return 'no video stream'
-            if next(container.decode(video=0), None) is None:
+            frames = container.decode(video=0)
+            if next(frames, None) is None:
                 return 'no frame'
-            # One packet may already be buffered by the decoder, so count from the start.
-            container.seek(0)
-            packets = (packet for packet in container.demux(video=0) if packet.size)
-            if next(packets, None) is None or next(packets, None) is None:
+            if next(frames, None) is None:
                 return 'fewer than 2 frames'
     except (av.FFmpegError, OSError, EOFError) as error:
         reason = getattr(error, 'strerror', None) or str(error)

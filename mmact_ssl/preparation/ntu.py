@@ -180,7 +180,8 @@ def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
     length = tracks.any(axis=(2, 3)).sum(axis=1)
     if (length >= MIN_TRACK_FRAMES).any():
         tracks, length = tracks[length >= MIN_TRACK_FRAMES], length[length >= MIN_TRACK_FRAMES]
-    extent = tracks.max(axis=2) - tracks.min(axis=2)  # (K, T, 3), zero where not seen
+    finite = np.where(np.isfinite(tracks), tracks, np.nan)  # which fmax and fmin pass over
+    extent = np.fmax.reduce(finite, 2) - np.fmin.reduce(finite, 2)  # (K, T, 3), 0 where not seen
     wide = (extent[..., 0] > MAX_WIDTH_BY_HEIGHT * extent[..., 1]).sum(axis=1)
     slim = wide < MAX_WIDE_FRAMES * length
     return tracks[slim] if slim.any() else tracks

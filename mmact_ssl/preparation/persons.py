@@ -8,12 +8,13 @@ import numpy as np
 def motion_energy(tracks: np.ndarray) -> np.ndarray:
     """Sum of the variances of x, y (and z) over frames and joints, of each person.
 
-    float (M, T, V, C), where joints of zeros are not seen and do not count, to float64 (M,), 0 for
-    an absent person.
+    float (M, T, V, C), where joints of zeros or without a finite value are not seen and do not
+    count, to float64 (M,), 0 for an absent person.
 
     Source: the FAQ of NTU RGB+D's authors, on choosing the main actor.
     """
     tracks = np.asarray(tracks, np.float64)
+    tracks = np.where(np.isfinite(tracks).all(axis=-1, keepdims=True), tracks, 0.0)
     seen = tracks.any(axis=-1, keepdims=True)  # (M, T, V, 1)
     count = np.maximum(seen.sum(axis=(1, 2), keepdims=True), 1)  # (M, 1, 1, 1)
     mean = tracks.sum(axis=(1, 2), keepdims=True) / count  # unseen joints add zero

@@ -25,7 +25,7 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
     alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` (M, T, V, C) and,
     usually in 2D, ``keypoint_score`` (M, T, V). Of more than ``persons`` people those that move
     most are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not
-    kept. Clips without a label, and those whose key points are not (M, T, V, C), are left out.
+    kept. Clips may lack a label; those whose key points are not (M, T, V, C) are left out.
 
     Args:
         source: The pickle; read as data, see :func:`load_plain_pickle`.
@@ -35,28 +35,25 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
     """
     with reading(source, FIX):
         annotations, splits = _parts(load_plain_pickle(source), source)
-        labels = [_label(one) for one in annotations]
-        usable = [one for one, label in zip(annotations, labels) if label is not None]
-        shapes = {np.shape(one.get('keypoint', ())) for one in usable}
+        names = [_name(one, source) for one in annotations]
+        labels = [_label(one, f'{source}: {name}') for one, name in zip(annotations, names)]
+        shapes = [np.shape(one.get('keypoint', ())) for one in annotations]
         coordinates = {shape[3] for shape in shapes if len(shape) == 4}
         if len(coordinates) != 1 or not coordinates <= {2, 3}:
-            first = list(next(iter(shapes), ()))
+            first = list(shapes[0])
             raise DataError(f'{source}: keypoint [M, T, V, 2 or 3] is needed, not {first}; {FIX}')
         num_coordinates = coordinates.pop()
-        names = [_name(one, source) for one in annotations]
         with SkeletonWriter(
             out,
             source.stem,
             layout,
-            numbered_classes((label for label in labels if label is not None), source),
+            numbered_classes(labels, source),
             persons,
             num_coordinates,
             unit='metres' if num_coordinates == 3 else 'pixels',
+            may_lack_labels=True,
         ) as writer:
             for name, label, annotation in zip(names, labels, annotations):
-                if label is None:
-                    writer.left_out[name] = 'no label from 0'
-                    continue
                 writer.add(name, label, _keypoint(annotation, persons))
             return writer.finish(splits or {'all': names})
 
@@ -92,6 +89,13 @@ def _name(annotation: dict, source: Path) -> str:
     return name
 
 
-def _label(annotation: dict) -> int | None:
-    label = annotation.get('label')
-    return int(label) if isinstance(label, (int, float)) and label >= 0 else None
+def _label(annotation: dict, where: str) -> int:
+    """The label from 0, or -1 where there is none."""
+    label = annotation.get('label', -1)
+    value = np.asarray(-1 if label is None else label)
+    if value.shape or value.dtype.kind not in 'iuf' or not float(value).is_integer():
+        raise DataError(
+            f'{where} has the label {str(label)[:50]}: give one whole number for each clip, or no '
+            'label to pre-train alone'
+        )
+    return int(value)

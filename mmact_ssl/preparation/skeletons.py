@@ -29,9 +29,8 @@ class SkeletonWriter:
     """Writes a prepared folder (see docs/data.md) without holding the set in memory.
 
     Use it as a context manager: ``add`` clips, note others in ``left_out`` with the reason,
-    ``finish``. Frames in which nobody is seen (all coordinates zero) or a coordinate is not finite
-    are taken out of their clip; persons that are seen in no frame come after the others. Clips
-    without a remaining frame, and those that do not have the shape of the layout, are left out.
+    ``finish``. Of each clip it writes what :func:`usable_clip` leaves; one that this refuses is
+    left out.
 
     Args:
         out: Folder to write to; ``meta.json``, without which nothing reads it, is written last.
@@ -90,29 +89,27 @@ class SkeletonWriter:
             classes = f'{len(self.classes)} classes from 0'
             raise DataError(f'{self.dataset}: label {label} of {name} is not one of {classes}')
         persons, joints, coordinates = self.frame_shape
-        keypoint = np.asarray(keypoint)
-        fits = keypoint.ndim == 4 and keypoint.shape[2:] == (joints, coordinates)
-        if not fits or not 1 <= len(keypoint) <= persons:
-            self.left_out[name] = (
-                f'shape {list(keypoint.shape)}, {self.layout} needs [1 to {persons} persons, '
-                f'frames, {joints} joints, {coordinates} coordinates]'
-            )
-            return
-        clip = self._usable_frames(keypoint.astype('<f4'))
-        if isinstance(clip, str):
-            self.left_out[name] = clip
+        try:
+            clip, dropped = usable_clip(np.asarray(keypoint), self.layout)
+            self._dropped_frames.update(dropped)
+            if len(clip) > persons or clip.shape[3] != coordinates:
+                raise ValueError(
+                    f'shape {list(clip.shape)}, the set has {persons} persons at most and '
+                    f'{coordinates} coordinates'
+                )
+        except ValueError as error:
+            self.left_out[name] = str(error)
             return
 
         seen = clip.any(axis=(2, 3))  # (M, T)
         self._joints += int(seen.sum()) * joints
         self._missing_joints += int((~clip.any(axis=3) & seen[..., None]).sum())
-        present = seen.any(axis=1)
         frames = np.zeros((clip.shape[1], *self.frame_shape), '<f4')
-        frames[:, : present.sum()] = clip[present].transpose(1, 0, 2, 3)
+        frames[:, : len(clip)] = clip.transpose(1, 0, 2, 3)
         content = frames.tobytes()
         self._file.write(content)
         self._digests[name] = hashlib.sha256(content).digest()
-        self._clips[name] = (label, len(frames), int(present.sum()))
+        self._clips[name] = (label, len(frames), int(seen.any(axis=1).sum()))
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Write all other files of the folder.
@@ -194,21 +191,6 @@ class SkeletonWriter:
             if path.relative_to(self.out).with_suffix('').as_posix() in earlier:
                 path.unlink()
 
-    def _usable_frames(self, clip: np.ndarray) -> np.ndarray | str:
-        """Take out unusable frames; return the reason if there are no others."""
-        finite = np.isfinite(clip).all(axis=(0, 2, 3))
-        empty = ~clip.any(axis=(0, 2, 3))
-        self._dropped_frames['not finite'] += int((~finite).sum())
-        self._dropped_frames['nobody seen'] += int(empty.sum())
-        clip = clip[:, finite & ~empty]
-        if clip.shape[1]:
-            return clip
-        if not len(finite):
-            return 'no frames'
-        if empty.all():
-            return 'nobody is seen in any frame'
-        return 'every frame with a person has a coordinate that is not finite'
-
     def _write_summary(
         self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
     ) -> None:
@@ -240,6 +222,47 @@ class SkeletonWriter:
             notes.append(f'{len(empty)} of {len(self.classes)} classes have no clip: {empty[0]!r}')
         for note in notes:
             print(f'{self.dataset}: {note}')
+
+
+def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str, int]]:
+    """Check a clip, whoever recorded it, and take out what no model can read.
+
+    Args:
+        keypoint: Numbers (M, T, V, 2 or 3); zero where a person or joint is not seen.
+        layout: A key of LAYOUTS with V joints.
+
+    Returns:
+        float32 (M, T', V, C): frames in which somebody is seen and all coordinates are finite;
+        persons that are seen in none come last. And the number of frames taken out, by reason.
+
+    Raises:
+        ValueError: The array is something else, a third value is a score, or no frame is left.
+    """
+    joints, shape = LAYOUTS[layout].num_joints, list(keypoint.shape)
+    is_clip = keypoint.ndim == 4 and shape[0] and shape[2] == joints and shape[3] in (2, 3)
+    if not is_clip or keypoint.dtype.kind not in 'fiu':
+        raise ValueError(
+            f'{keypoint.dtype} of shape {shape} is no skeleton of the layout {layout}: numbers '
+            f'[persons, frames, {joints} joints, 2 or 3 coordinates]'
+        )
+    clip = keypoint.astype('<f4')
+    # Of one sign: somebody may have mirrored the axis. Zeros alone are a skeleton in a plane.
+    low, high = (find.reduce(clip[..., 2:], None, initial=0) for find in (np.fmin, np.fmax))
+    is_pixels = np.fmax.reduce(np.abs(clip[..., :2]), None, initial=0) > 10
+    if is_pixels and low * high == 0 < high - low <= 1:
+        raise ValueError(
+            'the third value of the key points is a score, 0..1 beside pixels: keep x and y, both '
+            '0 where a joint is not seen'
+        )
+    finite = np.isfinite(clip).all(axis=(0, 2, 3))
+    empty = ~clip.any(axis=(0, 2, 3))
+    dropped = {'not finite': int((~finite).sum()), 'nobody seen': int(empty.sum())}
+    clip = clip[:, finite & ~empty]
+    if not clip.shape[1]:
+        reason = 'every frame with a person has a coordinate that is not finite'
+        reason = 'nobody is seen in any frame' if empty.all() else reason
+        raise ValueError(reason if len(finite) else 'no frames')
+    return clip[np.argsort(~clip.any(axis=(1, 2, 3)), kind='stable')], dropped
 
 
 def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:

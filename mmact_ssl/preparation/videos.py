@@ -15,7 +15,7 @@ from mmact_ssl.files import CONTROL, other_form, read_text, reading
 from mmact_ssl.preparation.files import (
     VIDEO_SUFFIXES,
     Video,
-    files_below,
+    choose_files,
     probe_videos,
     require,
     write_videos,
@@ -41,10 +41,10 @@ def prepare(
     seed: int = 0,
     placement: str = 'link',
 ) -> dict[str, int]:
-    """List all videos below a folder; those that do not open are left out and named.
+    """List all videos below a folder; those that cannot be read are left out and named.
 
     Args:
-        source: Folder; mp4, mov, avi, mkv and webm files at any depth.
+        source: Folder; files at any depth that have one of VIDEO_SUFFIXES.
         out: Folder to write ``videos/``, ``train.txt``, ``left_out.txt`` and, with labels,
             ``classes.txt``, ``test.txt`` and ``groups.json`` to.
         labels: Table of labels and groups, see :func:`read_labels`. Without it and
@@ -63,25 +63,25 @@ def prepare(
         )
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
-    videos_below = [
-        path
-        for path in files_below(source)
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-    ]
-    found = [
-        path
-        for path in videos_below
-        if out.resolve() not in (path.parent.resolve(), *path.parent.resolve().parents)
-    ]
+    videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
+    made = out.resolve()
+    found, unread_paths = (
+        [path for path in paths if made not in (path.parent.resolve() / 'x').parents]
+        for paths in (videos_below, unread)
+    )
     if videos_below and not found:
         raise DataError(
             f'{source}: its {len(videos_below)} videos are left out, they lie in --out {out} and '
             'count as made by an earlier preparation; give an --out beside the source'
         )
     if not found:
-        raise DataError(f'{source}: no {", ".join(VIDEO_SUFFIXES)} file below this folder; {fix}')
+        why = others or next((f'{path} {unread[path]}' for path in unread_paths), 'it is empty')
+        raise DataError(f'{source}: no video below this folder ({why}); {fix}')
+    if others:
+        print(others.encode(errors='backslashreplace').decode())
     known = read_labels(labels, found, source) if labels else {}
-    left_out = probe_videos(found, source)
+    left_out = {path.relative_to(source).as_posix(): unread[path] for path in unread_paths}
+    left_out.update(probe_videos(found, source))
     for path in found:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
@@ -98,7 +98,7 @@ def prepare(
     names = target_names(kept, source)
     (out / 'test.txt').unlink(missing_ok=True)  # of before: its videos may be in train.txt now
     labeled_as = {path: known.get(path, ('', '')) for path in kept}  # class, group
-    classes = sorted({name for name, _ in labeled_as.values()} - {''})
+    classes = class_order({name for name, _ in labeled_as.values()} - {''})
     if test_fraction and not classes:
         raise DataError(f'--test-fraction: no video of {source} that can be used has a label')
     # A video without a group is one of its own.
@@ -170,6 +170,14 @@ def read_labels(table: Path, found: Sequence[Path], source: Path) -> dict[Path, 
             raise DataError(f'{where}: {name!r}, {group!r}: leave out control characters')
         known[path] = (name, group)
     return known
+
+
+def class_order(names: set[str]) -> list[str]:
+    """Sort names of classes: whole numbers by their size, if all are such, else by their text."""
+    try:
+        return sorted(names, key=lambda name: (int(name), name))
+    except ValueError:
+        return sorted(names)
 
 
 def labels_of_folders(found: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:

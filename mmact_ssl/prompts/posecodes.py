@@ -64,7 +64,7 @@ class Movement:
 def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
     """Find the movements of a clip, strongest first, then hands that are held still.
 
-    In the manner of PoseScript's posecodes (arXiv 2210.11795, section 3.2), which grade angles,
+    In the manner of PoseScript's posecodes (arXiv 2210.11795), which grade angles,
     distances and relative positions of joints; the codes of motion and all bounds are our choice.
     Coordinates are put into the axes of the body's first frame, so that place and direction of the
     camera do not matter. Up is where the person stands in the clip, from the ankles to the

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
-from mmact_ssl.reporting.result import Result, result_file
+from mmact_ssl.reporting.result import Result, newest_complete, result_file
 from mmact_ssl.reporting.study import runs_of
 from mmact_ssl.reporting.tables import COLUMNS, renew_file
 
@@ -50,6 +50,7 @@ def result_block(results: Sequence[Result]) -> str:
     for heading, protocol, metric, fraction in COLUMNS:
         column = [r for r in results if (r.protocol, r.label_fraction) == (protocol, fraction)]
         if column:
+            column = newest_complete(column)
             mean = 100 * statistics.mean(result.metrics[metric] for result in column)
             metrics.append(f'          {heading}: {mean:.1f}\n')
             counts.append(len(column))

@@ -7,10 +7,12 @@ the result was measured with.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,6 +54,8 @@ class Result:
         prefix: What the student's keys in the checkpoint begin with: a momentum copy is another
             encoder of the same file.
         students: Number of students whose frozen features stand side by side; written above 1.
+        version: Of the measurement, see :func:`mmact_ssl.evaluation.protocols.version_of`; written
+            above 1. A folder holds one result of each version of a run.
     """
 
     method: str
@@ -73,6 +77,7 @@ class Result:
     prefix: str = 'backbone.'
     caches: dict[str, str] = field(default_factory=dict)
     students: int = 1
+    version: int = 1
 
     @property
     def transferred(self) -> bool:
@@ -97,7 +102,7 @@ class Result:
         return run_name(*names, self.label_fraction, self.seed, self.pretrained_on)
 
     def write(self, folder: str | os.PathLike) -> Path:
-        """Write into a folder of results, in place of an earlier result of the same run.
+        """Write into a folder of results, in place of one of the same run and version.
 
         Several processes may write at a time: each waits for the others. Returns the file.
 
@@ -108,8 +113,9 @@ class Result:
         file = result_file(folder, self.dataset, self.method)
         file.parent.mkdir(parents=True, exist_ok=True)
         line = {**asdict(self), 'run': self.run}
-        if self.students == 1:
-            del line['students']
+        for name in ('students', 'version'):
+            if line[name] == 1:
+                del line[name]
         details = line['details']
         line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
         side = {key: details[key] for key in SIDE_KEYS if key in details}
@@ -118,19 +124,20 @@ class Result:
             self._check_earlier(file.parent)
             for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
                 lines = _read_lines(path)
-                before = lines.pop(self.run, None)
+                key = self.run, self.version
+                before = lines.pop(key, None)
                 if new:
-                    lines[self.run] = {**new, 'run': self.run}
+                    lines[key] = {**new, 'run': self.run}
                 if new or before is not None:
-                    texts = [json.dumps(lines[run], sort_keys=True) for run in sorted(lines)]
+                    texts = [json.dumps(lines[key], sort_keys=True) for key in sorted(lines)]
                     write_atomically(path, ''.join(f'{text}\n' for text in texts))
         return file
 
     def _check_earlier(self, folder: Path) -> None:
         """Refuse to replace a result of the same name and another method or encoder."""
         for file in _result_files(folder):
-            earlier = _read_lines(file).get(self.run, {})
-            for key in KEPT_KEYS if earlier else ():
+            of_run = [line for (run, _), line in _read_lines(file).items() if run == self.run]
+            for earlier, key in itertools.product(of_run, KEPT_KEYS):
                 old, new = earlier.get(key, getattr(Result, key, None)), getattr(self, key)
                 if old != new:
                     raise DataError(
@@ -164,35 +171,68 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
 
 def has_result(file: Path, run: str) -> bool:
     """True if a file of results has a run's line."""
-    return run in _read_lines(file)
+    return any(run == name for name, _ in _read_lines(file))
 
 
 def read_results(folder: str | os.PathLike) -> list[Result]:
     """Read all results of a folder, in the order of the names of their runs."""
-    found: dict[str, Result] = {}
+    found: dict[tuple[str, int], Result] = {}
     files: dict[str, Path] = {}
     for dataset in sorted({file.parent for file in Path(folder).glob('*/*.jsonl')}):
         side = dataset / CONFUSIONS
         confusions = _read_lines(side)
         for file in _result_files(dataset):
-            for run, line in _read_lines(file).items():
+            for key, line in _read_lines(file).items():
+                run = key[0]
                 if files.setdefault(run, file) != file:
                     raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
-                beside = confusions.get(run, {})
-                details = {key: beside[key] for key in SIDE_KEYS if key in beside}
+                beside = confusions.get(key, {})
+                details = {name: beside[name] for name in SIDE_KEYS if name in beside}
                 values = {k: v for k, v in line.items() if k != 'run'}
                 try:
                     result = Result(**{**values, 'details': {**values['details'], **details}})
                 except (TypeError, KeyError) as error:
                     raise DataError(f'{file}: {run}: not a result ({error})') from error
-                for key, value in _measurement(result).items() if beside else ():
-                    if beside.get(key) != value:
+                for name, value in _measurement(result).items() if beside else ():
+                    if beside.get(name) != value:
                         raise DataError(
-                            f'{side}: {run}: {key} is {beside.get(key)} here and {value} in '
+                            f'{side}: {run}: {name} is {beside.get(name)} here and {value} in '
                             f'{file.name}; delete the line here, or evaluate again'
                         )
-                found[run] = result
-    return [found[run] for run in sorted(found)]
+                found[key] = result
+    return [found[key] for key in sorted(found)]
+
+
+def newest_complete(results: Sequence[Result]) -> list[Result]:
+    """Of results of one kind, those of the newest version that has the most seeds.
+
+    Results of two versions are never averaged. A new version counts once it has all seeds of the
+    one before.
+    """
+    versions: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        versions[result.version].append(result)
+    return versions[max(versions, key=lambda version: (len(versions[version]), version))]
+
+
+def early_results(results: Iterable[Result]) -> set[int]:
+    """Find the ids of results that are of an earlier version than others of their kind.
+
+    A kind is a data set, a backbone and a protocol, whose own version counts too.
+    """
+    # Not at the top: the protocols import this module.
+    from mmact_ssl.evaluation.protocols import PROTOCOLS
+
+    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        if result.protocol != PRETEXT:
+            groups[result.dataset, result.backbone, result.protocol].append(result)
+    return {
+        id(result)
+        for (*_, protocol), group in groups.items()
+        for result in group
+        if result.version < max(PROTOCOLS[protocol].version, *(other.version for other in group))
+    }
 
 
 def _result_files(folder: Path) -> list[Path]:
@@ -206,6 +246,7 @@ def _measurement(result: Result) -> dict[str, Any]:
         'checkpoint_hash': result.checkpoint_hash,
         'config_hash': result.config_hash,
         'top1': result.metrics.get('top1'),
+        **({'version': result.version} if result.version > 1 else {}),
     }
 
 
@@ -213,15 +254,16 @@ def _slug(text: str) -> str:
     return re.sub(r'[^\w.-]+', '-', text).lower()
 
 
-def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the objects of a JSON-lines file by their ``run``; none of a file that is not there."""
-    lines: dict[str, dict[str, Any]] = {}
+def _read_lines(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """Read the objects of a JSON-lines file by run and version; none of a missing file."""
+    lines: dict[tuple[str, int], dict[str, Any]] = {}
     if not path.is_file():
         return lines
     for number, text in enumerate(read_text(path, 'evaluate again').splitlines(), start=1):
         try:
             line = json.loads(text)
-            repeated = lines.setdefault(line['run'], line) is not line
+            key = str(line['run']), int(line.get('version', 1))
+            repeated = lines.setdefault(key, line) is not line
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f'{path}:{number}: not a result ({error}); evaluate again') from error
         if repeated:

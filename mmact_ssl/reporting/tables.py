@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.reporting.result import PRETEXT, RANDOM, Result
+from mmact_ssl.reporting.result import PRETEXT, RANDOM, Result, early_results, newest_complete
 
 PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
 # (heading, protocol, metric, label fraction), in the order of the tables.
@@ -41,6 +41,9 @@ TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
 ACCURACY, CHANCE = 'accuracy', 'chance'
 # The same metric with the features of another clip, see mmact_ssl/models/dependence.py.
 OTHER_CLIP = '_other_clip'
+# Beside a value that an earlier version of its measurement gave.
+EARLIER = '†'
+EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/evaluation.md).'
 NO_RESULTS = '*No results yet.*\n'
 MARKER = re.compile(
     r'(?P<open><!-- (?P<kind>results|pretext|dependence):(?P<name>\S+) -->)\n.*?'
@@ -88,8 +91,9 @@ def make_table(results: Sequence[Result], name: str) -> str:
     Several data sets are told apart in the first column and stand in the order of the marker.
     A student of another data set has a row of its own, and so has another backbone, which is named
     then. The deviation is that of a sample (n - 1); a value of one seed has none, and what no seed
-    changes counts once. Columns without any value are left out. ``name`` selects results, see
-    :func:`select`.
+    changes counts once. Columns without any value are left out. Versions of a measurement are not
+    mixed in a cell (see :func:`newest_complete`), and early ones are marked. ``name`` selects
+    results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -101,7 +105,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
         for heading, protocol, metric, fraction in COLUMNS:
             if (result.protocol, result.label_fraction) == (protocol, fraction):
                 for other in shown[heading]:
-                    if other.dataset == result.dataset:
+                    if (other.dataset, other.version) == (result.dataset, result.version):
                         _check_comparable(f'{name}, column {heading!r}', other, result)
                 shown[heading].append(result)
                 cell = cells[_row_of(result)][heading]
@@ -109,6 +113,9 @@ def make_table(results: Sequence[Result], name: str) -> str:
                     cell.append(result)
     if not cells:
         return NO_RESULTS
+    for row in cells.values():
+        row.update({heading: newest_complete(cell) for heading, cell in row.items()})
+    early = early_results(results)
     columns = [column for column in COLUMNS if column[0] in shown]
     backbones = sorted({backbone for *_, backbone in cells})
     datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
@@ -119,10 +126,14 @@ def make_table(results: Sequence[Result], name: str) -> str:
         label += f' ({key[-1]})' if len(backbones) > 1 else ''
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
+            + (EARLIER if any(id(result) in early for result in cells[key][heading]) else '')
             for heading, _, metric, _ in columns
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
-    return f'{_caption(chosen, backbones, cells.values())}\n\n{_markdown(rows, len(labels))}'
+    table, caption = _markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
+    if EARLIER in table:
+        caption += f' {EARLIER_CAPTION}'
+    return f'{caption}\n\n{table}'
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -266,6 +277,7 @@ def _repeats(one: Result, other: Result, metric: str) -> bool:
 
     return (
         one.checkpoint_hash == other.checkpoint_hash != RANDOM
+        and one.version == other.version
         and one.metrics[metric] == other.metrics[metric]
         and not is_stochastic(one.protocol, one.label_fraction)
     )

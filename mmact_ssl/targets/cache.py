@@ -6,21 +6,21 @@ the video, see ``values.py``. The key ``__meta__`` holds a TargetMeta as JSON.
 
 Writing is safe against a kill at any moment (a video is one transaction) and against other
 processes on the same machine (LMDB's lock). It is not safe between machines that share a network
-file system: there each rank writes its own shard, see :func:`shard_path` and :func:`merge_shards`.
+file system: there each rank writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
 Reading locks nothing, so do not train on a cache that is still being written.
 """
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import shutil
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, TypeVar
 
@@ -35,7 +35,6 @@ TOOL = 'python tools/extract_targets.py'
 RESERVED = b'__'  # begins the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit
-MOVED_AT_ONCE = 100  # videos in a transaction of a merge, each of which waits for the disk
 INITIAL_MAP_BYTES = 1 << 26  # doubles when full
 
 Result = TypeVar('Result')
@@ -63,13 +62,21 @@ class TargetWriter:
         self.path = Path(path)
         self.meta = meta
         if overwrite:
+            _refuse_foreign(self.path)
             remove_cache(self.path)
         if (self.path / 'data.mdb').is_file():
             with reading(self.path, TOOL) as transaction:  # refuses a damaged file
                 transaction.get(META_KEY)
         self.path.mkdir(parents=True, exist_ok=True)
         map_bytes = max(INITIAL_MAP_BYTES, 2 * data_bytes(self.path))
-        self._environment = lmdb.open(str(self.path), map_size=map_bytes)
+        try:
+            # LMDB writes to this file through a map, which on a full disk would end the process.
+            with open(self.path / 'lock.mdb', 'ab') as lock:
+                if hasattr(os, 'posix_fallocate'):
+                    os.posix_fallocate(lock.fileno(), 0, 2 * mmap.PAGESIZE)
+            self._environment = lmdb.open(str(self.path), map_size=map_bytes)
+        except (lmdb.Error, OSError) as error:
+            raise _unwritten(self.path, error) from error
         try:
             check_meta(self.path, self._transact(self._take_up), meta)
         except TargetCacheError:
@@ -136,6 +143,8 @@ class TargetWriter:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
             except lmdb.MapResizedError:  # by another process
                 self._environment.set_mapsize(0)
+            except lmdb.Error as error:
+                raise _unwritten(self.path, error) from error
         # Pages that a transaction allocates last and frees again are never written, and the file
         # would look truncated to `reading`.
         needed = needed_bytes(self._environment)
@@ -282,6 +291,14 @@ class TargetReader:
         )
 
 
+def _unwritten(path: Path, error: Exception) -> TargetCacheError:
+    free = shutil.disk_usage(path).free / 1e6
+    return TargetCacheError(
+        f'target cache {path} cannot be written ({error}; its disk has {free:.0f} MB left): make '
+        'room, or correct its permissions, and go on with the same command; what is there stays'
+    )
+
+
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
     """Read what a cache holds; TargetCacheError if it is missing or damaged."""
     with reading(Path(path), command) as transaction:
@@ -296,43 +313,13 @@ def remove_cache(path: Path) -> None:
         path.rmdir()
 
 
-def shard_path(path: str | os.PathLike[str], rank: int) -> Path:
-    """Name the shard that one rank writes, e.g. ``pose.lmdb.rank0``."""
-    return Path(f'{os.fspath(path)}.rank{rank}')
-
-
-def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
-    """Move the videos of all shards beside a cache into it; returns the number of videos moved.
-
-    A video that both have is taken from the shard if its source differs. Shards that an earlier,
-    killed run left are merged too; killed while merging, it can be called again.
-    """
-    path = Path(path)
-    moved = 0
-    for shard in sorted(path.parent.glob(f'{path.name}.rank*')):
-        if _is_empty(shard):  # its rank was killed before the first write
-            shutil.rmtree(shard)
-            continue
-        reader = TargetReader(shard)
-        check_meta(shard, reader.meta, meta)
-        new = reader.source_hash(reader.keys())
-        TargetWriter(path, meta).close()  # LMDB opens a cache once: create it, read it, write it
-        old = TargetReader(path).source_hash(new)
-        with TargetWriter(path, meta) as writer, reading(shard, TOOL) as transaction:
-            names = {encode_key(key) for key in new if old.get(key) != new[key]}
-            items = ((bytes(n), value) for n, value in transaction.cursor() if bytes(n) in names)
-            while batch := list(islice(items, MOVED_AT_ONCE)):
-                writer.put_packed(batch)
-                moved += len(batch)
-        shutil.rmtree(shard)
-    return moved
-
-
-def _is_empty(path: Path) -> bool:
-    if not data_bytes(path):
-        return True
-    with reading(path, TOOL) as transaction:
-        return not transaction.stat()['entries']
+def _refuse_foreign(path: Path) -> None:
+    """Raise TargetCacheError for an LMDB that another program has filled; a damaged one passes."""
+    is_foreign = False
+    with suppress(TargetCacheError), reading(path, TOOL) as transaction:
+        is_foreign = transaction.stat()['entries'] > 0 and transaction.get(META_KEY) is None
+    if is_foreign:
+        raise TargetCacheError(f'{path} is the database of another program: give another --out')
 
 
 def broken_listing(path: str | os.PathLike[str]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import posixpath
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ import torch
 from tqdm import tqdm
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.shards import is_remote, members, split_path
+from mmact_ssl.datasets.shards import is_remote, members, split_path, video_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation, why_missing, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
@@ -34,11 +35,9 @@ from mmact_ssl.targets.cache import (
     TargetWriter,
     broken_listing,
     encode_key,
-    merge_shards,
     read_broken,
-    remove_cache,
-    shard_path,
 )
+from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
 
 VIDEOS_A_WORKER = 8  # a process takes seconds to start
@@ -127,9 +126,9 @@ def extract_many(
             invalid target, or an existing cache is of another teacher.
     """
     root = os.fspath(root)
-    if not any(_is_there(os.path.join(root, name)) for name in names):
+    if not any(_is_there(video_path(root, name)) for name in names):
         if reason := why_missing(root, names[0]):
-            raise DataError(f'{os.path.join(root, names[0])} {reason}')
+            raise DataError(f'{video_path(root, names[0])} {reason}')
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
             'the folder that the annotated paths start from as --videos'
@@ -176,13 +175,13 @@ def _run(
     """Run some of the teachers over a video."""
     keep = [partial(metas[i].stored, key) for i in todo]
     chosen = [teachers[i] for i in todo]
-    return run_teachers(chosen, os.path.join(root, key), batch_size, keep, metas[0].every)
+    return run_teachers(chosen, video_path(root, key), batch_size, keep, metas[0].every)
 
 
 def _is_there(path: str) -> bool:
     parts = split_path(path)
     if parts and is_remote(path):
-        return parts[1] in members(parts[0])
+        return posixpath.normpath(parts[1]) in members(parts[0])
     return os.path.isfile(parts[0] if parts else path)
 
 
@@ -260,7 +259,7 @@ def _fill(
     interval = 0.1 if sys.stderr.isatty() else SECONDS_IN_LOG
     start = time.perf_counter()
     with ExitStack() as stack:
-        outs = [job.out if world_size == 1 else shard_path(job.out, rank) for job in jobs]
+        outs = [job.out if world_size == 1 else make_shard(job.out, rank) for job in jobs]
         writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
         begun = _begun_ahead(((key, begin(key, todo[key])) for key in mine), ahead)
         bar = tqdm(begun, total=len(mine), unit=unit, mininterval=interval, disable=rank > 0)
@@ -303,8 +302,7 @@ def _prepare(
     # Refuses a stale cache before hours of work.
     TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
-        for shard in job.out.parent.glob(f'{job.out.name}.rank*'):
-            remove_cache(shard)
+        remove_shards(job.out)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
     present = set(reader.keys())

@@ -16,7 +16,8 @@ from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.targets.values import to_storage
 
-FORMAT = 2
+# Of caches with all frames, and with every N-th: since format 3 the last frame is one of these.
+FORMAT, FORMAT_OF_SOME_FRAMES = 2, 3
 # How the values of each kind may be stored; float32 keeps every bit.
 STORAGE = {
     'pose': ('float32',),
@@ -68,7 +69,9 @@ class TargetMeta:
         """Hash of what the values depend on: ``fingerprint``, with ``every`` where it is not 1."""
         if self.every == 1:
             return self.fingerprint
-        return hashlib.sha256(f'{self.fingerprint} {self.every}'.encode()).hexdigest()
+        return hashlib.sha256(
+            f'{self.fingerprint} {self.every} {FORMAT_OF_SOME_FRAMES}'.encode()
+        ).hexdigest()
 
     def check(self) -> None:
         """Raise ConfigError if no cache can hold this."""
@@ -85,7 +88,7 @@ class TargetMeta:
 
     def encode(self) -> bytes:
         """Write as JSON with a checksum."""
-        fields = {**asdict(self), 'format': FORMAT}
+        fields = {**asdict(self), 'format': _format(self.every)}
         return json.dumps({**fields, 'crc32': _checksum(fields)}, sort_keys=True).encode()
 
     def checked(self, key: str, array: np.ndarray) -> np.ndarray:
@@ -152,8 +155,8 @@ def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -
         fields = json.loads(b'' if value is None else bytes(value[:_MAX_META_BYTES]))
         if fields.pop('crc32') != _checksum(fields):
             raise ValueError('wrong checksum')
-        if fields.pop('format') != FORMAT:
-            raise ValueError(f'not of format {FORMAT}')
+        if fields.pop('format') != (wanted := _format(fields['every'])):
+            raise ValueError(f'not of format {wanted}')
         window = fields.pop('window')
         return TargetMeta(**fields, window=None if window is None else (window[0], window[1]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -161,6 +164,10 @@ def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -
             f'the meta data of target cache {path} are absent or damaged ({error}): make it again '
             'with --overwrite'
         ) from error
+
+
+def _format(every: int) -> int:
+    return FORMAT if every == 1 else FORMAT_OF_SOME_FRAMES
 
 
 def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMeta) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from mmact_ssl.datasets.shards import video_path
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
@@ -62,7 +63,7 @@ def draw_parts(
         for key in track(reader.keys(), 'drawing parts'):
             if key in writer:
                 continue
-            with VideoReader(os.path.join(root, key)) as video:
+            with VideoReader(video_path(root, key)) as video:
                 height, width = video.read([0])[0].shape[:2]
             chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
             maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]

@@ -64,12 +64,13 @@ def from_storage(array: np.ndarray) -> np.ndarray:
 
 
 def spread(total: int, every: int) -> np.ndarray:
-    """Frames that stand for ``total``, int64: the middle of each of ceil(total / every) parts."""
-    return _middles(total, -(-total // every))
+    """Frames that stand for ``total``, int64: the first, the last, and between them as few as leave
+    at most ``every`` from one to the next."""
+    return _evenly(total, -(-(total - 1) // every) + 1)
 
 
-def _middles(total: int, parts: int) -> np.ndarray:
-    return (2 * np.arange(parts) + 1) * total // (2 * parts)
+def _evenly(total: int, count: int) -> np.ndarray:
+    return np.arange(count) * (total - 1) // max(count - 1, 1)
 
 
 def pack(key: bytes, array: np.ndarray, source_hash: str = '', total: int | None = None) -> bytes:
@@ -124,12 +125,12 @@ def unpack(
         raise IndexError(f'frames {wanted.min()} to {wanted.max()} of {total}')
     if header.entries == total:
         return _entries(header, value, wanted)
-    there = _middles(total, header.entries)
-    after = np.searchsorted(there, wanted).clip(max=header.entries - 1)
+    there = _evenly(total, header.entries)
+    after = np.searchsorted(there, wanted)
     before = np.maximum(after - (there[after] > wanted), 0)
-    # 0 at the neighbor before, 1 at that after; before the first and beyond the last they are one.
+    # 0 at the neighbor before, 1 at that after.
     gap = np.maximum(there[after] - there[before], 1)
-    weight = ((wanted - there[before]) / gap).clip(0, 1).astype(np.float32)
+    weight = ((wanted - there[before]) / gap).astype(np.float32)
     if not poses:
         return _entries(header, value, np.where(weight <= 0.5, before, after))
     first, second = (_entries(header, value, entries) for entries in (before, after))

@@ -155,14 +155,21 @@ def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
     """Lay unit rows ``(N, C)`` out in two dimensions, ``(N, 2)``."""
     if len(features) < 5:
         raise DataError(f'{len(features)} clips: a map needs at least 5')
-    if method == 'umap':
+    # Equal rows are one point: where all are equal, t-SNE divides by 0, and its tree never ends.
+    rows, place = np.unique(features.astype(np.float64), axis=0, return_inverse=True)
+    if len(rows) < 5:
+        left, spread, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+        points = np.pad(left * spread, ((0, 0), (0, 2)))[:, :2]  # principal components
+    elif method == 'umap':
         umap = import_extra('umap', 'the method umap', 'search')
-        neighbors = min(15, len(features) - 1)
-        return umap.UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(features)
-    from sklearn.manifold import TSNE
+        neighbors = min(15, len(rows) - 1)
+        points = umap.UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(rows)
+    else:
+        from sklearn.manifold import TSNE
 
-    perplexity = min(30.0, (len(features) - 1) / 3)
-    return TSNE(perplexity=perplexity, random_state=seed).fit_transform(features)
+        perplexity = min(30.0, (len(rows) - 1) / 3)
+        points = TSNE(perplexity=perplexity, random_state=seed).fit_transform(rows)
+    return points[place.reshape(-1)]
 
 
 def group_clips(

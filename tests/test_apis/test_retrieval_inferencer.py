@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,26 @@ def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeyp
     assert sorted(w.name for w in search.index.windows()) == [str(video) for video in videos]
 
 
+def test_a_folder_that_two_add_is_held_once(video_model, labeled_world, tmp_path, monkeypatch):
+    videos = sorted(str(video) for video in (labeled_world / 'videos').iterdir())
+    first, second = (
+        RetrievalInferencer(video_model, tmp_path / 'two.index', show_progress=False)
+        for _ in range(2)
+    )
+    features, reports = video_model.features, []
+
+    def meanwhile(samples):
+        monkeypatch.setattr(video_model, 'features', features)
+        reports.append(second.add(videos[:3]))
+        return features(samples)
+
+    monkeypatch.setattr(video_model, 'features', meanwhile)
+    reports.append(first.add(labeled_world / 'videos'))
+    left = len(videos) - 3
+    assert [(report['added'], report['known']) for report in reports] == [(3, 0), (left, 3)]
+    assert sorted(window.name for window in first.index.windows()) == videos
+
+
 def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tmp_path):
     backbone = build_recognizer(linear_config, seed=8).backbone
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
@@ -123,6 +144,11 @@ def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tm
         RetrievalInferencer(str(path), search.index.path)
     with pytest.raises(DataError, match=r'its windows is null, now \[8'):
         RetrievalInferencer(search.pretrained, search.index.path, window=8, unit='frames')
+    with sqlite3.connect(search.index.path) as file:  # as of a version that read by decord
+        file.execute("DELETE FROM meta WHERE key = 'reader'")
+    file.close()
+    with pytest.raises(DataError, match='its reader is None, now "VideoReader"'):
+        RetrievalInferencer(search.pretrained, search.index.path)
 
 
 def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path):

@@ -15,7 +15,7 @@ from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.load_targets import caches_read_by
-from tests.conftest import write_video
+from tests.helpers.videos import write_video
 from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
 
 NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]

@@ -19,7 +19,7 @@ from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
-from tests.conftest import write_video
+from tests.helpers.videos import write_video
 from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, names_a_set, step, steps
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))

@@ -21,7 +21,7 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
-from tests.conftest import write_video
+from tests.helpers.videos import write_video
 from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
 
 FRAMES, SIZE = 100, 64  # of a made video

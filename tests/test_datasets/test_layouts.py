@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.demo_world.render import LIP_LABELS
+
+from mmaction.datasets.transforms import JointToBone  # isort: skip
+from mmaction.models.utils import Graph  # isort: skip
 
 NUM_JOINTS = {'coco17': 17, 'kinect20': 20, 'ntu25': 25, 'jhmdb15': 15}
 NUM_PARTS = {
@@ -32,18 +36,39 @@ def test_names_are_distinct_and_a_flip_exchanges_left_and_right(layouts, sizes):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS.values(), ids=str)
-def test_limbs_are_a_symmetric_tree_over_all_joints(layout):
-    reached = {layout.limbs[0][0]}
-    for _ in layout.limbs:
-        reached |= {j for limb in layout.limbs if reached & set(limb) for j in limb}
-    assert reached == set(range(layout.num_joints))
-    limbs = {frozenset(limb) for limb in layout.limbs}
+def test_limbs_and_edges_reach_all_joints_and_mirror_each_other(layout):
     flip = layout.flip_indices
-    assert {frozenset(flip[list(limb)].tolist()) for limb in layout.limbs} == limbs
+    for pairs in (layout.limbs, layout.edges):
+        reached = {pairs[0][0]}
+        for _ in pairs:
+            reached |= {joint for pair in pairs if reached & set(pair) for joint in pair}
+        assert reached == set(range(layout.num_joints))
+        mirrored = {frozenset(flip[list(pair)].tolist()) for pair in pairs}
+        assert mirrored == {frozenset(pair) for pair in pairs}
     for joint, other in enumerate(flip.tolist()):
         name, sides = layout.names[joint], {'left': 'right', 'right': 'left'}
         side, _, rest = name.partition('_')
         assert layout.names[other] == (f'{sides[side]}_{rest}' if side in sides else name)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
+def test_parents_lead_to_one_root(layout):
+    parents = np.array(layout.parents)
+    assert (parents == np.arange(layout.num_joints)).sum() == 1
+    joints = np.arange(layout.num_joints)
+    for _ in joints:
+        joints = parents[joints]
+    assert len(set(joints)) == 1
+    # The tree is its own mirror image: flipping and making bones may change places.
+    flip = layout.flip_indices
+    np.testing.assert_array_equal(parents[flip], flip[parents])
+
+
+@pytest.mark.parametrize(('layout', 'name'), [('ntu25', 'nturgb+d'), ('coco17', 'coco')])
+def test_edges_and_bones_are_those_of_mmaction2(layout, name):
+    edges = {frozenset(edge) for edge in LAYOUTS[layout].edges}
+    assert edges == {frozenset(edge) for edge in Graph(name).inward}
+    assert dict(JointToBone(name).pairs) == dict(enumerate(LAYOUTS[layout].parents))
 
 
 def test_the_demo_world_paints_its_layout_in_lip_labels():

@@ -8,18 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from decord import DECORDError
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from mmact_ssl.datasets.loading import build_dataloader, collate, decode_named
-from mmact_ssl.errors import DataError
+from mmact_ssl.datasets.loading import build_dataloader, collate
+from mmact_ssl.errors import one_line_errors
 
 
 class Samples(Dataset):
@@ -155,24 +153,16 @@ def test_fewer_samples_than_a_batch_are_one(samples, steps):
     assert [len(batch['name']) for batch in built] == [min(samples, 64)] * steps
 
 
-def test_a_video_that_decord_cannot_decode_is_named():
-    def decode(results):
-        raise results['error']
-
-    named = partial(decode_named, decode)
-    with pytest.raises(DataError, match=r'^a\.mp4: decord cannot decode it'):
-        named(dict(filename='a.mp4', error=DECORDError('Check failed')))
-    with pytest.raises(ValueError, match='^another$'):
-        named(dict(filename='a.mp4', error=ValueError('another')))
-
-
-def test_videos_of_mmaction2_are_named_also_where_they_are_repeated(tmp_path):
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_broken_video_of_an_evaluation_is_named_in_one_line(tmp_path, workers):
+    (tmp_path / 'a.mp4').write_text('a page')
     (tmp_path / 'list.txt').write_text('a.mp4 0\n')
-    videos = dict(type='mmaction.VideoDataset', ann_file=str(tmp_path / 'list.txt'), pipeline=[])
-    repeated = dict(type='mmengine.RepeatDataset', dataset=videos, times=2)
-    loader = dict(batch_size=1, sampler=dict(type='mmengine.DefaultSampler', shuffle=False))
-    found = build_dataloader({**loader, 'dataset': repeated})
-    assert found.dataset.dataset.pipeline.func is decode_named
+    pipeline = [dict(type='mmact_ssl.ReadVideo')]
+    videos = dict(type='mmaction.VideoDataset', ann_file=str(tmp_path / 'list.txt'))
+    videos.update(data_prefix=dict(video=str(tmp_path)), pipeline=pipeline, test_mode=True)
+    message = r'^error: .*a\.mp4: cannot be opened \(Invalid data'
+    with pytest.raises(SystemExit, match=message), one_line_errors():
+        next(iter(loader(videos, 1, num_workers=workers)))
 
 
 def test_mmaction2_reads_lists_as_this_package_does(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +14,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers import BaseTeacher
@@ -311,3 +314,87 @@ def test_teachers_read_shards(folder, files):
     for name, original in zip(names, NAMES):
         np.testing.assert_array_equal(found.get(name), wanted.get(original))
         assert wanted.find(name) == original  # a cache of the files serves the shards
+
+
+ADDRESSES = [
+    'reference::memory://x.tar/a.mp4',
+    'simplecache::http://127.0.0.1:9/x.tar/a.mp4',
+    'http://127.0.0.1:9/x.tar/a.mp4',
+    'file:///x.tar/a.mp4',
+    'a::b.tar/a.mp4',
+    '~/x.tar/a.mp4',
+    'concat:e.mp4',
+    'subfile,,start,0,end,0,,:e.mp4',
+]
+
+
+@pytest.mark.parametrize('line', ADDRESSES)
+@pytest.mark.parametrize('root', ['.', ''])
+def test_a_line_of_a_list_is_no_address(files, tmp_path, monkeypatch, line, root):
+    """Neither fsspec nor FFmpeg is asked; a file of that very name is read."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shards.fsspec.core, 'url_to_fs', lambda url: pytest.fail(url))
+    (tmp_path / 'e.mp4').write_bytes((files / 'e.mp4').read_bytes())
+    (tmp_path / 'list.txt').write_text(f'{line} 0\n')
+    shards.members.cache_clear()
+    with pytest.raises(DataError, match=r'1 of 1 videos of list.txt are missing'):
+        build('list.txt', root)
+    video = tmp_path / line
+    if '.tar/' in line:
+        archive = tmp_path / line.rpartition('/')[0]
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive, 'w') as tar:
+            tar.add(files / 'e.mp4', 'a.mp4')
+    else:
+        video.parent.mkdir(parents=True, exist_ok=True)
+        video.write_bytes((files / 'e.mp4').read_bytes())
+    assert not build('list.txt', root)[0]['data_samples'].replaced
+
+
+@pytest.mark.parametrize('line', ['../e.mp4', '/etc/e.mp4', 'a/../../e.mp4', '../http://h/a.tar/b'])
+@pytest.mark.parametrize('root', ['data', 'memory://set'])
+def test_a_line_of_a_list_names_files_below_the_root(tmp_path, line, root):
+    (tmp_path / 'list.txt').write_text(f'{line} 0\n')
+    folder = root if shards.is_remote(root) else str(tmp_path)
+    with pytest.raises(DataError, match=f'{line!r} leads out of '):
+        build(tmp_path / 'list.txt', folder)
+    for name in ('a.tar::memory://b.tar/c.mp4', 'memory://b.tar/c.mp4', 'a::b.tar/c.mp4'):
+        with pytest.raises(DataError, match='holds an address'):
+            shards.video_path('memory://set', name)
+
+
+def test_links_and_dots_in_a_shard_lead_to_their_bytes(files, tmp_path):
+    shard = tmp_path / 'x.tar'
+    with tarfile.open(shard, 'w') as tar:
+        tar.add(files / 'e.mp4', './v/e.mp4')
+        for name, kind, target in (
+            ('./hard.mp4', tarfile.LNKTYPE, './v/e.mp4'),
+            ('./v/soft.mp4', tarfile.SYMTYPE, 'e.mp4'),
+            ('./out.mp4', tarfile.SYMTYPE, '/etc/hostname'),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            tar.addfile(entry)
+    shards.members.cache_clear()
+    wanted = (files / 'e.mp4').read_bytes()
+    for index in (False, True):
+        if index:
+            (tmp_path / 'x.tar.json').write_text(json.dumps(shards.members(str(shard))))
+            shards.members.cache_clear()
+        for name in ('v/e.mp4', './v/e.mp4', 'hard.mp4', './hard.mp4', 'v/soft.mp4'):
+            assert shards.read_video(f'{shard}/{name}') == wanted
+        with pytest.raises(BrokenSampleError, match='is not in'):
+            shards.read_video(f'{shard}/out.mp4')
+
+
+def test_a_description_of_a_stream_in_a_shard_waits_for_no_network(tmp_path):
+    """FFmpeg would listen on the port of a session description for ever."""
+    text = (
+        'v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n'
+    )
+    with tarfile.open(tmp_path / 'x.tar', 'w') as tar:
+        entry = tarfile.TarInfo('a.mp4')
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text.encode()))
+    with pytest.raises(BrokenSampleError, match='cannot be opened'):
+        VideoReader(tmp_path / 'x.tar/a.mp4')

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS
@@ -45,6 +46,7 @@ def build(folder, lines=('c 2', 'a 0', 'b 1'), **options):
 def test_samples(folder):
     dataset = build(folder, ['c 2', '', 'a', 'b 1'])
     assert len(dataset) == 3
+    assert dataset.metainfo['bones'] == list(LAYOUTS['kinect20'].parents)  # for checkpoints
     for index, (name, label) in enumerate((('c', 2), ('a', -1), ('b', 1))):
         sample, clip = dataset[index], CLIPS[name]
         keypoint = sample['keypoint']

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 import struct
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -16,17 +20,16 @@ from hypothesis import strategies as st
 from mmact_ssl.datasets import video_reader
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.preparation.files import probe_video
+from tests.helpers.videos import index_of, video_cases, write_video
 
+# Files that ask for more than the cases do, beside their own.
 KINDS = {
     'long_gop.mp4': {'gop': 250},
     'short_gop.mp4': {'gop': 12},
-    'no_b_frames.mp4': {'bframes': 0},
     # Other units come before a picture's first slice.
     'slices.mp4': {'options': {'x264-params': 'aud=1:slices=4'}},
-    'open_gop.mp4': {'options': {'x264-params': 'open-gop=1'}},
-    'intra_refresh.mp4': {'gop': 20, 'bframes': 0, 'options': {'intra-refresh': '1'}},
     'only_key_frames.mp4': {'gop': 1},
-    'time_stamps_absent.avi': {'bframes': 0},
     'reordered.avi': {},
     'reordered.wmv': {},
     'reordered.mxf': {
@@ -34,50 +37,126 @@ KINDS = {
         'codec': 'mpeg2video',
         'options': {'bf': '2', 'b': '4000000'},
     },
-    'raw_stream.h264': {},
-    'matroska.mkv': {},
-    'transport_stream.ts': {},
-    'mpeg4.mp4': {'codec': 'mpeg4', 'options': {'bf': '2', 'b': '2000000'}},
+    'open_gop.mp4': {'options': {'x264-params': 'open-gop=1'}},
     'mpeg4.mkv': {'codec': 'mpeg4', 'gop': 12, 'options': {'bf': '2', 'b': '2000000'}},
-    'hevc.mp4': {'codec': 'libx265', 'options': {'x265-params': 'log-level=none'}},
-    'vp9.webm': {'codec': 'libvpx-vp9', 'options': {'cpu-used': '8', 'b': '1000000'}},
-    'variable_rate.mp4': {'times': np.cumsum(np.arange(60) % 7 * 11 + 1).tolist()},
 }
+CASES = {**video_cases(), **{name: partial(write_video, **KINDS[name]) for name in KINDS}}
 
 
-def decode_all(path):
-    """Slow twin: every frame, decoded plainly from the beginning, at full size."""
+class Decoded(NamedTuple):
+    """Slow twin: what decoding a file plainly from its beginning gives, at full size."""
+
+    images: list[np.ndarray]  # RGB, uint8 (H, W, 3)
+    times: list[float | None]  # seconds
+    keys: list[int]  # pictures of type I
+
+
+def decode_all(path) -> Decoded:
+    """Decode a file; a head that refers to what the file does not hold is left out."""
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+        frames = list(container.decode(video=0))
+    if 'headless' in str(path):  # FFmpeg shows some codecs' first frames gray, without a picture
+        frames = list(itertools.dropwhile(lambda frame: int(frame.pict_type) != 1, frames))
+    return Decoded(
+        [frame.to_ndarray(format='rgb24') for frame in frames],
+        [frame.time for frame in frames],
+        [index for index, frame in enumerate(frames) if int(frame.pict_type) == 1],
+    )
 
 
 @pytest.fixture(scope='module')
-def videos(tmp_path_factory, make_video):
+def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp('videos')
-    paths = {}
+    made = {}
 
     def get(name):
-        if name not in paths:
-            path = make_video(folder / name, **KINDS[name])
-            paths[name] = path, decode_all(path)
-        return paths[name]
+        if name not in made:
+            path = CASES[name](folder / name)
+            made[name] = path, decode_all(path)
+        return made[name]
 
     return get
 
 
-@pytest.mark.parametrize('name', KINDS)
-@settings(max_examples=8, deadline=None)
+@pytest.mark.parametrize('name', CASES)
+def test_frames_times_and_key_frames_equal_a_decode_in_order(name, videos):
+    path, expected = videos(name)
+    total = len(expected.images)
+    size = expected.images[0].shape
+    rng = np.random.RandomState(len(name))
+    with VideoReader(path) as reader:
+        assert reader.total_frames == total
+        for count in (1, 1, 4, 8, total):  # a reader can be asked again
+            wanted = rng.choice(total, min(count, total), replace=False).tolist()
+            frames = reader.read(wanted)
+            assert sorted(frames) == sorted(wanted)
+            for index, frame in frames.items():
+                if expected.images[index].shape == size:
+                    np.testing.assert_array_equal(frame, expected.images[index])
+                else:
+                    assert frame.shape == size and index_of(frame) == index_of(
+                        expected.images[index]
+                    )
+        if expected.keys:
+            assert reader.keyframes_near(total // 2, 99).tolist() == expected.keys
+        check_times(name, reader, expected.times)
+
+
+def check_times(name, reader, times):
+    """The seconds of a reader are the times of a decode, from the first on."""
+    assert reader.seconds.dtype == np.float64 and reader.seconds[0] == 0
+    if None in times or len(set(times)) < len(times):
+        assert reader.seconds == pytest.approx(np.arange(len(times)) / 25)
+    else:
+        # AVI has times of decoding: frame k is shown at the k-th of them.
+        times = np.sort(times)
+        assert reader.seconds == pytest.approx(times - times[0], abs=1e-6)
+    assert reader.duration == pytest.approx(2 * reader.seconds[-1] - reader.seconds[-2])
+
+
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
-def test_frames_equal_a_full_decode(name, videos, data):
+@pytest.mark.parametrize(
+    'name', ['short_gop.mp4', 'h264_open.ts', 'hevc_open.mp4', 'mpeg2.mpg', 'vp8_hidden.webm']
+)
+def test_any_frames_in_any_order_and_number(name, videos, data):
     path, expected = videos(name)
     with VideoReader(path) as reader:
-        assert reader.total_frames == len(expected) == 60
-        for _ in range(2):  # a reader can be asked twice
-            wanted = data.draw(st.lists(st.integers(0, 59), min_size=1, max_size=12))
+        for _ in range(2):
+            wanted = data.draw(st.lists(st.integers(0, reader.total_frames - 1), max_size=12))
             frames = reader.read(wanted)
             assert set(frames) == set(wanted)
             for index, frame in frames.items():
-                np.testing.assert_array_equal(frame, expected[index])
+                np.testing.assert_array_equal(frame, expected.images[index])
+
+
+@pytest.mark.parametrize('name', ['paff.mp4', 'vp8b.webm', 'cut.mp4', 'vfr.mp4', 'x265rap.mkv'])
+def test_files_that_went_wrong(name):
+    path = Path(os.environ.get('MMACT_SSL_DATA', 'data')) / 'cases' / name
+    if not path.is_file():
+        pytest.skip(f'{path} is absent')
+    expected = decode_all(path)
+    with VideoReader(path) as reader:
+        assert reader.total_frames == len(expected.images)
+        check_times(name, reader, expected.times)
+        for first in range(0, reader.total_frames, 50):
+            frames = reader.read(range(first, min(first + 8, reader.total_frames), 2))
+            for index, frame in frames.items():
+                np.testing.assert_array_equal(frame, expected.images[index])
+
+
+def test_ordinary_files_are_not_decoded_to_be_opened(videos):
+    """All whose packets are frames, in an order that the file tells."""
+    decoded = set()
+    for name in CASES:
+        with VideoReader(videos(name)[0]) as reader:
+            decoded |= {name} if reader._is_decoded else set()
+    doubtful = {name for name in CASES if name.startswith(('mpeg2', 'h264_fields', 'raw'))}
+    doubtful |= {name for name in CASES if 'open_cut' in name or 'headless' in name}
+    doubtful |= {name for name in CASES if name.startswith('h264') and name.endswith('.avi')}
+    doubtful |= {'h264_interlaced.mp4', 'h264_edits.mp4', 'h264_refresh_cut.mkv', 'hevc_edit.mp4'}
+    doubtful |= {'mpeg4_cut.mkv', 'reordered.avi', 'reordered.wmv', 'reordered.mxf'}
+    assert decoded <= doubtful
 
 
 @pytest.mark.parametrize(
@@ -98,7 +177,7 @@ def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch, read_i
     ('short_side', 'size'), [(64, (64, 85)), (33, (33, 44)), (180, (180, 240))]
 )
 def test_scaled_frames_are_near_the_area_average(short_side, size, videos):
-    path, expected = videos('long_gop.mp4')
+    path, (expected, *_) = videos('long_gop.mp4')
     with VideoReader(path) as reader:
         for index, frame in reader.read([0, 7, 40], short_side).items():
             assert frame.shape == (*size, 3) and frame.dtype == np.uint8
@@ -119,61 +198,6 @@ def test_key_frames_are_the_nearest_in_decoding_order(videos):
     assert {kinds[index] for index in everything} == {1}  # AV_PICTURE_TYPE_I
 
 
-@pytest.mark.parametrize(
-    'name',
-    (
-        *('long_gop.mp4', 'no_b_frames.mp4', 'slices.mp4', 'open_gop.mp4'),
-        *('matroska.mkv', 'transport_stream.ts'),
-    ),
-)
-def test_reference_frames_are_those_that_a_decoder_keeps(name, videos):
-    path, expected = videos(name)
-    with av.open(str(path)) as container:
-        container.streams.video[0].codec_context.skip_frame = 'NONREF'
-        kept = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
-    with VideoReader(path) as reader:
-        marks = reader.is_reference
-        assert len(marks) == 60 and marks.sum() == len(kept)
-        assert marks.all() == (name == 'no_b_frames.mp4')
-    for index, frame in zip(np.flatnonzero(marks), kept):
-        np.testing.assert_array_equal(frame, expected[index])
-
-
-@pytest.mark.parametrize('name', ['hevc.mp4', 'raw_stream.h264', 'reordered.avi', 'mpeg4.mp4'])
-def test_all_are_reference_frames_where_it_is_unknown(name, videos):
-    with VideoReader(videos(name)[0]) as reader:
-        assert reader.is_reference.tolist() == [True] * 60
-
-
-def test_all_are_reference_frames_of_a_file_that_is_not_held(videos, monkeypatch):
-    monkeypatch.setattr(video_reader, 'HELD_BYTES', 0)
-    with VideoReader(videos('short_gop.mp4')[0]) as reader:
-        assert reader.is_reference.tolist() == [True] * 60
-
-
-@pytest.mark.parametrize('name', ['long_gop.mp4', 'reordered.avi'])
-@pytest.mark.parametrize('count', [0, 2])
-def test_without_deblocking_frames_are_near(name, count, videos):
-    path, expected = videos(name)
-    with VideoReader(path) as reader:
-        reader.keyframes_near(0, count) if count else None  # decodes the AVI file
-        for deblock in (False, True, False):
-            frames = reader.read([0, 33, 59], deblock=deblock)
-            error = np.mean([np.abs(frames[i].astype(int) - expected[i]) for i in frames])
-            # The error grows from the key frame on; slopes are what is smoothed most.
-            assert error == 0 if deblock else 0 < error < 8
-
-
-def test_a_file_that_is_gone_before_it_is_opened_again_is_broken(tmp_path, make_video):
-    path = make_video(tmp_path / 'video.mp4')
-    with VideoReader(path) as reader:
-        reader.read([3])
-        path.unlink()
-        for _ in range(2):
-            with pytest.raises(BrokenSampleError, match='cannot be opened'):
-                reader.read([3], deblock=False)
-
-
 @pytest.mark.parametrize('name', ['open.avi', 'open.mp4'])
 def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
     """AVI holds no order of display: B-frames are stored behind the key frame they precede."""
@@ -190,10 +214,8 @@ def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
     with av.open(path) as container:
         frames = enumerate(container.decode(video=0))
         keys = np.array([index for index, frame in frames if frame.key_frame])
-    nearest = sorted(keys[np.argsort(np.abs(keys - 20), kind='stable')[:3]])
     with VideoReader(path) as reader:
         assert reader.keyframes_near(20, 99).tolist() == keys.tolist()
-        assert reader.keyframes_near(20, 3).tolist() == nearest
 
 
 def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, read_index):
@@ -222,7 +244,7 @@ def test_an_avi_whose_header_does_not_tell_that_frames_are_reordered(tmp_path):
             frame.pts = index
             packets += stream.encode(frame)
         container.mux(packets + stream.encode())
-    expected = decode_all(path)
+    expected = decode_all(path).images
     with VideoReader(path) as reader:
         assert reader.total_frames == len(expected) == 54
         found = reader.read(range(54))
@@ -244,11 +266,14 @@ def test_odd_sizes_alpha_and_gray(name, codec, pix_fmt, tmp_path, make_video, re
             assert [read_index(frames[i]) for i in range(9)] == list(range(9))
 
 
+@pytest.mark.skipif(
+    int(av.__version__.split('.')[0]) < 18, reason='this PyAV writes no rotation, but reads it'
+)
 def test_rotation_is_applied(tmp_path, make_video):
     path = make_video(tmp_path / 'turned.mp4', num_frames=3, rotation=90)
     with VideoReader(path) as reader:
         # A display matrix of +90 degrees turns the picture counter-clockwise.
-        np.testing.assert_array_equal(reader.read([1])[1], np.rot90(decode_all(path)[1]))
+        np.testing.assert_array_equal(reader.read([1])[1], np.rot90(decode_all(path).images[1]))
         assert reader.read([1], short_side=60)[1].shape == (80, 60, 3)
 
 
@@ -258,7 +283,7 @@ def test_every_quarter_turn_and_mirroring_is_applied(matrix, tmp_path, make_vide
     across, down, turned = matrix
     a, b, c, d = (0, down, across, 0) if turned else (across, 0, 0, down)
     path = make_video(tmp_path / 'a.mp4', num_frames=2, width=48, height=32)
-    stored = decode_all(path)[1]
+    stored = decode_all(path).images[1]
     content = bytearray(path.read_bytes())
     place = content.index(b'tkhd') + 44
     numbers = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
@@ -273,20 +298,26 @@ def test_every_quarter_turn_and_mirroring_is_applied(matrix, tmp_path, make_vide
         np.testing.assert_array_equal(reader.read([1])[1], shown)
 
 
-def test_a_video_that_changes_its_size_is_broken(tmp_path, make_video):
-    parts = [
-        make_video(tmp_path / f'{width}.ts', num_frames=6, width=width, height=64).read_bytes()
-        for width in (64, 112)
-    ]
-    path = tmp_path / 'both.ts'
-    path.write_bytes(b''.join(parts))
-    message = 'both.ts: its frames have several sizes'
-    with VideoReader(path) as reader, pytest.raises(BrokenSampleError, match=message):
-        reader.read(range(reader.total_frames))
-    # Also of frames that are read one view after the other.
-    with VideoReader(path) as reader, pytest.raises(BrokenSampleError, match=message):
-        for index in range(reader.total_frames):
-            reader.read([index])
+@pytest.mark.parametrize('short_side', [None, 48])
+def test_frames_of_another_size_are_scaled_to_the_first(short_side, videos):
+    path, (expected, *_) = videos('h264_sizes.ts')
+    size = (120, 160) if short_side is None else (48, 64)
+    with VideoReader(path) as reader:
+        for index in (25, 12, 3):  # also where the first frame has not been read
+            frame = reader.read([index], short_side)[index]
+            area = cv2.resize(expected[index], size[::-1], interpolation=cv2.INTER_AREA)
+            assert frame.shape == (*size, 3) and index_of(frame) == index
+            assert np.abs(frame.astype(int) - area).mean() < 12
+
+
+def test_the_size_is_the_first_frames_where_the_container_errs(tmp_path):
+    path = write_video(tmp_path / 'a.mkv', num_frames=6, codec='mjpeg', pix_fmt='yuvj420p')
+    content = path.read_bytes()
+    width, height = b'\xb0\x81\xa0', b'\xba\x81\x78'
+    assert width in content and height in content
+    path.write_bytes(content.replace(width, b'\xb0\x81\x50').replace(height, b'\xba\x81\x3c'))
+    with VideoReader(path) as reader:
+        np.testing.assert_array_equal(reader.read([4])[4], decode_all(path).images[4])
 
 
 def test_files_without_frames_are_broken(tmp_path, make_video):
@@ -325,3 +356,14 @@ def test_a_link_whose_target_is_gone_is_named(tmp_path):
 def test_the_error_crosses_processes():
     error = pickle.loads(pickle.dumps(BrokenSampleError('a.mp4', 'is odd')))
     assert (error.filename, error.reason, str(error)) == ('a.mp4', 'is odd', 'a.mp4: is odd')
+
+
+def test_a_name_with_a_colon_is_a_file(make_video, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / '2023-05-01T10:30:00.mp4', num_frames=9)
+    with VideoReader('2023-05-01T10:30:00.mp4') as reader:
+        assert reader.total_frames == 9
+    assert probe_video('2023-05-01T10:30:00.mp4') == ''
+    for name in ('concat:2023-05-01T10:30:00.mp4', 'http://127.0.0.1:9/a.mp4'):
+        with pytest.raises(BrokenSampleError, match='No such file'):
+            VideoReader(name)

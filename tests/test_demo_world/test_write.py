@@ -54,11 +54,14 @@ def test_kept_when_whole_and_made_anew_with_the_same_bytes_when_interrupted(worl
     assert digests(out) == digests(world)  # on any number of workers
 
 
-def test_other_data_is_not_overwritten(tmp_path):
+@pytest.mark.parametrize('world', [None, '{}', 'a map'])
+def test_other_data_is_not_overwritten(tmp_path, world):
     (tmp_path / 'videos').mkdir()
     (tmp_path / 'videos' / 'mine.mp4').write_bytes(b'precious')
-    with pytest.raises(DataError, match='holds other data than a demo world'):
-        write_demo_world(tmp_path, size='tiny', workers=1)
+    if world is not None:  # of another program
+        (tmp_path / 'world.json').write_text(world)
+    with pytest.raises(DataError, match='give another --out|holds other data than a demo world'):
+        write_demo_world(tmp_path, size='tiny')
     assert (tmp_path / 'videos' / 'mine.mp4').read_bytes() == b'precious'
 
 

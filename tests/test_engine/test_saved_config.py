@@ -33,3 +33,13 @@ def test_a_value_is_found_at_any_depth():
     assert find_value({'a': [1, {'layout': 'ntu25'}]}, 'layout') == 'ntu25'
     assert find_value({'a': [1, 'layout']}, 'layout') is None
     assert find_value({'layout': 'outer', 'b': {'layout': 'inner'}}, 'layout') == 'outer'
+
+
+@pytest.mark.parametrize(
+    'value',
+    ['-' * 10_000 + '1', 'a' + '.a' * 10_000, '[' * 900 + ']' * 900, '{[]: 1}', "'" + '\\x00'],
+    ids=['signs', 'names', 'lists', 'key', 'cut'],
+)
+def test_a_config_that_python_cannot_read_has_no_values(value: str, tmp_path: Path):
+    torch.save(dict(state_dict={}, meta=dict(cfg=f'model = {value}')), tmp_path / 'a.pth')
+    assert read_saved_config(tmp_path / 'a.pth', ('model',)) == ('', {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import features
 from mmact_ssl.evaluation.evaluate import hashed_config
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic, plan_protocols
+from mmact_ssl.evaluation.protocols import (
+    INPUT_VERSIONS,
+    PROTOCOLS,
+    is_stochastic,
+    plan_protocols,
+)
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
 from mmact_ssl.evaluation.protocols.base import Measured, Protocol
 from mmact_ssl.evaluation.student import build_recognizer
@@ -163,9 +169,27 @@ def test_settings_of_a_protocol_change_its_hash_alone(linear_config, run, protoc
     assert before[1] == after[1]
 
 
+def test_a_result_records_the_version_of_its_measurement(linear_config, run, monkeypatch):
+    def made() -> dict:
+        results = run(linear_config, ['linear', 'knn'])
+        return {r.protocol: (r.version, r.config_hash) for r in results}
+
+    before = made()
+    knn = replace(PROTOCOLS['knn'], version=PROTOCOLS['knn'].version + 1)
+    monkeypatch.setitem(PROTOCOLS, 'knn', knn)
+    after = made()
+    assert before['linear'] == after['linear']
+    assert after['knn'][0] == before['knn'][0] + 1 and after['knn'][1] != before['knn'][1]
+    # What the encoder is given counts for all protocols.
+    monkeypatch.setitem(INPUT_VERSIONS, 'video', INPUT_VERSIONS['video'] + 1)
+    later = made()
+    for protocol, (version, text_hash) in later.items():
+        assert version == after[protocol][0] + 1 and text_hash != after[protocol][1]
+
+
 def test_hooks_of_fine_tuning_change_its_hash(finetune_config):
     def made_hash() -> str:
-        return config_hash(hashed_config(finetune_config, 'finetune'))
+        return config_hash(hashed_config(finetune_config, 'finetune', 1))
 
     plain = made_hash()
     finetune_config.custom_hooks = []
@@ -228,11 +252,15 @@ VIDEOS = sorted([*CONFIGS.glob('*_r3d_*.py'), *CONFIGS.glob('*_tsn-r18_*.py')])
 
 
 @pytest.mark.parametrize('path', VIDEOS, ids=lambda path: path.stem)
-def test_every_downstream_config_of_videos_is_stock_mmaction2(path):
+def test_every_downstream_config_of_videos_is_stock_mmaction2_but_for_the_reader(path):
     cfg = read_downstream(path)
     for split in ('train', 'test'):
-        assert cfg[f'{split}_dataloader'].dataset.type == 'mmaction.VideoDataset'
-    assert 'mmact_ssl' not in cfg.pretty_text
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.type == 'mmaction.VideoDataset'
+        own = [step.type for step in dataset.pipeline if not step.type.startswith('mmaction.')]
+        assert own == ['mmact_ssl.ReadVideo', 'mmact_ssl.DecodeFrames']
+    assert cfg.custom_imports == dict(imports=['mmact_ssl'])
+    assert 'mmact_ssl' not in str(cfg.model)
     steps = {step.type.split('.')[-1]: step for step in cfg.test_dataloader.dataset.pipeline}
     shape = (1, 2, 3, 64, 64)
     if '_r3d_' in path.stem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -134,3 +135,12 @@ def test_a_fine_tuned_network_is_looked_at_in_an_evaluation(
         Path(dataset.ann_file).write_text(''.join(lines))
     run(linear_config, ['lda'], tuned)
     assert len(warned) == 1 and 'labeled_samples.txt, which holds 3 of the 3' in warned[0]
+
+
+def test_a_list_that_is_not_a_file_is_not_opened(linear_config, tmp_path, warned):
+    """The checkpoint names it: a pipe, as a device, would be waited for without end."""
+    checkpoint = joint(tmp_path / 'other', [])
+    (tmp_path / 'other' / 'train.txt').unlink()
+    os.mkfifo(tmp_path / 'other' / 'train.txt')
+    warn_of_tests_read(checkpoint, *read_splits(linear_config))
+    assert not warned

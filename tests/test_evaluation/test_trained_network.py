@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.card import read_card
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.student import build_recognizer
@@ -21,6 +23,7 @@ from tests.shipped import CONFIGS, ROOT, load
 
 STUDIES = sorted(path.stem for path in CONFIGS.glob('studies/*.py'))
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
+OK = nullcontext()
 SHIFT = 'downstream/linear_tsm-r50_ucf101.py'
 
 
@@ -104,6 +107,29 @@ def test_what_changes_no_feature_may_differ(record):
 def test_a_file_without_a_record_is_accepted(text, tmp_path: Path):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     check_network(load(SHIFT), str(tmp_path / 'a.pth'))
+
+
+@pytest.mark.parametrize(
+    ('layout', 'bones', 'refused'),
+    [
+        ('ntu25', None, True),  # of a training before checkpoints recorded them
+        ('ntu25', 'own', False),
+        ('kinect20', None, False),
+        ('kinect20', [0] * 20, True),
+    ],
+)
+def test_a_student_of_other_bones_is_refused(layout, bones, refused, tmp_path: Path):
+    option = f'model.backbone.encoder.layout={layout}'
+    cfg = load('downstream/linear_gru-streams_nwucla.py', [option])
+    own = list(LAYOUTS[layout].parents) if bones == 'own' else bones
+    meta = dict(cfg=cfg.pretty_text, dataset_meta={} if own is None else dict(bones=own))
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match=f'bones of the layout {layout}') if refused else OK:
+        check_network(cfg, str(tmp_path / 'a.pth'))
+    # Joints and their motion have none.
+    steps = cfg.test_dataloader.dataset.pipeline
+    next(step for step in steps if 'Bones' in step.type).streams = ('joint', 'motion', 'motion')
+    check_network(cfg, str(tmp_path / 'a.pth'))
 
 
 def test_a_recognizer_with_another_network_is_not_built(linear_config, student_checkpoint):

@@ -124,7 +124,11 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
     [
         (table(lengths=np.array([3, 1, 4, 1])), {}, r'lengths add up to 9, keypoints have shape'),
         (table(classes=np.array(['x', 'y'])), {}, 'label 2 of b is not one of 2 classes from 0'),
-        (table(keypoints=np.ones((10, 25, 3))), {}, r'\[10, 25, 3\], layout kinect20 needs'),
+        (
+            table(keypoints=np.ones((10, 25, 3))),
+            {},
+            r'\[1, 3, 25, 3\] is no skeleton of the layout kinect20',
+        ),
         (
             table(names=np.array([{}] * 4, dtype=object)),
             {},

@@ -10,8 +10,10 @@ from mmact_ssl.preparation.persons import join_tracks, motion_energy, strongest_
 
 
 def slow_energy(track):
-    """Variance of each coordinate over all joints of all frames that are seen."""
-    points = [joint for frame in track for joint in frame if np.any(joint != 0)]
+    """Variance of each coordinate over all joints of all frames that are known."""
+    points = [
+        joint for frame in track for joint in frame if np.isfinite(joint).all() and joint.any()
+    ]
     return float(np.var(np.array(points, np.float64), axis=0).sum()) if points else 0.0
 
 
@@ -22,6 +24,7 @@ def test_energy_is_the_sum_of_the_variances(seed, persons, frames, coordinates):
     tracks = rng.normal(3, rng.uniform(0.1, 2), (persons, frames, 5, coordinates))
     tracks[rng.random((persons, frames)) < 0.4] = 0
     tracks[rng.random((persons, frames, 5)) < 0.2] = 0
+    tracks[rng.random(tracks.shape) < 0.05] = rng.choice([np.nan, np.inf, -np.inf])
     np.testing.assert_allclose(
         motion_energy(tracks), [slow_energy(track) for track in tracks], rtol=1e-9, atol=1e-12
     )

@@ -68,14 +68,35 @@ def test_3d_list_without_splits(tmp_path):
 def test_clips_of_no_use_are_left_out(tmp_path):
     flat = annotation('flat', 0)
     flat['keypoint'] = flat['keypoint'][0]
-    unlabeled = annotation('unlabeled', -1)
     nothing = annotation('nothing', 0)
     del nothing['keypoint']
-    source = write(tmp_path / 'a.pkl', [annotation('good', 0), flat, unlabeled, nothing])
-    assert prepare_pose_pickle(source, tmp_path / 'out', 'coco17')['left_out'] == 3
+    source = write(tmp_path / 'a.pkl', [annotation('good', 0), flat, nothing])
+    assert prepare_pose_pickle(source, tmp_path / 'out', 'coco17')['left_out'] == 2
     said = dict(line.split('\t') for line in lines(tmp_path / 'out' / 'left_out.txt'))
-    assert 'shape [4, 17, 2]' in said['flat'] and said['unlabeled'] == 'no label from 0'
-    assert 'shape []' in said['nothing']
+    assert 'shape [4, 17, 2]' in said['flat'] and 'shape []' in said['nothing']
+
+
+def test_clips_may_lack_labels(tmp_path):
+    clips = [annotation(name, label) for name, label in zip('abcd', (None, -1, 1, np.int64(0)))]
+    del clips[0]['label']
+    source = write(tmp_path / 'a.pkl', clips)
+    assert prepare_pose_pickle(source, tmp_path / 'out', 'coco17')['clips'] == 4
+    assert lines(tmp_path / 'out' / 'all.txt') == ['a', 'b', 'c 1', 'd 0']
+    assert prepare_pose_pickle(write(source, clips[:2]), tmp_path / 'out', 'coco17')['clips'] == 2
+    assert lines(tmp_path / 'out' / 'all.txt') == ['a', 'b']
+
+
+def test_one_unknown_joint_does_not_change_who_is_kept(tmp_path):
+    clip = annotation('a', 0, persons=3, frames=40, coordinates=3)
+    clip['keypoint'] = clip['keypoint'].astype(np.float32) * [[[[0.1]]], [[[1]]], [[[0.2]]]]
+    kept = []
+    for value in (clip['keypoint'][1, 7, 3, 1], np.nan, np.inf):
+        clip['keypoint'][1, 7, 3, 1] = value
+        prepare_pose_pickle(write(tmp_path / 'a.pkl', [clip]), tmp_path / 'out', 'coco17')
+        kept.append(np.load(tmp_path / 'out' / 'skeletons.npy'))
+    assert [len(frames) for frames in kept] == [40, 39, 39]
+    for frames in kept[1:]:
+        np.testing.assert_array_equal(frames, np.delete(kept[0], 7, axis=0))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +105,13 @@ def test_clips_of_no_use_are_left_out(tmp_path):
         ({'annotations': []}, 'no list of annotations'),
         ([{'label': 0, 'keypoint': np.ones((1, 2, 17, 2))}], 'neither frame_dir nor filename'),
         ([{'frame_dir': 'a', 'label': 0}], r'is needed, not \[0\]'),
-        ([annotation('a', 0, joints=25)], r'shape \[1, 4, 25, 2\], coco17 needs'),
+        ([annotation('a', [0, 2])], r'a\.pkl: a has the label \[0, 2\]: give one whole number'),
+        ([annotation('a', 0.5)], r'a has the label 0\.5: give one'),
+        ([annotation('a', 'walk')], 'a has the label walk: give one'),
+        (
+            [annotation('a', 0, joints=25)],
+            r'shape \[1, 4, 25, 2\] is no skeleton of the layout coco17',
+        ),
     ],
 )
 def test_a_pickle_of_another_form_says_so(tmp_path, content, message):

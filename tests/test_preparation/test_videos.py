@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
+import re
 import shutil
 
+import av
 import numpy as np
 import pytest
 
+from mmact_ssl.apis.clips import find_clips
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.files import files_below
 from mmact_ssl.preparation.own_folder import hold_out
+from mmact_ssl.preparation.videos import class_order, target_names
 from mmact_ssl.preparation.videos import prepare as prepare_videos
-from mmact_ssl.preparation.videos import target_names
 from tests.test_preparation.helpers import lines, make_video
 
 
@@ -125,6 +132,27 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, ca
     assert {'videos/loose.MP4', 'videos/b_c/clip_4.mp4'} <= named
 
 
+@pytest.mark.parametrize('by', ['table', 'folders'])
+def test_classes_that_are_numbers_keep_their_order(tmp_path, make_video, by):
+    video = make_video(tmp_path / 'one.mp4', 4)
+    for number in range(12):
+        (tmp_path / f'in/{number}').mkdir(parents=True)
+        shutil.copy(video, tmp_path / f'in/{number}/a.mp4')
+    rows = ''.join(f'{number}/a.mp4,{number}\n' for number in range(12))
+    (tmp_path / 'table.csv').write_text(f'video,label\n{rows}')
+    how = {'labels': tmp_path / 'table.csv'} if by == 'table' else {'labels_from_folders': True}
+    prepare_videos(tmp_path / 'in', tmp_path / 'out', **how)
+    assert set(lines(tmp_path / 'out/train.txt')) == {
+        f'videos/{number}/a.mp4 {number}' for number in range(12)
+    }
+    assert lines(tmp_path / 'out/classes.txt') == [str(number) for number in range(12)]
+
+
+def test_the_order_of_classes():
+    assert class_order({'10', '9', '-1', '09'}) == ['-1', '09', '9', '10']
+    assert class_order({'10', '9', 'jump'}) == ['10', '9', 'jump']
+
+
 def test_the_columns_of_a_table_may_come_in_any_order_and_without_groups(folder, tmp_path):
     table = tmp_path / 'labels.csv'
     table.write_bytes(b'\xef\xbb\xbflabel,video\r\n\r\nwave,loose.MP4\r\n')
@@ -228,3 +256,88 @@ def test_groups_are_held_out_in_the_share_that_is_asked_for(fraction):
     held, how = hold_out(labels, fraction, 0, groups)
     assert how == 'group by group' and held.mean() == fraction
     assert not set(groups[held]) & set(groups[~held])
+
+
+WRITTEN = [  # suffix, container, codec, pixels
+    ('mpg', 'mpeg', 'mpeg1video', 'yuv420p'),
+    ('m4v', 'mp4', 'mpeg4', 'yuv420p'),
+    ('MTS', 'mpegts', 'mpeg2video', 'yuv420p'),
+    ('wmv', 'asf', 'wmv2', 'yuv420p'),
+    ('flv', 'flv', 'flv', 'yuv420p'),
+    ('3gp', '3gp', 'mpeg4', 'yuv420p'),
+    ('gif', 'gif', 'gif', 'rgb8'),
+    ('vob', 'vob', 'mpeg2video', 'yuv420p'),
+    ('ogv', 'matroska', 'mpeg4', 'yuv420p'),
+]
+
+
+def write_as(path, container, codec, pixels):
+    with av.open(str(path), 'w', format=container) as file:
+        stream = file.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for shade in range(9):
+            image = np.full((48, 64, 3), 20 * shade, np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image).reformat(format=pixels)))
+        file.mux(stream.encode(None))
+
+
+def test_videos_of_every_suffix_are_read(tmp_path):
+    for suffix, *how in WRITTEN:
+        write_as(tmp_path / f'a.{suffix}', *how)
+    counts = prepare_videos(tmp_path, tmp_path / 'out')
+    assert counts == {'train': len(WRITTEN), 'left_out': 0}
+    for name in lines(tmp_path / 'out' / 'train.txt'):
+        with VideoReader(tmp_path / 'out' / name) as reader:
+            assert len(reader.read([0, reader.total_frames - 1])) == 2
+    assert len(find_clips(tmp_path / 'out' / 'videos', 'video')) == len(WRITTEN)
+
+
+@pytest.fixture
+def wanting(folder, monkeypatch):
+    """The folder with links to a disk that is away, a pipe, and a folder that may not be read."""
+    (folder / 'away.mp4').symlink_to('/disk/away.mp4')
+    (folder / 'disk').symlink_to('/disk')
+    (folder / '.#lock').symlink_to('nobody@nowhere')
+    os.mkfifo(folder / 'pipe.mp4')
+    (folder / 'secret').mkdir()
+    make_video(folder / 'secret' / 'a.mp4')
+    scan = os.scandir
+
+    def refuse(path='.'):  # root may read everything
+        if os.path.basename(path) == 'secret':
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    return folder
+
+
+LOST = {
+    'away.mp4': 'links to /disk/away.mp4, which cannot be read (No such file or directory)',
+    'disk': 'links to /disk, which cannot be read (No such file or directory)',
+    'pipe.mp4': 'is not a file',
+    'secret': 'cannot be read (Permission denied)',
+}
+
+
+def test_nothing_of_a_folder_vanishes(wanting, tmp_path, capsys):
+    (wanting / 'a' / 'film.xyz').touch()
+    assert prepare_videos(wanting, tmp_path / 'out') == {'train': 10, 'left_out': 1 + len(LOST)}
+    told = dict(line.split('\t') for line in lines(tmp_path / 'out' / 'left_out.txt'))
+    assert told.pop('b c/broken.mp4') and told == LOST
+    assert 'files that are not read, by their suffix: 1 .txt, 1 .xyz' in capsys.readouterr().out
+    clips = {clip.name: clip for clip in find_clips(wanting, 'video')}
+    assert len(clips) == 11 + len(LOST)
+    for name, reason in LOST.items():
+        with pytest.raises(DataError, match=re.escape(f'{wanting / name}: {reason}')):
+            clips[name].read()
+    with pytest.raises(DataError, match=r'away\.mp4 links to .*make it readable, or take it away'):
+        files_below(wanting)  # of a published set nothing may be missing
+
+
+def test_a_folder_without_videos_says_what_it_holds(tmp_path):
+    (tmp_path / 'in').mkdir()
+    for name in ('a.txt', 'b.TXT', 'c.zip', 'd'):
+        (tmp_path / 'in' / name).touch()
+    with pytest.raises(DataError, match=r'by their suffix: 2 \.txt, 1 \.zip, 1 without a suffix\)'):
+        prepare_videos(tmp_path / 'in', tmp_path / 'out')

@@ -55,7 +55,7 @@ def test_a_confusion_of_another_measurement_is_refused(make_result, tmp_path, ch
     side = make_result(details=DETAILS).write(tmp_path).with_name('confusions.jsonl')
     line = json.loads(side.read_text())
     make_result(**changes).write(tmp_path)
-    for stale in (line, {key: line[key] for key in ('run', 'confusion')}):
+    for stale in (line, {key: line[key] for key in ('run', 'version', 'confusion')}):
         side.write_text(json.dumps(stale))
         with pytest.raises(DataError, match=r'confusions\.jsonl: csvr_full.*evaluate again'):
             read_results(tmp_path)
@@ -101,6 +101,21 @@ def test_a_run_in_two_files_is_refused(make_result, tmp_path):
     file.with_name('other.jsonl').write_text(file.read_text())
     with pytest.raises(DataError, match=r'other\.jsonl: csvr_full.* is also in .*csvr\.jsonl'):
         read_results(tmp_path)
+
+
+def test_each_version_of_a_run_has_its_line(make_result, tmp_path):
+    old, new, again = (
+        make_result(value, version=version, details=DETAILS)
+        for value, version in ((0.5, 1), (0.6, 2), (0.7, 2))
+    )
+    for result in (old, new, again):
+        result.write(tmp_path)
+    assert read_results(tmp_path) == [old, again]
+    assert has_result(tmp_path / 'demo/csvr.jsonl', old.run)
+    first, second = map(json.loads, (tmp_path / 'demo/csvr.jsonl').read_text().splitlines())
+    assert 'version' not in first and second['version'] == 2
+    with pytest.raises(DataError, match='give another --variant'):
+        make_result(version=3, backbone='other').write(tmp_path)
 
 
 def test_one_student_is_written_without_their_number(make_result, tmp_path):

@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import re
+import resource
 import zlib
-from dataclasses import replace
+from contextlib import contextmanager
 
 import lmdb
 import numpy as np
@@ -18,11 +19,11 @@ from mmact_ssl.targets.cache import (
     TargetMeta,
     TargetReader,
     TargetWriter,
-    merge_shards,
+    data_bytes,
     read_meta,
     remove_cache,
-    shard_path,
 )
+from mmact_ssl.targets.meta import parse_meta
 
 META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
 LONG = 'v/' * 300 + 'a.mp4'  # over LMDB's limit: kept under its hash
@@ -309,55 +310,6 @@ def test_the_source_hash_belongs_to_the_value(tmp_path):
     assert reader.source_hash(['a', LONG]) == {'a': ''}
 
 
-def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
-    path = tmp_path / 'x'
-
-    def fill(path, **entries):
-        with TargetWriter(path, META) as writer:
-            for key, (frames, source_hash) in entries.items():
-                writer.put(key, pose(frames), source_hash)
-
-    fill(path, video=(1, ''), same=(2, 'one'), changed=(3, 'two'), old=(4, ''))
-    new = {'video': (10, ''), 'same': (20, 'one'), 'changed': (30, 'new'), 'old': (40, 'three')}
-    fill(shard_path(path, 0), **new, **{LONG: (50, 'four')})
-    assert merge_shards(path, META) == 3
-    reader = TargetReader(path)
-    frames = {'video': 1, 'same': 2, 'changed': 30, 'old': 40, LONG: 50}
-    assert {key: reader.shape(key)[0] for key in frames} == frames
-    np.testing.assert_array_equal(reader.get(LONG), pose(50))
-    assert list(reader.source_hash(frames).values()) == ['', 'one', 'new', 'three', 'four']
-    assert len(reader.keys()) == 5 and not shard_path(path, 0).exists()
-
-
-def test_a_shard_that_was_killed_while_it_opened_is_removed(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    shard_path(path, 0).mkdir()
-    lmdb.open(str(shard_path(path, 1))).close()
-    write(shard_path(path, 2), ['new.mp4'])
-    assert merge_shards(path, META) == 1
-    assert TargetReader(path).keys() == ['a.mp4', 'b/c d.mp4', 'new.mp4']
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_shard_of_another_teacher_is_refused(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    write(shard_path(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
-    with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
-        merge_shards(path, META)
-
-
-def test_shards_of_int8_are_merged_and_those_of_another_type_refused(tmp_path):
-    path, rows = tmp_path / 'x', np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
-    for rank, dtype in enumerate(('int8', 'float16')):
-        with TargetWriter(shard_path(path, rank), replace(METAS[7], dtype=dtype)) as writer:
-            writer.put('a', rows)
-    wanted = TargetReader(shard_path(path, 0)).get('a')
-    with pytest.raises(TargetCacheError, match='rank1 is stale: its dtype is float16, wanted int8'):
-        merge_shards(path, METAS[7])
-    np.testing.assert_array_equal(TargetReader(path).get('a'), wanted)
-    assert not shard_path(path, 0).exists()
-
-
 def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
     tmp_path, monkeypatch
 ):
@@ -383,3 +335,52 @@ def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
 def write_much(path):
     with TargetWriter(path, META) as writer:
         writer.put('much.mp4', pose(9000))  # 1.8 MB
+
+
+def test_a_cache_of_every_nth_frame_without_the_last_one_is_refused(monkeypatch):
+    meta = TargetMeta('pose', 'coco17', 'abc', every=4)
+    assert parse_meta('x.lmdb', meta.encode()) == meta
+    with monkeypatch.context() as patch:
+        patch.setattr('mmact_ssl.targets.meta.FORMAT_OF_SOME_FRAMES', 2)
+        value = meta.encode()
+    with pytest.raises(TargetCacheError, match='not of format 3'):
+        parse_meta('x.lmdb', value)
+
+
+@contextmanager
+def files_of_at_most(size):
+    """As on a full disk, no file may grow beyond ``size`` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line_and_what_is_written_stays(tmp_path):
+    path = tmp_path / 'x.lmdb'
+    for size in (0, 1 << 13):  # not even the lock, not the first page
+        with (
+            files_of_at_most(size),
+            pytest.raises(
+                TargetCacheError, match=r'x\.lmdb cannot be written \(.*its disk has \d+ MB left\)'
+            ),
+        ):
+            TargetWriter(path, META)
+    with TargetWriter(path, META) as writer:
+        writer.put('a', pose(500))
+        with (
+            files_of_at_most(data_bytes(path)),
+            pytest.raises(
+                TargetCacheError, match=r'cannot be written .*go on with the same command'
+            ),
+        ):
+            for number in range(99):
+                writer.put(f'b{number}', pose(500))
+    kept = TargetReader(path).keys()
+    assert 'a' in kept and 'b98' not in kept
+    with TargetWriter(path, META) as writer:
+        writer.put('b98', pose(500))
+    assert TargetReader(path).keys() == sorted([*kept, 'b98'])
+    assert all(len(TargetReader(path).get(key)) == 500 for key in kept)

@@ -280,8 +280,8 @@ def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names
         for i, teacher in enumerate([color, parts, clip])
     ]
     report = extract_many(jobs, data, names)
-    # Videos of 3 to 7 frames: 1, 2, 2, 2 and 3 of them are seen.
-    assert (report.frames, color.seen, parts.seen, sum(clip.calls)) == (25, 10, 10, 10)
+    # Videos of 3 to 7 frames: 2, 2, 3, 3 and 3 of them are seen.
+    assert (report.frames, color.seen, parts.seen, sum(clip.calls)) == (25, 13, 13, 13)
     for job in jobs:
         reader = TargetReader(job.out)
         assert reader.meta.every == 3 and 'every 3 frames' in reader.meta.source
@@ -309,7 +309,7 @@ def test_frame_teachers_alone_decode_no_other_frames(data, names, monkeypatch):
         read.clear()
         job = ExtractionJob(ColorTeacher(), data / 'pose.lmdb', every=3)
         extract_many([job], data, names, overwrite=True, batch_size=batch_size)
-        assert len(read) == 10
+        assert len(read) == 13
 
 
 def write_configs(data, pause=0.0):

@@ -71,10 +71,18 @@ def test_only_the_chunks_of_the_wanted_frames_are_read():
 @pytest.mark.parametrize(('total', 'every'), [(1, 4), (3, 4), (4, 4), (9, 4), (40, 4), (7, 1)])
 def test_frames_that_stand_for_all_are_spread_over_the_video(total, every):
     seen = spread(total, every)
-    assert len(seen) == -(-total // every)
-    assert np.diff(seen, prepend=-1).max() <= every and total - seen[-1] <= every
+    assert (seen[0], seen[-1]) == (0, total - 1)
+    assert np.diff(seen, prepend=0).max() <= every
+    assert len(seen) == -(-(total - 1) // every) + 1
     if every == 1:
         assert seen.tolist() == list(range(total))
+
+
+def test_a_pose_that_moves_steadily_moves_to_the_last_frame():
+    seen = spread(40, 4)
+    pose = np.repeat(seen.astype(np.float32)[:, None, None], 3, axis=2)
+    found = unpack(b'k', pack(b'k', pose, total=40), poses=True)
+    np.testing.assert_allclose(found[:, 0, 0], np.arange(40), rtol=1e-5)
 
 
 @pytest.mark.parametrize('total', [1, 5, 8, 23])

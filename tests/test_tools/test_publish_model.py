@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from safetensors.torch import load_file, save_file
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.zoo import read_index
@@ -209,6 +211,32 @@ def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_p
     assert (card.method, card.results[0]['value']) == ('CSVR', 0.25)
     assert read_index(zoo / 'index.json')['mine'].file == renewed.name
     assert str(renewed) in capsys.readouterr().out
+
+
+def test_a_published_file_is_written_anew_with_its_own_figures(
+    demo_checkpoint, make_result, tmp_path, capsys
+):
+    main([str(demo_checkpoint), str(tmp_path / 'mine'), '--half', '--licence=ours'])
+    (published,) = tmp_path.glob('*.safetensors')
+    old = load_model(published)
+    # As an early version wrote it.
+    text = old.card.to_json().replace('mmact_ssl.ReadVideo', 'mmaction.DecordInit')
+    text = text.replace('mmact_ssl.DecodeFrames', 'mmaction.DecordDecode')
+    weights = load_file(published)
+    save_file(weights, published, metadata={'mmact_ssl_card': text})
+    sha256 = hashlib.sha256(published.read_bytes()).hexdigest()
+    make_result(0.4, checkpoint_hash=sha256).write(tmp_path / 'results')
+    command = [str(published), str(tmp_path / 'new' / 'mine')]
+    main([*command, '--results', str(tmp_path / 'results')])
+    (renewed,) = (tmp_path / 'new').glob('mine-*.safetensors')
+    assert b'mmact_ssl.ReadVideo' in renewed.read_bytes() and b'Decord' not in renewed.read_bytes()
+    card = load_model(renewed).card
+    assert [(figure['value'], figure['weights']) for figure in card.results] == [(0.4, 'file')]
+    assert replace(card, results=[]) == old.card
+    assert all(torch.equal(value, weights[key]) for key, value in load_file(renewed).items())
+    with pytest.raises(SystemExit):
+        main([*command, '--half'])
+    assert 'is published, and keeps its weights and parts' in capsys.readouterr().err
 
 
 def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 import shutil
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +229,19 @@ def test_a_map_keeps_what_is_near_together(monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'umap', None)
     with pytest.raises(ConfigError, match=r'the method umap needs umap: .*mmact_ssl\[search\]'):
         project(np.eye(8), 'umap', 0)
+
+
+@pytest.mark.parametrize('distinct', [1, 2, 4, 5, 9])
+def test_equal_clips_are_one_point_of_a_map(distinct):
+    """In a process of its own: t-SNE of rows that are all equal ended it."""
+    which = np.arange(30) % distinct
+    rows = normalize(np.random.default_rng(0).normal(size=(distinct, 8)).astype(np.float32))
+    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+        points = pool.submit(project, rows[which], 'tsne', 0).result()
+    assert points.shape == (30, 2) and np.isfinite(points).all()
+    assert len(np.unique(points, axis=0)) == distinct
+    for number in range(distinct):
+        assert len(np.unique(points[which == number], axis=0)) == 1
 
 
 def test_a_skeleton_is_drawn(skeleton_folder):

@@ -3,11 +3,9 @@
 Ours makes a clip and a future of 16 frames each at stride 2, three I-frames and the poses of clip
 and future from a pose cache; mmaction2's pipeline makes the clip and the future alone, as one clip
 of 32 frames at stride 2. Both read the same frames of the same files in turn, on one core, from
-random starts. ``on references`` moves them by at most a frame to where fewer frames have to be
-decoded, ``not deblocked`` leaves out the smoothing of block edges too. The I-frames of a video are
-set against decoding the whole of it. Without --videos two files of each of the sizes 340x256 and
-1920x1080 are made: 10 s of moving texture in H.264 with libx264's defaults, which place a key frame
-every 250 frames.
+random starts. The I-frames of a video are set against decoding the whole of it. Without --videos
+two files of each of the sizes 340x256 and 1920x1080 are made: 10 s of moving texture in H.264 with
+libx264's defaults, which place a key frame every 250 frames.
 """
 
 from __future__ import annotations
@@ -44,10 +42,6 @@ OURS = [
     dict(type='TransformViews', views=('clip', 'future'), transforms=AUGMENT),
     dict(type='TransformViews', views=('keyframes',), transforms=AUGMENT),
     dict(type='PackInputs', views=('clip', 'future', 'keyframes')),
-]
-ON_REFERENCES = [{**OURS[0], 'on_references': True}, *OURS[1:]]
-NOT_DEBLOCKED = [
-    dict(step, deblock=False) if step['type'] == 'DecodeViews' else step for step in ON_REFERENCES
 ]
 MMACTION2 = [
     dict(type='DecordInit', num_threads=1),
@@ -159,8 +153,6 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                     f'a sample of {width}x{height}',
                     {
                         'ours': partial(ours, folder, count, OURS),
-                        'on references': partial(ours, folder, count, ON_REFERENCES),
-                        'not deblocked': partial(ours, folder, count, NOT_DEBLOCKED),
                         'mmaction2': partial(mmaction2, folder, count, args.samples + 1),
                     },
                     'mmaction2',

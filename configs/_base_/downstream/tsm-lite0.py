@@ -2,7 +2,6 @@
 # parts of a video, 112x112.
 _base_ = ['../students/tsm-lite0.py', 'video.py']
 
-custom_imports = dict(imports=['mmact_ssl'])
 model = dict(
     type='mmaction.Recognizer2D',
     backbone=_base_.backbone,

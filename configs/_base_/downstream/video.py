@@ -1,6 +1,7 @@
 # What all students of video share downstream: mmaction2's recognizer, fine-tuned or frozen.
 _base_ = '../schedules/frozen_protocols.py'
 
+custom_imports = dict(imports=['mmact_ssl'])  # for the reader of videos
 model = dict(
     cls_head=dict(
         dropout_ratio=0.3,
@@ -13,8 +14,8 @@ model = dict(
         std=[58.395, 57.12, 57.375],
     ),
 )
-open_video = dict(type='mmaction.DecordInit')
-decode = dict(type='mmaction.DecordDecode')
+open_video = dict(type='mmact_ssl.ReadVideo')
+decode = dict(type='mmact_ssl.DecodeFrames')
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(type='DefaultSampler', shuffle=True),

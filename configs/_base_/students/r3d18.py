@@ -1,4 +1,4 @@
-# R3D-18 of Tran et al., CVPR 2018, section 3.2, as mmaction2 spells it: 33.2 M parameters,
+# R3D-18 of Tran et al., CVPR 2018, as mmaction2 spells it: 33.2 M parameters,
 # (B, 3, 16, 112, 112) -> (B, 512, 2, 7, 7).
 backbone_name = 'r3d18'
 backbone = dict(

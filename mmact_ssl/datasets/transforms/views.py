@@ -11,12 +11,11 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views, targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
+from mmact_ssl.datasets.transforms.reading import copy_frames, read_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
-# Strides of starts below which a video has too few starts to give some of them up.
-FEW_STARTS = 8
 # Settings of each view.
 SETTINGS = {
     **dict.fromkeys(('clip', 'clip_b'), ('num_frames', 'stride', 'segments')),
@@ -48,12 +47,6 @@ class SampleViews(BaseTransform):
     taken. In a video that is too short for the stride the start is 0, frames beyond the end repeat
     the last one and are not valid. Absent key frames repeat the last present one and are not valid.
 
-    With ``on_references`` a random start moves, by less than the stride, to where most frames of
-    clip and future are ones that other frames of the video refer to: these are decoded anyway, the
-    rest only if it is wanted. H.264 alone marks them, in it every second to third frame is without
-    the mark, and where the two take turns such frames are never shown at an even stride. Of videos
-    with fewer than 8 strides of starts these stay as drawn.
-
     Segments before a future are parts of the video before the future's start, which is random in
     the later half of the positions at which the future fits. A video of fewer frames than parts
     shows a frame in several of them; these are valid.
@@ -73,7 +66,6 @@ class SampleViews(BaseTransform):
         clip_b: The same as ``clip`` for the second clip. None: no such view.
         differ: Draw the second clip's stride among those that are not the clip's, also where none
             of these fits.
-        on_references: Move starts to where fewer frames have to be decoded.
 
     Source: clip, future and keyframes are CSVR's views, clip and clip_b DTG-Net's image sequences,
     and at two speeds those of RSPNet (arXiv 2011.07949); segments are TSN's (arXiv 1608.00859).
@@ -88,12 +80,10 @@ class SampleViews(BaseTransform):
         test_mode: bool = False,
         clip_b: Mapping[str, Any] | None = None,
         differ: bool = False,
-        on_references: bool = False,
     ) -> None:
         self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
-        self.on_references = on_references
         views = dict(clip=clip, clip_b=clip_b, future=future, keyframes=keyframes)
         for view, settings in views.items():
             for key in settings or ():
@@ -119,8 +109,6 @@ class SampleViews(BaseTransform):
                 )
         if future is not None and clip.get('segments') and 'stride' not in future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
-        if on_references and all(view.get('segments') for view in self.clips.values()):
-            raise ConfigError('SampleViews: on_references moves starts, and segments have none')
         if differ and clip_b is not None and 'stride' in clip and 'stride' in clip_b:
             strides = np.unique(clip_b['stride'])
             if len(strides) == 1 and strides[0] in np.atleast_1d(clip['stride']):
@@ -137,7 +125,7 @@ class SampleViews(BaseTransform):
         strides = self._draw_strides(total)
         for view in self.clips:
             drawn = (
-                self._draw_strided(view, reader, strides[view])
+                self._draw_strided(view, total, strides[view])
                 if view in strides
                 else self._draw_segments(view, total)
             )
@@ -190,20 +178,10 @@ class SampleViews(BaseTransform):
         """The last of the frames of a clip and its future, counted from the clip's start."""
         return max(int(offsets[-1]) for offsets in self._offsets(view, stride).values())
 
-    def _draw_strided(self, view: str, reader: VideoReader, stride: int) -> dict[str, np.ndarray]:
+    def _draw_strided(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
         """Choose the frames of a clip and of its future; they may lie beyond the video's end."""
-        count = max(reader.total_frames - self._last(view, stride), 1)
-        start = self._pick(view, count)
-        drawn = self._offsets(view, stride)
-        if self.on_references and not self.test_mode and count >= FEW_STARTS * stride:
-            first = start - start % stride
-            starts = np.arange(first, min(first + stride, count))
-            inds = starts[:, None] + np.concatenate(list(drawn.values()))
-            hits = reader.is_reference[inds].sum(axis=1)
-            # Of equally good starts the drawn one if it is among them, else one that it decides.
-            best = starts[hits == hits.max()]
-            start = int(start if start in best else best[(start - first) % len(best)])
-        return {name: start + offsets for name, offsets in drawn.items()}
+        start = self._pick(view, max(total - self._last(view, stride), 1))
+        return {name: start + offsets for name, offsets in self._offsets(view, stride).items()}
 
     def _draw_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
         """Choose a frame of each part of the video, or of its part before the future."""
@@ -240,25 +218,16 @@ class DecodeViews(BaseTransform):
 
     Args:
         short_side: Length in pixels of the decoded frames' short side; None keeps their size.
-        deblock: False leaves out the smoothing of block edges that H.264, HEVC and VP8 prescribe,
-            which takes a tenth of the time; frames are then some levels of 255 away, in natural
-            video of usual quality 1 to 2 in the mean.
     """
 
-    def __init__(self, short_side: int | None = 128, deblock: bool = True) -> None:
+    def __init__(self, short_side: int | None = 128) -> None:
         self.short_side = short_side
-        self.deblock = deblock
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
-        with results.pop('video_reader') as reader:
-            wanted = np.concatenate(list(frame_inds.values()))
-            frames = reader.read(wanted, self.short_side, self.deblock)
-        # Flips work in place, and a frame may be in several places: each has a copy of its own.
-        results['views'] = {
-            view: [frames[index].copy() for index in inds.tolist()]
-            for view, inds in frame_inds.items()
-        }
+        wanted = np.concatenate(list(frame_inds.values()))
+        frames = read_frames(results, wanted, self.short_side)
+        results['views'] = {view: copy_frames(frames, inds) for view, inds in frame_inds.items()}
         for view, frames in results['views'].items():
             for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]

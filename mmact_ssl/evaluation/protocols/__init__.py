@@ -10,7 +10,8 @@ from . import finetune, joint, knn, lda, linear, linear_adam, retrieval, text_re
 from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
-    'linear': Protocol(linear.evaluate, frozen=True),
+    # 2: L-BFGS of our own in place of scikit-learn's, which stopped before its minimum.
+    'linear': Protocol(linear.evaluate, frozen=True, version=2),
     'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
     'lda': Protocol(lda.evaluate, frozen=True),
     'knn': Protocol(knn.evaluate, frozen=True),
@@ -31,6 +32,12 @@ PROTOCOLS: dict[str, Protocol] = {
     'joint': Protocol(
         joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'
     ),
+}
+# Versions of what an encoder is given, by the layout of skeletons, or of videos; 1 for others.
+INPUT_VERSIONS = {
+    'video': 2,  # read by VideoReader in place of decord
+    'ntu25': 2,  # graph and bones of mmaction2
+    'coco17': 2,  # the same
 }
 # Names for a use of these protocols. Their results are those of the protocol.
 ALIASES = {
@@ -61,6 +68,16 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
             chosen = plan.setdefault(fraction, [])
             chosen += [part for part in ALIASES.get(name, (name,)) if part not in chosen]
     return plan
+
+
+def version_of(name: str, kind: str) -> int:
+    """Version of a measurement: 1, and 1 more for each change that gives other numbers.
+
+    Args:
+        name: Of the protocol.
+        kind: What the encoder is given, see :data:`INPUT_VERSIONS`.
+    """
+    return PROTOCOLS[name].version + INPUT_VERSIONS.get(kind, 1) - 1
 
 
 def is_stochastic(name: str, label_fraction: float) -> bool:

@@ -143,6 +143,7 @@ class Protocol:
             encoder will do.
         texts_option: Option of ``tools/evaluate.py`` that names its text cache; '' for none.
         trains: Trains the recognizer by the schedule of the config.
+        version: Raised when the protocol gives another number on the same features.
     """
 
     evaluate: Callable[..., Measured]
@@ -152,3 +153,4 @@ class Protocol:
     needs_checkpoint: str = ''
     texts_option: str = ''
     trains: bool = False
+    version: int = 1

@@ -18,18 +18,21 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
     """Describe a layout as mmaction2's ``Graph`` reads it.
 
     The center is, of the joints that are neither left nor right, the one with the smallest sum of
-    distances, in limbs, to all joints (our choice; for ``ntu25`` and ``coco17`` it is mmaction2's
-    own). ``inward`` has the limbs as pairs (outer joint, inner joint).
+    distances, in edges, to all joints (our choice). ``inward`` has the edges as pairs (outer joint,
+    inner joint). ``ntu25`` and ``coco17`` give mmaction2's own graphs.
+
+    A network keeps its graph among its weights: one that was trained with other edges computes
+    with those wherever it is loaded.
     """
     skeleton = find_layout(layout)
     num_joints = skeleton.num_joints
-    limbs = np.zeros((num_joints, num_joints))
-    limbs[tuple(zip(*skeleton.limbs))] = 1
-    distance = shortest_path(limbs, directed=False)  # (V, V)
+    adjacency = np.zeros((num_joints, num_joints))
+    adjacency[tuple(zip(*skeleton.edges))] = 1
+    distance = shortest_path(adjacency, directed=False)  # (V, V)
     middle_joints = np.flatnonzero(skeleton.flip_indices == np.arange(num_joints)).tolist()
     center = min(middle_joints, key=lambda joint: distance[joint].sum())
     from_center = distance[center]
-    inward = [(a, b) if from_center[a] >= from_center[b] else (b, a) for a, b in skeleton.limbs]
+    inward = [(a, b) if from_center[a] >= from_center[b] else (b, a) for a, b in skeleton.edges]
     return dict(num_node=num_joints, inward=inward, center=center)
 
 

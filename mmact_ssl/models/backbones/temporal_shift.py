@@ -24,7 +24,7 @@ class TemporalShiftNetwork(BaseModule):
     """A timm network over the frames of clips, with the temporal shift in its residual blocks.
 
     Where a residual block begins, ``1 / shift_div`` of the channels are those of the next frame and
-    as many those of the frame before (TSM, Lin et al., arXiv 1811.08383, sections 3.2 and 4.1);
+    as many those of the frame before (TSM, Lin et al., arXiv 1811.08383);
     beyond a clip's ends they are 0. Weights have timm's own names, so that without the shift a
     checkpoint loads in a stock config, as mmaction2's ``timm.<model>``. mmaction2 has the same for
     its own ResNet (``mmaction.ResNetTSM``).

@@ -22,7 +22,7 @@ class PosePredictionHead(PretextHead):
 
     ``loss = read + joints + adversarial``: the distance of observed poses that a linear map reads
     from ``f_d``; that of the best of some drawn futures, which continue the read pose (variety
-    loss, Gupta et al., CVPR 2018, equation 3); and both sides of a GAN whose discriminator also
+    loss, Gupta et al., CVPR 2018); and both sides of a GAN whose discriminator also
     refuses real futures under another clip's ``f_d``. A conditional GAN for future poses is
     published (arXiv 2401.07584, abstract); its form is our choice.
 

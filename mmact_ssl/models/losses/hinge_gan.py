@@ -58,10 +58,10 @@ class HingeGANLoss(nn.Module):
     """Hinge losses of a generator and its discriminator, with an R1 penalty.
 
     ``generator = -D(fake)`` and ``discriminator = relu(1 - D(real)) + relu(1 + D(fake))`` (Lim and
-    Ye 2017, arXiv 1705.02894, as used by SAGAN and TGANv2). A real sample under a wrong condition
-    is a second fake, and both fakes count half (Reed et al., ICML 2016, arXiv 1605.05396, algorithm
-    1). Every ``r1_interval`` steps the discriminator's loss has ``r1_weight * r1_interval *
-    r1_penalty`` added.
+    Ye 2017, arXiv 1705.02894, as used by SAGAN; TGANv2's released code has logistic ones). A real
+    sample under a wrong condition is a second fake, and both fakes count half (Reed et al., ICML
+    2016, arXiv 1605.05396, algorithm 1). Every ``r1_interval`` steps the discriminator's loss has
+    ``r1_weight * r1_interval * r1_penalty`` added.
 
     Args:
         weight: Of the generator's loss.

@@ -21,9 +21,11 @@ def multi_instance_info_nce(
         sample to keys:  -log( sum_{p in P_i} exp(s_ip) / sum_{all valid p} exp(s_ip) )
         key to samples:  -log( exp(s_ip) / sum_j exp(s_jp) )        for each valid p in P_i
 
-    The first direction asks for *some* of a sample's keys to match, not for each of them (MIL-NCE,
-    Miech et al., CVPR 2020, equation 1). CSVR is reported to use it for context matching; the
-    second direction and the shared temperature are our choice. Negatives come from all processes.
+    The first direction asks for *some* of a sample's keys to match, not for each of them. Each has
+    the negatives of its own direction in its denominator: MIL-NCE (Miech et al., CVPR 2020) has
+    those of both in one. CSVR is reported to use a multi-instance InfoNCE for context matching;
+    the second direction and the shared temperature are our choice. Negatives come from all
+    processes.
 
     Args:
         queries: ``(N, D)``, need not be normalized.

@@ -11,7 +11,7 @@ from mmact_ssl.models.losses.common import gather
 class FeatureQueue(nn.Module):
     """The latest keys of all processes, first in, first out.
 
-    Source: MoCo (arXiv 1911.05722), section 3.1. There the queue starts with noise; here places
+    Source: MoCo (arXiv 1911.05722), section 3.2. There the queue starts with noise; here places
     that were never filled take no part (our choice). Every process enqueues the keys of all, in the
     order of ranks, so that the queues do not differ.
 

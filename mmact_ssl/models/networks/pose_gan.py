@@ -54,7 +54,7 @@ class PoseDiscriminator(nn.Module):
     """Discriminator of future poses: real or predicted, of this clip or of another one.
 
     Temporal convolutions over poses; the score adds a projection on the detached dynamic feature
-    (Miyato and Koyama, ICLR 2018, equation 3). It does not see the observed poses: next to them,
+    (Miyato and Koyama, ICLR 2018). It does not see the observed poses: next to them,
     the poses' jump from the last observed one would tell fakes without a look at the feature. Our
     choice.
     """

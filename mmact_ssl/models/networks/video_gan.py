@@ -81,7 +81,7 @@ class VideoGenerator(nn.Module):
     a person are learned early by this (our choice).
 
     In training each resolution above the lowest keeps every second frame of the one below, from a
-    random offset (TGANv2, Saito et al., IJCV 2020, section 3.2), which saves most of the cost of
+    random offset (TGANv2, Saito et al., IJCV 2020), which saves most of the cost of
     the high resolutions. Evaluation makes all frames at all resolutions.
 
     Args:

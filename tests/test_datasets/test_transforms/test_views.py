@@ -241,38 +241,6 @@ def test_a_second_speed_is_another_one_even_where_it_does_not_fit():
     assert valid(results, 'clip_b') == [True] * 5 + [False] * 3
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    total=st.integers(2, 160),
-    seed=st.integers(0, 2**32 - 1),
-    stride=st.integers(1, 4),
-    share=st.sampled_from([0.5, 1.0]),
-)
-def test_a_start_moves_only_to_where_more_frames_are_references(total, seed, stride, share):
-    views = dict(clip={'num_frames': 4, 'stride': stride}, future={'num_frames': 3})
-    marks = np.random.RandomState(seed).rand(total) < share
-
-    def first(**options):
-        np.random.seed(seed)
-        with mock.patch.object(FramesOnly, 'is_reference', marks, create=True):
-            inds = draw(SampleViews(**views, **options), total)['frame_inds']
-        next_random = np.random.rand()
-        joined = np.concatenate([inds['clip'], inds['future']])
-        return int(joined[0]), next_random
-
-    (drawn, after), (moved, after_moved) = first(), first(on_references=True)
-    assert after == after_moved, 'no random number more'
-    assert first(test_mode=True) == first(test_mode=True, on_references=True)
-    count = total - 6 * stride
-    if count < 8 * stride:
-        assert moved == drawn, 'a short video keeps its few starts'
-        return
-    group = [start for start in range(count) if start // stride == drawn // stride]
-    hits = {start: marks[start + stride * np.arange(7)].sum() for start in group}
-    assert hits[moved] == max(hits.values())
-    assert moved == drawn or hits[moved] > hits[drawn]
-
-
 def test_segments_are_tsns():
     """The mean of many draws is the middle of each part, which testing takes."""
     transform = SampleViews(clip=SEGMENTS, clip_b=SEGMENTS)
@@ -362,15 +330,6 @@ def test_views_together_share_a_draw_and_views_apart_do_not():
     assert different == 20
 
 
-def test_frames_are_decoded_without_deblocking_where_the_config_says_so(video):
-    near, exact = (
-        DecodeViews(None, deblock)(SampleViews(CLIP, test_mode=True)({'filename': video}))
-        for deblock in (False, True)
-    )
-    apart = np.subtract(near['views']['clip'], exact['views']['clip'], dtype=float)
-    assert 0 < np.abs(apart).mean() < 5
-
-
 def test_a_flip_in_place_turns_a_frame_once_where_it_is_asked_for(video):
     """Frames repeat within ``clip``, and some of them are in ``clip_b`` too."""
     inds = {'clip': np.array([0, 1, 2, 2]), 'clip_b': np.array([1, 2, 3, 3])}
@@ -385,8 +344,6 @@ def test_a_flip_in_place_turns_a_frame_once_where_it_is_asked_for(video):
 
 
 def test_wrong_uses_are_named():
-    with pytest.raises(ConfigError, match='segments have none'):
-        SampleViews(SEGMENTS, on_references=True)
     with pytest.raises(KeyError, match=r"'clpi' is not among .*'clip'"):
         TransformViews(views=('clpi',), transforms=[]).transform(made_results())
     results = made_results()

@@ -84,9 +84,9 @@ def labeled(tmp_path_factory) -> str:
         lines.append(f'{path.name} {label}\n')
     (root / 'all.txt').write_text(''.join(lines))
     pipeline = [
-        dict(type='mmaction.DecordInit'),
+        dict(type='mmact_ssl.ReadVideo'),
         dict(type='mmaction.SampleFrames', clip_len=4, num_clips=1, test_mode=True),
-        dict(type='mmaction.DecordDecode'),
+        dict(type='mmact_ssl.DecodeFrames'),
         dict(type='mmaction.FormatShape', input_format='NCTHW'),
         dict(type='mmaction.PackActionInputs'),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,32 +42,6 @@ def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
 def part(layout: SkeletonLayout, name: str) -> list[int]:
     """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center``, or the named joint."""
     return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
-
-
-@lru_cache
-def parents(layout: SkeletonLayout) -> np.ndarray:
-    """Return the next joint of each on the way to the root, int64 (V,); the root's is itself.
-
-    The root is the spine base, or the nose in COCO's layout, which has no joint in the middle of
-    the body. Of several ways along the limbs the shortest is taken, of two equal ones that whose
-    limb is listed first. Our choice.
-    """
-    base = part(layout, 'spine_base')
-    root = base[0] if len(base) == 1 else layout.index('nose')[0]
-    parent = {root: root}
-    reached = [root]
-    while reached:
-        joint = reached.pop(0)
-        for limb in layout.limbs:
-            if joint not in limb:
-                continue
-            neighbor = limb[1] if limb[0] == joint else limb[0]
-            if neighbor not in parent:
-                parent[neighbor] = joint
-                reached.append(neighbor)
-    tree = np.array([parent[joint] for joint in range(layout.num_joints)])
-    tree.setflags(write=False)  # all callers share the cached array
-    return tree
 
 
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:

@@ -12,7 +12,6 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
     never_missing,
-    parents,
 )
 from mmact_ssl.registry import TRANSFORMS
 
@@ -22,14 +21,14 @@ class BonesAndMotion(BaseTransform):
     """Replace the coordinates of each joint by one or more streams, joined along C.
 
     - ``joint``: the coordinates;
-    - ``bone``: joint minus the next joint towards the root along the layout's limbs (see
-      joints.parents); zero at the root and where one of both joints is missing;
+    - ``bone``: joint minus its parent in the layout, as mmaction2's JointToBone; zero at the root
+      and where one of both joints is missing;
     - ``motion``: joint minus the same joint one frame earlier; zero in a person's first frame and
       where the joint, or that person, is missing in one of both frames;
     - ``bone_motion``: the same of ``bone``.
 
-    mmaction2's ToMotion looks one frame ahead. Looking back, no frame knows the next one, so that
-    MaskFuture may come afterwards and hides the whole future.
+    mmaction2's ToMotion looks one frame ahead, and counts missing joints as places. Looking back,
+    no frame knows the next one, so that MaskFuture may come afterwards and hides the whole future.
 
     Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` (M, T, V, len(streams) *
     C). Added keys: ``never_missing``, see joints.known_joints.
@@ -49,7 +48,7 @@ class BonesAndMotion(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         joint = results['keypoint']
         layout = layout_of(results, 'BonesAndMotion')
-        parent = parents(layout)
+        parent = list(layout.parents)
         known = known_joints(results)
         both = known & known[:, :, parent]
         bone = (joint - joint[:, :, parent]) * both[..., None]

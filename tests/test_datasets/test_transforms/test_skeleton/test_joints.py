@@ -13,7 +13,6 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
     never_missing,
-    parents,
     part,
     transform_points,
 )
@@ -29,23 +28,6 @@ def test_every_layout_has_the_parts(layout):
         # A part in the middle is its own mirror image.
         if not name.startswith(('left', 'right')):
             assert sorted(layout.flip_indices[found]) == sorted(found)
-
-
-@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
-def test_parents_lead_to_one_root_along_limbs(layout):
-    parent = parents(layout)
-    roots = np.flatnonzero(parent == np.arange(layout.num_joints))
-    assert len(roots) == 1
-    limbs = {frozenset(limb) for limb in layout.limbs}
-    for start in range(layout.num_joints):
-        joint, steps = start, 0
-        while joint != roots[0]:
-            assert frozenset((joint, int(parent[joint]))) in limbs
-            joint, steps = int(parent[joint]), steps + 1
-            assert steps < layout.num_joints
-    # The tree is its own mirror image: flipping and making bones may change places.
-    flip = layout.flip_indices
-    np.testing.assert_array_equal(parent[flip], flip[parent])
 
 
 def test_zeros_are_missing_unless_the_joint_never_is(make_sample):

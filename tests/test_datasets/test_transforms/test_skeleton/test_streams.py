@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
-from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, parents
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.datasets.transforms.skeleton.temporal import ResampleFrames
+
+from mmaction.datasets.transforms import JointToBone  # isort: skip
 
 
 def twin(clip, parent):
@@ -44,7 +46,7 @@ def twin(clip, parent):
 )
 def test_streams(make_sample, layout, persons, frames, coordinates, seed):
     sample = make_sample(layout, persons, frames, coordinates, padding=2, gaps=True, seed=seed)
-    expected = twin(sample['keypoint'], parents(LAYOUTS[layout]))
+    expected = twin(sample['keypoint'], LAYOUTS[layout].parents)
     out = BonesAndMotion(('joint', 'bone', 'motion', 'bone_motion'))({**sample})['keypoint']
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, np.concatenate(expected, axis=-1), atol=1e-5)
@@ -65,7 +67,7 @@ def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flippe
     joint = sample['keypoint'].copy()
     assert not joint[0, 0, 0].any()  # hip center
     out = BonesAndMotion(('bone', 'motion', 'bone_motion'))(sample)
-    bone = joint - joint[:, :, parents(LAYOUTS['kinect20'])]
+    bone = joint - joint[:, :, list(LAYOUTS['kinect20'].parents)]
     expected = np.zeros((*joint.shape[:3], 9), np.float32)
     expected[..., :3] = bone
     expected[:, 1:12, :, 3:6] = joint[:, 1:12] - joint[:, :11]
@@ -89,6 +91,14 @@ def test_flips_and_bones_may_change_places(make_sample, layout):
     np.testing.assert_array_equal(
         bones(flip({**sample}))['keypoint'], flip(bones({**sample}))['keypoint']
     )
+
+
+@pytest.mark.parametrize(('layout', 'name'), [('ntu25', 'nturgb+d'), ('coco17', 'coco')])
+def test_bones_are_those_of_mmaction2(make_sample, layout, name):
+    """Of 2D key points mmaction2's third channel is a score, which clips here have none of."""
+    sample = make_sample(layout, coordinates=3 if layout == 'ntu25' else 2)
+    theirs = JointToBone(name)({**sample})['keypoint']
+    np.testing.assert_array_equal(BonesAndMotion(('bone',))(sample)['keypoint'], theirs)
 
 
 def test_no_frame_knows_the_next_one(make_sample):

@@ -1,0 +1,50 @@
+"""Decoded frames as RGB arrays: scaled, turned and mirrored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+from av.video.reformatter import VideoReformatter
+
+# swscale starts a thread per core unless told otherwise; before PyAV 17 it had one thread.
+_REFORMAT_OPTIONS: dict[str, Any] = (
+    {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
+)
+
+
+class FrameConverter:
+    """Converts decoded frames to RGB arrays of one size; keeps swscale's tables between frames."""
+
+    def __init__(self, short_side: int | None, size: tuple[int, int]) -> None:
+        scale = 1 if short_side is None else short_side / min(size)
+        self._options: dict[str, Any] = {
+            **dict(zip(('width', 'height'), (max(1, round(side * scale)) for side in size))),
+            # AREA averages where it scales down: fine texture does not alias, and it is quick.
+            'interpolation': 'AREA',
+            **_REFORMAT_OPTIONS,
+        }
+        self._scaler = VideoReformatter()
+        self._painter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """RGB, uint8 (H, W, 3), upright."""
+        if frame.format.name in ('yuv420p', 'yuvj420p'):
+            # Scaling before the conversion to RGB has half as many numbers to average.
+            frame = self._scaler.reformat(frame, **self._options)
+        array = self._painter.reformat(frame, format='rgb24', **self._options).to_ndarray()
+        placed = frame.side_data.get(SideData.DISPLAYMATRIX)
+        return array if placed is None else _upright(array, np.frombuffer(placed, np.int32))
+
+
+def _upright(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror a frame (H, W, 3) as a display matrix asks, by quarters of a turn.
+
+    A place (x, y) is shown at (a x + c y, b x + d y), ``matrix`` being (a, b, _, c, d, ...).
+    """
+    a, b, c, d = matrix[[0, 1, 3, 4]].tolist()
+    if abs(b) > abs(a):  # lines become columns
+        array, a, d = array.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(array[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

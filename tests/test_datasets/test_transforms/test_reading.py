@@ -1,0 +1,184 @@
+"""One reader: every door of the package gives the frames that a decode in order gives."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmact_ssl.apis.clips import find_clips
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, frames_shown
+from mmact_ssl.apis.parts import build_pipeline
+from mmact_ssl.datasets.seeded_samples import build_pipeline as build_views
+from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.visualization.pages import FRAMES, clip_frames
+from tests.helpers.videos import index_of, video_cases, write_video
+
+CASES = video_cases()
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / 'configs' / 'downstream' / 'linear_r3d_jhmdb.py'
+OPENED = dict(type='mmact_ssl.ReadVideo')
+SAMPLED = dict(type='mmaction.SampleFrames', clip_len=5, frame_interval=3, num_clips=2)
+DECODED = dict(type='mmact_ssl.DecodeFrames')
+
+
+def shown_by(path):
+    """Indices that the frames carry, decoded plainly from the first key packet on."""
+    with av.open(str(path)) as container:
+        packets = itertools.dropwhile(lambda p: not p.is_keyframe, container.demux(video=0))
+        frames = [frame for packet in packets for frame in packet.decode()]
+        return [index_of(frame.to_ndarray(format='rgb24')) for frame in frames]
+
+
+def sample_of(path):
+    return dict(filename=str(path), start_index=0, modality='RGB', label=0)
+
+
+def inferencer_of(*steps) -> FeatureInferencer:
+    """An inferencer whose samples are the decoded frames."""
+    card = SimpleNamespace(kind='video', layout='', pipeline=[OPENED, *steps, DECODED])
+    model = SimpleNamespace(card=card, to=lambda device: model)
+    return FeatureInferencer(model, device='cpu', show_progress=False)
+
+
+def training(path):
+    clip = dict(num_frames=6, stride=2)
+    views = dict(clip=clip, clip_b=dict(num_frames=5, segments=True))
+    steps = [dict(type='SampleViews', **views), dict(type='DecodeViews', short_side=None)]
+    results = build_views(steps)(sample_of(path))
+    for view, frames in results['views'].items():
+        yield results['frame_inds'][view], frames
+
+
+def evaluation(path):
+    cfg = Config.fromfile(CONFIG)
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        steps = loader.dataset.pipeline
+        end = [step['type'] for step in steps].index(DECODED['type']) + 1
+        results = build_pipeline([step.to_dict() for step in steps[:end]])(sample_of(path))
+        yield results['frame_inds'], results['imgs']
+
+
+def inference(path):
+    inferencer = inferencer_of(SAMPLED)
+    (clip,) = find_clips(str(path), 'video')
+    for options in ((None, None, 'frames'), (7, 4, 'frames'), (0.3, 0.2, 'seconds')):
+        for _, results in inferencer._samples(clip, *options):
+            yield results['frame_inds'], results['imgs']
+
+
+DOORS = [training, evaluation, inference]
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_all_doors_give_the_frames_of_a_decode_in_order(name, tmp_path):
+    path = CASES[name](tmp_path / f'video{Path(name).suffix}')
+    expected = np.array(shown_by(path))
+    assert len(set(expected.tolist())) > 3
+    np.random.seed(0)
+    for door in DOORS:
+        for _ in range(3):
+            for frame_inds, frames in door(path):
+                found = [index_of(frame) for frame in frames]
+                assert found == expected[frame_inds].tolist(), door.__name__
+    (clip,) = find_clips(str(path), 'video')
+    times = np.linspace(0, len(expected) - 1, FRAMES).round().astype(int)
+    found = [index_of(frame) for frame in clip_frames(clip)]
+    assert found == expected[list(dict.fromkeys(times.tolist()))].tolist()
+
+
+def test_no_pipeline_names_a_decoder_of_mmaction2():
+    decoders = re.compile(r"'(mmaction\.)?(Decord|PyAV|OpenCV|PIMS)(Init|Decode)'|VideoCapture")
+    files = [*ROOT.glob('configs/**/*.py'), *ROOT.glob('mmact_ssl/**/*.py')]
+    assert len(files) > 300
+    assert [file.name for file in files if decoders.search(file.read_text())] == []
+
+
+def test_frames_share_no_memory(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', num_frames=4)
+    (clip,) = find_clips(str(path), 'video')
+    ((_, results),) = inferencer_of(SAMPLED)._samples(clip, None, None, 'seconds')
+    assert len(set(results['frame_inds'].tolist())) < len(results['imgs']) == 10
+    again = [frame.copy() for frame in results['imgs']]
+    results['imgs'][0][:] = 0
+    for frame, before in zip(results['imgs'][1:], again[1:]):
+        np.testing.assert_array_equal(frame, before)
+    assert results['img_shape'] == results['original_shape'] == (120, 160)
+
+
+def test_a_reader_is_closed_when_its_frames_are_decoded(tmp_path):
+    results = build_pipeline([OPENED])(sample_of(write_video(tmp_path / 'a.mp4', num_frames=4)))
+    reader = results['video_reader']
+    assert results['total_frames'] == 4 and results['avg_fps'] == pytest.approx(25)
+    results['frame_inds'] = np.array([[3], [0]])
+    results = build_pipeline([DECODED])(results)
+    assert [index_of(frame) for frame in results['imgs']] == [3, 0]
+    assert 'video_reader' not in results
+    with pytest.raises((BrokenSampleError, AssertionError, ValueError)):
+        reader.read([1])
+
+
+def test_a_video_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / 'page.mp4').write_text('a login page')
+    for name in ('page.mp4', 'gone.mp4'):
+        with pytest.raises(BrokenSampleError, match=rf'{name}: cannot be opened'):
+            build_pipeline([OPENED])(sample_of(tmp_path / name))
+
+
+# 10, 2 and 10 frames a second.
+STAMPS = [*range(0, 1200, 60), *range(1200, 2400, 300), *range(2400, 3600, 60)]
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'mkv'])
+def test_windows_hold_the_frames_shown_in_their_seconds(suffix, tmp_path):
+    path = write_video(tmp_path / f'a.{suffix}', num_frames=len(STAMPS), times=STAMPS)
+    (clip,) = find_clips(str(path), 'video')
+    all_frames = dict(type='mmaction.SampleFrames', clip_len=1, num_clips=30, test_mode=True)
+    times = np.array(STAMPS) / 600
+    windows = list(inferencer_of(all_frames)._samples(clip, 0.8, 0.35, 'seconds'))
+    assert [span for span, _ in windows][:3] == [(0, 0.8), (0.35, 1.15), (0.7, 1.5)]
+    assert windows[-1][0][1] == pytest.approx(6.0, abs=0.02)
+    ends = np.append(times[1:], np.inf)
+    for (start, stop), results in windows:
+        expected = np.flatnonzero((times < stop - 1e-3) & (ends > start + 1e-3)).tolist()
+        assert sorted({index_of(frame) for frame in results['imgs']}) == expected
+
+
+def test_a_long_video_is_opened_once_and_decoded_in_one_pass(tmp_path, monkeypatch):
+    from mmact_ssl.datasets import video_reader
+
+    path = write_video(tmp_path / 'a.mp4', num_frames=60, gop=60)
+    (clip,) = find_clips(str(path), 'video')
+    opened, read = [], []
+    plain_init, plain_read = video_reader.VideoReader.__init__, video_reader.VideoReader.read
+
+    def init(self, filename):
+        opened.append(filename)
+        plain_init(self, filename)
+
+    def reads(self, frame_inds, *args, **options):
+        read.append(frame_inds)
+        return plain_read(self, frame_inds, *args, **options)
+
+    monkeypatch.setattr(video_reader.VideoReader, '__init__', init)
+    monkeypatch.setattr(video_reader.VideoReader, 'read', reads)
+    windows = list(inferencer_of(SAMPLED)._samples(clip, 0.4, 0.1, 'seconds'))
+    assert len(windows) == 21 and len(opened) == 1 and len(read) == 1
+    monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.BLOCK_BYTES', 30 * 160 * 120 * 3)
+    again = list(inferencer_of(SAMPLED)._samples(clip, 0.4, 0.1, 'seconds'))
+    assert len(opened) == 2 and 2 < len(read) < 8, 'in blocks of 30 frames'
+    assert [span for span, _ in again] == [span for span, _ in windows]
+
+
+@pytest.mark.parametrize(
+    ('start', 'stop', 'expected'),
+    [(0, 1, (0, 2)), (0.7, 1.5, (1, 3)), (1, 3, (2, 3)), (2, 4, (2, 4)), (9, 10, (3, 4))],
+)
+def test_a_frame_is_shown_until_the_next(start, stop, expected):
+    assert frames_shown(np.array([0, 0.5, 1, 3]), start, stop) == expected
