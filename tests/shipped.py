@@ -38,9 +38,7 @@ def own_folder() -> str:
 
 @cache
 def parsed(name: str) -> Config:
-    if names_a_set(name):
-        return Config.fromfile(CONFIGS / name)
-    return read_config(str(CONFIGS / name), data=own_folder())
+    return read_config(str(CONFIGS / name), data=None if names_a_set(name) else own_folder())
 
 
 def names_a_set(name: str) -> bool:

@@ -1,7 +1,8 @@
-"""Every shipped config is initialized and takes one step of its own optimizers on made data."""
+"""Every shipped config is initialized and takes a step of its own optimizers on made data."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
-from torchvision.models import resnet50
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.evaluation.recognizer_runner import make_runner
+from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
 from tests.helpers.videos import write_video
-from tests.shipped import TOP_LEVEL, load, steps
+from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
 
-FRAMES, SIZE = 100, 48  # of a made video
+FRAMES, SIZE = 100, 64  # of a made video
 CROP = (32, 32)  # each network strides by at most 32
 LENGTHS = ('TemporalCrop', 'ResampleFrames')
 LABELS = (0, 1)  # of the two samples
@@ -99,15 +103,22 @@ def cut_down(config: Config, folder: Path) -> None:
         resize.scale = CROP
     for change in steps(loader.dataset, *LENGTHS):
         change.num_frames = min(change.num_frames, 16)
-    config.train_cfg.max_epochs = 1
-    config.work_dir = str(folder / 'work')
-    config.default_hooks.logger.interval = 1
-    config.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1, save_last=False)
+    config.merge_from_dict(
+        {
+            'work_dir': str(folder / 'work'),
+            'train_cfg.max_epochs': 1,
+            'default_hooks.checkpoint': dict(
+                type='CheckpointHook', interval=-1, save_last=False, _delete_=True
+            ),
+        }
+    )
 
 
 @pytest.fixture(autouse=True)
 def resnet50_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random weights in the place of those that one config starts from and downloads."""
+    from torchvision.models import resnet50
+
     load = CheckpointLoader.load_checkpoint
 
     def load_made(filename: str, *args: Any, **kwargs: Any) -> Any:
@@ -118,17 +129,43 @@ def resnet50_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CheckpointLoader, 'load_checkpoint', load_made)
 
 
+def check_step(runner: Runner) -> None:
+    """Every batch was a step of finite losses."""
+    assert runner.iter == len(runner.train_dataloader) <= 2  # 2 where two sets are joined
+    logged = runner.message_hub.log_scalars
+    losses = {key: history.current() for key, history in logged.items() if 'loss' in key}
+    assert losses and all(np.isfinite(value) for value in losses.values()), losses
+    assert 'skipped_steps' not in runner.message_hub.runtime_info
+
+
 @pytest.mark.parametrize('name', TOP_LEVEL)
 def test_a_shipped_config_takes_its_first_step(name: str, tmp_path: Path):
+    """Its UntrainedWeightsHook checks that the whole student gets a gradient."""
     config = load(name)
     cut_down(config, tmp_path)
     runner = PretrainRunner.from_cfg(config)
     runner.train()
-    assert runner.iter == len(runner.train_dataloader)  # 2 where two sets are joined
-    losses = {
-        key: history.current()
-        for key, history in runner.message_hub.log_scalars.items()
-        if 'loss' in key
-    }
-    assert losses and all(np.isfinite(value) for value in losses.values()), losses
-    assert 'skipped_steps' not in runner.message_hub.runtime_info
+    check_step(runner)
+
+
+DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
+# Kind of network -> its first config, of fine-tuning if there is one.
+KINDS = {re.split('[_.]', name)[1]: name for name in reversed(DOWNSTREAM)}
+
+
+@pytest.mark.parametrize('name', KINDS.values())
+def test_a_downstream_config_of_each_kind_takes_its_first_step(name: str, tmp_path: Path):
+    config = load(name)
+    if 'train_cfg' not in config:  # a probe of frozen features
+        config.merge_from_dict(
+            dict(
+                train_cfg=dict(type='EpochBasedTrainLoop'),
+                optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+                param_scheduler=None,
+            )
+        )
+    cut_down(config, tmp_path)
+    init_default_scope(config.default_scope)
+    runner = make_runner(config, build_recognizer(config, 0), config.work_dir, train=True)
+    runner.train()
+    check_step(runner)

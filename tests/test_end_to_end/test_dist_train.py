@@ -32,6 +32,7 @@ def test_two_processes_train_and_test(training_run):
     assert 'Distributed training: True' in log.read_text()
     assert 'GPU number: 2' in log.read_text()
     screen = run.log.read_text()
+    assert 'sync_bn is for GPUs' in screen
     assert screen.count('epoch 2/2 step 2/2') == 1, 'of one process alone'
     paths = [run.work_dir / f'epoch_{epoch}.pth' for epoch in (1, 2)]
     first, last = (load_checkpoint_safely(path)['state_dict'] for path in paths)
