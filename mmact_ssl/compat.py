@@ -3,8 +3,8 @@
 Each fix is a function that first asks whether the breakage is there and returns whether it did
 anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
 :func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
-:func:`fix_initializer_scopes`, :func:`fix_synchronized_normalization` and :func:`fix_video_lists`
-act.
+:func:`fix_initializer_scopes`, :func:`fix_synchronized_normalization`, :func:`fix_video_lists`
+and, with numpy 2, :func:`fix_color_jitter` act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 

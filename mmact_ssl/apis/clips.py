@@ -190,9 +190,13 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
             raise DataError(f'{name}: {array.dtype} {shape} are no frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
     try:
-        return _skeleton(usable_clip(array, layout)[0], name, layout)
+        clip, dropped = usable_clip(array, layout)
     except ValueError as error:
         raise DataError(f'{name}: {error}') from None
+    if any(dropped.values()):
+        counts = ', '.join(f'{count} {reason}' for reason, count in dropped.items() if count)
+        print_log(f'{name}: frames are taken out ({counts})', 'current', logging.WARNING)
+    return _skeleton(clip, name, layout)
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:

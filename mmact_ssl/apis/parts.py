@@ -49,7 +49,7 @@ def known_class(name: str, place: str) -> Any:
 
 @contextmanager
 def listed_types_only() -> Iterator[None]:
-    """Let the registries know the listed types alone, in this thread.
+    """Restrict the registries to the listed types, in this thread.
 
     mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and takes a name
     that is not registered for a path to any object. Networks look up more than what a config calls

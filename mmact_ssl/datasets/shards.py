@@ -64,7 +64,7 @@ def video_path(root: str | os.PathLike[str] | None, name: str) -> str:
 
 
 def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:
-    """What PyAV opens for a video: a file, whose name FFmpeg takes for no address, or its bytes."""
+    """Source that PyAV opens for a video: ``file:PATH``, or the bytes of a video in a shard."""
     path = os.fspath(path)
     return io.BytesIO(read_video(path)) if split_path(path) else f'file:{path}'
 

@@ -41,7 +41,7 @@ def test_content_that_was_replaced_is_read_anew(tmp_path, name, write):
 
 
 def through(door: str, clip: np.ndarray, folder: Path) -> np.ndarray:
-    """What a door makes of a clip ``(M, T, V=17, C)``."""
+    """Pass a clip ``(M, T, V=17, C)`` through one of the doors."""
     if door == 'pickle':
         annotation = dict(frame_dir='a', label=0, keypoint=clip)
         (folder / 'a.pkl').write_bytes(pickle.dumps([annotation]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sqlite3
@@ -158,6 +159,20 @@ def test_pages_that_lead_to_each_other_many_times_are_refused(index):
     content[28:32] = struct.pack('>I', len(content) // size)
     index.path.write_bytes(content)
     assert_refused(index.path, 'its pages form a loop: delete it')
+
+
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_a_statement_as_itself(index, keyboard):
+    index._file.create_function('press', 0, _thread.interrupt_main)
+    with pytest.raises(KeyboardInterrupt):
+        index._fetch(f'SELECT press() UNION ALL SELECT * FROM ({ENDLESS} SELECT x FROM n)')
 
 
 def test_an_id_that_leads_out_of_the_folder_is_refused(index):
