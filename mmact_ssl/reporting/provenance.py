@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
 
-REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-learn', 'numpy')
+REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-learn', 'numpy', 'av')
 
 
 def config_hash(config: Any, *annotations: Iterable[str]) -> str:
