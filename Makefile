@@ -1,14 +1,15 @@
 # make test, make demo and make lint set up everything they need in .venv/ themselves.
-# Needs Python 3.11 with venv: the versions in requirements/constraints.txt are for it.
+# Needs Python 3.10 to 3.14 with venv; another one than python3 is named by PYTHON=python3.13.
 # A stage that fails must not be hidden by the tee behind it.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 PYTHON ?= python3
+RELEASE := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+CONSTRAINTS := requirements/constraints-$(RELEASE).txt
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-NEWEST := .venv-newest
 LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
@@ -29,7 +30,8 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
-	@echo 'make test-newest  the tests with the newest versions that pip finds, and what these are'
+	@echo 'make test-python PYTHON=python3.13  the tests on another Python, in an environment of its own'
+	@echo 'make test-newest, make test-oldest  the tests with the newest and the oldest versions'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 10 to 20 minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make docs     the site in build/site/; a warning is an error'
@@ -39,25 +41,21 @@ help:
 .PHONY: install
 install: $(INSTALLED)
 
-# torch first and alone: a resolver left free picks versions that do not work together.
-# mmpose needs pkg_resources, which later setuptools do not have.
-# chumpy (mmpose requires it and never imports it) does not build in isolation.
-# opencv's wheels need libGL, which a bare Debian does not have: the headless build takes their place.
-# Arguments: folder of the environment, options of pip that choose versions.
+# Make an environment. Arguments: its folder, and the options of pip that choose versions.
+# Wheels of opencv need libGL, which a bare Debian does not have: the headless ones do without.
 define fill
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-		|| { echo 'error: $(PYTHON) has no venv: apt install python3-venv'; exit 1; }
+	@$(PYTHON) mmact_ssl/preflight.py --install $(1)
 	$(PYTHON) -m venv $(1)
-	$(1)/bin/pip install -q $(2) torch 'setuptools<81' wheel
-	$(1)/bin/pip install -q --no-deps --no-build-isolation $(2) chumpy
-	$(1)/bin/pip install -q --no-build-isolation $(2) -e '.[cpu,docs,tests]'
-	$(1)/bin/python -c 'import cv2' 2>/dev/null \
-		|| $(1)/bin/pip install -q --no-deps --force-reinstall opencv-python-headless==4.11.0.86
+	$(1)/bin/pip install -q $(2) -e '.[lite,docs,tests]'
+	$(1)/bin/python tools/setup_environment.py openmmlab -q $(filter-out --upgrade,$(2))
+	@$(1)/bin/python -c 'import cv2' 2>/dev/null \
+		|| $(1)/bin/pip install -q --no-deps --force-reinstall opencv-python-headless==$$( \
+			$(1)/bin/pip list --format=freeze | sed -n 's/^opencv-python==//p')
+	$(1)/bin/python -m mmact_ssl
 endef
 
-$(INSTALLED): setup.py $(wildcard requirements/*.txt)
-	$(call fill,$(VENV),-c requirements/constraints.txt)
-	$(BIN)/python -c 'import mmact_ssl; print("mmact_ssl", mmact_ssl.__version__, "is installed")'
+$(INSTALLED): pyproject.toml setup.py tools/setup_environment.py $(CONSTRAINTS)
+	$(call fill,$(VENV),-c $(CONSTRAINTS))
 	@touch $@
 
 .PHONY: lint
@@ -65,20 +63,38 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 
-.PHONY: test
-test: lint
+.PHONY: types
+types: $(INSTALLED)
 	$(BIN)/mypy mmact_ssl
+
+.PHONY: test
+test: lint types
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
-# Which release of another project breaks us next: no constraints, everything as new as requirements/
-# allow. The versions that differ are told before and after the tests.
+# The suite on another Python, with the versions that it was last tested with.
+.PHONY: test-python
+test-python:
+	$(call fill,.venv-$(RELEASE),-c $(CONSTRAINTS))
+	.venv-$(RELEASE)/bin/python -m pytest -q $(PYTEST_ARGS)
+
+# Which release of another project breaks us next: everything as new as pyproject.toml allows.
 .PHONY: test-newest
 test-newest:
-	$(call fill,$(NEWEST),--upgrade)
-	@diff -i <(sort -f requirements/constraints.txt) <($(NEWEST)/bin/pip list --format=freeze | sort -f) \
-		| grep -E '^[<>] .*==' >$(NEWEST)/versions.txt || true
-	@cat $(NEWEST)/versions.txt
-	$(NEWEST)/bin/python -m pytest -q $(PYTEST_ARGS) || { cat $(NEWEST)/versions.txt; exit 1; }
+	$(call fill,.venv-newest,--upgrade)
+	.venv-newest/bin/pip list --format=freeze --exclude-editable >.venv-newest/versions.txt
+	.venv-newest/bin/python -m pytest -q $(PYTEST_ARGS)
+
+# Whether the lower bounds of pyproject.toml are true. uv chooses them.
+.PHONY: test-oldest
+test-oldest:
+	@$(PYTHON) mmact_ssl/preflight.py --install .venv-oldest
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install -q uv
+	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python \
+		--resolution lowest-direct -e '.[lite,tests]'
+	.venv-oldest/bin/python tools/setup_environment.py openmmlab -q
+	.venv-oldest/bin/pip list --format=freeze --exclude-editable >.venv-oldest/versions.txt
+	.venv-oldest/bin/python -m pytest -q $(PYTEST_ARGS)
 
 # Each stage of the demo leaves a stamp; an interrupted stage starts again, training resumes.
 .PHONY: demo
@@ -122,5 +138,5 @@ dist: $(INSTALLED)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) $(NEWEST) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ SHORT = {
     'prepare': 'prepare_data',
     'prompts': 'generate_prompts',
     'publish': 'publish_model',
+    'setup': 'setup_environment',
     'study': 'run_study',
 }
 INTERNAL = ('list_parts', 'make_tables')  # they write pages of a checkout

@@ -1,11 +1,18 @@
 """Self-supervised pre-training of video and skeleton models on OpenMMLab."""
 
-from mmact_ssl.compat import apply_fixes, check_versions, silence_upstream
+# ruff: noqa: E402
+# The order matters: the check is of what the fixes import, and the fixes let mmcv and mmaction2 be
+# imported at all.
+from mmact_ssl.preflight import check_environment
+
+check_environment()
+
+from mmact_ssl.compat import apply_fixes, silence_upstream
+from mmact_ssl.shipped_configs import register_config_names
 from mmact_ssl.version import __version__
 
-# The order matters: the fixes let mmcv and mmaction2 be imported at all, the check reads versions.
-check_versions()
 apply_fixes()
 silence_upstream()
+register_config_names()
 
 __all__ = ['__version__']

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import platform
-import re
 from importlib.metadata import PackageNotFoundError, metadata, requires
 
 import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import mmact_ssl
 from mmact_ssl import compat
+from mmact_ssl.preflight import SAME_MODULES, version_of
+from mmact_ssl.shipped_configs import CONFIGS
 
 PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'numpy', 'av')
 
@@ -20,9 +23,9 @@ def describe() -> list[tuple[str, str]]:
     root = compat._package_root('mmcv')
     compiled = root is not None and any(root.glob('_ext*'))
     rows = [
-        ('mmact_ssl', f'{mmact_ssl.__version__}, configs in {compat.CONFIGS}'),
+        ('mmact_ssl', f'{mmact_ssl.__version__}, configs in {CONFIGS}'),
         ('Python', f'{platform.python_version()} on {platform.platform()}'),
-        *((name, installed(name)) for name in PACKAGES if installed(name)),
+        *((name, version_of(name)) for name in PACKAGES if version_of(name)),
         ('GPU', ', '.join(gpus) or 'none'),
         ('mmcv operators', 'compiled' if compiled else 'none: mmcv-lite, see docs/install.md'),
         ('fixes that act', ', '.join(compat.applied) or 'none'),
@@ -33,22 +36,24 @@ def describe() -> list[tuple[str, str]]:
 def extras() -> dict[str, str]:
     """Missing packages of each extra."""
     try:
-        needs = requires('mmact_ssl') or []
         names = metadata('mmact_ssl').get_all('Provides-Extra') or []
     except PackageNotFoundError:
         return {'none': 'mmact_ssl is not installed, it is run from a folder'}
-    found = {}
-    for extra in names:
-        marked = re.compile(rf'extra == [\'"]{extra}[\'"]')
-        packages = [re.split(r'[ ;<>=!~(\[]', need)[0] for need in needs if marked.search(need)]
-        missing = [name for name in packages if not installed(name)]
-        found[extra] = f'lacks {", ".join(missing)}' if missing else 'there'
-    return found
+    missing = {name: ', '.join(missing_packages(name)) for name in names}
+    return {name: f'lacks {lacks}' if lacks else 'there' for name, lacks in missing.items()}
 
 
-def installed(name: str) -> str:
-    """Version of a distribution; '' if it is not installed."""
-    return compat._version_of(name) or ''
+def missing_packages(extra: str) -> list[str]:
+    """Packages of an extra, and of the extras of ours that it names, that are not installed."""
+    missing = []
+    for need in map(Requirement, requires('mmact_ssl') or []):
+        if need.marker is None or not need.marker.evaluate({'extra': extra}):
+            continue
+        if canonicalize_name(need.name) == 'mmact-ssl':
+            missing += [name for other in sorted(need.extras) for name in missing_packages(other)]
+        elif not any(map(version_of, (need.name, *SAME_MODULES.get(need.name, ())))):
+            missing.append(need.name)
+    return missing
 
 
 if __name__ == '__main__':

@@ -14,29 +14,20 @@ import importlib.util
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from functools import partial
 from importlib.machinery import ModuleSpec
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import torch
 import torch.utils.checkpoint
 from packaging.version import Version
 
-# module: (distributions that provide it, minimum included, maximum excluded, how to install it)
-REQUIRED_VERSIONS = {
-    'mmengine': (('mmengine', 'mmengine-lite'), '0.10.0', '1.0.0', "'mmengine>=0.10.0,<1.0.0'"),
-    'mmcv': (
-        ('mmcv', 'mmcv-lite'),
-        '2.0.0',
-        '2.2.0',
-        "'mmcv-lite>=2.0.0,<2.2.0' on CPU, or mim install 'mmcv>=2.0.0,<2.2.0' with a GPU",
-    ),
-    'mmaction': (('mmaction2',), '1.2.0', '2.0.0', "'mmaction2>=1.2.0,<2.0.0'"),
-}
+from mmact_ssl.preflight import version_of
 
 # Module that warns -> start of its message: upstream speaks to itself, a user can do nothing.
 UPSTREAM_WARNINGS = {
@@ -51,23 +42,8 @@ UPSTREAM_WARNINGS = {
 # Fixes that acted in this process.
 applied: list[str] = []
 
-# Configs of this package, in a checkout as in a wheel.
-CONFIGS = Path(__file__).parent / '.mim' / 'configs'
-
 # Holds the schemas that fix_torchvision_operators declared: they vanish with the object.
 _libraries: list[torch.library.Library] = []
-
-
-def check_versions() -> None:
-    """Check the installed OpenMMLab packages without importing them."""
-    for module, (distributions, minimum, maximum, install) in REQUIRED_VERSIONS.items():
-        installed = next(filter(None, map(_version_of, distributions)), None)
-        found = 'is not installed' if installed is None else f'{installed} is installed'
-        if installed is None or not Version(minimum) <= Version(installed) < Version(maximum):
-            raise ImportError(
-                f'mmact_ssl needs {module} >={minimum},<{maximum} but {module} {found}: '
-                f'pip install {install}'
-            )
 
 
 def apply_fixes() -> list[str]:
@@ -77,12 +53,14 @@ def apply_fixes() -> list[str]:
         fix_torchvision_operators,
         fix_missing_drn,
         fix_missing_mmcv_operators,
+        fix_missing_xtcocotools,
+        fix_missing_pkg_resources,
+        fix_multimodal_models,
         fix_cuda_set_device,
         fix_checkpoint_loading,
         fix_activation_checkpointing,
         fix_initializer_scopes,
         fix_synchronized_normalization,
-        fix_config_names,
     ]
     acted = [fix.__name__ for fix in fixes if fix()]
     applied.extend(acted)
@@ -160,13 +138,85 @@ def fix_missing_mmcv_operators() -> bool:
         def raise_missing(*args: Any, **kwargs: Any) -> None:
             raise NotImplementedError(
                 f'mmcv operator {name} needs a compiled mmcv, mmcv-lite is installed: '
-                "mim install 'mmcv>=2.0.0,<2.2.0'"
+                'pip uninstall mmcv-lite, then install the build of mmcv for your torch and CUDA'
             )
 
         return raise_missing
 
     _stub_module('mmcv._ext', __getattr__=missing_operator)
     return True
+
+
+def fix_missing_xtcocotools() -> bool:
+    """Give mmpose pycocotools under the name of xtcocotools where the latter is not installed.
+
+    xtcocotools has no wheels, and its build fails on Python 3.12 and later. mmpose's data sets
+    import names from it that pycocotools has too; its inference calls none of them.
+    """
+    if 'xtcocotools' in sys.modules or importlib.util.find_spec('xtcocotools') is not None:
+        return False
+
+    def read_from(module: str) -> Callable[[str], Any]:
+        # Dunder names are asked for by the import system and by inspection, not by mmpose.
+        def read(name: str) -> Any:
+            if name.startswith('__'):
+                raise AttributeError(name)
+            return getattr(importlib.import_module(f'pycocotools.{module}'), name)
+
+        return read
+
+    _stub_module('xtcocotools', is_package=True)
+    for module in ('coco', 'cocoeval', 'mask'):
+        _stub_module(f'xtcocotools.{module}', __getattr__=read_from(module))
+    return True
+
+
+def fix_missing_pkg_resources() -> bool:
+    """Give mmengine the part of ``pkg_resources`` that it calls where setuptools has it no more.
+
+    mmengine 0.10 asks it where a package lies; setuptools 82 and later do not contain it.
+    """
+    if 'pkg_resources' in sys.modules or importlib.util.find_spec('pkg_resources') is not None:
+        return False
+
+    class InstalledDistribution:
+        """What mmengine asks of a distribution: where it lies, and its ``top_level.txt``."""
+
+        def __init__(self, name: str) -> None:
+            self._distribution = distribution(name)
+            self.version = self._distribution.version
+            self.location = str(self._distribution.locate_file(''))
+
+        def has_metadata(self, name: str) -> bool:
+            return self._distribution.read_text(name) is not None
+
+        def get_metadata(self, name: str) -> str:
+            return self._distribution.read_text(name) or ''
+
+    _stub_module(
+        'pkg_resources',
+        get_distribution=InstalledDistribution,
+        DistributionNotFound=PackageNotFoundError,
+    )
+    return True
+
+
+def fix_multimodal_models() -> bool:
+    """Leave out mmpretrain's multimodal models where transformers is too new for them.
+
+    Beside transformers 4.57 or later ``import mmpretrain.models`` fails, and mmpose imports it. Its
+    other models need no transformers.
+    """
+    transformers = version_of('transformers')
+    if not transformers or Version(transformers) < Version('4.57'):
+        return False
+    if importlib.util.find_spec('mmpretrain') is None:
+        return False
+    from mmpretrain.utils import dependency
+
+    acted = dependency.WITH_MULTIMODAL
+    dependency.WITH_MULTIMODAL = False
+    return acted
 
 
 def fix_cuda_set_device() -> bool:
@@ -257,37 +307,6 @@ def fix_synchronized_normalization() -> bool:
     return True
 
 
-def shipped_config(name: str | Path) -> str:
-    """Path of the config that ``mmact_ssl::NAME.py`` names; of any other name, the name."""
-    scope, separator, path = str(name).partition('::')
-    return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)
-
-
-def fix_config_names() -> bool:
-    """Make ``mmact_ssl::NAME.py`` a config's file name and a ``_base_``.
-
-    mmengine does so for a fixed list of packages, and in ``_base_`` alone.
-    """
-    from mmengine.config import Config
-    from mmengine.config.utils import MODULE2PACKAGE
-
-    if 'mmact_ssl' in MODULE2PACKAGE:
-        return False
-    MODULE2PACKAGE['mmact_ssl'] = 'mmact_ssl'
-    read, find_base = Config.fromfile, Config._get_cfg_path
-
-    def fromfile(filename: str | Path, *args: Any, **kwargs: Any) -> Config:
-        return read(shipped_config(filename), *args, **kwargs)
-
-    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        path = shipped_config(cfg_path)
-        return find_base(path, filename) if path == cfg_path else (path, None)
-
-    Config.fromfile = staticmethod(fromfile)
-    Config._get_cfg_path = staticmethod(get_cfg_path)
-    return True
-
-
 def fix_video_lists() -> bool:
     """Make mmaction2's VideoDataset read lists as this package does.
 
@@ -340,13 +359,6 @@ def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
     """Take the place of a function that must do nothing."""
-
-
-def _version_of(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def _package_root(name: str) -> Path | None:

@@ -6,6 +6,7 @@ A test named ``..._is_still_needed`` fails once upstream is fixed: then delete t
 from __future__ import annotations
 
 import copy
+import importlib.util
 import subprocess
 import sys
 import textwrap
@@ -153,6 +154,29 @@ def test_every_package_imports_with_the_fixes_and_none_before_it_is_used():
     assert transform.startswith('mmaction.datasets.transforms')
 
 
+def test_only_their_teachers_need_the_other_packages_of_openmmlab():
+    """Every module imports without them, and a config that needs one gives the command."""
+    code = """
+        import sys
+        for name in ('mmpose', 'mmdet', 'mmpretrain', 'mmseg'):
+            sys.modules[name] = None  # as if it was not installed
+        import mmact_ssl
+        from mmact_ssl.errors import ConfigError
+        from mmact_ssl.models.teachers import build_teacher
+        from mmact_ssl.registry import import_submodules
+        import_submodules('mmact_ssl', mmact_ssl.__path__)
+        for teacher in ('rtmpose-t_coco', 'segformer-b0_ade20k_person'):
+            try:
+                build_teacher('mmact_ssl::teachers/' + teacher + '.py')
+            except ConfigError as error:
+                print(error)
+    """
+    assert run_python(code).splitlines() == [
+        'mmpose is not installed: mmact-ssl setup openmmlab',
+        'mmseg is not installed: mmact-ssl setup openmmlab',
+    ]
+
+
 def test_a_second_call_does_nothing():
     assert compat.apply_fixes() == []
 
@@ -205,30 +229,62 @@ def test_each_missing_piece_is_noticed(
     assert compat.apply_fixes() == ['fix_cuda_set_device']
 
 
-@pytest.mark.parametrize(
-    ('distribution', 'installed', 'message'),
-    [
-        ('mmaction2', None, 'mmaction is not installed: pip install'),
-        ('mmaction2', '1.1.0', r'mmaction >=1.2.0,<2.0.0 but mmaction 1.1.0 is installed'),
-        ('mmcv', '2.2.0', r'mmcv >=2.0.0,<2.2.0 but mmcv 2.2.0 is installed: .*mim install'),
-    ],
-)
-def test_a_wrong_version_is_named(
-    monkeypatch: pytest.MonkeyPatch, distribution: str, installed: str | None, message: str
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch):
+    """Make a package look as if it was not installed; its stub vanishes after the test."""
+    find_spec = importlib.util.find_spec
+
+    def hide(name: str) -> None:
+        for module in [module for module in sys.modules if module.partition('.')[0] == name]:
+            monkeypatch.delitem(sys.modules, module)
+        for module in (name, f'{name}.coco', f'{name}.cocoeval', f'{name}.mask'):
+            monkeypatch.setitem(sys.modules, module, None)
+            del sys.modules[module]
+        monkeypatch.setattr(
+            importlib.util, 'find_spec', lambda asked: None if asked == name else find_spec(asked)
+        )
+
+    return hide
+
+
+def test_pycocotools_takes_the_place_of_xtcocotools(without):
+    import pycocotools.coco
+
+    without('xtcocotools')
+    assert compat.fix_missing_xtcocotools()
+    import xtcocotools.mask as mask
+    from xtcocotools.coco import COCO
+    from xtcocotools.cocoeval import COCOeval
+
+    assert COCO is pycocotools.coco.COCO
+    assert COCOeval.__module__ == 'pycocotools.cocoeval'
+    assert callable(mask.decode)
+    assert not compat.fix_missing_xtcocotools()
+
+
+def test_mmengine_finds_packages_without_pkg_resources(without):
+    from mmengine.utils.package_utils import get_installed_path
+
+    without('pkg_resources')
+    assert compat.fix_missing_pkg_resources()
+    for name, module in (('mmaction2', 'mmaction'), ('mmengine', 'mmengine')):
+        root = Path(importlib.util.find_spec(module).origin).parent
+        assert Path(get_installed_path(name)) == root
+    from pkg_resources import DistributionNotFound, get_distribution
+
+    with pytest.raises(DistributionNotFound):
+        get_distribution('no-such-package')
+
+
+def test_multimodal_models_are_left_out_beside_a_later_transformers(
+    monkeypatch: pytest.MonkeyPatch,
 ):
-    versions = {'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmaction2': '1.2.0'}
-    monkeypatch.setattr(compat, '_version_of', versions.get)
-    compat.check_versions()
-    versions[distribution] = installed
-    with pytest.raises(ImportError, match=message) as caught:
-        compat.check_versions()
-    assert '\n' not in str(caught.value)
-
-
-def test_mmcv_lite_counts_as_mmcv(monkeypatch: pytest.MonkeyPatch):
-    versions = {'mmengine': '0.10.7', 'mmcv-lite': '2.1.0', 'mmaction2': '1.2.0'}
-    monkeypatch.setattr(compat, '_version_of', versions.get)
-    compat.check_versions()
+    dependency = pytest.importorskip('mmpretrain.utils.dependency')
+    for version, acts in (('', False), ('4.56.2', False), ('4.57.0', True), ('5.1', True)):
+        monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
+        monkeypatch.setattr(compat, 'version_of', lambda name, version=version: version)
+        assert compat.fix_multimodal_models() == acts
+        assert (not acts) == dependency.WITH_MULTIMODAL
 
 
 def test_a_config_of_this_package_is_named_by_it(tmp_path: Path):

@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.apis.parts import build_without_memory
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
@@ -19,6 +18,7 @@ from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.trained_network import saved_backbone
 from mmact_ssl.files import reading
 from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
+from mmact_ssl.shipped_configs import CONFIGS
 
 DOWNSTREAM = CONFIGS / 'downstream'
 # Ends the error of a network that is refused.

@@ -16,7 +16,6 @@ from mmact_ssl import __version__
 from mmact_ssl.apis.card import Card, card_from, read_card
 from mmact_ssl.apis.downstream import find_downstream
 from mmact_ssl.apis.part_checks import plain_part
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
@@ -27,6 +26,7 @@ from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.models.encoding import check_sampling
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
+from mmact_ssl.shipped_configs import CONFIGS
 
 
 def make_card(cfg: Config, **known: Any) -> Card:

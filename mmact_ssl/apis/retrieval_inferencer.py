@@ -13,11 +13,11 @@ from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import PIECE, FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, check_cut, mean_of
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.files import sha256_of_file
+from mmact_ssl.shipped_configs import CONFIGS
 
 
 class RetrievalInferencer(FeatureInferencer):

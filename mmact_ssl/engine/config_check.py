@@ -23,8 +23,8 @@ from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
 from mmact_ssl import registry
-from mmact_ssl.compat import CONFIGS, shipped_config
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
+from mmact_ssl.shipped_configs import CONFIGS, shipped_config
 
 REGISTRIES = [
     value

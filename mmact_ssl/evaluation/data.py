@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -247,7 +248,7 @@ def sample_groups(
             )
     order = sorted(range(len(groups)), key=lambda i: (groups[i][0], int(groups[i][1])))
     runs = np.zeros(len(groups), dtype=np.int64)
-    for previous, i in zip(order, order[1:]):
+    for previous, i in itertools.pairwise(order):
         (series, number), (name, last) = groups[i], groups[previous]
         runs[i] = runs[previous] + (series != name or int(number) > int(last) + 1)
     return runs

@@ -12,11 +12,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
+from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.targets.cache import TOOL, TargetReader, read_broken
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
 

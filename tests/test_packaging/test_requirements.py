@@ -1,4 +1,4 @@
-"""Requirements: a GPU environment is left alone, the CPU one is pinned whole."""
+"""Requirements: ranges in pyproject.toml alone, a tested set for each Python within them."""
 
 from __future__ import annotations
 
@@ -6,59 +6,81 @@ import ast
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from mmact_ssl import preflight
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / 'requirements'
+PYPROJECT = (ROOT / 'pyproject.toml').read_text()
+PYTHONS = [f'3.{minor}' for minor in range(10, 15)]
 
 
-def read(name: str) -> list[Requirement]:
-    lines = (REQUIREMENTS / f'{name}.txt').read_text().splitlines()
-    return [Requirement(line) for line in lines if line.strip() and not line.startswith('#')]
+def declared() -> list[Requirement]:
+    """Requirements of the package and of its extras, as they are installed."""
+    parsed = map(Requirement, requires('mmact_ssl') or [])
+    return [item for item in parsed if canonicalize_name(item.name) != 'mmact-ssl']
 
 
-CONSTRAINTS = {canonicalize_name(item.name): item for item in read('constraints')}
-FILES = ['runtime', 'cpu', 'docs', 'onnx', 'teachers', 'text', 'search', 'tensorboard', 'tests']
+def constraints(release: str) -> dict[str, str]:
+    """Version by name of the tested set of one Python."""
+    lines = (REQUIREMENTS / f'constraints-{release}.txt').read_text().splitlines()
+    pins = [line.partition('==') for line in lines if line and not line.startswith('#')]
+    return {canonicalize_name(name): version for name, _, version in pins}
 
 
-def test_installing_forces_no_build_of_torch_or_mmcv():
-    runtime = {item.name: item for item in read('runtime')}
-    assert str(runtime['torch'].specifier) == ''
-    assert str(runtime['torchvision'].specifier) == ''
-    assert not {'mmcv', 'mmcv-lite', 'mmcv-full'} & set(runtime)
+def test_the_installed_metadata_is_that_of_pyproject():
+    """An old installation checks old ranges."""
+    lists = re.findall(r'= \[\n?(.*?)\n?\]\n', PYPROJECT, re.DOTALL)
+    quoted = {line for part in lists for line in re.findall(r'"([^"]+)"', part)}
+    missing = [item for item in declared() if not any(_same(item, text) for text in quoted)]
+    assert not missing, 'run make install again'
 
 
-@pytest.mark.parametrize('name', FILES)
-def test_every_requirement_is_pinned_within_its_range(name: str):
-    for item in read(name):
-        pinned = CONSTRAINTS.get(canonicalize_name(item.name))
-        assert pinned is not None, f'{item.name} is not in constraints.txt'
-        (pin,) = pinned.specifier
-        assert pin.operator == '=='
-        assert item.specifier.contains(pin.version, prereleases=True)
+def _same(item: Requirement, text: str) -> bool:
+    try:
+        other = Requirement(text)
+    except ValueError:
+        return False
+    return (item.name, item.specifier) == (other.name, other.specifier)
 
 
-def test_the_checked_versions_are_the_required_ones():
-    """compat.check_versions and the requirement files name the same ranges."""
-    from mmact_ssl.compat import REQUIRED_VERSIONS
-
-    required = {item.name: item.specifier for name in FILES for item in read(name)}
-    required.update({item.name: item.specifier for item in read('mminstall')})
-    for distributions, minimum, maximum, _ in REQUIRED_VERSIONS.values():
-        for name in set(distributions) & set(required):
-            assert required[name] == Requirement(f'{name}>={minimum},<{maximum}').specifier
+def test_no_build_of_mmcv_is_forced():
+    """A compiled mmcv stays: its modules lie in the folder that mmcv-lite uses too."""
+    always = {item.name for item in declared() if item.marker is None}
+    assert not {'mmcv', 'mmcv-lite', 'mmcv-full'} & always
 
 
-@pytest.mark.skipif(sys.version_info < (3, 10), reason='needs packages_distributions')
+@pytest.mark.parametrize('release', PYTHONS)
+def test_every_tested_set_is_within_the_ranges(release: str):
+    pins = constraints(release)
+    for item in declared():
+        name = canonicalize_name(item.name)
+        if item.marker is None or any(
+            item.marker.evaluate({'extra': extra}) for extra in ('lite', 'tests', 'docs')
+        ):
+            assert name in pins, f'{item.name} is not in constraints-{release}.txt'
+        if name in pins:
+            assert item.specifier.contains(pins[name], prereleases=True), item
+
+
+def test_preflight_knows_the_same_pythons():
+    (requires_python,) = re.findall(r'requires-python = "(.+)"', PYPROJECT)
+    for minor in range(6, 30):
+        inside = preflight.OLDEST_PYTHON <= (3, minor) <= preflight.NEWEST_PYTHON
+        assert SpecifierSet(requires_python).contains(f'3.{minor}.1') == inside
+        assert (f'3.{minor}' in PYTHONS) == inside
+        assert (f'Python :: 3.{minor}"' in PYPROJECT) == inside
+
+
 def test_every_imported_package_is_required():
     """An import that works because something else happens to pull the package breaks one day."""
-    from importlib.metadata import packages_distributions
-
     imported = set()
     for path in [*(ROOT / 'mmact_ssl').rglob('*.py'), *(ROOT / 'tools').glob('*.py')]:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -66,8 +88,8 @@ def test_every_imported_package_is_required():
                 imported |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 imported.add(node.module.split('.')[0])
-    imported -= {'mmact_ssl', 'tools', *sys.stdlib_module_names}
-    required = {canonicalize_name(item.name) for name in FILES for item in read(name)}
+    imported -= {'mmact_ssl', 'tools', 'mmpose', 'mmseg', *sys.stdlib_module_names}
+    required = {canonicalize_name(item.name) for item in declared()}
     providers = packages_distributions()
     missing = {
         module
@@ -82,12 +104,6 @@ def test_packages_are_named_not_located():
     for path in [*REQUIREMENTS.glob('*.txt'), ROOT / 'Makefile', ROOT / 'pyproject.toml']:
         text = path.read_text()
         assert not re.search(r'https?://|--(extra-)?index-url|--find-links|file:', text), path
-
-
-def test_the_installed_metadata_is_that_of_the_files():
-    declared = {Requirement(line).name for line in distribution('mmact_ssl').requires or []}
-    expected = {item.name for name in FILES for item in read(name)}
-    assert declared == expected
 
 
 def test_only_the_ci_looks_beside_the_checkout():

@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build from a copy, because building writes into the source folder."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('mmact_ssl', 'configs', 'tools', 'zoo', 'requirements'):
+    for name in ('mmact_ssl', 'configs', 'tools', 'zoo'):
         ignore = shutil.ignore_patterns('__pycache__')
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignore)
-    files = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'model-index.yml')
+    files = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'README.md', 'model-index.yml')
     for name in (*files, 'mmact_ssl_cli.py'):
         shutil.copy(ROOT / name, source / name)
     out = tmp_path_factory.mktemp('wheel')
@@ -83,8 +83,8 @@ def test_the_metadata_says_what_it_is(wheel: zipfile.ZipFile):
     (name,) = [name for name in wheel.namelist() if name.endswith('.dist-info/METADATA')]
     metadata = message_from_bytes(wheel.read(name))
     assert metadata['Name'] in ('mmact_ssl', 'mmact-ssl')
-    assert metadata['Requires-Python'] == '>=3.9'
+    assert metadata['Requires-Python'] == '<3.15,>=3.10'
     assert 'mmcv-lite' in '\n'.join(
-        line for line in metadata.get_all('Requires-Dist') if 'extra == "cpu"' in line
+        line for line in metadata.get_all('Requires-Dist') if 'extra == "lite"' in line
     )
     assert any(name.endswith('LICENSE') for name in wheel.namelist())

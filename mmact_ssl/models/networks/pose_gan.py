@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -63,7 +65,7 @@ class PoseDiscriminator(nn.Module):
         super().__init__()
         channels = (num_joints * 3, hidden_dim, hidden_dim, hidden_dim)
         layers: list[nn.Module] = []
-        for step, (inward, outward) in enumerate(zip(channels, channels[1:])):
+        for step, (inward, outward) in enumerate(itertools.pairwise(channels)):
             layers += [nn.Conv1d(inward, outward, 3, stride=min(step, 1) + 1, padding=1)]
             layers += [nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -19,18 +21,30 @@ from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
 from mmact_ssl.models.teachers.weights import load_by_name, require_file, select_parts
 
 
+def import_openmmlab(module: str) -> ModuleType:
+    """Import a module of an OpenMMLab package.
+
+    Raises:
+        ConfigError: The package is not installed.
+    """
+    package = module.partition('.')[0]
+    if find_spec(package) is None:
+        raise ConfigError(f'{package} is not installed: mmact-ssl setup openmmlab')
+    return import_module(module)
+
+
 def load_model_config(config: str, what: str) -> Config:
     """Load an OpenMMLab config from a file, or, as ``mmpose::...``, from an installed package."""
     if '::' in config:
         from mmengine.hub import get_config
 
+        import_openmmlab(config.partition('::')[0])
         try:
             loaded = get_config(config)
         except (ImportError, OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise ConfigError(
-                f'no config {config!r} ({what}): {reason}; is the package installed, and is the '
-                'path one below its configs/?'
+                f'no config {config!r} ({what}): {reason}; is the path one below its configs/?'
             ) from error
     else:
         require_file(config, f'config of {what}')
@@ -53,7 +67,7 @@ def without_init(config: Any) -> Any:
 
 def build_network(model: Mapping[str, Any], scope: str) -> Any:
     """Build a model whose parts are written without scope: ``mmpose``, ``mmseg``, ..."""
-    import_module(f'{scope}.models')  # fills its registry
+    import_openmmlab(f'{scope}.models')  # fills its registry
     with DefaultScope.overwrite_default_scope(scope):
         # mmseg reads its nested settings as attributes.
         return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))

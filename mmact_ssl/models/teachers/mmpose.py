@@ -69,10 +69,10 @@ class MMPosePoseTeacher(BaseTeacher):
         self.min_person_score = min_person_score
 
         # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
+        network = build_network(identity['model'], 'mmpose')
         from mmpose.apis.inference import dataset_meta_from_config
         from mmpose.models import BottomupPoseEstimator
 
-        network = build_network(identity['model'], 'mmpose')
         self._pipeline = build_pipeline(identity['pipeline'], 'mmpose')
         with DefaultScope.overwrite_default_scope('mmpose'):
             meta = dataset_meta_from_config(loaded, 'test')

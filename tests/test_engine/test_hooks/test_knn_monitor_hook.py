@@ -15,12 +15,12 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.preparation.own_folder import VARIABLE, hold_out
+from mmact_ssl.shipped_configs import CONFIGS
 from tests.two_processes import run_one_of_two
 
 PREPROCESSOR = dict(

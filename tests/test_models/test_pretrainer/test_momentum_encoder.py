@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -155,7 +156,7 @@ def test_the_copy_moves_once_a_step_and_starts_as_the_initialized_student(tmp_pa
 def test_while_gradients_accumulate_it_stands_still(tmp_path):
     _, seen = train(tmp_path, epochs=1, accumulate=2)
     for kind in (seen.student, seen.encoder, seen.projector):
-        moved = [not torch.equal(one, next_one) for one, next_one in zip(kind, kind[1:])]
+        moved = [not torch.equal(one, next_one) for one, next_one in itertools.pairwise(kind)]
         assert moved == [False, True, False, True]
 
 

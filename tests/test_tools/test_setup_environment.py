@@ -1,0 +1,58 @@
+"""mmpose and its like are installed beside what is there, and move none of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import distributions
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tools import setup_environment
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], set[str]]]:
+    """What pip is asked for, and the constraints beside it; nothing is installed."""
+    calls = []
+
+    def record(command: list[str], check: bool) -> None:
+        assert check
+        assert command[:4] == [sys.executable, '-m', 'pip', 'install']
+        files = [Path(path) for option, path in pairwise(command) if option == '-c']
+        calls.append((command, {line for file in files for line in file.read_text().split('\n')}))
+
+    monkeypatch.setattr(subprocess, 'run', record)
+    return calls
+
+
+def test_nothing_that_is_installed_moves(calls):
+    setup_environment.install_openmmlab([])
+    (packages, _), (needed, constraints) = calls
+    assert '--no-deps' in packages
+    assert constraints == {f'{item.name}=={item.version}' for item in distributions()}
+    assert set(setup_environment.PACKAGES) <= set(packages)
+    assert all('--only-binary' in command for command, _ in calls)
+    assert not [item for item in needed if 'chumpy' in item or 'xtcocotools' in item]
+    assert {'json-tricks', 'terminaltables', 'ftfy', 'pycocotools'} <= set(needed)
+
+
+def test_mmcv_lite_comes_only_where_there_is_no_mmcv(calls, monkeypatch: pytest.MonkeyPatch):
+    for there in ('mmcv', 'mmcv-lite', ''):
+        calls.clear()
+        monkeypatch.setattr(setup_environment, 'installed', lambda name, there=there: name == there)
+        setup_environment.install_openmmlab([])
+        assert ('mmcv-lite>=2.0,<2.2' in calls[0][0]) == (not there)
+
+
+def test_what_pip_printed_is_not_followed_by_a_traceback(monkeypatch: pytest.MonkeyPatch):
+    def fail(command: list[str], check: bool) -> None:
+        raise subprocess.CalledProcessError(7, command)
+
+    monkeypatch.setattr(subprocess, 'run', fail)
+    monkeypatch.setattr(sys, 'argv', ['setup_environment.py', 'openmmlab'])
+    with pytest.raises(SystemExit) as ended:
+        setup_environment.main()
+    assert ended.value.code == 7

@@ -1,0 +1,96 @@
+"""Install the OpenMMLab packages that teachers need: mmpose, mmdet, mmpretrain, mmsegmentation.
+
+    python tools/setup_environment.py openmmlab
+    mmact-ssl setup openmmlab
+
+They are installed without their declared requirements, of which two do not install on every Python
+and are never imported (chumpy, xtcocotools). The others follow, as wheels alone. No package that is
+installed moves: torch, mmcv and numpy stay what they are. Without any mmcv, mmcv-lite is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from pathlib import Path
+
+PACKAGES = (
+    'mmpose>=1.3.2,<2',
+    'mmdet>=3.3,<4',
+    'mmpretrain>=1.2,<2',
+    'mmsegmentation>=1.2.2,<2',
+)
+
+# Never imported by mmpose, or replaced by pycocotools in mmact_ssl/compat.py.
+NOT_NEEDED = ('chumpy', 'xtcocotools')
+
+# mmsegmentation imports the first two and mmpose the last one without declaring them.
+UNDECLARED = ('ftfy', 'regex', 'pycocotools')
+
+
+def installed(name: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def live_requirements() -> list[str]:
+    """Requirements of :data:`PACKAGES`, as their metadata has them, and the undeclared ones."""
+    from packaging.requirements import Requirement
+
+    lines = [line for package in PACKAGES for line in requires(Requirement(package).name) or []]
+    parsed = [Requirement(line) for line in lines]
+    needed = {
+        item.name: str(item)
+        for item in parsed
+        if item.name not in NOT_NEEDED and (item.marker is None or item.marker.evaluate())
+    }
+    return [*needed.values(), *UNDECLARED]
+
+
+def install_openmmlab(options: list[str]) -> None:
+    """Install :data:`PACKAGES` and what they import; ``options`` are passed to pip.
+
+    Raises:
+        subprocess.CalledProcessError: pip failed, and has printed why.
+    """
+    pip = [sys.executable, '-m', 'pip', 'install', '--no-warn-conflicts', '--only-binary', ':all:']
+    pip += options
+    frozen = [f'{item.name}=={item.version}' for item in distributions()]
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder, 'installed.txt')
+        constraints.write_text('\n'.join(frozen))
+        stay = ['-c', str(constraints)]
+        if not installed('mmcv') and not installed('mmcv-lite'):
+            subprocess.run([*pip, *stay, 'mmcv-lite>=2.0,<2.2'], check=True)
+        subprocess.run([*pip, '--no-deps', *PACKAGES], check=True)
+        subprocess.run([*pip, *stay, *live_requirements()], check=True)
+
+
+def main() -> None:
+    """Run pip for what the command line names."""
+    lines = (__doc__ or '').splitlines()
+    parser = argparse.ArgumentParser(
+        description=lines[0],
+        epilog='\n'.join(lines[2:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('what', choices=['openmmlab'])
+    parser.add_argument('-c', '--constraint', action='append', default=[], metavar='FILE')
+    parser.add_argument('-q', '--quiet', action='store_true')
+    args = parser.parse_args()
+    options = [option for path in args.constraint for option in ('-c', path)]
+    try:
+        install_openmmlab([*options, *(['-q'] if args.quiet else [])])
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(error.returncode) from None
+
+
+if __name__ == '__main__':
+    main()
