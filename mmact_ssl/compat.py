@@ -15,6 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, distribution
@@ -202,20 +203,21 @@ def fix_missing_pkg_resources() -> bool:
 
 
 def fix_multimodal_models() -> bool:
-    """Leave out mmpretrain's multimodal models where transformers is too new for them.
+    """Leave out the multimodal models of mmaction2 and mmpretrain beside a newer transformers.
 
-    Beside transformers 4.57 or later ``import mmpretrain.models`` fails, and mmpose imports it. Its
-    other models need no transformers.
+    With transformers 4.52 or later ``import mmaction.models`` and ``import mmpretrain.models`` fail,
+    and mmpose imports the latter. Their other models need no transformers.
     """
     transformers = version_of('transformers')
-    if not transformers or Version(transformers) < Version('4.57'):
+    if not transformers or Version(transformers) < Version('4.52'):
         return False
-    if importlib.util.find_spec('mmpretrain') is None:
-        return False
-    from mmpretrain.utils import dependency
-
-    acted = dependency.WITH_MULTIMODAL
-    dependency.WITH_MULTIMODAL = False
+    acted = False
+    for package in ('mmaction', 'mmpretrain'):
+        # A package that is absent or broken says so where it is used.
+        with suppress(ImportError):
+            dependency = importlib.import_module(f'{package}.utils.dependency')
+            acted |= dependency.WITH_MULTIMODAL
+            dependency.WITH_MULTIMODAL = False
     return acted
 
 

@@ -122,6 +122,7 @@ def check_environment() -> None:
         name, _, marker = requirement.partition(';')
         if not marker or 'mmcv-lite' in name:
             check_requirement(name.strip())
+    check_opencv()
 
 
 def check_requirement(requirement: str) -> None:
@@ -144,6 +145,21 @@ def check_requirement(requirement: str) -> None:
         return
     state = f'{name} {version} is installed' if version else 'it is not installed'
     raise ImportError(f"mmact_ssl needs {requirement}, {state}: pip install '{requirement}'")
+
+
+def check_opencv() -> None:
+    """Check that OpenCV finds the system's libraries for windows, which servers often lack.
+
+    Raises:
+        ImportError: It does not; its headless build needs none of them.
+    """
+    try:
+        import cv2  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'cv2 cannot be imported ({error}): pip install --no-deps --force-reinstall '
+            'opencv-python-headless'
+        ) from None
 
 
 def version_of(distribution: str) -> str:

@@ -102,6 +102,11 @@ def test_a_wrong_environment_is_one_line(versions, name, version, message):
     assert message in error_of(preflight.check_environment)
 
 
+def test_an_opencv_without_its_libraries_is_one_line(versions, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, 'cv2', None)
+    assert 'opencv-python-headless' in error_of(preflight.check_environment)
+
+
 def test_the_program_ends_with_one_line(tmp_path: Path):
     """The disk is that of the folder for temporary files, too."""
     command = [sys.executable, preflight.__file__, '--install', str(tmp_path)]

@@ -40,18 +40,18 @@ def installed(name: str) -> bool:
     return True
 
 
-def live_requirements() -> list[str]:
-    """Requirements of :data:`PACKAGES`, as their metadata has them, and the undeclared ones."""
+def missing_requirements() -> list[str]:
+    """What :data:`PACKAGES` import and is not installed: of their metadata, and undeclared."""
     from packaging.requirements import Requirement
 
-    lines = [line for package in PACKAGES for line in requires(Requirement(package).name) or []]
-    parsed = [Requirement(line) for line in lines]
+    names = [Requirement(package).name for package in PACKAGES]
+    declared = [Requirement(line) for name in names for line in requires(name) or []]
     needed = {
         item.name: str(item)
-        for item in parsed
+        for item in [*declared, *map(Requirement, UNDECLARED)]
         if item.name not in NOT_NEEDED and (item.marker is None or item.marker.evaluate())
     }
-    return [*needed.values(), *UNDECLARED]
+    return [line for name, line in needed.items() if not installed(name)]
 
 
 def install_openmmlab(options: list[str]) -> None:
@@ -70,7 +70,8 @@ def install_openmmlab(options: list[str]) -> None:
         if not installed('mmcv') and not installed('mmcv-lite'):
             subprocess.run([*pip, *stay, 'mmcv-lite>=2.0,<2.2'], check=True)
         subprocess.run([*pip, '--no-deps', *PACKAGES], check=True)
-        subprocess.run([*pip, *stay, *live_requirements()], check=True)
+        if missing := missing_requirements():
+            subprocess.run([*pip, *stay, *missing], check=True)
 
 
 def main() -> None:
