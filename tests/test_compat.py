@@ -291,7 +291,7 @@ def test_multimodal_models_are_left_out_beside_a_later_transformers(
         monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
         monkeypatch.setattr(compat, 'version_of', lambda name, version=version: version)
         assert compat.fix_multimodal_models() == acts
-        assert dependency.WITH_MULTIMODAL == (not acts)
+        assert dependency.WITH_MULTIMODAL is not acts
 
 
 def test_a_config_of_this_package_is_named_by_it(tmp_path: Path):
