@@ -30,7 +30,7 @@ def naming(word: str, files: Iterable[Path]) -> list[Path]:
     return [path for path in files if found.search(path.read_text())]
 
 
-def tests_of(path: Path, root: Path = ROOT) -> list[Path]:
+def mirrored_tests(path: Path, root: Path = ROOT) -> list[Path]:
     """Files and folders of tests of a changed file, all relative to the root."""
     tests, top, name = root / 'tests', path.parts[0], path.stem
     if top == 'tests' and path.name.startswith('test_'):
@@ -53,6 +53,6 @@ def tests_of(path: Path, root: Path = ROOT) -> list[Path]:
 
 
 if __name__ == '__main__':
-    chosen = sorted({str(test) for path in changed_files() for test in tests_of(path)})
+    chosen = sorted({str(test) for path in changed_files() for test in mirrored_tests(path)})
     print('tests of what has changed:', *chosen or ['none, run make test'], sep='\n  ')
     sys.exit(pytest.main([*sys.argv[1:], *chosen]) if chosen else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.changed import changed_files, tests_of
+from tests.helpers.changed import changed_files, mirrored_tests
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.helpers.changed import changed_files, tests_of
     ],
 )
 def test_a_file_has_the_tests_of_the_mirrored_tree(path: str, tests: list[str]):
-    assert [*map(str, tests_of(Path(path)))] == tests
+    assert [*map(str, mirrored_tests(Path(path)))] == tests
 
 
 def test_a_module_without_a_test_file_has_those_that_name_it(tmp_path: Path):
@@ -35,7 +35,7 @@ def test_a_module_without_a_test_file_has_those_that_name_it(tmp_path: Path):
     folder.mkdir(parents=True)
     (folder / 'test_one.py').write_text('from mmact_ssl.a import part')
     (folder / 'test_two.py').write_text('from mmact_ssl.a import parts')
-    found = tests_of(Path('mmact_ssl/a/part.py'), tmp_path)
+    found = mirrored_tests(Path('mmact_ssl/a/part.py'), tmp_path)
     assert found == [Path('tests/test_a/test_one.py')]
 
 
