@@ -129,6 +129,7 @@ def point_at(cfg: Config, root: Path) -> Config:
 def linear_config(labeled_world: Path) -> Config:
     cfg = point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
     cfg.linear_adam.update(round_steps=20, max_rounds=1)
+    cfg.linear.update(penalties=(0.1,), folds=2)
     return cfg
 
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import runpy
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,13 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 900  # seconds; only a hang or a very busy machine gets there
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['tests.helpers.preload'])
+
+
+def free_port() -> str:
+    """A port at which processes of a group can meet."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return str(free.getsockname()[1])
 
 
 def _work(log: str, environment: dict[str, str], work: Callable[..., Any], *arguments: Any) -> None:
@@ -38,6 +46,7 @@ def _work(log: str, environment: dict[str, str], work: Callable[..., Any], *argu
 def _program(argv: list[str], cwd: str) -> None:
     """Be Python with these arguments: ``-c CODE`` or a file, and those of the program."""
     os.chdir(cwd)
+    sys.path[:0] = os.environ.get('PYTHONPATH', '').split(os.pathsep)
     sys.argv = argv
     if argv[0] == '-c':
         code = argv.pop(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import torch
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from tests.helpers.processes import PATIENCE, ROOT
+from tests.helpers.processes import PATIENCE, ROOT, free_port
 
 CONFIG = 'configs/csvr_r3d_demo.py'
 
@@ -50,11 +49,8 @@ def test_two_processes_train_and_test(training_run):
 
 def launch(run, script: str, *arguments: str) -> str:
     """Run a launcher on a free port until it ends; what it shows."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    environment = {**os.environ, **run.environment, 'PATH': path, 'PORT': port}
+    environment = {**os.environ, **run.environment, 'PATH': path, 'PORT': free_port()}
     done = subprocess.run(
         [script, *arguments],
         cwd=ROOT,

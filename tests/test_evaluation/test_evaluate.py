@@ -91,7 +91,7 @@ def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, tmp_
 
 def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tmp_path, run):
     options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
-    linear_config.linear = dict(group_pattern=r'_(\d)\.mp4$')
+    linear_config.linear.group_pattern = r'_(\d)\.mp4$'
     alone = run(linear_config, ['linear'], **options)[0]
     linear_config.shared_label_pattern = r'/(class[12])_|/(.+)'
     shared = run(linear_config, ['linear'], **options)[0]
@@ -99,7 +99,7 @@ def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tm
     assert shared.config_hash != alone.config_hash
     with pytest.raises(ConfigError, match='retrieval draws no labels'):
         run(linear_config, ['retrieval'])
-    linear_config.linear = {}
+    del linear_config.linear.group_pattern
     with pytest.raises(ConfigError, match='give linear.group_pattern'):
         run(linear_config, ['linear'], **options)
     lines = (tmp_path / 'labels/made_25pct_seed0.txt').read_text().splitlines()
