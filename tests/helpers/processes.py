@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +24,14 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 900  # seconds; only a hang or a very busy machine gets there
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['tests.helpers.preload'])
+
+
+def context() -> Any:
+    """The context of multiprocessing whose processes are forks of the server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('PYTHONPATH', str(ROOT))  # of the server, which starts with the first call
+        ensure_running()
+    return CONTEXT
 
 
 def free_port() -> str:
@@ -63,10 +72,8 @@ class Process:
         self._log = Path(self._folder.name) / 'log'
         environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', **environment}
         start = str(self._log), environment, work, *arguments
-        self._process = CONTEXT.Process(target=_work, args=start)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv('PYTHONPATH', str(ROOT))  # of the server, which starts with the first
-            self._process.start()
+        self._process = context().Process(target=_work, args=start)
+        self._process.start()
         self.pid = self._process.pid
 
     @classmethod
@@ -82,7 +89,8 @@ class Process:
     @property
     def out(self) -> str:
         """What it has printed."""
-        return Path(f'{self._log}.out').read_text()
+        path = Path(f'{self._log}.out')
+        return path.read_text() if path.exists() else ''
 
     @property
     def err(self) -> str:
