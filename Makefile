@@ -11,10 +11,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
-PYTEST_ARGS ?= -n 4 --dist worksteal
+# A worker a core; each collects all tests, which takes ten seconds.
+PYTEST_ARGS ?= -n auto --dist worksteal
 
 # One thread a process: with more threads than free cores a step takes seconds.
 export OMP_NUM_THREADS ?= 1
+
+# Without compiled files each worker rewrites the asserts of all tests, for twenty seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The configs look for data sets in the same folder.
 DEMO_DATA := $(or $(MMACT_SSL_DATA),data)/demo
@@ -30,6 +34,7 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
+	@echo 'make check    lint, type check and the tests of what has changed since main: a minute'
 	@echo 'make test-python PYTHON=python3.13  the tests on another Python, in an environment of its own'
 	@echo 'make test-newest, make test-oldest  the tests with the newest and the oldest versions'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: 10 to 20 minutes on two cores'
@@ -70,6 +75,11 @@ types: $(INSTALLED)
 .PHONY: test
 test: lint types
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# tests/helpers/changed.py chooses the tests.
+.PHONY: check
+check: lint types
+	$(BIN)/python -m tests.helpers.changed -q $(PYTEST_ARGS)
 
 # The suite on another Python, with the versions that it was last tested with.
 .PHONY: test-python

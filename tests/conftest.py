@@ -1,10 +1,8 @@
-"""Fixtures of several packages: videos, a small labeled world, results, two processes."""
+"""Fixtures of several packages: videos, a small labeled world, results."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,10 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from tests.helpers.upstream import spare_upstream
 from tests.helpers.videos import index_of, write_video
+
+spare_upstream()
 
 # Threads that a test has started would leave processes that a later one forks waiting for ever.
 torch.set_num_threads(1)
@@ -24,6 +25,16 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parents[1]
 NUM_CLASSES = 3  # of the labeled world
 TRAIN_PER_CLASS, TEST_PER_CLASS = 4, 2
+
+
+@pytest.fixture(scope='module', autouse=True)
+def freeze_imports() -> None:
+    """Spare what is imported the collections of garbage.
+
+    mmengine collects for every data set, which takes half a second among all of OpenMMLab.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
@@ -69,31 +80,6 @@ def forked() -> None:
 def no_scope():
     """Forget the default scope that a runner of an earlier test has set for good."""
     DefaultScope._instance_dict.clear()
-
-
-@pytest.fixture(scope='session')
-def in_two_processes() -> Callable[[str, Path], list[Any]]:
-    """Run a test's file as a program twice at once; what ``run_one_of_two`` saved in the folder."""
-    # Without GPUs, of which each process would need its own.
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'CUDA_VISIBLE_DEVICES': ''}
-
-    def run(file: str, folder: Path) -> list[Any]:
-        processes = [
-            subprocess.Popen(
-                [sys.executable, file, str(rank), str(folder)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env=environment,
-            )
-            for rank in range(2)
-        ]
-        outputs = [process.communicate(timeout=600)[0] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
-        saved = [folder / f'{rank}.pt' for rank in range(2)]
-        return [torch.load(path) for path in saved if path.exists()]
-
-    return run
 
 
 def write_labeled_video(path: Path, label: int, number: int, frames: int = 20) -> None:
@@ -143,6 +129,7 @@ def point_at(cfg: Config, root: Path) -> Config:
 def linear_config(labeled_world: Path) -> Config:
     cfg = point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
     cfg.linear_adam.update(round_steps=20, max_rounds=1)
+    cfg.linear.update(penalties=(0.1,), folds=2)
     return cfg
 
 

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mmact_ssl import compat
+from tests.helpers.processes import Process
 
 ON_CPU_TORCH = torch.version.cuda is None
 IMPORT_FIXES = (
@@ -38,6 +39,11 @@ def run_python(code: str, loud: bool = False) -> str:
     )
     assert result.returncode == 0, result.stdout if loud else result.stderr
     return result.stdout.strip()
+
+
+def run_fixed(code: str) -> str:
+    """Run code where ``mmact_ssl`` is imported already, and return what it printed."""
+    return Process.program('-c', textwrap.dedent(code)).wait().out.strip()
 
 
 def error_without(fix: str, statement: str) -> str:
@@ -81,7 +87,7 @@ def test_mmcv_operators_fix_is_still_needed():
 def test_set_device_fix_is_still_needed():
     error = error_without('', 'import torch; torch.cuda.set_device(0)')
     assert error != 'none'
-    assert run_python('import mmact_ssl, torch; print(torch.cuda.set_device(0))') == 'None'
+    assert run_fixed('import torch; print(torch.cuda.set_device(0))') == 'None'
 
 
 def test_checkpoint_fix_is_still_needed(tmp_path: Path):
@@ -104,8 +110,7 @@ def test_checkpoint_fix_is_still_needed(tmp_path: Path):
     """
     # The lines before are mmengine's log.
     assert run_python(code).splitlines()[-1] in ('UnpicklingError UnpicklingError', 'loaded loaded')
-    fixed = run_python('import mmact_ssl\n' + textwrap.dedent(code))
-    assert fixed.splitlines()[-1] == 'loaded CheckpointError'
+    assert run_fixed(code).splitlines()[-1] == 'loaded CheckpointError'
 
 
 NOISY = """
@@ -325,7 +330,7 @@ def test_activation_checkpointing_fix_is_still_needed():
         print(network[0].weight.grad is None)
     """
     assert run_python(code) == 'True'
-    assert run_python('import mmact_ssl\n' + textwrap.dedent(code)) == 'False'
+    assert run_fixed(code) == 'False'
 
 
 def test_initializer_scopes_fix_is_still_needed():
@@ -347,8 +352,8 @@ def test_initializer_scopes_fix_is_still_needed():
     """
     upstream = "__import__('mmengine.model.weight_init').model.weight_init.initialize"
     for scope in ('mmact_ssl', 'mmaction'):
-        assert 'ConvBranch is not in' in run_python(code.format(scope=scope, initialize=upstream))
-        own = run_python(code.format(scope=scope, initialize='base.initialize'))
+        assert 'ConvBranch is not in' in run_fixed(code.format(scope=scope, initialize=upstream))
+        own = run_fixed(code.format(scope=scope, initialize='base.initialize'))
         assert own.splitlines()[-1] == '0.0'
 
 

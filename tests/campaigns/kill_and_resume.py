@@ -18,7 +18,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -26,8 +25,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import mmengine.config.config
-import mmengine.runner.runner
 import torch
 from mmengine.registry import init_default_scope
 
@@ -35,6 +32,8 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely, newest_checkpoint
 from mmact_ssl.registry import MODELS
 from tests.five_methods import METHODS, make_data, options_of
+from tests.helpers.processes import free_port
+from tests.helpers.upstream import spare_upstream
 from tools import train
 
 MOMENTS = ('starting', 'training', 'saving')
@@ -50,17 +49,14 @@ def work(argv: list[str], log: Path, environment: dict[str, str]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(environment)
-    # Each runner formats its config four times, which takes longer than the training.
-    mmengine.config.config.FormatCode = lambda text, **_: (text, False)
-    mmengine.runner.runner.collect_env = dict  # starts programs
+    spare_upstream()
     train.main(argv)
 
 
 def start(argv: list[str], log: Path, processes: int) -> list[Any]:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    address = dict(WORLD_SIZE=str(processes), LOCAL_WORLD_SIZE=str(processes), MASTER_PORT=port)
+    address = dict(
+        WORLD_SIZE=str(processes), LOCAL_WORLD_SIZE=str(processes), MASTER_PORT=free_port()
+    )
     runs = []
     for rank in range(processes):
         environment: dict[str, str] = {}

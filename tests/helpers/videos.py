@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,24 @@ def index_of(image: np.ndarray) -> int:
     return int(((image[height // 4, centers].mean(axis=-1) > 128) << np.arange(NUM_BITS)).sum())
 
 
+def once(write: Callable[..., Path]) -> Callable[..., Path]:
+    """Have a file of the same kind and settings encoded once, and then copied."""
+    made: dict[str, bytes] = {}
+
+    @wraps(write)
+    def copied(path: Path | str, *args: Any, **settings: Any) -> Path:
+        path, kind = Path(path), f'{Path(path).suffix} {args} {settings}'
+        if 'change' in settings:  # functions have no names
+            return write(path, *args, **settings)
+        if kind not in made:
+            made[kind] = write(path, *args, **settings).read_bytes()
+        path.write_bytes(made[kind])
+        return path
+
+    return copied
+
+
+@once
 def write_video(
     path: Path | str,
     num_frames: int = 60,

@@ -20,7 +20,17 @@ from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
 from tests.helpers.videos import write_video
-from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, names_a_set, step, steps
+from tests.shipped import (
+    CONFIGS,
+    TOP_LEVEL,
+    build,
+    load,
+    loaders,
+    names_a_set,
+    parsed,
+    step,
+    steps,
+)
 
 DOWNSTREAM = sorted(f'downstream/{path.name}' for path in CONFIGS.glob('downstream/*.py'))
 READ_LABELS = re.compile('joint|moving')
@@ -122,7 +132,7 @@ def test_workers_that_train_live_on(name: str):
 @pytest.mark.parametrize('name', TOP_LEVEL)
 def test_downstream_configs_read_the_student_as_it_was_trained(name: str):
     config = load(name)
-    same = [d for d in map(load, DOWNSTREAM) if d.backbone_name == config.backbone_name]
+    same = [load(d) for d in DOWNSTREAM if parsed(d).backbone_name == config.backbone_name]
     assert same
     for downstream in [d for d in same if d.get('bodies') == config.get('bodies')]:
         backbone, features = downstream.model.backbone, downstream.model.cls_head.in_channels

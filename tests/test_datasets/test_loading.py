@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.utils.data import Dataset
 
 from mmact_ssl.datasets.loading import build_dataloader, collate
 from mmact_ssl.errors import one_line_errors
+from tests.helpers.processes import Process
 
 
 class Samples(Dataset):
@@ -123,16 +123,13 @@ time.sleep(60)
 @pytest.mark.skipif(sys.platform != 'linux', reason='asks the kernel of Linux')
 @pytest.mark.parametrize('end', [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_their_parent(end):
-    parent = subprocess.Popen(
-        [sys.executable, '-c', PARENT],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    parent = Process.program('-c', PARENT)
+    while '\n' not in parent.out and parent.status is None:
+        time.sleep(0.05)
+    workers = [int(pid) for pid in parent.out.split()]
     assert len(workers) == 2 and all(map(is_alive, workers))
-    parent.send_signal(end)
-    parent.wait()
+    os.kill(parent.pid, end)
+    parent.wait(-end)
     limit = time.monotonic() + 120
     while any(map(is_alive, workers)) and time.monotonic() < limit:
         time.sleep(0.1)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,12 +12,12 @@ from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from tests.helpers.processes import PATIENCE, Process
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
 # Frames of each of HCPG's videos: 9 are padded at the higher speeds; in the third nobody is found.
 HCPG_VIDEOS = {'a.mp4': 40, 'b.mp4': 9, 'c.mp4': 30, 'd.mp4': 35, 'e.mp4': 31, 'f.mp4': 33}
-TIMEOUT = 900  # a run takes seconds; only a hang or a very busy machine gets there
 
 
 @pytest.fixture(scope='session')
@@ -48,10 +44,7 @@ class TrainingRun:
 
     def __init__(self, data: Path, work_dir: Path) -> None:
         self.work_dir = work_dir
-        self.environment = {**os.environ, 'MMACT_SSL_DATA': str(data), 'OMP_NUM_THREADS': '1'}
-        # On both CPU and GPU machines the tests compare numbers, which a CPU gives bit for bit.
-        self.environment['CUDA_VISIBLE_DEVICES'] = ''
-        self.log = work_dir.with_suffix('.log')
+        self.environment = {'MMACT_SSL_DATA': str(data), 'OMP_NUM_THREADS': '1'}
 
     def options(self, epochs: int, batch_size: int = 2, workers: int = 1) -> list[str]:
         """Command-line options of a run of ``epochs`` epochs."""
@@ -75,40 +68,17 @@ class TrainingRun:
             'test_dataloader.num_workers=0',
         ]
 
-    def start(self, command: list[str]) -> subprocess.Popen:
-        """Start a command in a process group of its own, so that its workers die with it."""
-        with self.log.open('a') as log:
-            return subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def finish(self, process: subprocess.Popen) -> None:
-        """Wait for a good end; leave no process behind after a bad one."""
-        try:
-            status = process.wait(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            status = f'no end within {TIMEOUT} s'
-        assert status == 0, f'{status}\n{self.log.read_text()[-3000:]}'
-
     def train(self, *arguments: str, kill_at: tuple[int, int] | None = None) -> None:
         """Train to the end, or SIGKILL all processes once (epoch, iteration) is logged."""
-        process = self.start([sys.executable, 'tools/train.py', *arguments])
+        process = Process.program('tools/train.py', *arguments, **self.environment)
         if kill_at is None:
-            self.finish(process)
+            process.wait()
             return
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while kill_at not in self.losses() and time.monotonic() < deadline:
-            assert process.poll() is None, self.log.read_text()[-3000:]
+            assert process.status is None, process.err[-3000:]
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
         assert kill_at in self.losses(), 'never got to the iteration to be killed at'
 
     def losses(self) -> dict[tuple[int, int], dict[str, float]]:
@@ -147,8 +117,6 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
     for split in ('train', 'test'):
         (root / f'{split}.txt').write_text(''.join(f'{name} 0\n' for name in HCPG_VIDEOS))
     monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
-    # Each runner formats its config four times, which takes longer than the training.
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, False))
     config = Config.fromfile(ROOT / 'configs' / 'hcpg_r3d_jhmdb.py')
     config.merge_from_dict(
         {

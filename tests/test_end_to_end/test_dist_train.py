@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from tests.helpers.processes import PATIENCE, ROOT, free_port
 
 CONFIG = 'configs/csvr_r3d_demo.py'
 
@@ -21,9 +22,8 @@ CONFIG = 'configs/csvr_r3d_demo.py'
 def test_two_processes_train_and_test(training_run):
     """Two iterations an epoch of 2 x 2 videos; the losses are finite and the weights move."""
     run = training_run('distributed')
-    run.environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     options = run.options(epochs=2, workers=0)
-    launch(run, 'tools/dist_train.sh', CONFIG, '2', *options)
+    screen = launch(run, 'tools/dist_train.sh', CONFIG, '2', *options)
 
     losses = run.losses()
     assert sorted(losses) == [(1, 1), (1, 2), (2, 3), (2, 4)]
@@ -31,7 +31,6 @@ def test_two_processes_train_and_test(training_run):
     (log,) = run.work_dir.glob('*/*.log')
     assert 'Distributed training: True' in log.read_text()
     assert 'GPU number: 2' in log.read_text()
-    screen = run.log.read_text()
     assert 'sync_bn is for GPUs' in screen
     assert screen.count('epoch 2/2 step 2/2') == 1, 'of one process alone'
     paths = [run.work_dir / f'epoch_{epoch}.pth' for epoch in (1, 2)]
@@ -48,9 +47,18 @@ def test_two_processes_train_and_test(training_run):
     assert all(math.isfinite(value) for value in metrics.values())
 
 
-def launch(run, script: str, *arguments: str) -> None:
-    """Run a launcher on a free port until it ends."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        run.environment['PORT'] = str(free.getsockname()[1])
-    run.finish(run.start([script, *arguments]))
+def launch(run, script: str, *arguments: str) -> str:
+    """Run a launcher on a free port until it ends; what it shows."""
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    environment = {**os.environ, **run.environment, 'PATH': path, 'PORT': free_port()}
+    done = subprocess.run(
+        [script, *arguments],
+        cwd=ROOT,
+        env={**environment, 'CUDA_VISIBLE_DEVICES': ''},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout

@@ -1,13 +1,9 @@
-"""HCPG with momentum encoder and queue in two processes, straight through and resumed.
-
-Run as a program this file is one of the two.
-"""
+"""HCPG with momentum encoder and queue in two processes, straight through and resumed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import mmengine.config.config
 import pytest
 import torch
 from mmengine.config import Config
@@ -16,20 +12,20 @@ from mmengine.model import MMDistributedDataParallel
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.engine.runner import PretrainRunner
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 QUEUE = ('filled', 'pointer')
 
 
 @pytest.mark.slow
 def test_both_have_one_queue_and_one_copy_and_a_resumed_run_those_of_the_whole(
-    hcpg_config: Config, tmp_path: Path, in_two_processes
+    hcpg_config: Config, tmp_path: Path
 ):
     annotation = tmp_path / 'jhmdb' / 'train.txt'
     lines = annotation.read_text().splitlines()
     annotation.write_text('\n'.join([*lines, *lines[:2]]) + '\n')  # two steps of 2 x 2 an epoch
     hcpg_config.dump(tmp_path / 'config.py')
-    first, second = in_two_processes(__file__, tmp_path)
+    first, second = in_two_processes(work, tmp_path)
 
     for name, value in first['whole'].items():
         # Each process normalizes by its own statistics; the copy has their mean.
@@ -63,15 +59,9 @@ def train(config: Config, work_dir: Path, **changes) -> dict:
 
 
 def work(rank: int, folder: Path) -> dict[str, dict]:
-    # Each runner formats its config four times, which takes longer than the training.
-    mmengine.config.config.FormatCode = lambda text, **_: (text, False)
     config = Config.fromfile(folder / 'config.py')
     config.launcher = 'pytorch'
     fit_to_cpu(config)
     whole = train(config, folder / 'whole')
     half = str(folder / 'whole' / 'epoch_1.pth')
     return dict(whole=whole, resumed=train(config, folder / 'resumed', resume=True, load_from=half))
-
-
-if __name__ == '__main__':
-    run_one_of_two(work)

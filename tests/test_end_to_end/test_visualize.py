@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +10,7 @@ import pytest
 from PIL import Image, ImageSequence
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.helpers.processes import Process
 from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +22,12 @@ def test_both_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
     options = run.options(epochs=1)
     run.train('configs/csvr_r3d_demo.py', *options)
     config_options = options[options.index('--cfg-options') :]
-    command = [sys.executable, 'tools/visualize.py', 'configs/csvr_r3d_demo.py']
-    command += [str(run.work_dir / 'epoch_1.pth'), '--out', str(tmp_path), '--num-clips', '2']
+    command = ['configs/csvr_r3d_demo.py', str(run.work_dir / 'epoch_1.pth')]
+    command += ['--out', str(tmp_path), '--num-clips', '2']
     to_tensorboard = 'visualizer.vis_backends.0.type=TensorboardVisBackend'
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv('MMACT_SSL_DATA', run.environment['MMACT_SSL_DATA'])
-    main([*command[2:], *config_options, to_tensorboard])
+    main([*command, *config_options, to_tensorboard])
     printed = capsys.readouterr().out
     for name in ('poses', 'frames'):
         assert str(tmp_path / f'{name}.png') in printed
@@ -39,19 +38,12 @@ def test_both_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
     assert set(events.Tags()['images']) == {'poses', 'frames'}
     assert events.Images('poses')[0].step == 4
 
-    main([*command[2:], '--animate', *config_options])
+    main([*command, '--animate', *config_options])
     for name in ('poses', 'frames'):
         with Image.open(tmp_path / f'{name}.webp') as animation:
             shown = [np.asarray(animation) for _ in ImageSequence.Iterator(animation)]
         assert len(shown) > 1 and np.abs(np.diff(np.float32(shown), axis=0)).max() > 10
 
-    missing = subprocess.run(
-        [*command[:2], 'configs/csvr_r3d_k400.py', 'nowhere.pth'],
-        cwd=ROOT,
-        env=run.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert missing.returncode == 2
-    assert missing.stderr.strip().splitlines()[-1].startswith('error: configs/csvr_r3d_k400.py')
+    missing = Process.program('tools/visualize.py', 'configs/csvr_r3d_k400.py', 'nowhere.pth')
+    missing.wait(2)
+    assert missing.err.strip().splitlines()[-1].startswith('error: configs/csvr_r3d_k400.py')

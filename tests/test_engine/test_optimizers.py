@@ -20,7 +20,7 @@ from mmact_ssl.engine.optimizers import (
     AdversarialOptimWrapperConstructor,
 )
 from mmact_ssl.models.losses.hinge_gan import HingeGANLoss
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 CONFIG = dict(
     type='OptimWrapper',
@@ -290,9 +290,9 @@ def test_a_resumed_run_continues_identically(amp_on_cpu, mixed):
     assert_same_weights(resumed, whole, rtol=0, atol=0)
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_processes):
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
     """mmengine's distributed train_step, with accumulation: same weights on both, as by hand."""
-    first, second = in_two_processes(__file__, tmp_path)
+    first, second = in_two_processes(train_as_one_of_two, tmp_path)
     for accumulate, state in first.items():
         for name, value in state.items():
             assert torch.equal(value, second[accumulate][name]), name
@@ -314,7 +314,3 @@ def train_as_one_of_two(rank: int, folder: Path) -> dict[int, dict[str, Tensor]]
             wrapped.train_step(dict(inputs=batch.chunk(2)[rank]), wrapper)
         states[accumulate] = wrapped.module.state_dict()
     return states
-
-
-if __name__ == '__main__':
-    run_one_of_two(train_as_one_of_two)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,6 +13,7 @@ from torch import nn
 
 from mmact_ssl.engine.runner import PretrainRunner, end_process_group
 from mmact_ssl.errors import DataError
+from tests.helpers.processes import Process
 from tests.test_engine.test_checkpoint import OneWeight
 
 GROUP = """
@@ -41,7 +40,7 @@ assert not threads(), threads()
 def test_no_thread_of_a_process_group_outlives_it(tmp_path):
     """A thread that releases a tensor while the interpreter ends would abort the program."""
     script = f'FILE = {str(tmp_path / "store")!r}\n{GROUP}'
-    subprocess.run([sys.executable, '-c', script], check=True, timeout=600)
+    Process.program('-c', script).wait()
 
 
 def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):

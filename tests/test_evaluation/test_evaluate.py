@@ -28,6 +28,7 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.registry import MODELS
 from mmact_ssl.reporting.provenance import config_hash
+from tests.shipped import build
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'downstream'
 
@@ -91,7 +92,7 @@ def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, tmp_
 
 def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tmp_path, run):
     options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
-    linear_config.linear = dict(group_pattern=r'_(\d)\.mp4$')
+    linear_config.linear.group_pattern = r'_(\d)\.mp4$'
     alone = run(linear_config, ['linear'], **options)[0]
     linear_config.shared_label_pattern = r'/(class[12])_|/(.+)'
     shared = run(linear_config, ['linear'], **options)[0]
@@ -99,7 +100,7 @@ def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tm
     assert shared.config_hash != alone.config_hash
     with pytest.raises(ConfigError, match='retrieval draws no labels'):
         run(linear_config, ['retrieval'])
-    linear_config.linear = {}
+    del linear_config.linear.group_pattern
     with pytest.raises(ConfigError, match='give linear.group_pattern'):
         run(linear_config, ['linear'], **options)
     lines = (tmp_path / 'labels/made_25pct_seed0.txt').read_text().splitlines()
@@ -265,9 +266,8 @@ def test_every_downstream_config_of_videos_is_stock_mmaction2_but_for_the_reader
     shape = (1, 2, 3, 64, 64)
     if '_r3d_' in path.stem:
         shape = (1, 1, 3, steps['SampleFrames'].clip_len, *[steps['CenterCrop'].crop_size] * 2)
-    recognizer = build_recognizer(cfg, 0).eval()
-    with torch.no_grad():
-        scores = recognizer(torch.zeros(shape), mode='tensor', stage='head')
+    recognizer = build(cfg).eval()
+    scores = recognizer(torch.zeros(shape, device='meta'), mode='tensor', stage='head')
     assert scores.shape == (1, cfg.model.cls_head.num_classes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ ROOT = Path(__file__).parents[2]
 STUDIES = sorted(path.stem for path in (ROOT / 'configs/studies').glob('*.py'))
 
 
+@cache
+def dataset_of(config: str) -> str:
+    return Config.fromfile(ROOT / config).dataset_name
+
+
+@cache
 def steps_of(name: str) -> dict[str, int]:
     """Number of steps of each run; a study that plans something twice is refused."""
     config = Config.fromfile(ROOT / f'configs/studies/{name}.py')
@@ -31,10 +38,9 @@ def test_every_study_can_be_planned_on_its_data_set(name):
     assert config.dataset.replace('-skeleton', '') == name.partition('_')[2]
     for run in runs_of(config):
         for part in run['evaluations']:
-            dataset = Config.fromfile(ROOT / part['config']).dataset_name
-            assert dataset == part.get('dataset', config.dataset)
+            assert dataset_of(part['config']) == part.get('dataset', config.dataset)
         if run.get('pretrain') is not None:
-            assert Config.fromfile(ROOT / run['pretrain']).dataset_name == config.dataset
+            assert dataset_of(run['pretrain']) == config.dataset
 
 
 @pytest.mark.parametrize('name', STUDIES)

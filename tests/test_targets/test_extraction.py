@@ -1,7 +1,3 @@
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,14 +15,12 @@ from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, extract_sentences
 from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
 from mmact_ssl.targets.values import spread
+from tests.helpers.processes import PATIENCE, Process, free_port
 
 ROOT = Path(__file__).parents[2]
 TEACHER = """
-import os
 import time
-from pathlib import Path
 
-import torch
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -41,11 +35,7 @@ class ColorTeacher(BaseTeacher):
         self.pause = pause
 
     def predict(self, frames):
-        if self.pause:
-            path = Path(os.environ['NUMBERS'], 'rank' + os.environ['RANK'])
-            path.with_suffix('.new').write_text(str(os.getpid()))
-            path.with_suffix('.new').rename(path)  # who reads it never finds it empty
-            time.sleep(self.pause)
+        time.sleep(self.pause)
         self.seen += len(frames)
         mean = frames.float().mean((2, 3)) / 255  # (N, 3)
         return mean[:, None].expand(-1, 17, -1)
@@ -313,7 +303,7 @@ def test_frame_teachers_alone_decode_no_other_frames(data, names, monkeypatch):
 
 
 def write_configs(data, pause=0.0):
-    """Configs of two teachers that note the number of their process and take their time."""
+    """Configs of two teachers that take their time."""
     (data / 'color_teacher.py').write_text(TEACHER)
     for offset, name in enumerate(('one', 'two')):
         (data / f'{name}.py').write_text(
@@ -359,32 +349,32 @@ def keys_of(path):
         return []
 
 
+def start_ranks(data, pause=0.0):
+    """Start tools/extract_targets.py as two processes, as torchrun does."""
+    argv = ['tools/extract_targets.py', *write_configs(data, pause), '--data', str(data)]
+    argv += ['--launcher', 'pytorch']
+    group = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
+    return [
+        Process.program(*argv, PYTHONPATH=str(data), RANK=str(r), LOCAL_RANK=str(r), **group)
+        for r in range(2)
+    ]
+
+
 def test_when_a_rank_dies_the_next_run_goes_on(data, names):
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    command += ['--standalone', f'{ROOT}/tools/extract_targets.py']
-    command += [*write_configs(data, pause=1.0), '--data', str(data)]
-    environment = {
-        **os.environ,
-        'PYTHONPATH': f'{ROOT}:{data}',
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',  # each process would need a GPU of its own
-        'NUMBERS': str(data),
-    }
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 600
-    while time.monotonic() < deadline and process.poll() is None:
+    first, second = start_ranks(data, pause=1.0)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and second.status is None:
         if keys_of(data / 'targets/two.lmdb.rank1'):
             break
         time.sleep(0.05)
-    os.kill(int((data / 'rank1').read_text()), signal.SIGKILL)
-    _, log = process.communicate(timeout=600)
-    assert process.returncode != 0 and 'SIGKILL' in log
+    assert second.status is None, second.err
+    second.kill()
+    assert first.wait(None).status != 0, 'it ends by itself'
     done = set.intersection(*shards(data))
     assert 1 <= len(done) < 5  # it was at work
-    write_configs(data)
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert result.returncode == 0, result.stderr
-    assert f'{5 - len(done)} videos written, {len(done)} were there' in result.stdout
+    first, second = start_ranks(data)
+    second.wait()
+    assert f'{5 - len(done)} videos written, {len(done)} were there' in first.wait().out
     for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
         reader = TargetReader(data / 'targets' / cache, ColorTeacher(offset).fingerprint())
         assert reader.keys() == names

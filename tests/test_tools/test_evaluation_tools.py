@@ -17,10 +17,10 @@ from tools import test as test_tool
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """JHMDB's place filled with three made videos a class, in $MMACT_SSL_DATA."""
-    root = tmp_path / 'data' / 'jhmdb'
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """JHMDB's place filled with three made videos a class."""
+    root = tmp_path_factory.mktemp('data') / 'jhmdb'
     (root / 'videos').mkdir(parents=True)
     lines: dict[str, list[str]] = {'train': [], 'test': []}
     for label in range(21):
@@ -33,7 +33,13 @@ def world(tmp_path, monkeypatch):
             lines['train' if number else 'test'].append(f'videos/{path.name} {label}\n')
     for split, content in lines.items():
         (root / f'{split}.txt').write_text(''.join(content))
-    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path / 'data'))
+    return root.parent
+
+
+@pytest.fixture
+def world(data, tmp_path, monkeypatch):
+    """An empty current folder, with these videos in $MMACT_SSL_DATA."""
+    monkeypatch.setenv('MMACT_SSL_DATA', str(data))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

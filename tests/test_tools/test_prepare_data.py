@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,14 +105,3 @@ def test_a_new_set_is_one_file(tool, tmp_path, monkeypatch, capsys):
     assert 'my-set       three clips' in capsys.readouterr().out
     tool.main(['my-set', '--source', 'x', '--out', 'y'])
     assert capsys.readouterr().out == 'y: 3 clips, 0 left out\n'
-
-
-@pytest.mark.parametrize('name', ['prepare_data.py', 'generate_prompts.py'])
-def test_help_imports_nothing_slow(name):
-    code = (
-        f'import runpy, sys; sys.argv = ["tool", "--help"]\n'
-        f'try: runpy.run_path({str(TOOL.with_name(name))!r}, run_name="__main__")\n'
-        'except SystemExit: print("mmact_ssl" in sys.modules, "torch" in sys.modules)'
-    )
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == 'False False'

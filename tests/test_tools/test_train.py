@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError, DataError, MMActSSLError, one_line_errors
+from tests.helpers.processes import Process
 from tools.train import load_config, parse_args
 
 ROOT = Path(__file__).parents[2]
@@ -146,17 +144,10 @@ def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
 
 def run_program(*argv: str, data: Path | None = None) -> str:
     """Run tools/train.py; return the last line of what it complains."""
-    result = subprocess.run(
-        [sys.executable, 'tools/train.py', *argv],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, 'MMACT_SSL_DATA': str(data)},
-        timeout=600,
-    )
-    assert result.returncode in (1, 2)
-    assert 'Traceback' not in result.stderr
-    return result.stderr.strip().splitlines()[-1]
+    program = Process.program('tools/train.py', *argv, MMACT_SSL_DATA=str(data)).wait(None)
+    assert program.status in (1, 2)
+    assert 'Traceback' not in program.err
+    return program.err.strip().splitlines()[-1]
 
 
 def test_errors_for_users_become_one_line():

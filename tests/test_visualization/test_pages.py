@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from mmact_ssl.apis.feature_inferencer import embed
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, group_clips, project
+from tests.helpers.processes import context
 from tools.visualize import main
 
 CLASSES = ('red <b>', 'green', 'blue')
@@ -236,7 +236,7 @@ def test_equal_clips_are_one_point_of_a_map(distinct):
     """In a process of its own: t-SNE of rows that are all equal ended it."""
     which = np.arange(30) % distinct
     rows = normalize(np.random.default_rng(0).normal(size=(distinct, 8)).astype(np.float32))
-    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+    with ProcessPoolExecutor(1, context()) as pool:
         points = pool.submit(project, rows[which], 'tsne', 0).result()
     assert points.shape == (30, 2) and np.isfinite(points).all()
     assert len(np.unique(points, axis=0)) == distinct

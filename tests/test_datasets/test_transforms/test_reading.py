@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,8 +57,13 @@ def training(path):
         yield results['frame_inds'][view], frames
 
 
+@cache
+def downstream() -> Config:
+    return Config.fromfile(CONFIG)
+
+
 def evaluation(path):
-    cfg = Config.fromfile(CONFIG)
+    cfg = downstream()
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         steps = loader.dataset.pipeline
         end = [step['type'] for step in steps].index(DECODED['type']) + 1

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.model import BaseModel
@@ -15,6 +14,7 @@ from mmengine.model import BaseModel
 from mmact_ssl.engine.hooks import broken_sample_hook
 from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
+from tests.helpers.processes import in_two_processes
 
 
 def batch(*replaced):
@@ -111,29 +111,22 @@ def test_the_counts_are_in_a_runs_checkpoints(tmp_path, make_runner):
     assert (found['samples'], found['files']) == (8, {'a.mp4: cut': 2})
 
 
-def one_process(rank, address, work_dir):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
+def one_process(rank, folder):
+    work_dir = str(folder)
     # Every third sample of rank 1 is broken, none of rank 0: one in six together.
     data = batch('', '', f'{rank}.mp4: cut' if rank else '')
     both = [data, batch('', '', '2.mp4: cut' if rank else '')]
-    try:
-        saved = [run(BrokenSampleHook(max_fraction=0.2), work_dir, [data] * 2)]
-        torch.distributed.broadcast_object_list(saved)
-        resumed = run(BrokenSampleHook(max_fraction=0.2), work_dir, [data], saved[0])
-        if rank == 0:
-            assert resumed['broken_samples'] == {'samples': 18, 'files': {'1.mp4: cut': 3}}
-        with pytest.raises(DataError, match=r'2 of 12 .*1\.mp4'):
-            run(BrokenSampleHook(max_fraction=0.1), work_dir, both)
-    finally:
-        torch.distributed.destroy_process_group()
+    saved = [run(BrokenSampleHook(max_fraction=0.2), work_dir, [data] * 2)]
+    torch.distributed.broadcast_object_list(saved)
+    resumed = run(BrokenSampleHook(max_fraction=0.2), work_dir, [data], saved[0])
+    if rank == 0:
+        assert resumed['broken_samples'] == {'samples': 18, 'files': {'1.mp4: cut': 3}}
+    with pytest.raises(DataError, match=r'2 of 12 .*1\.mp4'):
+        run(BrokenSampleHook(max_fraction=0.1), work_dir, both)
 
 
-@pytest.mark.usefixtures('forked')
 def test_two_processes_count_together(tmp_path):
-    mp.start_processes(
-        one_process, (f'file://{tmp_path}/store', str(tmp_path)), nprocs=2, start_method='fork'
-    )
+    in_two_processes(one_process, tmp_path)
     assert json.loads((tmp_path / 'broken_samples.json').read_text())['files'] == {
         '1.mp4: cut': 1,
         '2.mp4: cut': 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from mmact_ssl.engine.terminal import ShortLogProcessor
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.registry import HOOKS
-
-if __name__ != '__main__':
-    from tests.test_engine.test_hooks.test_gradient_conflict_hook import LOADER, Frames, config
+from tests.helpers.processes import in_two_processes
+from tests.test_engine.test_hooks.test_gradient_conflict_hook import LOADER, Frames, config
 
 
 def shares(losses: dict[str, Tensor], maps: list[Tensor], scale: float = 1.0, **weights: float):
@@ -191,15 +189,8 @@ def two_processes(rank: int, folder: Path) -> dict[str, float]:
     return shares(losses, [feature])
 
 
-def test_they_are_of_all_processes_together(in_two_processes, tmp_path):
-    results = in_two_processes(__file__, tmp_path)
+def test_they_are_of_all_processes_together(tmp_path):
+    results = in_two_processes(two_processes, tmp_path)
     norms = dict(even=(6 * 4 + 6 * 16) ** 0.5, first=6**0.5)
     expected = {task: norm / sum(norms.values()) for task, norm in norms.items()}
     assert results == [pytest.approx(expected, rel=1e-5)] * 2
-
-
-if __name__ == '__main__':
-    sys.path.insert(0, str(Path(__file__).parents[3]))
-    from tests.two_processes import run_one_of_two
-
-    run_one_of_two(two_processes)

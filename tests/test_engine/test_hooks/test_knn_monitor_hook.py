@@ -21,7 +21,7 @@ from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.preparation.own_folder import VARIABLE, hold_out
 from mmact_ssl.shipped_configs import CONFIGS
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 PREPROCESSOR = dict(
     type='mmaction.ActionDataPreprocessor', mean=[128.0] * 3, std=[64.0] * 3, format_shape='NCTHW'
@@ -192,12 +192,9 @@ def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labele
         KNNMonitorHook(labeled, holdout_fraction=0)
 
 
-def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(
-    labeled, tmp_path, in_two_processes
-):
-    """Each is this file, run as a program."""
+def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(labeled, tmp_path):
     (tmp_path / 'config.txt').write_text(labeled)
-    in_two_processes(__file__, tmp_path)
+    in_two_processes(work, tmp_path)
 
     torch.manual_seed(0)
     alone = KNNMonitorHook(labeled, k=1).measure(Pretrainer())
@@ -224,7 +221,3 @@ def work(rank: int, folder: Path) -> None:
     total = torch.tensor([rank + 1.0])
     torch.distributed.all_reduce(total)
     assert total.item() == 3
-
-
-if __name__ == '__main__':
-    run_one_of_two(work)

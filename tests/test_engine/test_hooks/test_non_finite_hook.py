@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmaction.structures import ActionDataSample
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
@@ -20,6 +19,7 @@ from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.models.momentum.copy import MomentumCopy
+from tests.helpers.processes import in_two_processes
 
 NAN = float('nan')
 
@@ -183,8 +183,7 @@ def test_of_accumulated_gradients_the_whole_step_is_skipped_and_counts_once(
     assert 'step 6: poses/loss not finite (samples 4.mp4, 5.mp4): the step is' in line
 
 
-def one_process(rank, address):
-    torch.distributed.init_process_group('gloo', init_method=address, rank=rank, world_size=2)
+def one_process(rank, folder):
     messages, hub, model = [], MessageHub('test_non_finite'), Model()
     runner = SimpleNamespace(
         model=model,
@@ -193,23 +192,18 @@ def one_process(rank, address):
         logger=SimpleNamespace(warning=messages.append),
         optim_wrapper=SimpleNamespace(should_update=lambda: True),
     )
-    try:
-        hook = NonFiniteHook()
-        hook.before_train_iter(runner, 0)
-        model.seen += 1
-        sample = ActionDataSample(metainfo={'filename': f'of_rank_{rank}.mp4'})
-        loss = torch.tensor(NAN if rank else 1.0)
-        hook.after_train_iter(runner, 0, {'data_samples': [sample]}, {'a/loss': loss})
-        assert model.seen == 0
-        assert 'a/loss not finite (samples of_rank_1.mp4)' in messages[0]
-    finally:
-        torch.distributed.destroy_process_group()
+    hook = NonFiniteHook()
+    hook.before_train_iter(runner, 0)
+    model.seen += 1
+    sample = ActionDataSample(metainfo={'filename': f'of_rank_{rank}.mp4'})
+    loss = torch.tensor(NAN if rank else 1.0)
+    hook.after_train_iter(runner, 0, {'data_samples': [sample]}, {'a/loss': loss})
+    assert model.seen == 0
+    assert 'a/loss not finite (samples of_rank_1.mp4)' in messages[0]
 
 
-@pytest.mark.usefixtures('forked')
 def test_all_processes_skip_what_one_finds_wrong(tmp_path):
-    address = f'file://{tmp_path}/store'
-    mp.start_processes(one_process, (address,), nprocs=2, start_method='fork')
+    in_two_processes(one_process, tmp_path)
 
 
 def test_an_infinite_loss_of_a_finite_gradient_takes_no_half_of_the_step_back(train, monkeypatch):

@@ -10,7 +10,7 @@ from torch import nn
 
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.registry import HOOKS
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 VIDEOS = torch.tensor([[3118893177], [2223415753]])  # more bits than float32 has
 
@@ -23,12 +23,8 @@ def synchronized(rank: int, folder: Path) -> dict[str, torch.Tensor]:
     return model.state_dict()
 
 
-def test_statistics_are_averaged_and_numbers_of_videos_stay(tmp_path: Path, in_two_processes):
-    for state in in_two_processes(__file__, tmp_path):
+def test_statistics_are_averaged_and_numbers_of_videos_stay(tmp_path: Path):
+    for state in in_two_processes(synchronized, tmp_path):
         assert state['norm.running_mean'].tolist() == [0.5, 0.5]
         assert torch.equal(state['queue.labels'], torch.cat([VIDEOS, VIDEOS + 1]))
         assert state['queue.features'].eq(0.5).all() and state['queue.filled'].all()
-
-
-if __name__ == '__main__':
-    run_one_of_two(synchronized)

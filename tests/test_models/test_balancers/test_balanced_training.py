@@ -1,7 +1,4 @@
-"""Balancers inside the trainer: config, adversarial losses, accumulation, two optimizers, two GPUs.
-
-Run as a program this file is one of two processes, see the last test.
-"""
+"""Balancers inside the trainer: adversarial losses, accumulation, two optimizers, two GPUs."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 GRADIENT_BALANCERS = ('PCGrad', 'GradNorm')
 ALL_BALANCERS = ('FixedWeights', *GRADIENT_BALANCERS, 'UncertaintyWeights')
@@ -155,9 +152,9 @@ def test_a_packed_gru_is_differentiated_more_than_once():
     assert all(torch.equal(*pair) for pair in zip(*results))
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path, in_two_processes):
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
     """mmengine's distributed train_step: the same numbers on both, those of all samples."""
-    first, second = in_two_processes(__file__, tmp_path)
+    first, second = in_two_processes(train_as_one_of_two, tmp_path)
     for name in GRADIENT_BALANCERS:
         model = make(dict(type=f'mmact_ssl.{name}'))
         start = {key: value.clone() for key, value in model.state_dict().items()}
@@ -180,7 +177,3 @@ def train_as_one_of_two(rank: int, folder: Path) -> dict[str, dict[str, Tensor]]
             wrapped.train_step(batch(index, slice(4 * rank, 4 * rank + 4)), wrapper)
         states[name] = wrapped.module.state_dict()
     return states
-
-
-if __name__ == '__main__':
-    run_one_of_two(train_as_one_of_two)

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.recognition import RecognitionHead
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
@@ -79,13 +79,9 @@ def work(rank: int, folder: Path) -> list[list[torch.Tensor]]:
     return [loss_and_gradients(labels, part) for labels in LABELS]
 
 
-def test_two_processes_have_the_loss_of_one(in_two_processes, tmp_path):
+def test_two_processes_have_the_loss_of_one(tmp_path):
     """Also with weights of classes, and where a process has no label: in the mean of gradients."""
-    both = in_two_processes(__file__, tmp_path)
+    both = in_two_processes(work, tmp_path)
     for labels, *ranks in zip(LABELS, *both):
         for one, first, second in zip(loss_and_gradients(labels, slice(6)), *ranks):
             torch.testing.assert_close((first + second) / 2, one)
-
-
-if __name__ == '__main__':
-    run_one_of_two(work)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,8 +14,8 @@ from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
+from tests.helpers.processes import in_two_processes
 from tests.test_models.cases import BATCH, cases
-from tests.two_processes import run_one_of_two
 
 
 def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tensor]]:
@@ -89,10 +91,14 @@ def momentum_copy_after(rank: int, world_size: int) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in copy.module.state_dict().items()}
 
 
+def half(rank: int, folder: Path) -> dict[str, dict[str, Tensor]]:
+    return losses_and_gradients(rank, 2)
+
+
 @pytest.fixture(scope='module')
-def halves(tmp_path_factory: pytest.TempPathFactory, in_two_processes) -> list[dict]:
-    """Values that two processes saw: this file, run as a program, twice."""
-    return in_two_processes(__file__, tmp_path_factory.mktemp('two'))
+def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """Values that two processes saw."""
+    return in_two_processes(half, tmp_path_factory.mktemp('two'))
 
 
 @pytest.fixture(scope='module')
@@ -161,7 +167,3 @@ def test_a_process_without_a_task_that_others_have_still_learns_its_uncertainty(
         assert float(first[name] + second[name]) / 2 == pytest.approx(1 - loss)
     # That of the process with nothing: left out by it alone, the mean would be half as large.
     assert float(second['log_variances.few']) == 1
-
-
-if __name__ == '__main__':
-    run_one_of_two(lambda rank, folder: losses_and_gradients(rank, 2))

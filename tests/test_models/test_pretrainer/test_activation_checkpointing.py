@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.registry import MODELS
-from tests.two_processes import run_one_of_two
+from tests.helpers.processes import in_two_processes
 
 VIEWS = ('clip', 'clip_b')
 WHOLE = ['backbone']
@@ -116,12 +116,8 @@ def in_process(rank: int, folder: Path) -> list[dict[str, Tensor]]:
     return [step(modules, seed=rank, wrap=wrap) for modules in (STAGES, WHOLE, [])]
 
 
-def test_several_processes_may_encode_views_apart(tmp_path: Path, in_two_processes):
+def test_several_processes_may_encode_views_apart(tmp_path: Path):
     """Each layer then runs twice a step, and DistributedDataParallel waits for one gradient."""
-    for stages, whole, expected in in_two_processes(__file__, tmp_path):
+    for stages, whole, expected in in_two_processes(in_process, tmp_path):
         check_same(stages, expected)
         check_same(whole, expected)
-
-
-if __name__ == '__main__':
-    run_one_of_two(in_process)
