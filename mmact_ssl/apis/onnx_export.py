@@ -84,7 +84,7 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         version=__version__,
     )
     first, *others = map(torch.from_numpy, example_inputs(model))
-    written = onnx.load_model_from_string(_trace(FeatureGraph(model), first, card.name))
+    written = onnx.load_model_from_string(_trace(FeatureGraph(model).eval(), first, card.name))
     metadata = {CARD_KEY: card.to_json()}
     if card.layout:
         metadata[LAYOUT_KEY] = layout_table(card.layout)
