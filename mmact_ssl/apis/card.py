@@ -106,8 +106,8 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     path = os.fspath(path)
     if os.path.isdir(path) or path.endswith('.pth'):
         raise CheckpointError(
-            f'{path}: is no published .safetensors or .onnx file: make one of a training checkpoint by '
-            'tools/publish_model.py, without --format pth'
+            f'{path}: is no published .safetensors or .onnx file: make one of a training '
+            'checkpoint by tools/publish_model.py, without --format pth'
         )
     values = read_saved_card(path)
     with reading(path, FIX, CheckpointError):

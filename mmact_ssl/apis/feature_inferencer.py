@@ -74,9 +74,7 @@ class FeatureInferencer(BaseInferencer):
         self.pretrained = load_model(model) if isinstance(model, str) else model
         self.broken: dict[str, str] = {}  # reason by clip, of the last call
         device = find_device(device or self.pretrained.default_device)
-        super().__init__(
-            ConfigDict(), device=device, scope='mmaction', show_progress=show_progress
-        )
+        super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
 
     def __call__(
         self,

@@ -163,7 +163,8 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
             )
     except Exception as error:  # the exporter's own have no public base
         raise ConfigError(
-            f'{name} cannot be an ONNX file, torch {torch.__version__} does not write it: {reason_of(error)}'
+            f'{name} cannot be an ONNX file, torch {torch.__version__} does not write it: '
+            f'{reason_of(error)}'
         ) from error
     return file.getvalue()
 

@@ -114,8 +114,8 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     """Path of a model's file and, of one with a name, its sha256.
 
     Args:
-        name: A path, or a name. What ends in ``.safetensors`` or ``.onnx`` or has a slash is a path,
-            and so is an existing file, unless a model has its name.
+        name: A path, or a name. What ends in ``.safetensors`` or ``.onnx`` or has a slash is a
+            path, and so is an existing file, unless a model has its name.
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)

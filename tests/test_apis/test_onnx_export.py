@@ -104,7 +104,9 @@ def test_a_file_makes_the_features_of_torch(name: str, exported):
         assert expected.shape == (size, model.card.feature_dim)
         assert size == 1 or expected.std(dim=0).max() > 1e-4, 'equal features agree with anything'
         scale = expected.abs().max().clamp(min=1)
-        torch.testing.assert_close(loaded.encode(inputs) / scale, expected / scale, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            loaded.encode(inputs) / scale, expected / scale, rtol=0, atol=1e-5
+        )
 
 
 def test_padding_of_a_gru_changes_nothing(exported):

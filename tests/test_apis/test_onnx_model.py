@@ -62,7 +62,9 @@ def test_the_pipeline_of_the_card_is_used(card, tmp_path):
     inferencer = FeatureInferencer(path, show_progress=False)
     assert inferencer.pretrained.card == card
     assert inferencer([clip, clip])['features'].shape == (2, 16)
-    with pytest.raises(ConfigError, match=r'model\.onnx: an ONNX file runs on the CPU, not on meta'):
+    with pytest.raises(
+        ConfigError, match=r'model\.onnx: an ONNX file runs on the CPU, not on meta'
+    ):
         inferencer.pretrained.to('meta')
 
 
