@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -148,25 +148,25 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:  # from torch 2.5 on
         # The other exporter cannot write a GRU over any number of frames.
         options['dynamo'] = False
-    file = io.BytesIO()
     try:
         # It warns of values that it takes for constants, which are compared.
-        with torch.no_grad(), _quiet():
+        with TemporaryDirectory() as folder, torch.no_grad(), _quiet():
+            file = Path(folder, 'graph.onnx')
             torch.onnx.export(
                 graph,
                 (inputs,),
-                file,
+                str(file),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_axes={INPUT: axes, OUTPUT: {0: 'batch'}},
                 **options,
             )
+            return file.read_bytes()
     except Exception as error:  # the exporter's own have no public base
         raise ConfigError(
             f'{name} cannot be an ONNX file, torch {torch.__version__} does not write it: '
             f'{reason_of(error)}'
         ) from error
-    return file.getvalue()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """ONNX files of students of every family: their size, how far from torch, how fast on one core.
 
-The network of each downstream config has random weights. A round embeds one batch: of videos a
-sample as the config's evaluation reads it, of skeletons eight clips of 64 frames. Both ways have
+The network of each downstream config has random weights. A round embeds one batch: of videos one
+clip of the length that evaluation reads, of skeletons eight clips of 64 frames. Both ways have
 one thread, and take what their process computes, without decoding.
 """
 
@@ -57,7 +57,7 @@ def sample(model: PretrainedModel) -> torch.Tensor:
     if model.card.kind == 'skeleton':
         shape[0], shape[1], shape[3] = CLIPS, 1, FRAMES
     elif len(shape) == 6:
-        shape[1] = model.card.clip['num_clips']
+        shape[1] = 1
     return torch.from_numpy(np.random.default_rng(1).normal(size=shape).astype(np.float32))
 
 
