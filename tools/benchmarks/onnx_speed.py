@@ -21,8 +21,8 @@ from mmengine.config import Config
 from mmact_ssl.apis.model import PretrainedModel, load_file
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.apis.publish import make_card, write_model
-from mmact_ssl.compat import CONFIGS
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.shipped_configs import CONFIGS
 
 STUDENTS = (
     *('r3d_demo', 'r3d_ucf101', 'tsm-lite0_jhmdb', 'tsm-r50_ucf101', 'tsn-r18_ucf101'),
