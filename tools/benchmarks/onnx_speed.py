@@ -25,7 +25,7 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.shipped_configs import CONFIGS
 
 STUDENTS = (
-    *('r3d_demo', 'r3d_ucf101', 'tsm-lite0_jhmdb', 'tsm-r50_ucf101', 'tsn-r18_ucf101'),
+    *('r3d_demo', 'r3d_ucf101', 'tsm-lite0_jhmdb', 'tsn-r18_ucf101'),
     *('gru_nwucla', 'gru-streams_nwucla', 'stgcn_nwucla', 'stgcnpp_nwucla', 'aagcn_nwucla'),
 )
 CLIPS, FRAMES = 8, 64  # of skeletons
@@ -40,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def write_student(name: str, folder: Path) -> PretrainedModel:
     """Publish a config's network with random weights, and load it."""
     cfg = Config.fromfile(CONFIGS / 'downstream' / f'linear_{name}.py')
-    for key in ('checkpoint', 'pretrained'):
-        if cfg.model.backbone.get(key) is not None:
-            cfg.model.backbone[key] = None
+    if cfg.model.backbone.get('checkpoint') is not None:
+        cfg.model.backbone.checkpoint = None
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'made')
     card = make_card(cfg, name=name, precision='float32', **known)
     backbone = build_recognizer(cfg, 0).backbone
-    weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state = backbone.state_dict()
+    weights = {f'backbone.{key}': value.contiguous() for key, value in state.items()}
     return load_file(write_model(weights, folder, card))
 
 
