@@ -22,6 +22,8 @@
 
 ``index``: search among millions of rows, against exact search.
 
+``onnx``: students as ONNX files, against torch.
+
 ``gpu``: training steps on a GPU, in single and mixed precision, against supervised steps.
 
 Each prints ratios of runs, interleaved but for ``gpu``, and is a file in tools/benchmarks/, which
@@ -49,6 +51,7 @@ MODES = {
     'startup': 'startup_speed',
     'scale': 'scale_speed',
     'index': 'index_speed',
+    'onnx': 'onnx_speed',
     'gpu': 'gpu_speed',
 }
 PACKAGES = ('torch', 'mmengine', 'mmaction2', 'numpy', 'scikit-learn', 'av', 'decord')

@@ -11,6 +11,10 @@ folder with an ``index.json`` the model is entered there, and for the package's 
 A published file in place of the checkpoint is written anew: the same weights, with a card as this
 version writes it and the figures of ``--results`` that were measured with that file.
 
+``--format onnx`` writes the network with everything that makes its features, for onnxruntime, and
+the same card (docs/without_openmmlab.md); it is compared with torch. Give a checkpoint or a
+published file.
+
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
 ``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2 reads videos by
@@ -26,6 +30,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,8 +52,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'output', type=Path, help='where to, ending in the name; the hash and the ending are added'
     )
-    parser.add_argument('--format', choices=('safetensors', 'pth'), help='safetensors by default')
-    card = parser.add_argument_group('the card of a safetensors file')
+    parser.add_argument(
+        '--format', choices=('safetensors', 'onnx', 'pth'), help='safetensors by default'
+    )
+    card = parser.add_argument_group('the card of a safetensors or onnx file')
     card.add_argument(
         '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
     )
@@ -63,7 +70,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='config of configs/teachers/ that embedded the sentences of a C2VL pre-training, e.g. '
         'minilm: the file is then searched by sentences too',
     )
-    card.add_argument('--half', action='store_true', help='store the weights as float16')
+    card.add_argument(
+        '--half', action='store_true', help='store the weights as float16; of --format safetensors'
+    )
     parser.add_argument(
         '--strip-prefix',
         action='store_true',
@@ -85,14 +94,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.format is None:
         args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
-    elif args.format == 'safetensors' and (args.strip_prefix or args.classifier):
+    elif args.format != 'pth' and (args.strip_prefix or args.classifier):
         parser.error('--strip-prefix and --classifier are of --format pth')
     told = [name for name in CARD if getattr(args, name)]
     if args.format == 'pth' and told:
         options = ', '.join('--' + name.replace('_', '-') for name in told)
         parser.error(f'a .pth file has no card: drop {options}')
+    if args.format == 'onnx' and (args.half or args.text_encoder):
+        parser.error('an .onnx file holds float32 and no text encoder: drop --half, --text-encoder')
     args.variant = args.variant or 'full'
     return args
+
+
+def publish_onnx(args: argparse.Namespace) -> Path:
+    """Write the ONNX file of what :func:`publish` writes."""
+    from mmact_ssl.apis.model import load_file
+    from mmact_ssl.apis.onnx_export import export_onnx
+
+    output = args.output
+    with TemporaryDirectory() as folder:
+        args.output = Path(folder, output.name)
+        return export_onnx(load_file(publish(args)), output.parent)
 
 
 def publish(args: argparse.Namespace) -> Path:
@@ -282,6 +304,8 @@ def main(argv: list[str] | None = None) -> None:
         args.checkpoint = Path(newest_in(args.checkpoint))
         if args.format == 'safetensors':
             path = publish(args)
+        elif args.format == 'onnx':
+            path = publish_onnx(args)
         else:
             path = export_backbone(
                 args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters

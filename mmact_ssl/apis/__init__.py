@@ -37,7 +37,7 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
 
     Args:
         name: One of :func:`list_models`, downloaded where it does not come with the package; or
-            the path of a ``.safetensors`` file that tools/publish_model.py has written.
+            the path of a ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
 
     Raises:
         CheckpointError: There is no such model, or the file is damaged or refused.

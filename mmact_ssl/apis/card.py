@@ -2,7 +2,7 @@
 
 A published file is a safetensors file of a backbone's weights, ``backbone.*``, with its card as
 JSON in the file's own metadata; beside them may lie what reads sentences, ``heads.prompts.*``.
-Whoever receives it needs nothing else to build the network.
+Whoever receives it needs nothing else to build the network. An ONNX file has the same card.
 """
 
 from __future__ import annotations
@@ -106,18 +106,18 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     path = os.fspath(path)
     if os.path.isdir(path) or path.endswith('.pth'):
         raise CheckpointError(
-            f'{path}: is no published .safetensors file: make one of a training checkpoint by '
-            'tools/publish_model.py, without --format pth'
+            f'{path}: is no published .safetensors or .onnx file: make one of a training '
+            'checkpoint by tools/publish_model.py, without --format pth'
         )
     values = read_saved_card(path)
     with reading(path, FIX, CheckpointError):
-        if values is None:
-            raise ValueError('it has no card, so that its network is not known')
         return card_from(values)
 
 
 def card_from(values: Any) -> Card:
     """Make a card of what a file says; ValueError for what no card says."""
+    if values is None:
+        raise ValueError('it has no card, so that its network is not known')
     if not isinstance(values, dict):
         raise ValueError('its card is not a table')
     known = {item.name: item for item in fields(Card)}

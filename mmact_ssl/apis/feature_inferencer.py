@@ -64,7 +64,7 @@ class FeatureInferencer(BaseInferencer):
 
     Args:
         model: Name in the zoo, path of a published file, or a loaded model.
-        device: Of the network; a GPU where there is one.
+        device: Of the network; a GPU where there is one. An ONNX file runs on the CPU.
         show_progress: Show a bar over the clips.
     """
 
@@ -73,9 +73,8 @@ class FeatureInferencer(BaseInferencer):
     ) -> None:
         self.pretrained = load_model(model) if isinstance(model, str) else model
         self.broken: dict[str, str] = {}  # reason by clip, of the last call
-        super().__init__(
-            ConfigDict(), device=find_device(device), scope='mmaction', show_progress=show_progress
-        )
+        device = find_device(device or self.pretrained.default_device)
+        super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
 
     def __call__(
         self,

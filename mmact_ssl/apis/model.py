@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ class PretrainedModel:
     """A published model, as :func:`mmact_ssl.apis.load_model` returns it, in evaluation mode.
 
     Attributes:
+        default_device: Where an inferencer puts it; None: a GPU where there is one.
         backbone: Takes normalized float ``(N, C, T, H, W)`` (2D networks: frames ``(N, C, H, W)``),
             or skeletons ``(N, M, T, V, C)``.
         preprocessor: Collates and normalizes samples.
@@ -35,6 +36,8 @@ class PretrainedModel:
         sha256: Of the file.
         path: Of the file.
     """
+
+    default_device: ClassVar[str | None] = None
 
     backbone: nn.Module
     preprocessor: nn.Module
@@ -66,14 +69,18 @@ class PretrainedModel:
         from mmengine.dataset import pseudo_collate
 
         data = self.preprocessor(pseudo_collate(list(samples)), training=False)
-        return encode(self.backbone, data['inputs'], self.pooling, self.card.deviation)
+        return self.encode(data['inputs'])
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features of a normalized batch, see :func:`mmact_ssl.evaluation.features.encode`."""
+        return encode(self.backbone, inputs, self.pooling, self.card.deviation)
 
 
 def load_file(path: str | os.PathLike[str], expected: str | None = None) -> PretrainedModel:
     """Load a published file.
 
     Args:
-        path: A ``.safetensors`` file that tools/publish_model.py has written.
+        path: A ``.safetensors`` or ``.onnx`` file that tools/publish_model.py has written.
         expected: Its sha256, compared before anything of the file is parsed.
 
     Raises:
@@ -85,6 +92,10 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         sha256 = sha256_of_file(path)
     if expected is not None and sha256 != expected:
         raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
+    if path.endswith('.onnx'):
+        from mmact_ssl.apis.onnx_model import load_onnx  # which needs this module
+
+        return load_onnx(path)
     card = read_card(path)
     state = {key: value for key, value in read_state_dict(path).items() if key.startswith(PREFIX)}
     state = {key[len(PREFIX) :]: value for key, value in state.items()}

@@ -114,12 +114,12 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
     """Path of a model's file and, of one with a name, its sha256.
 
     Args:
-        name: A path, or a name. What ends in ``.safetensors`` or has a slash is a path, and so is
-            an existing file, unless a model has its name.
+        name: A path, or a name. What ends in ``.safetensors`` or ``.onnx`` or has a slash is a
+            path, and so is an existing file, unless a model has its name.
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)
-    if text.endswith('.safetensors') or os.path.sep in text:
+    if text.endswith(('.safetensors', '.onnx')) or os.path.sep in text:
         return text, None
     base = os.environ.get('MMACT_SSL_ZOO', '')
     known = own_models()
@@ -131,7 +131,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
         near = get_close_matches(text, known, n=3) or sorted(known)
         raise CheckpointError(
             f'there is no model {text!r}: give a name of mmact_ssl.apis.list_models() '
-            f'({", ".join(near[:5])}) or the path of a .safetensors file'
+            f'({", ".join(near[:5])}) or the path of a .safetensors or .onnx file'
         )
     entry = known[text]
     folder = folder or cache_folder()

@@ -14,7 +14,7 @@ from mmact_ssl.engine.checkpoint import check_end, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading
 
-# The key of a published model's card in the metadata of its safetensors file.
+# The key of a published model's card in the metadata of its file.
 CARD_KEY = 'mmact_ssl_card'
 
 
@@ -41,7 +41,7 @@ def read_saved_config(
 
 
 def read_saved_card(path: str | os.PathLike[str]) -> Any:
-    """Read the card in a .safetensors file as plain values, without its weights; None without one.
+    """Read the card in a .safetensors or .onnx file as plain values; None without one.
 
     Raises:
         CheckpointError: The file is missing or damaged.
@@ -49,6 +49,12 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
     from safetensors import safe_open
 
     path = os.fspath(path)
+    if path.endswith('.onnx'):
+        from mmact_ssl.engine.onnx_file import FIX, read_onnx
+
+        _, metadata = read_onnx(path)
+        with reading(path, FIX, CheckpointError):
+            return json.loads(metadata.get(CARD_KEY, 'null'))
     fix = 'download it again, or publish it by tools/publish_model.py'
     with reading(path, fix, CheckpointError):
         check_end(path)

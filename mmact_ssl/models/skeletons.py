@@ -51,10 +51,11 @@ def valid_frames(x: Tensor) -> Tensor:
     seen = (x != 0).flatten(3).any(3)  # (B, M, T)
     # The first frame always counts, and the first person where nobody is seen.
     ends = seen.any(1)  # (B, T): frames in which anybody is seen
-    ends[:, 0] = True
-    within = ends.flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of these
+    ends = torch.cat([torch.ones_like(ends[:, :1]), ends[:, 1:]], dim=1)
+    within = ends.long().flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of these
     present = seen.any(2)  # (B, M)
-    present[:, 0] |= ~present.any(1)
+    nobody = ~present.any(1, keepdim=True)
+    present = torch.cat([present[:, :1] | nobody, present[:, 1:]], dim=1)
     return present[:, :, None] & within[:, None]
 
 
@@ -78,8 +79,8 @@ def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
         stride *= 2
     lengths = clip_lengths(valid)  # (B,)
     if -(-time // stride) == num_frames:
-        lengths = -(-lengths // stride)
+        lengths = (lengths + stride - 1) // stride
     else:
-        lengths = -(-lengths * num_frames // time)
+        lengths = (lengths * num_frames + time - 1) // time
     within = torch.arange(num_frames, device=valid.device) < lengths[:, None]  # (B, T')
     return valid.any(2)[:, :, None] & within[:, None]

@@ -213,6 +213,34 @@ def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_p
     assert str(renewed) in capsys.readouterr().out
 
 
+def test_an_onnx_file_has_the_card_of_its_checkpoint(demo_checkpoint, make_result, tmp_path):
+    pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
+    pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
+    zoo = tmp_path / 'zoo'
+    zoo.mkdir()
+    others = {'index.json': '{}', 'mine-12345678.onnx': 'another', 'mine-12345678.safetensors': ''}
+    for name, content in others.items():
+        (zoo / name).write_text(content)
+    sha256 = hashlib.sha256(demo_checkpoint.read_bytes()).hexdigest()
+    make_result(0.25, checkpoint_hash=sha256).write(tmp_path / 'results')
+    options = ['--format=onnx', '--licence=ours', '--results', str(tmp_path / 'results')]
+    main([str(demo_checkpoint), str(zoo / 'mine'), *options])
+    (written,) = {path.name for path in zoo.iterdir()} - set(others)
+    assert {name: (zoo / name).read_text() for name in others} == others
+    digest = hashlib.sha256((zoo / written).read_bytes()).hexdigest()
+    assert written == f'mine-{digest[:8]}.onnx'
+    card = load_model(zoo / written).card
+    assert (card.name, card.licence, card.source_sha256) == ('mine', 'ours', sha256)
+    assert [figure['value'] for figure in card.results] == [0.25]
+
+
+@pytest.mark.parametrize('option', ['--half', '--text-encoder=minilm', '--strip-prefix'])
+def test_an_option_of_weights_is_none_of_an_onnx_file(option, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        main(['x.pth', 'y', '--format=onnx', option])
+    assert option.split('=')[0] in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_published_file_is_written_anew_with_its_own_figures(
     demo_checkpoint, make_result, tmp_path, capsys
 ):

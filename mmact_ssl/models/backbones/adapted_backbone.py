@@ -50,4 +50,7 @@ class AdaptedBackbone(BaseModule):
         chosen = [adapted[name] for name in self.outputs]
         # Of maps of several levels each is brought to the size of the smallest.
         size = min((one.shape[2:] for one in chosen), key=math.prod)
-        return torch.cat([F.adaptive_avg_pool3d(one, size) for one in chosen], dim=1)
+        same_size = (
+            one if one.shape[2:] == size else F.adaptive_avg_pool3d(one, size) for one in chosen
+        )
+        return torch.cat([*same_size], dim=1)

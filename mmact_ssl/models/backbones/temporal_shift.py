@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -129,6 +130,10 @@ def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:
     """
     clips = maps.unflatten(0, (-1, num_segments))  # (B, T, C, H, W)
     fold = maps.shape[1] // shift_div
+    if torch.onnx.is_in_onnx_export():  # which cannot write into slices of any number of clips
+        after = F.pad(clips[:, 1:, :fold], (0, 0, 0, 0, 0, 0, 0, 1))
+        before = F.pad(clips[:, :-1, fold : 2 * fold], (0, 0, 0, 0, 0, 0, 1, 0))
+        return torch.cat([after, before, clips[:, :, 2 * fold :]], dim=2).flatten(0, 1)
     shifted = torch.zeros_like(clips)
     shifted[:, :-1, :fold] = clips[:, 1:, :fold]
     shifted[:, 1:, fold : 2 * fold] = clips[:, :-1, fold : 2 * fold]

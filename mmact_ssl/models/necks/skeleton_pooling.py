@@ -46,11 +46,11 @@ class SkeletonPooling(BaseModule):
                 scaled = scaled.any(1, keepdim=True)
             counts = scaled[:, None, :, :, None]  # (B, 1, M', T', 1)
         counts = counts.expand(-1, 1, *values.shape[2:])
-        # `where`, not a product: what padding holds may be anything, NaN included.
-        total = values.where(counts, 0.0).flatten(2).sum(2)
+        # Not a product: what padding holds may be anything, NaN included.
+        total = values.masked_fill(~counts, 0.0).flatten(2).sum(2)
         pooled = total / counts.flatten(1).sum(1, keepdim=True)
         if self.mode == 'mean':
             return pooled
-        largest = values.where(counts, torch.finfo(values.dtype).min).flatten(2).amax(2)
+        largest = values.masked_fill(~counts, torch.finfo(values.dtype).min).flatten(2).amax(2)
         parts = zip(pooled.chunk(self.streams, dim=1), largest.chunk(self.streams, dim=1))
         return torch.cat([half for part in parts for half in part], dim=1)

@@ -25,7 +25,7 @@ def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
         x: ``(B, T, D)``; the outputs ``(B, T, hidden_size * directions)`` are 0 in the padding.
         lengths: int64 ``(B,)``, 1..T.
     """
-    if x.is_cuda:
+    if x.is_cuda or torch.onnx.is_in_onnx_export():
         return _run_torch(gru, x, lengths)
     # Mixed precision would round each step's state; the products here are too small to gain by it.
     with torch.autocast(x.device.type, enabled=False):

@@ -1,0 +1,200 @@
+"""Write a published model as an ONNX file, which onnxruntime runs without this package."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmact_ssl import __version__
+from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.onnx_model import INPUT, OUTPUT, OnnxNetwork
+from mmact_ssl.engine.onnx_file import check_graph
+from mmact_ssl.engine.saved_config import CARD_KEY, find_value
+from mmact_ssl.errors import ConfigError, reason_of
+from mmact_ssl.files import write_atomically
+from mmact_ssl.models.encoding import shift_length
+from mmact_ssl.models.skeletons import find_layout
+from mmact_ssl.models.teachers.weights import import_extra
+
+LAYOUT_KEY = 'mmact_ssl_layout'
+OPSET = 17  # the newest that torch 2.1 writes
+TOLERANCE = 1e-4  # of features, beside the largest of them where that is above 1
+SKELETON_FRAMES = 16  # of the skeletons that are traced; others are compared too
+
+
+class FeatureGraph(nn.Module):
+    """Everything between a normalized batch and its features, as :func:`encode` computes it.
+
+    Args:
+        model: A published model, in evaluation mode.
+    """
+
+    def __init__(self, model: PretrainedModel) -> None:
+        super().__init__()
+        self.model = model
+        self.backbone = model.backbone  # the exporter looks for weights in modules
+        self.shift_length = shift_length(model.backbone)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(B, num_clips, ...)`` to ``(B, C)``."""
+        if self.shift_length > 1:
+            # So that frames which are not whole clips are an error, see check_whole_clips.
+            shape = inputs.shape
+            clips = inputs.reshape(shape[0], -1, self.shift_length, *shape[2:])
+            inputs = clips.flatten(1, 2)
+        return self.model.encode(inputs)
+
+
+def export_onnx(model: PretrainedModel, folder: Path) -> Path:
+    """Write a model as ``<name>-<8 digits of sha256>.onnx``, compared with torch.
+
+    The graph takes a normalized batch ``(B, num_clips, 3, T, H, W)``, frames of 2D networks
+    ``(B, T, 3, H, W)``, or skeletons ``(B, num_clips, M, T, V, C)``; B, num_clips and T are free.
+    The padding of skeletons is found in the graph, see :func:`valid_frames`. The file's metadata
+    holds the card and, of skeletons, names and parents of the joints.
+
+    Args:
+        model: Loaded by :func:`mmact_ssl.apis.load_model` of a ``.safetensors`` file.
+        folder: Where the file goes.
+
+    Raises:
+        ConfigError: onnx or onnxruntime is not installed, or the network cannot be exported: torch
+            cannot write it, or its features differ from torch's.
+    """
+    onnx = import_extra('onnx', '--format onnx', 'onnx')
+    card = replace(
+        model.card,
+        precision='float32',
+        text_encoder='',
+        text_fingerprint='',
+        version=__version__,
+    )
+    first, *others = map(torch.from_numpy, example_inputs(model))
+    written = onnx.load_model_from_string(_trace(FeatureGraph(model).eval(), first, card.name))
+    metadata = {CARD_KEY: card.to_json()}
+    if card.layout:
+        metadata[LAYOUT_KEY] = layout_table(card.layout)
+    onnx.helper.set_model_props(written, metadata)
+    content = written.SerializeToString(deterministic=True)
+    try:
+        check_graph(written)
+        for inputs in (first, *others):
+            compare(model, content, inputs)
+    except Exception as error:  # networks refuse other lengths by almost any
+        raise ConfigError(f'{card.name} cannot be an ONNX file: {reason_of(error)}') from error
+    path = folder / f'{card.name}-{sha256(content).hexdigest()[:8]}.onnx'
+    write_atomically(path, content)
+    return path
+
+
+def layout_table(layout: str) -> str:
+    """Names and parents of a layout's joints, as JSON."""
+    skeleton = find_layout(layout)
+    return json.dumps(dict(names=skeleton.names, parents=skeleton.parents))
+
+
+def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
+    """Yield random normalized batches of several sizes, clips and lengths, float32.
+
+    Skeletons end in padding, of another length in each clip.
+    """
+    random = np.random.default_rng(0)
+    card = model.card
+    sizes = ((2, 2, 1.0), (1, 1, 1.0), (3, 1, 0.5), (2, 1, 1.5))  # clips a batch, length
+    if card.kind == 'skeleton':
+        streams = find_value(card.backbone, 'num_streams') or 1
+        values = streams * (find_value(card.backbone, 'in_channels') or 3)
+        joints = (find_layout(card.layout).num_joints, values)
+        for batch, clips, scale in sizes:
+            frames = int(SKELETON_FRAMES * scale)
+            shape = (batch, clips, card.num_persons, frames, *joints)
+            inputs = random.normal(size=shape).astype(np.float32)
+            for number in range(batch):
+                inputs[number, :, :, frames - number :] = 0
+            yield inputs
+        return
+    frames = card.clip.get('clip_len', 1)
+    side = find_value(card.pipeline, 'crop_size')
+    if side is None:
+        raise ConfigError(f'{card.name} cannot be an ONNX file: its pipeline crops no fixed size')
+    size = tuple(side) if isinstance(side, (tuple, list)) else (side, side)
+    for batch, clips, scale in sizes:
+        shape = (batch, clips, 3, max(int(frames * scale), 1), *size[::-1])
+        if card.preprocessor.get('format_shape') == 'NCHW':
+            segments = shift_length(model.backbone)
+            shape = (batch, segments * max(int(2 * scale), 1), 3, *size[::-1])
+        yield random.normal(size=shape).astype(np.float32)
+
+
+def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
+    """The exporter's file."""
+    # T is axis 3 of clips and skeletons, axis 1 of frames.
+    axes = {0: 'batch', 1: 'frames'} if inputs.ndim == 5 else {0: 'batch', 1: 'clips', 3: 'frames'}
+    options: dict[str, Any] = dict(opset_version=OPSET)
+    if 'dynamo' in inspect.signature(torch.onnx.export).parameters:  # from torch 2.5 on
+        # The other exporter cannot write a GRU over any number of frames.
+        options['dynamo'] = False
+    try:
+        # It warns of values that it takes for constants, which are compared.
+        with TemporaryDirectory() as folder, torch.no_grad(), _quiet():
+            file = Path(folder, 'graph.onnx')
+            torch.onnx.export(
+                graph,
+                (inputs,),
+                str(file),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes={INPUT: axes, OUTPUT: {0: 'batch'}},
+                **options,
+            )
+            return file.read_bytes()
+    except Exception as error:  # the exporter's own have no public base
+        raise ConfigError(
+            f'{name} cannot be an ONNX file, torch {torch.__version__} does not write it: '
+            f'{reason_of(error)}'
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence warnings, and what native code prints."""
+    sys.stdout.flush()
+    saved = {number: os.dup(number) for number in (1, 2)}
+    try:
+        with open(os.devnull, 'wb') as nowhere, warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            for number in saved:
+                os.dup2(nowhere.fileno(), number)
+            yield
+    finally:
+        sys.stdout.flush()
+        for number, copy in saved.items():
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def compare(model: PretrainedModel, content: bytes, inputs: Tensor) -> None:
+    """Raise ValueError if onnxruntime makes other features of a batch than torch."""
+    with torch.no_grad():
+        expected = model.encode(inputs)
+    found = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}.onnx')(inputs)
+    difference = (found - expected).abs().max().item()
+    if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):
+        raise ValueError(
+            f'of inputs {list(inputs.shape)} onnxruntime makes features that differ from '
+            f"torch's by {difference:.2g}"
+        )

@@ -1,0 +1,187 @@
+"""Each family of students becomes an ONNX file that makes torch's features of any batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmact_ssl.apis import load_model
+from mmact_ssl.apis.card import read_card
+from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.onnx_export import LAYOUT_KEY, export_onnx
+from mmact_ssl.apis.parts import build_model
+from mmact_ssl.apis.publish import make_card
+from mmact_ssl.engine.onnx_file import read_onnx
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.models.skeletons import find_layout
+from tests.test_apis.conftest import KNOWN
+
+pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
+pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
+
+SIDE = 32  # of pictures
+R3D = {'base_channels': 4}
+GRAPH = {
+    'network.base_channels': 8,
+    'network.num_stages': 3,
+    'network.inflate_stages': [2],
+    'network.down_stages': [2, 3],
+}
+# Downstream config, what makes its backbone small, C of that, shape of a sample of T frames.
+STUDENTS = {
+    'r3d18-small': ('r3d_demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
+    'adapted': ('r3d-adapted_demo', {}, 320, (2, 3, 'T', SIDE, SIDE)),
+    'tsm-lite0': ('tsm-lite0_jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
+    'tsm-r50': ('tsm-r50_ucf101', {'depth': 18}, 512, ('T', 3, SIDE, SIDE)),
+    'tsn-r18': ('tsn-r18_ucf101', {}, 512, ('T', 3, SIDE, SIDE)),
+    'gru': ('gru_nwucla', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
+    'gru-streams': ('gru-streams_nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
+    'stgcn': ('stgcn_nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
+    'stgcnpp-small': ('stgcnpp-small_nwucla', GRAPH, 16, (2, 1, 'T', 20, 6)),
+    'aagcn': ('aagcn_nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
+}
+
+
+def student(config: str, changes: dict, width: int) -> PretrainedModel:
+    """A student of a downstream config with random weights and random running statistics."""
+    cfg = Config.fromfile(f'configs/downstream/linear_{config}.py')
+    cfg.merge_from_dict({f'model.backbone.{key}': value for key, value in changes.items()})
+    cfg.model.cls_head.in_channels = width
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if 'crop_size' in step:
+            step.crop_size = SIDE
+    card = make_card(cfg, **KNOWN)
+    torch.manual_seed(0)
+    parts = [build_model(getattr(card, k), k, k) for k in ('backbone', 'preprocessor')]
+    pooling = None if card.pooling is None else build_model(card.pooling, 'pooling', 'pooling')
+    for layer in parts[0].modules():
+        if isinstance(layer, _BatchNorm):
+            layer.running_mean.normal_(0, 0.1)
+            layer.running_var.uniform_(0.5, 1.5)
+    for part in parts:
+        part.eval()
+        part.requires_grad_(False)
+    return PretrainedModel(*parts, pooling, card, '0' * 64, 'small.safetensors')
+
+
+def batch(shape: tuple, size: int, frames: int) -> torch.Tensor:
+    return torch.randn(size, *(frames if axis == 'T' else axis for axis in shape))
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory) -> Callable[[str], tuple[PretrainedModel, Path]]:
+    """Gives a student and its file by name, and writes each once."""
+
+    @lru_cache
+    def find(name: str) -> tuple[PretrainedModel, Path]:
+        model = student(*STUDENTS[name][:3])
+        return model, export_onnx(model, tmp_path_factory.mktemp(name))
+
+    return find
+
+
+@pytest.mark.parametrize('name', STUDENTS)
+def test_a_file_makes_the_features_of_torch(name: str, exported):
+    model, path = exported(name)
+    loaded = load_model(path)
+    shape = STUDENTS[name][3]
+    for size, length in ((1, 2), (4, 11)):
+        # A temporal shift reads whole clips.
+        inputs = batch(shape, size, 8 * min(length, 3) if shape[0] == 'T' else length)
+        if model.card.kind == 'skeleton' and size > 1:
+            inputs[1, :, :, 7:] = 0
+        with torch.no_grad():
+            expected = model.encode(inputs)
+        assert expected.shape == (size, model.card.feature_dim)
+        assert size == 1 or expected.std(dim=0).max() > 1e-4, 'equal features agree with anything'
+        scale = expected.abs().max().clamp(min=1)
+        torch.testing.assert_close(
+            loaded.encode(inputs) / scale, expected / scale, rtol=0, atol=1e-5
+        )
+
+
+def test_padding_of_a_gru_changes_nothing(exported):
+    model, path = exported('gru-streams')
+    loaded = load_model(path)
+    clips = [batch(STUDENTS['gru-streams'][3], 1, length) for length in (9, 5, 1)]
+    alone = torch.cat([model.encode(clip) for clip in clips])
+    padded = torch.zeros(3, 2, 1, 12, 20, 9)
+    for number, clip in enumerate(clips):
+        padded[number, :, :, : clip.shape[3]] = clip[0]
+    torch.testing.assert_close(loaded.encode(padded), alone, rtol=0, atol=1e-6)
+
+
+def test_name_and_metadata_are_those_of_a_published_file(exported, tmp_path):
+    model, path = exported('gru-streams')
+    assert path.name == f'small-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.onnx'
+    assert [*path.parent.iterdir()] == [path]
+    assert read_card(path) == load_model(path).card == model.card
+    layout = find_layout('kinect20')
+    table = json.loads(read_onnx(str(path))[1][LAYOUT_KEY])
+    assert table == dict(names=[*layout.names], parents=[*layout.parents])
+    assert export_onnx(model, tmp_path).read_bytes() == path.read_bytes(), 'the same file again'
+    assert not model.backbone.training
+
+
+def test_frames_of_two_clips_of_a_shift_do_not_mix(exported):
+    network = load_model(exported('tsm-lite0')[1]).backbone
+    with pytest.raises(CheckpointError, match=r'\.onnx: .*Reshape'):
+        network(batch(STUDENTS['tsm-lite0'][3], 8, 7))
+
+
+class Odd(torch.nn.Module):
+    """Features that depend on a number that the exporter takes for a constant."""
+
+    def forward(self, clips):
+        return clips.flatten(1).mean(1, keepdim=True).expand(-1, 32) * len(clips.tolist())
+
+
+class Unknown(torch.nn.Module):
+    def forward(self, clips):
+        return torch.linalg.svdvals(clips.flatten(2))
+
+
+@pytest.mark.parametrize(
+    ('network', 'answer'),
+    [
+        (Odd(), r'of inputs \[1, 1, .*\] onnxruntime makes features that differ'),
+        (Unknown(), r'torch .* does not write it'),
+    ],
+)
+def test_what_is_not_the_same_network_is_not_written(network, answer, tmp_path, capfd):
+    model = student(*STUDENTS['r3d18-small'][:3])
+    model.backbone = network
+    with pytest.raises(ConfigError, match=f'^small cannot be an ONNX file.*{answer}') as error:
+        export_onnx(model, tmp_path)
+    assert '\n' not in str(error.value)
+    assert [*tmp_path.iterdir()] == [] and ''.join(capfd.readouterr()) == ''
+
+
+def test_pictures_of_any_size_are_refused(tmp_path):
+    model = student(*STUDENTS['r3d18-small'][:3])
+    model.card.pipeline[:] = [step for step in model.card.pipeline if 'crop_size' not in step]
+    with pytest.raises(ConfigError, match='its pipeline crops no fixed size'):
+        export_onnx(model, tmp_path)
+
+
+def test_features_of_clips_are_those_of_the_safetensors_file(publish, skeleton_config, tmp_path):
+    from mmact_ssl.apis import embed
+    from mmact_ssl.evaluation.student import build_recognizer
+
+    backbone = build_recognizer(skeleton_config, seed=3).backbone
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'student.pth')
+    model = load_model(publish(skeleton_config, tmp_path / 'student.pth', tmp_path))
+    path = export_onnx(model, tmp_path)
+    random = np.random.default_rng(0)
+    clips = [random.normal(size=(1, frames, 20, 3)) for frames in (6, 6)]
+    np.testing.assert_allclose(embed(str(path), clips), embed(model, clips), rtol=0, atol=1e-5)

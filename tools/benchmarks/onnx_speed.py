@@ -1,0 +1,97 @@
+"""ONNX files of students of every family: their size, how far from torch, how fast on one core.
+
+The network of each downstream config has random weights. A round embeds one batch: of videos one
+clip of the length that evaluation reads, of skeletons eight clips of 64 frames. Both ways have
+one thread, and take what their process computes, without decoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import interleave
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmact_ssl.apis.model import PretrainedModel, load_file
+from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
+from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.shipped_configs import CONFIGS
+
+STUDENTS = (
+    *('r3d_demo', 'r3d_ucf101', 'tsm-lite0_jhmdb', 'tsn-r18_ucf101'),
+    *('gru_nwucla', 'gru-streams_nwucla', 'stgcn_nwucla', 'stgcnpp_nwucla', 'aagcn_nwucla'),
+)
+CLIPS, FRAMES = 8, 64  # of skeletons
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument('--students', nargs='+', default=STUDENTS, help='linear_<name>.py')
+    parser.add_argument('--rounds', type=int, default=5)
+
+
+def write_student(name: str, folder: Path) -> PretrainedModel:
+    """Publish a config's network with random weights, and load it."""
+    cfg = Config.fromfile(CONFIGS / 'downstream' / f'linear_{name}.py')
+    if cfg.model.backbone.get('checkpoint') is not None:
+        cfg.model.backbone.checkpoint = None
+    known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'made')
+    card = make_card(cfg, name=name, precision='float32', **known)
+    backbone = build_recognizer(cfg, 0).backbone
+    state = backbone.state_dict()
+    weights = {f'backbone.{key}': value.contiguous() for key, value in state.items()}
+    return load_file(write_model(weights, folder, card))
+
+
+def sample(model: PretrainedModel) -> torch.Tensor:
+    """A random normalized batch, as a round embeds it."""
+    shape = list(next(example_inputs(model)).shape)
+    shape[0] = 1
+    if model.card.kind == 'skeleton':
+        shape[0], shape[1], shape[3] = CLIPS, 1, FRAMES
+    elif len(shape) == 6:
+        shape[1] = 1
+    return torch.from_numpy(np.random.default_rng(1).normal(size=shape).astype(np.float32))
+
+
+def build(path: Path | str, inputs: torch.Tensor) -> Callable[[int], np.ndarray]:
+    """A way: embed by the model of a file."""
+    model = load_file(path)
+
+    def run(number: int) -> np.ndarray:
+        with torch.inference_mode():
+            return model.encode(inputs).numpy()
+
+    return run
+
+
+def run(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Compare the students' files, one after the other."""
+    torch.set_num_threads(1)
+    args.cache.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name in args.students:
+        model = write_student(name, args.cache)
+        inputs = sample(model)
+        files = dict(torch=model.path, onnxruntime=export_onnx(model, args.cache))
+        summary = interleave.compare(
+            f'{name} of {list(inputs.shape)}',
+            {way: partial(build, path, inputs) for way, path in files.items()},
+            baseline='torch',
+            rounds=args.rounds,
+            faster=True,
+        )
+        expected, features = (summary['ways'][way].pop('results')[-1] for way in files)
+        size = files['onnxruntime'].stat().st_size
+        difference = float(np.abs(features - expected).max())
+        largest = float(np.abs(expected).max())
+        print(f'  {size / 2**20:.1f} MiB, features differ by {difference:.1e} of {largest:.3g}')
+        found.append({**summary, 'bytes': size, 'difference': difference, 'largest': largest})
+    return found
