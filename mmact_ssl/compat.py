@@ -215,7 +215,7 @@ def fix_multimodal_models() -> bool:
     for package in ('mmaction', 'mmpretrain'):
         # A package that is absent or broken says so where it is used.
         with suppress(ImportError):
-            dependency = importlib.import_module(f'{package}.utils.dependency')
+            dependency: Any = importlib.import_module(f'{package}.utils.dependency')
             acted |= dependency.WITH_MULTIMODAL
             dependency.WITH_MULTIMODAL = False
     return acted
