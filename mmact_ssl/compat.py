@@ -205,7 +205,7 @@ def fix_missing_pkg_resources() -> bool:
 def fix_multimodal_models() -> bool:
     """Leave out the multimodal models of mmaction2 and mmpretrain beside a newer transformers.
 
-    With transformers 4.52 or later ``import mmaction.models`` and ``import mmpretrain.models`` fail,
+    With transformers 4.52 or later ``mmaction.models`` and ``mmpretrain.models`` do not import,
     and mmpose imports the latter. Their other models need no transformers.
     """
     transformers = version_of('transformers')
