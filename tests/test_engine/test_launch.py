@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
-import subprocess
-import sys
 from argparse import Namespace
 
 import pytest
@@ -19,6 +17,7 @@ from mmact_ssl.engine.launch import load_config, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.preparation.own_folder import VARIABLE
 from mmact_ssl.shipped_configs import CONFIGS
+from tests.helpers.processes import Process
 
 
 def test_any_default_hook_is_switched_off_by_none(tmp_path):
@@ -53,8 +52,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_a_step_finds_the_memory_that_the_last_one_freed():
     """Without it every page of every step comes from the system anew."""
     plain, kept = (
-        int(subprocess.check_output([sys.executable, '-c', COUNT_FAULTS, *word], timeout=600))
-        for word in ([], ['keep'])
+        int(Process.program('-c', COUNT_FAULTS, *word).wait().out) for word in ([], ['keep'])
     )
     assert kept < plain / 10
 

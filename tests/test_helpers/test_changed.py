@@ -16,7 +16,6 @@ from tests.helpers.changed import changed_files, mirrored_tests
         ('mmact_ssl/files.py', ['tests/test_files.py']),
         ('mmact_ssl/models/losses/nt_xent.py', ['tests/test_models/test_losses/test_nt_xent.py']),
         ('mmact_ssl/models/pretrainer.py', ['tests/test_models/test_pretrainer']),
-        ('mmact_ssl/version.py', ['tests/test_compat.py']),
         ('tools/train.py', ['tests/test_tools/test_train.py']),
         ('tests/test_files.py', ['tests/test_files.py']),
         ('tests/test_deleted.py', []),

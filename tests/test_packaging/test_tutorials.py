@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 # Options that make a command small.
 SMALL = {
     'train': ['--cfg-options', 'train_cfg.max_epochs=1', 'default_hooks.checkpoint.interval=1'],
-    'evaluate': ['--cfg-options', 'train_cfg.max_epochs=1', 'linear.folds=2'],
+    'evaluate': [
+        *('--cfg-options', 'train_cfg.max_epochs=1', 'linear.folds=2', 'linear.penalties=(0.1,)')
+    ],
+    'extract_targets': ['--workers', '1'],  # more are started for minutes of work
 }
 # Run here or in test_inference_page.py, and pages whose commands need data sets or GPUs.
 RUN = {'few_labels.md', 'migrating.md', 'inference.md', 'data.md', 'get_started.md'}

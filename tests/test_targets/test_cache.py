@@ -24,6 +24,7 @@ from mmact_ssl.targets.cache import (
     remove_cache,
 )
 from mmact_ssl.targets.meta import parse_meta
+from tests.helpers.processes import context
 
 META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
 LONG = 'v/' * 300 + 'a.mp4'  # over LMDB's limit: kept under its hash
@@ -287,11 +288,13 @@ def test_remove_leaves_other_files_alone(tmp_path):
     assert [file.name for file in path.iterdir()] == ['notes.txt']
 
 
-@pytest.mark.parametrize('method', ['fork', 'spawn'])
+@pytest.mark.parametrize('method', ['fork', 'forkserver'])
 def test_a_reader_works_in_child_processes(tmp_path, method):
+    """A forked one inherits it, one of a server gets its pickle."""
     reader = TargetReader(write(tmp_path / 'x.lmdb'))
     wanted = reader.get('a.mp4')
-    with multiprocessing.get_context(method).Pool(2) as pool:
+    start = context() if method == 'forkserver' else multiprocessing.get_context(method)
+    with start.Pool(2) as pool:
         found = pool.map_async(reader.get, ['a.mp4'] * 4).get(timeout=600)
     assert all(np.array_equal(array, wanted) for array in [*found, reader.get('a.mp4')])
 
@@ -319,7 +322,7 @@ def test_a_full_cache_grows_and_so_does_one_that_another_process_has_made_grow(
     with TargetWriter(path, META) as writer:
         for number, key in enumerate(keys):
             writer.put(key, pose(100, number))  # 20 kB each
-        other = multiprocessing.get_context('spawn').Process(target=write_much, args=(path,))
+        other = context().Process(target=write_much, args=(path,))
         other.start()
         other.join()
         assert other.exitcode == 0
