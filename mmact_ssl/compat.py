@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.machinery import ModuleSpec
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,8 +27,6 @@ import numpy as np
 import torch
 import torch.utils.checkpoint
 from packaging.version import Version
-
-from mmact_ssl.preflight import version_of
 
 # Module that warns -> start of its message: upstream speaks to itself, a user can do nothing.
 UPSTREAM_WARNINGS = {
@@ -173,32 +171,31 @@ def fix_missing_xtcocotools() -> bool:
 
 
 def fix_missing_pkg_resources() -> bool:
-    """Give mmengine the part of ``pkg_resources`` that it calls where setuptools has it no more.
-
-    mmengine 0.10 asks it where a package lies; setuptools 82 and later do not contain it.
-    """
-    if 'pkg_resources' in sys.modules or importlib.util.find_spec('pkg_resources') is not None:
+    """Make mmengine find packages without ``pkg_resources``, which setuptools 82 has no more."""
+    if importlib.util.find_spec('pkg_resources') is not None:
         return False
+    from mmengine import utils
+    from mmengine.config import config
+    from mmengine.config.utils import MODULE2PACKAGE
+    from mmengine.hub import hub
+    from mmengine.utils import package_utils
 
-    class InstalledDistribution:
-        """What mmengine asks of a distribution: where it lies, and its ``top_level.txt``."""
+    if package_utils.is_installed.__module__ == __name__:
+        return False
+    modules = {package: module for module, package in MODULE2PACKAGE.items()}
 
-        def __init__(self, name: str) -> None:
-            self._distribution = distribution(name)
-            self.version = self._distribution.version
-            self.location = str(self._distribution.locate_file(''))
+    def is_installed(package: str) -> bool:
+        return importlib.util.find_spec(modules.get(package, package)) is not None
 
-        def has_metadata(self, name: str) -> bool:
-            return self._distribution.read_text(name) is not None
+    def get_installed_path(package: str) -> str:
+        root = _package_root(modules.get(package, package))
+        if root is None:
+            raise ModuleNotFoundError(f'{package} is not installed')
+        return str(root)
 
-        def get_metadata(self, name: str) -> str:
-            return self._distribution.read_text(name) or ''
-
-    _stub_module(
-        'pkg_resources',
-        get_distribution=InstalledDistribution,
-        DistributionNotFound=PackageNotFoundError,
-    )
+    for module in (package_utils, utils, config, hub):
+        for function in (is_installed, get_installed_path):
+            setattr(module, function.__name__, function)
     return True
 
 
@@ -208,8 +205,11 @@ def fix_multimodal_models() -> bool:
     With transformers 4.52 or later ``mmaction.models`` and ``mmpretrain.models`` do not import,
     and mmpose imports the latter. Their other models need no transformers.
     """
-    transformers = version_of('transformers')
-    if not transformers or Version(transformers) < Version('4.52'):
+    try:
+        transformers = Version(version('transformers'))
+    except PackageNotFoundError:
+        return False
+    if transformers < Version('4.52'):
         return False
     acted = False
     for package in ('mmaction', 'mmpretrain'):

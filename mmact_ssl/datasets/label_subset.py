@@ -32,7 +32,7 @@ def label_subset(
         raise ConfigError(f'label fraction {fraction}: choose 0 < fraction <= 1')
     chosen: list[int] = []
     for label in np.unique(labels):
-        members = sorted(np.flatnonzero(labels == label), key=lambda i: names[i])
+        members = sorted(np.flatnonzero(labels == label).tolist(), key=lambda i: names[i])
         generator = np.random.default_rng([seed, int(label)])
         keep = max(1, round(fraction * len(members)))
         chosen += [members[i] for i in generator.permutation(len(members))[:keep]]

@@ -71,7 +71,8 @@ class _Array(np.ndarray):
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, is_fortran, content = state
         whole = _from_bytes(content, dtype, shape, 'F' if is_fortran else 'C')
-        super().__setstate__((1, whole.shape, whole.dtype, False, whole.tobytes()))
+        filled: Any = (1, whole.shape, whole.dtype, False, whole.tobytes())
+        super().__setstate__(filled)
 
 
 def _from_bytes(content: bytes, dtype: _Dtype, shape: tuple, order: str = 'C') -> np.ndarray:

@@ -101,15 +101,15 @@ class SkeletonWriter:
             self.left_out[name] = str(error)
             return
 
-        seen = clip.any(axis=(2, 3))  # (M, T)
+        seen = np.any(clip, axis=(2, 3))  # (M, T)
         self._joints += int(seen.sum()) * joints
-        self._missing_joints += int((~clip.any(axis=3) & seen[..., None]).sum())
+        self._missing_joints += int((~np.any(clip, axis=3) & seen[..., None]).sum())
         frames = np.zeros((clip.shape[1], *self.frame_shape), '<f4')
         frames[:, : len(clip)] = clip.transpose(1, 0, 2, 3)
         content = frames.tobytes()
         self._file.write(content)
         self._digests[name] = hashlib.sha256(content).digest()
-        self._clips[name] = (label, len(frames), int(seen.any(axis=1).sum()))
+        self._clips[name] = (label, len(frames), int(np.any(seen, axis=1).sum()))
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Write all other files of the folder.

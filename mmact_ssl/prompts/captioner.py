@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.models.teachers.weights import import_extra
@@ -37,8 +38,8 @@ class Captioner:
         max_tokens: int = 60,
         device: str = 'cpu',
     ) -> None:
-        self._pipeline = _load(folder, device)
-        self._is_chat = bool(getattr(self._pipeline.processor, 'chat_template', None))
+        self._processor, self._network = _load(folder, device)
+        self._is_chat = bool(getattr(self._processor, 'chat_template', None))
         self._question = (question or QUESTION) if self._is_chat else (question or '')
         self._max_tokens = max_tokens
 
@@ -47,33 +48,32 @@ class Captioner:
 
         With one ``seed`` it gets the same sentences whatever was described before.
         """
-        from transformers.image_transforms import to_pil_image
-        from transformers.pipelines.image_text_to_text import Chat, ReturnType
-
-        image = to_pil_image(picture)
-        inputs: Any = {'images': image, 'text': self._question}
+        asked = self._question
         if self._is_chat:
-            content = [{'type': 'image'}, {'type': 'text', 'text': self._question}]
-            inputs = Chat([{'role': 'user', 'content': content}], [image])
+            content = [{'type': 'image'}, {'type': 'text', 'text': asked}]
+            messages = [{'role': 'user', 'content': content}]
+            asked = self._processor.apply_chat_template(messages, add_generation_prompt=True)
+        words = {'text': asked} if asked else {}
+        inputs = self._processor(images=Image.fromarray(picture), **words, return_tensors='pt')
         options = dict(do_sample=True, top_p=0.9, max_new_tokens=self._max_tokens)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
-            made = self._pipeline.forward(
-                self._pipeline.preprocess(inputs, processing_kwargs={}),
-                generate_kwargs=dict(options, num_return_sequences=count),
+            tokens = self._network.generate(
+                **inputs.to(self._network.device), num_return_sequences=count, **options
             )
-        # A chat is answered; a caption keeps how it was begun.
-        kept = ReturnType.NEW_TEXT if self._is_chat else ReturnType.FULL_TEXT
-        lines = []
-        for tokens in made['generated_sequence']:  # postprocess takes one sequence for a picture
-            one = {**made, 'generated_sequence': tokens[None]}
-            [record] = self._pipeline.postprocess(one, return_type=kept)
-            lines.append(' '.join(record['generated_text'].split()))
+        texts = self._processor.batch_decode(tokens, skip_special_tokens=True)
+        if asked:
+            # Models may repeat the question. A caption keeps its start, an answer does not.
+            decode = self._processor.batch_decode
+            [repeated] = decode(inputs['input_ids'], skip_special_tokens=True)
+            begun = '' if self._is_chat else f'{self._question} '
+            texts = [begun + text.removeprefix(repeated) for text in texts]
+        lines = [' '.join(text.split()) for text in texts]
         return list(dict.fromkeys(line for line in lines if line))
 
 
-def _load(folder: str, device: str) -> Any:
-    """Load transformers' pipeline from a folder, as data and offline."""
+def _load(folder: str, device: str) -> tuple[Any, Any]:
+    """Load a processor and a network from a folder, as data and offline."""
     if not (Path(folder) / 'config.json').is_file():
         raise DataError(
             f'no file {folder}/config.json: `huggingface-cli download NAME --local-dir FOLDER`'
@@ -85,9 +85,7 @@ def _load(folder: str, device: str) -> Any:
         network = transformers.AutoModelForImageTextToText.from_pretrained(
             folder, use_safetensors=True, **local
         )
-        return transformers.pipeline(
-            'image-text-to-text', model=network, processor=processor, device=device
-        )
+        return processor, network.to(device).eval()
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise ConfigError(
             f'{folder}: no model that writes about pictures, as BLIP or LLaVA do '

@@ -57,8 +57,8 @@ def llava(tmp_path_factory) -> Path:
     size = dict(hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
     ids = dict(pad_token_id=0, bos_token_id=1, eos_token_id=2)
     config = transformers.LlavaConfig(
-        transformers.CLIPVisionConfig(image_size=SIDE, patch_size=PATCH, **size),
-        transformers.LlamaConfig(vocab_size=len(vocabulary), **size, **ids),
+        vision_config=transformers.CLIPVisionConfig(image_size=SIDE, patch_size=PATCH, **size),
+        text_config=transformers.LlamaConfig(vocab_size=len(vocabulary), **size, **ids),
         image_token_index=vocabulary['<image>'],
     )
     torch.manual_seed(0)

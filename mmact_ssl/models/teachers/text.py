@@ -15,10 +15,14 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.weights import find_in_package, import_extra
 from mmact_ssl.registry import MODELS
 
-# Module types that are loaded: others may bring code of their own.
+# Module types that are loaded, under their earlier and their later names: others may bring code.
 _MODULES = {
-    f'sentence_transformers.models.{name}'
-    for name in ('Transformer', 'Pooling', 'Dense', 'Normalize')
+    *(f'sentence_transformers.models.{name}' for name in ('Transformer', 'Pooling')),
+    *(f'sentence_transformers.models.{name}' for name in ('Dense', 'Normalize')),
+    'sentence_transformers.base.modules.transformer.Transformer',
+    'sentence_transformers.base.modules.dense.Dense',
+    'sentence_transformers.sentence_transformer.modules.pooling.Pooling',
+    'sentence_transformers.sentence_transformer.modules.normalize.Normalize',
 }
 _PICKLES = ('.bin', '.ckpt', '.pickle', '.pkl', '.pt', '.pth')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import socket
@@ -17,7 +18,7 @@ from mmact_ssl.models.teachers.text import SentenceTeacher
 
 transformers = pytest.importorskip('transformers')
 sentence_transformers = pytest.importorskip('sentence_transformers')
-models = sentence_transformers.models
+models = importlib.import_module('sentence_transformers.models')
 SENTENCES = ['a person waves one hand', 'person claps', 'a person sits down', 'person stands']
 WIDTH = 16  # of the network in `bert_folder`
 

@@ -66,8 +66,8 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
     Left and right joints get the same value, so that a clip may be mirrored afterwards.
     """
-    absent = ~known.any(axis=-1, keepdims=True)
-    always = (known | absent).all(axis=(0, 1))
+    absent = ~np.any(known, axis=-1, keepdims=True)
+    always = np.all(known | absent, axis=(0, 1))
     return always & always[layout.flip_indices]
 
 
