@@ -173,7 +173,7 @@ def model_folder(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp('blip')
     (folder / 'vocab.txt').write_text('\n'.join(WORDS))
-    tokenizer = transformers.BertTokenizerFast(vocab_file=str(folder / 'vocab.txt'))
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(str(folder))
     images = transformers.BlipImageProcessor(size=dict(height=32, width=32))
     transformers.BlipProcessor(images, tokenizer).save_pretrained(folder)
     size = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)

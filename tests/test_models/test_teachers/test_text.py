@@ -103,8 +103,10 @@ def test_it_is_frozen_known_by_its_content_and_moves(full_folder, tmp_path):
     prints.add(SentenceTeacher(str(copied)).fingerprint())
     change(copied / '2_Dense' / 'config.json', activation_function='torch.nn.ReLU')
     prints.add(SentenceTeacher(str(copied)).fingerprint())
-    words = (copied / 'vocab.txt').read_text().split()
-    (copied / 'vocab.txt').write_text('\n'.join([*words[:4], *words[:3:-1]]))
+    tokenizer = json.loads((copied / 'tokenizer.json').read_text())['model']
+    words = [*tokenizer['vocab']]
+    tokenizer['vocab'] = {word: i for i, word in enumerate([*words[:4], *words[:3:-1]])}
+    change(copied / 'tokenizer.json', model=tokenizer)
     prints.add(SentenceTeacher(str(copied)).fingerprint())
     assert len(prints) == 5
     teacher.double()
