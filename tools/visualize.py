@@ -3,7 +3,8 @@
 
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
 
-writes ``poses.png`` (predicted, the teacher's and last observed poses over time), ``frames.png``
+writes ``overview.png`` (a row a clip: frames, poses, generated frames), ``poses.png`` (predicted,
+the teacher's and last observed poses over time), ``frames.png``
 (generated current and future frames below the real ones), ``parts.png`` (the student's part maps
 below the teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a
 clip, and which the student that it guides) for the tasks that the model has. Of part maps it prints

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -13,6 +14,7 @@ from matplotlib.patches import Patch
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
 
 OPACITY = 0.6
+FADED = 0.6  # opacity of a frame under poses
 PART_COLUMNS = 4  # frames of a clip whose parts are drawn
 COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
 
@@ -64,6 +66,38 @@ def draw_generated_frames(
                 axis.imshow(frame, interpolation='bilinear')
     for axis, column in zip(axes[0], columns):
         axis.set_title(column, fontsize=8)
+    return figure
+
+
+def draw_overview(
+    columns: Mapping[str, np.ndarray],
+    poses: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    last: np.ndarray,
+    layout: str,
+    titles: Sequence[str],
+) -> Figure:
+    """One row a clip: frames side by side under their headings, some with poses over them.
+
+    Args:
+        columns: Heading -> a frame of each clip, uint8 ``(N, H, W, 3)`` of any size.
+        poses: Heading -> the teacher's and the predicted poses there, ``(N, V, 3)``, ``(N, V, 2)``.
+        last, layout, titles: As in :func:`draw_predicted_poses`.
+    """
+    count, side = len(titles), 2.1
+    size = (side * len(columns) + 0.3, side * count + 0.9)
+    figure, axes = make_grid(count, len(columns), size)
+    for column, (heading, frames) in zip(axes.T, columns.items()):
+        column[0].set_title(heading, fontsize=11)
+        for clip, axis in enumerate(column):
+            axis.imshow(
+                frames[clip], interpolation='bicubic', alpha=FADED if heading in poses else 1
+            )
+            if heading in poses:
+                teacher, predicted = poses[heading]
+                draw_poses(axis, teacher[clip], predicted[clip], last[clip], layout)
+    for axis, title in zip(axes[:, 0], titles):
+        axis.set_ylabel(title, fontsize=10)
+    add_pose_legend(figure, fontsize=11)
     return figure
 
 
@@ -139,26 +173,49 @@ def draw_predicted_poses(
         titles: A name for each clip.
         first_step: Position in time of the first of the T frames, from 0.
     """
-    count, time, height, width = frames.shape[:4]
+    count, time = frames.shape[:2]
     figure, axes = make_grid(count, time, (max(3.2, 1.6 * time), 1.75 * count + 0.5))
     for (clip, step), axis in np.ndenumerate(axes):
-        axis.imshow(frames[clip, step], alpha=0.6)
-        axis.set(xlim=(0, width), ylim=(height, 0))
-        seen = teacher[clip, step, :, 2] > 0
-        for name, pose, shown in (
-            ('last', last[clip, :, :2], last[clip, :, 2] > 0),
-            ('teacher', teacher[clip, step, :, :2], seen),
-            ('predicted', predicted[clip, step], seen),
-        ):
-            for limb in map(list, LAYOUTS[layout].limbs):
-                if shown[limb].all():
-                    ends = pose[limb] * (width, height)
-                    axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
+        axis.imshow(frames[clip, step], alpha=FADED)
+        draw_poses(axis, teacher[clip, step], predicted[clip, step], last[clip], layout)
     for step, axis in enumerate(axes[0]):
         axis.set_title(f'future {first_step + step + 1}', fontsize=8)
     for axis, title in zip(axes[:, 0], titles):
         axis.set_ylabel(title, fontsize=7)
-    # The first picture may show no pose at all.
-    names = {line.get_label(): line for axis in axes.flat for line in axis.get_lines()}
-    figure.legend(names.values(), names.keys(), loc='outside lower center', ncols=3, fontsize=8)
+    add_pose_legend(figure, fontsize=8)
     return figure
+
+
+def draw_poses(
+    axis: Axes, teacher: np.ndarray, predicted: np.ndarray, last: np.ndarray, layout: str
+) -> None:
+    """Draw the poses of a frame over its picture.
+
+    Args:
+        teacher: ``(V, 3)``, see :func:`draw_predicted_poses`.
+        predicted: ``(V, 2)``, drawn where the teacher sees the joint.
+        last: ``(V, 3)``.
+        layout: Name of the skeleton layout.
+    """
+    height, width = axis.get_images()[0].get_size()
+    axis.set(xlim=(0, width), ylim=(height, 0))
+    seen = teacher[:, 2] > 0
+    for name, pose, shown in (
+        ('last', last[:, :2], last[:, 2] > 0),
+        ('teacher', teacher[:, :2], seen),
+        ('predicted', predicted, seen),
+    ):
+        for limb in map(list, LAYOUTS[layout].limbs):
+            if shown[limb].all():
+                ends = pose[limb] * (width, height)
+                axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
+
+
+def add_pose_legend(figure: Figure, fontsize: int) -> None:
+    """Name the colors of the poses that a figure shows below it."""
+    # The first picture may show no pose at all.
+    lines = [line for axis in figure.axes for line in axis.get_lines()]
+    names = {line.get_label(): line for line in lines}
+    figure.legend(
+        names.values(), names.keys(), loc='outside lower center', ncols=3, fontsize=fontsize
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
@@ -22,7 +23,7 @@ from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
-from .clips import draw_generated_frames, draw_part_maps, draw_predicted_poses
+from .clips import draw_generated_frames, draw_overview, draw_part_maps, draw_predicted_poses
 from .gallery import draw_gallery, guidance_neighbors
 
 # A figure, or one a step.
@@ -55,25 +56,48 @@ class Predictions:
 
     def poses(self, task: str, animate: bool) -> Picture:
         """Predicted, the teacher's and last observed poses over time."""
-        loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
-        steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
-        layout = steps[0].get('layout', 'default') if steps else 'default'
-        future, valid = self.targets['future']['pose'], self.targets['future']['valid']
-        teacher = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
+        teacher, layout = self.teacher_poses()
         images, predicted = self.images(self.inputs['future']), self.stack(task, 'poses').numpy()
 
         def draw(steps: slice) -> Figure:
             return draw_predicted_poses(
                 images[:, steps],
-                teacher.numpy()[:, steps],
+                teacher[:, steps],
                 predicted[:, steps],
                 self.targets['clip']['pose'][:, -1].numpy(),
-                'coco17' if layout == 'default' else layout,
+                layout,
                 self.titles,
                 steps.start,
             )
 
         return over_time(draw, images.shape[1], animate)
+
+    def teacher_poses(self) -> tuple[np.ndarray, str]:
+        """The teacher's future poses ``(N, T, V, 3)``, unseen in padded frames; their layout."""
+        loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
+        steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
+        layout = steps[0].get('layout', 'default') if steps else 'default'
+        future, valid = self.targets['future']['pose'], self.targets['future']['valid']
+        teacher = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
+        return teacher.numpy(), 'coco17' if layout == 'default' else layout
+
+    def overview(self, task: str) -> Figure:
+        """One row a clip: its last frame, predicted poses over later ones, and generated frames."""
+        teacher, layout = self.teacher_poses()
+        predicted = self.stack(task, 'poses').numpy()
+        real = {view: self.images(self.inputs[view]) for view in ('clip', 'future')}
+        columns, poses = {'last frame seen': real['clip'][:, -1]}, {}
+        length = real['future'].shape[1]
+        for step in sorted({0, length // 2, length - 1}):
+            heading = f'frame {step + 1} after it'
+            columns[heading] = real['future'][:, step]
+            poses[heading] = teacher[:, step], predicted[:, step]
+        for name, head in self.model.tasks.items():
+            if isinstance(head, FrameGenerationHead):
+                generated = self.images(self.stack(name, 'frames'))
+                columns[f'{name}, generated'] = generated[:, -1]
+        last = self.targets['clip']['pose'][:, -1].numpy()
+        return draw_overview(columns, poses, last, layout, self.titles)
 
     def frames(self, animate: bool) -> Picture:
         """Real frames, generated ones, and those generated with the latent of another clip.
@@ -157,6 +181,7 @@ def draw_predictions(
     lines = []
     for task, head in model.tasks.items():
         if isinstance(head, PosePredictionHead):
+            figures['overview'] = clips.overview(task)
             figures['poses'] = clips.poses(task, animate)
         elif isinstance(head, FrameGenerationHead):
             figures['frames'] = figures.get('frames') or clips.frames(animate)
