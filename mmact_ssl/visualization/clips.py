@@ -83,7 +83,7 @@ def draw_overview(
         poses: Heading -> the teacher's and the predicted poses there, ``(N, V, 3)``, ``(N, V, 2)``.
         last, layout, titles: As in :func:`draw_predicted_poses`.
     """
-    count, side = len(titles), 2.1
+    count, side = len(titles), 2.0
     size = (side * len(columns) + 0.3, side * count + 0.9)
     figure, axes = make_grid(count, len(columns), size)
     for column, (heading, frames) in zip(axes.T, columns.items()):

@@ -30,6 +30,7 @@ NEEDS = {
     'benchmarks.md': 'the data sets measured, and hours',
     'evaluation.md': 'trained checkpoints',
     'faq.md': 'a trained checkpoint',
+    'without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
     'methods/c2vl.md': 'NW-UCLA, NTU RGB+D',
     'methods/csvr.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/dtg.md': 'Kinetics-400, JHMDB, GPUs',

@@ -101,6 +101,7 @@ spec = importlib.util.spec_from_file_location('fixes', {fixes_path()!r})
 fixes = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixes)
 fixes.fix_torchvision_operators(), fixes.fix_missing_drn(), fixes.fix_missing_mmcv_operators()
+fixes.fix_multimodal_models()
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmaction.registry import MODELS
