@@ -236,8 +236,8 @@ def fix_cuda_set_device() -> bool:
 def fix_checkpoint_loading() -> bool:
     """Make mmengine load checkpoints as data, and its own resume files at all.
 
-    torch >= 2.6 refuses the HistoryBuffer in mmengine's resume files; torch < 2.6 executes whatever
-    pickle a checkpoint contains. See :mod:`mmact_ssl.engine.checkpoint`.
+    torch refuses the HistoryBuffer in mmengine's resume files. See
+    :mod:`mmact_ssl.engine.checkpoint`.
     """
     from mmact_ssl.engine.checkpoint import register_safe_loaders
 

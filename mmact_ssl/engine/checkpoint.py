@@ -16,14 +16,12 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from textwrap import shorten
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import urlparse
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
-from packaging.version import Version
 from torch import Tensor, nn
 
 from mmact_ssl.download import check_hash, download
@@ -40,8 +38,6 @@ MAX_HEADER = 100_000_000
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
-# The first torch whose allow-list takes a name for each object.
-_HAS_NAMED_SAFE_GLOBALS = Version(torch.__version__) >= Version('2.6')
 
 
 def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 'cpu') -> Any:
@@ -302,35 +298,15 @@ def allowed_objects() -> dict[str, Any]:
     return allowed
 
 
-class RestrictedUnpickler(pickle.Unpickler):
-    """Unpickler that knows torch's own list of harmless objects and :func:`allowed_objects`."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        from torch._weights_only_unpickler import _get_allowed_globals
-
-        # torch saves with protocol 2, which writes Python 2's name of the builtins.
-        full_name = f'{module.replace("__builtin__", "builtins")}.{name}'
-        known = {**_get_allowed_globals(), **allowed_objects()}
-        if full_name not in known:
-            raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {full_name} is not allowed')
-        return known[full_name]
-
-
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
     check_end(path)
     with open(path, 'rb') as file:
         # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
         if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
             raise ValueError('it is not a checkpoint')
-    if _HAS_NAMED_SAFE_GLOBALS:
-        named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
-        with torch.serialization.safe_globals(named):
-            return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
-    # Older torch cannot extend its list by name: same list, through the standard unpickler.
-    restricted = ModuleType('restricted_pickle')
-    restricted.Unpickler = RestrictedUnpickler  # type: ignore[attr-defined]
-    restricted.load = lambda file, **kwargs: RestrictedUnpickler(file, **kwargs).load()  # type: ignore[attr-defined]
-    return torch.load(path, map_location=map_location, pickle_module=restricted, weights_only=False)
+    named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
+    with torch.serialization.safe_globals(named):
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
 
 
 def _history_statistic(owner: Any, name: str) -> Callable:

@@ -215,7 +215,7 @@ def add_pose_legend(figure: Figure, fontsize: int) -> None:
     """Name the colors of the poses that a figure shows below it."""
     # The first picture may show no pose at all.
     lines = [line for axis in figure.axes for line in axis.get_lines()]
-    names = {line.get_label(): line for line in lines}
+    names = {str(line.get_label()): line for line in lines}
     figure.legend(
-        names.values(), names.keys(), loc='outside lower center', ncols=3, fontsize=fontsize
+        [*names.values()], [*names], loc='outside lower center', ncols=3, fontsize=fontsize
     )

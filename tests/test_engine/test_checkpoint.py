@@ -67,15 +67,6 @@ class OneWeight(BaseModel):
         return {'loss': (self.weight * torch.stack(inputs)).square().mean()}
 
 
-@pytest.fixture(params=['newer torch', 'older torch'])
-def each_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load through torch's allow-list, and through the unpickler that older torch needs."""
-    if request.param == 'older torch':
-        monkeypatch.setattr(checkpoint_module, '_HAS_NAMED_SAFE_GLOBALS', False)
-    elif not checkpoint_module._HAS_NAMED_SAFE_GLOBALS:
-        pytest.skip('torch is older than 2.6')
-
-
 @pytest.fixture
 def malicious(tmp_path: Path) -> tuple[Path, Path]:
     """A checkpoint that would create a file, and that file."""
@@ -86,7 +77,6 @@ def malicious(tmp_path: Path) -> tuple[Path, Path]:
     return path, witness
 
 
-@pytest.mark.usefixtures('each_torch')
 def test_log_history_and_numpy_values_come_back(tmp_path: Path):
     values = {
         'weight': torch.arange(6.0).view(2, 3),
@@ -111,7 +101,6 @@ def test_log_history_and_numpy_values_come_back(tmp_path: Path):
     ]
 
 
-@pytest.mark.usefixtures('each_torch')
 def test_a_training_run_resumes(tmp_path: Path, make_runner):
     make_runner(tmp_path / 'whole', OneWeight(), Constants(), epochs=2).train()
     make_runner(tmp_path / 'part', OneWeight(), Constants()).train()
@@ -127,7 +116,6 @@ def test_a_training_run_resumes(tmp_path: Path, make_runner):
     np.testing.assert_array_equal(*losses)
 
 
-@pytest.mark.usefixtures('each_torch')
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 def test_code_is_refused_and_named(tmp_path: Path, zipped: bool):
     witness = tmp_path / 'witness'
@@ -140,7 +128,6 @@ def test_code_is_refused_and_named(tmp_path: Path, zipped: bool):
     assert not witness.exists()
 
 
-@pytest.mark.usefixtures('each_torch')
 @pytest.mark.parametrize(
     ('owner', 'name'),
     [(HistoryBuffer, '__init__'), (HistoryBuffer, 'register_statistics'), (np.ndarray, 'mean')],
@@ -185,7 +172,6 @@ def test_a_config_in_a_checkpoint_is_not_executed(tmp_path: Path, make_runner):
     assert not witness.exists()
 
 
-@pytest.mark.usefixtures('each_torch')
 def test_a_broken_or_missing_file_is_named(tmp_path: Path):
     with pytest.raises(CheckpointError, match=r'absent.pth is missing: check the path'):
         load_checkpoint_safely(tmp_path / 'absent.pth')
@@ -204,7 +190,6 @@ def test_a_broken_or_missing_file_is_named(tmp_path: Path):
         assert '\n' not in str(info.value)
 
 
-@pytest.mark.usefixtures('each_torch')
 @pytest.mark.parametrize('kept', [0.9, 0.5, 0.002, -1])
 @pytest.mark.parametrize('name', ['x.pth', 'x.safetensors'])
 def test_a_file_that_was_cut_is_named_so(tmp_path: Path, name: str, kept: float):
