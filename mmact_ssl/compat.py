@@ -237,9 +237,9 @@ def fix_checkpoint_loading() -> bool:
     """Make mmengine load checkpoints as data, and its own resume files at all.
 
     torch refuses the HistoryBuffer in mmengine's resume files. See
-    :mod:`mmact_ssl.engine.checkpoint`.
+    :mod:`mmact_ssl.weights`.
     """
-    from mmact_ssl.engine.checkpoint import register_safe_loaders
+    from mmact_ssl.weights import register_safe_loaders
 
     return register_safe_loaders()
 

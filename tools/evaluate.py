@@ -166,7 +166,7 @@ def load_config(args: argparse.Namespace) -> Config:
 def find_checkpoint(where: str, seed: int = 0) -> str:
     """Path of a checkpoint: a file's own, the newest in a folder, or that of a published model."""
     from mmact_ssl.apis.zoo import find_checked_model
-    from mmact_ssl.engine.checkpoint import newest_in
+    from mmact_ssl.checkpoint_file import newest_in
 
     where = where.replace(SEED, str(seed))
     path = Path(where)

@@ -207,7 +207,7 @@ def backbone_weights(
         strip_prefix: Leave ``backbone.`` out of the keys.
         adapters: Read these adapters too, and name all weights as :class:`AdaptedBackbone` does.
     """
-    from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
+    from mmact_ssl.checkpoint_file import load_checkpoint_safely, read_state_dict
     from mmact_ssl.errors import CheckpointError
 
     loaded = load_checkpoint_safely(checkpoint)
@@ -297,7 +297,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
-    from mmact_ssl.engine.checkpoint import newest_in
+    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

@@ -15,7 +15,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from mmact_ssl.apis.part_checks import check_part, check_pipeline
-from mmact_ssl.engine.saved_config import read_saved_card
+from mmact_ssl.checkpoint_file import read_saved_card
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from mmact_ssl.apis.card import FIX, Card, read_card
 from mmact_ssl.apis.parts import build_model, build_pipeline, build_without_memory
-from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
 from mmact_ssl.files import reading, sha256_of_file
-from mmact_ssl.models.backbone_weights import require_fit
+from mmact_ssl.weights import require_fit
 
 PREFIX = 'backbone.'
 

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from mmact_ssl.apis.card import FIX, card_from
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.parts import build_model
-from mmact_ssl.engine.onnx_file import read_onnx
-from mmact_ssl.engine.saved_config import CARD_KEY
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.errors import CheckpointError, ConfigError, import_extra
 from mmact_ssl.files import reading
-from mmact_ssl.models.teachers.weights import import_extra
+from mmact_ssl.onnx_file import read_onnx
 
 INPUT, OUTPUT = 'inputs', 'features'
 
@@ -26,7 +25,7 @@ class OnnxNetwork(nn.Module):
     """The graph of a published ONNX file, normalized inputs to features, on the CPU.
 
     Args:
-        content: Of the file, checked by :func:`mmact_ssl.engine.onnx_file.read_onnx`.
+        content: Of the file, checked by :func:`mmact_ssl.onnx_file.read_onnx`.
         feature_dim: C.
         path: Names the file in errors.
     """

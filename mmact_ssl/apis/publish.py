@@ -16,8 +16,8 @@ from mmact_ssl import __version__
 from mmact_ssl.apis.card import Card, card_from, read_card
 from mmact_ssl.apis.downstream import find_downstream
 from mmact_ssl.apis.part_checks import plain_part
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
+from mmact_ssl.checkpoint_file import CARD_KEY, read_state_dict
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights

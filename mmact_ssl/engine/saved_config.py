@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mmact_ssl.engine.checkpoint import check_end, load_checkpoint_safely
+from mmact_ssl.checkpoint_file import check_end, load_checkpoint_safely
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading
 
@@ -50,7 +50,7 @@ def read_saved_card(path: str | os.PathLike[str]) -> Any:
 
     path = os.fspath(path)
     if path.endswith('.onnx'):
-        from mmact_ssl.engine.onnx_file import FIX, read_onnx
+        from mmact_ssl.onnx_file import FIX, read_onnx
 
         _, metadata = read_onnx(path)
         with reading(path, FIX, CheckpointError):

@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.saved_config import find_value, read_saved_card, read_saved_config
+from mmact_ssl.checkpoint_file import load_checkpoint_safely, read_saved_card
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.files import reading

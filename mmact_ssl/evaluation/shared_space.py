@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
-from mmact_ssl.engine.saved_config import find_value, read_saved_card
+from mmact_ssl.checkpoint_file import load_checkpoint_safely, read_saved_card, read_state_dict
+from mmact_ssl.engine.saved_config import find_value
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors

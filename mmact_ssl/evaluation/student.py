@@ -11,17 +11,17 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.trained_network import check_network
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.models.backbone_weights import (
-    load_all,
+from mmact_ssl.weights import (
+    find_weights,
     load_pretrained,
+    load_strictly,
     pretrained_files,
     take_pretrained,
 )
-from mmact_ssl.models.teachers.weights import find_weights
 
 # Arguments of a backbone that name the weights which it starts from.
 START_KEYS = ('checkpoint', 'pretrained')
@@ -40,7 +40,7 @@ def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.'
             f'{checkpoint}: no key begins with {prefix!r}, they begin with {found or "nothing"}; '
             'pass --prefix'
         )
-    load_all(backbone, student, checkpoint, 'use the backbone config that it was trained with')
+    load_strictly(backbone, student, checkpoint, 'use the backbone config that it was trained with')
     print_log(f'student from {checkpoint}: {len(student)} of {len(state)} keys', logger='current')
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmact_ssl.checkpoint_file import load_checkpoint_safely, read_saved_card
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.saved_config import find_value, read_saved_card, read_saved_config
+from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import ConfigError
 
 # Arguments that change no evaluated feature: where weights start, what is trained and regularized,

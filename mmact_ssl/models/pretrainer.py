@@ -14,7 +14,6 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbone_weights import load_pretrained, take_pretrained
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
@@ -31,6 +30,7 @@ from mmact_ssl.models.losses.statistics import collapse_statistics
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import load_pretrained, take_pretrained
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]

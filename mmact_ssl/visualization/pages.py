@@ -22,11 +22,10 @@ from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_annotation, read_text, write_atomically
-from mmact_ssl.models.teachers.weights import import_extra
 from mmact_ssl.prompts.frames import draw_skeletons
 
 FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels

@@ -22,7 +22,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.downstream import _plain_backbone, _use_network, saved_network
 from mmact_ssl.apis.parts import build_model, build_pipeline, known_class
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import reading
 from tests.shipped import CONFIGS, ROOT

@@ -16,7 +16,7 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import newest_checkpoint, newest_in, read_state_dict
+from mmact_ssl.checkpoint_file import newest_checkpoint, newest_in, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.engine.saved_config import read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.labels_read import drawn_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
-from mmact_ssl.models.backbone_weights import load_all
+from mmact_ssl.weights import load_strictly
 
 from .base import Measured, Task
 
@@ -31,7 +31,7 @@ def evaluate(task: Task) -> Measured:
     state = classifier_state(checkpoint)
     recognizer = task.build_recognizer()
     head = recognizer.get_submodule('cls_head')
-    load_all(head, state, checkpoint, 'use the model.cls_head that it was trained with')
+    load_strictly(head, state, checkpoint, 'use the model.cls_head that it was trained with')
     if any(LINEAR.fullmatch(key) for key in read_state_dict(checkpoint)):
         test = task.test_features
         with torch.no_grad():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot

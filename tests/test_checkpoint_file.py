@@ -20,9 +20,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmact_ssl.engine import checkpoint as checkpoint_module
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
-from mmact_ssl.engine.saved_config import read_saved_card
+from mmact_ssl import weights
+from mmact_ssl.checkpoint_file import allowed_objects, load_checkpoint_safely, read_saved_card
 from mmact_ssl.errors import CheckpointError
 
 
@@ -270,11 +269,11 @@ def download_two(rank: int, folder: str) -> None:
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text(f'content of {address}')
 
-    checkpoint_module.download = download
+    weights.download = download
     disk = f'{folder}/disk_of_{machine}'
     for name in ('good.pth', 'absent.pth'):
         try:
-            path = checkpoint_module.download_checkpoint(f'https://x.org/{name}', disk)
+            path = weights.download_checkpoint(f'https://x.org/{name}', disk)
             lines.append(Path(path).read_text())
         except CheckpointError as error:
             lines.append(str(error))
@@ -296,7 +295,7 @@ def test_each_machine_downloads_once_and_all_hear_of_a_failure(tmp_path: Path):
 
 def test_the_allow_list_holds_no_way_to_run_code():
     """Every allowed callable is a plain data type, numpy's rebuilding, or our lookup."""
-    allowed = checkpoint_module.allowed_objects()
+    allowed = allowed_objects()
     functions = {value.__name__ for value in allowed.values() if not isinstance(value, type)}
     assert functions == {'_reconstruct', 'scalar', '_history_statistic'}
     types = {value for value in allowed.values() if isinstance(value, type)}
