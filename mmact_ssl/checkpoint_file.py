@@ -28,6 +28,8 @@ MAX_HEADER = 100_000_000
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
+# Ends the error of a published file that cannot be read.
+PUBLISH = 'download it again, or publish it by tools/publish_model.py'
 # The key of a published model's card in the metadata of its file.
 CARD_KEY = 'mmact_ssl_card'
 
@@ -42,10 +44,7 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     path = os.path.expanduser(os.fspath(path))
     with reading(path, 'check the path, or copy, download or train it again', CheckpointError):
         if path.endswith('.safetensors'):
-            from safetensors.torch import load_file
-
-            check_end(path)
-            return load_file(path)
+            return read_safetensors(path)[0]
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
@@ -110,27 +109,24 @@ def read_state_dict(
         return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
 
 
-def read_saved_card(path: str | os.PathLike[str]) -> Any:
-    """Read the card in a .safetensors or .onnx file as plain values; None without one.
-
-    Raises:
-        CheckpointError: The file is missing or damaged.
-    """
+def read_safetensors(
+    path: str | os.PathLike[str], weights: bool = True
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the weights of a .safetensors file, unless they are not wanted, and its metadata."""
     from safetensors import safe_open
 
     path = os.fspath(path)
-    if path.endswith('.onnx'):
-        from mmact_ssl.onnx_file import FIX, read_onnx
-
-        _, metadata = read_onnx(path)
-        with reading(path, FIX, CheckpointError):
-            return json.loads(metadata.get(CARD_KEY, 'null'))
-    fix = 'download it again, or publish it by tools/publish_model.py'
-    with reading(path, fix, CheckpointError):
+    with reading(path, PUBLISH, CheckpointError):
         check_end(path)
-        with safe_open(path, framework='np') as file:
-            text = (file.metadata() or {}).get(CARD_KEY)
-        return None if text is None else json.loads(text)
+        with safe_open(path, framework='pt') as file:
+            names = file.keys() if weights else []
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+
+
+def parse_card(metadata: Mapping[str, str], path: str) -> Any:
+    """Read the card in the metadata of a published file as plain values; None without one."""
+    with reading(path, PUBLISH, CheckpointError):
+        return json.loads(metadata.get(CARD_KEY, 'null'))
 
 
 def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
@@ -161,13 +157,16 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
     See :func:`saved_checkpoints`. mmengine's ``last_checkpoint`` holds an absolute path, and is
     missing after some kills.
     """
+    newest = _read_whole(folder)
+    return newest and newest[0]
+
+
+def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | None:
     for _, _, path in reversed(saved_checkpoints(folder)):
         try:
-            load_checkpoint_safely(path)
+            return path, load_checkpoint_safely(path)
         except CheckpointError as error:
             print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
-        else:
-            return path
     count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob('*.pth'))
     if count:
         raise CheckpointError(
@@ -177,14 +176,19 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
     return None
 
 
+def read_newest(where: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of a checkpoint: a file's own, or the newest in a work dir."""
+    if not os.path.isdir(where):
+        return os.fspath(where), load_checkpoint_safely(where)
+    newest = _read_whole(where)
+    if newest is None:
+        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
+    return newest
+
+
 def newest_in(where: str | os.PathLike[str]) -> str:
     """Path of a checkpoint: a file's own, or the newest in a work dir."""
-    if not os.path.isdir(where):
-        return os.fspath(where)
-    found = newest_checkpoint(where)
-    if found is None:
-        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
-    return found
+    return read_newest(where)[0] if os.path.isdir(where) else os.fspath(where)
 
 
 @cache

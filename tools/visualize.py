@@ -187,16 +187,18 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``text-gallery``."""
-    from mmact_ssl.apis.downstream import fit_lists, may_hold_out
     from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.evaluation.downstream import fit_lists, may_hold_out
+    from mmact_ssl.saved_run import SavedRun
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     config = read_config(args.config, args.cfg_options, args.data)
-    fit_lists(config, splits=may_hold_out(config, [args.checkpoint]))
+    student = SavedRun.read(args.checkpoint)
+    fit_lists(config, splits=may_hold_out(config, [student]))
     found = text_gallery(
         config,
-        args.checkpoint,
+        student,
         args.clip_texts,
         args.sentences,
         queries=args.queries,
