@@ -138,9 +138,9 @@ class SavedRun:
     @cached_property
     def backbone(self) -> dict[str, Any]:
         """Config of its backbone, unchecked; {} if it is not recorded."""
-        part = self.config.get('model') if self.card is None else self.card
+        part = self.config.get('model') if self.card is None else with_tuples(self.card)
         backbone = part.get('backbone') if isinstance(part, Mapping) else None
-        return with_tuples(dict(backbone)) if isinstance(backbone, Mapping) else {}
+        return dict(backbone) if isinstance(backbone, Mapping) else {}
 
     @cached_property
     def labels_read(self) -> LabelsRead | None:

@@ -179,6 +179,17 @@ def test_key_points_in_a_picture_need_no_option(config: Path, tmp_path: Path):
     MODELS.build(cfg.model.backbone)(clip)
 
 
+@pytest.mark.parametrize('is_named', [True, False], ids=['config', 'no config'])
+def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monkeypatch):
+    read: list[str] = []
+    load = torch.load
+    monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
+    config = [str(CONFIGS / 'downstream/linear_gru-streams.py')] if is_named else []
+    data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    evaluate.main(['linear', *config, checkpoint, *data])
+    assert read == [checkpoint]
+
+
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])
