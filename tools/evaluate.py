@@ -146,22 +146,21 @@ def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
     return {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
 
 
-def load_config(args: argparse.Namespace, students: dict[str, SavedRun]) -> Config:
-    """Read the downstream config, for the students of :func:`read_students`."""
+def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
+    """Read the downstream config and the students, see :func:`read_students`."""
     from mmact_ssl.engine.launch import check_kind_of_data, keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
 
     keep_freed_memory()
     if args.config is None:
-        student = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
+        students = read_students(args)
+        first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')
-        cfg = config_for(student, args.data, args.cfg_options, trains)
+        cfg = config_for(first, args.data, args.cfg_options, trains)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data)
     check_kind_of_data(cfg)
-    may = may_hold_out(cfg, students.values())
-    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -169,7 +168,11 @@ def load_config(args: argparse.Namespace, students: dict[str, SavedRun]) -> Conf
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
-    return cfg
+    if args.config is not None:
+        students = read_students(args)
+    may = may_hold_out(cfg, students.values())
+    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
+    return cfg, students
 
 
 def find_checkpoint(where: str) -> str:
@@ -212,8 +215,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.reporting.result import run_name
 
-    students = read_students(args)
-    cfg = load_config(args, students)
+    cfg, students = load_config(args)
     is_random = args.random and not start_hash(cfg)
     # Adapters have no weights to start from.
     steps = plan_steps(args, is_random or (args.random and 'backbone' in cfg.model.backbone))

@@ -158,7 +158,7 @@ def test_a_start_that_the_config_names_is_one_encoder(world, monkeypatch, backbo
     )
     torch.save({}, 'start.pth')
     cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-    monkeypatch.setattr(evaluate, 'load_config', lambda args, students: cfg)
+    monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, {}))
     evaluate.run(evaluate.parse_args(['linear', 'c.py', '--random', '--seeds', '0', '1']))
     assert measured == seeds
 
@@ -308,7 +308,7 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
 def test_each_protocol_by_text_has_its_own_cache():
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
     args = evaluate.parse_args(['zeroshot,text-retrieval', LINEAR, 'x.pth', *texts])
-    cfg = evaluate.load_config(args, {})
+    cfg, _ = evaluate.load_config(args)
     assert (cfg.zeroshot.texts, cfg.text_retrieval.texts) == ('classes.lmdb', 'clips.lmdb')
 
 

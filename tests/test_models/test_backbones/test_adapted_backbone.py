@@ -46,7 +46,7 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     }
     exported = [name for name in TASKS if name in outputs]
     config.model.cls_head.in_channels = 32 * ('feature_map' in outputs) + 64 * len(exported)
-    published = export_backbone(path, tmp_path / 'x', adapters=exported)
+    published = export_backbone(SavedRun.read(path), tmp_path / 'x', adapters=exported)
     recognizer = build_recognizer(config, seed=0, student=SavedRun.read(published)).eval()
     frames = torch.randn(2, 3, 8, 32, 32)
     with torch.no_grad():
