@@ -184,7 +184,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
-    assert [(protocols, request.checkpoint) for protocols, request in calls] == [
+    assert [(protocols, request.checkpoint.path) for protocols, request in calls] == [
         (['linear', 'finetune'], 'run0/x.pth'),
         (['linear', 'finetune'], 'run5/x.pth'),
     ]
@@ -305,7 +305,8 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'python tools/prepare_data.py jhmdb' in error('knn', LINEAR, '--random')
 
 
-def test_each_protocol_by_text_has_its_own_cache():
+def test_each_protocol_by_text_has_its_own_cache(monkeypatch):
+    monkeypatch.setattr(evaluate, 'read_students', lambda args: {})
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
     args = evaluate.parse_args(['zeroshot,text-retrieval', LINEAR, 'x.pth', *texts])
     cfg, _ = evaluate.load_config(args)
