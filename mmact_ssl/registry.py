@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mmengine import registry as mmengine
 from mmengine.registry import Registry
@@ -48,3 +49,9 @@ PARAM_SCHEDULERS = _child(mmengine.PARAM_SCHEDULERS, __name__)
 VISBACKENDS = _child(mmengine.VISBACKENDS, __name__)
 VISUALIZERS = _child(mmengine.VISUALIZERS, __name__)
 WEIGHT_INITIALIZERS = _child(mmengine.WEIGHT_INITIALIZERS, __name__)
+
+
+def build_named(configs: Mapping[str, dict | None] | None) -> dict[str, Any]:
+    """Build models by name; None switches an inherited entry off."""
+    chosen = {name: config for name, config in (configs or {}).items() if config is not None}
+    return {name: MODELS.build(config) for name, config in chosen.items()}
