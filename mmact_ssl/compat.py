@@ -317,8 +317,7 @@ def fix_video_lists() -> bool:
     """
     from mmaction.datasets import VideoDataset
 
-    from mmact_ssl.datasets.shards import video_path
-    from mmact_ssl.files import read_annotation
+    from mmact_ssl.files import read_annotation, video_path
 
     read = VideoDataset.load_data_list
     if read.__module__ == __name__:

@@ -33,7 +33,9 @@ DATASETS = _child(mmengine.DATASETS, 'mmact_ssl.datasets')
 DATA_SAMPLERS = _child(mmengine.DATA_SAMPLERS, 'mmact_ssl.datasets')
 TRANSFORMS = _child(mmengine.TRANSFORMS, 'mmact_ssl.datasets.transforms', 'mmact_ssl.targets')
 MODELS = _child(mmengine.MODELS, 'mmact_ssl.models')
-HOOKS = _child(mmengine.HOOKS, 'mmact_ssl.engine.hooks', 'mmact_ssl.targets')
+HOOKS = _child(
+    mmengine.HOOKS, 'mmact_ssl.engine.hooks', 'mmact_ssl.targets', 'mmact_ssl.evaluation'
+)
 OPTIM_WRAPPERS = _child(mmengine.OPTIM_WRAPPERS, 'mmact_ssl.engine.optimizers')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     mmengine.OPTIM_WRAPPER_CONSTRUCTORS, 'mmact_ssl.engine.optimizers'

@@ -233,8 +233,8 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
-    from mmact_ssl.datasets.shards import video_path
     from mmact_ssl.datasets.video_reader import VideoReader
+    from mmact_ssl.files import video_path
     from mmact_ssl.targets import importers
     from mmact_ssl.targets.extraction import read_annotations
 

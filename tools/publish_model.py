@@ -131,9 +131,9 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
         text_part,
         write_model,
     )
-    from mmact_ssl.engine.config_check import find_config
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.shipped_configs import find_config
 
     weights, sha256 = backbone_weights(saved, adapters=args.adapters), saved.sha256
     results = [result for folder in args.results for result in read_results(folder)]

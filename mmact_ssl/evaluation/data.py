@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmact_ssl.datasets.shards import video_path
+from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     other_form,
     read_annotation,
     read_text,
+    video_path,
     why_missing,
     write_atomically,
 )
-from mmact_ssl.preparation.own_folder import read_groups
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
+from mmact_ssl.datasets.prepared_folder import describe_folder, keep_labeled, split_folder
 from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
 from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.evaluation.student import checked_backbone, use_backbone
-from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
 from mmact_ssl.saved_run import SavedRun, find_value
 from mmact_ssl.shipped_configs import CONFIGS
 

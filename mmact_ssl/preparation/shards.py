@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from mmact_ssl.datasets.prepared_folder import GROUPS, LISTS
 from mmact_ssl.datasets.shards import INDEX, members
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation, write_atomically, writing_whole
 from mmact_ssl.preparation.files import write_annotation
-from mmact_ssl.preparation.own_folder import GROUPS, LISTS
 
 SETS = {'shards': 'tar shards of a prepared folder of videos, for slow disks and servers'}
 OPTIONS = {'megabytes': dict(type=float, help='of a shard at most; a larger video has its own')}

@@ -14,11 +14,11 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
+from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.preparation.own_folder import read_groups
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetReader
