@@ -128,7 +128,11 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
     changed = [key for key in before if key in merged and _text(before[key]) != _text(merged[key])]
     if changed:
         shown = ', '.join(f'{key}={merged[key]} (not {before[key]})' for key in changed)
-        print_log(f'{saved.path}: was trained with {shown}: this network is built', 'current')
+        print_log(
+            f'{saved.path}: was trained with {shown}: this network is built',
+            'current',
+            logging.WARNING,
+        )
     if _text(merged) == _text(before):
         return cfg
     return use_backbone(cfg, backbone, saved)
