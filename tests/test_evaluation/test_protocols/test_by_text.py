@@ -44,7 +44,7 @@ def classify(make_task):
     """Runs zero-shot classification of these features."""
 
     def run_zeroshot(features, space, texts, classes=CLASSES):
-        task = make_task(features, features, classes, checkpoint=space.checkpoint)
+        task = make_task(features, features, classes, checkpoint=space.saved)
         return zeroshot.evaluate(task, texts)
 
     return run_zeroshot
@@ -55,7 +55,7 @@ def retrieve(make_task):
     """Runs text retrieval of these features."""
 
     def run_retrieval(features, space, texts, names, topk=(1, 5, 10)):
-        task = make_task(features, features, 1, names, checkpoint=space.checkpoint)
+        task = make_task(features, features, 1, names, checkpoint=space.saved)
         return text_retrieval.evaluate(task, texts, topk)
 
     return run_retrieval
@@ -145,7 +145,7 @@ def test_each_sentence_searches_its_clip(identity, tmp_path, retrieve):
 @pytest.mark.parametrize('ending', ['pth', 'safetensors'])
 def test_sentences_of_another_encoder_are_refused(ending, identity, tmp_path, classify, retrieve):
     """They have the same size and other directions."""
-    state = torch.load(identity.checkpoint)['state_dict']
+    state = torch.load(identity.saved.path)['state_dict']
 
     def space(fingerprint: str) -> SharedSpace:
         path = f'{tmp_path}/told-{fingerprint}.{ending}'

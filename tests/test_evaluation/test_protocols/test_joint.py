@@ -133,7 +133,7 @@ def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkey
     linear = torch.nn.Linear(4, 3)
     state = {f'heads.action.classifier.{k}': v for k, v in linear.state_dict().items()}
     torch.save(dict(state_dict=state), tmp_path / 'joint.pth')
-    task = make_task(*parts, 3, checkpoint=str(tmp_path / 'joint.pth'))
+    task = make_task(*parts, 3, checkpoint=SavedRun.read(tmp_path / 'joint.pth'))
     head = torch.nn.ModuleDict(dict(fc=torch.nn.Linear(4, 3)))
     recognizer = torch.nn.ModuleDict(dict(cls_head=head))
     monkeypatch.setattr(Task, 'build_recognizer', lambda self: recognizer)
