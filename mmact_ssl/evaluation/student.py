@@ -39,6 +39,8 @@ OWN = re.compile(
     r'(.*\.)?(pool|out_indices|frozen_stages|norm_eval|partial_bn|with_cp|\w*drop\w*'
     r'|norm_cfg\.(type|requires_grad|momentum))'
 )
+# Arguments that tell which data a backbone reads, and their defaults.
+OF_THE_DATA = {'layout': None, 'in_channels': 3}
 # Ends the error of a network that is refused.
 TRUSTED = 'if you trust the file, give a downstream config'
 # Layouts of which checkpoints that do not record their bones had others than now.
@@ -72,7 +74,8 @@ def use_backbone(
         CheckpointError: The network is larger than the file.
     """
     cfg = copy.deepcopy(cfg)
-    place = cfg.model if 'backbone' not in cfg.model.backbone else cfg.model.backbone
+    is_adapted = _inner(cfg.model.backbone) is not cfg.model.backbone
+    place = cfg.model.backbone if is_adapted else cfg.model
     merged = merge_own(backbone, place.backbone.to_dict(), own)
     with reading(saved.path, TRUSTED, CheckpointError):
         size = os.path.getsize(saved.path)
@@ -105,10 +108,12 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
     backbone, one of another class, or one with parts that are not on the list of types; that of
     another class cannot be loaded, and the last is logged. Adapters around a backbone are the
     config's.
+
+    Raises:
+        ConfigError: The student was trained on skeletons of another layout or dimension.
+        CheckpointError: The network is larger than the file.
     """
-    backbone, own = saved.backbone, cfg.model.backbone
-    own = own.get('backbone', own)
-    backbone = backbone.get('backbone', backbone)
+    backbone, own = _inner(saved.backbone), _inner(cfg.model.backbone)
     is_same = _name(own.type) == _name(backbone.get('type'))
     # Elsewhere than under ``backbone.`` may lie another network.
     if not backbone or not is_same or not prefix.endswith('backbone.'):
@@ -124,18 +129,32 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
         )
         return cfg
     before = without_outside(own.to_dict(), 'backbone')
+    for key, default in OF_THE_DATA.items():
+        trained, read = (find_value(part, key) or default for part in (backbone, before))
+        if None not in (trained, read) and trained != read:
+            raise ConfigError(
+                f'{saved.path}: was trained on data of {key}={trained}, and {cfg.filename} reads '
+                f'data of {key}={read}: a network reads one kind'
+            )
     merged = merge_own(backbone, before, OWN)
-    changed = [key for key in before if key in merged and _text(before[key]) != _text(merged[key])]
+    changed = {
+        key: merged.get(key, 'the default')
+        for key in before
+        if _text(before[key]) != _text(merged.get(key))
+    }
     if changed:
-        shown = ', '.join(f'{key}={merged[key]} (not {before[key]})' for key in changed)
-        print_log(
-            f'{saved.path}: was trained with {shown}: this network is built',
-            'current',
-            logging.WARNING,
-        )
+        shown = ', '.join(f'{key}={value} (not {before[key]})' for key, value in changed.items())
+        line = f'{saved.path}: was trained with {shown}: this network is built'
+        print_log(line, 'current', logging.WARNING)
     if _text(merged) == _text(before):
         return cfg
     return use_backbone(cfg, backbone, saved)
+
+
+def _inner(backbone: Mapping[str, Any]) -> Any:
+    """The config of a backbone without adapters around it."""
+    inner = backbone.get('backbone')
+    return inner if isinstance(inner, Mapping) else backbone
 
 
 def _text(value: Any) -> str:

@@ -111,6 +111,16 @@ def test_the_config_stays_as_it_is_where_nothing_differs(said):
     assert not said
 
 
+def test_other_data_than_that_of_the_training_is_refused():
+    cfg = load('downstream/linear_gru-streams_nwucla.py')
+    for option in ('layout=ntu25', 'in_channels=2'):
+        trained = load(
+            'downstream/linear_gru-streams_nwucla.py', [f'model.backbone.encoder.{option}']
+        )
+        with pytest.raises(ConfigError, match=f'trained on data of {option}, and .*reads data of'):
+            with_saved_backbone(cfg, record(trained))
+
+
 @pytest.mark.parametrize('text', ['', 'model = 3', 'model = dict(backbone=3)', 'model = {'])
 def test_a_file_without_a_record_is_accepted(text):
     cfg = load(SHIFT)

@@ -71,6 +71,7 @@ class Task:
     labeled: np.ndarray
     classes: list[str]
     extracted: dict[str, Features] = field(default_factory=dict)
+    _configs: dict[str, Config] = field(default_factory=dict, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -116,12 +117,17 @@ class Task:
     def config(self, student: SavedRun | None = None) -> Config:
         """Downstream config with the backbone of a student, by default that of the request."""
         request, student = self.request, student or self.request.checkpoint
-        return with_saved_backbone(request.cfg, student, request.prefix) if student else request.cfg
+        if student is None:
+            return request.cfg
+        if student.path not in self._configs:
+            cfg = with_saved_backbone(request.cfg, student, request.prefix)
+            self._configs[student.path] = cfg
+        return self._configs[student.path]
 
     def build_recognizer(self, student: SavedRun | None = None) -> nn.Module:
         """Build the recognizer anew: no protocol starts where another left its weights."""
         request, student = self.request, student or self.request.checkpoint
-        return build_recognizer(request.cfg, request.seed, student, request.prefix)
+        return build_recognizer(self.config(student), request.seed, student, request.prefix)
 
 
 @dataclass

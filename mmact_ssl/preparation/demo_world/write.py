@@ -15,6 +15,7 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_json, write_atomically
 from mmact_ssl.preparation.demo_world.actions import CLASSES, FRAME_RATE, NUM_FRAMES
@@ -183,7 +184,7 @@ def _write_tables(out: Path, clips: list[Clip]) -> None:
         write_annotation(
             out / f'{split}.txt', ((clip.name, clip.label) for clip in clips if clip.split == split)
         )
-    write_lines(out / 'classes.txt', CLASSES)
+    write_lines(out / CLASS_NAMES, CLASSES)
     names = {
         split: np.array([clip.name for clip in clips if clip.split == split], np.str_)
         for split in ('train', 'test')
