@@ -20,11 +20,12 @@ from safetensors.torch import save_file
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.downstream import _plain_backbone, _use_network, saved_network
-from mmact_ssl.apis.parts import build_model, build_pipeline, known_class
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, MMActSSLError
+from mmact_ssl.evaluation.student import checked_backbone, use_backbone
 from mmact_ssl.files import reading
+from mmact_ssl.parts import build_model, build_pipeline, known_class
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, ROOT
 from tests.test_apis.conftest import write_checkpoint
 
@@ -197,9 +198,8 @@ def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, regist
             cfg.model.backbone = {}
         with watched():
             try:
-                _use_network(
-                    cfg, _plain_backbone(saved_network(str(path))[1], str(path)), str(path)
-                )
+                saved = SavedRun.read(path)
+                use_backbone(cfg, checked_backbone(saved), saved)
                 built += 1
             except CheckpointError as error:
                 assert str(error).startswith(f'{path}: ') and '\n' not in str(error), seed
