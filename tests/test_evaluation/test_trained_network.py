@@ -18,8 +18,8 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.evaluation.trained_network import check_network
-from mmact_ssl.reporting.study import runs_of
 from tests.shipped import CONFIGS, ROOT, load
+from tools.research.study import runs_of
 
 STUDIES = sorted(path.stem for path in CONFIGS.glob('studies/*.py'))
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
