@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from torch import nn
 
 from mmact_ssl.apis import compressed_search, feature_index
-from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import TrainingError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -75,24 +69,6 @@ def test_a_missing_file_is_one_line(tool, tmp_path):
         tool.main(['data', '--videos', str(tmp_path / 'gone.mp4')])
 
 
-def test_made_videos_are_of_moving_texture(module, tmp_path):
-    path = tmp_path / 'made' / 'video.mp4'
-    module('made_data').make_video(path, 96, 64, 12, seed=0)
-    with VideoReader(path) as reader:
-        frames = np.stack(list(reader.read(range(12)).values())).astype(float)
-    assert frames.shape == (12, 64, 96, 3)
-    assert frames.std(axis=(1, 2)).min() > 20  # texture everywhere
-    assert np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3)).min() > 1  # and it moves
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_drawn_lengths_are_like_those_of_the_set(module):
-    lengths = module('made_data').draw_lengths(10000)
-    assert np.median(lengths) == pytest.approx(72, rel=0.02)
-    assert lengths.mean() == pytest.approx(80, rel=0.02)
-    assert lengths.min() >= 20 and lengths.max() == 300
-
-
 def test_skeletons(run_benchmark):
     (found,) = run_benchmark('skeletons', '--clips', '3', '--rounds', '1')
     assert found['ways']['ours']['results'] == [[2, 64, 25, 3]]
@@ -132,32 +108,12 @@ def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
         assert found['losses'][0][0] == pytest.approx(expected, rel=1e-3), name
 
 
-def test_a_gpu_is_busy_with_kernels_and_not_with_ranges_around_them(module):
-    """The profiler lists both; names of kernels hold signs of all kinds."""
-    names = ('direct_copy(…)::{lambda()#3}', 'sgemm', 'Memcpy HtoD', 'Optimizer.step#Adam.step')
-    events = [SimpleNamespace(key=name, self_device_time_total=5e5) for name in names]
-    assert module('gpu_speed').busy_seconds(events) == 1.5
-
-
 def test_padding_that_the_gru_reads_changes_ms2l(run_benchmark):
     (found,) = run_benchmark('step', '--methods', 'ms2l', '--skeletons', '2', '--steps', '1')
     (ours,), (padded,) = (way['results'] for way in found['ways'].values())
     assert found['faster'] and set(ours) == set(padded)
     # Both are of one seed, and would be equal up to rounding.
     assert ours['jigsaw/loss'] != pytest.approx(padded['jigsaw/loss'], rel=0.01)
-
-
-def test_run_over_padding_reads_it(module):
-    torch.manual_seed(0)
-    gru = nn.GRU(3, 4, batch_first=True, bidirectional=True)
-    x, lengths = torch.randn(2, 6, 3), torch.tensor([6, 2])
-    run = module('step_speed').run_over_padding
-    changed = x.clone()
-    changed[1, 2:] = 0
-    assert not torch.allclose(run(gru, x, lengths)[1, 0], run(gru, changed, lengths)[1, 0])
-    whole = torch.zeros(2, 300, 3)
-    whole[:, :6] = x
-    torch.testing.assert_close(run(gru, x, lengths), gru(whole)[0][:, :6])
 
 
 @MODELS.register_module()
@@ -192,23 +148,6 @@ def test_extraction(run_benchmark, module, tmp_path, monkeypatch):
         assert 1200 * frames < shares['noise'] * sizes < 1800 * frames + 40_000
 
 
-def test_the_extraction_runs_the_tool_on_all_its_videos(module, tmp_path, monkeypatch):
-    extract = module('extract_speed')
-    seen = []
-
-    def look(words, env, **options):
-        data = Path(words[words.index('--data') + 1])
-        seen.append((words[1:3], (data / 'train.txt').read_text(), words[-2:], env))
-
-    monkeypatch.setattr(extract.subprocess, 'run', look)
-    videos = [tmp_path / '0.mp4', tmp_path / '1.mp4']
-    extract.program(['teacher.py'], videos, ['--workers', '1'])(0)
-    ((words, listed, options, env),) = seen
-    assert words == [str(extract.TOOL), 'teacher.py'] and extract.TOOL.is_file()
-    assert listed == '0.mp4 0\n1.mp4 0\n' and options == ['--workers', '1']
-    assert env['OMP_NUM_THREADS'] == '1'
-
-
 def test_evaluation_agrees_with_scikit_learn(run_benchmark):
     options = ('--probe', '60', '8', '3', '--neighbors', '20', '100', '8', '--rounds', '1')
     probe, votes, neighbors = run_benchmark('evaluate', *options)
@@ -223,52 +162,6 @@ def test_help_of_all_tools(run_benchmark):
     assert max(way['cpu_seconds'][0] for way in found['ways'].values()) < 10
 
 
-def test_programs_that_start_are_alike(module, tmp_path):
-    """mmaction2's side reads the same videos in the same size, with the same backbone."""
-    startup = module('startup_speed')
-    cfg = Config.fromfile(startup.TOOLS.parent / 'configs' / startup.METHODS['dtg'])
-    module('made_data').use_videos(cfg, tmp_path, startup.make_videos(tmp_path / 'cache', 1), 2)
-    theirs = startup.mmaction2_config(cfg, tmp_path)
-    dataset, own = theirs.train_dataloader.dataset, cfg.train_dataloader.dataset
-    assert (dataset.ann_file, dataset.data_prefix) == (own.ann_file, own.data_prefix)
-    assert theirs.model.backbone.base_channels == cfg.model.backbone.base_channels
-    from mmengine.runner import Runner
-
-    theirs.train_dataloader.batch_size = 2
-    theirs.log_level = 'ERROR'
-    runner = Runner.from_cfg(theirs)
-    runner.train()
-    assert runner.iter == 1
-
-
-def test_scale_reads_the_times_of_trainings_at_once(module, tmp_path, monkeypatch):
-    scale = module('scale_speed')
-    started = []
-
-    class Training:
-        """Logs an iteration of 1, 2 and so on seconds, the first two slower."""
-
-        def __init__(self, words, **options):
-            work_dir = Path(words[words.index('--work-dir') + 1])
-            started.append(work_dir)
-            self.status = int(len(started) > 2)
-            options['stderr'].write('Traceback\nit broke\n')
-            options['stderr'].close()
-            log = work_dir / 'date' / 'vis_data' / 'scalars.json'
-            log.parent.mkdir(parents=True)
-            seconds = [90, 90, *[len(started)] * 3]
-            log.write_text('\n'.join(json.dumps({'time': one}) for one in seconds))
-
-        def wait(self):
-            return self.status
-
-    monkeypatch.setattr(scale.subprocess, 'Popen', Training)
-    assert scale.train(tmp_path / 'config.py', [[0], [1]], tmp_path / 'apart') == 1.5
-    assert len(set(started)) == 2
-    with pytest.raises(TrainingError, match=r'config\.py failed: it broke'):
-        scale.train(tmp_path / 'config.py', [[0, 1]], tmp_path / 'two')
-
-
 def test_an_index_is_searched_by_codes_and_exactly(run_benchmark, monkeypatch):
     pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
     monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
@@ -278,13 +171,6 @@ def test_an_index_is_searched_by_codes_and_exactly(run_benchmark, monkeypatch):
     assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
     blurred = run_benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
     assert blurred['recall'] < found['recall'], 'rows without clusters lie in lists not searched'
-
-
-def test_an_index_too_small_for_codes_is_refused(tool, tmp_path, capsys):
-    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
-    with pytest.raises(SystemExit):
-        tool.main(['index', '--rows', '100', '--cache', str(tmp_path)])
-    assert capsys.readouterr().err.startswith('error: --rows 100: up to 1000000')
 
 
 def test_onnx_files_are_compared_with_torch(run_benchmark, on_cpu):
