@@ -285,8 +285,8 @@ def print_results(results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mmact_ssl.evaluation.headings import format_cell
     from mmact_ssl.reporting.result import RANDOM
-    from mmact_ssl.reporting.tables import format_cell
 
     first = results[0]
     seeds = sorted({result.seed for result in results})

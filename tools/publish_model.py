@@ -183,7 +183,6 @@ def enter(path: Path, name: str) -> Path:
     """Load a written file, as whoever receives it, and enter it where there is an index."""
     from mmact_ssl.apis.model import load_file
     from mmact_ssl.apis.zoo import INDEX, add_to_index
-    from mmact_ssl.apis.zoo_page import update_zoo
     from mmact_ssl.errors import CheckpointError
 
     try:
@@ -193,8 +192,6 @@ def enter(path: Path, name: str) -> Path:
         raise
     if (path.parent / INDEX).is_file():
         add_to_index(path, name)
-        if path.parent.resolve() == ROOT / 'zoo':
-            update_zoo(path.parent, ROOT / 'docs' / 'model_zoo.md', ROOT / 'model-index.yml')
     return path
 
 

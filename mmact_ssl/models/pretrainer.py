@@ -58,7 +58,7 @@ class MultiTaskPretrainer(BaseModel):
             mean over all positions.
         balancer: How the tasks' losses become one, a :class:`Balancer` without its tasks.
         shared_weights: Prefix of the backbone's parameters on which the tasks' gradients are
-            compared, by some balancers and by ``GradientConflictHook``: ``'layer4'``, or ``''`` for
+            compared, by some balancers: ``'layer4'``, or ``''`` for
             all; the last weight unless given.
         teachers: Target -> ``dict(teacher=..., views=...)``: frozen networks that make
             ``targets.<view>.<target>`` online.

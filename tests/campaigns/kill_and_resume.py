@@ -171,6 +171,7 @@ def campaign(method: str, kills: int, processes: int, root: Path, seed: int) -> 
     ends = {name: load_checkpoint_safely(newest_checkpoint(f)) for name, f in folders.items()}
     for end in ends.values():
         end.pop('message_hub')  # has times
+        end.pop('broken_samples')  # as of the last check
         end['meta'] = {k: end['meta'][k] for k in ('epoch', 'iter', 'seed')}
     wrong = differences(ends['whole'], ends['killed'])
     logged = {name: losses(folder) for name, folder in folders.items()}

@@ -131,16 +131,14 @@ class NonFiniteHook(Hook):
         self._steps, self._skipped_steps = 0, 0
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse to save weights that are not finite; they are the same in all processes."""
+        if not _are_finite([parameter.detach() for parameter in self._parameters]):
+            raise TrainingError(f'weights are not finite in epoch {runner.epoch + 1}: {FIX}')
         checkpoint[KEY] = [self._steps, self._skipped_steps, self._in_a_row]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if runner._resume and KEY in checkpoint:
             self._steps, self._skipped_steps, self._in_a_row = checkpoint[KEY]
-
-    def before_saving(self, runner: Runner) -> None:
-        """Refuse to save weights that are not finite; they are the same in all processes."""
-        if not _are_finite([parameter.detach() for parameter in self._parameters]):
-            raise TrainingError(f'weights are not finite in epoch {runner.epoch + 1}: {FIX}')
 
 
 KEY = 'non_finite_steps'  # in the checkpoint
