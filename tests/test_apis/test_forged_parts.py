@@ -22,7 +22,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, MMActSSLError
-from mmact_ssl.evaluation.student import checked_backbone, use_backbone
+from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
 from mmact_ssl.files import reading
 from mmact_ssl.parts import build_model, build_pipeline, known_class
 from mmact_ssl.saved_run import SavedRun
@@ -199,7 +199,8 @@ def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, regist
         with watched():
             try:
                 saved = SavedRun.read(path)
-                use_backbone(cfg, checked_backbone(saved), saved)
+                require_backbone(saved)
+                with_saved_backbone(cfg, saved)
                 built += 1
             except CheckpointError as error:
                 assert str(error).startswith(f'{path}: ') and '\n' not in str(error), seed
