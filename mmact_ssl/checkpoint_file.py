@@ -23,8 +23,6 @@ from mmact_ssl.files import reading
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
-# Bytes of a .safetensors file's header, which its library refuses to exceed.
-MAX_HEADER = 100_000_000
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
@@ -63,26 +61,6 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
         return checkpoint
 
 
-def check_end(path: str) -> None:
-    """Raise a ValueError if the end of a zip archive or of a .safetensors file is missing.
-
-    Their own readers name other reasons.
-    """
-    with open(path, 'rb') as file:
-        start = file.read(8)
-        is_cut = start.startswith(b'PK') and not zipfile.is_zipfile(path)
-        if path.endswith('.safetensors'):
-            size, length = os.path.getsize(path), int.from_bytes(start, 'little')
-            is_cut = size < 8 + length <= MAX_HEADER
-            if 8 + length <= min(size, MAX_HEADER):
-                tensors = json.loads(file.read(length))
-                tensors.pop('__metadata__', None)
-                ends = (tensor['data_offsets'][1] for tensor in tensors.values())
-                is_cut = size < 8 + length + max(ends, default=0)
-    if is_cut:
-        raise ValueError('the file is cut, its end is missing')
-
-
 def read_state_dict(
     path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
 ) -> dict[str, Tensor]:
@@ -116,11 +94,9 @@ def read_safetensors(
     from safetensors import safe_open
 
     path = os.fspath(path)
-    with reading(path, PUBLISH, CheckpointError):
-        check_end(path)
-        with safe_open(path, framework='pt') as file:
-            names = file.keys() if weights else []
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    with reading(path, PUBLISH, CheckpointError), safe_open(path, framework='pt') as file:
+        names = file.keys() if weights else []
+        return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
 
 
 def parse_card(metadata: Mapping[str, str], path: str) -> Any:
@@ -219,11 +195,13 @@ def allowed_objects() -> dict[str, Any]:
 
 
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
-    check_end(path)
     with open(path, 'rb') as file:
-        # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
-        if not file.read(2).startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
-            raise ValueError('it is not a checkpoint')
+        start = file.read(2)
+    # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
+    if not start.startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
+        raise ValueError('it is not a checkpoint')
+    if start == b'PK' and not zipfile.is_zipfile(path):
+        raise ValueError('the file is cut, its end is missing')
     named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
     with torch.serialization.safe_globals(named):
         return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)

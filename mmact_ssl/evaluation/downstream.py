@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmact_ssl.datasets.prepared_folder import describe_folder, keep_labeled, split_folder
 from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.evaluation.student import checked_backbone, use_backbone
-from mmact_ssl.saved_run import SavedRun, find_value
+from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
 
 DOWNSTREAM = CONFIGS / 'downstream'
@@ -46,7 +46,7 @@ def config_for(
             f'{saved.path}: holds the network {name!r} and there is no {path.name}: give a '
             f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
         )
-    backbone = checked_backbone(saved)
+    require_backbone(saved)
     try:
         cfg = read_config(str(path), data=data)
         check_kind_of_data(cfg)
@@ -57,20 +57,7 @@ def config_for(
             f'{saved.path} holds a network for {own}, {name!r}, and {data} holds {other}: give a '
             f'checkpoint that was trained on {other}, or a folder of {own}'
         ) from error
-    layout, bodies = find_value(backbone, 'layout'), cfg.get('bodies')
-    if bodies and layout not in (None, bodies.layout):
-        raise ConfigError(
-            f'{saved.path} was trained on skeletons of the layout {layout}, and {data} has '
-            f'{bodies.layout}: a network reads one layout'
-        )
-    trained = find_value(backbone, 'in_channels') or 3
-    found = find_value(cfg.model.backbone, 'in_channels')
-    if bodies and trained != found:
-        raise ConfigError(
-            f'{saved.path} was trained on {trained} values per joint, and {data}, of '
-            f'{bodies.in_channels} coordinates, gives {found}: give a checkpoint of such skeletons'
-        )
-    cfg = use_backbone(cfg, backbone, saved, POOLING)
+    cfg = with_saved_backbone(cfg, saved, own=POOLING)
     apply_options(cfg, options)
     return cfg
 
@@ -93,7 +80,8 @@ def find_downstream(saved: SavedRun) -> Config:
             # With the arguments that it was trained with, such as the layout of its skeletons. The
             # config of a set has some itself, for a file without a record of its network.
             if path == base or saved.backbone:
-                cfg = use_backbone(cfg, checked_backbone(saved), saved, POOLING)
+                require_backbone(saved)
+                cfg = with_saved_backbone(cfg, saved, own=POOLING)
             return cfg
     raise ConfigError(
         f'{saved.path}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '

@@ -47,43 +47,15 @@ TRUSTED = 'if you trust the file, give a downstream config'
 CHANGED_BONES = ('ntu25', 'coco17')
 
 
-def checked_backbone(saved: SavedRun) -> dict[str, Any]:
-    """The backbone that a file records, which may be built.
-
-    Raises:
-        CheckpointError: None is recorded, or one with a part that is not on the list of types.
-    """
+def require_backbone(saved: SavedRun) -> None:
+    """Raise CheckpointError unless a file records a backbone of listed types."""
     if not saved.backbone or not saved.backbone_name:
         raise CheckpointError(
             f'{saved.path}: does not say which network it holds (no config with backbone_name and '
             'model.backbone in it): give a downstream config, configs/downstream/*.py'
         )
     with reading(saved.path, TRUSTED, CheckpointError):
-        return plain_part(saved.backbone, 'backbone', 'backbone')
-
-
-def use_backbone(
-    cfg: Config, backbone: Mapping[str, Any], saved: SavedRun, own: re.Pattern[str] = OWN
-) -> Config:
-    """Copy a downstream config with the checked backbone of a file in the place of its own.
-
-    Args:
-        own: Arguments that the config keeps where it sets them.
-
-    Raises:
-        CheckpointError: The network is larger than the file.
-    """
-    cfg = copy.deepcopy(cfg)
-    is_adapted = _inner(cfg.model.backbone) is not cfg.model.backbone
-    place = cfg.model.backbone if is_adapted else cfg.model
-    merged = merge_own(backbone, place.backbone.to_dict(), own)
-    with reading(saved.path, TRUSTED, CheckpointError):
-        size = os.path.getsize(saved.path)
-        build_without_memory(
-            plain_part(merged, 'backbone', 'model.backbone'), 'model.backbone', size
-        )
-    place.backbone = ConfigDict(merged)
-    return cfg
+        plain_part(saved.backbone, 'backbone', 'backbone')
 
 
 def merge_own(
@@ -101,54 +73,57 @@ def merge_own(
     return merged
 
 
-def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.') -> Config:
-    """Give a downstream config the backbone that a student was trained with.
+def with_saved_backbone(
+    cfg: Config, saved: SavedRun, prefix: str = 'backbone.', own: re.Pattern[str] = OWN
+) -> Config:
+    """Give a downstream config the backbone that a student was trained with, and log what changes.
 
-    The config keeps the arguments :data:`OWN`. It stays as it is where the file records no
-    backbone, one of another class, or one with parts that are not on the list of types; that of
-    another class cannot be loaded, and the last is logged. Adapters around a backbone are the
-    config's.
+    The config stays as it is where the file records no backbone, one of another class (which cannot
+    be loaded), or one with parts that are not on the list of types (which is logged). Adapters
+    around a backbone are the config's.
+
+    Args:
+        prefix: Of the student's keys; elsewhere than under ``backbone.`` may lie another network.
+        own: Arguments that the config keeps where it sets them.
 
     Raises:
         ConfigError: The student was trained on skeletons of another layout or dimension.
         CheckpointError: The network is larger than the file.
     """
-    backbone, own = _inner(saved.backbone), _inner(cfg.model.backbone)
-    is_same = _name(own.type) == _name(backbone.get('type'))
-    # Elsewhere than under ``backbone.`` may lie another network.
-    if not backbone or not is_same or not prefix.endswith('backbone.'):
+    recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
+    is_same = _name(config.type) == _name(recorded.get('type'))
+    if not recorded or not is_same or not prefix.endswith('backbone.'):
         return cfg
     try:
-        backbone = plain_part(backbone, 'backbone', 'model.backbone')
+        recorded = plain_part(recorded, 'backbone', 'model.backbone')
     except ValueError as error:
-        print_log(
-            f'{saved.path}: the network that it records is not used ({error}), but that of '
-            f'{cfg.filename}',
-            'current',
-            logging.WARNING,
-        )
-        return cfg
-    before = without_outside(own.to_dict(), 'backbone')
-    for key, default in OF_THE_DATA.items():
-        trained, read = (find_value(part, key) or default for part in (backbone, before))
-        if None not in (trained, read) and trained != read:
-            raise ConfigError(
-                f'{saved.path}: was trained on data of {key}={trained}, and {cfg.filename} reads '
-                f'data of {key}={read}: a network reads one kind'
-            )
-    merged = merge_own(backbone, before, OWN)
-    changed = {
-        key: merged.get(key, 'the default')
-        for key in before
-        if _text(before[key]) != _text(merged.get(key))
-    }
-    if changed:
-        shown = ', '.join(f'{key}={value} (not {before[key]})' for key, value in changed.items())
-        line = f'{saved.path}: was trained with {shown}: this network is built'
+        line = f'{saved.path}: {error}: the network of {cfg.filename} is built'
         print_log(line, 'current', logging.WARNING)
-    if _text(merged) == _text(before):
         return cfg
-    return use_backbone(cfg, backbone, saved)
+    before = without_outside(config.to_dict(), 'backbone')
+    for key, default in OF_THE_DATA.items():
+        trained, read = (find_value(part, key) or default for part in (recorded, before))
+        if None not in (trained, read) and trained != read:
+            data = cfg.get('own_folder', {}).get('root', cfg.filename)
+            raise ConfigError(
+                f'{saved.path} was trained on data of {key}={trained}, and {data} has '
+                f'{key}={read}: a network reads one kind of data'
+            )
+    merged = merge_own(recorded, before, own)
+    changed = [key for key in before if _text(before[key]) != _text(merged.get(key))]
+    for key in changed:
+        line = f'{saved.path}: trained with {key}={merged.get(key)}, not {before[key]}'
+        print_log(line, 'current')
+    if not changed and merged.keys() <= before.keys():
+        return cfg
+    with reading(saved.path, TRUSTED, CheckpointError):
+        checked = plain_part(merged, 'backbone', 'model.backbone')
+        build_without_memory(checked, 'model.backbone', os.path.getsize(saved.path))
+    is_adapted = config is not cfg.model.backbone
+    cfg = copy.deepcopy(cfg)
+    place = cfg.model.backbone if is_adapted else cfg.model
+    place.backbone = ConfigDict(merged)
+    return cfg
 
 
 def _inner(backbone: Mapping[str, Any]) -> Any:
