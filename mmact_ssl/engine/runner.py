@@ -23,6 +23,7 @@ from torch import nn
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
+from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.loops import StepsTrainLoop
 from mmact_ssl.engine.terminal import quiet_the_screen
@@ -188,8 +189,14 @@ class PretrainRunner(Runner):
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint whole or not at all; called in all processes."""
-        self.process_states = collect_process_states(unwrap_model(self.model))
+        """Save a checkpoint whole or not at all; called in all processes.
+
+        Raises:
+            TrainingError: Weights are not finite.
+        """
+        model = unwrap_model(self.model)
+        check_weights(model, self.epoch)
+        self.process_states = collect_process_states(model)
         self._save_whole(out_dir, filename, *args, **kwargs)
 
     @master_only

@@ -35,7 +35,7 @@ def test_all_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
         assert 100 < picture.shape[0] <= 1200 and picture.std() > 10
 
     events = EventAccumulator(str(next(tmp_path.rglob('events.out.*')).parent)).Reload()
-    assert set(events.Tags()['images']) == {'overview', 'poses', 'frames'}
+    assert set(events.Tags()['images']) == {'poses', 'frames', 'overview'}
     assert events.Images('poses')[0].step == 4
 
     main([*command, '--animate', *config_options])

@@ -16,7 +16,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('tools/**/*.md')])
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
