@@ -252,7 +252,7 @@ def publish() -> Callable[..., Path]:
 def make_result() -> Callable[..., Any]:
     """Makes a result of CSVR's linear probe on the demo world, apart from what is given."""
     from mmact_ssl.evaluation.protocols import PROTOCOLS
-    from mmact_ssl.reporting.result import Result
+    from mmact_ssl.evaluation.results import Result
 
     def make(value: float = 0.5, **changes: Any) -> Result:
         values = dict(

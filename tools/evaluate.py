@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-    from mmact_ssl.reporting.result import Result
+    from mmact_ssl.evaluation.results import Result
 
 SEED = '{seed}'
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -209,7 +209,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols.base import Request
     from mmact_ssl.evaluation.student import start_hash
-    from mmact_ssl.reporting.result import run_name
+    from mmact_ssl.evaluation.results import run_name
 
     cfg = load_config(args)
     is_random = args.random and not start_hash(cfg)
@@ -281,7 +281,7 @@ def print_results(results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mmact_ssl.reporting.result import RANDOM
+    from mmact_ssl.evaluation.results import RANDOM
     from mmact_ssl.reporting.tables import format_cell
 
     first = results[0]

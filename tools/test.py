@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.engine.config_check import building, check_config
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.reporting.pretext_result import make_pretext_result
+    from mmact_ssl.evaluation.pretext_result import make_pretext_result
 
     with one_line_errors():
         cfg = load_config(args)

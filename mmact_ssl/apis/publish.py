@@ -24,7 +24,7 @@ from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_
 from mmact_ssl.evaluation.trained_network import check_network, default_arguments
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.models.encoding import check_sampling
-from mmact_ssl.reporting.result import Result
+from mmact_ssl.evaluation.results import Result
 from mmact_ssl.reporting.tables import COLUMNS
 from mmact_ssl.shipped_configs import CONFIGS
 

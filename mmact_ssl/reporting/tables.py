@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.reporting.result import PRETEXT, RANDOM, Result, early_results, newest_complete
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result, early_results, newest_complete
 
 PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
 # (heading, protocol, metric, label fraction), in the order of the tables.

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import class_accuracy
-from mmact_ssl.reporting.result import Result
+from mmact_ssl.evaluation.results import Result
 
 # Above this many classes the cells of a confusion matrix are too small for numbers.
 MOST_NUMBERED = 30

@@ -22,7 +22,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.reporting.result import read_results
+from mmact_ssl.evaluation.results import read_results
 from tests.shipped import CONFIGS
 from tools import evaluate, publish_model, visualize
 
