@@ -208,8 +208,8 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols.base import Request
-    from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.evaluation.results import run_name
+    from mmact_ssl.evaluation.student import start_hash
 
     cfg = load_config(args)
     is_random = args.random and not start_hash(cfg)

@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing: --help need not wait for torch.
     from mmact_ssl.apis.zoo_page import update_zoo
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.reporting.model_index import results_by_config, update_model_index
     from mmact_ssl.evaluation.results import read_results
+    from mmact_ssl.reporting.model_index import results_by_config, update_model_index
     from mmact_ssl.reporting.tables import update_files
 
     files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]

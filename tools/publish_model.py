@@ -130,8 +130,8 @@ def publish(args: argparse.Namespace) -> Path:
     )
     from mmact_ssl.engine.config_check import find_config
     from mmact_ssl.errors import CheckpointError, ConfigError
-    from mmact_ssl.files import sha256_of_file
     from mmact_ssl.evaluation.results import read_results
+    from mmact_ssl.files import sha256_of_file
 
     weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
     sha256 = sha256_of_file(args.checkpoint)

@@ -20,11 +20,11 @@ from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
+from mmact_ssl.evaluation.results import Result
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
 from mmact_ssl.evaluation.trained_network import check_network, default_arguments
 from mmact_ssl.files import sha256_of_file, write_atomically
 from mmact_ssl.models.encoding import check_sampling
-from mmact_ssl.evaluation.results import Result
 from mmact_ssl.reporting.tables import COLUMNS
 from mmact_ssl.shipped_configs import CONFIGS
 

@@ -21,8 +21,6 @@ from mmact_ssl.evaluation.overlap import warn_of_tests_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
-from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.files import sha256_of_file
 from mmact_ssl.evaluation.provenance import (
     config_hash,
     data_version,
@@ -30,6 +28,8 @@ from mmact_ssl.evaluation.provenance import (
     portable_path,
 )
 from mmact_ssl.evaluation.results import RANDOM, Result
+from mmact_ssl.evaluation.student import start_hash
+from mmact_ssl.files import sha256_of_file
 from mmact_ssl.targets.inspection import cache_version
 
 

@@ -20,9 +20,9 @@ from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.labels_read import labels_read
+from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.evaluation.results import read_results
 from tests.shipped import CONFIGS
 from tools import evaluate, publish_model, visualize
 

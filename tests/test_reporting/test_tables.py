@@ -8,9 +8,9 @@ import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.models import dependence
 from mmact_ssl.reporting import tables
-from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.reporting.tables import (
     fill,
     format_cell,
