@@ -44,7 +44,7 @@ def nearest(
     positions = [torch.empty(len(part), 0, dtype=torch.int64) for part in parts]
     for start in range(0, len(gallery), BLOCK):
         rows = torch.from_numpy(np.asarray(project(gallery[start : start + BLOCK]), np.float64))
-        if not rows.isfinite().all():
+        if not rows.sum().isfinite():
             raise DataError(f'features {start} to {start + len(rows) - 1} are not all finite')
         new = torch.arange(start, start + len(rows))
         for i, part in enumerate(parts):

@@ -13,7 +13,6 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmact_ssl.apis import compressed_search, feature_index
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.models.teachers import BaseTeacher
@@ -267,24 +266,6 @@ def test_scale_reads_the_times_of_trainings_at_once(module, tmp_path, monkeypatc
     assert len(set(started)) == 2
     with pytest.raises(TrainingError, match=r'config\.py failed: it broke'):
         scale.train(tmp_path / 'config.py', [[0, 1]], tmp_path / 'two')
-
-
-def test_an_index_is_searched_by_codes_and_exactly(run_benchmark, monkeypatch):
-    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
-    monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
-    monkeypatch.setattr(compressed_search, 'PROBES', 8)
-    few = ('--channels', '32', '--queries', '20')
-    (found,) = run_benchmark('index', '--rows', '4000', *few)
-    assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
-    blurred = run_benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
-    assert blurred['recall'] < found['recall'], 'rows without clusters lie in lists not searched'
-
-
-def test_an_index_too_small_for_codes_is_refused(tool, tmp_path, capsys):
-    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
-    with pytest.raises(SystemExit):
-        tool.main(['index', '--rows', '100', '--cache', str(tmp_path)])
-    assert capsys.readouterr().err.startswith('error: --rows 100: up to 1000000')
 
 
 def test_onnx_files_are_compared_with_torch(run_benchmark, on_cpu):
