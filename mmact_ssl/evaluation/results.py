@@ -142,6 +142,18 @@ def run_name(
     return _slug(f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}')
 
 
+def student_name(checkpoint: str, prefix: str = 'backbone.') -> str:
+    """Name a student that has no method: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``.
+
+    The path from the last folder ``work_dirs`` on, else its last two parts.
+    """
+    path = Path(checkpoint)
+    parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
+    after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
+    name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
+    return name if prefix == 'backbone.' else f'{name}-{prefix}'
+
+
 def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
     """Return the file of a method's results on a data set, e.g. ``results/nwucla/c2vl.jsonl``."""
     return Path(folder) / _slug(dataset) / f'{_slug(method)}.jsonl'
