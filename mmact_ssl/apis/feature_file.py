@@ -18,7 +18,7 @@ GROUP = 1000  # rows of a row group, at least
 
 def feature_arrays(
     names: Sequence[str], features: np.ndarray, spans: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Arrays of a file: names ``(N,)``, features ``(N, C)``, and of spans ``(N, 2)`` both ends."""
     arrays = {'names': np.array(names, str), 'features': features.astype(np.float32)}
     return arrays if spans is None else {**arrays, 'starts': spans[:, 0], 'stops': spans[:, 1]}
@@ -51,7 +51,7 @@ class FeatureWriter:
         if self.parquet and sum(len(values) for *_, values in self.held) >= GROUP:
             self._write_group()
 
-    def _take_held(self) -> dict[str, np.ndarray]:
+    def _take_held(self) -> dict[str, Any]:
         names = [name for name, _, values in self.held for _ in values]
         spans = np.concatenate([spans for _, spans, _ in self.held]) if self.windows else None
         values = np.concatenate([values for *_, values in self.held])
@@ -59,7 +59,7 @@ class FeatureWriter:
         return feature_arrays(names, values, spans)
 
     def _write_group(self) -> None:
-        columns: dict[str, Any] = self._take_held()
+        columns = self._take_held()
         rows = columns['features']
         columns['features'] = self.arrow.FixedSizeListArray.from_arrays(rows.ravel(), rows.shape[1])
         table = self.arrow.table(columns, metadata={'model': self.model})

@@ -76,7 +76,7 @@ def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
         text.set_visible(text.get_text() != '0')
     axis.tick_params(labelsize=8 if numbered else 5)
     axis.set(xlabel='predicted class', ylabel='true class')
-    axis.images[0].colorbar.set_label('% of the true class')
+    figure.axes[-1].set_ylabel('% of the true class')  # of the color bar
     return figure
 
 
