@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from tests.helpers.students import skeleton_model, video_model, weights_of  # noqa: F401
 from tests.helpers.upstream import spare_upstream
 from tests.helpers.videos import index_of, write_video
 
@@ -149,8 +150,7 @@ def student_checkpoint(linear_config: Config, tmp_path: Path) -> Path:
     """A file as a pre-trainer leaves it: the student under ``backbone.`` and a pretext head."""
     from mmact_ssl.evaluation.student import build_recognizer
 
-    backbone = build_recognizer(linear_config, seed=7).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state = weights_of(build_recognizer(linear_config, seed=7).backbone)
     state['heads.pose.weight'] = torch.zeros(3)
     path = tmp_path / 'student.pth'
     torch.save(dict(state_dict=state, meta={}), path)

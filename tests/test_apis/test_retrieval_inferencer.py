@@ -19,13 +19,7 @@ from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
-from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
-
-
-@pytest.fixture
-def video_model(publish, linear_config, student_checkpoint, tmp_path):
-    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
+from tests.helpers.students import prompt_head, write_student
 
 
 @pytest.fixture
@@ -136,10 +130,8 @@ def test_a_folder_that_two_add_is_held_once(video_model, labeled_world, tmp_path
 
 
 def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tmp_path):
-    backbone = build_recognizer(linear_config, seed=8).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'other.pth')
-    path = publish(linear_config, tmp_path / 'other.pth', tmp_path)
+    path = write_student(tmp_path / 'other.pth', linear_config, seed=8)
+    path = publish(linear_config, path, tmp_path)
     with pytest.raises(DataError, match=r'mine\.index: its model is .*; give another folder'):
         RetrievalInferencer(str(path), search.index.path)
     with pytest.raises(DataError, match=r'its windows is None, now \[8'):
@@ -178,12 +170,7 @@ def test_one_cut_is_one_index(video_model, tmp_path):
 @pytest.fixture
 def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
     """A model with the pre-training that it comes from, and a text encoder of three words."""
-    backbone = build_recognizer(skeleton_config, seed=3).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.manual_seed(0)
-    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
-    state.update({f'heads.prompts.{key}': value for key, value in head.state_dict().items()})
-    torch.save(dict(state_dict=state), tmp_path / 'epoch.pth')
+    checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
 
     class Words:
         kind = 'text'
@@ -197,8 +184,8 @@ def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
             return 'words'
 
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    model = load_model(str(publish(skeleton_config, tmp_path / 'epoch.pth', tmp_path)))
-    return model, str(tmp_path / 'epoch.pth'), Words()
+    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path)))
+    return model, str(checkpoint), Words()
 
 
 def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tmp_path):
