@@ -14,7 +14,7 @@ import re
 import unicodedata
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -83,10 +83,12 @@ def read_json(
         return content
 
 
-def read_arrays(path: str | os.PathLike[str], fix: str) -> dict[str, np.ndarray]:
-    """Read all arrays of an npz file, which is never unpickled."""
+def read_arrays(
+    path: str | os.PathLike[str], fix: str, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Read arrays of an npz file, all or those of some names; it is never unpickled."""
     with reading(path, fix), open_archive(path, fix), np.load(path, allow_pickle=False) as table:
-        return {name: table[name] for name in table.files}
+        return {name: table[name] for name in (table.files if names is None else names)}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
+from tests.helpers.students import skeleton_model, video_model, weights_of  # noqa: F401
 from tests.helpers.upstream import spare_upstream
 from tests.helpers.videos import index_of, write_video
 
@@ -150,8 +151,7 @@ def student_checkpoint(linear_config: Config, tmp_path: Path) -> Path:
     """A file as a pre-trainer leaves it: the student under ``backbone.`` and a pretext head."""
     from mmact_ssl.evaluation.student import build_recognizer
 
-    backbone = build_recognizer(linear_config, seed=7).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state = weights_of(build_recognizer(linear_config, seed=7).backbone)
     state['heads.pose.weight'] = torch.zeros(3)
     path = tmp_path / 'student.pth'
     torch.save(dict(state_dict=state, meta={}), path)
@@ -253,7 +253,7 @@ def publish() -> Callable[..., Path]:
 def make_result() -> Callable[..., Any]:
     """Makes a result of CSVR's linear probe on the demo world, apart from what is given."""
     from mmact_ssl.evaluation.protocols import PROTOCOLS
-    from mmact_ssl.reporting.result import Result
+    from mmact_ssl.evaluation.results import Result
 
     def make(value: float = 0.5, **changes: Any) -> Result:
         values = dict(

@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +24,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-    from mmact_ssl.reporting.result import Result
+    from mmact_ssl.evaluation.results import Result
     from mmact_ssl.saved_run import SavedRun
 
 SEED = '{seed}'
-FEATURE_METRICS = ('feature_std', 'effective_rank')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -195,30 +193,21 @@ def known_method(student: SavedRun) -> str:
     return name if NAME.fullmatch(name) and not name.startswith('finetune_') else ''
 
 
-def student_name(args: argparse.Namespace, seed: int) -> str:
-    """Name a student that has no ``--method``: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``.
-
-    The path from the last folder ``work_dirs`` on, else its last two parts.
-    """
-    path = Path(args.checkpoint.replace(SEED, str(seed)))
-    parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
-    after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
-    name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
-    return name if args.prefix == 'backbone.' else f'{name}-{args.prefix}'
-
-
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; each result is written as soon as it is there."""
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
+    from mmact_ssl.evaluation.protocols import plan_steps
     from mmact_ssl.evaluation.protocols.base import Request
+    from mmact_ssl.evaluation.results import run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
-    from mmact_ssl.reporting.result import run_name
 
     cfg, students = load_config(args)
     is_random = args.random and not start_hash(cfg)
     # Adapters have no weights to start from.
-    steps = plan_steps(args, is_random or (args.random and 'backbone' in cfg.model.backbone))
+    draws_weights = is_random or (args.random and 'backbone' in cfg.model.backbone)
+    one_encoder = not draws_weights and SEED not in ' '.join([args.checkpoint or '', *args.join])
+    steps = plan_steps(args.protocols, args.label_fraction, args.seeds, one_encoder)
     method = args.method or ('Random init' if is_random else None)
     if method is None and args.checkpoint and not args.join:
         method = known_method(students[args.checkpoint.replace(SEED, str(args.seeds[0]))])
@@ -227,7 +216,8 @@ def run(args: argparse.Namespace) -> list[Result]:
     for seed, fraction, protocols in steps:
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
-            name = args.method or (args.checkpoint and student_name(args, seed)) or method
+            path = args.checkpoint and args.checkpoint.replace(SEED, str(seed))
+            name = args.method or (path and student_name(path, args.prefix)) or method
             names = (name, args.variant, cfg.dataset_name, 'finetune')
             work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
         request = Request(
@@ -259,81 +249,13 @@ def run(args: argparse.Namespace) -> list[Result]:
     return results
 
 
-def plan_steps(
-    args: argparse.Namespace, is_random: bool = False
-) -> list[tuple[int, float, list[str]]]:
-    """List seed, share of the labels and protocols, in order.
-
-    What no seed changes is left to the first one: a probe with all labels on one checkpoint.
-    ``is_random``: the seed draws weights of the encoder.
-    """
-    from mmact_ssl.evaluation.protocols import is_stochastic, plan_protocols
-
-    one_encoder = not is_random and SEED not in ' '.join([args.checkpoint or '', *args.join])
-    steps = []
-    for seed in args.seeds:
-        for fraction, protocols in plan_protocols(args.protocols, args.label_fraction).items():
-            if one_encoder and seed != args.seeds[0]:
-                protocols = [name for name in protocols if is_stochastic(name, fraction)]
-            if protocols:
-                steps.append((seed, fraction, protocols))
-    return steps
-
-
-def print_results(results: list[Result]) -> None:
-    """Print the metrics as a table, one row per protocol and metric, one column per seed."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from mmact_ssl.evaluation.headings import format_cell
-    from mmact_ssl.reporting.result import RANDOM
-
-    first = results[0]
-    seeds = sorted({result.seed for result in results})
-    data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
-    source = f' from {first.pretrained_on}' if first.transferred else ''
-    named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-    clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
-    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}{clips}')
-    for heading in ('protocol', 'metric'):
-        table.add_column(heading)
-    for seed in seeds:
-        table.add_column('value' if len(seeds) == 1 else f'seed {seed}', justify='right')
-    if len(seeds) > 1:
-        table.add_column('mean ± deviation', justify='right')
-    groups: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
-        groups[result.protocol + part].append(result)
-    shown = {'n_test'}
-    for protocol, group in groups.items():
-        for metric in group[0].metrics:
-            if metric in shown:  # above, or once for all: they read the same features and clips
-                continue
-            plain = metric in FEATURE_METRICS
-            scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
-            values = {result.seed: scale * result.metrics[metric] for result in group}
-            cells = [f'{values[s]:.{digits}f}{unit}' if s in values else '' for s in seeds]
-            if len(seeds) > 1:
-                cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
-            table.add_row(protocol, metric, *cells)
-        table.add_section()
-        shown |= set(FEATURE_METRICS) & set(group[0].metrics)
-    Console().print(table)
-    encoders = {result.checkpoint_hash for result in results}
-    if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
-        print(
-            'one checkpoint: the deviation is that of the drawn labels and of training on them; '
-            f'with {SEED} in its path, each seed has its own'
-        )
-
-
 def main(argv: list[str] | None = None) -> None:
     """Evaluate, print, write and draw."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
     import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
     from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.evaluation.result_table import print_results
     from mmact_ssl.visualization.confusion import write_pictures
 
     with one_line_errors():

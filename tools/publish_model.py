@@ -132,7 +132,7 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
         write_model,
     )
     from mmact_ssl.errors import CheckpointError, ConfigError
-    from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.evaluation.results import read_results
     from mmact_ssl.shipped_configs import find_config
 
     weights, sha256 = backbone_weights(saved, adapters=args.adapters), saved.sha256

@@ -90,7 +90,7 @@ def main(
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.reporting.pretext_result import make_pretext_result
+    from mmact_ssl.evaluation.pretext_result import make_pretext_result
     from mmact_ssl.weights import load_trained
 
     with one_line_errors():

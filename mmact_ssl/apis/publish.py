@@ -18,13 +18,13 @@ from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.evaluation.headings import COLUMNS
+from mmact_ssl.evaluation.results import Result
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
 from mmact_ssl.evaluation.student import check_bones, with_saved_backbone
 from mmact_ssl.files import reading, write_atomically
 from mmact_ssl.models.encoding import check_sampling, shift_length
 from mmact_ssl.part_checks import plain_part
 from mmact_ssl.parts import build_without_memory
-from mmact_ssl.reporting.result import Result
 from mmact_ssl.saved_run import SavedRun, find_value
 from mmact_ssl.shipped_configs import CONFIGS
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from mmact_ssl.apis.clips import Input
-from mmact_ssl.apis.feature_index import PIECE, FeatureIndex, Window
+from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, check_cut, mean_of
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
@@ -18,6 +18,8 @@ from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
+
+PIECE = 1024  # rows that a killed call loses, at most
 
 
 class RetrievalInferencer(FeatureInferencer):
@@ -28,7 +30,7 @@ class RetrievalInferencer(FeatureInferencer):
 
     Args:
         model: See FeatureInferencer.
-        index: File; made where it is missing, of this model alone.
+        index: Folder; made where it is missing, of this model alone.
         window, stride, unit: Of the rows, see FeatureInferencer; None: a row a clip.
         checkpoint: Pre-training with sentences that the model was published from, to search by
             sentences; not needed where it was published with what reads them.

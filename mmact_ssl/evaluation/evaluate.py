@@ -19,14 +19,14 @@ from mmact_ssl.evaluation.overlap import warn_of_tests_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
-from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.reporting.provenance import (
+from mmact_ssl.evaluation.provenance import (
     config_hash,
     data_version,
     package_versions,
     portable_path,
 )
-from mmact_ssl.reporting.result import RANDOM, Result
+from mmact_ssl.evaluation.results import RANDOM, Result
+from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.saved_run import find_value
 from mmact_ssl.targets.inspection import cache_version
 

@@ -8,16 +8,11 @@ from functools import partial
 import numpy as np
 import torch
 
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import Features, normalize
-from mmact_ssl.evaluation.rough_products import CROWD, GalleryCopy, multiplies_bfloat16
 
-# Queries at a time, and pairs of these with gallery rows, at most; larger chunks gain nothing, and
-# numbers of queries other than multiples of 64 cost a few percent.
-CHUNK, PAIRS = 512, 1 << 26
-# Pairs that are multiplied in double precision at a time.
-BLOCK = 1024
-# Fewer queries than these are not worth a rough copy of the gallery. Our choice.
-FEW = 64
+# Queries and gallery rows that are compared at a time.
+CHUNK, BLOCK = 1024, 4096
 
 
 def nearest(
@@ -25,94 +20,76 @@ def nearest(
     gallery: np.ndarray,
     k: int,
     project: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    types: Sequence[torch.dtype] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the k most similar gallery rows of each query; equal ones in gallery order.
+    """Find the k most similar gallery rows of each query, in float64; equal ones in gallery order.
 
-    Exact in double precision, though all pairs of many queries are multiplied roughly only, in
-    bfloat16 where the processor is fast at that, else in single precision: the rounding is bounded,
-    and what lies within the bound is multiplied again.
+    Similarities that differ by less than the rounding of a product count as equal.
 
     Args:
         queries: Unit rows ``(Q, D)``.
-        gallery: Unit rows ``(G, D)``, or what ``project`` makes such of.
+        gallery: Unit rows ``(G, D)``, or rows that ``project`` makes such of.
         k: Neighbors; at most G are found.
-        project: Makes unit rows of gallery rows, each by itself. It is called for a part of the
+        project: Makes unit rows of gallery rows, each by itself. It is called for a block of the
             gallery at a time, so that there is no whole gallery in double precision.
-        types: Of the rough products, from the coarsest on. Each serves the queries whose neighbors
-            the one before could not tell from many other rows; what is left in the end is
-            multiplied in double precision. None: by the processor and the number of queries.
 
     Returns:
         similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
+
+    Raises:
+        DataError: A gallery row is not finite.
     """
-    if types is None:
-        fast = [torch.bfloat16] if multiplies_bfloat16() else []
-        types = [*fast, torch.float32] if len(queries) >= FEW else []
-    k = min(k, len(gallery))
-    similarities = np.empty((len(queries), k))
-    positions = np.empty((len(queries), k), np.int64)
-    chunk = max(1, min(CHUNK, PAIRS // len(gallery)))
-    chunk -= chunk % 64 if chunk > 64 else 0
-    left = np.arange(len(queries))
-    for dtype in types:
-        if not len(left):
-            break
-        copy, unclear = GalleryCopy(gallery, project, dtype), []
-        for start in range(0, len(left), chunk):
-            rows = left[start : start + chunk]
-            pairs, is_clear = copy.candidates(queries[rows], k)
-            unclear.append(rows[~is_clear])
-            similarity = multiply_pairs(queries[rows], gallery, project, *pairs)
-            order = np.lexsort((-similarity, pairs[0]))  # keeps the order of equal ones
-            first = np.searchsorted(pairs[0][order], np.flatnonzero(is_clear))  # of each query
-            chosen = order[first[:, None] + np.arange(k)]  # (clear queries, k)
-            similarities[rows[is_clear]] = similarity[chosen]
-            positions[rows[is_clear]] = pairs[1][chosen]
-        left = np.concatenate(unclear)
-    # A product of matrices gives equal rows values that differ in the last bits, by their place.
-    slack = (4 * queries.shape[1] + 32) * float(np.finfo(np.float64).eps)
-    limit = CROWD * k if types else len(gallery)  # many queries of features that have collapsed
-    for start in range(0, len(left), chunk):
-        rows = left[start : start + chunk]
-        whole = multiply_all(queries[rows], gallery, project)  # (chunk, G)
-        for row, values in zip(rows, whole):
-            last = np.partition(values, -k)[-k]
-            near = np.flatnonzero(values >= last - slack)
-            if len(near) > limit:  # those that are as good as equal to the last: the first of them
-                equal = values[near] <= last + slack
-                near = np.sort([*near[~equal], *near[equal][: k - np.sum(~equal)]])
-            nought = np.zeros(len(near), np.int64)
-            values[near] = multiply_pairs(queries[[row]], gallery, project, nought, near)
-            near = near[np.argsort(-values[near], kind='stable')[:k]]
-            similarities[row], positions[row] = values[near], near
-    return similarities, positions
+    parts = torch.from_numpy(np.asarray(queries, np.float64)).split(CHUNK)
+    # The best of each query so far, in gallery order.
+    values = [part.new_empty(len(part), 0) for part in parts]
+    positions = [torch.empty(len(part), 0, dtype=torch.int64) for part in parts]
+    for start in range(0, len(gallery), BLOCK):
+        rows = torch.from_numpy(np.asarray(project(gallery[start : start + BLOCK]), np.float64))
+        if not rows.sum().isfinite():
+            raise DataError(f'features {start} to {start + len(rows) - 1} are not all finite')
+        new = torch.arange(start, start + len(rows))
+        for i, part in enumerate(parts):
+            joined = torch.cat([values[i], torch.mm(part, rows.T)], dim=1)
+            known = torch.cat([positions[i], new.expand(len(part), -1)], dim=1)
+            kept = _largest(joined, k, slack=(4 * part.shape[1] + 32) * torch.finfo(part.dtype).eps)
+            values[i], positions[i] = joined.gather(1, kept), known.gather(1, kept)
+    found = torch.cat(positions).numpy()
+    similarity = _similarities(queries, gallery, project, found)
+    order = np.argsort(-similarity, axis=1, kind='stable')
+    return np.take_along_axis(similarity, order, 1), np.take_along_axis(found, order, 1)
 
 
-def multiply_pairs(
+def _largest(values: torch.Tensor, k: int, slack: float) -> torch.Tensor:
+    """Columns of the k largest values of each row, ascending; of equal values the first columns.
+
+    ``slack`` is what rounding can make of equal values: a product of matrices gives copies of a row
+    values that differ in the last bits, by their place.
+    """
+    if values.shape[1] <= k:
+        return torch.arange(values.shape[1]).expand(len(values), -1)
+    best, columns = values.topk(k + 1)
+    columns, last = columns[:, :k], best[:, k - 1 : k]
+    crowded = (last - best[:, k:] <= slack)[:, 0]
+    if crowded.any():
+        some, last = values[crowded], last[crowded]
+        above, equal = some > last + slack, (some - last).abs() <= slack
+        later = equal.cumsum(1) > k - above.sum(1, keepdim=True)
+        columns[crowded] = some.masked_fill(equal & later, -torch.inf).topk(k).indices
+    return columns.sort(dim=1).values
+
+
+def _similarities(
     queries: np.ndarray,
     gallery: np.ndarray,
     project: Callable[[np.ndarray], np.ndarray],
-    query: np.ndarray,
-    position: np.ndarray,
+    positions: np.ndarray,
 ) -> np.ndarray:
-    """Similarities of pairs ``query``, ``position`` int64 ``(N,)``, float64 ``(N,)``."""
-    similarity = np.empty(len(query))
-    for start in range(0, len(query), BLOCK):
-        part = slice(start, start + BLOCK)
-        rows = project(gallery[position[part]])
-        similarity[part] = np.einsum('nd,nd->n', queries[query[part]], rows, dtype=np.float64)
-    return similarity
-
-
-def multiply_all(
-    queries: np.ndarray, gallery: np.ndarray, project: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Similarities of all pairs, float64 ``(Q, G)``."""
-    similarity = np.empty((len(queries), len(gallery)))
-    for start in range(0, len(gallery), BLOCK):
-        part = slice(start, start + BLOCK)
-        similarity[:, part] = queries @ project(gallery[part]).astype(np.float64, copy=False).T
+    """Similarities of the rows at ``positions`` ``(Q, k)``, the same for copies of a row."""
+    similarity = np.empty(positions.shape)
+    for place, position in enumerate(positions.T):
+        for start in range(0, len(queries), CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = project(gallery[position[part]])
+            similarity[part, place] = np.einsum('nd,nd->n', queries[part], rows, dtype=np.float64)
     return similarity
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import class_accuracy
-from mmact_ssl.reporting.result import Result
+from mmact_ssl.evaluation.results import Result
 
 # Above this many classes the cells of a confusion matrix are too small for numbers.
 MOST_NUMBERED = 30
@@ -62,16 +63,20 @@ def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     size = 2.6 + (0.36 if numbered else 0.16) * len(classes)
     figure = Figure(figsize=(size + 0.8, size), layout='constrained')
     axis = figure.subplots()
-    image = axis.imshow(share, cmap='Blues', vmin=0, vmax=100)
-    font = 8 if numbered else 5
-    axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=font)
-    axis.set_yticks(range(len(classes)), classes, fontsize=font)
+    ConfusionMatrixDisplay(share, display_labels=classes).plot(
+        include_values=numbered,
+        cmap='Blues',
+        xticks_rotation='vertical',
+        values_format='.0f',
+        ax=axis,
+        im_kw=dict(vmin=0, vmax=100),
+        text_kw=dict(fontsize=7),
+    )
+    for text in axis.texts:
+        text.set_visible(text.get_text() != '0')
+    axis.tick_params(labelsize=8 if numbered else 5)
     axis.set(xlabel='predicted class', ylabel='true class')
-    for row, column in np.argwhere(share >= 0.5) if numbered else ():
-        value = share[row, column]
-        color = 'white' if value > 55 else 'black'
-        axis.text(column, row, f'{value:.0f}', ha='center', va='center', fontsize=7, color=color)
-    figure.colorbar(image, shrink=0.7, label='% of the true class')
+    figure.axes[-1].set_ylabel('% of the true class')  # of the color bar
     return figure
 
 

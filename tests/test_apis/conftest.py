@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.evaluation.student import build_recognizer
+from tests.helpers.students import weights_of
 
 KNOWN = dict(
     name='small',
@@ -27,8 +28,7 @@ KNOWN = dict(
 
 def publish(cfg: Config, folder: Path, **options) -> Path:
     """Publish the network that a downstream config builds with seed 3."""
-    backbone = build_recognizer(cfg, 3).backbone
-    weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    weights = weights_of(build_recognizer(cfg, 3).backbone)
     return write_model(weights, folder, make_card(cfg, **KNOWN), **options)
 
 

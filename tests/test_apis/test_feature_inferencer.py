@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import card_from
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
@@ -24,20 +23,6 @@ from mmact_ssl.evaluation.features import extract_features
 from mmact_ssl.evaluation.student import build_recognizer
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
-
-
-@pytest.fixture
-def video_model(publish, linear_config, student_checkpoint, tmp_path):
-    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
-
-
-@pytest.fixture
-def skeleton_model(publish, skeleton_config, tmp_path):
-    backbone = build_recognizer(skeleton_config, seed=3).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'student.pth')
-    path = publish(skeleton_config, tmp_path / 'student.pth', tmp_path)
-    return load_model(str(path))
 
 
 @pytest.fixture

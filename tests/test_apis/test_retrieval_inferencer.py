@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,8 @@ from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
-from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.saved_run import SavedRun
-
-
-@pytest.fixture
-def video_model(publish, linear_config, student_checkpoint, tmp_path):
-    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
+from tests.helpers.students import prompt_head, write_student
 
 
 @pytest.fixture
@@ -137,18 +131,15 @@ def test_a_folder_that_two_add_is_held_once(video_model, labeled_world, tmp_path
 
 
 def test_an_index_knows_its_model_and_windows(search, publish, linear_config, tmp_path):
-    backbone = build_recognizer(linear_config, seed=8).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'other.pth')
-    path = publish(linear_config, tmp_path / 'other.pth', tmp_path)
-    with pytest.raises(DataError, match=r'mine\.index: its model is .*; give another file'):
+    path = write_student(tmp_path / 'other.pth', linear_config, seed=8)
+    path = publish(linear_config, path, tmp_path)
+    with pytest.raises(DataError, match=r'mine\.index: its model is .*; give another folder'):
         RetrievalInferencer(str(path), search.index.path)
-    with pytest.raises(DataError, match=r'its windows is null, now \[8'):
+    with pytest.raises(DataError, match=r'its windows is None, now \[8'):
         RetrievalInferencer(search.pretrained, search.index.path, window=8, unit='frames')
-    with sqlite3.connect(search.index.path) as file:  # as of a version that read by decord
-        file.execute("DELETE FROM meta WHERE key = 'reader'")
-    file.close()
-    with pytest.raises(DataError, match='its reader is None, now "VideoReader"'):
+    head = search.index.path / 'index.json'
+    head.write_text(json.dumps({**json.loads(head.read_text()), 'reader': 'decord'}))
+    with pytest.raises(DataError, match='its reader is decord, now VideoReader'):
         RetrievalInferencer(search.pretrained, search.index.path)
 
 
@@ -173,19 +164,14 @@ def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path
 def test_one_cut_is_one_index(video_model, tmp_path):
     for options in (dict(window=10), dict(window=10.0, stride=10)):
         RetrievalInferencer(video_model, tmp_path / 'w.index', unit='frames', **options)
-    with pytest.raises(DataError, match=r'is \[10\.0, 10\.0, "frames"\], now \[10\.0, 5'):
+    with pytest.raises(DataError, match=r"is \[10\.0, 10\.0, 'frames'\], now \[10\.0, 5"):
         RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5, unit='frames')
 
 
 @pytest.fixture
 def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
     """A model with the pre-training that it comes from, and a text encoder of three words."""
-    backbone = build_recognizer(skeleton_config, seed=3).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.manual_seed(0)
-    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
-    state.update({f'heads.prompts.{key}': value for key, value in head.state_dict().items()})
-    torch.save(dict(state_dict=state), tmp_path / 'epoch.pth')
+    checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
 
     class Words:
         kind = 'text'
@@ -199,8 +185,8 @@ def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
             return 'words'
 
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    model = load_model(str(publish(skeleton_config, tmp_path / 'epoch.pth', tmp_path)))
-    return model, str(tmp_path / 'epoch.pth'), Words()
+    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path)))
+    return model, str(checkpoint), Words()
 
 
 def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tmp_path):

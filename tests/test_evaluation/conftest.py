@@ -13,7 +13,7 @@ from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols.base import Request, Task
-from mmact_ssl.reporting.result import Result
+from mmact_ssl.evaluation.results import Result
 from mmact_ssl.saved_run import SavedRun
 
 

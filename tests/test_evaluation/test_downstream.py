@@ -18,9 +18,9 @@ from mmact_ssl.evaluation.downstream import (
     fit_lists,
     may_hold_out,
 )
+from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.reporting.result import read_results
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS
 from tools import evaluate, publish_model, visualize

@@ -24,10 +24,10 @@ from mmact_ssl.evaluation.protocols import (
 )
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
 from mmact_ssl.evaluation.protocols.base import Measured, Protocol
+from mmact_ssl.evaluation.provenance import config_hash
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.registry import MODELS
-from mmact_ssl.reporting.provenance import config_hash
 from tests.shipped import build
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'downstream'

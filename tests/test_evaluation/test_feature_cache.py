@@ -2,77 +2,58 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from pathlib import Path
+from types import SimpleNamespace
 
-from mmengine.config import Config
+import pytest
 from torch import nn
 
-from mmact_ssl.evaluation import feature_cache as module
+from mmact_ssl.evaluation import feature_cache
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.feature_cache import (
-    PACKAGE,
-    cache_key,
-    code_version,
-    imported_code,
-)
+from mmact_ssl.evaluation.feature_cache import cache_key, source_hash
 from mmact_ssl.evaluation.features import feature_dataloader
 
 
-def test_a_change_of_the_package_changes_the_code_version(tmp_path):
-    copied = Path(shutil.copytree(PACKAGE, tmp_path / 'mmact_ssl'))
-    (copied / 'README.md').write_text('not code\n')
-    versions = [code_version(copied)]
-    assert versions == [module.CODE_VERSION]
-    for name in ('datasets/transforms/skeleton/normalize.py', 'models/skeletons.py', 'compat.py'):
-        (copied / name).write_text((copied / name).read_text() + '\nX = 1\n')
-        versions.append(code_version(copied))
-    (copied / 'models' / 'new.py').touch()
-    versions.append(code_version(copied))
+def test_every_file_of_a_package_and_no_other_counts(tmp_path, monkeypatch):
+    package = tmp_path / 'pack'
+    for name in ('__init__.py', 'models/net.py', '.mim/configs/c.py', '../other.py'):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text('X = 1\n')
+    for name, file in (('pack', package / '__init__.py'), ('other', tmp_path / 'other.py')):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__file__=str(file)))
+    versions = [source_hash(['pack', 'not_there'])]
+    for name in ('README.md', '.mim/configs/c.py', '../other.py'):
+        (package / name).write_text('X = 2\n')
+        assert source_hash(['pack']) == versions[0]
+    for name in ('__init__.py', 'models/net.py', 'models/new.py'):
+        (package / name).write_text('X = 2\n')
+        versions.append(source_hash(['pack']))
+    versions.append(source_hash(['pack', 'other']))
+    (tmp_path / 'other.py').write_text('X = 3\n')
+    versions.append(source_hash(['pack', 'other']))
     assert len(set(versions)) == len(versions)
 
 
-def test_the_versions_of_other_packages_count(monkeypatch):
-    monkeypatch.setattr('mmact_ssl.reporting.provenance.version', lambda package: '0')
-    assert code_version() != module.CODE_VERSION
-
-
-def test_code_goes_into_the_key(skeleton_config, monkeypatch):
+@pytest.fixture
+def key(skeleton_config):
     train, _ = read_splits(skeleton_config)
     loader = feature_dataloader(skeleton_config, 'train')
-    backbone = nn.Linear(1, 1)
-    first = cache_key(skeleton_config, backbone, loader, train)
-    assert cache_key(skeleton_config, backbone, loader, train) == first
-    monkeypatch.setattr(module, 'CODE_VERSION', 'of another transform')
-    assert cache_key(skeleton_config, backbone, loader, train) != first
+    return lambda: cache_key(skeleton_config, nn.Identity(), loader, train)
 
 
-def test_code_that_a_config_imports_counts(tmp_path, monkeypatch):
-    (tmp_path / 'my_package').mkdir()
-    for name in ('my_transform.py', 'my_package/__init__.py', 'my_package/backbone.py'):
-        (tmp_path / name).write_text('X = 1\n')
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in ('my_transform', 'my_package'):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    (tmp_path / 'c.py').write_text("custom_imports = dict(imports=['my_transform', 'my_package'])")
-    names = Config.fromfile(tmp_path / 'c.py').custom_imports.imports
-    versions = [imported_code(names), imported_code(['mmact_ssl', *names, 'not_there'])]
-    assert versions[0] == versions[1]
-    for name in ('my_transform.py', 'my_package/backbone.py'):
-        (tmp_path / name).write_text('X = 2\n')
-        versions.append(imported_code(names))
-    assert len(set(versions)) == 3
+def test_code_and_versions_of_packages_go_into_the_key(key, monkeypatch):
+    first = key()
+    assert key() == first
+    monkeypatch.setattr(feature_cache, 'source_hash', lambda names: 'of another transform')
+    second = key()
+    monkeypatch.setattr('mmact_ssl.evaluation.provenance.version', lambda package: '0')
+    assert len({first, second, key()}) == 3
 
 
-def test_what_a_config_imports_goes_into_the_key(skeleton_config, monkeypatch):
-    train, _ = read_splits(skeleton_config)
-    loader = feature_dataloader(skeleton_config, 'train')
+def test_what_a_config_imports_goes_into_the_key(key, skeleton_config, monkeypatch):
     asked = []
-    monkeypatch.setattr(module, 'imported_code', lambda names: asked.append(names) or str(names))
-    keys = set()
-    for imports in (None, dict(imports='one'), dict(imports=['one'])):
+    monkeypatch.setattr(feature_cache, 'source_hash', lambda names: asked.append(names) or '')
+    for imports in (None, dict(imports='one'), dict(imports=['one', 'two'])):
         skeleton_config.custom_imports = imports
-        keys.add(cache_key(skeleton_config, nn.Identity(), loader, train))
-    assert [list(names) for names in asked] == [[], ['one'], ['one']]
-    assert len(keys) == 2
+        key()
+    assert asked == [['mmact_ssl'], ['mmact_ssl', 'one'], ['mmact_ssl', 'one', 'two']]

@@ -17,8 +17,8 @@ from mmact_ssl.evaluation.features import (
     pool_features,
     teacher_features,
 )
+from mmact_ssl.evaluation.provenance import portable_path
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.reporting.provenance import portable_path
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.inspection import cache_version
 

@@ -13,9 +13,8 @@ import torch
 
 from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
-from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.saved_run import SavedRun
+from tests.helpers.students import prompt_head, write_student
 from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +52,8 @@ def made_world(
     for number in range(4):
         clip = np.random.default_rng(number).normal(size=(1, 9, 20, 3))
         np.save(root / 'my' / 'skeletons' / f'{number}.npy', clip)
-    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
-    state = {f'heads.prompts.{key}': value for key, value in head.state_dict().items()}
-    backbone = build_recognizer(skeleton_config, seed=3).backbone
-    state.update({f'backbone.{key}': value for key, value in backbone.state_dict().items()})
     checkpoint = tmp_path / 'epoch_120.pth'
-    torch.save(dict(state_dict=state), checkpoint)
+    write_student(checkpoint, skeleton_config, prompts=prompt_head())
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
     text = text_part(SavedRun.read(checkpoint), 'minilm')
     of_videos = publish(linear_config, student_checkpoint, tmp_path)

@@ -10,7 +10,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.reporting.result import Result, read_results
+from mmact_ssl.evaluation.protocols import plan_steps
+from mmact_ssl.evaluation.result_table import print_results
+from mmact_ssl.evaluation.results import Result, read_results
 from tools import evaluate
 from tools import test as test_tool
 
@@ -82,7 +84,6 @@ def test_several_seeds_are_one_table_and_one_picture(world, capsys):
     assert 'linear-adam, 50 %' in shown
     names = sorted(path.relative_to('.').as_posix() for path in Path('results').rglob('*.*'))
     assert names == [
-        'results/jhmdb/confusions.jsonl',
         'results/jhmdb/random-init.jsonl',
         'results/labels/jhmdb_50pct_seed0.txt',
         'results/labels/jhmdb_50pct_seed1.txt',
@@ -91,7 +92,7 @@ def test_several_seeds_are_one_table_and_one_picture(world, capsys):
         f'random-init_full_jhmdb_linear-adam-50pct_seed{seed}' for seed in (0, 1)
     ]
     assert len(list(Path('pictures').glob('random-init_full_jhmdb_linear-adam-50pct_*.png'))) == 2
-    drawn = [Path(name).read_text() for name in names[2:]]
+    drawn = [Path(name).read_text() for name in names[1:]]
     assert drawn[0] != drawn[1]
     assert all(len(text.splitlines()) == 21 for text in drawn)
 
@@ -109,37 +110,30 @@ def made_result(make_result):
 
 
 def test_the_table_has_a_column_for_each_seed(capsys, made_result):
-    evaluate.print_results([made_result(0, 0.25), made_result(1, 0.75)])
+    print_results([made_result(0, 0.25), made_result(1, 0.75)])
     shown = ' '.join(capsys.readouterr().out.split())
     assert '│ 25.0 % │ 75.0 % │ 50.0 ± 35.4 % │' in shown
     assert '│ 0.250 │ 0.750 │ 0.500 ± 0.354 │' in shown
     assert 'one checkpoint: the deviation is that of the drawn labels' in shown
     knn = made_result(0, protocol='knn')
-    evaluate.print_results([made_result(0), made_result(1, checkpoint_hash='clip_b'), knn])
+    print_results([made_result(0), made_result(1, checkpoint_hash='clip_b'), knn])
     shown = capsys.readouterr().out
     assert 'one checkpoint' not in shown
     assert shown.count('effective_rank') == 1, 'both protocols read the same features'
 
 
 def test_only_what_changes_with_the_seed_is_measured_again():
-    def steps(*argv, is_random=False):
-        args = evaluate.parse_args([*argv, '--seeds', '3', '4'])
-        return evaluate.plan_steps(args, is_random)
-
-    protocols = 'linear,knn,finetune'
     first = (3, 1.0, ['linear', 'knn', 'finetune'])
-    assert steps(protocols, 'c.py', 'x.pth') == [first, (4, 1.0, ['finetune'])]
-    every = [first, (4, 1.0, ['linear', 'knn', 'finetune'])]
-    assert steps(protocols, 'c.py', 'x_{seed}.pth') == every
-    assert steps(protocols, 'c.py', '--random', is_random=True) == every
-    assert steps(protocols, 'c.py', '--random') == [first, (4, 1.0, ['finetune'])]
-    assert steps('linear', 'c.py', 'x.pth', '--label-fraction', '0.1,1') == [
+    protocols = 'linear,knn,finetune'
+    assert plan_steps(protocols, (), [3, 4], True) == [first, (4, 1.0, ['finetune'])]
+    assert plan_steps(protocols, (), [3, 4], False) == [first, (4, *first[1:])]
+    assert plan_steps('linear', (0.1, 1.0), [3, 4], True) == [
         (3, 0.1, ['linear']),
         (3, 1.0, ['linear']),
         (4, 0.1, ['linear']),
     ]
     # The labels of joint training are in its checkpoint.
-    assert steps('joint', 'c.py', 'x.pth', '--label-fraction', '0.1') == [(3, 0.1, ['joint'])]
+    assert plan_steps('joint', (0.1,), [3, 4], True) == [(3, 0.1, ['joint'])]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.zoo import read_index
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.saved_run import SavedRun
+from tests.helpers.students import weights_of
 from tools.publish_model import export_backbone, main
 
 BACKBONE = dict(
@@ -42,8 +43,7 @@ def training_checkpoint(tmp_path: Path) -> Path:
     from mmact_ssl.registry import MODELS
 
     torch.manual_seed(0)
-    backbone = MODELS.build(BACKBONE)
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state = weights_of(MODELS.build(BACKBONE))
     state['heads.pose.weight'] = torch.ones(10)
     path = tmp_path / 'epoch_3.pth'
     meta = {'cfg': 'a = 1\n', 'epoch': 3, 'iter': 30, 'seed': 0}
@@ -134,7 +134,6 @@ model = recognizer(backbone=dict(pretrained={str(stripped)!r}, pretrained2d=Fals
 check(model, model.init_weights)
 model = recognizer()
 check(model, lambda: load_checkpoint(model, path))
-import sys
 assert 'mmact_ssl' not in sys.modules
 print('loaded twice')
 """
@@ -188,8 +187,7 @@ def demo_checkpoint(tmp_path: Path) -> Path:
     from mmact_ssl.registry import MODELS
 
     config = Config.fromfile('configs/downstream/linear_r3d_demo.py')
-    backbone = MODELS.build(config.model.backbone)
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    state = weights_of(MODELS.build(config.model.backbone))
     model = dict(backbone=config.model.backbone.to_dict())
     text = f"backbone_name = 'r3d18-small'\ndataset_name = 'demo'\nmodel = {model}\n"
     meta = {'cfg': text, 'experiment_name': 'csvr_r3d_demo_20260101_010101'}

@@ -14,7 +14,7 @@ from torch import nn
 from mmact_ssl import weights as weights_module
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.reporting import pretext_result
+from mmact_ssl.evaluation import pretext_result
 from mmact_ssl.weights import load_trained
 from tools import test as test_tool
 from tools.test import load_config, parse_args

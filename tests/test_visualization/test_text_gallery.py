@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.protocols.base import Request
-from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.visualization import text_gallery as module
 from mmact_ssl.visualization.text_gallery import text_gallery
+from tests.helpers.students import prompt_head, write_student
 from tools import visualize
 
 NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]
 
 
 @pytest.fixture
-def parts(skeleton_config, tmp_path) -> dict[str, Any]:
-    """A student, and paths of a cache of two sentences a clip, and of their file."""
-    backbone = build_recognizer(skeleton_config, seed=3).backbone
-    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
-    torch.manual_seed(0)
-    head = PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
-    state.update({f'heads.prompts.{key}': value for key, value in head.state_dict().items()})
-    torch.save(dict(state_dict=state), tmp_path / 'epoch.pth')
+def parts(skeleton_config, tmp_path) -> dict[str, str]:
+    """Paths of a checkpoint, of a cache of two sentences a clip, and of their file."""
+    write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
     generator = np.random.default_rng(0)
     with TargetWriter(tmp_path / 'prompts', TargetMeta('text', '', 'f')) as writer:
         for name in NAMES:

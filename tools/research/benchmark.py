@@ -20,8 +20,6 @@
 
 ``scale``: two processes on two cores, against one.
 
-``index``: search among millions of rows, against exact search.
-
 ``onnx``: students as ONNX files, against torch.
 
 ``gpu``: training steps on a GPU, in single and mixed precision, against supervised steps.
@@ -50,7 +48,6 @@ MODES = {
     'evaluate': 'evaluate_speed',
     'startup': 'startup_speed',
     'scale': 'scale_speed',
-    'index': 'index_speed',
     'onnx': 'onnx_speed',
     'gpu': 'gpu_speed',
 }

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.reporting.result import read_results
+    from mmact_ssl.evaluation.results import read_results
     from tools.research.model_index import results_by_config, update_model_index
     from tools.research.tables import update_files
     from tools.research.zoo_page import update_zoo

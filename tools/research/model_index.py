@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
-from mmact_ssl.reporting.result import Result, newest_complete, result_file
+from mmact_ssl.evaluation.results import Result, newest_complete, result_file
 from tools.research.study import runs_of
 from tools.research.tables import COLUMNS, renew_file
 

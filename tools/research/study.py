@@ -19,8 +19,8 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
-from mmact_ssl.reporting.provenance import config_hash
-from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_name
+from mmact_ssl.evaluation.provenance import config_hash
+from mmact_ssl.evaluation.results import PRETEXT, has_result, result_file, run_name
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}

@@ -14,8 +14,8 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
 from mmact_ssl.evaluation.protocols import is_stochastic
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result, early_results, newest_complete
 from mmact_ssl.models.dependence import OTHER_CLIP
-from mmact_ssl.reporting.result import PRETEXT, RANDOM, Result, early_results, newest_complete
 
 # A row: data set, method, variant, data set of pre-training where it is another, backbone.
 Row = tuple[str, str, str, str, str]

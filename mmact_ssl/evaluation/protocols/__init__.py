@@ -70,6 +70,24 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
     return plan
 
 
+def plan_steps(
+    text: str, fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
+) -> list[tuple[int, float, list[str]]]:
+    """List seed, share of the labels and protocols, in order.
+
+    ``one_encoder``: all seeds evaluate one; what no seed changes is then left to the first one: a
+    probe with all labels. ``text`` and ``fractions`` are those of :func:`plan_protocols`.
+    """
+    steps = []
+    for seed in seeds:
+        for fraction, protocols in plan_protocols(text, fractions).items():
+            if one_encoder and seed != seeds[0]:
+                protocols = [name for name in protocols if is_stochastic(name, fraction)]
+            if protocols:
+                steps.append((seed, fraction, protocols))
+    return steps
+
+
 def version_of(name: str, kind: str) -> int:
     """Version of a measurement: 1, and 1 more for each change that gives other numbers.
 

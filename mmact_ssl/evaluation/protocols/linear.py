@@ -15,7 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.logistic_path import LogisticPath
+from mmact_ssl.evaluation.logistic_path import fit_path
 
 from .base import Measured, Task
 
@@ -34,7 +34,8 @@ def evaluate(
     groups = sample_groups(task.train.names, group_pattern, group_file)
     if groups is not None:
         groups = groups[task.labeled]
-    probe, penalty, used = fit_probe(task.train_features, groups, **settings)
+    device = task.request.device
+    probe, penalty, used = fit_probe(task.train_features, groups, device=device, **settings)
     test = task.test_features
     scores = np.zeros((len(test.labels), task.num_classes))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
@@ -49,6 +50,7 @@ def fit_probe(
     folds: int = 5,
     max_iter: int = 1000,
     one_standard_error: bool = False,
+    device: str = 'cpu',
 ) -> tuple[Pipeline, float, int]:
     """Fit the probe; the penalty is chosen by cross-validation inside the training split.
 
@@ -61,6 +63,7 @@ def fit_probe(
         penalties: Candidates, inverse strengths.
         folds: At most; never more than the smallest class or than there are groups.
         max_iter: Of L-BFGS.
+        device: Of the fits.
         one_standard_error: Choose the strongest penalty whose mean accuracy over the folds is
             within one standard error of the best one's (Hastie et al., The Elements of Statistical
             Learning, 7.10), instead of the best: few folds make the best one a matter of chance.
@@ -83,12 +86,12 @@ def fit_probe(
         )
         splits = []
     else:
-        scores = fold_scores(train.values, train.labels, splits, candidates, max_iter)
+        scores = fold_scores(train.values, train.labels, splits, candidates, max_iter, device)
         penalty = float(candidates[choose(scores, one_standard_error)])
     scaler = StandardScaler()
-    path = LogisticPath(standardize(scaler, train.values), train.labels)
-    for candidate in candidates[: candidates.index(penalty) + 1]:
-        model = path.fit(candidate, max_iter)
+    values = standardize(scaler, train.values)
+    used = candidates[: candidates.index(penalty) + 1]
+    *_, model = fit_path(values, train.labels, used, max_iter, device)
     return make_pipeline(scaler, model), penalty, len(splits)
 
 
@@ -102,14 +105,15 @@ def fold_scores(
     labels: np.ndarray,
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
     penalties: Sequence[float],
-    max_iter: int,
+    max_iter: int = 1000,
+    device: str = 'cpu',
 ) -> np.ndarray:
     """Accuracy on each fold under each penalty, ``(folds, penalties)``, 0..1.
 
     Args:
         values, labels: Features ``(N, D)`` and classes ``(N,)``.
         splits: Positions to train on and to test on, of each fold.
-        penalties: Inverse strengths, ascending, so that weights grow from fit to fit.
+        penalties, max_iter, device: See :func:`fit_path`.
     """
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
@@ -121,9 +125,8 @@ def fold_scores(
             # the fit is the same but faster.
             basis = np.linalg.qr(train.T)[0]  # (D, samples)
             train, test = train @ basis, test @ basis
-        path = LogisticPath(train, labels[fitted])
-        for place, penalty in enumerate(penalties):
-            scores[fold, place] = path.fit(penalty, max_iter).score(test, labels[held_out])
+        path = fit_path(train, labels[fitted], penalties, max_iter, device)
+        scores[fold] = [model.score(test, labels[held_out]) for model in path]
     return scores
 
 

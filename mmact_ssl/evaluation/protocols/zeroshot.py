@@ -9,8 +9,8 @@ import numpy as np
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
+from mmact_ssl.evaluation.provenance import portable_path
 from mmact_ssl.evaluation.shared_space import SharedSpace, open_texts
-from mmact_ssl.reporting.provenance import portable_path
 from mmact_ssl.targets.inspection import cache_version
 
 from .base import Measured, Task

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation import neighbors
-from mmact_ssl.evaluation.features import Features, normalize
-from mmact_ssl.evaluation.neighbors import knn_scores, nearest, nearest_samples, vote
+from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.neighbors import knn_scores, nearest_samples, vote
 from mmact_ssl.evaluation.protocols import knn
 
 
@@ -54,75 +50,6 @@ def test_scores_against_the_twin(k, center):
     np.testing.assert_allclose(
         scores, slow_scores(train, queries, 4, k, 0.07, center), rtol=1e-9, atol=1e-12
     )
-
-
-def test_chunks_change_nothing_and_equal_neighbors_keep_the_gallery_order(monkeypatch):
-    queries, gallery = np.random.default_rng(0).normal(size=(2, 30, 5))
-    expected = nearest(queries, gallery, 4)
-    monkeypatch.setattr(neighbors, 'CHUNK', 7)
-    for whole, part in zip(expected, nearest(queries, gallery, 4)):
-        np.testing.assert_allclose(whole, part)
-    gallery = np.array([[1.0, 0.0]] * 5)
-    assert nearest(gallery[:1], gallery, 3)[1].tolist() == [[0, 1, 2]]
-
-
-@pytest.mark.parametrize(('rows', 'k'), [(1000, 3), (1001, 20), (30, 20), (30, 30)])
-def test_neighbors_are_those_of_a_full_sort_with_ties_on_every_rank(rows, k):
-    generator = np.random.default_rng(0)
-    queries, gallery = (generator.integers(-1, 2, size=(n, 4)).astype(float) for n in (9, rows))
-    similarity, position = nearest(queries, gallery, k)
-    whole = queries @ gallery.T  # of small integers, so that ties are exact
-    order = np.argsort(-whole, axis=1, kind='stable')[:, :k]
-    np.testing.assert_array_equal(position, order)
-    np.testing.assert_array_equal(similarity, np.take_along_axis(whole, order, axis=1))
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), channels=st.integers(2, 300), k=st.integers(1, 60))
-def test_neighbors_that_single_precision_cannot_tell_apart(seed, channels, k):
-    """Fifty rows whose cosines differ by less than 1e-9, among others that are far."""
-    generator = np.random.default_rng(seed)
-    query = normalize(generator.normal(size=(1, channels)))
-    near = query + 1e-6 * generator.normal(size=(50, channels))
-    gallery = normalize(np.concatenate([near, generator.normal(size=(200, channels))]))
-    gallery = gallery[generator.permutation(250)]
-    similarity, position = nearest(query, gallery, k)
-    whole = gallery @ query[0]
-    best = np.sort(whole)[::-1][:k]
-    np.testing.assert_allclose(similarity[0], best, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(whole[position[0]], best, rtol=0, atol=1e-14)
-    assert len(set(position[0])) == k
-
-
-@pytest.mark.parametrize('deviation', [0.0, 1e-9, 0.01])
-def test_collapsed_features_take_no_more_memory(deviation):
-    """All rows are within rounding of each other, or equal: none of their pairs is gathered."""
-    generator = np.random.default_rng(0)
-    gallery = normalize(1 + deviation * generator.normal(size=(2000, 64)))
-    tracemalloc.start()
-    similarity, position = nearest(gallery[:100], gallery, 5)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 100 * 2000 * 64 * 8 / 2, 'half of what the gathered rows of one side take'
-    best = np.sort(gallery[:100] @ gallery.T, axis=1)[:, ::-1][:, :5]
-    np.testing.assert_allclose(similarity, best, rtol=0, atol=1e-14)
-    own = np.einsum('qd,qkd->qk', gallery[:100], gallery[position])
-    np.testing.assert_allclose(own, best, rtol=0, atol=1e-14)
-
-
-@pytest.mark.parametrize('queries', [3, 200])
-@pytest.mark.parametrize('k', [1, 5])
-def test_of_a_crowd_of_equal_rows_the_first_are_found(queries, k):
-    """Also behind a nearer row, among others, and whatever number of queries is multiplied."""
-    generator = np.random.default_rng(0)
-    gallery = normalize(generator.normal(size=(1003, 64)))
-    gallery[400:] = gallery[400]
-    nearest_row = normalize(gallery[400:401] + 0.001 * generator.normal(size=(1, 64)))
-    gallery[900] = nearest_row
-    _, position = nearest(np.repeat(nearest_row, queries, axis=0), gallery, k)
-    assert (position == [900, 400, 401, 402, 403][:k]).all()
-    _, position = nearest(np.repeat(gallery[400:401], queries, axis=0), gallery, k)
-    assert (position == 400 + np.arange(k)).all()
 
 
 def test_a_small_temperature_does_not_overflow():

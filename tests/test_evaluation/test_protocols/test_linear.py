@@ -17,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.logistic_path import LogisticPath
 from mmact_ssl.evaluation.protocols import linear
 from mmact_ssl.evaluation.protocols.linear import fit_probe
 
@@ -66,16 +65,17 @@ def test_the_test_split_is_never_fitted(make_task, monkeypatch):
     statistics: list[np.ndarray] = []
     scale = StandardScaler.fit
 
-    class Spy(LogisticPath):
-        def __init__(self, values, labels):
-            seen.append(values)
-            super().__init__(values, labels)
+    fit = linear.fit_path
+
+    def spy_fit(values, *args):
+        seen.append(values)
+        return fit(values, *args)
 
     def spy_scale(self, values, *args, **kwargs):
         statistics.append(values)
         return scale(self, values, *args, **kwargs)
 
-    monkeypatch.setattr(linear, 'LogisticPath', Spy)
+    monkeypatch.setattr(linear, 'fit_path', spy_fit)
     monkeypatch.setattr(StandardScaler, 'fit', spy_scale)
     linear.evaluate(make_task(train, test, 3), folds=5, penalties=(0.1, 1.0))
     assert len(statistics) == 5 + 1 and len(seen) == 5 + 1
@@ -97,7 +97,9 @@ def test_groups_come_from_the_names_of_the_labeled_samples(make_task, monkeypatc
     task = make_task(train, train, 3, [f's{i % 4}_{i}' for i in range(12)])
     task.labeled = np.array([0, 1, 5, 6, 8, 11])
     asked = []
-    monkeypatch.setattr(linear, 'fit_probe', lambda _, groups, *args: asked.append(groups) or 1 / 0)
+    monkeypatch.setattr(
+        linear, 'fit_probe', lambda _, groups, **_settings: asked.append(groups) or 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         linear.evaluate(task, group_pattern=r's(\d)_')
     assert asked[0].tolist() == ['0', '1', '1', '2', '0', '3']
@@ -180,7 +182,7 @@ def test_more_features_than_samples_are_fitted_as_they_are():
     values[:, :3] += 2 * np.eye(3)[labels]
     splits = linear.usable_folds(labels, None, 3)
     penalties = (1e-3, 1e-2, 1e-1)
-    found = linear.fold_scores(values, labels, splits, penalties, 1000)
+    found = linear.fold_scores(values, labels, splits, penalties)
     for scores, (fitted, held_out) in zip(found, splits):
         for score, c in zip(scores, penalties):
             model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1000))
@@ -242,10 +244,10 @@ def test_one_class_and_a_failing_fit_are_errors(monkeypatch):
     with pytest.raises(ConfigError, match='one class'):
         fit_probe(blobs(5, 0, classes=1))
 
-    def fail(self, values, *args, **kwargs):
+    def fail(*args):
         raise FloatingPointError('no fit')
 
-    monkeypatch.setattr(LogisticPath, 'fit', fail)
+    monkeypatch.setattr(linear, 'fit_path', fail)
     with pytest.raises(FloatingPointError, match='no fit'):
         fit_probe(blobs(10, 0))
 

@@ -9,7 +9,7 @@ import pytest
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.headings import format_cell
 from mmact_ssl.evaluation.protocols import PROTOCOLS
-from mmact_ssl.reporting.result import read_results
+from mmact_ssl.evaluation.results import read_results
 from tools.research.tables import (
     EARLIER_CAPTION,
     fill,

@@ -1,32 +1,26 @@
-"""One evaluation's result: what was measured, on what, with which weights.
+"""Results of evaluations: what was measured, on what, with which weights.
 
-Results lie in ``<folder>/<data set>/<method>.jsonl``, a line a run. Confusion matrices and the
-names of their classes lie beside, in ``confusions.jsonl``, joined by the name of the run and what
-the result was measured with.
+They lie in ``<folder>/<data set>/<method>.jsonl``, one JSON line a run.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_text, write_atomically
+from mmact_ssl.files import read_text
 
 # The checkpoint hash of an encoder without a checkpoint.
 RANDOM = 'random'
 # The protocol of pre-trainings themselves, beside those of evaluation.
 PRETEXT = 'pretext'
-CONFUSIONS = 'confusions.jsonl'
-SIDE_KEYS = ('confusion', 'classes')
 # Names of runs may agree where these differ: such a result is not replaced.
 KEPT_KEYS = ('method', 'variant', 'backbone', 'prefix', 'students')
 
@@ -44,7 +38,7 @@ class Result:
         metrics: Values in 0..1, apart from ``feature_std``, ``effective_rank`` and ``n_test``, the
             test clips that the others rest on.
         label_fraction: Share of the training labels that was used.
-        config_hash, data_version, caches: See :mod:`mmact_ssl.reporting.provenance`; ``caches`` by
+        config_hash, data_version, caches: See :mod:`mmact_ssl.evaluation.provenance`; ``caches`` by
             path, beside the data version's; of pretext tasks also the folders of skeletons. Early
             results do not record it.
         checkpoint_hash: Sha256 of the file, without one of that of the weights that the config
@@ -102,48 +96,32 @@ class Result:
         return run_name(*names, self.label_fraction, self.seed, self.pretrained_on)
 
     def write(self, folder: str | os.PathLike) -> Path:
-        """Write into a folder of results, in place of one of the same run and version.
+        """Append a line to a folder of results; of one run and version the last line counts.
 
-        Several processes may write at a time: each waits for the others. Returns the file.
+        Several processes may write at a time. Returns the file.
 
         Raises:
             DataError: The earlier result is of another method or variant whose name is written
                 alike, or of another encoder.
         """
         file = result_file(folder, self.dataset, self.method)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        line = {**asdict(self), 'run': self.run}
-        for name in ('students', 'version'):
-            if line[name] == 1:
-                del line[name]
-        details = line['details']
-        line['details'] = {k: v for k, v in details.items() if k not in SIDE_KEYS}
-        side = {key: details[key] for key in SIDE_KEYS if key in details}
-        side.update(_measurement(self) if side else {})
-        with _locked(file.parent):
-            self._check_earlier(file.parent)
-            for path, new in ((file.with_name(CONFUSIONS), side), (file, line)):
-                lines = _read_lines(path)
-                key = self.run, self.version
-                before = lines.pop(key, None)
-                if new:
-                    lines[key] = {**new, 'run': self.run}
-                if new or before is not None:
-                    texts = [json.dumps(lines[key], sort_keys=True) for key in sorted(lines)]
-                    write_atomically(path, ''.join(f'{text}\n' for text in texts))
-        return file
-
-    def _check_earlier(self, folder: Path) -> None:
-        """Refuse to replace a result of the same name and another method or encoder."""
-        for file in _result_files(folder):
-            of_run = [line for (run, _), line in _read_lines(file).items() if run == self.run]
-            for earlier, key in itertools.product(of_run, KEPT_KEYS):
-                old, new = earlier.get(key, getattr(Result, key, None)), getattr(self, key)
+        for earlier in read_results(folder, file.parent.name):
+            for key in KEPT_KEYS if earlier.run == self.run else ():
+                old, new = getattr(earlier, key), getattr(self, key)
                 if old != new:
                     raise DataError(
                         f'{file}: {self.run} is there with {key} {old!r}, and this result has '
                         f'{new!r}: give another --variant'
                     )
+        line = {**asdict(self), 'run': self.run}
+        for name in ('students', 'version'):
+            if line[name] == 1:
+                del line[name]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered, so that the line is one write, which no other process can cut in two.
+        with open(file, 'ab', buffering=0) as lines:
+            lines.write(f'{json.dumps(line, sort_keys=True)}\n'.encode())
+        return file
 
 
 def run_name(
@@ -164,6 +142,18 @@ def run_name(
     return _slug(f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}')
 
 
+def student_name(checkpoint: str, prefix: str = 'backbone.') -> str:
+    """Name a student that has no method: ``x/epoch_4`` of ``work_dirs/x/epoch_4.pth``.
+
+    The path from the last folder ``work_dirs`` on, else its last two parts.
+    """
+    path = Path(checkpoint)
+    parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
+    after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
+    name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
+    return name if prefix == 'backbone.' else f'{name}-{prefix}'
+
+
 def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
     """Return the file of a method's results on a data set, e.g. ``results/nwucla/c2vl.jsonl``."""
     return Path(folder) / _slug(dataset) / f'{_slug(method)}.jsonl'
@@ -174,32 +164,19 @@ def has_result(file: Path, run: str) -> bool:
     return any(run == name for name, _ in _read_lines(file))
 
 
-def read_results(folder: str | os.PathLike) -> list[Result]:
-    """Read all results of a folder, in the order of the names of their runs."""
+def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:
+    """Read the results of a folder, all or of one data set, in the order of their runs' names."""
     found: dict[tuple[str, int], Result] = {}
     files: dict[str, Path] = {}
-    for dataset in sorted({file.parent for file in Path(folder).glob('*/*.jsonl')}):
-        side = dataset / CONFUSIONS
-        confusions = _read_lines(side)
-        for file in _result_files(dataset):
-            for key, line in _read_lines(file).items():
-                run = key[0]
-                if files.setdefault(run, file) != file:
-                    raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
-                beside = confusions.get(key, {})
-                details = {name: beside[name] for name in SIDE_KEYS if name in beside}
-                values = {k: v for k, v in line.items() if k != 'run'}
-                try:
-                    result = Result(**{**values, 'details': {**values['details'], **details}})
-                except (TypeError, KeyError) as error:
-                    raise DataError(f'{file}: {run}: not a result ({error})') from error
-                for name, value in _measurement(result).items() if beside else ():
-                    if beside.get(name) != value:
-                        raise DataError(
-                            f'{side}: {run}: {name} is {beside.get(name)} here and {value} in '
-                            f'{file.name}; delete the line here, or evaluate again'
-                        )
-                found[key] = result
+    for file in sorted(Path(folder).glob(f'{dataset}/*.jsonl')):
+        for (run, version), line in _read_lines(file).items():
+            if files.setdefault(run, file) != file:
+                raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
+            try:
+                result = Result(**{k: v for k, v in line.items() if k != 'run'})
+            except TypeError as error:
+                raise DataError(f'{file}: {run}: not a result ({error})') from error
+            found[run, version] = result
     return [found[key] for key in sorted(found)]
 
 
@@ -235,50 +212,19 @@ def early_results(results: Iterable[Result]) -> set[int]:
     }
 
 
-def _result_files(folder: Path) -> list[Path]:
-    """Files of results of one data set."""
-    return sorted(file for file in folder.glob('*.jsonl') if file.name != CONFUSIONS)
-
-
-def _measurement(result: Result) -> dict[str, Any]:
-    """Values by which a line of ``confusions.jsonl`` is known to be of a result."""
-    return {
-        'checkpoint_hash': result.checkpoint_hash,
-        'config_hash': result.config_hash,
-        'top1': result.metrics.get('top1'),
-        **({'version': result.version} if result.version > 1 else {}),
-    }
-
-
 def _slug(text: str) -> str:
     return re.sub(r'[^\w.-]+', '-', text).lower()
 
 
 def _read_lines(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """Read the objects of a JSON-lines file by run and version; none of a missing file."""
+    """Read the last line of each run and version of a file; none of a missing file."""
     lines: dict[tuple[str, int], dict[str, Any]] = {}
     if not path.is_file():
         return lines
     for number, text in enumerate(read_text(path, 'evaluate again').splitlines(), start=1):
         try:
             line = json.loads(text)
-            key = str(line['run']), int(line.get('version', 1))
-            repeated = lines.setdefault(key, line) is not line
+            lines[str(line['run']), int(line.get('version', 1))] = line
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f'{path}:{number}: not a result ({error}); evaluate again') from error
-        if repeated:
-            raise DataError(f'{path}:{number}: {line["run"]} is there twice; delete one')
     return lines
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; other processes wait for it."""
-    import fcntl  # Unix only, and only to write
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)  # gives the lock back

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.reporting.provenance import config_hash, data_version, portable_path
+from mmact_ssl.evaluation.provenance import config_hash, data_version, portable_path
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 

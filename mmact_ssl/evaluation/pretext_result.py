@@ -10,9 +10,9 @@ from mmengine.config import Config
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.provenance import config_hash, package_versions, portable_path
+from mmact_ssl.evaluation.results import PRETEXT, Result
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.reporting.provenance import config_hash, package_versions, portable_path
-from mmact_ssl.reporting.result import PRETEXT, Result
 from mmact_ssl.targets.inspection import cache_version
 from mmact_ssl.targets.load_targets import caches_read_by
 

@@ -1,0 +1,60 @@
+"""The table of results that the command line prints."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from mmact_ssl.evaluation.results import RANDOM, Result
+
+FEATURE_METRICS = ('feature_std', 'effective_rank')
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """Print the metrics as a table, one row per protocol and metric, one column per seed."""
+    first = results[0]
+    seeds = sorted({result.seed for result in results})
+    data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
+    source = f' from {first.pretrained_on}' if first.transferred else ''
+    named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
+    clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
+    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}{clips}')
+    for heading in ('protocol', 'metric'):
+        table.add_column(heading)
+    for seed in seeds:
+        table.add_column('value' if len(seeds) == 1 else f'seed {seed}', justify='right')
+    if len(seeds) > 1:
+        table.add_column('mean ± deviation', justify='right')
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
+        groups[result.protocol + part].append(result)
+    shown = {'n_test'}
+    for protocol, group in groups.items():
+        for metric in group[0].metrics:
+            if metric in shown:  # above, or once for all: they read the same features and clips
+                continue
+            plain = metric in FEATURE_METRICS
+            scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
+            values = {result.seed: scale * result.metrics[metric] for result in group}
+            cells = [f'{values[s]:.{digits}f}{unit}' if s in values else '' for s in seeds]
+            if len(seeds) > 1:
+                mean = f'{statistics.mean(values.values()):.{digits}f}'
+                spread = (
+                    f' ± {statistics.stdev(values.values()):.{digits}f}' if len(values) > 1 else ''
+                )
+                cells.append(f'{mean}{spread}{unit}')
+            table.add_row(protocol, metric, *cells)
+        table.add_section()
+        shown |= set(FEATURE_METRICS) & set(group[0].metrics)
+    Console().print(table)
+    encoders = {result.checkpoint_hash for result in results}
+    if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
+        print(
+            'one checkpoint: the deviation is that of the drawn labels and of training on them; '
+            'with {seed} in its path, each seed has its own'
+        )
