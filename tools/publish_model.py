@@ -119,8 +119,6 @@ def publish_onnx(args: argparse.Namespace) -> Path:
 
 def publish(args: argparse.Namespace) -> Path:
     """Write the file with its card, and enter it where there is an index."""
-    from mmengine.config import Config
-
     from mmact_ssl.apis.publish import (
         card_of_checkpoint,
         figures_of,
@@ -128,7 +126,6 @@ def publish(args: argparse.Namespace) -> Path:
         text_part,
         write_model,
     )
-    from mmact_ssl.engine.config_check import find_config
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.files import sha256_of_file
     from mmact_ssl.reporting.result import read_results
@@ -153,12 +150,10 @@ def publish(args: argparse.Namespace) -> Path:
         path = renew_model(args.checkpoint, args.output.parent, own, args.variant, **changes)
         return enter(path, changes['name'])
     if args.adapters and not args.downstream:
-        raise ConfigError(
-            '--adapters: give --downstream configs/downstream/linear_r3d-adapted_*.py'
-        )
+        raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
     card = card_of_checkpoint(
         args.checkpoint,
-        downstream=Config.fromfile(find_config(args.downstream)) if args.downstream else None,
+        downstream=args.downstream,
         name=args.output.name,
         method=args.method or (own[0].method if own else ''),
         licence=args.licence or '',

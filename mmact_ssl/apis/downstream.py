@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -11,99 +12,140 @@ from mmengine.config import Config
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.apis.parts import build_without_memory
-from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
+from mmact_ssl.engine.launch import (
+    apply_options,
+    check_kind_of_data,
+    names_a_set,
+    read_config,
+)
 from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.evaluation.trained_network import saved_backbone
 from mmact_ssl.files import reading
-from mmact_ssl.preparation.own_folder import describe_folder, keep_labeled, split_folder
-from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.preparation.own_folder import (
+    describe_folder,
+    keep_labeled,
+    split_folder,
+    telling_data,
+)
+from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
-DOWNSTREAM = CONFIGS / 'downstream'
 # Ends the error of a network that is refused.
 TRUSTED = 'if you trust the file, give a downstream config'
 
 
 def config_for(
-    checkpoint: str, data: str, options: Sequence[str] | None = None, trains: bool = False
+    checkpoint: str,
+    data: str | None,
+    options: Sequence[str] | None = None,
+    dataset: str | None = None,
 ) -> Config:
-    """Read the downstream config of the network in a checkpoint, for a prepared folder.
+    """Read the downstream config of the network in a checkpoint, for a prepared folder or a set.
 
-    It is ``configs/downstream/linear_NETWORK.py`` (``finetune_NETWORK.py`` if it ``trains``) with
-    the arguments that the network was built with.
+    It is ``configs/downstream/NETWORK.py`` with the arguments that the network was built with.
 
     Args:
         checkpoint: What tools/train.py or tools/publish_model.py has written.
-        data: Prepared folder.
+        data, dataset: Of :func:`mmact_ssl.engine.launch.read_config`, one of them.
         options: As of ``--cfg-options``.
 
     Raises:
-        ConfigError: No downstream config is for the network, or the folder holds skeletons where it
+        ConfigError: No downstream config is for the network, or the data are skeletons where it
             reads videos, the other way round, or skeletons of another layout or dimension.
         CheckpointError: The file does not say its network, or names code that is none.
     """
     name, backbone = saved_network(checkpoint)
-    path = DOWNSTREAM / f'{"finetune" if trains else "linear"}_{name}.py'
-    if not path.is_file():
-        known = sorted(p.stem.partition('_')[2] for p in DOWNSTREAM.glob(f'{path.stem[:4]}*_*.py'))
-        raise ConfigError(
-            f'{checkpoint}: holds the network {name!r} and there is no {path.name}: give a '
-            f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
-        )
+    path = _config_of(name, checkpoint)
     backbone = _plain_backbone(backbone, checkpoint)
+    source = data or f'the set {dataset}'
     try:
-        cfg = read_config(str(path), data=data)
+        cfg = read_config(str(path), data=data, dataset=dataset)
         check_kind_of_data(cfg)
     except KindError as error:
         kinds = ['videos', 'skeletons']
-        own, other = kinds if 'layout' in describe_folder(data) else reversed(kinds)
+        own, other = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
         raise ConfigError(
-            f'{checkpoint} holds a network for {own}, {name!r}, and {data} holds {other}: give a '
-            f'checkpoint that was trained on {other}, or a folder of {own}'
+            f'{checkpoint} holds a network for {own}, {name!r}, and {source} holds {other}: give a '
+            f'checkpoint that was trained on {other}, or {own} to evaluate it on'
         ) from error
     layout, bodies = find_value(backbone, 'layout'), cfg.get('bodies')
     if bodies and layout not in (None, bodies.layout):
         raise ConfigError(
-            f'{checkpoint} was trained on skeletons of the layout {layout}, and {data} has '
+            f'{checkpoint} was trained on skeletons of the layout {layout}, and {source} has '
             f'{bodies.layout}: a network reads one layout'
         )
     trained = find_value(backbone, 'in_channels') or 3
-    found = find_value(cfg.model.backbone, 'in_channels')
+    found = find_value(cfg.model.backbone, 'in_channels') or 3
     if bodies and trained != found:
         raise ConfigError(
-            f'{checkpoint} was trained on {trained} values per joint, and {data}, of '
-            f'{bodies.in_channels} coordinates, gives {found}: give a checkpoint of such skeletons'
+            f'{checkpoint} was trained on {trained} values per joint, and {source}, of '
+            f'{bodies.get("in_channels", 3)} coordinates, gives {found}: give a checkpoint of such '
+            'skeletons'
         )
     _use_network(cfg, backbone, checkpoint)
     apply_options(cfg, options)
     return cfg
 
 
+def _config_of(network: str, checkpoint: str) -> Path:
+    """Path of the downstream config of a network."""
+    path = DOWNSTREAM / f'{network}.py'
+    if not path.is_file():
+        known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
+        raise ConfigError(
+            f'{checkpoint}: holds the network {network!r} and there is no {path.name} of '
+            f'configs/downstream/: give a downstream config, as there are for {known}'
+        )
+    return path
+
+
+def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
+    if data is not None:
+        return 'layout' in describe_folder(data)
+    return 'bodies' in Config.fromfile(find_set(str(dataset)))
+
+
 def find_downstream(backbone_name: str, dataset_name: str, checkpoint: str) -> Config:
-    """Find the config that evaluates a student: of its network and, where there is one, its set.
+    """Find the config that evaluates a student: of its network and, where it is shipped, its set.
 
     Raises:
         ConfigError: There is no such config.
         CheckpointError: The file names a type that is not a network, or records none and its data
-            set has no config.
+            set is not shipped.
     """
-    base = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
-    of_set = sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py'))
-    for path in (*of_set, *([base] if base.is_file() else [])):
-        cfg = Config.fromfile(path)
-        fits = cfg.get('backbone_name') == backbone_name
-        if fits and cfg.test_dataloader.dataset.get('pipeline'):
-            # With the arguments that it was trained with, such as the layout of its skeletons. The
-            # config of a set has some itself, for a file without a record of its network.
-            if path == base or saved_backbone(checkpoint):
-                _, backbone = saved_network(checkpoint)
-                _use_network(cfg, _plain_backbone(backbone, checkpoint), checkpoint)
-            return cfg
-    raise ConfigError(
-        f'{checkpoint}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '
-        f'{dataset_name!r}: give one by --downstream'
-    )
+    path = _config_of(backbone_name, checkpoint)
+    cfg = read_for_card(str(path), dataset_name, checkpoint)
+    # With the arguments that it was trained with, such as the layout of its skeletons. The config
+    # has some itself, for a file without a record of its network.
+    if cfg.dataset_name != dataset_name or saved_backbone(checkpoint):
+        _, backbone = saved_network(checkpoint)
+        _use_network(cfg, _plain_backbone(backbone, checkpoint), checkpoint)
+    return cfg
+
+
+def read_for_card(path: str, dataset_name: str, checkpoint: str) -> Config:
+    """Read a downstream config on the set that a student was trained on.
+
+    In the place of a folder of one's own, which may be gone, any set of its kind makes the same
+    steps but for those that the checkpoint records.
+    """
+    if (SETS / f'{dataset_name}.py').is_file():
+        with telling_data(None, dataset_name):
+            return read_config(path)
+    try:
+        with telling_data(None, 'demo'):
+            cfg = read_config(path)
+    except AttributeError:  # a set of videos has no bodies
+        with telling_data(None, 'nwucla'):
+            cfg = read_config(path)
+    if not names_a_set(cfg):
+        _, saved = read_saved_config(checkpoint, ('format_bodies', 'pad'))
+        own = {step['type']: step for step in saved.values()}
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            steps = loader.dataset.pipeline
+            loader.dataset.pipeline = [own.get(step.type, step) for step in steps]
+    return cfg
 
 
 def _plain_backbone(backbone: dict[str, Any], checkpoint: str) -> dict[str, Any]:

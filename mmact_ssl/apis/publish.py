@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import Card, card_from, read_card
-from mmact_ssl.apis.downstream import find_downstream
+from mmact_ssl.apis.downstream import find_downstream, read_for_card
 from mmact_ssl.apis.part_checks import plain_part
 from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
@@ -223,7 +223,7 @@ def _write(data: bytes, folder: Path, card: Card) -> Path:
 
 def card_of_checkpoint(
     checkpoint: str | os.PathLike[str],
-    downstream: Config | None = None,
+    downstream: Config | str | None = None,
     name: str = '',
     method: str = '',
     licence: str = '',
@@ -233,7 +233,7 @@ def card_of_checkpoint(
 
     Args:
         checkpoint: Of tools/train.py.
-        downstream: The config that evaluates it; found by its network and data set if not given.
+        downstream: The config that evaluates it, or its path; found by its network if not given.
         name: Of the model; that of its config if not given.
         method, licence, trained_on: As in the card; what the checkpoint says, and 'not stated'.
     """
@@ -243,6 +243,8 @@ def card_of_checkpoint(
     network, dataset = (str(found.get(key, '')) for key in keys)
     if downstream is None:
         downstream = find_downstream(network, dataset, os.fspath(checkpoint))
+    elif isinstance(downstream, str):
+        downstream = read_for_card(downstream, dataset, os.fspath(checkpoint))
     card = make_card(
         downstream,
         name=name or config or Path(checkpoint).stem,

@@ -9,6 +9,8 @@ synthetic = False
 prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']
+group_file = own_folder['groups']  # which clips the linear probe keeps together
+one_standard_error = True  # how the linear probe chooses its penalty
 
 train_videos = dict(ann_file=own_folder['train'], data_prefix=dict(video=data_root))
 test_videos = dict(ann_file=own_folder['test'], data_prefix=dict(video=data_root))

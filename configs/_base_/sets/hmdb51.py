@@ -7,6 +7,7 @@ num_classes = 51
 # Of a source video, in file names like April_09_brush_hair_u_nm_np1_ba_goo_0.avi; the linear probe
 # keeps its clips together.
 group_pattern = r'([^/]+)_[fhlu]_[cn]m_np\d'
+one_standard_error = True  # how the linear probe chooses its penalty
 
 videos = dict(video=f'{data_root}/videos')
 train_videos = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', data_prefix=videos)
