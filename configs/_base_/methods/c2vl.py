@@ -1,5 +1,5 @@
 # C2VL on a graph network of 256 channels: one view of a clip against a sentence about it.
-_base_ = ['skeleton.py', '../schedules/ms2l-twoview.py']
+_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 momentum = 0.999
 model = dict(

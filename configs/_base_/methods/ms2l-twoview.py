@@ -1,6 +1,6 @@
 # MS2L's contrast between two augmented views of a clip, of each stream for itself, on GRUs over
 # joints, bones and motion.
-_base_ = ['skeleton.py', '../schedules/ms2l-twoview.py']
+_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 views = ('one', 'two')
 model = dict(

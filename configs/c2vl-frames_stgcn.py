@@ -1,5 +1,6 @@
-# C2VL with the frames of NTU RGB+D's videos as a second prompt besides the sentences.
-_base_ = ['c2vl.py', 'frames.py']
+# C2VL with the frames of NTU RGB+D's videos as a second prompt besides the sentences; takes the same
+# sets as c2vl_stgcn.py.
+_base_ = ['c2vl_stgcn.py', '_base_/methods/frames.py']
 
 model = dict(
     data_preprocessor=dict(targets=_base_.frames_targets), heads=dict(frames=_base_.frames_head)
