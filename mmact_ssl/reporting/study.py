@@ -24,7 +24,7 @@ from mmact_ssl.reporting.result import PRETEXT, has_result, result_file, run_nam
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
-EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start'}
+EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'set'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
@@ -290,6 +290,7 @@ class _Run:
             if protocols == PRETEXT:  # with the config that the tasks were trained with
                 found = ['tools/test.py', evaluation['config'], *encoder]
                 options = self.options + options
+            found += ['--set', evaluation['set']] if 'set' in evaluation else []
             found += ['--method', method, '--variant', variant]
             found += ['--seed', str(self.seed)]
             found += [] if given is None else ['--label-fraction', str(given)]
