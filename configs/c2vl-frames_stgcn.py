@@ -1,5 +1,5 @@
-# C2VL with the frames of NTU RGB+D's videos as a second prompt besides the sentences; takes the same
-# sets as c2vl_stgcn.py.
+# C2VL with the frames of NTU RGB+D's videos as a second prompt besides the sentences: --set
+# ntu60-xsub, ntu60-xview, ntu120-xsub or ntu120-xset.
 _base_ = ['c2vl_stgcn.py', '_base_/methods/frames.py']
 
 model = dict(

@@ -1,5 +1,4 @@
-# DTG-Net on JHMDB (real RGB video), on EfficientNet-Lite0 with the temporal shift, which starts from
-# ImageNet, on frames of 224x224 in place of 112x112. Four times the time.
+# As dtg_tsm-lite0_jhmdb.py, on frames of 224x224 in place of 112x112: four times the time.
 _base_ = 'dtg_tsm-lite0_jhmdb.py'
 
 backbone_name = 'tsm-lite0-224'

@@ -1,6 +1,6 @@
-# MS2L's contrast between two augmented views of a clip on a small ST-GCN++, NW-UCLA (views 1 and 2),
-# against momentum keys and a queue (MoCo, arXiv 1911.05722; on skeletons SkeletonCLR of CrosSCLR, Li
-# et al. 2021). The views, the network's size and all numbers are our choice.
+# MS2L's contrast between two augmented views of a clip on a small ST-GCN++ and NW-UCLA (views 1 and
+# 2), against momentum keys and a queue (MoCo, arXiv 1911.05722; on skeletons SkeletonCLR of
+# CrosSCLR, Li et al. 2021). The views, the network's size and all numbers are our choice.
 _base_ = [
     '_base_/sets/nwucla.py',
     '_base_/students/stgcnpp-small.py',

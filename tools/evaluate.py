@@ -195,8 +195,8 @@ def known_method(checkpoint: str) -> str:
         name, saved = read_saved_config(checkpoint, ('model',))
     except CheckpointError:  # a missing file has its own error, plain weights have no card
         return ''
-    is_recognizer = 'cls_head' in (saved.get('model') or {})  # a fine-tuned one
-    return name if NAME.fullmatch(name) and not is_recognizer else ''
+    tuned = name.startswith('finetune_') or 'cls_head' in (saved.get('model') or {})
+    return name if NAME.fullmatch(name) and not tuned else ''
 
 
 def student_name(args: argparse.Namespace, seed: int) -> str:

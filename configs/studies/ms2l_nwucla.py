@@ -38,10 +38,7 @@ shared_labels = dict(
 alone = dict(protocols='lda', **averaged, variant='copies-fine-tuned', finetuned=True)
 beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True)
 from_scratch = dict(alone, method='From scratch', variant='copies')
-transfer = [
-    dict(streams[0], protocols='linear', set=name, dataset=name)
-    for name in transfer_to
-]
+transfer = [dict(streams[0], protocols='linear', set=name, dataset=name) for name in transfer_to]
 ms2l = 'configs/ms2l_gru_nwucla.py'
 twoview = 'configs/ms2l-twoview_gru_nwucla.py'
 cameras = 'configs/ms2l-cameras_gru_nwucla.py'

@@ -23,7 +23,7 @@ from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.reporting.result import read_results
-from tests.shipped import CONFIGS
+from tests.shipped import CONFIGS, load
 from tools import evaluate, publish_model, visualize
 
 SMALL = ['model.backbone.encoder.hidden_size=8']
@@ -98,7 +98,7 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
     names = "backbone_name = 'tsm-lite0'\ndataset_name = 'jhmdb'"
     known['meta']['cfg'] = names
     torch.save(known, unshifted)
-    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    named = load('downstream/tsm-lite0.py@jhmdb')
     assert card_of_checkpoint(unshifted).backbone['num_segments'] == 8
     assert find_downstream('tsm-lite0', 'jhmdb', unshifted).model.backbone == named.model.backbone
     with pytest.raises(CheckpointError, match='does not say which network'):
@@ -110,7 +110,7 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
 
 
 def test_a_config_of_another_network_makes_no_card(unshifted: str):
-    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    named = load('downstream/tsm-lite0.py@jhmdb')
     with pytest.raises(ConfigError, match='trained with model.backbone.num_segments=1, but the'):
         card_of_checkpoint(unshifted, named)
     named.model.backbone.num_segments = 1
@@ -144,9 +144,7 @@ def test_labels_of_a_part_are_enough(folder, checkpoint, tmp_path, monkeypatch, 
     assert not any(name in text for name in unlabeled for text in lists)
 
 
-SKELETONS = [
-    p for p in CONFIGS.glob('downstream/linear_*.py') if 'folder-skeleton' in p.read_text()
-]
+SKELETONS = [p for p in CONFIGS.glob('downstream/[ags]*.py') if 'copies' not in p.stem]
 
 
 @pytest.mark.parametrize('config', SKELETONS, ids=lambda path: path.stem)
@@ -183,7 +181,7 @@ def test_key_points_in_a_picture_need_no_option(config: Path, tmp_path: Path):
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])
-    assert 'a checkpoint and --data DIR' in capsys.readouterr().err
+    assert 'give --data DIR or --set NAME' in capsys.readouterr().err
     with SkeletonWriter(tmp_path / 'ntu', 'ntu', 'ntu25', ['one'], 1) as writer:
         writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
         writer.finish({'all': ['a']})
@@ -204,7 +202,7 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(ConfigError, match='for videos, .*mine holds skeletons: give'):
         config_for(str(tmp_path / 'a.pth'), str(folder))
-    named = str(CONFIGS / 'downstream/linear_gru_nwucla.py')
+    named = str(CONFIGS / 'ms2l_gru_nwucla.py')
     with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
         read_config(named, data=str(folder))
 
@@ -219,7 +217,7 @@ def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
 def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
-    with pytest.raises(ConfigError, match=r"'mine' and there is no linear_mine.py: .* gru-streams"):
+    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py of .* gru-streams"):
         config_for(str(tmp_path / 'a.pth'), str(folder))
 
 
@@ -278,7 +276,7 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     ):
         with pytest.raises(SystemExit, match=refusal):
             evaluate.main([*words, '--data', str(folder)])
-    drawn = [str(CONFIGS / 'downstream/linear_gru-streams.py'), trained, '--data', str(folder)]
+    drawn = [str(CONFIGS / 'downstream/gru-streams.py'), trained, '--data', str(folder)]
     with pytest.raises(SystemExit, match=refusal):
         visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
     assert not list(folder.glob('split_*.txt'))

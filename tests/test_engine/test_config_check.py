@@ -39,7 +39,7 @@ def test_an_option_that_nothing_reads_is_refused(option, answer):
         ('configs/csvr_r3d_k40.py', 'did you mean configs/csvr_r3d_k400.py?'),
         ('configs/csvr_r3d_k400', 'did you mean configs/csvr_r3d_k400.py?'),
         ('mmact_ssl::csvr_r3d_k40.py', 'did you mean mmact_ssl::csvr_r3d_k400.py?'),
-        ('linear_r3d_jhmbd.py', 'did you mean mmact_ssl::downstream/linear_r3d_jhmdb.py?'),
+        ('gru-steams.py', 'did you mean mmact_ssl::downstream/gru-streams.py?'),
         ('configs/none.py', 'see configs/'),
     ],
 )

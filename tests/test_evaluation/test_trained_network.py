@@ -24,7 +24,7 @@ from tests.shipped import CONFIGS, ROOT, load
 STUDIES = sorted(path.stem for path in CONFIGS.glob('studies/*.py'))
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
 OK = nullcontext()
-SHIFT = 'downstream/linear_tsm-r50_ucf101.py'
+SHIFT = 'downstream/tsm-r50.py@ucf101'
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +50,14 @@ def record(tmp_path: Path):
         (SHIFT, 'model.backbone.shift_place=block', 'shift_place=block, but the config has block'),
         # Arguments of a class's base, of a part, and of a network with adapters.
         (SHIFT, 'model.backbone.strides=[1,2,2,1]', r"--cfg-options 'model.*=\[1,2,2,1\]', or"),
-        ('downstream/linear_stgcn_nwucla.py', 'model.backbone.mode=spatial', 'mode=spatial'),
+        ('downstream/stgcn.py@nwucla', 'model.backbone.mode=spatial', 'mode=spatial'),
         (
-            'downstream/linear_gru-streams_nwucla.py',
+            'downstream/gru-streams.py@nwucla',
             'model.backbone.encoder.num_layers=1',
             'give --cfg-options model.backbone.encoder.num_layers=1,',
         ),
         (
-            'downstream/linear_r3d-adapted_jhmdb.py',
+            'downstream/r3d18-small-adapted.py@jhmdb',
             'model.backbone.backbone.temporal_strides=[1,1,1,1]',
             r'model.backbone.backbone.temporal_strides=\[1, 1, 1, 1\], but',
         ),
@@ -86,10 +86,10 @@ def test_what_changes_no_feature_may_differ(record):
     )
     del text.model.backbone.num_segments
     check_network(load(SHIFT), record(text))
-    stgcn = 'downstream/linear_stgcn_nwucla.py'
+    stgcn = 'downstream/stgcn.py@nwucla'
     check_network(load(stgcn), record(load(stgcn, ['model.backbone.network.tcn_dropout=0.5'])))
-    r3d = load('downstream/linear_r3d_jhmdb.py')
-    alike = load('downstream/linear_r3d_jhmdb.py')
+    r3d = load('downstream/r3d18-small.py@jhmdb')
+    alike = load('downstream/r3d18-small.py@jhmdb')
     # (0, 0, 0, 0) and 1 by default.
     alike.model.backbone.update(
         non_local=False,
@@ -98,9 +98,9 @@ def test_what_changes_no_feature_may_differ(record):
     )
     check_network(r3d, record(alike))
     # The student of a network with adapters, and one of another class, say nothing of the config.
-    adapted = load('downstream/linear_r3d-adapted_jhmdb.py')
-    check_network(adapted, record(load('downstream/linear_r3d_jhmdb.py')))
-    check_network(load(SHIFT), record(load('downstream/linear_r3d_jhmdb.py')))
+    adapted = load('downstream/r3d18-small-adapted.py@jhmdb')
+    check_network(adapted, record(load('downstream/r3d18-small.py@jhmdb')))
+    check_network(load(SHIFT), record(load('downstream/r3d18-small.py@jhmdb')))
 
 
 @pytest.mark.parametrize('text', ['', 'model = 3', 'model = dict(backbone=3)', 'model = {'])
@@ -120,7 +120,7 @@ def test_a_file_without_a_record_is_accepted(text, tmp_path: Path):
 )
 def test_a_student_of_other_bones_is_refused(layout, bones, refused, tmp_path: Path):
     option = f'model.backbone.encoder.layout={layout}'
-    cfg = load('downstream/linear_gru-streams_nwucla.py', [option])
+    cfg = load('downstream/gru-streams.py@nwucla', [option])
     own = list(LAYOUTS[layout].parents) if bones == 'own' else bones
     meta = dict(cfg=cfg.pretty_text, dataset_meta={} if own is None else dict(bones=own))
     torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
@@ -148,15 +148,9 @@ def test_a_recognizer_with_another_network_is_not_built(linear_config, student_c
 @pytest.mark.parametrize('file', ZOO, ids=lambda path: path.stem)
 def test_every_published_model_loads_in_its_downstream_config(file: Path):
     card = read_card(file)
-    configs = [
-        cfg
-        for path in CONFIGS.glob(f'downstream/*_{card.config.rpartition("_")[2]}.py')
-        if (cfg := read_config(str(path))).backbone_name == card.backbone_name
-    ]
-    assert configs
-    for cfg in configs:
-        check_network(cfg, str(file))
-    build_recognizer(configs[0], 0, str(file))
+    cfg = load(f'downstream/{card.backbone_name}.py@{card.dataset_name}')
+    check_network(cfg, str(file))
+    build_recognizer(cfg, 0, str(file))
 
 
 @pytest.mark.parametrize('name', STUDIES)
@@ -170,7 +164,9 @@ def test_every_study_evaluates_the_network_that_it_trains(name, record):
             ]
             for part, own in zip(run['evaluations'], options[1:]):
                 if part['protocols'] != 'pretext':
-                    pairs.add((run['pretrain'], options[0], part['config'], own))
+                    pairs.add((run['pretrain'], options[0], part['config'], own, part.get('set')))
     read = cache(read_config)
-    for pretrain, trained, config, own in pairs:
-        check_network(read(str(ROOT / config), own), record(read(str(ROOT / pretrain), trained)))
+    for pretrain, trained, config, own, name in pairs:
+        check_network(
+            read(str(ROOT / config), own, dataset=name), record(read(str(ROOT / pretrain), trained))
+        )

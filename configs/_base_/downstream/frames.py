@@ -22,6 +22,4 @@ center_crop = [
 train_dataloader = dict(
     num_workers=8, persistent_workers=True, dataset=dict(pipeline=[*opened, *augment, *pack])
 )
-test_dataloader = dict(
-    num_workers=8, dataset=dict(pipeline=[*opened_test, *center_crop, *pack])
-)
+test_dataloader = dict(num_workers=8, dataset=dict(pipeline=[*opened_test, *center_crop, *pack]))
