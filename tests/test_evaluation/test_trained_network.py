@@ -167,6 +167,5 @@ def test_every_study_evaluates_the_network_that_it_trains(name, record):
                     pairs.add((run['pretrain'], options[0], part['config'], own, part.get('set')))
     read = cache(read_config)
     for pretrain, trained, config, own, name in pairs:
-        check_network(
-            read(str(ROOT / config), own, dataset=name), record(read(str(ROOT / pretrain), trained))
-        )
+        student = record(read(str(ROOT / pretrain), trained))
+        check_network(read(str(ROOT / config), own, dataset=name), student)
