@@ -93,8 +93,9 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
-        with building(cfg):
-            PretrainRunner.from_cfg(cfg).train()
+        with building(cfg) as at:
+            at.runner = PretrainRunner.from_cfg(cfg)
+            at.runner.train()
 
 
 if __name__ == '__main__':

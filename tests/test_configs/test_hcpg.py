@@ -73,7 +73,7 @@ def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(dat
     for config in (adapted, plain):
         config.model.pop('backbone')
         config.model.cls_head.pop('in_channels')
-        for key in ('adapter', 'backbone_name'):
+        for key in ('adapter', 'backbone_name', 'optim_wrapper'):
             config.pop(key, None)
     assert adapted.to_dict() == plain.to_dict()
 
