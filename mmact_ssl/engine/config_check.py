@@ -77,8 +77,8 @@ EXTRA = {
     'train_cfg': {'by_epoch'},
     'param_scheduler': {'convert_to_iter_based'},
 }
-# Classes of mmengine and mmaction2 that forward **kwargs to their base class, as all of this package
-# do. Others take any argument, unless they forward to a known function.
+# Classes of mmengine and mmaction2 that forward **kwargs to their base class, as those of this
+# package do. Others take any argument, unless they forward to a known function.
 TO_BASE = {
     *('LRSchedulerMixin', 'MomentumSchedulerMixin', 'BaseActionDataset', 'VideoDataset'),
     *('GCNHead', 'I3DHead', 'ResNetTSM'),
