@@ -1,3 +1,15 @@
+# One step:
+#
+#     clip, future, keyframes = frames(video)     # 16 frames, the 16 after them, 3 I-frames
+#     early, last = student(clip)                 # the only pass through the student
+#     static, dynamic = adapter(early), adapter(last)
+#     pose    = distance(read(dynamic), poses of clip) + distance(predict(dynamic), poses of future)
+#     context = info_nce(static, frame_encoder(keyframes))
+#     current = distance(generate(static, dynamic), clip)
+#     future  = distance(generate(static, dynamic, blurred last frame), future)
+#     loss    = weighted sum                      # pose, current and future each with a GAN's loss
+#     optimizer.step(), adversary.step()          # discriminators have their own optimizer
+#
 # CSVR on R3D-18: one student, an adapter for the dynamic and one for the static feature, three
 # branches, the third of which has a head for current and one for future frames. A task is switched
 # off by `--cfg-options model.heads.pose=None` (or context, current, future).

@@ -1,3 +1,15 @@
+# One step:
+#
+#     masked   = clip without its last 30 %
+#     shuffled = clip with its thirds in another order
+#     f, f_masked, f_shuffled = student(clip), student(masked), student(shuffled)
+#     motion   = mse(decode(f_masked), clip)
+#     jigsaw   = cross_entropy(classify(f_shuffled), order of the thirds)
+#     z        = project(f), project(f_masked), project(f_shuffled)
+#     contrast = mean over v of nt_xent(z_v, mean of z)
+#     loss     = motion + jigsaw + contrast
+#     optimizer.step()
+#
 # MS2L as published (arXiv 2010.05599): motion prediction, jigsaw and contrast on one GRU, summed.
 # The motion loss is that of the released code, which pads every clip to 300 frames and counts the
 # padding in its mean, so that it is a fifth to a fifteenth of what valid frames alone would give.
