@@ -16,6 +16,7 @@ from typing import Any
 import interleave
 import numpy as np
 import torch
+
 from mmact_ssl.apis.model import PretrainedModel, load_file
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.apis.publish import make_card, write_model
