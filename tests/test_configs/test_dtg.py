@@ -46,9 +46,9 @@ def test_features_have_the_channels_that_the_heads_expect(name: str):
 @pytest.mark.parametrize('name', JOINT)
 def test_the_classifier_is_the_downstream_one(name: str):
     config = load(name)
-    student = name.split('_')[1]
     joint = config.model.heads.recognition.cls_head
-    own = load(f'downstream/finetune_{student}_{config.dataset_name}.py').model.cls_head
+    downstream = f'downstream/{config.backbone_name}.py@{config.dataset_name}'
+    own = load(downstream).model.cls_head
     assert joint.to_dict().items() <= own.to_dict().items()
 
 

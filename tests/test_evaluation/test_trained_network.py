@@ -148,7 +148,8 @@ def test_a_recognizer_with_another_network_is_not_built(linear_config, student_c
 @pytest.mark.parametrize('file', ZOO, ids=lambda path: path.stem)
 def test_every_published_model_loads_in_its_downstream_config(file: Path):
     card = read_card(file)
-    cfg = load(f'downstream/{card.backbone_name}.py@{card.dataset_name}')
+    dataset = card.config.rpartition('_')[2]
+    cfg = load(f'downstream/{card.backbone_name}.py@{dataset}')
     check_network(cfg, str(file))
     build_recognizer(cfg, 0, str(file))
 
