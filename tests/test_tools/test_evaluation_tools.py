@@ -324,6 +324,8 @@ def test_a_checkpoint_or_random_must_be_given(capsys):
     # As `make demo` writes it; argparse alone would refuse the checkpoint after the options.
     args = evaluate.parse_args(['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth'])
     assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
+    args = evaluate.parse_args(['linear', '--set', 'nwucla', 'x.pth'])
+    assert (args.config, args.set, args.checkpoint) == (None, 'nwucla', 'x.pth')
 
 
 def test_a_finetuned_recognizer_is_tested(world, capsys):
