@@ -150,14 +150,8 @@ def test_a_shipped_config_takes_its_first_step(name: str, tmp_path: Path):
 @pytest.mark.parametrize('path', CONFIGS.glob('downstream/*.py'), ids=lambda path: path.stem)
 def test_a_downstream_config_takes_its_first_step(path: Path, tmp_path: Path):
     config = load(f'downstream/{path.name}')
-    if config.optim_wrapper is None:  # a probe of frozen features
-        config.merge_from_dict(
-            dict(
-                train_cfg=dict(type='EpochBasedTrainLoop'),
-                optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-                param_scheduler=None,
-            )
-        )
+    if config.optim_wrapper is None:  # for frozen features
+        config.optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
     cut_down(config, tmp_path)
     init_default_scope(config.default_scope)
     runner = make_runner(config, build_recognizer(config, 0), config.work_dir, train=True)
