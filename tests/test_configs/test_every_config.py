@@ -323,7 +323,7 @@ CLIPS = {
 
 @pytest.mark.parametrize(
     'name',
-    [n for n in DOWNSTREAM if 'sthv2' not in n],
+    [n for n in DOWNSTREAM if re.search(r'/(r3d18|gru)\.py', n) and 'sthv2' not in n],
 )
 def test_the_folds_of_a_linear_probe_keep_recordings_whole(name: str):
     config = load(name)  # of sthv2 no recording has two clips
