@@ -20,7 +20,5 @@ center_crop = [
 ]
 train_pipeline = [*_base_.opened, crop, resize, _base_.flip, *_base_.pack]
 test_pipeline = [*_base_.opened_test, *center_crop, *_base_.pack]
-train_dataloader = dict(
-    num_workers=0, persistent_workers=False, dataset=dict(pipeline=train_pipeline)
-)
+train_dataloader = dict(num_workers=0, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))

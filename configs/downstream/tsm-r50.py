@@ -9,3 +9,5 @@ model = dict(
     backbone=_base_.backbone,
     cls_head=dict(type='mmaction.TSMHead', in_channels=2048, num_segments=8, dropout_ratio=0.5),
 )
+train_dataloader = dict(num_workers=8, persistent_workers=True)
+test_dataloader = dict(num_workers=8)

@@ -9,3 +9,5 @@ model = dict(
     backbone=_base_.backbone,
     cls_head=dict(type='mmaction.TSNHead', in_channels=512, dropout_ratio=0.4),
 )
+train_dataloader = dict(num_workers=8, persistent_workers=True)
+test_dataloader = dict(num_workers=8)

@@ -19,7 +19,5 @@ center_crop = [
     dict(type='mmaction.Resize', scale=(-1, 256)),
     dict(type='mmaction.CenterCrop', crop_size=224),
 ]
-train_dataloader = dict(
-    num_workers=8, persistent_workers=True, dataset=dict(pipeline=[*opened, *augment, *pack])
-)
-test_dataloader = dict(num_workers=8, dataset=dict(pipeline=[*opened_test, *center_crop, *pack]))
+train_dataloader = dict(dataset=dict(pipeline=[*opened, *augment, *pack]))
+test_dataloader = dict(dataset=dict(pipeline=[*opened_test, *center_crop, *pack]))
