@@ -3,6 +3,11 @@
 # environment variable.
 _base_ = ['{{$MMACT_SSL_SET:../sets/folder.py}}', '../schedules/frozen_protocols.py']
 
+# mmaction2's data set takes no prepare_command.
+train_videos, test_videos = (
+    dict(ann_file=one.ann_file, data_prefix=dict(video=one.data_prefix.video))
+    for one in (_base_.train_set, _base_.test_set)
+)
 custom_imports = dict(imports=['mmact_ssl'])  # for the reader of videos
 model = dict(
     cls_head=dict(
@@ -23,12 +28,12 @@ flip = dict(type='mmaction.Flip', flip_ratio=_base_.get('flip_ratio', 0.5))
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='mmaction.VideoDataset', **_base_.train_videos),
+    dataset=dict(type='mmaction.VideoDataset', **train_videos),
 )
 test_dataloader = dict(
     batch_size=16,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='mmaction.VideoDataset', test_mode=True, **_base_.test_videos),
+    dataset=dict(type='mmaction.VideoDataset', test_mode=True, **test_videos),
 )
 keys = ('group_pattern', 'group_file', 'one_standard_error')
 linear = {key: _base_[key] for key in keys if key in _base_}
